@@ -1,0 +1,45 @@
+"""The table of commands: what `driftline --help` shows without importing any of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """One command: its name, the extra of the distribution it needs, and its line in the help.
+
+    The command itself is the attribute `command` of `driftline.deploy.cli.<module>`.
+    """
+
+    name: str
+    extra: str
+    help: str
+
+    @property
+    def module(self) -> str:
+        """Full name of the module that holds the command."""
+        return "driftline.deploy.cli." + self.name.replace("-", "_")
+
+    @property
+    def install(self) -> str:
+        """The line that installs what the command needs."""
+        return f"pip install 'driftline[{self.extra}]'"
+
+
+COMMANDS: tuple[CommandEntry, ...] = (
+    CommandEntry("up", "local", "Start Kafka, ClickHouse and the workers on this machine."),
+    CommandEntry("down", "local", "Stop the local stack, cleanly and in order."),
+    CommandEntry("status", "local", "Show components, ports, lag and rows; fail when something is down."),
+    CommandEntry("doctor", "local", "Say what is missing or misconfigured, and how to mend it."),
+    CommandEntry("migrate", "streams", "Bring the ClickHouse tables up to date."),
+    CommandEntry("worker", "streams", "Run one worker (drift or archive) in the foreground."),
+    CommandEntry("profile", "local", "Build a reference profile from a table, or publish one."),
+    CommandEntry("emit", "local", "Send the rows of a table as predictions."),
+    CommandEntry("windows", "local", "Show which features drifted, when and how sure that is."),
+    CommandEntry("dead-letter", "local", "List refused messages, or send them again once mended."),
+    CommandEntry("compare", "local", "Compare two tables without Kafka: the same figures and verdicts."),
+    CommandEntry("demo", "demo", "Replay the flights of 2013 through the whole road."),
+)
+
+BY_NAME: dict[str, CommandEntry] = {entry.name: entry for entry in COMMANDS}

@@ -1,0 +1,97 @@
+"""The frame of the command line: the lazy group, one-line errors and exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import click
+import pytest
+
+from driftline.deploy.cli import group as group_module
+from driftline.deploy.cli import main
+from driftline.deploy.cli.commands import COMMANDS
+from driftline.schemas.errors import DriftlineError
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, command: click.Command) -> None:
+    """Let every name of the table mean this command."""
+    monkeypatch.setattr(
+        group_module, "importlib", SimpleNamespace(import_module=lambda _name: SimpleNamespace(command=command))
+    )
+
+
+def raising(error: BaseException) -> click.Command:
+    """Make a command that raises."""
+
+    @click.command()
+    def command() -> None:
+        raise error
+
+    return command
+
+
+def test_help_lists_every_command_with_its_extra(capsys: pytest.CaptureFixture[str]) -> None:
+    """`driftline --help` names each command of the table and the extra it needs."""
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for entry in COMMANDS:
+        assert f"{entry.name} [{entry.extra}]" in shown
+
+
+def test_help_imports_no_command() -> None:
+    """`driftline --help` imports neither a command nor a heavy library."""
+    code = (
+        "import sys; from driftline.deploy.cli import main; main(['--help']);"
+        "print([m for m in sys.modules if m.split('.')[0] in "
+        "('faust','numba','pandas','pyarrow','numpy','confluent_kafka','clickhouse_connect')"
+        " or m.startswith('driftline.deploy.cli.') and m.rsplit('.')[-1] not in ('commands','group')], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_a_driftline_error_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A DriftlineError is one line on stderr and exit code 1."""
+    serve(monkeypatch, raising(DriftlineError("the port 9 is taken;\n choose another")))
+    assert main(["up"]) == 1
+    assert capsys.readouterr().err == "driftline: the port 9 is taken; choose another\n"
+
+
+def test_a_missing_library_names_the_pip_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A library that a command misses is one line with what installs it, on import and on call."""
+    serve(monkeypatch, raising(ModuleNotFoundError("No module named 'rich'", name="rich")))
+    assert main(["status"]) == 1
+    shown = capsys.readouterr().err
+    assert "'rich'" in shown
+    assert "pip install 'driftline[local]'" in shown
+    assert shown.count("\n") == 1
+
+
+def test_wrong_usage_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown command is one line and exit code 2."""
+    assert main(["fly"]) == 2
+    assert capsys.readouterr().err == "driftline: No such command 'fly' (see 'driftline --help')\n"
+
+
+def test_interrupt_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends a command with the code a shell expects."""
+    serve(monkeypatch, raising(KeyboardInterrupt()))
+    assert main(["up"]) == 130
+
+
+def test_a_returned_number_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command returns is the exit code of the process."""
+    serve(monkeypatch, click.Command("up", callback=lambda: 3))
+    assert main(["up"]) == 3
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    """A reader that goes away early leaves no traceback."""
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m driftline.deploy.cli --help | true"], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
