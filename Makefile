@@ -1,0 +1,60 @@
+# What to type: `make help`. Everything is prepared on first use: .venv, Kafka, ClickHouse.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+# The interpreter that makes .venv; empty means the newest tested one that is installed.
+PYTHON ?=
+export PYTHON
+# The seed of the chaos tests; empty means one of their own, which they print.
+SEED ?=
+# One benchmark by name; empty means all.
+ONLY ?=
+
+BIN := .venv/bin
+
+.PHONY: help demo test up down chaos full bench lint types wheel lock setup prepare clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: prepare ## Replay the flights of 2013 through the whole road; ends by itself.
+	@$(BIN)/driftline demo
+
+test: prepare ## Run the tests (15 minutes at most on 2 cores).
+	@scripts/pytest.sh -m "not chaos and not slow"
+
+up: prepare ## Start Kafka, ClickHouse and the workers on this machine, in the background.
+	@$(BIN)/driftline up --detach
+
+down: setup ## Stop them.
+	@$(BIN)/driftline down
+
+chaos: prepare ## Kill, pause and rebalance for many minutes (SEED=1 repeats a run).
+	@DRIFTLINE_CHAOS_SEED="$(SEED)" scripts/pytest.sh -m chaos
+
+full: prepare lint types wheel ## Run everything: tests of every length, lint, types, wheel.
+	@DRIFTLINE_CHAOS_SEED="$(SEED)" scripts/pytest.sh
+
+bench: prepare ## Measure against baselines of the same run (ONLY=kernel for one).
+	@$(BIN)/python -m tests.bench $(ONLY)
+
+lint: setup ## Check the code with ruff: all rules, and the format.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup ## Check the types with mypy, strictly.
+	@$(BIN)/mypy
+
+wheel: setup ## Build the wheel and try it in empty environments.
+	@$(BIN)/python scripts/wheel_check.py
+
+lock: ## Lock the dependencies again (scripts/lock.sh --upgrade for newer ones).
+	@scripts/lock.sh
+
+setup: ## Prepare .venv alone.
+	@scripts/setup.sh
+
+prepare: setup
+	@$(BIN)/driftline doctor --prepare
+
+clean: ## Remove .venv, local data and everything generated.
+	@scripts/clean.sh
