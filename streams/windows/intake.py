@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.schemas import columns, partition
+from driftline.schemas import columns
+from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def read(  # noqa: PLR0913 - the six facts a broker knows of a record; a struct would hide which is missing
     value: bytes,
     key: bytes | None,
-    partition_number: int,
+    partition: int,
     partition_count: int,
     record_time_ms: int,
     future_ms: int,
@@ -30,7 +31,7 @@ def read(  # noqa: PLR0913 - the six facts a broker knows of a record; a struct 
     Args:
         value: the record's bytes, single-object encoded.
         key: the record's key as the broker keeps it; it must be the deployment in UTF-8.
-        partition_number: the partition the record lies in.
+        partition: the partition the record lies in.
         partition_count: how many partitions the topic has.
         record_time_ms: when the broker appended the record, milliseconds since the epoch (LogAppendTime).
         future_ms: how far an event may lie ahead of `record_time_ms`, milliseconds.
@@ -42,7 +43,7 @@ def read(  # noqa: PLR0913 - the six facts a broker knows of a record; a struct 
         Refused: with the reason the dead letter carries.
     """
     cols = columns.read_predictions(value)
-    check_place(cols.deployment, key, partition_number, partition_count)
+    check_place(cols.deployment, key, partition, partition_count)
     check_times(cols.times_ms, record_time_ms, future_ms)
     return cols
 
@@ -50,19 +51,19 @@ def read(  # noqa: PLR0913 - the six facts a broker knows of a record; a struct 
 def read_labels(  # noqa: PLR0913 - as `read`
     value: bytes,
     key: bytes | None,
-    partition_number: int,
+    partition: int,
     partition_count: int,
     record_time_ms: int,
     future_ms: int,
 ) -> LabelColumns:
     """Read one record of `labels`; arguments, checks and errors as `read`, `known_at` taken as the time."""
     cols = columns.read_labels(value)
-    check_place(cols.deployment, key, partition_number, partition_count)
+    check_place(cols.deployment, key, partition, partition_count)
     check_times(cols.known_at_ms, record_time_ms, future_ms)
     return cols
 
 
-def check_place(deployment: str, key: bytes | None, partition_number: int, partition_count: int) -> None:
+def check_place(deployment: str, key: bytes | None, partition: int, partition_count: int) -> None:
     """Refuse a record whose key is not its deployment, or whose partition is not murmur2 of that key.
 
     Two partitions counting the same deployment would give two windows that each look whole.
@@ -73,12 +74,12 @@ def check_place(deployment: str, key: bytes | None, partition_number: int, parti
             "wrong_key",
             f"key {_shown(key)} is not the deployment {deployment!r}: produce with the deployment as key",
         )
-    home = partition.partition_of(wanted, partition_count)
-    if partition_number != home:
+    home = partition_of(wanted, partition_count)
+    if partition != home:
         raise Refused(
             "wrong_partition",
             f"deployment {deployment!r} belongs to partition {home} of {partition_count}, found in "
-            f"{partition_number}: set the producer's partitioner to murmur2 (librdkafka: murmur2_random)",
+            f"{partition}: set the producer's partitioner to murmur2 (librdkafka: murmur2_random)",
         )
 
 
