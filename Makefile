@@ -8,10 +8,12 @@ export PYTHON
 SEED ?=
 # One benchmark by name; empty means all.
 ONLY ?=
+# More arguments for pytest: make test ARGS="-k codec -x"
+ARGS ?=
 
 BIN := .venv/bin
 
-.PHONY: help demo test up down chaos full bench lint types wheel lock setup prepare clean
+.PHONY: help demo test up down chaos full bench lint types wheel lock setup prepare
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -20,7 +22,7 @@ demo: prepare ## Replay the flights of 2013 through the whole road; ends by itse
 	@$(BIN)/driftline demo
 
 test: prepare ## Run the tests (15 minutes at most on 2 cores).
-	@scripts/pytest.sh -m "not chaos and not slow"
+	@scripts/pytest.sh -m "not chaos and not slow" $(ARGS)
 
 up: prepare ## Start Kafka, ClickHouse and the workers on this machine, in the background.
 	@$(BIN)/driftline up --detach
@@ -29,10 +31,10 @@ down: setup ## Stop them.
 	@$(BIN)/driftline down
 
 chaos: prepare ## Kill, pause and rebalance for many minutes (SEED=1 repeats a run).
-	@DRIFTLINE_CHAOS_SEED="$(SEED)" scripts/pytest.sh -m chaos
+	@DRIFTLINE_CHAOS_SEED="$(SEED)" scripts/pytest.sh -m chaos $(ARGS)
 
 full: prepare lint types wheel ## Run everything: tests of every length, lint, types, wheel.
-	@DRIFTLINE_CHAOS_SEED="$(SEED)" scripts/pytest.sh
+	@DRIFTLINE_CHAOS_SEED="$(SEED)" scripts/pytest.sh $(ARGS)
 
 bench: prepare ## Measure against baselines of the same run (ONLY=kernel for one).
 	@$(BIN)/python -m tests.bench $(ONLY)
@@ -56,5 +58,3 @@ setup: ## Prepare .venv alone.
 prepare: setup
 	@$(BIN)/driftline doctor --prepare
 
-clean: ## Remove .venv, local data and everything generated.
-	@scripts/clean.sh

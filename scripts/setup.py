@@ -148,5 +148,8 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except subprocess.CalledProcessError as error:
-        print(f"setup: `{' '.join(map(str, error.cmd))}` ended with {error.returncode}: its last lines above say why", file=sys.stderr)
+        print(
+            f"setup: `{' '.join(map(str, error.cmd))}` ended with {error.returncode}: its last lines above say why",
+            file=sys.stderr,
+        )
         sys.exit(1)
