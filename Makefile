@@ -22,7 +22,7 @@ demo: prepare ## Replay the flights of 2013 through the whole road; ends by itse
 	@$(BIN)/driftline demo
 
 test: prepare ## Run the tests (15 minutes at most on 2 cores).
-	@scripts/pytest.sh -m "not chaos and not slow" $(ARGS)
+	@$(BIN)/pytest -m "not chaos and not slow" $(ARGS)
 
 up: prepare ## Start Kafka, ClickHouse and the workers on this machine, in the background.
 	@$(BIN)/driftline up --detach
@@ -31,10 +31,10 @@ down: setup ## Stop them.
 	@$(BIN)/driftline down
 
 chaos: prepare ## Kill, pause and rebalance for many minutes (SEED=1 repeats a run).
-	@DRIFTLINE_CHAOS_SEED="$(SEED)" scripts/pytest.sh -m chaos $(ARGS)
+	@DRIFTLINE_CHAOS_SEED="$(SEED)" $(BIN)/pytest -m chaos $(ARGS)
 
 full: prepare lint types wheel ## Run everything: tests of every length, lint, types, wheel.
-	@DRIFTLINE_CHAOS_SEED="$(SEED)" scripts/pytest.sh $(ARGS)
+	@DRIFTLINE_CHAOS_SEED="$(SEED)" $(BIN)/pytest $(ARGS)
 
 bench: prepare ## Measure against baselines of the same run (ONLY=kernel for one).
 	@$(BIN)/python -m tests.bench $(ONLY)

@@ -111,7 +111,7 @@ def _make_venv() -> None:
 
 
 def _runs(python: Path) -> bool:
-    """Tell whether `python` is there, is recent enough and has pip: a venv half made or moved is made again."""
+    """Tell whether `python` is there, is recent and has pip: a venv half made is made again."""
     probe = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
     try:
         done = subprocess.run([str(python), "-c", probe], capture_output=True, check=False)
@@ -148,8 +148,8 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except subprocess.CalledProcessError as error:
+        command = " ".join(map(str, error.cmd))
         print(
-            f"setup: `{' '.join(map(str, error.cmd))}` ended with {error.returncode}: its last lines above say why",
-            file=sys.stderr,
+            f"setup: `{command}` ended with {error.returncode}: its last lines above say why", file=sys.stderr
         )
         sys.exit(1)

@@ -1,8 +1,8 @@
 """Build the distribution and try the wheel where nothing of the checkout helps it.
 
-Bare: only the tiny client's dependencies. Beside: with `openai-agents`, which owns the top-level name `agents`.
-Whole: all extras, every module imported, every command asked, outside the checkout. Each in an empty environment
-with the locked versions. Usage: scripts/wheel_check.py [bare|beside|whole ...]
+Bare: only the tiny client's dependencies. Beside: with `openai-agents`, which owns the top-level `agents`.
+Whole: all extras, every module imported, every command asked, outside the checkout. Each in an empty
+environment with the locked versions. Usage: scripts/wheel_check.py [bare|beside|whole ...]
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def check_wheel(wheel: Path) -> None:
         inside = set(archive.namelist())
     stray = [name for name in inside if not name.startswith("driftline")]
     if stray:
-        raise CheckError(f"{wheel.name} holds {sorted(stray)[0]}: only driftline/ may be installed")
+        raise CheckError(f"{wheel.name} holds {min(stray)}: only driftline/ may be installed")
     tracked = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", *FLOORS], capture_output=True, text=True, check=True
     ).stdout.split()

@@ -4,7 +4,6 @@ import importlib.metadata
 from pathlib import Path
 
 import agents
-
 import driftline.agents.emit
 
 owner = Path(str(importlib.metadata.distribution("openai-agents").locate_file("agents/__init__.py")))

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import driftline
-
 from driftline.deploy.cli.commands import COMMANDS
 
 DRIFTLINE = str(Path(sys.executable).with_name("driftline"))
