@@ -1,0 +1,42 @@
+"""Run as a script: become a ClickHouse server out of its library, for as long as the parent lives.
+
+    python clickhouse_child.py PARENT_PID LIBRARY ARGUMENTS...
+
+stdin is a pty whose other end the parent holds: when that end closes, ClickHouse reads end-of-file and leaves
+cleanly. Should that fail (another process holds the pty, the engine hangs), a watching thread ends it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import threading
+import time
+
+_WATCH_SECONDS = 0.25
+# Time for ClickHouse to leave by itself after its parent is gone.
+_GRACE_SECONDS = 2.0
+_ARGUMENTS = ("--interactive", "--disable_suggestion", "--highlight=0", "--history_file=/dev/null", "--log-level=warning")
+
+
+def watch(parent_pid: int) -> None:
+    """End this process a little after its parent is gone."""
+    while os.getppid() == parent_pid:
+        time.sleep(_WATCH_SECONDS)
+    time.sleep(_GRACE_SECONDS)
+    os._exit(1)
+
+
+def main() -> None:
+    """Start the watch and hand the process to ClickHouse's own command line."""
+    threading.Thread(target=watch, args=(int(sys.argv[1]),), daemon=True).start()
+    words = ["clickhouse", *_ARGUMENTS, *sys.argv[3:], "--query", "SYSTEM START LISTEN HTTP"]
+    encoded = [word.encode() for word in words]
+    ctypes.CDLL(sys.argv[2]).chdb_query_cmdline(len(encoded), (ctypes.c_char_p * len(encoded))(*encoded))
+    # Python's own shutdown would unload the engine under its running threads.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""The local Kafka: one KRaft broker as a child process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from driftline.deploy.local.component import Component
+from driftline.deploy.local.errors import StackError
+from driftline.deploy.local.kafka_config import BrokerPorts, server_properties
+from driftline.deploy.local.kafka_jars import KafkaJars
+from driftline.deploy.local.ports import LOOPBACK
+from driftline.deploy.local.spawn import Process, spawn_guarded
+
+_FORMAT_SECONDS = 60
+_ANSWER_SECONDS = 2.0
+_CONNECT_SECONDS = 0.2
+_JVM_OPTIONS = (
+    "-Xms128m",
+    "-Xmx512m",
+    "-XX:+UseG1GC",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSX",
+)
+
+
+class KafkaBroker(Component):
+    """A broker with its own data directory, cluster id and ports."""
+
+    name = "kafka"
+
+    def __init__(
+        self,
+        jars: KafkaJars,
+        directory: Path,
+        ports: BrokerPorts,
+        *,
+        cluster_id: str,
+        log: Path,
+        jvm: Sequence[str] = (),
+    ) -> None:
+        """Describe the broker; nothing is written or started.
+
+        Args:
+            jars: what runs it.
+            directory: holds server.properties and `data`.
+            ports: where it listens.
+            cluster_id: 22 characters; a broker that answers with another one is not ours.
+            log: file for its output.
+            jvm: further options of the JVM.
+
+        """
+        super().__init__(log)
+        self.jars = jars
+        self.directory = directory
+        self.ports = ports
+        self.cluster_id = cluster_id
+        self._jvm = tuple(jvm)
+        self._admin: AdminClient | None = None
+
+    @property
+    def data(self) -> Path:
+        """Directory of the log segments."""
+        return self.directory / "data"
+
+    @property
+    def bootstrap(self) -> str:
+        """Address for clients."""
+        return f"{LOOPBACK}:{self.ports.clients}"
+
+    def launch(self) -> Process:
+        """Format the data directory when it is new, then start the JVM."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        properties = self.directory / "server.properties"
+        properties.write_text(server_properties(self.data, self.ports))
+        self._format(properties)
+        command = self.jars.command("kafka.Kafka", *_JVM_OPTIONS, *self._jvm)
+        return spawn_guarded([*command, str(properties)], cwd=self.directory, log=self.log)
+
+    def is_ready(self) -> bool:
+        """Say whether our broker answers, is unfenced and leads every partition."""
+        if self._admin is None:
+            # librdkafka reports every refused connection; so it is made when someone listens.
+            with suppress(OSError):
+                socket.create_connection((LOOPBACK, self.ports.clients), _CONNECT_SECONDS).close()
+                self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+            return False
+        try:
+            metadata = self._admin.list_topics(timeout=_ANSWER_SECONDS)
+        except KafkaException:
+            return False
+        if metadata.cluster_id != self.cluster_id:
+            raise StackError(
+                f"another Kafka (cluster {metadata.cluster_id}) answers on {self.bootstrap}: stop it, or choose another port"
+            )
+        partitions = [p for topic in metadata.topics.values() for p in topic.partitions.values()]
+        return bool(metadata.brokers) and all(p.leader >= 0 for p in partitions)
+
+    def ended(self) -> None:
+        """Drop the client of the process that ended."""
+        self._admin = None
+
+    def _format(self, properties: Path) -> None:
+        if (self.data / "meta.properties").exists():
+            return
+        # Without meta.properties no broker ever ran here: what lies there is half a format.
+        shutil.rmtree(self.data, ignore_errors=True)
+        command = self.jars.command("kafka.tools.StorageTool", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+        done = subprocess.run(
+            [*command, "format", "-t", self.cluster_id, "-c", str(properties)],
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=_FORMAT_SECONDS,
+            check=False,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+        if done.returncode != 0:
+            raise StackError(f"Kafka could not format {self.data}: {done.stderr.strip() or done.stdout.strip()}")
