@@ -1,0 +1,105 @@
+"""Rows of a table in the order of their event time: streamed when the file is in order, sorted in memory when not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute as pc
+
+from driftline.deploy.tables.errors import TableError
+from driftline.deploy.tables.guess import EPOCH_UNITS
+from driftline.deploy.tables.scan import plain
+from driftline.deploy.tables.source import BATCH_ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from driftline.deploy.tables.roles import ColumnPlan, TablePlan
+    from driftline.deploy.tables.source import TableSource
+
+SORT_CAP_BYTES = 2 << 30
+"""Bytes of columns that are sorted in memory; a larger table must come in order."""
+
+
+def ordered_batches(source: TableSource, plan: TablePlan) -> Iterator[pa.RecordBatch]:
+    """Read the columns that take part, rows in the order of event time (stable: ties keep the file's order).
+
+    A table without a timestamp keeps its order.
+
+    Raises:
+        TableError: a row has no time, or the table is out of order and larger than SORT_CAP_BYTES.
+
+    """
+    names = [one.name for one in plan.columns if one.role != "ignore"]
+    timestamp = plan.one("timestamp")
+    if timestamp is None or _in_order(source, timestamp):
+        yield from source.batches(names)
+        return
+    kept: list[pa.RecordBatch] = []
+    size = 0
+    for stored in source.batches(names):
+        batch = pa.RecordBatch.from_arrays([plain(column) for column in stored.columns], names=names)
+        kept.append(batch)
+        size += batch.nbytes
+        if size > SORT_CAP_BYTES:
+            raise TableError(
+                f"{source.path.name} is not in order of {timestamp.name!r} and larger than "
+                f"{SORT_CAP_BYTES >> 30} GiB, which is as much as is sorted in memory: sort the file by that column first"
+            )
+    table = pa.Table.from_batches(kept)
+    times = np.concatenate([times_ms(batch.column(timestamp.name), timestamp) for batch in kept])
+    del kept
+    order = np.argsort(times, kind="stable")
+    for start in range(0, len(order), BATCH_ROWS):
+        for batch in table.take(order[start : start + BATCH_ROWS]).combine_chunks().to_batches():
+            yield batch
+
+
+def times_ms(column: pa.Array, plan: ColumnPlan) -> NDArray[np.int64]:
+    """Give event times in ms since 1970 UTC, rounded down.
+
+    Raises:
+        TableError: a row has no time.
+
+    """
+    values = plain(column)
+    if values.null_count:
+        raise TableError(
+            f"column {plan.name!r} has rows without a time ({values.null_count} in one batch): fill them or drop the rows"
+        )
+    if plan.type == "text":
+        values = _parsed(values, plan.name)
+    if pa.types.is_date(values.type):
+        values = pc.cast(values, pa.timestamp("ms"))
+    if pa.types.is_timestamp(values.type):
+        return _to_ms(pc.cast(values, pa.int64()).to_numpy(zero_copy_only=False), EPOCH_UNITS[values.type.unit])
+    return _to_ms(values.to_numpy(zero_copy_only=False).astype(np.int64), EPOCH_UNITS[plan.type])
+
+
+def _to_ms(values: NDArray[np.int64], a_second: int) -> NDArray[np.int64]:
+    ms = 1_000
+    return values // (a_second // ms) if a_second >= ms else values * (ms // a_second)
+
+
+def _parsed(values: pa.Array, name: str) -> pa.Array:
+    for kind in (pa.timestamp("us", tz="UTC"), pa.timestamp("us")):
+        try:
+            return pc.cast(values, kind)
+        except pa.ArrowInvalid:
+            continue
+    raise TableError(f"column {name!r} has texts that are no ISO 8601 times: give it another role in a mapping")
+
+
+def _in_order(source: TableSource, timestamp: ColumnPlan) -> bool:
+    """Whether no row comes before the row above it."""
+    last: int | None = None
+    for batch in source.batches([timestamp.name]):
+        times = times_ms(batch.column(0), timestamp)
+        if (last is not None and times[0] < last) or bool(np.any(times[1:] < times[:-1])):
+            return False
+        last = int(times[-1])
+    return True

@@ -1,0 +1,45 @@
+"""Arrow columns as the arrays of the contract: numbers with their gaps, levels with their codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute as pc
+
+from driftline.deploy.tables.scan import plain
+from driftline.schemas.columns import Category
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def numbers(column: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
+    """Give a column of numbers as float64, and which rows are null (None when none is).
+
+    NaN stands under a null; a NaN that is not null is a value of the table. Integers past 2^53 are rounded to the
+    nearest float64, as is everything that travels.
+    """
+    values = plain(column)
+    nulls = None
+    if values.null_count:
+        nulls = pc.is_null(values).to_numpy(zero_copy_only=False)
+    if not pa.types.is_float64(values.type):
+        values = pc.cast(values, pa.float64(), safe=False)
+    if nulls is not None:
+        values = pc.fill_null(values, float("nan"))
+    return np.array(values.to_numpy(zero_copy_only=False), dtype=np.float64), nulls
+
+
+def category(column: pa.Array, name: str) -> Category:
+    """Give a column as levels in order of appearance and int32 codes, -1 for null."""
+    encoded = texts(column).dictionary_encode()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    return Category(name, tuple(encoded.dictionary.to_pylist()), codes.astype(np.int32))
+
+
+def texts(column: pa.Array) -> pa.Array:
+    """Give a column's values as strings: `true` and `false`, whole numbers without a point, texts as they are."""
+    values = plain(column)
+    return values if pa.types.is_string(values.type) else pc.cast(values, pa.string())
