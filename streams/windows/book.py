@@ -1,0 +1,126 @@
+"""What is known of one deployment besides its panes: how far time has come, what was seen, what came too late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from driftline.schemas.columns import PredictionColumns
+from driftline.streams.windows.held import book_key, seal, unseal
+from driftline.streams.windows.late import DAY_MS, LateDays
+from driftline.streams.windows.marks import SequenceMarks
+
+WIDTHS_MS: Final = {"5m": 300_000, "1h": 3_600_000, "1d": DAY_MS}
+"""The resolutions that are folded; wider ones are merges of days."""
+
+NEVER: Final = -(2**62)
+"""A watermark before anything was seen, ms."""
+
+Times = npt.NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Book:
+    """One deployment's row in the state.
+
+    Attributes:
+        deployment: its name.
+        absorbed: offset of the last message of this deployment that is in the row.
+        watermark_ms: no event before this time is expected any more; a window is closed once its end is reached.
+        newest_ms: the greatest event time seen.
+        floors_ms: per resolution, windows that start before it were pushed out at the byte cap: cold.
+        seen: sequence marks.
+        late: rows for windows already cold.
+        duplicates: batches skipped because they had been seen.
+    """
+
+    deployment: str
+    absorbed: int = -1
+    writes: int = 0
+    watermark_ms: int = NEVER
+    newest_ms: int = NEVER
+    floors_ms: dict[str, int] = field(default_factory=dict)
+    seen: SequenceMarks = field(default_factory=SequenceMarks)
+    late: LateDays = field(default_factory=LateDays)
+    duplicates: int = 0
+
+    def is_new(self, columns: PredictionColumns, record_time_ms: int) -> bool:
+        """Whether this batch was not seen before; a record without a seal is always new (at least once)."""
+        seal_ = columns.identity
+        if seal_ is None or self.seen.see(seal_.instance, seal_.epoch, seal_.seq, record_time_ms):
+            return True
+        self.duplicates += 1
+        return False
+
+    def advance(self, times_ms: Times, bound_ms: int) -> Times | None:
+        """Move the watermark past a batch's events.
+
+        Returns:
+            For each row the watermark just before it, or None when the batch cannot have overtaken itself
+            (then the watermark before the batch holds for all its rows).
+        """
+        newest = int(times_ms.max())
+        before = self.watermark_ms
+        self.newest_ms = max(self.newest_ms, newest)
+        self.watermark_ms = max(before, newest - bound_ms)
+        if self.watermark_ms == before or int(times_ms.min()) >= self.watermark_ms:
+            return None
+        reached = np.maximum.accumulate(times_ms) - bound_ms
+        own = np.empty_like(times_ms)
+        own[0] = before
+        np.maximum(reached[:-1], before, out=own[1:])
+        return own
+
+    def cold_before(self, resolution: str, watermark_ms: int, hot_windows: int) -> int:
+        """Windows of `resolution` that start before this time (ms) are cold when the watermark stands there."""
+        width = WIDTHS_MS[resolution]
+        floor = self.floors_ms.get(resolution, NEVER)
+        if watermark_ms == NEVER:
+            return floor
+        return max(floor, watermark_ms // width * width - hot_windows * width)
+
+    @property
+    def key(self) -> bytes:
+        """The key of this row."""
+        return book_key(self.deployment)
+
+    def encode(self) -> bytes:
+        """The row as it is stored; each call is one more write."""
+        self.writes += 1
+        body = msgspec.msgpack.encode(
+            {
+                "deployment": self.deployment,
+                "watermark_ms": self.watermark_ms,
+                "newest_ms": self.newest_ms,
+                "floors_ms": self.floors_ms,
+                "seen": self.seen.to_list(),
+                "late": self.late.to_list(),
+                "duplicates": self.duplicates,
+            }
+        )
+        return seal(self.absorbed, self.writes, body)
+
+    @classmethod
+    def decode(cls, key: bytes, value: bytes) -> Book:
+        """The reverse of `encode`.
+
+        Raises:
+            StateError: the value has another format.
+        """
+        absorbed, writes, body = unseal(key, value)
+        stored = msgspec.msgpack.decode(body)
+        return cls(
+            deployment=stored["deployment"],
+            absorbed=absorbed,
+            writes=writes,
+            watermark_ms=stored["watermark_ms"],
+            newest_ms=stored["newest_ms"],
+            floors_ms=stored["floors_ms"],
+            seen=SequenceMarks.from_list(stored["seen"]),
+            late=LateDays.from_list(stored["late"]),
+            duplicates=stored["duplicates"],
+        )

@@ -1,0 +1,70 @@
+"""One window's state while it is being worked on: counters, and how much of the log is in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from driftline.streams.windows.book import WIDTHS_MS
+from driftline.streams.windows.counters import Counters
+from driftline.streams.windows.held import PaneKey, seal, unseal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from driftline.streams.windows.layout import Layout
+
+
+@dataclass(slots=True, eq=False)
+class Pane:
+    """A window of one resolution, model version and slot.
+
+    Attributes:
+        key: which window.
+        counters: what has been counted in it.
+        absorbed: offset of the last message folded into it; a message at or below it is skipped.
+        writes: how often it was written to the changelog.
+        restated: whether something came after its result had been published as final.
+        changed: whether it differs from what the changelog holds.
+        unpublished: whether it differs from what was published last.
+        published_at: when it was published last, seconds on the caller's clock.
+    """
+
+    key: PaneKey
+    counters: Counters
+    absorbed: int = -1
+    writes: int = 0
+    restated: bool = False
+    changed: bool = False
+    unpublished: bool = False
+    published_at: float = float("-inf")
+
+    @property
+    def end_ms(self) -> int:
+        """The end of the window (exclusive), ms."""
+        return self.key.start_ms + WIDTHS_MS[self.key.resolution]
+
+    def encode(self) -> bytes:
+        """The value for the changelog; each call is one more write."""
+        self.writes += 1
+        body = msgspec.msgpack.encode((self.restated, self.counters.layout.digest, self.counters.to_bytes()))
+        return seal(self.absorbed, self.writes, body)
+
+    @classmethod
+    def decode(cls, key: PaneKey, value: bytes, layout_of: Callable[[PaneKey, str], Layout]) -> Pane:
+        """The reverse of `encode`.
+
+        Args:
+            key: which window.
+            value: what the changelog holds.
+            layout_of: finds the layout that the counters were made with, by key and profile digest.
+
+        Raises:
+            StateError: the value has another format, or no profile of that digest is known any more.
+        """
+        absorbed, writes, body = unseal(key.encode(), value)
+        restated, digest, counted = msgspec.msgpack.decode(body)
+        counters = Counters.from_bytes(layout_of(key, digest), counted)
+        return cls(key, counters, absorbed=absorbed, writes=writes, restated=restated)

@@ -1,0 +1,283 @@
+"""One source partition's share of the work: its deployments' books and panes, fed message by message.
+
+Pure: messages and times come in, state changes; `checkpoint.py` says what is to be written of them. The position
+rules make it exact whatever is delivered again: a message at or below a book's `absorbed` is wholly in the state;
+above it the marks, the watermark and each pane go on from where they stand, and a pane that already holds the
+message (its state was written, its book was not) skips it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from driftline.streams.windows.book import NEVER, WIDTHS_MS, Book, Times
+from driftline.streams.windows.counters import Counters
+from driftline.streams.windows.held import PaneKey, book_key, decode_pane_key, partition_key, unseal
+from driftline.streams.windows.late import DAY_MS
+from driftline.streams.windows.pane import Pane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from driftline.schemas.columns import PredictionColumns
+    from driftline.schemas.profile import Profile
+    from driftline.streams.windows.layout import Layout
+
+
+MergeKey = tuple[str, str, str, str, int]
+"""A week or month: deployment, model version, slot, resolution, start in ms."""
+
+
+class Profiles(Protocol):
+    """Where a shard finds what a model version is measured against."""
+
+    def layout(self, deployment: str, version: str) -> Layout:
+        """The layout to count a new window with; one that counts rows alone while no profile is known."""
+
+    def layout_of(self, key: PaneKey, digest: str) -> Layout:
+        """The layout that an older window was counted with, by the digest of its profile."""
+
+    def profile_of(self, digest: str) -> Profile | None:
+        """The profile of that digest, None for the layout that counts rows alone."""
+
+    def resolutions(self, deployment: str, version: str) -> tuple[str, ...]:
+        """The resolutions to fold, a subset of `WIDTHS_MS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a shard is told about time and memory.
+
+    Attributes:
+        out_of_orderness_ms: how far behind the newest event time the watermark stays.
+        hot_windows: closed windows of each resolution that still take late rows.
+        kept_days: closed day states kept for the merges to weeks and months; 31 and the hot ones.
+        publish_seconds: how often an open window is published.
+        working_bytes: decoded panes kept between checkpoints, bytes.
+        held_bytes: cap of the stored state of a partition, bytes; past it the oldest windows go cold.
+    """
+
+    out_of_orderness_ms: int = 60_000
+    hot_windows: int = 3
+    kept_days: int = 35
+    publish_seconds: float = 10.0
+    working_bytes: int = 128 * 1024 * 1024
+    held_bytes: int = 256 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a shard has met since it was loaded, for the metrics."""
+
+    events: int = 0
+    refused: int = 0
+    duplicates: int = 0
+    late: int = 0
+    unsealed: int = 0
+
+
+@dataclass(slots=True)
+class Shard:
+    """The state of one partition.
+
+    Attributes:
+        partition: its number in the source topic.
+        held: what the changelog holds, key to value; changed only by a checkpoint that was acknowledged.
+        position: offset of the last message that was offered to `fold`.
+        books, panes: working copies of what is held, decoded.
+        index: each deployment's live windows, stored or not.
+        closed_ms: each deployment's watermark at the last checkpoint: what ends before it was published as final.
+        changed: deployments touched since the last checkpoint.
+        pending: deployments with windows that are to be published when their time comes.
+        merges_waiting: weeks and months that are to be published.
+        merged_at: when those still open were published last, seconds on the caller's clock.
+    """
+
+    partition: int
+    held: dict[bytes, bytes]
+    profiles: Profiles
+    rules: Rules
+    position: int = -1
+    books: dict[str, Book] = field(default_factory=dict)
+    panes: dict[PaneKey, Pane] = field(default_factory=dict)
+    index: dict[str, set[PaneKey]] = field(default_factory=dict)
+    closed_ms: dict[str, int] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+    pending: set[str] = field(default_factory=set)
+    merges_waiting: set[MergeKey] = field(default_factory=set)
+    merged_at: dict[MergeKey, float] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+
+    @classmethod
+    def load(cls, partition: int, held: Mapping[bytes, bytes], profiles: Profiles, rules: Rules) -> Shard:
+        """Take up the work where the changelog says it stands.
+
+        A stored pane that its book calls cold is left out: its tombstone was lost or overtaken, and a cold window
+        is never taken up again.
+        """
+        shard = cls(partition, dict(held), profiles, rules)
+        row = shard.held.get(partition_key(partition))
+        if row is not None:
+            shard.position = unseal(partition_key(partition), row)[0]
+        for key in shard.held:
+            if key.startswith(b"p"):
+                pane_key = decode_pane_key(key)
+                if not shard.is_cold(pane_key) or shard.is_kept_day(pane_key):
+                    shard.index[pane_key.deployment].add(pane_key)
+            elif key.startswith(b"d"):
+                shard.book(key[1:].decode())
+        return shard
+
+    def book(self, deployment: str) -> Book:
+        """The deployment's row, from the changelog or new."""
+        book = self.books.get(deployment)
+        if book is None:
+            key = book_key(deployment)
+            value = self.held.get(key)
+            book = Book(deployment) if value is None else Book.decode(key, value)
+            self.books[deployment] = book
+            self.index[deployment] = set()
+            self.closed_ms[deployment] = book.watermark_ms
+        return book
+
+    def pane(self, key: PaneKey) -> Pane | None:
+        """A window's state, decoded; None when there is none."""
+        pane = self.panes.get(key)
+        if pane is None and key in self.index.get(key.deployment, ()):
+            pane = Pane.decode(key, self.held[key.encode()], self.profiles.layout_of)
+            self.panes[key] = pane
+        return pane
+
+    def is_cold(self, key: PaneKey) -> bool:
+        """Whether the window takes no rows any more."""
+        book = self.book(key.deployment)
+        return key.start_ms < book.cold_before(key.resolution, book.watermark_ms, self.rules.hot_windows)
+
+    def is_kept_day(self, key: PaneKey) -> bool:
+        """Whether a cold window's state is still needed, for the merges of days."""
+        book = self.book(key.deployment)
+        kept_from = book.watermark_ms // DAY_MS * DAY_MS - self.rules.kept_days * DAY_MS
+        return (
+            key.resolution == "1d"
+            and key.start_ms >= kept_from
+            and key.start_ms >= book.floors_ms.get("1d", NEVER)
+        )
+
+    def fold(self, offset: int, columns: PredictionColumns | None, record_time_ms: int) -> None:
+        """Take in the next message of the partition; offsets must come in ascending order.
+
+        Args:
+            offset: the message's offset.
+            columns: its content, or None for a message that intake refused (archive writes its dead letter).
+            record_time_ms: the broker's time of the record.
+        """
+        self.position = offset
+        if columns is None:
+            self.tally.refused += 1
+            return
+        book = self.book(columns.deployment)
+        if offset <= book.absorbed:
+            return
+        book.absorbed = offset
+        self.changed.add(columns.deployment)
+        if not book.is_new(columns, record_time_ms):
+            self.tally.duplicates += 1
+            return
+        self.tally.events += columns.rows
+        self.tally.unsealed += columns.rows if columns.identity is None else 0
+        before = book.watermark_ms
+        own = book.advance(columns.times_ms, self.rules.out_of_orderness_ms)
+        late: np.ndarray | None = None
+        for resolution in self.profiles.resolutions(columns.deployment, columns.model_version):
+            cold = self._fold_resolution(book, columns, offset, resolution, before, own)
+            late = cold if late is None or (cold is not None and cold.sum() > late.sum()) else late
+        if late is not None and late.any():
+            self._count_late(book, columns, late)
+
+    def _fold_resolution(  # noqa: PLR0913 - the watermark before the batch and before each row are both needed
+        self,
+        book: Book,
+        columns: PredictionColumns,
+        offset: int,
+        resolution: str,
+        before_ms: int,
+        own_ms: Times | None,
+    ) -> np.ndarray | None:
+        """Fold a batch into its windows of one resolution; returns which rows were too late for it."""
+        width = WIDTHS_MS[resolution]
+        times = columns.times_ms
+        first = int(times.min()) // width * width
+        if own_ms is None:
+            cold_before = book.cold_before(resolution, before_ms, self.rules.hot_windows)
+            if int(times.max()) < first + width and first >= cold_before:
+                self._fold_window(book, columns, offset, resolution, first, slice(None))
+                return None
+            starts = times // width * width
+            cold = starts < cold_before
+        else:
+            starts = times // width * width
+            moved = own_ms // width * width - self.rules.hot_windows * width
+            cold = starts < np.maximum(moved, book.floors_ms.get(resolution, NEVER))
+        for start, rows in _groups(starts, ~cold):
+            self._fold_window(book, columns, offset, resolution, start, rows)
+        return cold
+
+    def _fold_window(  # noqa: PLR0913 - a window is named by four of them
+        self,
+        book: Book,
+        columns: PredictionColumns,
+        offset: int,
+        resolution: str,
+        start_ms: int,
+        rows: slice | np.ndarray,
+    ) -> None:
+        key = PaneKey(columns.deployment, columns.model_version, columns.slot, resolution, start_ms)
+        pane = self.pane(key)
+        if pane is None:
+            pane = self.panes[key] = Pane(key, Counters(self.profiles.layout(key.deployment, key.version)))
+            self.index[key.deployment].add(key)
+        if offset <= pane.absorbed:
+            return
+        pane.counters.fold(columns, rows)
+        pane.absorbed = offset
+        pane.restated = pane.restated or pane.end_ms <= self.closed_ms[book.deployment]
+        pane.changed = pane.unpublished = True
+
+    def _count_late(self, book: Book, columns: PredictionColumns, late: np.ndarray) -> None:
+        days, counts = np.unique(columns.times_ms[late] // DAY_MS * DAY_MS, return_counts=True)
+        for day, count in zip(days.tolist(), counts.tolist(), strict=True):
+            book.late.add(columns.model_version, columns.slot, day, count)
+        self.tally.late += int(late.sum())
+
+    def idle(self, now_ms: int) -> None:
+        """Close what wall-clock time has closed: nothing more is on its way to this partition.
+
+        Event time follows the clock, but never past the end of the windows that are open: a stream that is
+        replayed from the past, and pauses, goes on where it stopped.
+        """
+        reached = now_ms - self.rules.out_of_orderness_ms
+        for book in self.books.values():
+            ends = [
+                (book.newest_ms // WIDTHS_MS[name] + 1) * WIDTHS_MS[name]
+                for name in {key.resolution for key in self.index[book.deployment]}
+            ]
+            target = max((end for end in ends if end <= reached), default=NEVER)
+            if book.newest_ms != NEVER and target > book.watermark_ms:
+                book.watermark_ms = target
+                self.changed.add(book.deployment)
+
+
+def _groups(starts: Times, keep: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The kept rows of a batch by window: (start, row numbers in their order)."""
+    rows = np.flatnonzero(keep)
+    if rows.size == 0:
+        return
+    own = starts[rows]
+    order = np.argsort(own, kind="stable")
+    own = own[order]
+    cuts = np.flatnonzero(np.diff(own)) + 1
+    for part in np.split(order, cuts):
+        yield int(starts[rows[part[0]]]), rows[part]
