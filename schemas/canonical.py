@@ -1,7 +1,7 @@
 """Canonical: one sha256 over the content of nested values, whatever library packed or compressed them.
 
-Compressed bytes differ between releases of zlib; a digest must not. So content is fed piece by piece, each with a
-tag of its type and its length, which leaves no two different values with the same stream of bytes.
+Compressed bytes differ between releases of zlib; a digest must not. So content is fed piece by piece, each
+with a tag of its type and its length, which leaves no two different values with the same stream of bytes.
 """
 
 from __future__ import annotations
@@ -63,21 +63,14 @@ def _feed(state: _Hash, value: object) -> None:
 
 
 def _scalar(value: object) -> tuple[bytes, bytes] | None:
-    match value:
-        case None:
-            return b"0", b""
-        case bool():
-            return b"t", b"\1" if value else b"\0"
-        case int():
-            return b"i", str(value).encode()
-        case float():
-            return b"f", _NAN if math.isnan(value) else struct.pack("<d", value)
-        case str():
-            return b"s", value.encode()
-        case bytes():
-            return b"b", value
-        case _:
-            return None
+    # The tag of a str differs from that of bytes, a bool's from that of an int: 1, "1" and True are three values.
+    if value is None or isinstance(value, (bool, int)):
+        return type(value).__name__[0].encode(), str(value).encode()
+    if isinstance(value, float):
+        return b"f", _NAN if math.isnan(value) else struct.pack("<d", value)
+    if isinstance(value, str):
+        return b"s", value.encode()
+    return (b"x", value) if isinstance(value, bytes) else None
 
 
 def _feed_array(state: _Hash, array: np.ndarray) -> None:

@@ -22,8 +22,8 @@ TAIL_MAX: Final = 1024
 class NullTail:
     """The upper tail of the reference's own PSI at one resolution: what this stream does without drift.
 
-    `windows` is how many reference windows (or draws of blocks of days) were compared with the whole reference,
-    `largest` their greatest figures, float64, descending, at most `TAIL_MAX`.
+    `windows` is how many reference windows (or draws of blocks of days) were compared with the whole
+    reference, `largest` their greatest figures, float64, descending, at most `TAIL_MAX`.
     """
 
     windows: int
@@ -35,8 +35,8 @@ class ProfileColumn:
     """One column of a profile.
 
     A numeric column has F = len(edges) + 1 fine bins; bin j is (edges[j-1], edges[j]], the first and the last
-    lie outside the reference's range. A categorical one has F = len(levels) + 2: the levels, `other` (reference
-    levels past the kept ones), `unseen` (what the reference never had). Fine bins nest in PSI bins.
+    lie outside the reference's range. A categorical one has F = len(levels) + 2: the levels, `other` (levels of
+    the reference past the kept ones), `unseen` (what it never had). Fine bins nest in PSI bins.
 
     Attributes:
         name: the column's name; `predicted` and `status` for the roles class and status.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -16,7 +16,6 @@ _STATE_BYTES: Final = 2_200_000
 _PROFILE_BYTES: Final = 8_400_000
 # A dead letter carries a whole message of the largest topic that is dead-lettered, and says why.
 _DEAD_LETTER_BYTES: Final = 2_600_000
-_NO_CONFIG: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,6 @@ class Topic:
     log_append_time: bool = False
     """True when the broker stamps the records, so that a producer cannot lie about when they came."""
     max_message_bytes: int = _EVENT_BYTES
-    extra: Mapping[str, str] = field(default=_NO_CONFIG)
 
     @property
     def config(self) -> dict[str, str]:
@@ -44,7 +42,6 @@ class Topic:
             "max.message.bytes": str(self.max_message_bytes),
             # Batches stay as the producer compressed them: the broker spends nothing on them.
             "compression.type": "producer",
-            **self.extra,
         }
 
     def partition_count(self, events: int) -> int:

@@ -1,0 +1,251 @@
+"""Predictions and labels between bytes and columns: what emitters pack and every worker reads.
+
+`pack_*` and `read_*` hold the same rules, so whatever one packs the other reads. A record that breaks one is refused
+whole (`Refused`, with a reason); NaN, infinities, nulls, wrong types of a value and unseen levels are data.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from driftline.schemas import codec, wire
+from driftline.schemas.ids import ID_BYTES
+from driftline.schemas.names import check_columns, check_deployment, check_label
+from driftline.schemas.plain import label_columns, prediction_columns
+from driftline.schemas.refusal import Refused
+from driftline.schemas.shapes import Category, Gap, Identity, LabelColumns, NumericBlock, PredictionColumns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "ID_BYTES",
+    "Category",
+    "Gap",
+    "Identity",
+    "LabelColumns",
+    "NumericBlock",
+    "PredictionColumns",
+    "pack_labels",
+    "pack_predictions",
+    "read_labels",
+    "read_predictions",
+]
+
+
+def pack_predictions(cols: PredictionColumns) -> bytes:
+    """Encode a PredictionBatch. Raises Refused when a shape, type, name, time or size is not allowed."""
+    rows = cols.rows
+    wire.check_rows(rows)
+    _check_predictions(cols)
+    base, deltas = wire.write_times("times_ms", cols.times_ms, rows)
+    record = {
+        "deployment": cols.deployment,
+        "model_version": cols.model_version,
+        "slot": cols.slot,
+        **_seal(cols.identity),
+        "rows": rows,
+        "ids": wire.write_ids(cols.ids, rows),
+        "original_ids": _originals(cols.original_ids, rows),
+        "time_base_ms": base,
+        "time_deltas": deltas,
+        "features": wire.write_blocks("features", cols.features, rows),
+        "categories": wire.write_categories("category", cols.categories, rows),
+        "gaps": [
+            {
+                "name": gap.name,
+                "nulls": wire.write_bitmap(f"nulls of {gap.name!r}", gap.nulls, rows),
+                "wrong": wire.write_bitmap(f"wrong of {gap.name!r}", gap.wrong, rows),
+            }
+            for gap in cols.gaps
+        ],
+        "scores": wire.write_blocks("scores", cols.scores, rows),
+        "predicted": _one(wire.write_categories("predicted", _list(cols.predicted), rows)),
+        "segments": wire.write_categories("segment", cols.segments, rows),
+        "latency_ms": wire.write_floats("latency_ms", cols.latency_ms, rows, "float32"),
+        "status": _one(wire.write_categories("status", _list(cols.status), rows)),
+    }
+    _check_gaps(cols)
+    return codec.encode("PredictionBatch", record)
+
+
+def read_predictions(data: bytes) -> PredictionColumns:
+    """Decode a PredictionBatch or a plain Prediction (one row) and check all of it; raises Refused and nothing else.
+
+    Arrays share memory with `data` where they can (ids, numeric blocks, latency) and are then read-only.
+    """
+    record_type, record = codec.decode(data)
+    if record_type == "Prediction":
+        cols = prediction_columns(record)
+        _check_predictions(cols)
+        return cols
+    if record_type != "PredictionBatch":
+        raise Refused("unsupported_type", f"a {record_type} where predictions are expected")
+    rows = record["rows"]
+    wire.check_rows(rows)
+    # One call for every category of the batch: numpy's cost a call would otherwise be most of the time.
+    features, segments = record["categories"], record["segments"]
+    single = [record[key] for key in ("predicted", "status") if record[key] is not None]
+    columns = wire.read_categories("category", [*features, *segments, *single], rows)
+    after = len(features) + len(segments)
+    cols = PredictionColumns(
+        deployment=record["deployment"],
+        model_version=record["model_version"],
+        slot=record["slot"],
+        rows=rows,
+        identity=_identity(record),
+        ids=wire.read_ids(record["ids"], rows),
+        original_ids=_originals(record["original_ids"], rows),
+        times_ms=wire.read_times("times_ms", record["time_base_ms"], record["time_deltas"], rows),
+        features=wire.read_blocks("features", record["features"], rows),
+        categories=columns[: len(features)],
+        gaps=[
+            Gap(
+                gap["name"],
+                wire.read_bitmap(f"nulls of {gap['name']!r}", gap["nulls"], rows),
+                wire.read_bitmap(f"wrong of {gap['name']!r}", gap["wrong"], rows),
+            )
+            for gap in record["gaps"]
+        ],
+        scores=wire.read_blocks("scores", record["scores"], rows),
+        predicted=columns[after] if record["predicted"] is not None else None,
+        segments=columns[len(features) : after],
+        latency_ms=wire.read_floats("latency_ms", record["latency_ms"], rows, "float32"),
+        status=columns[-1] if record["status"] is not None else None,
+    )
+    _check_predictions(cols)
+    _check_gaps(cols)
+    return cols
+
+
+def pack_labels(cols: LabelColumns) -> bytes:
+    """Encode a LabelBatch. Raises Refused when a shape, type, name, time or size is not allowed."""
+    rows = cols.rows
+    wire.check_rows(rows)
+    base, deltas = wire.write_times("known_at_ms", cols.known_at_ms, rows)
+    record = {
+        "deployment": cols.deployment,
+        **_seal(cols.identity),
+        "rows": rows,
+        "ids": wire.write_ids(cols.ids, rows),
+        "original_ids": _originals(cols.original_ids, rows),
+        "known_base_ms": base,
+        "known_deltas": deltas,
+        "numbers": wire.write_floats("numbers", cols.numbers, rows, "float64"),
+        "classes": _one(wire.write_categories("classes", _list(cols.classes), rows)),
+        "withdrawn": wire.write_bitmap("withdrawn", cols.withdrawn, rows),
+    }
+    _check_labels(cols)
+    return codec.encode("LabelBatch", record)
+
+
+def read_labels(data: bytes) -> LabelColumns:
+    """Decode a LabelBatch or a plain Label (one row) and check all of it; raises Refused and nothing else."""
+    record_type, record = codec.decode(data)
+    if record_type == "Label":
+        cols = label_columns(record)
+    elif record_type == "LabelBatch":
+        rows = record["rows"]
+        wire.check_rows(rows)
+        cols = LabelColumns(
+            deployment=record["deployment"],
+            rows=rows,
+            identity=_identity(record),
+            ids=wire.read_ids(record["ids"], rows),
+            original_ids=_originals(record["original_ids"], rows),
+            known_at_ms=wire.read_times("known_at_ms", record["known_base_ms"], record["known_deltas"], rows),
+            numbers=wire.read_floats("numbers", record["numbers"], rows, "float64"),
+            classes=next(iter(wire.read_categories("classes", _list(record["classes"]), rows)), None),
+            withdrawn=wire.read_bitmap("withdrawn", record["withdrawn"], rows),
+        )
+    else:
+        raise Refused("unsupported_type", f"a {record_type} where labels are expected")
+    _check_labels(cols)
+    return cols
+
+
+def _check_predictions(cols: PredictionColumns) -> None:
+    check_deployment(cols.deployment)
+    check_label("model_version", cols.model_version)
+    check_label("slot", cols.slot)
+    if cols.identity is not None:
+        _check_identity(cols.identity)
+    features = [name for block in cols.features for name in block.names]
+    check_columns("feature", features + [column.name for column in cols.categories])
+    check_columns("score", [name for block in cols.scores for name in block.names])
+    if cols.segments:
+        check_columns("segment", [column.name for column in cols.segments])
+
+
+def _check_gaps(cols: PredictionColumns) -> None:
+    """Every gap names a column of the batch once, no row is null and wrong, and no value lies under a gap."""
+    if not cols.gaps:
+        return
+    check_columns("gap", [gap.name for gap in cols.gaps])
+    columns: dict[str, Any] = {column.name: column.codes for column in cols.categories}
+    for block in (*cols.scores, *cols.features):
+        columns.update(zip(block.names, block.values, strict=True))
+    for gap in cols.gaps:
+        column = columns.get(gap.name)
+        if column is None:
+            raise Refused("bad_shape", f"a gap of {gap.name!r}, which is no feature and no score of the batch")
+        if gap.nulls is not None and gap.wrong is not None and (gap.nulls & gap.wrong).any():
+            raise Refused("bad_shape", f"{gap.name!r} has a row that is both null and wrong")
+        for mask in (gap.nulls, gap.wrong):
+            if mask is None:
+                continue
+            under = column[mask]
+            if not (np.isnan(under) if under.dtype.kind == "f" else under < 0).all():
+                raise Refused("bad_shape", f"{gap.name!r} has a value in a row that is marked null or wrong")
+
+
+def _check_labels(cols: LabelColumns) -> None:
+    """Each row has one truth or is withdrawn: never both, never none."""
+    check_deployment(cols.deployment)
+    if cols.identity is not None:
+        _check_identity(cols.identity)
+    given = np.zeros(cols.rows, np.int8)
+    if cols.numbers is not None:
+        given += ~np.isnan(cols.numbers)
+    if cols.classes is not None:
+        given += cols.classes.codes >= 0
+    if cols.withdrawn is not None:
+        given += cols.withdrawn
+    if (given != 1).any():
+        row = int((given != 1).argmax())
+        detail = f"label {row} has {int(given[row])} of number, class and withdrawal; it must have exactly one"
+        raise Refused("impossible_value", detail)
+
+
+def _check_identity(identity: Identity) -> None:
+    check_label("instance", identity.instance)
+    if identity.epoch < 0 or identity.seq < 0:
+        detail = f"epoch {identity.epoch} and seq {identity.seq} of {identity.instance!r}; neither may be negative"
+        raise Refused("impossible_value", detail)
+
+
+def _identity(record: dict[str, Any]) -> Identity | None:
+    instance = record["instance"]
+    return None if instance is None else Identity(instance, record["epoch"], record["seq"])
+
+
+def _seal(identity: Identity | None) -> dict[str, Any]:
+    if identity is None:
+        return {}
+    return {"instance": identity.instance, "epoch": identity.epoch, "seq": identity.seq}
+
+
+def _originals(values: list[str | None] | None, rows: int) -> list[str | None] | None:
+    if values is not None and len(values) != rows:
+        raise Refused("bad_shape", f"{len(values)} original ids for {rows} rows")
+    return values
+
+
+def _list(value: Any) -> list[Any]:
+    return [] if value is None else [value]
+
+
+def _one(records: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    return records[0] if records else None
