@@ -1,0 +1,186 @@
+"""Every setting of driftline, typed: from `driftline.toml`, and over it from variables DRIFTLINE_<SECTION>_<FIELD>.
+
+Each field carries, as its description, what values are allowed: errors and the documentation print that text.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from driftline.schemas.clients import clickhouse_config, consumer_config, kafka_config, producer_config
+from driftline.schemas.sources import Secret, SettingsError, convert, file_named, read_file, read_variables, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Archive",
+    "ClickHouse",
+    "Kafka",
+    "Local",
+    "Secret",
+    "Settings",
+    "SettingsError",
+    "Worker",
+    "clickhouse_config",
+    "consumer_config",
+    "kafka_config",
+    "load",
+    "producer_config",
+]
+
+
+def _says(text: str, **bounds: float) -> msgspec.Meta:
+    return msgspec.Meta(description=text, **bounds)
+
+
+Text = Annotated[str, _says("a text that is not empty", min_length=1)]
+File = Annotated[str, _says("the path of a file, or nothing")]
+Folder = Annotated[str, _says("the path of a folder", min_length=1)]
+Bytes = Annotated[int, _says("a number of bytes, 1,048,576 (1 MiB) or more", ge=1 << 20)]
+Seconds = Annotated[float, _says("a number of seconds above 0, at most 86,400", gt=0, le=86_400)]
+FreePort = Annotated[int, _says("a port, 0 to 65,535; 0 takes a free one", ge=0, le=65_535)]
+Days = Annotated[int, _says("a number of days, 1 to 36,500", ge=1, le=36_500)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """One section of the settings."""
+
+
+class Kafka(Section):
+    """How every Kafka client reaches the brokers, and how topics are named."""
+
+    bootstrap: Text = "127.0.0.1:9092"
+    security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        _says("PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"),
+    ] = "PLAINTEXT"
+    sasl_mechanism: Annotated[
+        Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
+        _says("PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, or nothing"),
+    ] = ""
+    sasl_username: Annotated[str, _says("a user name, or nothing")] = ""
+    sasl_password: Annotated[Secret, _says("a password, or nothing")] = Secret("")
+    ssl_ca_location: File = ""
+    ssl_certificate_location: File = ""
+    ssl_key_location: File = ""
+    ssl_key_password: Annotated[Secret, _says("a password, or nothing")] = Secret("")
+    topic_prefix: Annotated[
+        str,
+        _says("at most 100 letters, digits, dots, dashes and underscores, or nothing", pattern="^[A-Za-z0-9._-]{0,100}$"),
+    ] = ""
+    partitions: Annotated[int, _says("a number of partitions, 1 to 10,000", ge=1, le=10_000)] = 4
+    replication_factor: Annotated[int, _says("a number of copies, 1 to 15", ge=1, le=15)] = 1
+
+
+class ClickHouse(Section):
+    """How ClickHouse is reached: its HTTP interface, the only one used."""
+
+    host: Text = "127.0.0.1"
+    port: Annotated[int, _says("a port, 1 to 65,535", ge=1, le=65_535)] = 8123
+    user: Text = "default"
+    password: Annotated[Secret, _says("a password, or nothing")] = Secret("")
+    database: Annotated[
+        str,
+        _says("a letter or underscore, then letters, digits and underscores", pattern="^[A-Za-z_][A-Za-z0-9_]{0,99}$"),
+    ] = "driftline"
+    secure: Annotated[bool, _says("true (HTTPS) or false (HTTP)")] = False
+    verify: Annotated[bool, _says("true (check the server's certificate) or false")] = True
+    ca: File = ""
+    client_certificate: File = ""
+    client_key: File = ""
+
+
+class Worker(Section):
+    """How stream workers checkpoint, publish and bound themselves."""
+
+    metrics_port: FreePort = 0
+    metrics_host: Text = "127.0.0.1"
+    checkpoint_seconds: Seconds = 10.0
+    checkpoint_bytes: Bytes = 64 << 20
+    publish_seconds: Seconds = 10.0
+    out_of_orderness_ms: Annotated[int, _says("a number of ms, 0 to 86,400,000 (a day)", ge=0, le=86_400_000)] = 60_000
+    idle_seconds: Seconds = 15.0
+    future_ms: Annotated[int, _says("a number of ms, 1,000 to 86,400,000 (a day)", ge=1_000, le=86_400_000)] = 600_000
+    hot_windows: Annotated[int, _says("a number of windows, 1 to 1,000", ge=1, le=1_000)] = 3
+    session_timeout_ms: Annotated[
+        int,
+        _says("a number of ms, 6,000 to 1,800,000 (what brokers allow)", ge=6_000, le=1_800_000),
+    ] = 6_000
+    state_bytes: Bytes = 256 << 20
+    prefetch_bytes: Bytes = 32 << 20
+
+
+class Archive(Section):
+    """How rows are cut into blocks for ClickHouse, and how long they stay."""
+
+    block_rows: Annotated[int, _says("a number of rows, 1,000 to 10,000,000", ge=1_000, le=10_000_000)] = 200_000
+    block_seconds: Seconds = 1.0
+    retention_days: Days = 180
+    windows_retention_days: Days = 730
+
+
+class Local(Section):
+    """The local stack: where it keeps its data, and which parts of it run elsewhere."""
+
+    data_dir: Folder = ".driftline"
+    kafka_port: FreePort = 0
+    clickhouse_port: FreePort = 0
+    kafka: Annotated[Literal["local", "outside"], _says("local or outside")] = "local"
+    clickhouse: Annotated[Literal["local", "outside"], _says("local or outside")] = "local"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings, in sections."""
+
+    kafka: Kafka = Kafka()
+    clickhouse: ClickHouse = ClickHouse()
+    worker: Worker = Worker()
+    archive: Archive = Archive()
+    local: Local = Local()
+
+
+def load(env: Mapping[str, str], file: Path | None = None) -> Settings:
+    """Settings from a TOML file and, over it, from the environment.
+
+    The file is `file`, else the one DRIFTLINE_CONFIG names, else `driftline.toml` in the working directory if there
+    is one. Raises SettingsError (one sentence) for a file that is missing or no TOML, an unknown key or variable, a
+    value that is not allowed, or settings that contradict one another.
+    """
+    sections = {entry.name: entry.type for entry in msgspec.structs.fields(Settings)}
+    known = {name: {item.name: item for item in msgspec.structs.fields(kind)} for name, kind in sections.items()}
+    path = file_named(env, file)
+    given = read_file(path, known) if path is not None else {}
+    given.update(read_variables(env, known))
+    values: dict[str, dict[str, Any]] = {name: {} for name in sections}
+    for (section, name), source in given.items():
+        values[section][name] = convert(source, known[section][name].type)
+    settings = Settings(**{name: kind(**values[name]) for name, kind in sections.items()})
+    _agree(settings, {key: source.place for key, source in given.items()})
+    return settings
+
+
+def _agree(settings: Settings, places: Mapping[tuple[str, str], str]) -> None:
+    """Refuse settings that contradict one another; the message names the variable and where its value came from."""
+    kafka = settings.kafka
+    sasl = kafka.security_protocol.startswith("SASL_")
+    for name in ("sasl_mechanism", "sasl_username", "sasl_password"):
+        held = bool(getattr(kafka, name))
+        if sasl and not held:
+            refuse(places, "kafka", name, f"is needed with security_protocol {kafka.security_protocol}")
+        if held and not sasl:
+            refuse(places, "kafka", name, f"has no effect with security_protocol {kafka.security_protocol}; use SASL_SSL")
+    if bool(kafka.ssl_certificate_location) != bool(kafka.ssl_key_location):
+        lacking = "ssl_key_location" if kafka.ssl_certificate_location else "ssl_certificate_location"
+        refuse(places, "kafka", lacking, "is needed: a client certificate and its key go together")
+    if bool(settings.clickhouse.client_certificate) != bool(settings.clickhouse.client_key):
+        lacking = "client_key" if settings.clickhouse.client_certificate else "client_certificate"
+        refuse(places, "clickhouse", lacking, "is needed: a client certificate and its key go together")
+    for section, part in (("kafka", settings.kafka), ("clickhouse", settings.clickhouse)):
+        for item in msgspec.structs.fields(part):
+            path = getattr(part, item.name)
+            if item.type is File and path and not Path(path).is_file():
+                refuse(places, section, item.name, f"names {path}, which is no file")

@@ -1,0 +1,141 @@
+"""Where settings come from: TOML files and environment variables, and the sentence when one is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Never
+
+import msgspec
+
+from driftline.schemas.errors import DriftlineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_PREFIX: Final = "DRIFTLINE_"
+_CONFIG: Final = "DRIFTLINE_CONFIG"
+# Variables of the tests' own, and those Kubernetes makes for a service that is called driftline.
+_FOREIGN: Final = re.compile(r"DRIFTLINE_(TEST_.*|(.*_)?SERVICE_(HOST|PORT)(_.*)?|(.*_)?PORT_\d+_(TCP|UDP)(_.*)?|PORT)")
+_SHOWN_CHARS: Final = 100
+
+
+class SettingsError(DriftlineError):
+    """A setting that is wrong; the text names the variable (or file and key), the value, and what is allowed."""
+
+
+class Secret(str):
+    """A text that must not be shown: its repr is three asterisks, so logs and tracebacks of settings hide it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Three asterisks, or an empty text when there is no secret."""
+        return "'***'" if self else "''"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A value as it was given, and the place to name when it is wrong."""
+
+    place: str
+    value: Any
+    text: bool
+    """True for a variable, whose text may stand for a number or a boolean; TOML has types of its own."""
+
+
+Known = dict[str, dict[str, msgspec.structs.FieldInfo]]
+Given = dict[tuple[str, str], Source]
+
+
+def file_named(env: Mapping[str, str], file: Path | None) -> Path | None:
+    """The settings file: the one given, the one DRIFTLINE_CONFIG names, else driftline.toml if it is there."""
+    if file is not None:
+        return file
+    if env.get(_CONFIG):
+        return Path(env[_CONFIG])
+    beside = Path("driftline.toml")
+    return beside if beside.is_file() else None
+
+
+def read_file(path: Path, known: Known) -> Given:
+    """Values of a TOML file; raises SettingsError for a file that cannot be read and for unknown sections or keys."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"the settings file {path} cannot be read: {error.strerror}"
+        raise SettingsError(message) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"the settings file {path} is no TOML: {error}"
+        raise SettingsError(message) from error
+    given: Given = {}
+    for section, table in document.items():
+        if section not in known:
+            message = f"{path} has the unknown section [{section}]{_nearest(section, known)}"
+            raise SettingsError(message)
+        if not isinstance(table, dict):
+            message = f"{path}: {section} is {table!r} and must be a section, [{section}]"
+            raise SettingsError(message)
+        for name, value in table.items():
+            if name not in known[section]:
+                message = f"{path} has the unknown key {section}.{name}{_nearest(name, known[section])}"
+                raise SettingsError(message)
+            given[section, name] = Source(f"{path}: {section}.{name}", value, text=False)
+    return given
+
+
+def read_variables(env: Mapping[str, str], known: Known) -> Given:
+    """Values of DRIFTLINE_<SECTION>_<FIELD>; raises SettingsError for an unknown one, for a typo must not pass."""
+    names = {variable(section, name): (section, name) for section, fields in known.items() for name in fields}
+    given: Given = {}
+    for key, value in env.items():
+        if key in names:
+            given[names[key]] = Source(key, value, text=True)
+        elif key.startswith(_PREFIX) and key != _CONFIG and not _FOREIGN.fullmatch(key):
+            near = difflib.get_close_matches(key, names, n=1)
+            sections = ", ".join(name.upper() for name in known)
+            hint = f"did you mean {near[0]}?" if near else f"names are DRIFTLINE_<SECTION>_<FIELD>; sections: {sections}"
+            message = f"the variable {key} is no setting; {hint}"
+            raise SettingsError(message)
+    return given
+
+
+def variable(section: str, name: str) -> str:
+    """Name of the environment variable of a setting."""
+    return f"{_PREFIX}{section}_{name}".upper()
+
+
+def convert(source: Source, kind: Any) -> Any:
+    """A given value as its type; raises SettingsError that names place, value and what is allowed."""
+    allowed = next(meta.description for meta in kind.__metadata__ if isinstance(meta, msgspec.Meta))
+    try:
+        return msgspec.convert(source.value, kind, strict=not source.text, dec_hook=_secret)
+    except (msgspec.ValidationError, OverflowError) as error:
+        secret = kind.__origin__ is Secret
+        shown = "(hidden)" if secret else repr(source.value)[:_SHOWN_CHARS]
+        message = f"{source.place} is {shown}; it must be {allowed}"
+        if str(source.value).startswith("tcp://"):
+            message += " (Kubernetes sets this for a service of that name; set enableServiceLinks: false)"
+        raise SettingsError(message) from (None if secret else error)
+
+
+def refuse(places: Mapping[tuple[str, str], str], section: str, name: str, why: str) -> Never:
+    """Raise SettingsError for a setting that contradicts another one, naming where it was given or can be."""
+    place = places.get((section, name), f"{variable(section, name)} (or {section}.{name} in driftline.toml)")
+    message = f"{place} {why}"
+    raise SettingsError(message)
+
+
+def _secret(kind: type, value: Any) -> Any:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    message = "not a text"
+    raise msgspec.ValidationError(message)
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]}?" if found else f"; there are {', '.join(sorted(known))}"
