@@ -1,4 +1,4 @@
-"""CSV with types found over the whole file, not over its first block: the 40th megabyte may hold the first `1.5`."""
+"""CSV with types found over the whole file: the fortieth megabyte may hold the first `1.5`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def csv_schema(path: Path) -> pa.Schema:
     rows = 0
     for batch in text:
         rows += batch.num_rows
-        types = [_join(found, _type_of(column, found)) for found, column in zip(types, batch.columns, strict=True)]
+        types = [
+            _join(found, _type_of(column, found)) for found, column in zip(types, batch.columns, strict=True)
+        ]
     if rows == 0:
         raise TableError(f"{path} has a header and no rows: give a table with rows")
     return pa.schema(list(zip(text.schema.names, types, strict=True)))
@@ -106,7 +108,9 @@ def _cast(column: pa.Array, to: pa.DataType) -> pa.Array:
 
 
 def _only_true_false(column: pa.Array) -> bool:
-    words = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(column)), value_set=pa.array(["true", "false", None]))
+    words = pc.is_in(
+        pc.utf8_lower(pc.utf8_trim_whitespace(column)), value_set=pa.array(["true", "false", None])
+    )
     return bool(pc.all(words).as_py())
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a person's table or mapping, each in one sentence; and the nearest name that was meant."""
+"""What can be wrong with a table or a mapping, in one sentence, with the nearest name that was meant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A guess at what each column is, from its name, type and values: cautious, with a reason that a person can read."""
+"""A guess at what each column is, from name, type and values: cautious, and with a reason to read."""
 
 from __future__ import annotations
 
@@ -14,15 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TIME_NAME = re.compile(r"(^|_)(time|timestamp|ts|datetime|date|epoch|when|at)($|_)", re.IGNORECASE)
-TIME_FIRST = ("timestamp", "event_time", "event_timestamp", "ts", "time", "datetime", "date_time", "predicted_at")
+TIME_FIRST = (
+    "timestamp",
+    "event_time",
+    "event_timestamp",
+    "ts",
+    "time",
+    "datetime",
+    "date_time",
+    "predicted_at",
+)
 ID_NAMES = ("prediction_id", "event_id", "request_id", "id", "uuid", "guid")
-ID_NAME = re.compile(r"(^|_)(id|uuid|guid|key)$|^(row|index|row_?number|unnamed:? ?_?0|__index_level_0__)$", re.IGNORECASE)
+ID_NAME = re.compile(
+    r"(^|_)(id|uuid|guid|key)$|^(row|index|row_?number|unnamed:? ?_?0|__index_level_0__)$", re.IGNORECASE
+)
 SCORE_NAME = re.compile(
     r"^(score|proba|prob|probability|p_.+|.+_(proba|prob|probability)|(model|pred|prediction|y)_score|score_.+)$",
     re.IGNORECASE,
 )
 PREDICTED_NAME = re.compile(
-    r"^(prediction|predicted|pred|yhat|y_hat|y_pred|predicted_(class|label)|pred_(class|label))$", re.IGNORECASE
+    r"^(prediction|predicted|pred|yhat|y_hat|y_pred|predicted_(class|label)|pred_(class|label))$",
+    re.IGNORECASE,
 )
 TARGET_NAME = re.compile(r"^(target|label|y|y_true|truth|ground_truth|actual|outcome|class)$", re.IGNORECASE)
 LATENCY_NAME = re.compile(r"^latency(_ms)?$", re.IGNORECASE)
@@ -51,7 +63,9 @@ def guess(facts: Sequence[Facts]) -> TablePlan:
 
     """
     timestamp = _timestamp(facts)
-    identifier = next((name for name in ID_NAMES for one in facts if one.name.lower() == name and _is_id(one)), None)
+    identifier = next(
+        (name for name in ID_NAMES for one in facts if one.name.lower() == name and _is_id(one)), None
+    )
     plans: list[ColumnPlan] = []
     taken: set[str] = set()
     for one in facts:
@@ -68,8 +82,8 @@ def guess(facts: Sequence[Facts]) -> TablePlan:
 def epoch_unit(low: int, high: int) -> str | None:
     """Tell the unit in which whole numbers are times between 2000 and 2100; None when they are not.
 
-    >>> epoch_unit(1_357_000_000, 1_388_000_000), epoch_unit(1_357_000_000_000, 1_388_000_000_000), epoch_unit(0, 90)
-    ('s', 'ms', None)
+    >>> epoch_unit(1_357_000_000, 1_388_000_000), epoch_unit(1_357_000_000_000, 1_388_000_000_000),
+    epoch_unit(0, 90) ('s', 'ms', None)
     """
     for unit, scale in EPOCH_UNITS.items():
         if low >= EPOCH_2000_S * scale and high <= EPOCH_2100_S * scale:
@@ -85,7 +99,9 @@ def _timestamp(facts: Sequence[Facts]) -> ColumnPlan | None:
 
     def rank(pair: tuple[Facts, tuple[str, str]]) -> tuple[int, int]:
         name = pair[0].name.lower()
-        order = TIME_FIRST.index(name) if name in TIME_FIRST else len(TIME_FIRST) + (not TIME_NAME.search(name))
+        order = (
+            TIME_FIRST.index(name) if name in TIME_FIRST else len(TIME_FIRST) + (not TIME_NAME.search(name))
+        )
         return order, pair[0].nulls > 0
 
     one, (kind, reason) = min(able, key=rank)
@@ -112,7 +128,9 @@ def _unusable(one: Facts) -> ColumnPlan | None:
     """Leave out what no bin can hold or what can tell nothing."""
     kind = one.type
     if is_nested(kind):
-        return _ignored(one, f"values of type {kind} are made of other values; give the parts columns of their own")
+        return _ignored(
+            one, f"values of type {kind} are made of other values; give the parts columns of their own"
+        )
     if one.all_null:
         return _ignored(one, "holds no value")
     if pa.types.is_temporal(kind):
@@ -125,25 +143,31 @@ def _unusable(one: Facts) -> ColumnPlan | None:
 def _named(one: Facts, identifier: str | None, taken: set[str]) -> ColumnPlan | None:
     """Give the columns whose name says what they are their role, when their values agree."""
     name = one.name
-    numeric = is_number(one.type)
     if identifier is not None and name.lower() == identifier and "id" not in taken:
-        return ColumnPlan(name, "id", reason="named like a prediction's id, and no value comes twice in the sample")
+        return ColumnPlan(name, "id", reason="named like a prediction's id, and unique in the sample")
     if ID_NAME.search(name):
-        return _ignored(one, "an identifier by its name; declare it a feature in a mapping if the model uses it")
+        reason = "an identifier by its name; declare it a feature in a mapping if the model uses it"
+        return _ignored(one, reason)
     if TARGET_NAME.match(name) and "target" not in taken:
         return ColumnPlan(name, "target", reason="named like the truth; not an input")
+    if LATENCY_NAME.match(name) and is_number(one.type) and "latency" not in taken:
+        return ColumnPlan(name, "latency", reason="named like the latency, taken as milliseconds")
+    return _output(one, "predicted" in taken)
+
+
+def _output(one: Facts, has_predicted: bool) -> ColumnPlan | None:  # noqa: FBT001 - a fact, not a mode
+    """Tell what the model gave (a score, a class, a number) from what it was given; None for the latter."""
+    name, numeric = one.name, is_number(one.type)
     if SCORE_NAME.match(name) and numeric and _is_share(one):
         return ColumnPlan(name, "score", "number", reason="named like a score, all values in [0, 1]")
-    if PREDICTED_NAME.match(name):
-        classes = not pa.types.is_floating(one.type) and len(one.distinct) <= CLASS_LEVELS
-        if classes and "predicted" not in taken:
-            return ColumnPlan(name, "predicted", reason="named like the predicted class")
-        if numeric:
-            inside = "all values in [0, 1]" if _is_share(one) else "numbers: a regression's output"
-            return ColumnPlan(name, "score", "number", reason=f"named like a prediction, {inside}")
-    if LATENCY_NAME.match(name) and numeric and "latency" not in taken:
-        return ColumnPlan(name, "latency", reason="named like the latency, taken as milliseconds")
-    return None
+    if not PREDICTED_NAME.match(name):
+        return None
+    if not pa.types.is_floating(one.type) and len(one.distinct) <= CLASS_LEVELS and not has_predicted:
+        return ColumnPlan(name, "predicted", reason="named like the predicted class")
+    if not numeric:
+        return None
+    inside = "all values in [0, 1]" if _is_share(one) else "numbers: a regression's output"
+    return ColumnPlan(name, "score", "number", reason=f"named like a prediction, {inside}")
 
 
 def _feature(one: Facts) -> ColumnPlan:
@@ -156,7 +180,9 @@ def _feature(one: Facts) -> ColumnPlan:
         if one.text_length > FREE_TEXT_CHARACTERS:
             return _ignored(one, f"free text: {one.text_length:.0f} characters on average")
         if one.sample_values >= UNIQUE_AT_LEAST and one.unique_share > UNIQUE_SHARE:
-            return _ignored(one, f"free text or keys: {one.unique_share:.0%} of the sampled values are different")
+            return _ignored(
+                one, f"free text or keys: {one.unique_share:.0%} of the sampled values are different"
+            )
         count = f"more than {len(one.distinct) - 1}" if one.many else f"{len(one.distinct)}"
         return ColumnPlan(one.name, "feature", "category", reason=f"texts, {count} levels")
     return _ignored(one, f"values of type {one.type} are neither numbers nor texts")
@@ -173,7 +199,7 @@ def _is_id(one: Facts) -> bool:
 
 
 def _is_share(one: Facts) -> bool:
-    return one.low is not None and 0 <= one.low and one.high <= 1
+    return one.low is not None and one.low >= 0 and one.high <= 1
 
 
 def _ignored(one: Facts, reason: str) -> ColumnPlan:

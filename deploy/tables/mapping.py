@@ -1,9 +1,9 @@
 """`--columns mapping.toml`: a person's word on what columns are, laid over the guess.
 
-    [columns]
-    age = {role = "feature", type = "number"}
-    region = {role = "feature", type = "category", segment = true, policy = "hashed"}
-    internal_note = "ignore"
+[columns]
+age = {role = "feature", type = "number"}
+region = {role = "feature", type = "category", segment = true, policy = "hashed"}
+internal_note = "ignore"
 """
 
 from __future__ import annotations
@@ -51,11 +51,16 @@ def read_mapping(path: Path) -> dict[str, dict[str, object]]:
 
 
 def apply_mapping(
-    plan: TablePlan, mapping: Mapping[str, Mapping[str, object]], facts: Sequence[Facts], *, strict: bool = True
+    plan: TablePlan,
+    mapping: Mapping[str, Mapping[str, object]],
+    facts: Sequence[Facts],
+    *,
+    strict: bool = True,
 ) -> TablePlan:
     """Lay a mapping over a guess.
 
-    A column given a role that at most one column may have (`timestamp`, `id`, …) takes it from the guessed one.
+    A column given a role that at most one column may have (`timestamp`, `id`, …) takes it from the guessed
+    one.
 
     Args:
         plan: the guess.
@@ -71,8 +76,14 @@ def apply_mapping(
     if strict:
         for name in mapping:
             if name not in by_name:
-                raise TableError(f"the mapping names a column {name!r} that is not there: {suggestion(name, by_name)}")
-    claimed = {str(entry["role"]) for entry in mapping.values() if "role" in entry} - {"feature", "score", "segment"}
+                raise TableError(
+                    f"the mapping names a column {name!r} that is not there: {suggestion(name, by_name)}"
+                )
+    claimed = {str(entry["role"]) for entry in mapping.values() if "role" in entry} - {
+        "feature",
+        "score",
+        "segment",
+    }
     columns = []
     for one in plan.columns:
         entry = mapping.get(one.name)
@@ -107,7 +118,8 @@ def _mapped(guessed: ColumnPlan, entry: Mapping[str, object], one: Facts) -> Col
     role = str(entry.get("role", guessed.role))
     if role == "ignore" and "role" not in entry:
         raise TableError(
-            f"column {one.name!r} is left out ({guessed.reason}): give it a role in the mapping, or take the line out"
+            f"column {one.name!r} is left out ({guessed.reason}): give it a role in the mapping, or "
+            "take the line out"
         )
     kind = str(entry["type"]) if "type" in entry else _default_type(role, guessed, one)
     known = TYPES.get(role, ())
@@ -128,17 +140,18 @@ def _mapped(guessed: ColumnPlan, entry: Mapping[str, object], one: Facts) -> Col
 def _default_type(role: str, guessed: ColumnPlan, one: Facts) -> str:
     if guessed.role == role and guessed.type:
         return guessed.type
-    if role == "feature":
-        return "number" if is_number(one.type) else "category"
-    if role == "score":
-        return "number"
     if role == "timestamp":
-        if is_text(one.type):
-            return "text"
-        if pa.types.is_integer(one.type) and one.low is not None:
-            return epoch_unit(one.low, one.high) or "s"
-        return "datetime"
-    return ""
+        return _time_type(one)
+    numeric = role == "score" or (role == "feature" and is_number(one.type))
+    return "number" if numeric else ("category" if role == "feature" else "")
+
+
+def _time_type(one: Facts) -> str:
+    if is_text(one.type):
+        return "text"
+    if pa.types.is_integer(one.type) and one.low is not None:
+        return epoch_unit(one.low, one.high) or "s"
+    return "datetime"
 
 
 def _check_values(one: Facts, role: str, kind: str) -> None:

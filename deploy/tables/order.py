@@ -1,4 +1,4 @@
-"""Rows of a table in the order of their event time: streamed when the file is in order, sorted in memory when not."""
+"""Rows in the order of event time: streamed when the file is in order, sorted in memory when not."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def ordered_batches(source: TableSource, plan: TablePlan) -> Iterator[pa.RecordB
         if size > SORT_CAP_BYTES:
             raise TableError(
                 f"{source.path.name} is not in order of {timestamp.name!r} and larger than "
-                f"{SORT_CAP_BYTES >> 30} GiB, which is as much as is sorted in memory: sort the file by that column first"
+                f"{SORT_CAP_BYTES >> 30} GiB, which is as much as is sorted in memory: sort the file by "
+                "that column first"
             )
     table = pa.Table.from_batches(kept)
     times = np.concatenate([times_ms(batch.column(timestamp.name), timestamp) for batch in kept])
@@ -69,14 +70,17 @@ def times_ms(column: pa.Array, plan: ColumnPlan) -> NDArray[np.int64]:
     values = plain(column)
     if values.null_count:
         raise TableError(
-            f"column {plan.name!r} has rows without a time ({values.null_count} in one batch): fill them or drop the rows"
+            f"column {plan.name!r} has rows without a time ({values.null_count} in one batch): fill "
+            "them or drop the rows"
         )
     if plan.type == "text":
         values = _parsed(values, plan.name)
     if pa.types.is_date(values.type):
         values = pc.cast(values, pa.timestamp("ms"))
     if pa.types.is_timestamp(values.type):
-        return _to_ms(pc.cast(values, pa.int64()).to_numpy(zero_copy_only=False), EPOCH_UNITS[values.type.unit])
+        return _to_ms(
+            pc.cast(values, pa.int64()).to_numpy(zero_copy_only=False), EPOCH_UNITS[values.type.unit]
+        )
     return _to_ms(values.to_numpy(zero_copy_only=False).astype(np.int64), EPOCH_UNITS[plan.type])
 
 
@@ -91,7 +95,9 @@ def _parsed(values: pa.Array, name: str) -> pa.Array:
             return pc.cast(values, kind)
         except pa.ArrowInvalid:
             continue
-    raise TableError(f"column {name!r} has texts that are no ISO 8601 times: give it another role in a mapping")
+    raise TableError(
+        f"column {name!r} has texts that are no ISO 8601 times: give it another role in a mapping"
+    )
 
 
 def _in_order(source: TableSource, timestamp: ColumnPlan) -> bool:

@@ -6,10 +6,21 @@ from dataclasses import dataclass
 
 from driftline.deploy.tables.errors import TableError
 
-ROLES = ("feature", "score", "predicted", "target", "timestamp", "id", "segment", "latency", "status", "ignore")
-"""feature: an input of the model; score: a number the model gave; predicted: the class it gave; target: the truth;
-timestamp: event time; id: the application's own id; segment: a group to split figures by; latency: milliseconds the
-answer took; status: how the request ended; ignore: left out."""
+ROLES = (
+    "feature",
+    "score",
+    "predicted",
+    "target",
+    "timestamp",
+    "id",
+    "segment",
+    "latency",
+    "status",
+    "ignore",
+)
+"""feature: an input of the model; score: a number the model gave; predicted: the class it gave; target: the
+truth; timestamp: event time; id: the application's own id; segment: a group to split figures by; latency:
+milliseconds the answer took; status: how the request ended; ignore: left out."""
 
 SINGLE_ROLES = ("predicted", "target", "timestamp", "id", "latency", "status")
 """Roles that at most one column may have."""
@@ -19,10 +30,12 @@ TYPES = {
     "score": ("number", "float64"),
     "timestamp": ("datetime", "text", "s", "ms", "us", "ns"),
 }
-"""Types a role can be read as; other roles have one way of being read. `float64` is a number that must not be rounded."""
+"""Types a role can be read as; other roles have one way of being read. `float64` is a number that must not
+be rounded."""
 
 POLICIES = ("keep", "counters_only", "hashed", "drop")
-"""What the emitter does with a column: send it, have it counted and not stored, send a hash of it, leave it out."""
+"""What the emitter does with a column: send it, have it counted and not stored, send a hash of it, leave it
+out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Batches of a planned table as PredictionColumns: the one form in which profiles are built and rows are sent."""
+"""A planned table as batches of PredictionColumns: what profiles are built from and rows sent as."""
 
 from __future__ import annotations
 
@@ -35,11 +35,13 @@ def table_rows(
         plan: what its columns are.
         deployment: name of the deployment.
         version: model version.
-        wide: numeric columns that travel as float64, the others as float32; None keeps every one float64, as a
+        wide: numeric columns that travel as float64, the others as float32; None keeps every one float64, as
+        a
             profile is built from.
 
     Yields:
-        Batches of at most `source.BATCH_ROWS` rows, without ids of their own (zeros) unless the plan has an `id`.
+        Batches of at most `source.BATCH_ROWS` rows, without ids of their own (zeros) unless the plan has an
+        `id`.
 
     Raises:
         TableError: a name, a time or a value cannot travel.
@@ -48,7 +50,9 @@ def table_rows(
     for one in plan.columns:
         fault = None if one.role == "ignore" else name_fault(one.name)
         if fault is not None:
-            raise TableError(f"column {one.name!r} cannot travel under this name: {fault}; rename it or map it to ignore")
+            raise TableError(
+                f"column {one.name!r} cannot travel under this name: {fault}; rename it or map it to ignore"
+            )
     for batch in ordered_batches(source, plan):
         yield columns_of(batch, plan, deployment, version, wide)
 
@@ -73,7 +77,9 @@ def columns_of(
         identity=None,
         ids=np.zeros((rows, 16), np.uint8),
         original_ids=None if identifier is None else _ids(batch.column(identifier.name), identifier.name),
-        times_ms=np.zeros(rows, np.int64) if timestamp is None else times_ms(batch.column(timestamp.name), timestamp),
+        times_ms=np.zeros(rows, np.int64)
+        if timestamp is None
+        else times_ms(batch.column(timestamp.name), timestamp),
         features=features,
         categories=[category(batch.column(one.name), one.name) for one in levels],
         gaps=gaps,
@@ -109,6 +115,8 @@ def _blocks(
 def _ids(column: pa.Array, name: str) -> list[str | None]:
     values = texts(column)
     if values.null_count or bool(pc.any(pc.equal(pc.utf8_length(values), 0)).as_py()):
-        raise TableError(f"column {name!r} is the id, and has rows without one: fill them or map it to ignore")
+        raise TableError(
+            f"column {name!r} is the id, and has rows without one: fill them or map it to ignore"
+        )
     found: list[str | None] = values.to_pylist()
     return found

@@ -11,8 +11,6 @@ from pyarrow import compute as pc
 from driftline.deploy.tables.errors import TableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from driftline.deploy.tables.source import TableSource
 
 DISTINCT_CAP = 2_000
@@ -31,7 +29,8 @@ class Facts:
     rows: int = 0
     nulls: int = 0
     low: Any = None
-    """Least value of a column that has an order (times as integers of their unit); None when it has no value."""
+    """Least value of a column that has an order (times as integers of their unit); None when it has no
+    value."""
     high: Any = None
     distinct: set[Any] = field(default_factory=set)
     """Up to DISTINCT_CAP + 1 of the values."""
@@ -138,7 +137,9 @@ def _absorb(one: Facts, stored: pa.Array) -> None:
         room = DISTINCT_CAP + 1 - len(one.distinct)
         fresh = pc.drop_null(pc.unique(column))
         if one.distinct:
-            fresh = fresh.filter(pc.invert(pc.is_in(fresh, value_set=pa.array(list(one.distinct), fresh.type))))
+            fresh = fresh.filter(
+                pc.invert(pc.is_in(fresh, value_set=pa.array(list(one.distinct), fresh.type)))
+            )
         one.distinct.update(fresh[:room].to_pylist())
 
 
@@ -169,10 +170,7 @@ def _reads_as_time(values: pa.Array) -> bool:
 
 def _is_ordered(kind: pa.DataType) -> bool:
     return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-        or is_text(kind)
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or is_text(kind)
     )
 
 

@@ -10,7 +10,13 @@ from rich.text import Text
 if TYPE_CHECKING:
     from driftline.deploy.tables.roles import ColumnPlan, TablePlan
 
-ROLE_STYLES = {"ignore": "dim", "timestamp": "cyan", "score": "magenta", "predicted": "magenta", "target": "yellow"}
+ROLE_STYLES = {
+    "ignore": "dim",
+    "timestamp": "cyan",
+    "score": "magenta",
+    "predicted": "magenta",
+    "target": "yellow",
+}
 
 
 def plan_view(plan: TablePlan, title: str) -> Table:
@@ -24,7 +30,9 @@ def plan_view(plan: TablePlan, title: str) -> Table:
         style = ROLE_STYLES.get(one.role, "")
         role = "left out" if one.role == "ignore" else one.role + (" + segment" if one.segment else "")
         # Text, not markup: a column may be named [bold].
-        view.add_row(Text(one.name, style), Text(role, style), Text(_read_as(one), style), Text(one.reason, style))
+        view.add_row(
+            Text(one.name, style), Text(role, style), Text(_read_as(one), style), Text(one.reason, style)
+        )
     return view
 
 

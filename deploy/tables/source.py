@@ -1,4 +1,4 @@
-"""A table file, read as a stream of record batches: its format told from its bytes, its memory bounded by one batch."""
+"""A table file as a stream of record batches: format told from its bytes, memory bounded."""
 
 from __future__ import annotations
 
@@ -123,7 +123,9 @@ def _format(path: Path, head: bytes) -> str:
         return "arrow stream"
     if path.suffix.lower() in TEXT_SUFFIXES or _is_text(head):
         return "csv"
-    raise TableError(f"{path} is neither parquet, Arrow nor CSV: convert it, or check that it is the file you meant")
+    raise TableError(
+        f"{path} is neither parquet, Arrow nor CSV: convert it, or check that it is the file you meant"
+    )
 
 
 def _is_text(head: bytes) -> bool:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def numbers(column: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
     """Give a column of numbers as float64, and which rows are null (None when none is).
 
-    NaN stands under a null; a NaN that is not null is a value of the table. Integers past 2^53 are rounded to the
-    nearest float64, as is everything that travels.
+    NaN stands under a null; a NaN that is not null is a value of the table. Integers past 2^53 are rounded
+    to the nearest float64, as is everything that travels.
     """
     values = plain(column)
     nulls = None
@@ -40,6 +40,6 @@ def category(column: pa.Array, name: str) -> Category:
 
 
 def texts(column: pa.Array) -> pa.Array:
-    """Give a column's values as strings: `true` and `false`, whole numbers without a point, texts as they are."""
+    """Give values as strings: `true`, `false`, whole numbers without a point, texts as they are."""
     values = plain(column)
     return values if pa.types.is_string(values.type) else pc.cast(values, pa.string())
