@@ -1,1 +1,1 @@
-"""The contract: Avro records, columns, topics, ids and settings. Imports no Kafka client, no Faust, no ClickHouse."""
+"""The contract: Avro records, columns, topics, ids and settings; no Kafka client, no Faust, no ClickHouse."""

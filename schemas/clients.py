@@ -1,4 +1,4 @@
-"""Client configurations from settings: librdkafka's for Kafka, clickhouse-connect's for ClickHouse. Plain dictionaries."""
+"""Client configurations, as dictionaries, from settings: librdkafka's and clickhouse-connect's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def kafka_config(kafka: Kafka) -> Config:
 
 
 def producer_config(kafka: Kafka, **over: str | float) -> Config:
-    """A producer that loses nothing and places keys as Java does; `over` adds options, with _ for the dots."""
+    """A producer that loses nothing and places keys as Java does; `over` adds options, _ for each dot."""
     return {
         **kafka_config(kafka),
         # Idempotence keeps order and writes once a session; it needs acks=all.
@@ -49,7 +49,7 @@ def producer_config(kafka: Kafka, **over: str | float) -> Config:
 
 
 def consumer_config(kafka: Kafka, group: str, **over: str | float) -> Config:
-    """A consumer that commits only when told to; `over` adds options, with _ for the dots."""
+    """A consumer that commits only when told to; `over` adds options, _ for each dot."""
     return {
         **kafka_config(kafka),
         "group.id": group,

@@ -1,8 +1,9 @@
 """Avro single-object encoding of every record in `schemas/events/`, read back whatever version wrote it.
 
-A message is the two-byte marker C3 01, the CRC-64-AVRO fingerprint of the writer's schema in parsing canonical form
-(8 bytes, little-endian), and the Avro binary body (Avro 1.12 specification, "Single-object encoding"). No registry
-has to run: each published version of a schema stays in the tree as `name.vN.avsc`, and a file laid there is enough.
+A message is the two-byte marker C3 01, the CRC-64-AVRO fingerprint of the writer's schema in parsing
+canonical form (8 bytes, little-endian), and the Avro binary body (Avro 1.12 specification, "Single-object
+encoding"). No registry has to run: each published version of a schema stays in the tree as `name.vN.avsc`,
+and a file laid there is enough.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import fastavro
 from fastavro.schema import fingerprint as fastavro_fingerprint
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"\xc3\x01"
 HEADER_BYTES: Final = 10
-# Largest encoded record by type. Decoding may need some 80 times as much memory (an array of empty columns), so this
-# bounds what a hostile message can cost. Topics allow at least this much (driftline.schemas.topics).
+# Largest encoded record by type. Decoding may need some 80 times as much memory (an array of empty columns),
+# so this bounds what a hostile message can cost. Topics allow at least this much (driftline.schemas.topics).
 DEFAULT_MAX_BYTES: Final = 1_000_000
 MAX_BYTES: Final[Mapping[str, int]] = MappingProxyType(
     {"DeadLetter": 2_500_000, "WindowResult": 2_000_000, "Profile": 8_000_000},
@@ -72,7 +73,9 @@ def catalog() -> Catalog:
         schema = _parse(entry.name, entry.read_text(encoding="utf-8"))
         twin = by_fingerprint.setdefault(schema.fingerprint, schema)
         if twin is not schema:
-            message = f"{schema.file_name} and {twin.file_name} have one fingerprint; a new version must differ"
+            message = (
+                f"{schema.file_name} and {twin.file_name} have one fingerprint; a new version must differ"
+            )
             raise ValueError(message)
         held = newest.get(schema.record_type)
         if held is None or held.version < schema.version:
@@ -122,7 +125,8 @@ def encode(record_type: str, record: Mapping[str, Any]) -> bytes:
 def decode(data: bytes) -> tuple[str, dict[str, Any]]:
     """Decode one message into its record type and a record of the newest version of that type.
 
-    Raises Refused (`bad_magic`, `unknown_schema`, `too_large`, `bad_bytes`) and nothing else, whatever the bytes.
+    Raises Refused (`bad_magic`, `unknown_schema`, `too_large`, `bad_bytes`) and nothing else, whatever the
+    bytes.
     """
     schema = written_by(data)
     _check_size(schema.record_type, len(data))
@@ -134,7 +138,9 @@ def decode(data: bytes) -> tuple[str, dict[str, Any]]:
         reader = None if newest is schema else newest.parsed
         record = fastavro.schemaless_reader(body, schema.parsed, reader)
     except Exception as error:  # the bytes come from anyone: whatever they break, the answer is the same
-        detail = f"the body does not decode as {schema.record_type} version {schema.version}: {_first_line(error)}"
+        detail = (
+            f"the body does not decode as {schema.record_type} version {schema.version}: {_first_line(error)}"
+        )
         raise Refused("bad_bytes", detail) from error
     if body.tell() != len(data):
         extra = len(data) - body.tell()
@@ -150,7 +156,9 @@ def written_by(data: bytes) -> EventSchema:
         raise Refused("bad_magic", f"the message begins with {data[:2].hex() or 'nothing'}, not c301")
     schema = catalog().by_fingerprint.get(data[2:HEADER_BYTES])
     if schema is None:
-        detail = f"no schema has the fingerprint {data[2:HEADER_BYTES].hex()}; a newer release may have written it"
+        detail = (
+            f"no schema has the fingerprint {data[2:HEADER_BYTES].hex()}; a newer release may have written it"
+        )
         raise Refused("unknown_schema", detail)
     return schema
 
@@ -170,11 +178,11 @@ def _parse(file_name: str, text: str) -> EventSchema:
     if not isinstance(source, dict) or source.get("type") != "record":
         message = f"schemas/events/{file_name} is no Avro record"
         raise ValueError(message)
-    parsed = fastavro.parse_schema(source)
+    parsed = cast("dict[str, Any]", fastavro.parse_schema(source))
     canonical = to_parsing_canonical_form(parsed)
     # fastavro gives the 8 bytes in the order in which they travel, as hexadecimal digits.
     crc = bytes.fromhex(fastavro_fingerprint(canonical, "CRC-64-AVRO"))
-    return EventSchema(source["name"], int(match["version"]), file_name, text, dict(parsed), canonical, crc)
+    return EventSchema(source["name"], int(match["version"]), file_name, text, parsed, canonical, crc)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,24 +1,32 @@
 """Predictions and labels between bytes and columns: what emitters pack and every worker reads.
 
-`pack_*` and `read_*` hold the same rules, so whatever one packs the other reads. A record that breaks one is refused
-whole (`Refused`, with a reason); NaN, infinities, nulls, wrong types of a value and unseen levels are data.
+`pack_*` and `read_*` hold the same rules, so whatever one packs the other reads. A record that breaks one is
+refused whole (`Refused`, with a reason); NaN, infinities, nulls, wrong types of a value and unseen levels are
+data.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from driftline.schemas import codec, wire
 from driftline.schemas.ids import ID_BYTES
-from driftline.schemas.names import check_columns, check_deployment, check_label
 from driftline.schemas.plain import label_columns, prediction_columns
 from driftline.schemas.refusal import Refused
-from driftline.schemas.shapes import Category, Gap, Identity, LabelColumns, NumericBlock, PredictionColumns
+from driftline.schemas.rules import check_gaps, check_labels, check_predictions
+from driftline.schemas.shapes import (
+    Category,
+    Gap,
+    Identity,
+    LabelColumns,
+    NumericBlock,
+    PredictionColumns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+T = TypeVar("T")
 
 __all__ = [
     "ID_BYTES",
@@ -39,7 +47,7 @@ def pack_predictions(cols: PredictionColumns) -> bytes:
     """Encode a PredictionBatch. Raises Refused when a shape, type, name, time or size is not allowed."""
     rows = cols.rows
     wire.check_rows(rows)
-    _check_predictions(cols)
+    check_predictions(cols)
     base, deltas = wire.write_times("times_ms", cols.times_ms, rows)
     record = {
         "deployment": cols.deployment,
@@ -67,19 +75,19 @@ def pack_predictions(cols: PredictionColumns) -> bytes:
         "latency_ms": wire.write_floats("latency_ms", cols.latency_ms, rows, "float32"),
         "status": _one(wire.write_categories("status", _list(cols.status), rows)),
     }
-    _check_gaps(cols)
+    check_gaps(cols)
     return codec.encode("PredictionBatch", record)
 
 
 def read_predictions(data: bytes) -> PredictionColumns:
-    """Decode a PredictionBatch or a plain Prediction (one row) and check all of it; raises Refused and nothing else.
+    """Decode a PredictionBatch or a plain Prediction (one row) and check all of it; raises only Refused.
 
     Arrays share memory with `data` where they can (ids, numeric blocks, latency) and are then read-only.
     """
     record_type, record = codec.decode(data)
     if record_type == "Prediction":
         cols = prediction_columns(record)
-        _check_predictions(cols)
+        check_predictions(cols)
         return cols
     if record_type != "PredictionBatch":
         raise Refused("unsupported_type", f"a {record_type} where predictions are expected")
@@ -115,8 +123,8 @@ def read_predictions(data: bytes) -> PredictionColumns:
         latency_ms=wire.read_floats("latency_ms", record["latency_ms"], rows, "float32"),
         status=columns[-1] if record["status"] is not None else None,
     )
-    _check_predictions(cols)
-    _check_gaps(cols)
+    check_predictions(cols)
+    check_gaps(cols)
     return cols
 
 
@@ -137,12 +145,12 @@ def pack_labels(cols: LabelColumns) -> bytes:
         "classes": _one(wire.write_categories("classes", _list(cols.classes), rows)),
         "withdrawn": wire.write_bitmap("withdrawn", cols.withdrawn, rows),
     }
-    _check_labels(cols)
+    check_labels(cols)
     return codec.encode("LabelBatch", record)
 
 
 def read_labels(data: bytes) -> LabelColumns:
-    """Decode a LabelBatch or a plain Label (one row) and check all of it; raises Refused and nothing else."""
+    """Decode a LabelBatch or a plain Label (one row) and check all of it; raises only Refused."""
     record_type, record = codec.decode(data)
     if record_type == "Label":
         cols = label_columns(record)
@@ -162,68 +170,8 @@ def read_labels(data: bytes) -> LabelColumns:
         )
     else:
         raise Refused("unsupported_type", f"a {record_type} where labels are expected")
-    _check_labels(cols)
+    check_labels(cols)
     return cols
-
-
-def _check_predictions(cols: PredictionColumns) -> None:
-    check_deployment(cols.deployment)
-    check_label("model_version", cols.model_version)
-    check_label("slot", cols.slot)
-    if cols.identity is not None:
-        _check_identity(cols.identity)
-    features = [name for block in cols.features for name in block.names]
-    check_columns("feature", features + [column.name for column in cols.categories])
-    check_columns("score", [name for block in cols.scores for name in block.names])
-    if cols.segments:
-        check_columns("segment", [column.name for column in cols.segments])
-
-
-def _check_gaps(cols: PredictionColumns) -> None:
-    """Every gap names a column of the batch once, no row is null and wrong, and no value lies under a gap."""
-    if not cols.gaps:
-        return
-    check_columns("gap", [gap.name for gap in cols.gaps])
-    columns: dict[str, Any] = {column.name: column.codes for column in cols.categories}
-    for block in (*cols.scores, *cols.features):
-        columns.update(zip(block.names, block.values, strict=True))
-    for gap in cols.gaps:
-        column = columns.get(gap.name)
-        if column is None:
-            raise Refused("bad_shape", f"a gap of {gap.name!r}, which is no feature and no score of the batch")
-        if gap.nulls is not None and gap.wrong is not None and (gap.nulls & gap.wrong).any():
-            raise Refused("bad_shape", f"{gap.name!r} has a row that is both null and wrong")
-        for mask in (gap.nulls, gap.wrong):
-            if mask is None:
-                continue
-            under = column[mask]
-            if not (np.isnan(under) if under.dtype.kind == "f" else under < 0).all():
-                raise Refused("bad_shape", f"{gap.name!r} has a value in a row that is marked null or wrong")
-
-
-def _check_labels(cols: LabelColumns) -> None:
-    """Each row has one truth or is withdrawn: never both, never none."""
-    check_deployment(cols.deployment)
-    if cols.identity is not None:
-        _check_identity(cols.identity)
-    given = np.zeros(cols.rows, np.int8)
-    if cols.numbers is not None:
-        given += ~np.isnan(cols.numbers)
-    if cols.classes is not None:
-        given += cols.classes.codes >= 0
-    if cols.withdrawn is not None:
-        given += cols.withdrawn
-    if (given != 1).any():
-        row = int((given != 1).argmax())
-        detail = f"label {row} has {int(given[row])} of number, class and withdrawal; it must have exactly one"
-        raise Refused("impossible_value", detail)
-
-
-def _check_identity(identity: Identity) -> None:
-    check_label("instance", identity.instance)
-    if identity.epoch < 0 or identity.seq < 0:
-        detail = f"epoch {identity.epoch} and seq {identity.seq} of {identity.instance!r}; neither may be negative"
-        raise Refused("impossible_value", detail)
 
 
 def _identity(record: dict[str, Any]) -> Identity | None:
@@ -243,7 +191,7 @@ def _originals(values: list[str | None] | None, rows: int) -> list[str | None] |
     return values
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: T | None) -> list[T]:
     return [] if value is None else [value]
 
 

@@ -16,10 +16,10 @@ _COUNTER_VALUES: Final = 1 << 12
 def new_ids(n: int, now_ms: int, random: bytes) -> bytes:
     """Make n UUIDv7 (RFC 9562, section 5.7) from a time and random bytes; returns n * 16 bytes, id after id.
 
-    `now_ms` is milliseconds since 1970 UTC; `random` holds at least 8 * n bytes (`os.urandom(8 * n)`), which make 62
-    random bits an id. The 12 bits after the time rise evenly over the pool (RFC 9562, section 6.2, method 1), so ids
-    sort in the order in which they were made: strictly up to 4,096 a call, in equal steps beyond.
-    Raises ValueError for a negative n, a time outside 48 bits or too few random bytes.
+    `now_ms` is milliseconds since 1970 UTC; `random` holds at least 8 * n bytes (`os.urandom(8 * n)`), which
+    make 62 random bits an id. The 12 bits after the time rise evenly over the pool (RFC 9562, section 6.2,
+    method 1), so ids sort in the order in which they were made: strictly up to 4,096 a call, in equal steps
+    beyond. Raises ValueError for a negative n, a time outside 48 bits or too few random bytes.
     """
     if n < 0 or not 0 <= now_ms < _MAX_MS or len(random) < n * RANDOM_BYTES_PER_ID:
         message = f"cannot make {n} ids at {now_ms} ms from {len(random)} random bytes; 8 an id are needed"
@@ -33,8 +33,8 @@ def new_ids(n: int, now_ms: int, random: bytes) -> bytes:
 
 
 def id_of(original: str) -> bytes:
-    """The 16 bytes that stand for an application's own id: xxh3_128 of its UTF-8, big-endian (xxHash's canonical form).
+    """The 16 bytes that stand for an application's own id: xxh3_128 of its UTF-8, big-endian.
 
-    Raises UnicodeEncodeError when the text holds a lone surrogate, which no UTF-8 can carry.
+    That is xxHash's canonical form. Raises UnicodeEncodeError when the text holds a lone surrogate, which no UTF-8 can carry.
     """
     return xxhash.xxh3_128_digest(original.encode("utf-8"))

@@ -1,7 +1,8 @@
-"""What a deployment, a model version, a slot and a column may be called: one rule for emitters and readers."""
+"""What deployments, versions, slots and columns may be called: one rule for emitters and readers."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from driftline.schemas.refusal import Refused
@@ -42,13 +43,13 @@ def check_label(what: str, value: str) -> None:
 def check_columns(what: str, names: Collection[str]) -> None:
     """Raise Refused unless the names of one group of columns (`what`) are names, unique and not too many.
 
-    Reasons: `too_large` past 4,096 columns, `bad_shape` for a name used twice, `impossible_value` for no name at all.
+    Reasons: `too_large` past 4,096 columns, `bad_shape` for a name used twice, `impossible_value` for no name
+    at all.
     """
     if len(names) > MAX_COLUMNS:
         raise Refused("too_large", f"{len(names):,} {what}; at most {MAX_COLUMNS:,} are allowed")
     if len(set(names)) != len(names):
-        held: set[str] = set()
-        twice = next(name for name in names if name in held or held.add(name))
+        twice = Counter(names).most_common(1)[0][0]
         raise Refused("bad_shape", f"{what} name {twice[:MAX_NAME_CHARS]!r} stands twice")
     for name in names:
         # Most names are identifiers; the slower test is for the rest.

@@ -1,4 +1,4 @@
-"""Kafka's default partitioner: murmur2 of the key, as Java, librdkafka (`murmur2_random`), aiokafka and Faust place it."""
+"""Kafka's default partitioner, murmur2 of the key: Java, librdkafka (`murmur2_random`), aiokafka, Faust."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def murmur2(key: bytes) -> int:
 
 @functools.lru_cache(maxsize=4_096)
 def partition_of(key: bytes, count: int) -> int:
-    """The partition, 0 to count - 1, where Kafka's default partitioner puts a key; raises ValueError for count < 1.
+    """The partition, 0 to count - 1, where Kafka's default partitioner puts a key.
 
-    The last 4,096 answers are kept: a worker asks once a message, and has few deployments.
+    Raises ValueError for a count below 1. The last 4,096 answers are kept: a worker asks once a message, and has few deployments.
     """
     if count < 1:
         message = f"a topic has at least one partition, not {count}"

@@ -1,7 +1,8 @@
-"""The plain records Prediction and Label, turned into columns of one row, so that workers know one shape only.
+"""The plain records Prediction and Label, turned into columns of one row: workers know one shape.
 
-double and long features become float64 (a long past 2^53 is rounded), strings and booleans ("true", "false") become
-categories. A null does not say what the column is: it becomes a numeric NaN with a null gap, whatever the profile says.
+double and long features become float64 (a long past 2^53 is rounded), strings and booleans ("true", "false")
+become categories. A null does not say what the column is: it becomes a numeric NaN with a null gap, whatever
+the profile says.
 """
 
 from __future__ import annotations

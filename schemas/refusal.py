@@ -1,4 +1,4 @@
-"""Why a message is refused: one exception, and the closed set of reasons that label dead letters and metrics."""
+"""Why a message is refused: one exception, and the closed set of reasons for dead letters and metrics."""
 
 from __future__ import annotations
 

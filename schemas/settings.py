@@ -1,4 +1,4 @@
-"""Every setting of driftline, typed: from `driftline.toml`, and over it from variables DRIFTLINE_<SECTION>_<FIELD>.
+"""Every setting, typed: from `driftline.toml` and over it from DRIFTLINE_<SECTION>_<FIELD>.
 
 Each field carries, as its description, what values are allowed: errors and the documentation print that text.
 """
@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from driftline.schemas.clients import clickhouse_config, consumer_config, kafka_config, producer_config
-from driftline.schemas.sources import Secret, SettingsError, convert, file_named, read_file, read_variables, refuse
+from driftline.schemas.sources import (
+    Secret,
+    SettingsError,
+    convert,
+    file_named,
+    read_file,
+    read_variables,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,68 +41,67 @@ __all__ = [
 ]
 
 
-def _says(text: str, **bounds: float) -> msgspec.Meta:
-    return msgspec.Meta(description=text, **bounds)
+Meta = msgspec.Meta
+Text = Annotated[str, Meta(description="a text that is not empty", min_length=1)]
+File = Annotated[str, Meta(description="the path of a file, or nothing")]
+Folder = Annotated[str, Meta(description="the path of a folder", min_length=1)]
+Bytes = Annotated[int, Meta(description="a number of bytes, 1,048,576 (1 MiB) or more", ge=1 << 20)]
+Seconds = Annotated[float, Meta(description="a number of seconds above 0, at most 86,400", gt=0, le=86_400)]
+FreePort = Annotated[int, Meta(description="a port, 0 to 65,535; 0 takes a free one", ge=0, le=65_535)]
+Days = Annotated[int, Meta(description="a number of days, 1 to 36,500", ge=1, le=36_500)]
 
 
-Text = Annotated[str, _says("a text that is not empty", min_length=1)]
-File = Annotated[str, _says("the path of a file, or nothing")]
-Folder = Annotated[str, _says("the path of a folder", min_length=1)]
-Bytes = Annotated[int, _says("a number of bytes, 1,048,576 (1 MiB) or more", ge=1 << 20)]
-Seconds = Annotated[float, _says("a number of seconds above 0, at most 86,400", gt=0, le=86_400)]
-FreePort = Annotated[int, _says("a port, 0 to 65,535; 0 takes a free one", ge=0, le=65_535)]
-Days = Annotated[int, _says("a number of days, 1 to 36,500", ge=1, le=36_500)]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """One section of the settings."""
-
-
-class Kafka(Section):
+class Kafka(msgspec.Struct, frozen=True, kw_only=True):
     """How every Kafka client reaches the brokers, and how topics are named."""
 
     bootstrap: Text = "127.0.0.1:9092"
     security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
-        _says("PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"),
+        Meta(description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"),
     ] = "PLAINTEXT"
     sasl_mechanism: Annotated[
         Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
-        _says("PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, or nothing"),
+        Meta(description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, or nothing"),
     ] = ""
-    sasl_username: Annotated[str, _says("a user name, or nothing")] = ""
-    sasl_password: Annotated[Secret, _says("a password, or nothing")] = Secret("")
+    sasl_username: Annotated[str, Meta(description="a user name, or nothing")] = ""
+    sasl_password: Annotated[Secret, Meta(description="a password, or nothing")] = Secret("")
     ssl_ca_location: File = ""
     ssl_certificate_location: File = ""
     ssl_key_location: File = ""
-    ssl_key_password: Annotated[Secret, _says("a password, or nothing")] = Secret("")
+    ssl_key_password: Annotated[Secret, Meta(description="a password, or nothing")] = Secret("")
     topic_prefix: Annotated[
         str,
-        _says("at most 100 letters, digits, dots, dashes and underscores, or nothing", pattern="^[A-Za-z0-9._-]{0,100}$"),
+        Meta(
+            description="at most 100 letters, digits, dots, dashes and underscores, or nothing",
+            pattern="^[A-Za-z0-9._-]{0,100}$",
+        ),
     ] = ""
-    partitions: Annotated[int, _says("a number of partitions, 1 to 10,000", ge=1, le=10_000)] = 4
-    replication_factor: Annotated[int, _says("a number of copies, 1 to 15", ge=1, le=15)] = 1
+    partitions: Annotated[int, Meta(description="a number of partitions, 1 to 10,000", ge=1, le=10_000)] = 4
+    replication_factor: Annotated[int, Meta(description="a number of copies, 1 to 15", ge=1, le=15)] = 1
 
 
-class ClickHouse(Section):
+class ClickHouse(msgspec.Struct, frozen=True, kw_only=True):
     """How ClickHouse is reached: its HTTP interface, the only one used."""
 
     host: Text = "127.0.0.1"
-    port: Annotated[int, _says("a port, 1 to 65,535", ge=1, le=65_535)] = 8123
+    port: Annotated[int, Meta(description="a port, 1 to 65,535", ge=1, le=65_535)] = 8123
     user: Text = "default"
-    password: Annotated[Secret, _says("a password, or nothing")] = Secret("")
+    password: Annotated[Secret, Meta(description="a password, or nothing")] = Secret("")
     database: Annotated[
         str,
-        _says("a letter or underscore, then letters, digits and underscores", pattern="^[A-Za-z_][A-Za-z0-9_]{0,99}$"),
+        Meta(
+            description="a letter or underscore, then letters, digits and underscores",
+            pattern="^[A-Za-z_][A-Za-z0-9_]{0,99}$",
+        ),
     ] = "driftline"
-    secure: Annotated[bool, _says("true (HTTPS) or false (HTTP)")] = False
-    verify: Annotated[bool, _says("true (check the server's certificate) or false")] = True
+    secure: Annotated[bool, Meta(description="true (HTTPS) or false (HTTP)")] = False
+    verify: Annotated[bool, Meta(description="true (check the server's certificate) or false")] = True
     ca: File = ""
     client_certificate: File = ""
     client_key: File = ""
 
 
-class Worker(Section):
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
     """How stream workers checkpoint, publish and bound themselves."""
 
     metrics_port: FreePort = 0
@@ -102,35 +109,41 @@ class Worker(Section):
     checkpoint_seconds: Seconds = 10.0
     checkpoint_bytes: Bytes = 64 << 20
     publish_seconds: Seconds = 10.0
-    out_of_orderness_ms: Annotated[int, _says("a number of ms, 0 to 86,400,000 (a day)", ge=0, le=86_400_000)] = 60_000
+    out_of_orderness_ms: Annotated[
+        int, Meta(description="a number of ms, 0 to 86,400,000 (a day)", ge=0, le=86_400_000)
+    ] = 60_000
     idle_seconds: Seconds = 15.0
-    future_ms: Annotated[int, _says("a number of ms, 1,000 to 86,400,000 (a day)", ge=1_000, le=86_400_000)] = 600_000
-    hot_windows: Annotated[int, _says("a number of windows, 1 to 1,000", ge=1, le=1_000)] = 3
+    future_ms: Annotated[
+        int, Meta(description="a number of ms, 1,000 to 86,400,000 (a day)", ge=1_000, le=86_400_000)
+    ] = 600_000
+    hot_windows: Annotated[int, Meta(description="a number of windows, 1 to 1,000", ge=1, le=1_000)] = 3
     session_timeout_ms: Annotated[
         int,
-        _says("a number of ms, 6,000 to 1,800,000 (what brokers allow)", ge=6_000, le=1_800_000),
+        Meta(description="a number of ms, 6,000 to 1,800,000 (what brokers allow)", ge=6_000, le=1_800_000),
     ] = 6_000
     state_bytes: Bytes = 256 << 20
     prefetch_bytes: Bytes = 32 << 20
 
 
-class Archive(Section):
+class Archive(msgspec.Struct, frozen=True, kw_only=True):
     """How rows are cut into blocks for ClickHouse, and how long they stay."""
 
-    block_rows: Annotated[int, _says("a number of rows, 1,000 to 10,000,000", ge=1_000, le=10_000_000)] = 200_000
+    block_rows: Annotated[
+        int, Meta(description="a number of rows, 1,000 to 10,000,000", ge=1_000, le=10_000_000)
+    ] = 200_000
     block_seconds: Seconds = 1.0
     retention_days: Days = 180
     windows_retention_days: Days = 730
 
 
-class Local(Section):
+class Local(msgspec.Struct, frozen=True, kw_only=True):
     """The local stack: where it keeps its data, and which parts of it run elsewhere."""
 
     data_dir: Folder = ".driftline"
     kafka_port: FreePort = 0
     clickhouse_port: FreePort = 0
-    kafka: Annotated[Literal["local", "outside"], _says("local or outside")] = "local"
-    clickhouse: Annotated[Literal["local", "outside"], _says("local or outside")] = "local"
+    kafka: Annotated[Literal["local", "outside"], Meta(description="local or outside")] = "local"
+    clickhouse: Annotated[Literal["local", "outside"], Meta(description="local or outside")] = "local"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,12 +159,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def load(env: Mapping[str, str], file: Path | None = None) -> Settings:
     """Settings from a TOML file and, over it, from the environment.
 
-    The file is `file`, else the one DRIFTLINE_CONFIG names, else `driftline.toml` in the working directory if there
-    is one. Raises SettingsError (one sentence) for a file that is missing or no TOML, an unknown key or variable, a
-    value that is not allowed, or settings that contradict one another.
+    The file is `file`, else the one DRIFTLINE_CONFIG names, else `driftline.toml` in the working directory if
+    there is one. Raises SettingsError (one sentence) for a file that is missing or no TOML, an unknown key or
+    variable, a value that is not allowed, or settings that contradict one another.
     """
     sections = {entry.name: entry.type for entry in msgspec.structs.fields(Settings)}
-    known = {name: {item.name: item for item in msgspec.structs.fields(kind)} for name, kind in sections.items()}
+    known = {
+        name: {item.name: item for item in msgspec.structs.fields(kind)} for name, kind in sections.items()
+    }
     path = file_named(env, file)
     given = read_file(path, known) if path is not None else {}
     given.update(read_variables(env, known))
@@ -164,7 +179,7 @@ def load(env: Mapping[str, str], file: Path | None = None) -> Settings:
 
 
 def _agree(settings: Settings, places: Mapping[tuple[str, str], str]) -> None:
-    """Refuse settings that contradict one another; the message names the variable and where its value came from."""
+    """Refuse settings that contradict one another, naming where the value came from."""
     kafka = settings.kafka
     sasl = kafka.security_protocol.startswith("SASL_")
     for name in ("sasl_mechanism", "sasl_username", "sasl_password"):
@@ -172,7 +187,12 @@ def _agree(settings: Settings, places: Mapping[tuple[str, str], str]) -> None:
         if sasl and not held:
             refuse(places, "kafka", name, f"is needed with security_protocol {kafka.security_protocol}")
         if held and not sasl:
-            refuse(places, "kafka", name, f"has no effect with security_protocol {kafka.security_protocol}; use SASL_SSL")
+            refuse(
+                places,
+                "kafka",
+                name,
+                f"has no effect with security_protocol {kafka.security_protocol}; use SASL_SSL",
+            )
     if bool(kafka.ssl_certificate_location) != bool(kafka.ssl_key_location):
         lacking = "ssl_key_location" if kafka.ssl_certificate_location else "ssl_certificate_location"
         refuse(places, "kafka", lacking, "is needed: a client certificate and its key go together")

@@ -31,8 +31,9 @@ class Category:
 class Gap:
     """Rows of one feature or score without a usable value: bool (rows,) each, None for no such row.
 
-    Under a gap a numeric column holds NaN and a category holds -1. `nulls` is for numeric columns, since a category's
-    -1 is null already; `wrong` (a value of a type the column cannot carry) is for both. No row is in both.
+    Under a gap a numeric column holds NaN and a category holds -1. `nulls` is for numeric columns, since a
+    category's -1 is null already; `wrong` (a value of a type the column cannot carry) is for both. No row is
+    in both.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Gap:
 
 @dataclass(slots=True)
 class Identity:
-    """The seal of a batch: number `seq` of life `epoch` of emitter `instance`, for its topic and deployment."""
+    """The seal: batch `seq` of life `epoch` of emitter `instance`, for its topic and deployment."""
 
     instance: str
     epoch: int
@@ -53,8 +54,8 @@ class Identity:
 class PredictionColumns:
     """Predictions of one deployment, model version and slot.
 
-    `ids` is uint8 (rows, 16); `times_ms` int64 (rows,), event time in ms since 1970 UTC; `latency_ms` float32 (rows,),
-    NaN where unknown; `identity` is None for plain producers, whose batches are at-least-once.
+    `ids` is uint8 (rows, 16); `times_ms` int64 (rows,), event time in ms since 1970 UTC; `latency_ms` float32
+    (rows,), NaN where unknown; `identity` is None for plain producers, whose batches are at-least-once.
     """
 
     deployment: str
@@ -79,8 +80,9 @@ class PredictionColumns:
 class LabelColumns:
     """Labels of one deployment.
 
-    `known_at_ms` is int64 (rows,), ms since 1970 UTC; `numbers` float64 (rows,), NaN where the row has a class or is
-    withdrawn; `classes` has -1 where it has a number or is withdrawn; `withdrawn` bool (rows,), None for no such row.
+    `known_at_ms` is int64 (rows,), ms since 1970 UTC; `numbers` float64 (rows,), NaN where the row has a
+    class or is withdrawn; `classes` has -1 where it has a number or is withdrawn; `withdrawn` bool (rows,),
+    None for no such row.
     """
 
     deployment: str

@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 _PREFIX: Final = "DRIFTLINE_"
 _CONFIG: Final = "DRIFTLINE_CONFIG"
 # Variables of the tests' own, and those Kubernetes makes for a service that is called driftline.
-_FOREIGN: Final = re.compile(r"DRIFTLINE_(TEST_.*|(.*_)?SERVICE_(HOST|PORT)(_.*)?|(.*_)?PORT_\d+_(TCP|UDP)(_.*)?|PORT)")
+_FOREIGN: Final = re.compile(
+    r"DRIFTLINE_(TEST_.*|(.*_)?SERVICE_(HOST|PORT)(_.*)?|(.*_)?PORT_\d+_(TCP|UDP)(_.*)?|PORT)"
+)
 _SHOWN_CHARS: Final = 100
 
 
 class SettingsError(DriftlineError):
-    """A setting that is wrong; the text names the variable (or file and key), the value, and what is allowed."""
+    """A wrong setting; the text names the variable (or file and key), the value, what is allowed."""
 
 
 class Secret(str):
-    """A text that must not be shown: its repr is three asterisks, so logs and tracebacks of settings hide it."""
+    """A text that must not be shown: its repr is three asterisks, also inside that of settings."""
 
     __slots__ = ()
 
@@ -52,7 +54,7 @@ Given = dict[tuple[str, str], Source]
 
 
 def file_named(env: Mapping[str, str], file: Path | None) -> Path | None:
-    """The settings file: the one given, the one DRIFTLINE_CONFIG names, else driftline.toml if it is there."""
+    """The file given, the one DRIFTLINE_CONFIG names, else driftline.toml if it is there."""
     if file is not None:
         return file
     if env.get(_CONFIG):
@@ -62,7 +64,7 @@ def file_named(env: Mapping[str, str], file: Path | None) -> Path | None:
 
 
 def read_file(path: Path, known: Known) -> Given:
-    """Values of a TOML file; raises SettingsError for a file that cannot be read and for unknown sections or keys."""
+    """Values of a TOML file; raises SettingsError for an unreadable one and for unknown sections or keys."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -88,7 +90,7 @@ def read_file(path: Path, known: Known) -> Given:
 
 
 def read_variables(env: Mapping[str, str], known: Known) -> Given:
-    """Values of DRIFTLINE_<SECTION>_<FIELD>; raises SettingsError for an unknown one, for a typo must not pass."""
+    """Values of DRIFTLINE_<SECTION>_<FIELD>; raises SettingsError for an unknown one: no typo passes."""
     names = {variable(section, name): (section, name) for section, fields in known.items() for name in fields}
     given: Given = {}
     for key, value in env.items():
@@ -97,7 +99,11 @@ def read_variables(env: Mapping[str, str], known: Known) -> Given:
         elif key.startswith(_PREFIX) and key != _CONFIG and not _FOREIGN.fullmatch(key):
             near = difflib.get_close_matches(key, names, n=1)
             sections = ", ".join(name.upper() for name in known)
-            hint = f"did you mean {near[0]}?" if near else f"names are DRIFTLINE_<SECTION>_<FIELD>; sections: {sections}"
+            hint = (
+                f"did you mean {near[0]}?"
+                if near
+                else f"names are DRIFTLINE_<SECTION>_<FIELD>; sections: {sections}"
+            )
             message = f"the variable {key} is no setting; {hint}"
             raise SettingsError(message)
     return given
@@ -108,7 +114,7 @@ def variable(section: str, name: str) -> str:
     return f"{_PREFIX}{section}_{name}".upper()
 
 
-def convert(source: Source, kind: Any) -> Any:
+def convert(source: Source, kind: Any) -> Any:  # noqa: ANN401 - a setting has any type
     """A given value as its type; raises SettingsError that names place, value and what is allowed."""
     allowed = next(meta.description for meta in kind.__metadata__ if isinstance(meta, msgspec.Meta))
     try:
@@ -129,7 +135,7 @@ def refuse(places: Mapping[tuple[str, str], str], section: str, name: str, why: 
     raise SettingsError(message)
 
 
-def _secret(kind: type, value: Any) -> Any:
+def _secret(kind: type, value: object) -> Secret:
     if kind is Secret and isinstance(value, str):
         return Secret(value)
     message = "not a text"

@@ -1,4 +1,4 @@
-"""Every Kafka topic: key, partitions, retention and configuration in one table, from which topics are created."""
+"""Every Kafka topic: key, partitions, retention, configuration; topics are created from this table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DAY_MS: Final = 86_400_000
-# One message as the broker counts it: a record of driftline.schemas.codec.DEFAULT_MAX_BYTES, its key and headers.
+# One message as the broker counts it: a record of driftline.schemas.codec.DEFAULT_MAX_BYTES, its key and
+# headers.
 _EVENT_BYTES: Final = 1_048_588
 _STATE_BYTES: Final = 2_200_000
 _PROFILE_BYTES: Final = 8_400_000
@@ -34,7 +35,7 @@ class Topic:
 
     @property
     def config(self) -> dict[str, str]:
-        """Topic configuration as the broker takes it (names of org.apache.kafka.common.config.TopicConfig)."""
+        """Topic configuration as the broker takes it (org.apache.kafka.common.config.TopicConfig)."""
         return {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": str(-1 if self.retention_ms is None else self.retention_ms),
@@ -59,8 +60,8 @@ class Topic:
 
 
 TOPICS: Final = (
-    # Equal partition counts: everything about one deployment meets in one worker. 7 days is also the greatest age of
-    # a spool, and how long sequence marks live.
+    # Equal partition counts: everything about one deployment meets in one worker. 7 days is also the greatest
+    # age of a spool, and how long sequence marks live.
     Topic("predictions", "deployment", "events", 7 * _DAY_MS, log_append_time=True),
     Topic("labels", "deployment", "events", 7 * _DAY_MS, log_append_time=True),
     Topic("emitter-status", "instance", 1, 7 * _DAY_MS, log_append_time=True),

@@ -16,14 +16,14 @@ from driftline.schemas.shapes import Category, NumericBlock
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
 MAX_ROWS: Final = 65_536
 MAX_LEVELS: Final = 65_536
 MAX_TIME_MS: Final = 7_258_118_400_000  # 2200-01-01T00:00:00Z
-_FLOATS: Final = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
-_DELTAS: Final = {4: np.dtype("<i4"), 8: np.dtype("<i8")}
-_CODES: Final = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4")}
+_FLOATS: Final[dict[str, np.dtype[Any]]] = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
+_DELTAS: Final[dict[int, np.dtype[Any]]] = {4: np.dtype("<i4"), 8: np.dtype("<i8")}
+_CODES: Final[dict[int, np.dtype[Any]]] = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4")}
 _U1_LEVELS: Final = 0xFF
 _U2_LEVELS: Final = 0xFFFF
 
@@ -57,12 +57,11 @@ def read_times(what: str, base_ms: int, deltas: bytes, rows: int) -> NDArray[np.
         raise Refused("bad_shape", detail)
     steps = np.frombuffer(deltas, dtype)
     # Compared as Python integers, so that no sum can wrap around.
-    low, high = base_ms + int(steps.min()), base_ms + int(steps.max())
-    _check_times(what, low, high)
-    if not -(1 << 63) <= base_ms < 1 << 63:
-        raise Refused("impossible_value", f"{what} has the base {base_ms}, which is no 64-bit integer")
-    # A base far outside may still be right with deltas of 8 bytes: the wrap-around of the sum then undoes itself.
-    return steps.astype(np.int64) + np.int64(base_ms)
+    _check_times(what, base_ms, base_ms)
+    _check_times(what, base_ms + int(steps.min()), base_ms + int(steps.max()))
+    times: NDArray[np.int64] = steps.astype(np.int64)
+    times += base_ms
+    return times
 
 
 def write_times(what: str, times_ms: NDArray[np.int64], rows: int) -> tuple[int, bytes]:
@@ -102,28 +101,10 @@ def write_blocks(what: str, blocks: Sequence[NumericBlock], rows: int) -> list[d
 
 def read_categories(what: str, records: Sequence[dict[str, Any]], rows: int) -> list[Category]:
     """Dictionary-coded columns; codes become int32 with -1 for null, refused when one has no level."""
-    if not records:
-        return []
-    width = len(records[0]["codes"]) // rows
-    if any(len(record["codes"]) != width * rows for record in records):
-        return [column for record in records for column in read_categories(what, [record], rows)]
-    dtype = _CODES.get(width)
-    if dtype is None or len(records[0]["codes"]) != width * rows:
-        size = len(records[0]["codes"])
-        detail = f"{what} {records[0]['name']!r} has {size} bytes of codes for {rows} rows; 1, 2 or 4 a row are needed"
-        raise Refused("bad_shape", detail)
-    # All columns of one width at once: numpy's cost a call would otherwise be most of the time. Adding one turns null
-    # (all ones) into 0, so that the greatest value is at most the number of levels.
-    raw = np.frombuffer(b"".join([record["codes"] for record in records]), dtype)
-    shifted = raw.reshape(len(records), rows) + dtype.type(1)
-    for record, top in zip(records, shifted.max(axis=1).tolist(), strict=True):
-        _check_levels(what, record["name"], record["levels"], top - 1)
-    codes = shifted.astype(np.int32)
-    codes -= 1
-    return [
-        Category(record["name"], tuple(record["levels"]), column)
-        for record, column in zip(records, codes, strict=True)
-    ]
+    sizes = {len(record["codes"]) for record in records}
+    if len(sizes) > 1:
+        return [column for record in records for column in _categories_of_one_width(what, [record], rows)]
+    return _categories_of_one_width(what, records, rows) if sizes else []
 
 
 def write_categories(what: str, columns: Sequence[Category], rows: int) -> list[dict[str, Any]]:
@@ -163,10 +144,33 @@ def write_floats(what: str, values: NDArray[Any] | None, rows: int, dtype: str) 
     return values.tobytes()
 
 
+def _categories_of_one_width(what: str, records: Sequence[dict[str, Any]], rows: int) -> list[Category]:
+    """All columns of one code width at once: numpy's cost a call would otherwise be most of the time."""
+    width, rest = divmod(len(records[0]["codes"]), rows)
+    dtype = _CODES.get(width)
+    if dtype is None or rest:
+        size, name = len(records[0]["codes"]), records[0]["name"]
+        detail = f"{what} {name!r} has {size} bytes of codes for {rows} rows; 1, 2 or 4 a row are needed"
+        raise Refused("bad_shape", detail)
+    raw = np.frombuffer(b"".join([record["codes"] for record in records]), dtype)
+    # Adding one turns null (all ones) into 0: the greatest value is then at most the number of levels.
+    shifted = raw.reshape(len(records), rows) + dtype.type(1)
+    for record, top in zip(records, shifted.max(axis=1).tolist(), strict=True):
+        _check_levels(what, record["name"], record["levels"], top - 1)
+    codes = shifted.astype(np.int32)
+    codes -= 1
+    return [
+        Category(record["name"], tuple(record["levels"]), column)
+        for record, column in zip(records, codes, strict=True)
+    ]
+
+
 def _category(what: str, column: Category, rows: int) -> dict[str, Any]:
     _check_array(f"codes of {what} {column.name!r}", column.codes, (rows,), np.int32)
     if int(column.codes.min()) < -1:
-        raise Refused("bad_shape", f"{what} {column.name!r} has the code {int(column.codes.min())}; null is -1")
+        raise Refused(
+            "bad_shape", f"{what} {column.name!r} has the code {int(column.codes.min())}; null is -1"
+        )
     _check_levels(what, column.name, column.levels, int(column.codes.max()))
     count = len(column.levels)
     width = 1 if count <= _U1_LEVELS else 2 if count <= _U2_LEVELS else 4
@@ -203,7 +207,7 @@ def _check_length(what: str, data: bytes, size: int) -> None:
         raise Refused("bad_shape", f"{what}: {len(data)} bytes where the shape needs {size}")
 
 
-def _check_array(what: str, array: NDArray[Any], shape: tuple[int, ...], dtype: Any) -> None:
+def _check_array(what: str, array: NDArray[Any], shape: tuple[int, ...], dtype: DTypeLike) -> None:
     if array.dtype != dtype:
         raise Refused("unsupported_type", f"{what} is {array.dtype} and must be {np.dtype(dtype)}")
     if array.shape != shape:
