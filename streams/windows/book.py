@@ -32,6 +32,7 @@ class Book:
         absorbed: offset of the last message of this deployment that is in the row.
         watermark_ms: no event before this time is expected any more; a window is closed once its end is reached.
         newest_ms: the greatest event time seen.
+        heard_ms: the broker's time of its last message.
         floors_ms: per resolution, windows that start before it were pushed out at the byte cap: cold.
         seen: sequence marks.
         late: rows for windows already cold.
@@ -43,6 +44,7 @@ class Book:
     writes: int = 0
     watermark_ms: int = NEVER
     newest_ms: int = NEVER
+    heard_ms: int = 0
     floors_ms: dict[str, int] = field(default_factory=dict)
     seen: SequenceMarks = field(default_factory=SequenceMarks)
     late: LateDays = field(default_factory=LateDays)
@@ -96,6 +98,7 @@ class Book:
                 "deployment": self.deployment,
                 "watermark_ms": self.watermark_ms,
                 "newest_ms": self.newest_ms,
+                "heard_ms": self.heard_ms,
                 "floors_ms": self.floors_ms,
                 "seen": self.seen.to_list(),
                 "late": self.late.to_list(),
@@ -119,6 +122,7 @@ class Book:
             writes=writes,
             watermark_ms=stored["watermark_ms"],
             newest_ms=stored["newest_ms"],
+            heard_ms=stored["heard_ms"],
             floors_ms=stored["floors_ms"],
             seen=SequenceMarks.from_list(stored["seen"]),
             late=LateDays.from_list(stored["late"]),

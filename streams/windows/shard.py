@@ -20,7 +20,7 @@ from driftline.streams.windows.late import DAY_MS
 from driftline.streams.windows.pane import Pane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from driftline.schemas.columns import PredictionColumns
     from driftline.schemas.profile import Profile
@@ -182,6 +182,7 @@ class Shard:
         if offset <= book.absorbed:
             return
         book.absorbed = offset
+        book.heard_ms = record_time_ms
         self.changed.add(columns.deployment)
         if not book.is_new(columns, record_time_ms):
             self.tally.duplicates += 1
@@ -252,20 +253,25 @@ class Shard:
             book.late.add(columns.model_version, columns.slot, day, count)
         self.tally.late += int(late.sum())
 
-    def idle(self, now_ms: int) -> None:
-        """Close what wall-clock time has closed: nothing more is on its way to this partition.
+    def idle(self, now_ms: int, idle_ms: int, holds_back: Callable[[str], bool]) -> None:
+        """Close what wall-clock time has closed, where nothing more is on its way.
 
         Event time follows the clock, but never past the end of the windows that are open: a stream that is
-        replayed from the past, and pauses, goes on where it stopped.
+        replayed from the past, and pauses, goes on where it stopped. Call it only while the partition is caught up.
+
+        Args:
+            now_ms: wall-clock time, ms.
+            idle_ms: how long a deployment must have been silent, ms.
+            holds_back: whether a live emitter of a deployment says that it still has events to send.
         """
         reached = now_ms - self.rules.out_of_orderness_ms
         for book in self.books.values():
-            ends = [
-                (book.newest_ms // WIDTHS_MS[name] + 1) * WIDTHS_MS[name]
-                for name in {key.resolution for key in self.index[book.deployment]}
-            ]
+            if book.newest_ms == NEVER or now_ms - book.heard_ms < idle_ms:
+                continue
+            names = {key.resolution for key in self.index[book.deployment]}
+            ends = [(book.newest_ms // WIDTHS_MS[name] + 1) * WIDTHS_MS[name] for name in names]
             target = max((end for end in ends if end <= reached), default=NEVER)
-            if book.newest_ms != NEVER and target > book.watermark_ms:
+            if target > book.watermark_ms and not holds_back(book.deployment):
                 book.watermark_ms = target
                 self.changed.add(book.deployment)
 

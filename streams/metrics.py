@@ -1,0 +1,81 @@
+"""Every Prometheus metric of the stream workers, in one place: names, labels, and what they mean.
+
+Nothing is registered at import: a worker makes the metrics of its role for the registry it serves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Buckets of durations, seconds."""
+
+
+class DriftMetrics:
+    """What `worker drift` tells about itself. Labels are partitions and reasons: bounded by configuration."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.events = Counter(
+            "driftline_drift_events", "Prediction rows folded into windows.", ["partition"], registry=registry
+        )
+        self.duplicates = Counter(
+            "driftline_drift_duplicates", "Batches skipped, seen before.", ["partition"], registry=registry
+        )
+        self.refused = Counter(
+            "driftline_drift_refused", "Messages refused by intake.", ["partition"], registry=registry
+        )
+        self.late = Counter(
+            "driftline_drift_late_rows",
+            "Rows for windows already cold: awaiting restatement.",
+            ["partition"],
+            registry=registry,
+        )
+        self.unsealed = Counter(
+            "driftline_drift_unsealed_rows",
+            "Rows without a seal: counted at least once.",
+            ["partition"],
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "driftline_drift_lag_messages",
+            "Messages between the log's end and what was folded.",
+            ["partition"],
+            registry=registry,
+        )
+        self.awaiting = Gauge(
+            "driftline_drift_awaiting_restatement_rows",
+            "Rows of cold windows that a replay has to recount.",
+            ["partition"],
+            registry=registry,
+        )
+        self.checkpoint_seconds = Histogram(
+            "driftline_drift_checkpoint_seconds",
+            "Time from planning a checkpoint to its acknowledgement.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.abandoned = Counter(
+            "driftline_drift_checkpoints_abandoned",
+            "Checkpoints given up because the group changed; their messages are folded again.",
+            registry=registry,
+        )
+        self.state_bytes = Gauge(
+            "driftline_drift_state_bytes", "Stored state.", ["partition"], registry=registry
+        )
+        self.windows = Counter(
+            "driftline_drift_windows_published", "Window results sent.", ["resolution"], registry=registry
+        )
+        self.gaps = Counter(
+            "driftline_drift_gaps", "Offsets that came out of order: read again.", ["partition"], registry=registry
+        )
+        self.lost = Counter(
+            "driftline_drift_lost_messages",
+            "Messages that retention removed before they were read.",
+            ["partition"],
+            registry=registry,
+        )

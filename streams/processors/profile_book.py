@@ -1,0 +1,107 @@
+"""The profiles a worker counts and judges with: the compacted topic, followed, and looked up by version or digest."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from driftline.schemas.profile import Profile
+from driftline.schemas.refusal import Refused
+from driftline.streams.windows.book import WIDTHS_MS
+from driftline.streams.windows.held import PaneKey, StateError
+from driftline.streams.windows.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_RESOLUTIONS: Final = ("5m", "1h", "1d")
+"""What a version without a profile is counted at."""
+
+ASK_AGAIN_S: Final = 30.0
+"""How long a version that was not found is taken as unknown before the topic is asked again."""
+
+
+class ProfileBook:
+    """Profiles and their layouts, by (deployment, version) and by digest.
+
+    Bounded by what the compacted topic holds: a profile a version. A profile that was replaced stays known by its
+    digest until the process ends, for windows that were counted with it.
+
+    Args:
+        refresh: called when an unknown version is met; must return within two seconds, having read the topic to
+            its end if that was possible.
+        clock_s: a monotonic clock, seconds.
+    """
+
+    def __init__(self, refresh: Callable[[], object], clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._refresh, self._clock_s = refresh, clock_s
+        self._layouts: dict[tuple[str, str], Layout] = {}
+        self._by_digest: dict[str, tuple[Profile, Layout]] = {}
+        self._folded: dict[str, tuple[str, ...]] = {}
+        self._unknown: dict[tuple[str, str], tuple[float, Layout]] = {}
+
+    def on_record(self, key: bytes | None, value: bytes | None, _record_time_ms: int) -> None:
+        """Take in a record of `profiles`; bytes that are no profile are said in the log and left out."""
+        if value is None:
+            return
+        try:
+            profile = Profile.from_bytes(value)
+        except Refused as refused:
+            logger.warning("profile %r is left out: %s", key, refused)
+            return
+        layout = Layout(profile)
+        self._by_digest[layout.digest] = (profile, layout)
+        folded = tuple(width for width in WIDTHS_MS if width in profile.resolutions)
+        self._folded[layout.digest] = folded or ("1d",)
+        self._layouts[profile.deployment, profile.model_version] = layout
+        self._unknown.pop((profile.deployment, profile.model_version), None)
+
+    def layout(self, deployment: str, version: str) -> Layout:
+        """The layout of a version; one that counts rows alone while there is no profile."""
+        return self._find(deployment, version)
+
+    def layout_of(self, key: PaneKey, digest: str) -> Layout:
+        """The layout of an older window.
+
+        Raises:
+            StateError: the profile it was counted with is gone from the topic.
+        """
+        if digest in self._by_digest:
+            return self._by_digest[digest][1]
+        rows_only = Layout.without_profile(key.deployment, key.version)
+        if digest == rows_only.digest:
+            return rows_only
+        self._refresh()
+        if digest in self._by_digest:
+            return self._by_digest[digest][1]
+        message = (
+            f"a window of {key.deployment!r} {key.version!r} was counted with profile {digest[:12]}, which topic "
+            "profiles does not hold any more: publish that profile again"
+        )
+        raise StateError(message)
+
+    def profile_of(self, digest: str) -> Profile | None:
+        """The profile of that digest."""
+        found = self._by_digest.get(digest)
+        return found[0] if found else None
+
+    def resolutions(self, deployment: str, version: str) -> tuple[str, ...]:
+        """The resolutions to fold: the profile's that are no merges; days, for the merges, if it names no other."""
+        digest = self._find(deployment, version).digest
+        if digest not in self._by_digest:
+            return DEFAULT_RESOLUTIONS
+        return self._folded[digest]
+
+    def _find(self, deployment: str, version: str) -> Layout:
+        name = (deployment, version)
+        layout = self._layouts.get(name)
+        if layout is not None:
+            return layout
+        asked_at, rows_only = self._unknown.get(name) or (float("-inf"), Layout.without_profile(*name))
+        if self._clock_s() - asked_at >= ASK_AGAIN_S:
+            self._refresh()
+            self._unknown[name] = (self._clock_s(), rows_only)
+        return self._layouts.get(name) or rows_only
