@@ -20,6 +20,7 @@ from driftline.deploy.local.kafka_jars import KafkaJars
 from driftline.deploy.local.ports import LOOPBACK
 from driftline.deploy.local.spawn import Process, spawn_guarded
 
+_METADATA_LOG = "__cluster_metadata-0"
 _FORMAT_SECONDS = 60
 _ANSWER_SECONDS = 2.0
 _CONNECT_SECONDS = 0.2
@@ -113,7 +114,10 @@ class KafkaBroker(Component):
     def _format(self, properties: Path) -> None:
         if (self.data / "meta.properties").exists():
             return
-        # Without meta.properties no broker ever ran here: what lies there is half a format.
+        segments = [path.name for path in self.data.glob("*-[0-9]*") if path.name != _METADATA_LOG]
+        if segments:
+            raise StackError(f"{self.data} holds {segments[0]!r} but no meta.properties: put that file back, or choose another --data-dir")
+        # Without either no broker ever ran here: what lies there is half a format.
         shutil.rmtree(self.data, ignore_errors=True)
         command = self.jars.command("kafka.tools.StorageTool", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
         done = subprocess.run(
