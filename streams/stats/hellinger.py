@@ -26,7 +26,7 @@ def hellinger_of_shares(current: Array, reference: Array) -> Array:
 
     """
     gaps = np.sqrt(current) - np.sqrt(reference)
-    return np.sqrt(np.minimum((gaps * gaps).sum(axis=-1) / 2, 1.0))
+    return np.asarray(np.sqrt(np.minimum((gaps * gaps).sum(axis=-1) / 2, 1.0)), dtype=np.float64)
 
 
 def hellinger(current: ArrayLike, reference: ArrayLike) -> float | None:
@@ -38,4 +38,4 @@ def hellinger(current: ArrayLike, reference: ArrayLike) -> float | None:
     0.145237
 
     """
-    return defined(hellinger_of_shares(shares(current), shares(reference))[()])
+    return defined(hellinger_of_shares(shares(current), shares(reference)).item())

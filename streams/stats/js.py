@@ -40,7 +40,7 @@ def js_distance(current: ArrayLike, reference: ArrayLike) -> float | None:
     0.174084
 
     """
-    return defined(js_of_shares(shares(current), shares(reference))[()])
+    return defined(js_of_shares(shares(current), shares(reference)).item())
 
 
 def _relative_entropy(part: Array, whole: Array) -> Array:

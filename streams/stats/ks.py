@@ -57,7 +57,7 @@ def ks_bounds(
     """
     mask = None if atoms is None else np.asarray(atoms, dtype=np.bool_)
     lower, upper = ks_of_counts(np.asarray(current, np.int64), np.asarray(reference, np.int64), mask)
-    low, high = defined(lower[()]), defined(upper[()])
+    low, high = defined(lower.item()), defined(upper.item())
     return None if low is None or high is None else (low, high)
 
 

@@ -2,8 +2,8 @@
 
 iid null:    PSI / (1/n + 1/m) is close to chi-squared with B - 1 degrees of freedom, so its threshold is
              the quantile of that law times (1/n + 1/m); B counts pooled cells (pooling.py).
-block null:  the figure over the reference's own windows. For windows of a day each reference day is held
-             against the other days. For wider ones, 1,000 draws of moving blocks of 5 days make a window, and
+block null:  the figure over the reference's own windows. For windows of up to a day each is held against the
+             rest of the reference. For wider ones, 1,000 draws of moving blocks of 5 days make a window, and
              1,000 more make a reference of the true length: the reference is one draw of the stream too, and
              leaving that out raises alarms by up to a half (docs/statistics.md).
 
@@ -14,7 +14,7 @@ stability index"; Kuensch 1989, "The jackknife and the bootstrap for general sta
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,6 +32,10 @@ DRAWS_AT_ONCE = 256
 """Draws held in memory together: 256 x 25 features x 200 cells are 10 MB."""
 
 ShareDistance: TypeAlias = Callable[[Array, Array], Array]
+
+
+WINDOW_DAYS: Final = {"7d": 7, "1M": 30}
+"""Days in the windows that are wider than a day, by the name of their resolution."""
 
 
 class Threshold(NamedTuple):
@@ -65,19 +69,26 @@ def iid_null(level: float, cells: int, rows: int, reference_rows: int) -> float 
     return float(iid_quantile(level, cells)) * (1 / rows + 1 / reference_rows)
 
 
-def own_days(days: ArrayLike, distance: ShareDistance = psi_of_shares) -> Array:
-    """Figure of each reference day against the other days together.
+def own_windows(
+    windows: ArrayLike, minimum_rows: int = 200, distance: ShareDistance = psi_of_shares
+) -> Array:
+    """Figure of each reference window against the rest of the reference.
 
     Args:
-        days: counts, shape (days, ..., cells).
+        windows: counts, shape (windows, ..., cells).
+        minimum_rows: rows below which a window is left out: a window as small would not be judged either.
         distance: of two arrays of shares, along the last axis.
 
     Returns:
-        Figures, shape (days, ...); NaN for days without rows.
+        Figures, shape (windows, ...); NaN for windows left out.
+
+    >>> own_windows([[5, 5], [8, 2], [0, 1]], minimum_rows=10).round(3).tolist()
+    [0.223, 0.542, nan]
 
     """
-    counts = np.asarray(days, dtype=np.float64)
-    return distance(shares(counts), shares(counts.sum(axis=0) - counts))
+    counts = np.asarray(windows, dtype=np.float64)
+    figures = distance(shares(counts), shares(counts.sum(axis=0) - counts))
+    return np.where(counts.sum(axis=-1) >= minimum_rows, figures, np.nan)
 
 
 def moving_blocks(
@@ -114,22 +125,24 @@ def moving_blocks(
     shape = (-1, *counts.shape[1:])
     windows = _weights(len(counts), window_days, draws, block_days, rng)
     references = _weights(len(counts), len(counts), draws, block_days, rng)
-    figures = [
-        distance(shares((windows[i:j] @ flat).reshape(shape)), shares((references[i:j] @ flat).reshape(shape)))
-        for i, j in ((i, i + DRAWS_AT_ONCE) for i in range(0, draws, DRAWS_AT_ONCE))
-    ]
+    figures = []
+    for start in range(0, draws, DRAWS_AT_ONCE):
+        some = slice(start, start + DRAWS_AT_ONCE)
+        current = shares((windows[some] @ flat).reshape(shape))
+        figures.append(distance(current, shares((references[some] @ flat).reshape(shape))))
     return np.concatenate(figures)
 
 
-def threshold_of(figures: ArrayLike, level: float) -> Threshold | None:
+def threshold_of(figures: ArrayLike, level: float, windows: int | None = None) -> Threshold | None:
     """Value that a new figure of the same law exceeds with probability `level`, as nearly as they tell.
 
     The k-th largest of W figures is exceeded with probability k / (W + 1); with fewer figures than the level
     needs, the threshold is their maximum and the level reported 1 / (W + 1).
 
     Args:
-        figures: figures of the reference's own windows, shape (windows,); NaN ones are left out.
+        figures: figures of the reference's own windows, any order; NaN ones are left out.
         level: wanted probability.
+        windows: how many there were, when `figures` are only the largest of them.
 
     Returns:
         The threshold and its level; None without a figure.
@@ -142,8 +155,9 @@ def threshold_of(figures: ArrayLike, level: float) -> Threshold | None:
     values = np.sort(values[~np.isnan(values)])
     if len(values) == 0:
         return None
-    rank = max(int(level * (len(values) + 1)), 1)
-    return Threshold(float(values[-rank]), rank / (len(values) + 1))
+    count = len(values) if windows is None else windows
+    rank = min(max(int(level * (count + 1)), 1), len(values))
+    return Threshold(float(values[-rank]), rank / (count + 1))
 
 
 def _weights(days: int, length: int, draws: int, block: int, rng: np.random.Generator) -> NDArray[np.float64]:

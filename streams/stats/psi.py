@@ -40,4 +40,4 @@ def psi(current: ArrayLike, reference: ArrayLike) -> float | None:
     True
 
     """
-    return defined(psi_of_shares(shares(current), shares(reference))[()])
+    return defined(psi_of_shares(shares(current), shares(reference)).item())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -33,12 +34,11 @@ def shares(counts: ArrayLike) -> Array:
     return values / np.where(totals > 0, totals, np.nan)
 
 
-def defined(value: float | np.floating) -> float | None:
+def defined(value: float) -> float | None:
     """Turn NaN into None: what cannot be known is null, never 0.
 
     >>> defined(float("nan")) is None
     True
 
     """
-    number = float(value)
-    return number if np.isfinite(number) else None
+    return value if math.isfinite(value) else None

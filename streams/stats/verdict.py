@@ -79,7 +79,7 @@ def decide(
     >>> decide(0.3, Limits(0.05, None, 0.0004), Rule(), rows=900, reference_rows=5000).verdict
     'warn'
     >>> decide(0.3, Limits(0.05, 0.4, 0.0004), Rule(), rows=900, reference_rows=5000).reason
-    'PSI 0.300 is within what the reference itself shows in windows this wide (up to 0.400).'
+    'PSI 0.3 is within what the reference itself shows in windows this wide (up to 0.4).'
 
     """
     short = too_few(rows, reference_rows, rule.minimum_rows)
@@ -91,24 +91,23 @@ def decide(
     if limits.null is None:
         return Decision("ok", f"All rows of both samples fall into one cell{iid}.")
     if value <= rule.warn:
-        return Decision("ok", f"PSI {value:.3f} is at most {rule.warn:g}, too little to matter{iid}.")
+        return Decision("ok", f"PSI {value:.3g} is at most {rule.warn:g}, too little to matter{iid}.")
     if value <= limits.null:
-        return Decision("ok", f"PSI {value:.3f} is within chance for {rows} rows (up to {limits.null:.3f}){iid}.")
+        said = f"PSI {value:.3g} is within chance for {rows} rows (up to {limits.null:.3g})"
+        return Decision("ok", f"{said}{iid}.")
     return _large(value, limits, rule, iid)
 
 
 def _large(value: float, limits: Limits, rule: Rule, iid: str) -> Decision:
     """Judge a figure that is significant and above the floor of a warning."""
     if limits.block is None:
-        said = f"PSI {value:.3f} is more than chance; no more than a warning without the stream's own variation"
-        return Decision("warn", f"{said}{iid}.")
+        said = f"PSI {value:.3g} is large and no chance between independent rows"
+        return Decision("warn", f"{said}, but how this stream varies is not known{iid}.")
+    usual = f"what the reference itself shows in windows this wide (up to {limits.block:.3g})"
     if value <= limits.block:
-        said = f"PSI {value:.3f} is within what the reference itself shows in windows this wide"
-        return Decision("ok", f"{said} (up to {limits.block:.3f}).")
+        return Decision("ok", f"PSI {value:.3g} is within {usual}.")
     verdict: Verdict = "fail" if value > rule.fail else "warn"
-    return Decision(
-        verdict, f"PSI {value:.3f} exceeds the reference's own windows (up to {limits.block:.3f}) and chance."
-    )
+    return Decision(verdict, f"PSI {value:.3g} exceeds {usual} and chance.")
 
 
 def too_few(rows: int, reference_rows: int, minimum_rows: int) -> Decision | None:

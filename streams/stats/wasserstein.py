@@ -72,7 +72,7 @@ def w1_sigma(
             np.asarray(reference, np.int64),
             np.asarray(reference_sums, np.float64),
             np.asarray(edges, np.float64),
-        )[()]
+        ).item()
     )
 
 

@@ -1,0 +1,138 @@
+"""WindowResult: the verdicts and counts of one window, as they travel on the topic `windows`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from driftline.schemas import codec
+from driftline.schemas.refusal import Refused
+
+KINDS: Final = ("drift", "prediction", "quality", "rows")
+VERDICTS: Final = ("ok", "warn", "fail", "inconclusive")
+_RECORD: Final = "WindowResult"
+
+
+@dataclass(slots=True)
+class Figure:
+    """One figure of a window and, where it carries one, its verdict.
+
+    Attributes:
+        kind: one of `KINDS`; what is judged.
+        feature: the feature, the score or `predicted`; empty for figures of the whole window.
+        metric: name of the figure, as `psi` or `nulls`.
+        value: the figure; None when it is undefined.
+        null: threshold of chance between independent rows.
+        floor: threshold of effect, which a warning must exceed.
+        block: threshold of the stream's own variation; None when it is not known.
+        verdict: one of `VERDICTS`; None for a figure that carries none.
+        reason: why, a short sentence; empty for a figure that carries no verdict.
+        rows: rows of the window that the figure is about.
+        reference_rows: rows of the reference that it is held against.
+        level: probability of an alarm without drift that the thresholds of this figure really have.
+    """
+
+    kind: str
+    feature: str
+    metric: str
+    value: float | None = None
+    null: float | None = None
+    floor: float | None = None
+    block: float | None = None
+    verdict: str | None = None
+    reason: str = ""
+    rows: int = 0
+    reference_rows: int = 0
+    level: float | None = None
+
+
+@dataclass(slots=True)
+class WindowResult:
+    """Verdicts and counts of one window of one model version in one slot.
+
+    Attributes:
+        deployment: name of the deployment.
+        model_version: version of the model.
+        slot: slot that served, as `champion`.
+        resolution: width of the window, as `1d`.
+        window_start_ms: start in event time, inclusive.
+        window_end_ms: end, exclusive.
+        profile_digest: digest of the profile it was counted and judged with; empty without one.
+        partition: partition of `predictions` that was counted.
+        absorbed: last offset counted in it; -1 for none.
+        final: whether the window had closed.
+        restated: whether rows came after it had closed.
+        rows: rows counted.
+        watermark_ms: watermark of the deployment.
+        counts: the counters, which merge.
+        computed_at_ms: when it was computed.
+        figures: the figures, drift first.
+        late_rows: rows of this model version and slot that came too late and await restatement.
+        run: `live`, or the name of a replay.
+        settings_revision: revision of the settings it was judged with.
+        version: order of publication, made of `absorbed` and `final` when left at -1.
+    """
+
+    deployment: str
+    model_version: str
+    slot: str
+    resolution: str
+    window_start_ms: int
+    window_end_ms: int
+    profile_digest: str
+    partition: int
+    absorbed: int
+    final: bool
+    restated: bool
+    rows: int
+    watermark_ms: int
+    counts: bytes
+    computed_at_ms: int
+    figures: list[Figure] = field(default_factory=list)
+    late_rows: int = 0
+    run: str = "live"
+    settings_revision: int = 0
+    version: int = -1
+
+    def __post_init__(self) -> None:
+        """Order the result by what it has absorbed; of two with the same rows the final one holds."""
+        if self.version < 0:
+            self.version = 2 * (self.absorbed + 1) + int(self.final)
+
+    def to_bytes(self) -> bytes:
+        """Give the Avro single-object encoding (record `WindowResult`).
+
+        Raises:
+            Refused: when a part does not fit the schema, or all of it the size bound.
+        """
+        record = {name: getattr(self, name) for name in _FIELDS}
+        record["figures"] = [{name: getattr(figure, name) for name in _FIGURE} for figure in self.figures]
+        return codec.encode(_RECORD, record)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> WindowResult:
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            Refused: when the bytes are no window result, or a name in them is not one of the contract.
+        """
+        record_type, record = codec.decode(data)
+        if record_type != _RECORD:
+            raise Refused("unsupported_type", f"a {record_type} lies where a {_RECORD} belongs")
+        return cls(**{**record, "figures": [_figure(figure) for figure in record["figures"]]})
+
+
+def _figure(record: dict[str, Any]) -> Figure:
+    figure = Figure(**record)
+    if figure.kind not in KINDS:
+        message = f"a figure is of kind {figure.kind!r}, it must be one of {', '.join(KINDS)}"
+        raise Refused("impossible_value", message)
+    if figure.verdict is not None and figure.verdict not in VERDICTS:
+        message = f"a verdict is {figure.verdict!r}, it must be one of {', '.join(VERDICTS)}"
+        raise Refused("impossible_value", message)
+    return figure
+
+
+_FIELDS: Final = tuple(item.name for item in dataclasses.fields(WindowResult))
+_FIGURE: Final = tuple(item.name for item in dataclasses.fields(Figure))
