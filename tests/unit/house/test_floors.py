@@ -74,7 +74,7 @@ def test_each_floor_imports_only_the_floors_below_it(floors: dict[Path, ast.Modu
 
 
 def test_the_contract_knows_no_client(floors: dict[Path, ast.Module]) -> None:
-    """No module of schemas imports a Kafka client, Faust, ClickHouse or data frames, not even in a function."""
+    """No module of schemas imports a Kafka client, Faust, ClickHouse or data frames, even in a function."""
     wrong = [
         (str(file), banned)
         for file, tree in under(floors, "schemas").items()

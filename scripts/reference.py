@@ -1,0 +1,161 @@
+"""Write docs/reference/ from the code: commands, settings, topics, metrics.
+
+Usage: scripts/reference.py [--check]; with --check nothing is written, and a page that differs is named.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from driftline.deploy.cli.commands import COMMANDS
+from driftline.deploy.cli.group import load
+from driftline.schemas.settings import Settings
+from driftline.schemas.topics import TOPICS
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+MEANINGS = Path(__file__).resolve().parent / "settings_meanings.toml"
+MADE = "<!-- Written by scripts/reference.py; change the code, then run it. -->\n\n"
+DAY_MS = 86_400_000
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write every page, or with --check name those that differ from the code."""
+    stale = [name for name, text in pages().items() if not _is(FOLDER / name, text)]
+    if "--check" in arguments:
+        for name in stale:
+            print(f"docs/reference/{name} differs from the code: run .venv/bin/python scripts/reference.py")
+        return 1 if stale else 0
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page by its file name."""
+    makers: dict[str, Callable[[], Iterator[str]]] = {
+        "commands.md": _commands,
+        "settings.md": _settings,
+        "topics.md": _topics,
+        "metrics.md": _metrics,
+    }
+    return {name: MADE + "\n".join(maker()).rstrip() + "\n" for name, maker in makers.items()}
+
+
+def _is(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_text(encoding="utf-8") == text
+
+
+def _commands() -> Iterator[str]:
+    yield "# Commands\n"
+    yield (
+        "Every command takes `--help`. A foreseen failure is one sentence on stderr and exit code 1;\n"
+        "wrong usage is exit code 2.\n"
+    )
+    for entry in COMMANDS:
+        yield from _command(f"driftline {entry.name}", load(entry), f"Needs the extra `{entry.extra}`.")
+
+
+def _command(path: str, command: click.Command, note: str = "") -> Iterator[str]:
+    yield f"{'##' if note else '###'} {path}\n"
+    yield _prose(command.help or "") + "\n"
+    if note:
+        yield note + "\n"
+    shown = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
+    context = click.Context(command, info_name=path)
+    usage = " ".join(command.collect_usage_pieces(context))
+    yield f"```text\n{path} {usage}\n```\n"
+    if shown:
+        yield "| option | meaning |"
+        yield "|---|---|"
+        for option in shown:
+            name, meaning = option.get_help_record(context) or ("", "")
+            yield f"| `{_cell(name)}` | {_cell(meaning)} |"
+        yield ""
+    if isinstance(command, click.Group):
+        for name, child in command.commands.items():
+            yield from _command(f"{path} {name}", child)
+
+
+def _settings() -> Iterator[str]:
+    yield "# Settings\n"
+    yield (
+        "A setting is a variable `DRIFTLINE_<SECTION>_<FIELD>`, or a key of that section in\n"
+        "`driftline.toml` in the working directory (or in the file that `DRIFTLINE_CONFIG` names). The\n"
+        "variable wins. A wrong value is one sentence that names the variable or key, the value and what is\n"
+        "allowed.\n"
+    )
+    meanings = tomllib.loads(MEANINGS.read_text(encoding="utf-8"))
+    for section in msgspec.structs.fields(Settings):
+        yield f"## {section.name}\n"
+        yield _prose(section.type.__doc__ or "") + "\n"
+        yield "| key | variable | what it is | default | allowed |"
+        yield "|---|---|---|---|---|"
+        described = {field.name: field.type for field in _struct(section.type).fields}
+        for field in msgspec.structs.fields(section.type):
+            variable = f"DRIFTLINE_{section.name}_{field.name}".upper()
+            allowed = _cell(_description(described[field.name]))
+            meaning = meanings[section.name][field.name]
+            yield f"| `{field.name}` | `{variable}` | {meaning} | {_default(field.default)} | {allowed} |"
+        yield ""
+
+
+def _struct(kind: type) -> Any:  # noqa: ANN401 - msgspec's description of a type has no public name
+    return msgspec.inspect.type_info(kind)
+
+
+def _description(kind: Any) -> str:  # noqa: ANN401 - as above
+    schema = getattr(kind, "extra_json_schema", None) or {}
+    return str(schema.get("description", ""))
+
+
+def _default(value: object) -> str:
+    shown = msgspec.json.encode(value, enc_hook=lambda _secret: "").decode()
+    return "" if shown == '""' else f"`{shown.strip(chr(34))}`"
+
+
+def _topics() -> Iterator[str]:
+    yield "# Topics\n"
+    yield (
+        "All are created by `driftline up`, or by hand with these properties. `events` is the setting\n"
+        "`kafka.partitions`; every producer partitions by murmur2 of the key. The setting\n"
+        "`kafka.topic_prefix` is put before each name.\n"
+    )
+    yield "| topic | key | partitions | kept | time stamps | largest message |"
+    yield "|---|---|---|---|---|---|"
+    for topic in TOPICS:
+        kept = "for ever" if topic.retention_ms is None else f"{topic.retention_ms // DAY_MS} days"
+        kept = "compacted" if topic.compacted else kept
+        stamps = "broker (LogAppendTime)" if topic.log_append_time else "producer"
+        size = f"{topic.max_message_bytes:,} bytes"
+        yield f"| `{topic.name}` | {topic.key} | {topic.partitions} | {kept} | {stamps} | {size} |"
+
+
+def _metrics() -> Iterator[str]:
+    yield "# Metrics\n"
+    yield "Each worker serves them to Prometheus on a port of its own (setting `worker.metrics_port`).\n"
+    yield "| metric | kind | labels | meaning |"
+    yield "|---|---|---|---|"
+    for metric in importlib.import_module("driftline.streams.metrics").METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        yield f"| `{metric.name}` | {metric.kind} | {labels} | {_cell(metric.help)} |"
+
+
+def _prose(text: str) -> str:
+    return "\n".join(line.strip() for line in text.replace("\b", "").strip().splitlines())
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

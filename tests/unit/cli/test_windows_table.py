@@ -1,0 +1,114 @@
+"""How figures of windows look to a person, and to a program."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from rich.console import Console
+
+from driftline.deploy.cli.windows_table import Line, render, show
+
+APRIL = 1_364_774_400_000
+MAY = 1_367_366_400_000
+TEMP = Line(
+    deployment="flights",
+    model_version="1",
+    slot="champion",
+    resolution="1M",
+    window_start_ms=APRIL,
+    window_end_ms=MAY,
+    kind="drift",
+    feature="temp",
+    metric="psi",
+    value=0.812,
+    null=0.001,
+    floor=0.25,
+    block=0.534,
+    verdict="fail",
+    reason="",
+    rows=28_330,
+    reference_rows=50_001,
+    final=True,
+    restated=False,
+)
+
+
+def drawn(*lines: Line, unfold: bool = False) -> list[str]:
+    """Return what a reader without a terminal sees, by line."""
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(render(lines, unfold=unfold), soft_wrap=True)
+    return capture.get().splitlines()
+
+
+def test_a_failure_shows_its_figure_and_the_limit_it_exceeds() -> None:
+    """A drifted feature stands with its value and the greatest of its three thresholds."""
+    heading, line, _ = drawn(TEMP)
+    assert heading == "2013-04  version 1  28,330 rows  final"
+    assert line.split() == ["FAIL", "drift", "temp", "psi", "0.812", "limit", "0.534"]
+
+
+def test_no_verdict_is_never_taken_for_ok() -> None:
+    """Inconclusive and no data stand with words of their own and their reason, apart from ok."""
+    few = dataclasses.replace(TEMP, verdict="inconclusive", value=None, rows=120, reason="120 rows of 200")
+    none = dataclasses.replace(few, feature="dewp", rows=0, reason="no rows")
+    lines = drawn(few, none)
+    assert [line.split("  ")[1] for line in lines[1:3]] == ["no data", "inconclusive drift"]
+    assert "ok" not in " ".join(lines)
+    assert lines[-1] == "1 window of 1M: 1 no data, 1 inconclusive"
+
+
+def test_what_drifted_comes_first_and_ok_is_folded() -> None:
+    """Within a window failures come first; features that are well share one line, unless asked for."""
+    calm = [dataclasses.replace(TEMP, feature=f"f{i}", verdict="ok", value=0.01) for i in range(7)]
+    folded = drawn(*calm, TEMP)
+    assert "temp" in folded[1]
+    assert folded[2].split(maxsplit=1) == ["ok", "f0, f1, f2, f3, f4 and 2 more"]
+    assert len(drawn(*calm, TEMP, unfold=True)) == len([TEMP, *calm]) + 2
+
+
+def test_eighty_columns_are_enough() -> None:
+    """No line is wider than 80 columns, a long reason included."""
+    wordy = dataclasses.replace(
+        TEMP, kind="prediction", verdict="inconclusive", reason="scores in sample: " * 9
+    )
+    quality = dataclasses.replace(TEMP, kind="quality", metric="null_share", value=123.0, verdict="warn")
+    assert max(map(len, drawn(wordy, quality))) <= 80
+
+
+def test_windows_stand_in_the_order_of_time() -> None:
+    """The oldest window comes first, whatever order the rows came in."""
+    later = dataclasses.replace(TEMP, window_start_ms=MAY, final=False, restated=True)
+    headings = [line for line in drawn(later, TEMP) if line.startswith("2013")]
+    assert headings[0].startswith("2013-04")
+    assert headings[1] == "2013-05  version 1  28,330 rows  open, restated"
+
+
+def test_figures_without_a_verdict_are_left_to_json() -> None:
+    """A figure that carries no verdict has no line; with none left the reader is told so."""
+    assert drawn(dataclasses.replace(TEMP, verdict=None)) == ["No figure with a verdict was found."]
+
+
+def test_no_colours_where_nobody_sees_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """Outside a terminal the output holds no escape sequence."""
+    show(render([TEMP]))
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_json_carries_every_field() -> None:
+    """A line of --json holds the named fields, thresholds as one object and times in UTC."""
+    line = TEMP.as_json()
+    assert line["thresholds"] == {"null": 0.001, "floor": 0.25, "block": 0.534}
+    assert (line["window_start"], line["window_end"]) == ("2013-04-01T00:00:00Z", "2013-05-01T00:00:00Z")
+    assert set(line) >= {
+        "deployment",
+        "model_version",
+        "kind",
+        "feature",
+        "metric",
+        "value",
+        "verdict",
+        "reason",
+    }
+    assert set(line) >= {"rows", "reference_rows", "resolution", "final", "restated"}
