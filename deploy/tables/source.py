@@ -59,8 +59,8 @@ class TableSource:
         self.require(names)
         try:
             for batch in self._read(names):
-                if batch.num_rows:
-                    yield batch.select(names)
+                for start in range(0, batch.num_rows, BATCH_ROWS):
+                    yield batch.select(names).slice(start, BATCH_ROWS)
         except (pa.ArrowException, OSError) as error:
             raise TableError(f"{self.path} cannot be read as {self.format}: {one_line(error)}") from error
 
@@ -143,9 +143,7 @@ def _arrow_batches(path: Path, kind: str) -> Iterator[pa.RecordBatch]:
             stored = (file.get_batch(i) for i in range(file.num_record_batches))
         else:
             stored = iter(ipc.open_stream(raw))
-        for batch in stored:
-            for start in range(0, batch.num_rows, BATCH_ROWS):
-                yield batch.slice(start, BATCH_ROWS)
+        yield from stored
 
 
 def one_line(error: BaseException) -> str:
