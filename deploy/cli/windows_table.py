@@ -37,8 +37,8 @@ DAY_MS = 86_400_000
 class Line:
     """One figure of one window, as `driftline windows` shows it.
 
-    Times are milliseconds since 1970, UTC. `verdict` is None for a figure that carries none; the thresholds are
-    the iid null's quantile, the effect floor and the reference's own variation, None where there is none.
+    Times are milliseconds since 1970, UTC. `verdict` is None for a figure that carries none. The
+    thresholds are the iid null's quantile, the effect floor and the reference's own variation, or None.
     """
 
     deployment: str
