@@ -56,7 +56,7 @@ def pack_predictions(cols: PredictionColumns) -> bytes:
         **_seal(cols.identity),
         "rows": rows,
         "ids": wire.write_ids(cols.ids, rows),
-        "original_ids": _originals(cols.original_ids, rows),
+        "original_ids": cols.original_ids,
         "time_base_ms": base,
         "time_deltas": deltas,
         "features": wire.write_blocks("features", cols.features, rows),
@@ -105,7 +105,7 @@ def read_predictions(data: bytes) -> PredictionColumns:
         rows=rows,
         identity=_identity(record),
         ids=wire.read_ids(record["ids"], rows),
-        original_ids=_originals(record["original_ids"], rows),
+        original_ids=record["original_ids"],
         times_ms=wire.read_times("times_ms", record["time_base_ms"], record["time_deltas"], rows),
         features=wire.read_blocks("features", record["features"], rows),
         categories=columns[: len(features)],
@@ -138,7 +138,7 @@ def pack_labels(cols: LabelColumns) -> bytes:
         **_seal(cols.identity),
         "rows": rows,
         "ids": wire.write_ids(cols.ids, rows),
-        "original_ids": _originals(cols.original_ids, rows),
+        "original_ids": cols.original_ids,
         "known_base_ms": base,
         "known_deltas": deltas,
         "numbers": wire.write_floats("numbers", cols.numbers, rows, "float64"),
@@ -162,7 +162,7 @@ def read_labels(data: bytes) -> LabelColumns:
             rows=rows,
             identity=_identity(record),
             ids=wire.read_ids(record["ids"], rows),
-            original_ids=_originals(record["original_ids"], rows),
+            original_ids=record["original_ids"],
             known_at_ms=wire.read_times("known_at_ms", record["known_base_ms"], record["known_deltas"], rows),
             numbers=wire.read_floats("numbers", record["numbers"], rows, "float64"),
             classes=next(iter(wire.read_categories("classes", _list(record["classes"]), rows)), None),
@@ -183,12 +183,6 @@ def _seal(identity: Identity | None) -> dict[str, Any]:
     if identity is None:
         return {}
     return {"instance": identity.instance, "epoch": identity.epoch, "seq": identity.seq}
-
-
-def _originals(values: list[str | None] | None, rows: int) -> list[str | None] | None:
-    if values is not None and len(values) != rows:
-        raise Refused("bad_shape", f"{len(values)} original ids for {rows} rows")
-    return values
 
 
 def _list(value: T | None) -> list[T]:

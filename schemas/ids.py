@@ -35,6 +35,6 @@ def new_ids(n: int, now_ms: int, random: bytes) -> bytes:
 def id_of(original: str) -> bytes:
     """The 16 bytes that stand for an application's own id: xxh3_128 of its UTF-8, big-endian.
 
-    That is xxHash's canonical form. Raises UnicodeEncodeError when the text holds a lone surrogate, which no UTF-8 can carry.
+    That is xxHash's canonical form. Raises UnicodeEncodeError for a lone surrogate, which UTF-8 cannot carry.
     """
     return xxhash.xxh3_128_digest(original.encode("utf-8"))

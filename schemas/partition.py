@@ -29,7 +29,8 @@ def murmur2(key: bytes) -> int:
 def partition_of(key: bytes, count: int) -> int:
     """The partition, 0 to count - 1, where Kafka's default partitioner puts a key.
 
-    Raises ValueError for a count below 1. The last 4,096 answers are kept: a worker asks once a message, and has few deployments.
+    Raises ValueError for a count below 1. The last 4,096 answers are kept: a worker asks once a message,
+    and has few deployments.
     """
     if count < 1:
         message = f"a topic has at least one partition, not {count}"

@@ -10,7 +10,7 @@ from driftline.schemas.names import check_columns, check_deployment, check_label
 from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
-    from driftline.schemas.shapes import Identity, LabelColumns, PredictionColumns
+    from driftline.schemas.shapes import LabelColumns, PredictionColumns
 
 
 def check_predictions(cols: PredictionColumns) -> None:
@@ -18,8 +18,7 @@ def check_predictions(cols: PredictionColumns) -> None:
     check_deployment(cols.deployment)
     check_label("model_version", cols.model_version)
     check_label("slot", cols.slot)
-    if cols.identity is not None:
-        _check_identity(cols.identity)
+    _check_rows(cols)
     features = [name for block in cols.features for name in block.names]
     check_columns("feature", features + [column.name for column in cols.categories])
     check_columns("score", [name for block in cols.scores for name in block.names])
@@ -54,8 +53,7 @@ def check_gaps(cols: PredictionColumns) -> None:
 def check_labels(cols: LabelColumns) -> None:
     """Each row has one truth or is withdrawn: never both, never none."""
     check_deployment(cols.deployment)
-    if cols.identity is not None:
-        _check_identity(cols.identity)
+    _check_rows(cols)
     given = np.zeros(cols.rows, np.int8)
     if cols.numbers is not None:
         given += ~np.isnan(cols.numbers)
@@ -71,7 +69,16 @@ def check_labels(cols: LabelColumns) -> None:
         raise Refused("impossible_value", detail)
 
 
-def _check_identity(identity: Identity) -> None:
+def _check_rows(cols: PredictionColumns | LabelColumns) -> None:
+    """What both kinds of batch carry: the seal, and the application's own ids."""
+    if cols.original_ids is not None:
+        if len(cols.original_ids) != cols.rows:
+            raise Refused("bad_shape", f"{len(cols.original_ids)} original ids for {cols.rows} rows")
+        if "" in cols.original_ids:
+            raise Refused("impossible_value", f"the original id of row {cols.original_ids.index('')} is empty")
+    if cols.identity is None:
+        return
+    identity = cols.identity
     check_label("instance", identity.instance)
     if identity.epoch < 0 or identity.seq < 0:
         detail = (
