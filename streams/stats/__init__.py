@@ -1,7 +1,7 @@
 """Statistics: arrays in, numbers out; no clock, no I/O.
 
-One idea a module. The names below are those for a notebook; `compare` counts two tables as the stream would and
-is loaded on first use, for it needs the kernel.
+One idea a module. The names below are those for a notebook; `compare` counts two tables as the stream would
+and is loaded on first use, for it needs the kernel.
 """
 
 from __future__ import annotations
