@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import compute as pc
 
-from driftline.deploy.tables.scan import plain
+from driftline.agents.emit.values import text_of
+from driftline.deploy.tables.scan import is_text, plain
 from driftline.schemas.columns import Category
 
 if TYPE_CHECKING:
@@ -40,6 +42,13 @@ def category(column: pa.Array, name: str) -> Category:
 
 
 def texts(column: pa.Array) -> pa.Array:
-    """Give values as strings: `true`, `false`, whole numbers without a point, texts as they are."""
+    """Give values as the levels the emitter makes of them; null and NaN are null."""
     values = plain(column)
-    return values if pa.types.is_string(values.type) else pc.cast(values, pa.string())
+    if pa.types.is_string(values.type):
+        return values
+    if is_text(values.type):
+        return pc.cast(values, pa.string())
+    encoded = values.dictionary_encode()
+    held = encoded.dictionary.to_pylist()
+    levels = [None if isinstance(value, float) and math.isnan(value) else text_of(value) for value in held]
+    return pa.array(levels, pa.string()).take(encoded.indices)

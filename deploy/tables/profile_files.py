@@ -1,0 +1,58 @@
+"""Profiles as files: where `profile build` puts one and `profile publish` finds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from driftline.deploy.tables.errors import TableError
+from driftline.schemas.profile import Profile
+from driftline.schemas.refusal import Refused
+
+if TYPE_CHECKING:
+    from driftline.schemas.settings import Settings
+
+
+def profile_path(settings: Settings, deployment: str, version: str) -> Path:
+    """Give the place of a version's profile in the local data directory."""
+    # A version may hold a "/"; quoting keeps two versions from one file.
+    name = f"{quote(deployment, safe=' ')}-{quote(version, safe=' ')}.profile"
+    return Path(settings.local.data_dir) / "profiles" / name
+
+
+def save_profile(profile: Profile, path: Path) -> None:
+    """Write a profile, whole or not at all.
+
+    Raises:
+        TableError: the file cannot be written.
+
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".part")
+        partial.write_bytes(profile.to_bytes())
+        partial.replace(path)
+    except OSError as error:
+        raise TableError(
+            f"{path} cannot be written ({error.strerror}): choose another place with --out"
+        ) from error
+
+
+def load_profile(path: Path) -> Profile:
+    """Read a profile file.
+
+    Raises:
+        TableError: there is none, or it is no profile.
+
+    """
+    try:
+        return Profile.from_bytes(path.read_bytes())
+    except FileNotFoundError:
+        raise TableError(f"there is no profile file {path}: make it with 'driftline profile build'") from None
+    except OSError as error:
+        raise TableError(f"{path} cannot be read ({error.strerror}): check the path") from error
+    except Refused as refused:
+        raise TableError(
+            f"{path} is no profile ({refused}): make one with 'driftline profile build'"
+        ) from refused
