@@ -1,0 +1,198 @@
+"""`driftline worker drift`: the Faust app that counts predictions into windows and publishes what they show."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import faust
+import mode
+from prometheus_client import CollectorRegistry, start_http_server
+
+from driftline.schemas.topics import topic
+from driftline.streams.metrics import DriftMetrics
+from driftline.streams.processors.drift_worker import DriftWorker
+from driftline.streams.processors.emitter_watch import EmitterWatch
+from driftline.streams.processors.faust_mends import (
+    HeartbeatAge,
+    MonotoneTable,
+    drain_eagerly,
+    forget_revoked,
+    seek_to_state,
+    suspend_before_resuming,
+)
+from driftline.streams.processors.faust_security import credentials
+from driftline.streams.processors.profile_book import ProfileBook
+from driftline.streams.processors.tail import TopicTail
+from driftline.streams.windows.kernel import warm
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from driftline.schemas.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+TICK_S: Final = 0.5
+TAKE: Final = 200
+TAKE_WITHIN_S: Final = 0.1
+PROFILE_WAIT_S: Final = 2.0
+FIRST_READ_S: Final = 60.0
+
+
+class DriftApp(faust.App):
+    """A Faust app that writes its state before it lets go of its partitions."""
+
+    before_stop: Callable[[], Awaitable[None]] | None = None
+
+    async def on_stop(self) -> None:
+        """Faust calls this first when it stops, while the flow and the producer still run."""
+        if self.before_stop is not None:
+            await self.before_stop()
+        await super().on_stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """The app and the threads that feed its look-ups."""
+
+    app: DriftApp
+    profiles: TopicTail
+    emitters: TopicTail
+
+
+def main(settings: Settings) -> int:
+    """Run one drift worker in this process until it is stopped.
+
+    Returns:
+        0 after an orderly stop; Faust ends the process with another code when it crashes.
+    """
+    registry = CollectorRegistry()
+    server, thread = start_http_server(
+        settings.worker.metrics_port, addr=settings.worker.metrics_host, registry=registry
+    )
+    logger.info("metrics on port %d", server.server_port)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    drift = build(settings, registry)
+    warm()
+    drift.emitters.start()
+    drift.profiles.start()
+    if not drift.profiles.caught_up(FIRST_READ_S):
+        logger.warning("profiles were not read to their end within %.0f s: going on", FIRST_READ_S)
+    try:
+        faust.Worker(drift.app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True).execute_from_commandline()
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    finally:
+        drift.profiles.stop()
+        drift.emitters.stop()
+        server.shutdown()
+        thread.join(5.0)
+    return 0
+
+
+def build(settings: Settings, registry: CollectorRegistry) -> Drift:
+    """Make the app: nothing connects before it is started.
+
+    Args:
+        settings: brokers, worker rules.
+        registry: where its metrics are kept.
+    """
+    kafka, worker = settings.kafka, settings.worker
+    session_s = worker.session_timeout_ms / 1000
+    app = DriftApp(
+        f"{kafka.topic_prefix}driftline-drift",
+        broker=[f"aiokafka://{server}" for server in kafka.bootstrap.split(",")],
+        broker_credentials=credentials(kafka),
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=session_s / 12,
+        broker_rebalance_timeout=session_s * 3,
+        broker_commit_interval=0.5,
+        broker_max_poll_records=TAKE,
+        broker_check_crcs=True,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=min(worker.prefetch_bytes // kafka.partitions, 4 << 20),
+        stream_buffer_maxsize=TAKE,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        table_standby_replicas=0,
+        topic_disable_leader=True,
+        topic_replication_factor=kafka.replication_factor,
+        topic_partitions=kafka.partitions,
+        producer_acks=-1,
+        producer_linger=0.005,
+        producer_max_batch_size=1_000_000,
+        producer_max_request_size=topic("windows").max_message_bytes,
+        agent_supervisor=mode.supervisors.CrashingSupervisor,
+        web_enabled=False,
+        store="memory://",
+    )
+    predictions = kafka.topic_prefix + topic("predictions").name
+    source = app.topic(
+        predictions, key_serializer="raw", value_serializer="raw", partitions=kafka.partitions, acks=False
+    )
+    changelog = app.topic(
+        f"{app.conf.id}-state-changelog",
+        key_serializer="raw",
+        value_serializer="raw",
+        partitions=kafka.partitions,
+        compacting=True,
+        internal=True,
+        acks=False,
+        config={
+            # A backward record must be met by a recovery before compaction makes it the only one.
+            "min.compaction.lag.ms": str(86_400_000),
+            "max.message.bytes": str(topic("windows").max_message_bytes),
+        },
+    )
+    table = app.Table(
+        "state",
+        key_serializer="raw",
+        value_serializer="raw",
+        partitions=kafka.partitions,
+        changelog_topic=changelog,
+    )
+    topics = {
+        "predictions": predictions,
+        "changelog": changelog.get_topic_name(),
+        "windows": kafka.topic_prefix + topic("windows").name,
+    }
+    return _wire(app, settings, source, MonotoneTable(table), topics, DriftMetrics(registry))
+
+
+def _wire(  # noqa: PLR0913 - the parts that `build` made
+    app: DriftApp,
+    settings: Settings,
+    source: Any,  # noqa: ANN401 - faust's topics are untyped
+    table: MonotoneTable,
+    topics: dict[str, str],
+    metrics: DriftMetrics,
+) -> Drift:
+    """Put the mends on, and the worker between the stream and the state."""
+    prefix = settings.kafka.topic_prefix
+    emitters = EmitterWatch()
+    profiles = ProfileBook(lambda: profile_tail.caught_up(PROFILE_WAIT_S))
+    profile_tail = TopicTail(settings, prefix + topic("profiles").name, profiles.on_record)
+    emitter_tail = TopicTail(settings, prefix + topic("emitter-status").name, emitters.on_record)
+    worker = DriftWorker(app, settings, topics, table, profiles, emitters, HeartbeatAge(app), metrics)
+    suspend_before_resuming(app)
+    forget_revoked(app, worker.forget)
+    seek_to_state(app, topics["predictions"], worker.starts)
+    drain_eagerly(app)
+
+    async def fold(stream: Any) -> None:  # noqa: ANN401 - faust's stream
+        async for events in stream.noack_take(TAKE, within=TAKE_WITHIN_S):
+            await worker.take(events)
+
+    async def tick() -> None:
+        while not app.should_stop:
+            await asyncio.sleep(TICK_S)
+            await worker.tick()
+
+    app.agent(source, name="drift")(fold)
+    app.task(tick)
+    app.before_stop = worker.finish
+    return Drift(app, profile_tail, emitter_tail)
