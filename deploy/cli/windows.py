@@ -1,0 +1,143 @@
+"""`driftline windows`: which features drifted, when, and how sure that is."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from driftline.deploy.cli.output import json_option, print_json
+from driftline.schemas.errors import DriftlineError
+
+if TYPE_CHECKING:
+    from driftline.deploy.cli.windows_table import Line
+    from driftline.schemas.settings import Settings
+    from driftline.streams.clickhouse.reads import WindowFilter
+
+AUTO = "auto"
+RESOLUTIONS = (AUTO, "5m", "1h", "1d", "7d", "1M")
+TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
+# What a row of the view `figures` and a line call by the same name.
+SAME = ("deployment", "model_version", "slot", "resolution", "kind", "feature", "metric", "value", "verdict",
+        "reason", "rows", "reference_rows", "final", "restated")  # fmt: skip
+
+
+class NoWindowsError(DriftlineError):
+    """Nothing is there that matches what was asked; the sentence names what is."""
+
+
+@click.command()
+@click.argument("deployment")
+@click.option(
+    "--resolution",
+    type=click.Choice(RESOLUTIONS),
+    default=AUTO,
+    show_default=True,
+    help="Width of the windows; auto is the narrowest at which 80 % of them have rows enough for a verdict.",
+)
+@click.option("--version", "model_version", metavar="V", help="Only this version of the model.")
+@click.option("--feature", metavar="F", help="Only this feature or score; shows its ok windows one by one.")
+@click.option(
+    "--since", type=click.DateTime(TIME_FORMATS), metavar="T", help="Windows from this UTC time on."
+)
+@click.option("--until", type=click.DateTime(TIME_FORMATS), metavar="T", help="Windows before this UTC time.")
+@json_option
+def command(
+    deployment: str,
+    resolution: str,
+    model_version: str | None,
+    feature: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    as_json: bool,
+) -> None:
+    """Show which features of DEPLOYMENT drifted, when and how sure that is.
+
+    A verdict is FAIL or WARN only when a shift is larger than chance, than the effect floor and than the
+    reference's own variation; "inconclusive" and "no data" are no verdict, and never mean ok.
+    """
+    from driftline.deploy.cli.running import running_settings
+    from driftline.deploy.cli.windows_table import render, show
+    from driftline.streams.clickhouse.reads import WindowFilter
+
+    settings = running_settings(os.environ)
+    wanted = WindowFilter(
+        resolution=None if resolution == AUTO else resolution,
+        model_version=model_version,
+        feature=feature,
+        since_ms=_milliseconds(since),
+        until_ms=_milliseconds(until),
+    )
+    lines = read(settings, deployment, wanted)
+    if as_json:
+        for line in lines:
+            print_json(line.as_json())
+    else:
+        show(render(lines, unfold=feature is not None))
+
+
+def read(settings: Settings, deployment: str, wanted: WindowFilter) -> list[Line]:
+    """Read the figures of a deployment; a filter without a resolution takes the one that `auto` means.
+
+    Raises:
+        NoWindowsError: the deployment, or what was asked of it, is not there.
+    """
+    from dataclasses import replace
+
+    from driftline.streams.clickhouse import reads
+    from driftline.streams.stats.verdict import Rule
+
+    known = reads.deployments(settings)
+    if deployment not in known:
+        there = f"it is one of {', '.join(known)}" if known else "none has sent a prediction yet"
+        raise NoWindowsError(f"deployment {deployment!r} is not known: {there}")
+    everything = replace(wanted, feature=None, model_version=None, since_ms=None, until_ms=None)
+    if wanted.resolution is None:
+        name = reads.auto_resolution(settings, deployment, everything, Rule().minimum_rows)
+        if name is None:
+            raise NoWindowsError(
+                f"deployment {deployment!r} has predictions but no window yet: "
+                "run driftline status to see whether its drift worker runs and how far it is"
+            )
+        wanted, everything = replace(wanted, resolution=name), replace(everything, resolution=name)
+    rows = reads.windows(settings, deployment, wanted)
+    if not rows:
+        raise NoWindowsError(_missing(deployment, wanted, reads.windows(settings, deployment, everything)))
+    return [_line(row) for row in rows]
+
+
+def _missing(deployment: str, wanted: WindowFilter, there: list[dict[str, Any]]) -> str:
+    """Say what keeps a filter from matching, by what the resolution's windows hold without it."""
+    what = f"deployment {deployment!r} has no window of {wanted.resolution}"
+    if not there:
+        return f"{what}: leave --resolution away to see the one that it has"
+    asked = (("version", wanted.model_version, "model_version"), ("feature", wanted.feature, "feature"))
+    for option, value, key in asked:
+        names = sorted({str(row[key]) for row in there if row[key]})
+        if value is not None and value not in names:
+            return f"{what} with {option} {value!r}: it is one of {', '.join(names)}"
+    first, last = (f"{there[i][key]:%Y-%m-%d %H:%M}" for i, key in ((0, "window_start"), (-1, "window_end")))
+    return f"{what} in what was asked: there are windows from {first} to {last} UTC"
+
+
+def _line(row: dict[str, Any]) -> Line:
+    from driftline.deploy.cli.windows_table import Line
+
+    return Line(
+        **{name: row[name] for name in SAME},
+        **row["thresholds"],
+        window_start_ms=_epoch_ms(row["window_start"]),
+        window_end_ms=_epoch_ms(row["window_end"]),
+    )
+
+
+def _milliseconds(given: datetime | None) -> int | None:
+    return None if given is None else _epoch_ms(given)
+
+
+def _epoch_ms(time: datetime) -> int:
+    """Give milliseconds since 1970; a time without a zone is UTC."""
+    aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    return round(aware.timestamp() * 1000)
