@@ -108,13 +108,8 @@ class DataDirectory:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
             lock.close()
-            raise StackError(
-                f"a stack runs in {str(self.root)!r} already (pid {holder}): "
-                "look at it with 'driftline status' or stop it with 'driftline down'"
-            ) from None
+            raise self._held_by_another() from None
         lock.seek(0)
         lock.truncate()
         lock.write(str(os.getpid()))
@@ -133,6 +128,16 @@ class DataDirectory:
             except BlockingIOError:
                 return True
         return False
+
+    def check_free(self) -> None:
+        """Look whether a stack could be started here, before anything is spent on it.
+
+        Raises:
+            StackError: another process runs a stack here.
+
+        """
+        if self.is_held():
+            raise self._held_by_another()
 
     def identity(self) -> Identity:
         """Return what made this directory, a new identity for an empty one.
@@ -153,6 +158,13 @@ class DataDirectory:
     def write_identity(self, identity: Identity) -> None:
         """Keep what made this directory."""
         write_atomically(self.identity_file, msgspec.json.encode(identity))
+
+    def _held_by_another(self) -> StackError:
+        holder = self.lock_file.read_text().strip() or "unknown"
+        return StackError(
+            f"a stack runs in {str(self.root)!r} already (pid {holder}): "
+            "look at it with 'driftline status' or stop it with 'driftline down'"
+        )
 
     def _check(self, identity: Identity) -> None:
         if identity.format != FORMAT:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+
 import msgspec
 
 from driftline.schemas.settings import Settings
@@ -9,28 +12,24 @@ from driftline.schemas.sources import variable
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """Return DRIFTLINE_<SECTION>_<FIELD> for every setting that is not its default.
+    """Return DRIFTLINE_<SECTION>_<FIELD> for every setting, defaults included.
 
-    >>> variables(Settings())
-    {}
+    Defaults too, because the child may find a driftline.toml that says otherwise; variables go over it.
+
+    >>> variables(Settings())["DRIFTLINE_KAFKA_PARTITIONS"]
+    '4'
     """
-    found: dict[str, str] = {}
-    for section in msgspec.structs.fields(Settings):
-        held, default = getattr(settings, section.name), section.default
-        for field in msgspec.structs.fields(held):
-            value = getattr(held, field.name)
-            if value != getattr(default, field.name):
-                found[variable(section.name, field.name)] = _text(value)
-    return found
-
-
-def addresses(settings: Settings) -> dict[str, str]:
-    """Return the variables that say where Kafka and ClickHouse are, default or not."""
     return {
-        variable("kafka", "bootstrap"): settings.kafka.bootstrap,
-        variable("clickhouse", "host"): settings.clickhouse.host,
-        variable("clickhouse", "port"): str(settings.clickhouse.port),
+        variable(section.name, field.name): _text(getattr(getattr(settings, section.name), field.name))
+        for section in msgspec.structs.fields(Settings)
+        for field in msgspec.structs.fields(getattr(settings, section.name))
     }
+
+
+def child_environment(settings: Settings, env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment of a child process: ours, with these settings in place of any others."""
+    ours = {name: value for name, value in env.items() if not name.startswith("DRIFTLINE_")}
+    return {**ours, **variables(settings)}
 
 
 def _text(value: object) -> str:

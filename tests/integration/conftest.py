@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from driftline.deploy.local.environment import addresses, variables
+from driftline.deploy.local.environment import child_environment
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.kafka_topics import ensure_topics
 from driftline.deploy.local.lane import open_lane
@@ -37,7 +36,7 @@ class TestStack(Stack):
     @staticmethod
     def env_of(settings: Settings) -> dict[str, str]:
         """This process's environment with the DRIFTLINE_* of some settings (a lane's), for child processes."""
-        return {**os.environ, **variables(settings), **addresses(settings)}
+        return child_environment(settings)
 
     def create_topics(self, prefix: str, partitions: int | None = None) -> Settings:
         """Create the topics under a prefix and return settings that use it."""

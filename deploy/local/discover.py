@@ -1,0 +1,94 @@
+"""Find the running local stack: the settings of every command that is run beside one."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from driftline.deploy.local.datadir import DataDirectory
+from driftline.deploy.local.errors import StackError
+from driftline.deploy.local.state import StackState, read_state, supervisor_lives
+from driftline.schemas.settings import Settings, load
+from driftline.schemas.sources import variable
+
+
+def settings_here(env: Mapping[str, str], cwd: Path, *, required: bool = True) -> Settings:
+    """Return the settings, with the addresses of the local stack that runs below `cwd`.
+
+    An address that a variable or the TOML file gives is kept; so is that of a part that is "outside".
+
+    Args:
+        env: variables, as in os.environ.
+        cwd: where driftline.toml and the data directory are looked for.
+        required: raise when an address is needed and no local stack runs.
+
+    Raises:
+        SettingsError: a setting is wrong.
+        StackError: `required`, no local stack runs and no address is given.
+
+    """
+    settings = load_here(env, cwd)
+    file = _file(env, cwd)
+    directory = data_directory(settings, cwd)
+    given = _given(env, file)
+    kafka_here = settings.local.kafka == "local" and ("kafka", "bootstrap") not in given
+    clickhouse_here = settings.local.clickhouse == "local" and not {("clickhouse", "host"), ("clickhouse", "port")} & given
+    if not kafka_here and not clickhouse_here:
+        return settings
+    state = running_state(directory)
+    if state is None:
+        if required:
+            raise StackError(
+                f"no local stack runs in {str(directory.root)!r}: start it with 'driftline up', "
+                f"or give addresses with {variable('kafka', 'bootstrap')} and {variable('clickhouse', 'host')}"
+            )
+        return settings
+    return at(settings, state, kafka=kafka_here, clickhouse=clickhouse_here)
+
+
+def load_here(env: Mapping[str, str], cwd: Path) -> Settings:
+    """Return the settings as given, without looking for a stack."""
+    return load(env, _file(env, cwd))
+
+
+def data_directory(settings: Settings, cwd: Path) -> DataDirectory:
+    """Return the data directory of the settings; a relative one lies below `cwd`."""
+    return DataDirectory((cwd / settings.local.data_dir).absolute())
+
+
+def running_state(directory: DataDirectory) -> StackState | None:
+    """Return the state of the stack that runs in a directory, None when none runs."""
+    state = read_state(directory.state_file)
+    return state if state is not None and supervisor_lives(state) else None
+
+
+def at(settings: Settings, state: StackState, *, kafka: bool, clickhouse: bool) -> Settings:
+    """Return the settings with the addresses of a state in place of those parts'."""
+    if kafka:
+        part = msgspec.structs.replace(settings.kafka, bootstrap=state.bootstrap)
+        settings = msgspec.structs.replace(settings, kafka=part)
+    if clickhouse:
+        access = msgspec.structs.replace(
+            settings.clickhouse, host=state.clickhouse_host, port=state.clickhouse_port
+        )
+        settings = msgspec.structs.replace(settings, clickhouse=access)
+    return settings
+
+
+def _file(env: Mapping[str, str], cwd: Path) -> Path | None:
+    """Return the settings file as `load` would find it from `cwd`."""
+    if env.get("DRIFTLINE_CONFIG"):
+        return cwd / env["DRIFTLINE_CONFIG"]
+    beside = cwd / "driftline.toml"
+    return beside if beside.is_file() else None
+
+
+def _given(env: Mapping[str, str], file: Path | None) -> set[tuple[str, str]]:
+    """Return which addresses a person gave, by section and field."""
+    fields = (("kafka", "bootstrap"), ("clickhouse", "host"), ("clickhouse", "port"))
+    document: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8")) if file is not None else {}
+    return {field for field in fields if variable(*field) in env or field[1] in document.get(field[0], {})}
