@@ -1,0 +1,185 @@
+"""Shelves: for each topic the archive reads, how a record becomes an entry and entries become rows."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from driftline.schemas import codec
+from driftline.schemas.refusal import Refused
+from driftline.schemas.window import WindowResult
+from driftline.streams.archive.entry import Entry
+from driftline.streams.archive.letter import Letter, retry_of, without_retry
+from driftline.streams.clickhouse import letter_rows
+from driftline.streams.clickhouse.emitter_rows import emitter_rows, spool_rows
+from driftline.streams.clickhouse.label_rows import label_rows
+from driftline.streams.clickhouse.prediction_rows import lookup_rows, prediction_rows
+from driftline.streams.clickhouse.source import Source
+from driftline.streams.clickhouse.window_rows import window_rows
+from driftline.streams.windows import intake
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from driftline.streams.archive.record import Record
+    from driftline.streams.archive.steps import Tables
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a record is held to: the partitions of its topic, and how far ahead of the broker an event may lie."""
+
+    partitions: int
+    future_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One topic. `read` fills an entry or raises Refused; `rows` turns entries that are to be stored into tables."""
+
+    topic: str
+    read: Callable[[Record, Terms, Entry], None]
+    rows: Callable[[int, Sequence[Entry]], Tables]
+
+
+def take(shelf: Shelf, record: Record, terms: Terms) -> Entry:
+    """Make the entry of a record; a record that is refused becomes one with a letter. Never raises."""
+    entry = Entry(record.offset, record.time_ms, len(record.value) + len(record.key or b""))
+    entry.retry = retry_of(record.headers)
+    try:
+        shelf.read(record, terms, entry)
+    except Refused as refusal:
+        reason, detail = refusal.reason, refusal.detail
+    except Exception as error:  # a reader's own fault must not stall the partition: the record is kept and shown
+        logger.exception("reading %s[%d] offset %d failed", record.topic, record.partition, record.offset)
+        reason, detail = "bad_bytes", f"the reader failed: {type(error).__name__}: {error}"[:500]
+    else:
+        return entry
+    first = entry.retry or record
+    entry.content, entry.rows, entry.identity = None, 0, None
+    entry.letter = Letter(
+        topic=first.topic,
+        partition=first.partition,
+        offset=first.offset,
+        time_ms=record.time_ms,
+        reason=reason,
+        detail=detail,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+    )
+    return entry
+
+
+def mended(partition: int, entries: Sequence[Entry]) -> Tables:
+    """Give the rows that close the dead letters which records of a block, sent again, turned good."""
+    rows = [
+        letter_rows.LetterRow(
+            topic=entry.retry.topic,
+            partition=entry.retry.partition,
+            offset=entry.retry.offset,
+            state=letter_rows.MENDED,
+            reason=entry.retry.reason,
+            detail=f"taken when sent again, as offset {entry.offset} of partition {partition}",
+            attempts=entry.retry.attempts + 1,
+            version=max(entry.time_ms, 0),
+            refused_ms=max(entry.time_ms, 0),
+            refused_by="",
+            arrived_ms=max(entry.time_ms, 0),
+        )
+        for entry in entries
+        if entry.retry is not None and entry.letter is None
+    ]
+    return [("dead_letters", letter_rows.letter_rows(rows))] if rows else []
+
+
+def _read_predictions(record: Record, terms: Terms, entry: Entry) -> None:
+    cols = intake.read(
+        record.value, record.key, record.partition, terms.partitions, record.time_ms, terms.future_ms
+    )
+    entry.content, entry.rows, entry.deployment, entry.identity = cols, cols.rows, cols.deployment, cols.identity
+
+
+def _read_labels(record: Record, terms: Terms, entry: Entry) -> None:
+    cols = intake.read_labels(
+        record.value, record.key, record.partition, terms.partitions, record.time_ms, terms.future_ms
+    )
+    entry.content, entry.rows, entry.deployment, entry.identity = cols, cols.rows, cols.deployment, cols.identity
+
+
+def _read_window(record: Record, _terms: Terms, entry: Entry) -> None:
+    entry.content, entry.rows = WindowResult.from_bytes(record.value), 1
+
+
+def _reader_of(record_type: str) -> Callable[[Record, Terms, Entry], None]:
+    def read(record: Record, _terms: Terms, entry: Entry) -> None:
+        found, content = codec.decode(record.value)
+        if found != record_type:
+            raise Refused("unsupported_type", f"a {found} lies where a {record_type} belongs")
+        entry.content, entry.rows = content, 1
+
+    return read
+
+
+def _read_letter(record: Record, terms: Terms, entry: Entry) -> None:
+    _reader_of("DeadLetter")(record, terms, entry)
+    # The mark lies on the letter's own copy of the record's headers.
+    headers = [(header["name"], header["value"]) for header in entry.content["headers"]]
+    retry = retry_of(headers)
+    entry.content["headers"] = [{"name": name, "value": value} for name, value in without_retry(headers)]
+    entry.content["attempts"] = 1 if retry is None else retry.attempts + 1
+
+
+def _source(partition: int, entries: Sequence[Entry]) -> Source:
+    return Source(
+        partition,
+        [entry.offset for entry in entries],
+        [max(entry.time_ms, 0) for entry in entries],
+        [entry.rows for entry in entries],
+    )
+
+
+def _prediction_tables(partition: int, entries: Sequence[Entry]) -> Tables:
+    batches, source = _contents(entries), _source(partition, entries)
+    return [("predictions", prediction_rows(batches, source)), ("prediction_lookup", lookup_rows(batches, source))]
+
+
+def _label_tables(partition: int, entries: Sequence[Entry]) -> Tables:
+    return [("labels", label_rows(_contents(entries), _source(partition, entries)))]
+
+
+def _window_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
+    offsets = [entry.offset for entry in entries]
+    arrivals = [entry.time_ms for entry in entries]
+    return [("windows", window_rows(_contents(entries), offsets, arrivals))]
+
+
+def _emitter_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
+    heartbeats = [(entry.content, entry.time_ms) for entry in entries]
+    return [("emitters", emitter_rows(heartbeats)), ("adopted_spools", spool_rows(heartbeats))]
+
+
+def _letter_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
+    rows = [
+        letter_rows.refused(entry.content, entry.content["attempts"], max(entry.time_ms, 0)) for entry in entries
+    ]
+    return [("dead_letters", letter_rows.letter_rows(rows))]
+
+
+def _contents(entries: Sequence[Entry]) -> list[Any]:
+    return [entry.content for entry in entries]
+
+
+SHELVES: Mapping[str, Shelf] = {
+    shelf.topic: shelf
+    for shelf in (
+        Shelf("predictions", _read_predictions, _prediction_tables),
+        Shelf("labels", _read_labels, _label_tables),
+        Shelf("windows", _read_window, _window_tables),
+        Shelf("emitter-status", _reader_of("EmitterStatus"), _emitter_tables),
+        Shelf("dead-letter", _read_letter, _letter_tables),
+    )
+}
