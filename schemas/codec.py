@@ -25,6 +25,7 @@ from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.resources.abc import Traversable
 
 MAGIC: Final = b"\xc3\x01"
 HEADER_BYTES: Final = 10
@@ -60,13 +61,17 @@ class Catalog:
 
 @functools.cache
 def catalog() -> Catalog:
-    """Read and parse `schemas/events/*.avsc` once a process.
+    """The schemas of this release, read and parsed once a process."""
+    return read_catalog(resources.files("driftline.schemas") / "events")
 
-    Raises ValueError when a file there is misnamed or two versions of a type share a fingerprint.
+
+def read_catalog(folder: Traversable) -> Catalog:
+    """Read and parse each `name.vN.avsc` of a folder.
+
+    Raises ValueError when a file there is misnamed or no record, or when two versions share a fingerprint.
     """
     newest: dict[str, EventSchema] = {}
     by_fingerprint: dict[bytes, EventSchema] = {}
-    folder = resources.files("driftline.schemas") / "events"
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
         if not entry.name.endswith(".avsc"):
             continue

@@ -75,7 +75,7 @@ def _check_rows(cols: PredictionColumns | LabelColumns) -> None:
         if len(cols.original_ids) != cols.rows:
             raise Refused("bad_shape", f"{len(cols.original_ids)} original ids for {cols.rows} rows")
         if "" in cols.original_ids:
-            raise Refused("impossible_value", f"the original id of row {cols.original_ids.index('')} is empty")
+            raise Refused("impossible_value", f"original id {cols.original_ids.index('')} is empty")
     if cols.identity is None:
         return
     identity = cols.identity
