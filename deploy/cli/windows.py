@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,11 +59,11 @@ def command(
     A verdict is FAIL or WARN only when a shift is larger than chance, than the effect floor and than the
     reference's own variation; "inconclusive" and "no data" are no verdict, and never mean ok.
     """
-    from driftline.deploy.cli.running import running_settings
     from driftline.deploy.cli.windows_table import render, show
+    from driftline.deploy.local.discover import settings_here
     from driftline.streams.clickhouse.reads import WindowFilter
 
-    settings = running_settings(os.environ)
+    settings = settings_here(os.environ, Path.cwd())
     wanted = WindowFilter(
         resolution=None if resolution == AUTO else resolution,
         model_version=model_version,
