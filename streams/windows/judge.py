@@ -1,0 +1,61 @@
+"""Judge: every figure of one window, each verdict with its reason. Pure: counts in, figures out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from driftline.schemas.profile import Profile
+from driftline.schemas.window import Figure
+from driftline.streams.stats.verdict import Rule
+from driftline.streams.windows.counters import Counters
+from driftline.streams.windows.drift_figures import drift_figures
+from driftline.streams.windows.quality_figures import quality_figures
+from driftline.streams.windows.reference import reference_of
+from driftline.streams.windows.resolution import Resolution
+
+OPEN: Final = "The window is still open; its verdict comes when it closes."
+NO_PROFILE: Final = "no_profile: no reference is known for this model version, so only rows are counted."
+IN_SAMPLE: Final = (
+    "The reference scores are in-sample: the model learned from those rows, so nothing compares."
+)
+NOTHING: Final = "The profile has no feature, score or class to judge."
+DEFAULT: Final = Rule()
+
+
+def judge(
+    profile: Profile | None,
+    counters: Counters,
+    resolution: Resolution,
+    *,
+    rule: Rule = DEFAULT,
+    closed: bool = True,
+) -> list[Figure]:
+    """Judge one window.
+
+    Args:
+        profile: the reference; None when it is not known.
+        counters: what was counted in the window, with the layout of that profile.
+        resolution: width of the window, which chooses the block null.
+        rule: level, floors, minimum count.
+        closed: whether the window is complete. An open one has figures, and its verdicts are inconclusive: a
+            part of a day is not held against whole days.
+
+    Returns:
+        Figures of drift, then of the prediction, of data quality, and the rows.
+    """
+    rows = Figure("rows", "", "rows", float(counters.rows), rows=counters.rows)
+    if profile is None or not counters.layout.digest:
+        return [
+            Figure("drift", "", "psi", verdict="inconclusive", reason=NO_PROFILE, rows=counters.rows),
+            rows,
+        ]
+    rows.reference_rows = profile.rows
+    reference = reference_of(profile, counters.layout, resolution, rule)
+    if not reference.columns:
+        return [Figure("drift", "", "psi", verdict="inconclusive", reason=NOTHING, rows=counters.rows), rows]
+    held_back = {} if closed else {"drift": OPEN, "prediction": OPEN}
+    if closed and profile.provenance == "in-sample":
+        held_back["prediction"] = IN_SAMPLE
+    figures = drift_figures(reference, counters, rule, held_back)
+    figures += quality_figures(reference, counters, profile.rows, rule.minimum_rows, "" if closed else OPEN)
+    return [*figures, rows]

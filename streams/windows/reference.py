@@ -1,0 +1,173 @@
+"""Reference: what a profile says about each judged column, laid out once so that windows are judged fast.
+
+The columns are the rows of common matrices, padded with cells that stay empty, so that each figure is
+computed for all of them by a handful of vector operations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from driftline.schemas.profile import Profile
+from driftline.schemas.profile_column import ProfileColumn
+from driftline.streams.stats.nulls import MINIMUM_WINDOWS, Threshold, threshold_of
+from driftline.streams.stats.shares import Array
+from driftline.streams.stats.verdict import Rule, shared_level
+from driftline.streams.windows.kernel import FRACTION_BITS, LO_BITS
+from driftline.streams.windows.layout import Layout, LayoutColumn
+from driftline.streams.windows.resolution import Resolution
+
+JUDGED: Final = {"feature": "drift", "score": "prediction", "class": "prediction"}
+"""Kind of figure by role of a column; segments and status are counted, not judged."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbers:
+    """The numeric columns among the judged ones, K of them, W bins at most.
+
+    Attributes:
+        rows: int64 (K,), their places among the judged columns.
+        cells: int64 (K, W), cell of each bin; one past the table where a column has no more bins.
+        counts: int64 (K, W), rows of the reference per bin.
+        sums: float64 (K, W), sums of (v - mean) / sd per bin; NaN for a constant, which has no sigma.
+        edges: float64 (K, W - 1), edges in the same unit; the last one repeated as padding.
+        atoms: bool (K, W), bins that hold one value only.
+    """
+
+    rows: np.ndarray
+    cells: np.ndarray
+    counts: np.ndarray
+    sums: Array
+    edges: Array
+    atoms: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """The reference's side of every figure, for one profile, resolution and rule.
+
+    Attributes:
+        columns: the F judged columns, features first, in the order of the layout.
+        starts: int64, first cell of every PSI bin of the layout.
+        places: int64, where those bins lie in the flat (F, B) matrix; past its end for columns not judged.
+        counts: int64 (F, B), rows of the reference per PSI bin.
+        numbers: the numeric columns.
+        thresholds: block null of each column; None where it is not known.
+        why_iid: why it is not, a clause, per column.
+        level: level of one figure.
+    """
+
+    columns: tuple[LayoutColumn, ...]
+    starts: np.ndarray
+    places: np.ndarray
+    counts: np.ndarray
+    numbers: Numbers
+    thresholds: tuple[Threshold | None, ...]
+    why_iid: tuple[str, ...]
+    level: float
+
+
+def reference_of(profile: Profile, layout: Layout, resolution: Resolution, rule: Rule) -> Reference:
+    """Lay out a reference, or give the one laid out before."""
+    key = ("reference", resolution.name, rule)
+    held = layout.plans.get(key)
+    if not isinstance(held, Reference):
+        held = layout.plans[key] = _lay_out(profile, layout, resolution, rule)
+    return held
+
+
+def psi_counts(reference: Reference, cells: np.ndarray) -> np.ndarray:
+    """Counts of a window per PSI bin, int64 (F, B), from the counts of all cells of its layout."""
+    found = np.zeros(reference.counts.size + 1, np.int64)
+    found[reference.places] = np.add.reduceat(cells, reference.starts)
+    return found[:-1].reshape(reference.counts.shape)
+
+
+def _lay_out(profile: Profile, layout: Layout, resolution: Resolution, rule: Rule) -> Reference:
+    order = {role: at for at, role in enumerate(JUDGED)}
+    judged = [column for column in layout.columns if column.profile.role in JUDGED]
+    judged.sort(key=lambda column: order[column.profile.role])
+    width = max((column.profile.psi_bins for column in judged), default=1)
+    row_of = {column.index: row for row, column in enumerate(judged)}
+    aside = len(judged) * width
+    starts, places = [], []
+    for column in layout.columns:
+        bins = np.flatnonzero(np.diff(column.profile.decile_of_bin, prepend=-1))
+        starts.append(column.first + bins)
+        row = row_of.get(column.index)
+        places.append(np.full(len(bins), aside) if row is None else row * width + np.arange(len(bins)))
+    counts = np.zeros((len(judged), width), np.int64)
+    for row, column in enumerate(judged):
+        counts[row, : column.profile.psi_bins] = column.profile.psi_counts
+    level = shared_level(rule.level, len(judged))
+    nulls = [_block_null(profile, column.profile, resolution, level) for column in judged]
+    return Reference(
+        columns=tuple(judged),
+        starts=np.concatenate(starts) if starts else np.zeros(0, np.int64),
+        places=np.concatenate(places) if places else np.zeros(0, np.int64),
+        counts=counts,
+        numbers=_numbers(judged, layout.cells),
+        thresholds=tuple(null[0] for null in nulls),
+        why_iid=tuple(null[1] for null in nulls),
+        level=level,
+    )
+
+
+def _block_null(
+    profile: Profile, column: ProfileColumn, resolution: Resolution, level: float
+) -> tuple[Threshold | None, str]:
+    """The block null of a column, or None and why there is none."""
+    if len(profile.day_starts_ms) == 0:
+        return None, "the reference has no times"
+    tail = column.null_tails.get(resolution.name)
+    windows = 0 if tail is None else tail.windows
+    if tail is None or windows < MINIMUM_WINDOWS:
+        said = "no reference window" if windows == 0 else f"only {windows} reference windows"
+        return None, f"{said} of {resolution.name} with enough rows, {MINIMUM_WINDOWS} are needed"
+    return threshold_of(tail.largest, level, windows), ""
+
+
+def _numbers(judged: list[LayoutColumn], aside: int) -> Numbers:
+    rows = [row for row, column in enumerate(judged) if column.slot >= 0]
+    width = max((judged[row].profile.bins for row in rows), default=2)
+    shape = (len(rows), width)
+    numbers = Numbers(
+        rows=np.array(rows, np.int64),
+        cells=np.full(shape, aside, np.int64),
+        counts=np.zeros(shape, np.int64),
+        sums=np.zeros(shape),
+        edges=np.zeros((len(rows), width - 1)),
+        atoms=np.zeros(shape, np.bool_),
+    )
+    for at, row in enumerate(rows):
+        column = judged[row]
+        profile = column.profile
+        numbers.cells[at, : profile.bins] = column.first + np.arange(profile.bins)
+        numbers.counts[at, : profile.bins] = profile.counts
+        numbers.sums[at, : profile.bins] = sums_of(profile.sums_hi, profile.sums_lo)
+        if profile.sd <= 0:
+            numbers.sums[at] = np.nan
+        edges = (profile.edges - profile.mean) / profile.unit
+        numbers.edges[at] = np.concatenate(
+            [edges, np.full(width - profile.bins, edges[-1:] if len(edges) else 0.0)]
+        )
+        numbers.atoms[at, : profile.bins] = single_valued(profile)
+    return numbers
+
+
+def sums_of(hi: np.ndarray, lo: np.ndarray) -> Array:
+    """Exact sums, hi * 2**32 + lo in units of 2**-40, as floats."""
+    return np.asarray(
+        hi.astype(np.float64) * 2.0 ** (LO_BITS - FRACTION_BITS) + lo.astype(np.float64) * 2.0**-FRACTION_BITS
+    )
+
+
+def single_valued(column: ProfileColumn) -> np.ndarray:
+    """Tell which bins of a numeric column can hold one value only, as its values travel; bool (bins,)."""
+    edges = column.edges.astype(column.dtype)
+    single = np.zeros(column.bins, np.bool_)
+    single[1:-1] = np.nextafter(edges[:-1], edges.dtype.type(np.inf)) == edges[1:]
+    return single
