@@ -160,6 +160,25 @@ def threshold_of(figures: ArrayLike, level: float, windows: int | None = None) -
     return Threshold(float(values[-rank]), rank / (count + 1))
 
 
+def known_level(level: float, window: str, days: int) -> float:
+    """Level that can be told from so many reference days, at best.
+
+    Hours of one day, and draws of the same blocks, are no independent windows: a reference of D days shows D
+    windows of up to a day and D / 5 blocks for wider ones, and no level below 1 / (those + 1).
+
+    Args:
+        level: level by the number of windows or draws.
+        window: name of the resolution.
+        days: reference days with rows.
+
+    >>> round(known_level(0.0004, "1M", 60), 4)
+    0.0769
+
+    """
+    apart = days // BLOCK_DAYS if window in WINDOW_DAYS else days
+    return max(level, 1 / (apart + 1))
+
+
 def _weights(days: int, length: int, draws: int, block: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """How often each day is part of each draw, shape (draws, days): whole blocks, the last one cut."""
     starts = rng.integers(0, days - block + 1, size=(draws, -(-length // block)))

@@ -13,7 +13,7 @@ import numpy as np
 
 from driftline.schemas.profile import Profile
 from driftline.schemas.profile_column import ProfileColumn
-from driftline.streams.stats.nulls import MINIMUM_WINDOWS, Threshold, threshold_of
+from driftline.streams.stats.nulls import MINIMUM_WINDOWS, Threshold, known_level, threshold_of
 from driftline.streams.stats.shares import Array
 from driftline.streams.stats.verdict import Rule, shared_level
 from driftline.streams.windows.kernel import FRACTION_BITS, LO_BITS
@@ -127,7 +127,11 @@ def _block_null(
     if tail is None or windows < MINIMUM_WINDOWS:
         said = "no reference window" if windows == 0 else f"only {windows} reference windows"
         return None, f"{said} of {resolution.name} with enough rows, {MINIMUM_WINDOWS} are needed"
-    return threshold_of(tail.largest, level, windows), ""
+    found = threshold_of(tail.largest, level, windows)
+    if found is None:
+        return None, "the reference's own figures are undefined"
+    days = len(profile.day_starts_ms)
+    return found._replace(level=known_level(found.level, resolution.name, days)), ""
 
 
 def _numbers(judged: list[LayoutColumn], aside: int) -> Numbers:
