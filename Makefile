@@ -31,10 +31,10 @@ down: setup ## Stop them.
 	@$(BIN)/driftline down
 
 chaos: prepare ## Kill, pause and rebalance for many minutes (SEED=1 repeats a run).
-	@DRIFTLINE_CHAOS_SEED="$(SEED)" $(BIN)/pytest -m chaos $(ARGS)
+	@CHAOS_SEED="$(SEED)" $(BIN)/pytest -m chaos $(ARGS)
 
 full: prepare lint types wheel ## Run everything: tests of every length, lint, types, wheel.
-	@DRIFTLINE_CHAOS_SEED="$(SEED)" $(BIN)/pytest $(ARGS)
+	@CHAOS_SEED="$(SEED)" $(BIN)/pytest $(ARGS)
 
 bench: prepare ## Measure against baselines of the same run (ONLY=kernel for one).
 	@$(BIN)/python -m tests.bench $(ONLY)

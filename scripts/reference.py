@@ -5,7 +5,6 @@ Usage: scripts/reference.py [--check]; with --check nothing is written, and a pa
 
 from __future__ import annotations
 
-import importlib
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -14,11 +13,14 @@ from typing import Any
 
 import click
 import msgspec
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
 
 from driftline.deploy.cli.commands import COMMANDS
 from driftline.deploy.cli.group import load
 from driftline.schemas.settings import Settings
 from driftline.schemas.topics import TOPICS
+from driftline.streams import metrics
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 MEANINGS = Path(__file__).resolve().parent / "settings_meanings.toml"
@@ -141,12 +143,20 @@ def _topics() -> Iterator[str]:
 
 def _metrics() -> Iterator[str]:
     yield "# Metrics\n"
-    yield "Each worker serves them to Prometheus on a port of its own (setting `worker.metrics_port`).\n"
-    yield "| metric | kind | labels | meaning |"
-    yield "|---|---|---|---|"
-    for metric in importlib.import_module("driftline.streams.metrics").METRICS:
-        labels = ", ".join(f"`{label}`" for label in metric.labels)
-        yield f"| `{metric.name}` | {metric.kind} | {labels} | {_cell(metric.help)} |"
+    yield "Each worker serves its own to Prometheus, on the port of the setting `worker.metrics_port`.\n"
+    holders = [kind for name, kind in sorted(vars(metrics).items()) if name.endswith("Metrics")]
+    for holder in holders:
+        yield f"## {holder.__name__}\n"
+        yield _prose(holder.__doc__ or "") + "\n"
+        yield "| metric | type | labels | meaning |"
+        yield "|---|---|---|---|"
+        made = vars(holder(CollectorRegistry())).values()
+        for metric in (each for each in made if isinstance(each, MetricWrapperBase)):
+            family = next(iter(metric.describe()))
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001 - names have no public face
+            yield f"| `{name}` | {family.type} | {labels} | {_cell(family.documentation)} |"
+        yield ""
 
 
 def _prose(text: str) -> str:

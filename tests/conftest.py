@@ -8,9 +8,6 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# What the Makefile hands to the tests; every other DRIFTLINE_ variable belongs to the caller's own stack.
-KEPT_VARIABLES = frozenset({"DRIFTLINE_CHAOS_SEED"})
-
 hypothesis.settings.register_profile(
     "driftline",
     deadline=None,  # a test states a fact; benchmarks measure speed
@@ -23,7 +20,7 @@ hypothesis.settings.load_profile("driftline")
 def pytest_configure() -> None:
     """Take the settings of the caller's shell away, so that no test reaches a stack that is not its own."""
     for name in list(os.environ):
-        if name.startswith("DRIFTLINE_") and name not in KEPT_VARIABLES:
+        if name.startswith("DRIFTLINE_"):
             del os.environ[name]
 
 
