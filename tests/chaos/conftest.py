@@ -1,0 +1,7 @@
+"""The real stack for the tests of this folder; it is described in tests/support/real_stack.py."""
+
+from __future__ import annotations
+
+from real_stack import lane, stack
+
+__all__ = ["lane", "stack"]

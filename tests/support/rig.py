@@ -1,0 +1,115 @@
+"""Workers as real processes that can be killed, paused, joined; and the check of what they left against the facts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from driftline.schemas.settings import Settings
+from driftline.streams.clickhouse.client import Client
+
+if TYPE_CHECKING:
+    from facts import Facts, Window
+
+
+class Crew:
+    """Worker processes of one lane, by role; started with the lane's environment, ended by pid."""
+
+    def __init__(self, env: Mapping[str, str], logs: Path) -> None:
+        self._env, self._logs = dict(env), logs
+        self.members: list[tuple[str, subprocess.Popen[bytes]]] = []
+
+    def start(self, role: str) -> subprocess.Popen[bytes]:
+        """Start one worker of a role ("drift", "archive")."""
+        log = (self._logs / f"{role}-{len(self.members)}.log").open("ab")
+        command = [sys.executable, "-m", "driftline.deploy.cli", "worker", role]
+        process = subprocess.Popen(command, env=self._env, stdout=log, stderr=log, cwd=self._logs)
+        log.close()
+        self.members.append((role, process))
+        return process
+
+    def alive(self, role: str) -> list[subprocess.Popen[bytes]]:
+        """Workers of a role that have not ended."""
+        return [process for name, process in self.members if name == role and process.poll() is None]
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """End it with SIGKILL."""
+        process.kill()
+        process.wait(10)
+
+    def pause(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        """Stop it for longer than its session, then let it go on."""
+        os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(process.pid, signal.SIGCONT)
+
+    def leave(self, process: subprocess.Popen[bytes]) -> None:
+        """Ask it to stop, as a scale-down does."""
+        process.terminate()
+        process.wait(30)
+
+    def keep(self, role: str, count: int) -> None:
+        """Start what is missing of a role, as a supervisor would."""
+        for _ in range(count - len(self.alive(role))):
+            self.start(role)
+
+    def dismiss(self) -> None:
+        """End every worker that still lives."""
+        for _, process in self.members:
+            if process.poll() is None:
+                process.terminate()
+        for _, process in self.members:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill(process)
+
+    def tails(self, lines: int = 15) -> str:
+        """The ends of all logs, for a failure's message."""
+        texts = []
+        for log in sorted(self._logs.glob("*.log")):
+            end = "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+            texts.append(f"== {log.name}\n{end}")
+        return "\n".join(texts)
+
+
+def published(settings: Settings) -> dict[Window, int]:
+    """Rows of every counted window as ClickHouse has them, newest version only."""
+    with Client(settings.clickhouse) as client:
+        found = client.query(
+            "SELECT deployment, model_version, resolution, toUnixTimestamp64Milli(window_start) AS start_ms, rows "
+            "FROM windows_now WHERE resolution IN ('5m', '1h', '1d')"
+        )
+    names = ("deployment", "model_version", "resolution", "start_ms")
+    return {tuple(row[name] for name in names): row["rows"] for row in found}
+
+
+def archived(settings: Settings) -> dict[str, int]:
+    """Rows of `predictions` by deployment."""
+    with Client(settings.clickhouse) as client:
+        found = client.query("SELECT deployment, count() AS rows FROM predictions GROUP BY deployment")
+    return {row["deployment"]: row["rows"] for row in found}
+
+
+def differences(settings: Settings, facts: Facts) -> list[str]:
+    """What still differs between ClickHouse and the facts; nothing when both are equal."""
+    windows, rows = published(settings), archived(settings)
+    wrong = [f"predictions {name}: {rows.get(name, 0)} of {count}" for name, count in facts.rows.items() if rows.get(name, 0) != count]
+    for window in facts.windows.keys() | windows.keys():
+        if windows.get(window, 0) != facts.windows.get(window, 0):
+            wrong.append(f"window {window}: {windows.get(window, 0)} of {facts.windows.get(window, 0)}")
+    return wrong
+
+
+def settle(check: Callable[[], list[str]], seconds: float) -> list[str]:
+    """Wait until a check finds nothing wrong, or time runs out; returns what it found last."""
+    deadline = time.monotonic() + seconds
+    while (wrong := check()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return wrong
