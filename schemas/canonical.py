@@ -63,7 +63,8 @@ def _feed(state: _Hash, value: object) -> None:
 
 
 def _scalar(value: object) -> tuple[bytes, bytes] | None:
-    # The tag of a str differs from that of bytes, a bool's from that of an int: 1, "1" and True are three values.
+    # The tag of a str differs from that of bytes, a bool's from that of an int: 1, "1" and True are
+    # three values.
     if value is None or isinstance(value, (bool, int)):
         return type(value).__name__[0].encode(), str(value).encode()
     if isinstance(value, float):

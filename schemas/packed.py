@@ -1,4 +1,4 @@
-"""Packed: arrays of numbers as little-endian bytes inside Avro records, every length checked on the way back."""
+"""Packed: arrays of numbers as little-endian bytes inside Avro records, each length checked on reading."""
 
 from __future__ import annotations
 

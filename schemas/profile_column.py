@@ -35,8 +35,9 @@ class ProfileColumn:
     """One column of a profile.
 
     A numeric column has F = len(edges) + 1 fine bins; bin j is (edges[j-1], edges[j]], the first and the last
-    lie outside the reference's range. A categorical one has F = len(levels) + 2: the levels, `other` (levels of
-    the reference past the kept ones), `unseen` (what it never had). Fine bins nest in PSI bins.
+    lie outside the reference's range. A categorical one has F = len(levels) + 2: the levels, `other`
+    (levels of the reference past the kept ones), `unseen` (what it never had). Fine bins nest in PSI
+    bins.
 
     Attributes:
         name: the column's name; `predicted` and `status` for the roles class and status.
