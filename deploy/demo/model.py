@@ -77,9 +77,7 @@ def train_and_score(flights: pa.Table) -> Scored:
 
 
 def _folds(days: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Deal whole days to folds: rows of one day share their weather, so half a day would tell on the other
-    half.
-    """
+    """Deal whole days to folds: the rows of a day share their weather, and half a day would tell the rest."""
     distinct, which = np.unique(days, return_inverse=True)
     dealt = np.random.default_rng(SEED).permutation(len(distinct)) % FOLDS
     return dealt[which]
@@ -92,9 +90,7 @@ def _fit(features: NDArray[np.float64], target: NDArray[np.bool_]) -> HistGradie
 
 
 def _matrix(flights: pa.Table) -> NDArray[np.float64]:
-    """Give the inputs as (rows, features): numbers with NaN for null, levels as codes in alphabetical
-    order.
-    """
+    """Give the inputs as (rows, features): NaN for null, levels as codes in alphabetical order."""
     columns = [pc.fill_null(flights[name], float("nan")).to_numpy() for name in NUMBERS]
     for name in LEVELS:
         levels = pc.unique(flights[name]).sort()

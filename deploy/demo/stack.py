@@ -1,0 +1,73 @@
+"""The demo's own stack: fresh data in a folder of its own, free ports, windows that close soon after the
+end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from typing import TYPE_CHECKING
+
+from driftline.deploy.local.daemon import start_in_background
+from driftline.deploy.local.datadir import DataDirectory
+from driftline.deploy.local.discover import at, running_state
+from driftline.deploy.local.errors import StackError
+from driftline.deploy.local.stopping import stop_stack
+from driftline.deploy.local.worker import ROLES
+from driftline.schemas.settings import Local, Settings, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+# A replay is over when it is over: seconds, where a live stream would be given a quarter of a minute.
+IDLE_S = 2.0
+PUBLISH_S = 2.0
+CHECKPOINT_S = 2.0
+
+MARK = "demo.txt"
+"""The file that says that a folder is a demo's, to be removed by the next one."""
+
+
+@contextlib.contextmanager
+def demo_stack(folder: Path, *, keep: bool, say: Callable[[str], None]) -> Iterator[Settings]:
+    """Start a stack with empty data in `folder`, give the settings that reach it, and stop it at the end.
+
+    Args:
+        folder: its data directory; what an earlier demo left there is removed.
+        keep: leave it running when all went well.
+        say: told what takes time.
+
+    Raises:
+        StackError: it does not start, or the folder holds something that is no demo's.
+
+    """
+    wishes = Settings(
+        worker=Worker(idle_seconds=IDLE_S, publish_seconds=PUBLISH_S, checkpoint_seconds=CHECKPOINT_S),
+        local=Local(data_dir=str(folder)),
+    )
+    directory = DataDirectory(folder)
+    _clear(directory, say)
+    start_in_background(wishes, ROLES, say)
+    done = False
+    try:
+        state = running_state(directory)
+        if state is None:
+            raise StackError(f"the stack in {folder} ended as soon as it was up: see {directory.logs}")
+        yield at(wishes, state, kafka=True, clickhouse=True)
+        done = True
+    finally:
+        if not (keep and done):
+            stop_stack(directory, say)
+
+
+def _clear(directory: DataDirectory, say: Callable[[str], None]) -> None:
+    """Stop and remove what an earlier demo left; a folder that no demo made is not touched."""
+    mark = directory.root / MARK
+    if directory.root.exists() and any(directory.root.iterdir()):
+        if not mark.exists():
+            raise StackError(f"{directory.root} holds files that no demo made: move them away first")
+        stop_stack(directory, say)
+        shutil.rmtree(directory.root)
+    directory.root.mkdir(parents=True, exist_ok=True)
+    mark.write_text("Made by 'driftline demo', which removes this folder when it runs again.\n")

@@ -1,0 +1,138 @@
+"""A profile as a person reads it: what it holds, over which time, and what windows it was given."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from driftline.deploy.tables.resolutions import MINIMUM_ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+    from driftline.deploy.tables.resolutions import WindowCount
+    from driftline.deploy.tables.roles import ColumnPlan
+    from driftline.schemas.profile import Profile
+    from driftline.schemas.profile_column import ProfileColumn
+
+LEVELS_SHOWN = 6
+FEW_WINDOWS = 20
+"""Reference windows below which the reference's own variation is not known (STATISTICS.md)."""
+
+
+def profile_view(
+    profile: Profile, windows: WindowCount | None = None, left_out: Sequence[ColumnPlan] = ()
+) -> RenderableType:
+    """Lay out a profile.
+
+    Args:
+        profile: the profile.
+        windows: rows per window of the table it was built from, when that is at hand.
+        left_out: columns of the table that took no part.
+
+    """
+    lines: list[RenderableType] = [_head(profile), Text(""), _columns(profile.columns), Text("")]
+    lines.append(_windows(profile, windows))
+    if left_out:
+        lines.append(Text(f"Left out: {', '.join(f'{one.name} ({one.reason})' for one in left_out)}.", "dim"))
+    lines += [Text(warning, "yellow") for warning in _warnings(profile)]
+    return Group(*lines)
+
+
+def profile_facts(profile: Profile) -> dict[str, object]:
+    """Give the same for programs (`--json`)."""
+    return {
+        "deployment": profile.deployment,
+        "model_version": profile.model_version,
+        "digest": profile.digest(),
+        "rows": profile.rows,
+        "scores": profile.provenance,
+        "start": _time(profile.start_ms),
+        "end": _time(profile.end_ms),
+        "resolutions": list(profile.resolutions),
+        "columns": [
+            {"name": one.name, "role": one.role, "kind": one.kind, "dtype": one.dtype, "bins": one.psi_bins}
+            for one in profile.columns
+        ],
+    }
+
+
+def _head(profile: Profile) -> Text:
+    span = "without times"
+    if profile.start_ms is not None:
+        span = f"{_time(profile.start_ms)} to {_time(profile.end_ms)}"
+    return Text.assemble(
+        (f"{profile.deployment} {profile.model_version}", "bold"),
+        f": {profile.rows:,} rows, {span}, digest {profile.digest()[:12]}",
+    )
+
+
+def _columns(columns: Sequence[ProfileColumn]) -> Table:
+    view = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("column", "role", "kind", "reference"):
+        view.add_column(name)
+    for one in columns:
+        if one.role == "status" and not one.counts.any():
+            continue
+        kind = f"{one.kind} ({one.dtype})" if one.kind == "numeric" else one.kind
+        view.add_row(Text(one.name), Text(one.role), Text(kind), Text(_reference(one)))
+    return view
+
+
+def _reference(one: ProfileColumn) -> str:
+    missing = one.nulls + one.nan
+    gaps = f", {missing:,} without a value" if missing else ""
+    if one.kind == "numeric":
+        if one.minimum is None:
+            return "no value" + gaps
+        return f"{one.minimum:.6g} to {one.maximum:.6g}, mean {one.mean:.6g}, {one.psi_bins} bins{gaps}"
+    shown = ", ".join(one.levels[:LEVELS_SHOWN])
+    more = len(one.levels) - LEVELS_SHOWN
+    return f"{len(one.levels)} levels: {shown}{f' and {more} more' if more > 0 else ''}{gaps}"
+
+
+def _windows(profile: Profile, windows: WindowCount | None) -> Text:
+    text = Text("Windows: ", "bold")
+    text.append(", ".join(profile.resolutions), "")
+    if windows is not None and windows.first_ms is not None:
+        for name in ("5m", "1h", "1d"):
+            of, judged = windows.windows(name), windows.judged(name)
+            chosen = "counted" if name in profile.resolutions else "not counted"
+            text.append(
+                f"\n  {name}: {judged:,} of {of:,} reference windows reach {MINIMUM_ROWS} rows; {chosen}",
+                "dim",
+            )
+    return text
+
+
+def _warnings(profile: Profile) -> list[str]:
+    found = []
+    days = len(profile.day_starts_ms)
+    if profile.start_ms is None:
+        found.append(
+            "The reference has no times, so its own variation is not known: drift alone will never be "
+            "more than a warning."
+        )
+    elif days < FEW_WINDOWS:
+        found.append(
+            f"The reference spans {days} days with rows; under {FEW_WINDOWS} its own variation is not "
+            "known, and drift "
+            "alone will never be more than a warning: build from a longer time if you can."
+        )
+    if profile.provenance == "in-sample":
+        found.append(
+            "The scores come from rows the model learnt from: what it answers is not compared "
+            "(inconclusive). "
+            "Score held-out rows and say --scores held-out."
+        )
+    return found
+
+
+def _time(time_ms: int | None) -> str | None:
+    return None if time_ms is None else f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M}Z"
