@@ -97,7 +97,9 @@ def read_variables(env: Mapping[str, str], known: Known) -> Given:
         if key in names:
             given[names[key]] = Source(key, value, text=True)
         elif key.startswith(_PREFIX) and key != _CONFIG and not _FOREIGN.fullmatch(key):
-            near = difflib.get_close_matches(key, names, n=1)
+            # The prefix is taken away: it alone would make any two names look alike.
+            plain = {name.removeprefix(_PREFIX): name for name in names}
+            near = difflib.get_close_matches(key.removeprefix(_PREFIX), plain, n=1)
             sections = ", ".join(name.upper() for name in known)
             hint = (
                 f"did you mean {near[0]}?"

@@ -51,7 +51,10 @@ def test_a_new_field_needs_a_default() -> None:
     [
         ({"id": {"type": "fixed", "name": "Id", "size": 8}}, "was 16 bytes and is 8"),
         ({"kind": {"type": "enum", "name": "Kind", "symbols": ["a", "b", "c"]}}, "kind has other symbols"),
-        ({"parts": {"type": "array", "items": {"type": "map", "values": "int"}}}, "parts[]{} was long and is int"),
+        (
+            {"parts": {"type": "array", "items": {"type": "map", "values": "int"}}},
+            "parts[]{} was long and is int",
+        ),
         ({"old": "long"}, "old was int and is long"),
         ({"other": ["null", "Kind", "string"]}, "other has another number of branches"),
         ({"id": {"type": "fixed", "name": "Key", "size": 16}}, "was named Id and is named Key"),
