@@ -24,3 +24,14 @@ def _described(pid: int | None) -> str:
         return f"{psutil.Process(pid).name()} (pid {pid})"
     except psutil.Error:
         return f"pid {pid}"
+
+
+def ports_of(pid: int | None) -> list[int]:
+    """Return the TCP ports a process listens on, none when it may not be looked at."""
+    if pid is None:
+        return []
+    try:
+        connections = psutil.Process(pid).net_connections(kind="tcp")
+    except psutil.Error:
+        return []
+    return sorted({each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN})
