@@ -82,8 +82,9 @@ def main(settings: Settings) -> int:
     drift.profiles.start()
     if not drift.profiles.caught_up(FIRST_READ_S):
         logger.warning("profiles were not read to their end within %.0f s: going on", FIRST_READ_S)
+    running = faust.Worker(drift.app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
     try:
-        faust.Worker(drift.app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True).execute_from_commandline()
+        running.execute_from_commandline()
     except SystemExit as stopped:
         return int(stopped.code or 0)
     finally:
@@ -91,7 +92,6 @@ def main(settings: Settings) -> int:
         drift.emitters.stop()
         server.shutdown()
         thread.join(5.0)
-    return 0
 
 
 def build(settings: Settings, registry: CollectorRegistry) -> Drift:
@@ -150,8 +150,6 @@ def build(settings: Settings, registry: CollectorRegistry) -> Drift:
     )
     table = app.Table(
         "state",
-        key_serializer="raw",
-        value_serializer="raw",
         partitions=kafka.partitions,
         changelog_topic=changelog,
     )
@@ -163,7 +161,7 @@ def build(settings: Settings, registry: CollectorRegistry) -> Drift:
     return _wire(app, settings, source, MonotoneTable(table), topics, DriftMetrics(registry))
 
 
-def _wire(  # noqa: PLR0913 - the parts that `build` made
+def _wire(
     app: DriftApp,
     settings: Settings,
     source: Any,  # noqa: ANN401 - faust's topics are untyped

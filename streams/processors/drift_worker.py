@@ -22,8 +22,6 @@ from driftline.streams.windows.shard import Rules, Shard
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    import faust
-
     from driftline.schemas.settings import Settings
     from driftline.streams.metrics import DriftMetrics
     from driftline.streams.processors.emitter_watch import EmitterWatch
@@ -34,6 +32,10 @@ logger = logging.getLogger(__name__)
 
 GAP_PATIENCE_S: Final = 30.0
 """How long the log may be read again for an offset that does not come before the worker gives up and restarts."""
+
+
+Outgoing = tuple[str, int | None, bytes, bytes | None]
+"""A record to be sent: topic, partition (None: by its key), key, value (None: a tombstone)."""
 
 
 class LostGroundError(Exception):
@@ -53,9 +55,9 @@ class DriftWorker:
         metrics: where to count.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts of the app, put together in one place
+    def __init__(
         self,
-        app: faust.App,
+        app: Any,  # noqa: ANN401 - what is needed of it is not in faust's types
         settings: Settings,
         topics: Mapping[str, str],
         table: MonotoneTable,
@@ -65,7 +67,12 @@ class DriftWorker:
         metrics: DriftMetrics,
     ) -> None:
         self._app, self._settings, self._topics, self._table = app, settings, topics, table
-        self._profiles, self._emitters, self._heartbeat, self._metrics = profiles, emitters, heartbeat, metrics
+        self._profiles, self._emitters, self._heartbeat, self._metrics = (
+            profiles,
+            emitters,
+            heartbeat,
+            metrics,
+        )
         worker = settings.worker
         self._rules = Rules(
             out_of_orderness_ms=worker.out_of_orderness_ms,
@@ -151,7 +158,11 @@ class DriftWorker:
     def _shard(self, partition: int) -> Shard:
         shard = self._shards.get(partition)
         if shard is None:
-            held = {key: value for key, value in self._table.values.items() if self._partition_of(key) == partition}
+            held = {
+                key: value
+                for key, value in self._table.values.items()
+                if self._partition_of(key) == partition
+            }
             shard = Shard.load(partition, held, self._profiles, self._rules)
             shard.position = max(shard.position, self._starts.get(partition, 0) - 1)
             self._shards[partition] = shard
@@ -229,7 +240,8 @@ class DriftWorker:
         began = time.monotonic()
         now_ms = round(time.time() * 1000)
         plans = {
-            partition: plan(shard, now_ms, began, closing=closing) for partition, shard in self._shards.items()
+            partition: plan(shard, now_ms, began, closing=closing)
+            for partition, shard in self._shards.items()
         }
         plans = {partition: written for partition, written in plans.items() if not written.is_empty}
         self._folded_bytes = 0
@@ -243,14 +255,22 @@ class DriftWorker:
         for partition, written in plans.items():
             self._settle(partition, written)
         self._metrics.checkpoint_seconds.observe(time.monotonic() - began)
-        tps = {tp.partition: tp for tp in self._app.consumer.assignment() if tp.topic == self._topics["predictions"]}
-        committed = {tps[partition]: written.position + 1 for partition, written in plans.items() if partition in tps}
+        tps = {
+            tp.partition: tp
+            for tp in self._app.consumer.assignment()
+            if tp.topic == self._topics["predictions"]
+        }
+        committed = {
+            tps[partition]: written.position + 1 for partition, written in plans.items() if partition in tps
+        }
         if committed:
             await self._app.consumer._commit_offsets(committed)  # noqa: SLF001 - acks of a topic without ack tracking
 
     async def _write(self, plans: Mapping[int, Checkpoint]) -> None:
         changelog = self._topics["changelog"]
-        first = [(changelog, p, key, value) for p, one in plans.items() for key, value in one.states]
+        first: list[Outgoing] = [
+            (changelog, p, key, value) for p, one in plans.items() for key, value in one.states
+        ]
         first += [
             (self._topics["windows"], None, result.deployment.encode(), result.to_bytes())
             for one in plans.values()
@@ -269,7 +289,7 @@ class DriftWorker:
         self._table.to_rewrite.difference_update(mine)
         return [(p, key) for p, key in mine if key in self._table.values]
 
-    async def _send(self, records: Iterable[tuple[str, int | None, bytes, bytes | None]]) -> None:
+    async def _send(self, records: Iterable[Outgoing]) -> None:
         """Send records and wait for all acknowledgements; then ask whether this worker may go on."""
         if not self._owns(self._generation):
             raise LostGroundError

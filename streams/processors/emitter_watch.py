@@ -41,5 +41,6 @@ class EmitterWatch:
     def holds_back(self, deployment: str, now_ms: int) -> bool:
         """Whether a live emitter of this deployment reports a spool."""
         return any(
-            name == deployment and heard_ms >= now_ms - LIVE_MS for name, heard_ms in list(self._holding.values())
+            name == deployment and heard_ms >= now_ms - LIVE_MS
+            for name, heard_ms in list(self._holding.values())
         )

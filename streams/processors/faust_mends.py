@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 from driftline.streams.windows.held import is_backward
 
 if TYPE_CHECKING:
-    import faust
     from faust.types import TP
+
+# The mends reach into what faust's own types do not show.
+App = Any
 
 HOLDS_FOR = "0.15.3"
 """The release of faust-streaming whose source these mends were written against."""
 
 
-def suspend_before_resuming(app: faust.App) -> None:
+def suspend_before_resuming(app: App) -> None:
     """Close the flow before partitions are resumed at the end of a recovery.
 
     Faust resumes the source partitions first and seeks afterwards, so messages of the old position reach the
@@ -67,7 +69,7 @@ class MonotoneTable:
             self.to_rewrite.discard((message.partition, key))
 
 
-def forget_revoked(app: faust.App, forget: Callable[[int], None]) -> None:
+def forget_revoked(app: App, forget: Callable[[int], None]) -> None:
     """Drop a partition's keys exactly when Faust forgets how far its changelog was read.
 
     Only both together are safe: keys without an offset would hide tombstones written meanwhile, an offset without
@@ -84,7 +86,7 @@ def forget_revoked(app: faust.App, forget: Callable[[int], None]) -> None:
     recovery.revoke = revoke_and_forget
 
 
-def seek_to_state(app: faust.App, topic: str, start_of: Callable[[Mapping[int, int]], Mapping[int, int]]) -> None:
+def seek_to_state(app: App, topic: str, start_of: Callable[[Mapping[int, int]], Mapping[int, int]]) -> None:
     """Start each source partition where its state stands, whatever the group has committed.
 
     Args:
@@ -112,7 +114,7 @@ class HeartbeatAge:
     starts. Until the first answer of a membership the time of joining counts.
     """
 
-    def __init__(self, app: faust.App) -> None:
+    def __init__(self, app: App) -> None:
         self._answered_at = time.monotonic()
         thread = app.consumer._thread  # noqa: SLF001 - no public way to aiokafka's coordinator
         start = thread.on_start
@@ -142,7 +144,7 @@ class HeartbeatAge:
         return time.monotonic() - self._answered_at
 
 
-def drain_eagerly(app: faust.App) -> None:
+def drain_eagerly(app: App) -> None:
     """Hand a message to the stream without two asyncio tasks for each.
 
     `Consumer._drain_messages` races the callback against the suspension of the flow with `wait_first`: 45 µs a
@@ -207,7 +209,7 @@ class _Steps(Awaitable[None]):
                 return
 
 
-def is_current(app: faust.App, generation: int) -> bool:
+def is_current(app: App, generation: int) -> bool:
     """Whether this worker still owns, undisturbed, what it owned in that generation of the group.
 
     Tested after every await, before state or acknowledgement is written: a taken batch can be held across a

@@ -52,7 +52,7 @@ class ProfileBook:
         except Refused as refused:
             logger.warning("profile %r is left out: %s", key, refused)
             return
-        layout = Layout.of(profile)
+        layout = Layout(profile)
         self._by_digest[layout.digest] = (profile, layout)
         folded = tuple(width for width in WIDTHS_MS if width in profile.resolutions)
         self._folded[layout.digest] = folded or ("1d",)

@@ -79,7 +79,9 @@ class TopicTail:
         """The offsets up to which there is something to read; 0 for an empty partition."""
         ends = {}
         for partition in self._partitions(consumer, timeout_s):
-            low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=timeout_s)
+            low, high = consumer.get_watermark_offsets(
+                TopicPartition(self._topic, partition), timeout=timeout_s
+            )
             ends[partition] = high if high > low else 0
         return ends
 
@@ -114,7 +116,7 @@ class TopicTail:
                 elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public code
                     logger.warning("topic %s: %s", self._topic, error)
                     continue
-                self._advance(message.partition(), message.offset() + (error is None))
+                self._advance(message.partition() or 0, (message.offset() or 0) + (error is None))
         finally:
             consumer.close()
 

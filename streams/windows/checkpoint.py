@@ -73,7 +73,7 @@ def plan(shard: Shard, now_ms: int, clock_s: float, *, closing: bool = False) ->
     return checkpoint
 
 
-def _plan_deployment(  # noqa: PLR0913 - the two clocks are different things
+def _plan_deployment(
     shard: Shard, checkpoint: Checkpoint, book: Book, now_ms: int, clock_s: float, *, closing: bool
 ) -> None:
     closed_before = shard.closed_ms[book.deployment]

@@ -85,7 +85,14 @@ class SequenceMarks:
     def to_list(self) -> list[tuple[str, int, int, bytes, int, int]]:
         """Plain values for storing: (instance, epoch, high, bitmap, lost, last_ms)."""
         return [
-            (instance, epoch, m.high, m.bits.to_bytes((m.bits.bit_length() + 7) // 8, "little"), m.lost, m.last_ms)
+            (
+                instance,
+                epoch,
+                m.high,
+                m.bits.to_bytes((m.bits.bit_length() + 7) // 8, "little"),
+                m.lost,
+                m.last_ms,
+            )
             for (instance, epoch), m in self.marks.items()
         ]
 

@@ -24,7 +24,7 @@ OPEN_EVERY: Final = 6
 """An open week or month is published once in so many times `publish_seconds`: it costs up to 31 days to add up."""
 
 
-def due_merges(  # noqa: PLR0913 - as `checkpoint.plan`, whose part this is
+def due_merges(
     shard: Shard, book: Book, touched: Iterable[PaneKey], now_ms: int, clock_s: float, *, closing: bool
 ) -> list[WindowResult]:
     """Results of the weeks and months that are to be published now.
@@ -80,7 +80,9 @@ def _days_of(shard: Shard, merge: MergeKey) -> list[Pane]:
     keys = [
         key
         for key in shard.index[deployment]
-        if key.resolution == "1d" and (key.version, key.slot) == (version, slot) and start <= key.start_ms < end
+        if key.resolution == "1d"
+        and (key.version, key.slot) == (version, slot)
+        and start <= key.start_ms < end
     ]
     panes = [shard.pane(key) for key in sorted(keys, key=lambda key: key.start_ms)]
     return [pane for pane in panes if pane is not None]

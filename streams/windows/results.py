@@ -33,7 +33,7 @@ def pane_result(shard: Shard, book: Book, pane: Pane, *, is_final: bool, now_ms:
     )
 
 
-def merged_result(  # noqa: PLR0913 - as `pane_result`, and the days
+def merged_result(
     shard: Shard, book: Book, merge: MergeKey, days: Sequence[Pane], *, is_final: bool, now_ms: int
 ) -> WindowResult:
     """The result of a week or month: the sum of its days.
@@ -57,7 +57,7 @@ def merged_result(  # noqa: PLR0913 - as `pane_result`, and the days
     )
 
 
-def _result(  # noqa: PLR0913 - the record has as many parts
+def _result(
     shard: Shard,
     book: Book,
     where: MergeKey,

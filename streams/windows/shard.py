@@ -198,7 +198,7 @@ class Shard:
         if late is not None and late.any():
             self._count_late(book, columns, late)
 
-    def _fold_resolution(  # noqa: PLR0913 - the watermark before the batch and before each row are both needed
+    def _fold_resolution(
         self,
         book: Book,
         columns: PredictionColumns,
@@ -226,7 +226,7 @@ class Shard:
             self._fold_window(book, columns, offset, resolution, start, rows)
         return cold
 
-    def _fold_window(  # noqa: PLR0913 - a window is named by four of them
+    def _fold_window(
         self,
         book: Book,
         columns: PredictionColumns,
@@ -240,12 +240,15 @@ class Shard:
         if pane is None:
             pane = self.panes[key] = Pane(key, Counters(self.profiles.layout(key.deployment, key.version)))
             self.index[key.deployment].add(key)
+        # A pane that holds the message already was written by a checkpoint that was not finished: its result may
+        # be missing.
+        pane.unpublished = True
         if offset <= pane.absorbed:
             return
         pane.counters.fold(columns, rows)
         pane.absorbed = offset
         pane.restated = pane.restated or pane.end_ms <= self.closed_ms[book.deployment]
-        pane.changed = pane.unpublished = True
+        pane.changed = True
 
     def _count_late(self, book: Book, columns: PredictionColumns, late: np.ndarray) -> None:
         days, counts = np.unique(columns.times_ms[late] // DAY_MS * DAY_MS, return_counts=True)

@@ -17,6 +17,7 @@ from rig import Crew, differences, settle
 
 from driftline.schemas.settings import Settings
 
+say = print  # pytest shows it when the test fails, and -s at once
 DEPLOYMENTS = tuple("abcdefgh")
 RESOLUTIONS = ("5m", "1h", "1d")
 # Idle closing follows the clock and so the faults: it is left out, that the oracle can say which rows are late.
@@ -41,7 +42,7 @@ def crew(stack: TestStack, quick: Settings, tmp_path: Path) -> Iterator[Crew]:
 def seed() -> int:
     """The seed of this run, printed: DRIFTLINE_CHAOS_SEED repeats it."""
     given = os.environ.get("DRIFTLINE_CHAOS_SEED") or str(random.SystemRandom().randrange(1 << 31))
-    print(f"chaos seed {given}")
+    say(f"chaos seed {given}")
     return int(given)
 
 
@@ -58,7 +59,11 @@ def run(stack: TestStack, settings: Settings, crew: Crew, seed: int, faults: lis
         "pause drift": lambda: crew.pause(rng.choice(crew.alive("drift")), 15.0),
         "pause archive": lambda: crew.pause(rng.choice(crew.alive("archive")), 15.0),
         "kill broker": lambda: (stack.kafka.kill(), time.sleep(rng.uniform(0, 3)), stack.kafka.start()),
-        "stop clickhouse": lambda: (stack.clickhouse.kill(), time.sleep(rng.uniform(2, 8)), stack.clickhouse.start()),
+        "stop clickhouse": lambda: (
+            stack.clickhouse.kill(),
+            time.sleep(rng.uniform(2, 8)),
+            stack.clickhouse.start(),
+        ),
     }
     feeder = Feeder(settings, seed, DEPLOYMENTS)
     crew.keep("drift", 1)
@@ -66,7 +71,7 @@ def run(stack: TestStack, settings: Settings, crew: Crew, seed: int, faults: lis
     feeder.start()
     time.sleep(4)
     for fault in faults:
-        print(f"{time.strftime('%H:%M:%S')} {fault}")
+        say(f"{time.strftime('%H:%M:%S')} {fault}")
         doings[fault]()
         time.sleep(rng.uniform(0.2, 4.0))
         crew.keep("drift", 1)
@@ -76,7 +81,7 @@ def run(stack: TestStack, settings: Settings, crew: Crew, seed: int, faults: lis
     facts = read_facts(settings, RESOLUTIONS)
     wrong = settle(lambda: differences(settings, facts), 90)
     assert not wrong, f"seed {seed}: {len(wrong)} wrong, first {wrong[:5]}\n{crew.tails()}"
-    print(f"{facts.records} records, {sum(facts.rows.values())} rows, {len(facts.windows)} windows: all equal")
+    say(f"{facts.records} records, {sum(facts.rows.values())} rows, {len(facts.windows)} windows: all equal")
 
 
 def schedule(rng: random.Random, counts: dict[str, int]) -> list[str]:

@@ -61,7 +61,12 @@ def read_facts(settings: Settings, resolutions: tuple[str, ...]) -> Facts:
             facts.refused[place] = refused.reason
             continue
         if columns.identity is not None:
-            batch = (columns.deployment, columns.identity.instance, columns.identity.epoch, columns.identity.seq)
+            batch = (
+                columns.deployment,
+                columns.identity.instance,
+                columns.identity.epoch,
+                columns.identity.seq,
+            )
             if batch in seen:
                 continue
             seen.add(batch)
@@ -72,7 +77,9 @@ def read_facts(settings: Settings, resolutions: tuple[str, ...]) -> Facts:
             for name in resolutions:
                 width = WIDTHS_MS[name]
                 start = time // width * width
-                mark = None if known is None else (known - settings.worker.out_of_orderness_ms) // width * width
+                mark = (
+                    None if known is None else (known - settings.worker.out_of_orderness_ms) // width * width
+                )
                 if mark is not None and start < mark - settings.worker.hot_windows * width:
                     late = True
                 else:

@@ -18,7 +18,9 @@ LEVELS = ("red", "green", "blue")
 BASE_MS = 1_750_000_000_000
 
 
-def make_batch(rng: random.Random, deployment: str, seal: Identity | None, times_ms: np.ndarray) -> PredictionColumns:
+def make_batch(
+    rng: random.Random, deployment: str, seal: Identity | None, times_ms: np.ndarray
+) -> PredictionColumns:
     """Make a batch with four numeric features, a categorical one and a score."""
     rows = len(times_ms)
     draw = np.random.default_rng(rng.getrandbits(32))
@@ -81,7 +83,10 @@ class Feeder(threading.Thread):
             spread = np.sort(np.array([rng.randint(0, 400_000) for _ in range(rows)], np.int64))
             seal = Identity(f"feeder-{deployment}", 1, seqs[deployment])
             seqs[deployment] += 1
-            record = (deployment.encode(), pack_predictions(make_batch(rng, deployment, seal, now_ms - lag_ms + spread)))
+            record = (
+                deployment.encode(),
+                pack_predictions(make_batch(rng, deployment, seal, now_ms - lag_ms + spread)),
+            )
             self._send(producer, *record)
             kept.append(record)
             if rng.random() < 0.05:

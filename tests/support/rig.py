@@ -100,11 +100,16 @@ def archived(settings: Settings) -> dict[str, int]:
 def differences(settings: Settings, facts: Facts) -> list[str]:
     """What still differs between ClickHouse and the facts; nothing when both are equal."""
     windows, rows = published(settings), archived(settings)
-    wrong = [f"predictions {name}: {rows.get(name, 0)} of {count}" for name, count in facts.rows.items() if rows.get(name, 0) != count]
-    for window in facts.windows.keys() | windows.keys():
-        if windows.get(window, 0) != facts.windows.get(window, 0):
-            wrong.append(f"window {window}: {windows.get(window, 0)} of {facts.windows.get(window, 0)}")
-    return wrong
+    wrong = [
+        f"predictions {name}: {rows.get(name, 0)} of {facts.rows[name]}"
+        for name in facts.rows.keys() | rows.keys()
+        if rows.get(name, 0) != facts.rows[name]
+    ]
+    return wrong + [
+        f"window {window}: {windows.get(window, 0)} of {facts.windows[window]}"
+        for window in facts.windows.keys() | windows.keys()
+        if windows.get(window, 0) != facts.windows[window]
+    ]
 
 
 def settle(check: Callable[[], list[str]], seconds: float) -> list[str]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from driftline.schemas.columns import Identity, PredictionColumns
 from driftline.schemas.profile import Profile
+from driftline.schemas.window import WindowResult
 from driftline.streams.windows.book import WIDTHS_MS
 from driftline.streams.windows.checkpoint import commit, plan
 from driftline.streams.windows.held import PaneKey, is_backward
@@ -58,6 +59,14 @@ class Log:
         for key, value in records:
             if not is_backward(self.held.get(key), value):
                 self.held[key] = value
+
+    def publish(self, results: list[WindowResult]) -> None:
+        """Take results as ClickHouse does: of each window the greatest version holds."""
+        for result in results:
+            name = (result.deployment, result.resolution, result.window_start_ms)
+            kept = self.results.get(name)
+            if kept is None or kept[0] <= result.version:
+                self.results[name] = (result.version, result.rows, result.final)
 
 
 def batch(deployment: str, seq: int, times: list[int]) -> PredictionColumns:
@@ -120,11 +129,7 @@ def run(log: list[PredictionColumns], broker: Log, stops: list[tuple[int, int]])
         if steps >= 1:
             broker.write(written.states[: len(written.states) // (2 if steps == 1 else 1)])
         if steps >= 2:
-            for result in written.results:
-                name = (result.deployment, result.resolution, result.window_start_ms)
-                kept = broker.results.get(name)
-                if kept is None or kept[0] <= result.version:
-                    broker.results[name] = (result.version, result.rows, result.final)
+            broker.publish(written.results)
         if steps >= 3:
             broker.write(written.books)
         if steps >= 4 and written.partition_row is not None:
@@ -135,7 +140,9 @@ def run(log: list[PredictionColumns], broker: Log, stops: list[tuple[int, int]])
             commit(shard, written)
 
 
-times = st.lists(st.integers(0, 12 * DAY_MS // 600_000).map(lambda n: BASE_MS + 600_000 * n), min_size=1, max_size=4)
+times = st.lists(
+    st.integers(0, 12 * DAY_MS // 600_000).map(lambda n: BASE_MS + 600_000 * n), min_size=1, max_size=4
+)
 messages = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 12), times), min_size=1, max_size=25)
 crashes = st.lists(st.tuples(st.integers(0, 6), st.integers(0, STEPS)), max_size=12)
 
@@ -150,9 +157,7 @@ def test_a_crash_at_any_step_changes_no_count(
     log = [batch(name, seq, first.setdefault((name, seq), rows)) for name, seq, rows in sent]
     broker = Log()
     run(log, broker, stops)
-    found = {
-        name: rows for name, (_, rows, _) in broker.results.items() if name[1] in ("1h", "1d")
-    }
+    found = {name: rows for name, (_, rows, _) in broker.results.items() if name[1] in ("1h", "1d")}
     assert found == oracle(log)
 
 
@@ -167,5 +172,7 @@ def test_weeks_and_months_are_the_sums_of_their_days(sent: list[tuple[str, int, 
     for deployment in {name for name, _, _ in sent}:
         days = sum(rows for (d, r, _), (_, rows, _) in broker.results.items() if (d, r) == (deployment, "1d"))
         for wide in ("7d", "1M"):
-            merged = sum(rows for (d, r, _), (_, rows, _) in broker.results.items() if (d, r) == (deployment, wide))
+            merged = sum(
+                rows for (d, r, _), (_, rows, _) in broker.results.items() if (d, r) == (deployment, wide)
+            )
             assert merged == days
