@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,14 +13,14 @@ from driftline.streams.stats.chi2 import chi2_of_rows
 from driftline.streams.stats.hellinger import hellinger_of_shares
 from driftline.streams.stats.js import js_of_shares
 from driftline.streams.stats.ks import ks_of_counts
-from driftline.streams.stats.nulls import iid_quantile
+from driftline.streams.stats.nulls import Threshold, iid_quantile
 from driftline.streams.stats.psi import psi_of_shares
 from driftline.streams.stats.shares import defined, shares
-from driftline.streams.stats.verdict import Decision, Limits, Rule, decide, raised_null
+from driftline.streams.stats.verdict import Decision, Limits, Rule, decide, raised_null, shared_level
 from driftline.streams.stats.wasserstein import w1_of_bins
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.kernel import COUNT, HI, LO
-from driftline.streams.windows.reference import JUDGED, Reference, psi_counts, sums_of
+from driftline.streams.windows.reference import JUDGED, BlockNull, Reference, psi_counts, sums_of
 
 
 class Measured(NamedTuple):
@@ -38,8 +39,8 @@ class Measured(NamedTuple):
     w1_sigma: list[float]
 
 
-def measure(reference: Reference, counters: Counters) -> Measured:
-    """Compute every figure of every judged column."""
+def measure(reference: Reference, counters: Counters, level: float) -> Measured:
+    """Compute every figure of every judged column, with chi-squared's quantile at the level of one."""
     counts = psi_counts(reference, counters.table[COUNT])
     p, q = shares(counts), shares(reference.counts)
     chi2, cells = chi2_of_rows(counts, reference.counts)
@@ -52,7 +53,7 @@ def measure(reference: Reference, counters: Counters) -> Measured:
         hellinger=hellinger_of_shares(p, q).tolist(),
         chi2=chi2.tolist(),
         cells=cells.tolist(),
-        quantile=iid_quantile(reference.level, cells).tolist(),
+        quantile=iid_quantile(level, cells).tolist(),
         ks=ks,
         ks_upper=ks_upper,
         w1_sigma=w1,
@@ -74,12 +75,17 @@ def _of_numbers(reference: Reference, counters: Counters) -> tuple[list[float], 
 
 
 def drift_figures(
-    reference: Reference, counters: Counters, rule: Rule, held_back: dict[str, str]
+    reference: Reference,
+    nulls: Sequence[BlockNull],
+    counters: Counters,
+    rule: Rule,
+    held_back: Mapping[str, str],
 ) -> list[Figure]:
     """Give the figures of features, scores and the predicted class.
 
     Args:
         reference: the reference's side.
+        nulls: the block null of each judged column.
         counters: the window.
         rule: floors and minimum count.
         held_back: kind of figure -> why no figure of that kind may have a verdict now.
@@ -87,11 +93,12 @@ def drift_figures(
     Returns:
         By column: psi with its verdict, then js, hellinger, chi2 and, of numbers, ks, ks_upper and w1_sigma.
     """
-    found = measure(reference, counters)
+    level = shared_level(rule.level, len(reference.columns))
+    found = measure(reference, counters, level)
     figures: list[Figure] = []
     for row, column in enumerate(reference.columns):
         kind, name = JUDGED[column.profile.role], column.profile.name
-        limits = _limits(reference, found, row)
+        limits = _limits(found, row, nulls[row].threshold, level)
         value = defined(found.psi[row])
         rows, reference_rows = found.rows[row], found.reference_rows[row]
         if kind in held_back:
@@ -103,7 +110,7 @@ def drift_figures(
                 rule,
                 rows=rows,
                 reference_rows=reference_rows,
-                why_iid=reference.why_iid[row],
+                why_iid=nulls[row].why,
             )
         figures.append(
             Figure(
@@ -131,12 +138,12 @@ def drift_figures(
     return figures
 
 
-def _limits(reference: Reference, found: Measured, row: int) -> Limits:
-    """Thresholds of one column's PSI."""
-    block = reference.thresholds[row]
-    level = reference.level if block is None else max(reference.level, block.level)
+def _limits(found: Measured, row: int, block: Threshold | None, level: float) -> Limits:
+    """Thresholds of one column's PSI, judged at the level of one figure."""
     null = None
     if not math.isnan(found.quantile[row]):  # with fewer than two cells nothing is significant
         wide = found.quantile[row] * (1 / found.rows[row] + 1 / found.reference_rows[row])
         null = raised_null(found.psi[row], wide, found.chi2[row], found.quantile[row])
-    return Limits(null, None if block is None else block.value, level)
+    if block is None:
+        return Limits(null, None, level)
+    return Limits(null, block.value, max(level, block.level))

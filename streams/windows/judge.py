@@ -6,11 +6,11 @@ from typing import Final
 
 from driftline.schemas.profile import Profile
 from driftline.schemas.window import Figure
-from driftline.streams.stats.verdict import Rule
+from driftline.streams.stats.verdict import Rule, shared_level
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.drift_figures import drift_figures
 from driftline.streams.windows.quality_figures import quality_figures
-from driftline.streams.windows.reference import reference_of
+from driftline.streams.windows.reference import block_nulls, reference_of
 from driftline.streams.windows.resolution import Resolution
 
 OPEN: Final = "The window is still open; its verdict comes when it closes."
@@ -50,12 +50,14 @@ def judge(
             rows,
         ]
     rows.reference_rows = profile.rows
-    reference = reference_of(profile, counters.layout, resolution, rule)
+    reference = reference_of(counters.layout)
     if not reference.columns:
         return [Figure("drift", "", "psi", verdict="inconclusive", reason=NOTHING, rows=counters.rows), rows]
     held_back = {} if closed else {"drift": OPEN, "prediction": OPEN}
     if closed and profile.provenance == "in-sample":
         held_back["prediction"] = IN_SAMPLE
-    figures = drift_figures(reference, counters, rule, held_back)
-    figures += quality_figures(reference, counters, profile.rows, rule.minimum_rows, "" if closed else OPEN)
+    level = shared_level(rule.level, len(reference.columns))
+    nulls = block_nulls(profile, counters.layout, resolution, level)
+    figures = drift_figures(reference, nulls, counters, rule, held_back)
+    figures += quality_figures(reference, counters, profile.rows, rule, "" if closed else OPEN)
     return [*figures, rows]

@@ -15,6 +15,7 @@ import numpy as np
 from driftline.schemas.window import Figure
 from driftline.streams.stats.rates import rate_null
 from driftline.streams.stats.shares import defined
+from driftline.streams.stats.verdict import Rule, shared_level
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.kernel import COUNT, MISSING, NAN, NEGINF, NULLS, POSINF, WRONG
 from driftline.streams.windows.layout import LayoutColumn
@@ -65,7 +66,7 @@ class Faults(NamedTuple):
 
 
 def quality_figures(
-    reference: Reference, counters: Counters, reference_rows: int, minimum_rows: int, held_back: str = ""
+    reference: Reference, counters: Counters, reference_rows: int, rule: Rule, held_back: str = ""
 ) -> list[Figure]:
     """Give a figure with a verdict for each kind of fault that each judged column can have.
 
@@ -73,18 +74,19 @@ def quality_figures(
         reference: the reference's side.
         counters: the window.
         reference_rows: rows of the reference.
-        minimum_rows: rows below which a verdict is inconclusive.
+        rule: level and minimum count.
         held_back: why no figure may have a verdict now; empty when all may.
     """
+    level = shared_level(rule.level, len(reference.columns))
     found = [faults for column in reference.columns for faults in _faults(column, counters, reference_rows)]
     nulls = rate_null(
         np.array([each.reference_faults for each in found]),
         np.array([each.reference_rows for each in found]),
         np.array([each.rows for each in found]),
-        reference.level,
+        level,
     ).tolist()
     return [
-        _figure(each, null, reference.level, minimum_rows, held_back)
+        _figure(each, null, level, rule.minimum_rows, held_back)
         for each, null in zip(found, nulls, strict=True)
     ]
 

@@ -6,8 +6,9 @@ computed for all of them by a handful of vector operations.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -15,13 +16,14 @@ from driftline.schemas.profile import Profile
 from driftline.schemas.profile_column import ProfileColumn
 from driftline.streams.stats.nulls import MINIMUM_WINDOWS, Threshold, known_level, threshold_of
 from driftline.streams.stats.shares import Array
-from driftline.streams.stats.verdict import Rule, shared_level
 from driftline.streams.windows.kernel import FRACTION_BITS, LO_BITS
 from driftline.streams.windows.layout import Layout, LayoutColumn
-from driftline.streams.windows.resolution import Resolution
+from driftline.streams.windows.resolution import NAMES, Resolution
 
 JUDGED: Final = {"feature": "drift", "score": "prediction", "class": "prediction"}
 """Kind of figure by role of a column; segments and status are counted, not judged."""
+REFERENCES_HELD: Final = 256
+"""Profiles whose reference stays laid out, 33 MB at 25 features; past it the oldest is laid out anew."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +49,7 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """The reference's side of every figure, for one profile, resolution and rule.
+    """The reference's side of every figure of one profile; about 130 KB at 25 features.
 
     Attributes:
         columns: the F judged columns, features first, in the order of the layout.
@@ -55,9 +57,6 @@ class Reference:
         places: int64, where those bins lie in the flat (F, B) matrix; past its end for columns not judged.
         counts: int64 (F, B), rows of the reference per PSI bin.
         numbers: the numeric columns.
-        thresholds: block null of each column; None where it is not known.
-        why_iid: why it is not, a clause, per column.
-        level: level of one figure.
     """
 
     columns: tuple[LayoutColumn, ...]
@@ -65,18 +64,28 @@ class Reference:
     places: np.ndarray
     counts: np.ndarray
     numbers: Numbers
-    thresholds: tuple[Threshold | None, ...]
-    why_iid: tuple[str, ...]
-    level: float
 
 
-def reference_of(profile: Profile, layout: Layout, resolution: Resolution, rule: Rule) -> Reference:
-    """Lay out a reference, or give the one laid out before."""
-    key = ("reference", resolution.name, rule)
-    held = layout.plans.get(key)
-    if not isinstance(held, Reference):
-        held = layout.plans[key] = _lay_out(profile, layout, resolution, rule)
-    return held
+class BlockNull(NamedTuple):
+    """The block null of one column, or None and why it is not known, a clause."""
+
+    threshold: Threshold | None
+    why: str
+
+
+@functools.lru_cache(maxsize=REFERENCES_HELD)
+def reference_of(layout: Layout) -> Reference:
+    """Lay out the reference of a layout's profile; the last few hundred are kept."""
+    return _lay_out(layout)
+
+
+@functools.lru_cache(maxsize=REFERENCES_HELD * len(NAMES))
+def block_nulls(
+    profile: Profile, layout: Layout, resolution: Resolution, level: float
+) -> tuple[BlockNull, ...]:
+    """Give the block null of every judged column at one width of windows and level of one figure."""
+    columns = reference_of(layout).columns
+    return tuple(_block_null(profile, column.profile, resolution, level) for column in columns)
 
 
 def psi_counts(reference: Reference, cells: np.ndarray) -> np.ndarray:
@@ -86,7 +95,7 @@ def psi_counts(reference: Reference, cells: np.ndarray) -> np.ndarray:
     return found[:-1].reshape(reference.counts.shape)
 
 
-def _lay_out(profile: Profile, layout: Layout, resolution: Resolution, rule: Rule) -> Reference:
+def _lay_out(layout: Layout) -> Reference:
     order = {role: at for at, role in enumerate(JUDGED)}
     judged = [column for column in layout.columns if column.profile.role in JUDGED]
     judged.sort(key=lambda column: order[column.profile.role])
@@ -102,36 +111,29 @@ def _lay_out(profile: Profile, layout: Layout, resolution: Resolution, rule: Rul
     counts = np.zeros((len(judged), width), np.int64)
     for row, column in enumerate(judged):
         counts[row, : column.profile.psi_bins] = column.profile.psi_counts
-    level = shared_level(rule.level, len(judged))
-    nulls = [_block_null(profile, column.profile, resolution, level) for column in judged]
     return Reference(
         columns=tuple(judged),
         starts=np.concatenate(starts) if starts else np.zeros(0, np.int64),
         places=np.concatenate(places) if places else np.zeros(0, np.int64),
         counts=counts,
         numbers=_numbers(judged, layout.cells),
-        thresholds=tuple(null[0] for null in nulls),
-        why_iid=tuple(null[1] for null in nulls),
-        level=level,
     )
 
 
-def _block_null(
-    profile: Profile, column: ProfileColumn, resolution: Resolution, level: float
-) -> tuple[Threshold | None, str]:
-    """The block null of a column, or None and why there is none."""
+def _block_null(profile: Profile, column: ProfileColumn, resolution: Resolution, level: float) -> BlockNull:
     if len(profile.day_starts_ms) == 0:
-        return None, "the reference has no times"
+        return BlockNull(None, "the reference has no times")
     tail = column.null_tails.get(resolution.name)
     windows = 0 if tail is None else tail.windows
     if tail is None or windows < MINIMUM_WINDOWS:
         said = "no reference window" if windows == 0 else f"only {windows} reference windows"
-        return None, f"{said} of {resolution.name} with enough rows, {MINIMUM_WINDOWS} are needed"
+        why = f"{said} of {resolution.name} with enough rows, {MINIMUM_WINDOWS} are needed"
+        return BlockNull(None, why)
     found = threshold_of(tail.largest, level, windows)
     if found is None:
-        return None, "the reference's own figures are undefined"
+        return BlockNull(None, "the reference's own figures are undefined")
     days = len(profile.day_starts_ms)
-    return found._replace(level=known_level(found.level, resolution.name, days)), ""
+    return BlockNull(found._replace(level=known_level(found.level, resolution.name, days)), "")
 
 
 def _numbers(judged: list[LayoutColumn], aside: int) -> Numbers:
