@@ -8,7 +8,7 @@ counts and leaves at 0.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import xxhash
@@ -17,9 +17,6 @@ from driftline.schemas.profile import Profile
 from driftline.schemas.profile_column import ProfileColumn
 from driftline.streams.windows import grid as grids
 from driftline.streams.windows.kernel import FRACTION_BITS, GRID_CELLS
-
-if TYPE_CHECKING:
-    from driftline.streams.windows.plan import Plan
 
 STATUS_LEVELS: Final = ("ok", "error", "timeout", "rejected", "invalid")
 _LEVEL_SETS_MAX: Final = 256  # sets of levels remembered a column; emitters send few
@@ -85,7 +82,8 @@ class Layout:
         edges32: float32 (cells,), each numeric column's edges and two +inf.
         edges64: float64 (cells,), likewise.
         grid: uint32 (slots, GRID_CELLS + 1): edges before each cell of the grid; the last entry leads aside.
-        plans: how batches of one make-up are counted, remembered by `driftline.streams.windows.plan`.
+        plans: what others work out from the layout and remember with it: how batches of one make-up are counted
+            (`plan`), the reference's side of figures (`reference`). Cleared when there are many.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -115,7 +113,7 @@ class Layout:
         self.columns = tuple(_columns(profiles))
         self.by_name = {(column.profile.role, column.profile.name): column for column in self.columns}
         self.cells = self.columns[-1].end if self.columns else 0
-        self.plans: dict[object, Plan] = {}
+        self.plans: dict[object, object] = {}
         numeric = [column for column in self.columns if column.slot >= 0]
         self.places = np.zeros((len(numeric), 3), np.int64)
         self.scales = np.zeros((len(numeric), 4), np.float64)

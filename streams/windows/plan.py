@@ -88,7 +88,7 @@ def plan_of(layout: Layout, cols: PredictionColumns) -> Plan:
         tuple((role, name) for role, name, _ in categories(cols)),
     )
     plan = layout.plans.get(make_up)
-    if plan is None:
+    if not isinstance(plan, Plan):
         if len(layout.plans) >= _PLANS_MAX:
             layout.plans.clear()
         plan = layout.plans[make_up] = _make(layout, cols)
