@@ -31,9 +31,11 @@ def check_gaps(cols: PredictionColumns) -> None:
     if not cols.gaps:
         return
     check_columns("gap", [gap.name for gap in cols.gaps])
-    columns: dict[str, Any] = {column.name: column.codes for column in cols.categories}
+    # A gap means the feature when a score has the same name.
+    columns: dict[str, Any] = {}
     for block in (*cols.scores, *cols.features):
         columns.update(zip(block.names, block.values, strict=True))
+    columns.update({column.name: column.codes for column in cols.categories})
     for gap in cols.gaps:
         column = columns.get(gap.name)
         if column is None:

@@ -102,7 +102,7 @@ def read_variables(env: Mapping[str, str], known: Known) -> Given:
             near = difflib.get_close_matches(key.removeprefix(_PREFIX), plain, n=1)
             sections = ", ".join(name.upper() for name in known)
             hint = (
-                f"did you mean {near[0]}?"
+                f"did you mean {plain[near[0]]}?"
                 if near
                 else f"names are DRIFTLINE_<SECTION>_<FIELD>; sections: {sections}"
             )

@@ -86,7 +86,7 @@ def event(*fields: dict[str, Any]) -> str:
 
 
 def test_every_version_reads_into_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file in the folder is enough: bytes of both versions decode, defaults fill what the older lacked."""
+    """A file in the folder is enough: both versions decode, defaults fill what the older lacked."""
     (tmp_path / "event.v1.avsc").write_text(event())
     monkeypatch.setattr(codec, "catalog", lambda: codec.read_catalog(tmp_path))
     old = codec.encode("Event", {"at": 5})
@@ -118,7 +118,7 @@ def test_version_ten_is_newer_than_version_nine(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_a_catalog_is_named(
     tmp_path: Path, files: dict[str, str], words: str
 ) -> None:
-    """A misnamed file, a schema that is no record and a version without a change are errors of the release."""
+    """A misnamed file, a schema that is no record and a version without a change are the release's errors."""
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=words):
