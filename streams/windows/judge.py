@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
 from driftline.schemas.profile import Profile
@@ -15,9 +16,13 @@ from driftline.streams.windows.resolution import Resolution
 
 OPEN: Final = "The window is still open; its verdict comes when it closes."
 NO_PROFILE: Final = "no_profile: no reference is known for this model version, so only rows are counted."
-IN_SAMPLE: Final = (
-    "The reference scores are in-sample: the model learned from those rows, so nothing compares."
+UNCOMPARED: Final = MappingProxyType(
+    {
+        "in-sample": "The reference scores are in-sample: the model learned from those rows.",
+        "none": "Nobody said which rows the reference scores come from (in-sample, held-out, out-of-fold).",
+    }
 )
+"""Why a prediction has no verdict, by the provenance of the reference's scores."""
 NOTHING: Final = "The profile has no feature, score or class to judge."
 DEFAULT: Final = Rule()
 
@@ -54,8 +59,8 @@ def judge(
     if not reference.columns:
         return [Figure("drift", "", "psi", verdict="inconclusive", reason=NOTHING, rows=counters.rows), rows]
     held_back = {} if closed else {"drift": OPEN, "prediction": OPEN}
-    if closed and profile.provenance == "in-sample":
-        held_back["prediction"] = IN_SAMPLE
+    if closed and profile.provenance in UNCOMPARED:
+        held_back["prediction"] = UNCOMPARED[profile.provenance]
     level = shared_level(rule.level, len(reference.columns))
     nulls = block_nulls(profile, counters.layout, resolution, level)
     figures = drift_figures(reference, nulls, counters, rule, held_back)

@@ -14,7 +14,7 @@ import numpy as np
 
 from driftline.schemas.profile import Profile
 from driftline.schemas.profile_column import ProfileColumn
-from driftline.streams.stats.nulls import MINIMUM_WINDOWS, Threshold, known_level, threshold_of
+from driftline.streams.stats.nulls import MINIMUM_WINDOWS, WINDOW_DAYS, Threshold, known_level, threshold_of
 from driftline.streams.stats.shares import Array
 from driftline.streams.windows.kernel import FRACTION_BITS, LO_BITS
 from driftline.streams.windows.layout import Layout, LayoutColumn
@@ -124,6 +124,9 @@ def _block_null(profile: Profile, column: ProfileColumn, resolution: Resolution,
     if len(profile.day_starts_ms) == 0:
         return BlockNull(None, "the reference has no times")
     tail = column.null_tails.get(resolution.name)
+    days = len(profile.day_starts_ms)
+    if resolution.name in WINDOW_DAYS and days < MINIMUM_WINDOWS:
+        return BlockNull(None, f"the reference has {days} days, {MINIMUM_WINDOWS} are needed")
     windows = 0 if tail is None else tail.windows
     if tail is None or windows < MINIMUM_WINDOWS:
         said = "no reference window" if windows == 0 else f"only {windows} reference windows"
@@ -132,7 +135,6 @@ def _block_null(profile: Profile, column: ProfileColumn, resolution: Resolution,
     found = threshold_of(tail.largest, level, windows)
     if found is None:
         return BlockNull(None, "the reference's own figures are undefined")
-    days = len(profile.day_starts_ms)
     return BlockNull(found._replace(level=known_level(found.level, resolution.name, days)), "")
 
 
