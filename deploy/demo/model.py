@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from driftline.deploy.demo.flights import LEVELS, NUMBERS
 
@@ -53,6 +54,13 @@ def train_and_score(flights: pa.Table) -> Scored:
         flights: as `load_flights` returns them.
 
     """
+    # OpenMP's threads wait for one another by spinning: where the cores are shared (a stack starts meanwhile, a CI
+    # machine is full) two of them took 68 s for what one does in 4.
+    with threadpool_limits(1):
+        return _scored(flights)
+
+
+def _scored(flights: pa.Table) -> Scored:
     features = _matrix(flights)
     times = pc.cast(flights["event_time"], pa.int64()).to_numpy()
     known = pc.is_valid(flights["target"]).to_numpy()

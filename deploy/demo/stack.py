@@ -1,6 +1,4 @@
-"""The demo's own stack: fresh data in a folder of its own, free ports, windows that close soon after the
-end.
-"""
+"""The demo's own stack: fresh data, free ports, and windows that close soon after the last event."""
 
 from __future__ import annotations
 

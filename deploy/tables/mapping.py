@@ -162,7 +162,7 @@ def _check_values(one: Facts, role: str, kind: str) -> None:
     able = True
     if is_nested(one.type):
         able = False
-    elif kind in ("number", "float64") or role == "latency":
+    elif kind == "number" or role == "latency":
         able = numeric
     elif role == "timestamp":
         able = {

@@ -26,12 +26,11 @@ SINGLE_ROLES = ("predicted", "target", "timestamp", "id", "latency", "status")
 """Roles that at most one column may have."""
 
 TYPES = {
-    "feature": ("number", "float64", "category"),
-    "score": ("number", "float64"),
+    "feature": ("number", "category"),
+    "score": ("number",),
     "timestamp": ("datetime", "text", "s", "ms", "us", "ns"),
 }
-"""Types a role can be read as; other roles have one way of being read. `float64` is a number that must not
-be rounded."""
+"""Types a role can be read as; other roles have one way of being read."""
 
 POLICIES = ("keep", "counters_only", "hashed", "drop")
 """What the emitter does with a column: send it, have it counted and not stored, send a hash of it, leave it
@@ -49,6 +48,11 @@ class ColumnPlan:
     reason: str = ""
     segment: bool = False
     """Whether a feature is also a segment."""
+
+    @property
+    def is_category(self) -> bool:
+        """Whether the values travel as levels; a hash is one."""
+        return self.type == "category" or self.policy == "hashed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ class TablePlan:
 
     @property
     def features(self) -> list[ColumnPlan]:
-        """The model's inputs."""
-        return self.of("feature")
+        """The model's inputs; those of the policy `drop` are never sent, so nothing is held against them."""
+        return [one for one in self.of("feature") if one.policy != "drop"]
 
     @property
     def segments(self) -> list[ColumnPlan]:

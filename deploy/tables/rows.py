@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute as pc
 
+from driftline.agents.emit.values import hashed
 from driftline.deploy.tables.errors import TableError
 from driftline.deploy.tables.order import ordered_batches, times_ms
 from driftline.deploy.tables.values import category, numbers, texts
-from driftline.schemas.columns import Gap, NumericBlock, PredictionColumns
+from driftline.schemas.columns import Category, Gap, NumericBlock, PredictionColumns
 from driftline.schemas.names import name_fault
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def columns_of(
     batch: pa.RecordBatch, plan: TablePlan, deployment: str, version: str, wide: Collection[str] | None
 ) -> PredictionColumns:
     """Turn one record batch into columns; arguments and errors as `table_rows`."""
-    numeric = [one for one in plan.features if one.type != "category"]
-    levels = [one for one in plan.features if one.type == "category"]
+    numeric = [one for one in plan.features if not one.is_category]
+    levels = [one for one in plan.features if one.is_category]
     gaps: list[Gap] = []
     features = _blocks(batch, numeric, wide, gaps)
     scores = _blocks(batch, plan.of("score"), wide, gaps)
@@ -81,14 +82,22 @@ def columns_of(
         if timestamp is None
         else times_ms(batch.column(timestamp.name), timestamp),
         features=features,
-        categories=[category(batch.column(one.name), one.name) for one in levels],
+        categories=[_levels(batch, one) for one in levels],
         gaps=gaps,
         scores=scores,
         predicted=None if predicted is None else category(batch.column(predicted.name), "predicted"),
-        segments=[category(batch.column(one.name), one.name) for one in plan.segments],
+        segments=[_levels(batch, one) for one in plan.segments],
         latency_ms=None if latency is None else numbers(batch.column(latency.name))[0].astype(np.float32),
         status=None if status is None else category(batch.column(status.name), "status"),
     )
+
+
+def _levels(batch: pa.RecordBatch, one: ColumnPlan) -> Category:
+    """Give a category as it travels: hashed when its policy says so."""
+    found = category(batch.column(one.name), one.name)
+    if one.policy == "hashed":
+        found.levels = tuple(hashed(level, None) for level in found.levels)
+    return found
 
 
 def _blocks(
@@ -100,7 +109,7 @@ def _blocks(
         values, nulls = numbers(batch.column(one.name))
         if nulls is not None:
             gaps.append(Gap(one.name, nulls, None))
-        is_wide = wide is None or one.name in wide or one.type == "float64"
+        is_wide = wide is None or one.name in wide
         by_width["float64" if is_wide else "float32"].append((one.name, values))
     blocks = []
     for width, columns in by_width.items():

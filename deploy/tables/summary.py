@@ -34,13 +34,15 @@ def profile_view(
     Args:
         profile: the profile.
         windows: rows per window of the table it was built from, when that is at hand.
-        left_out: columns of the table that took no part.
+        left_out: columns of the table that took no part, whose reasons were shown with the guess.
 
     """
     lines: list[RenderableType] = [_head(profile), Text(""), _columns(profile.columns), Text("")]
     lines.append(_windows(profile, windows))
     if left_out:
-        lines.append(Text(f"Left out: {', '.join(f'{one.name} ({one.reason})' for one in left_out)}.", "dim"))
+        lines.append(
+            Text(f"Left out, for the reasons above: {', '.join(one.name for one in left_out)}.", "dim")
+        )
     lines += [Text(warning, "yellow") for warning in _warnings(profile)]
     return Group(*lines)
 

@@ -39,14 +39,14 @@ def test_a_mapping_overrides_role_type_policy_and_segment(tmp_path: Path) -> Non
         tmp_path,
         """
         [columns]
-        age = {role = "feature", type = "float64", policy = "counters_only"}
+        age = {role = "feature", type = "category", policy = "counters_only"}
         zone = {segment = true}
         model_out = {role = "score"}
         customer_id = "id"
         """,
     )
     age, zone = plans["age"], plans["zone"]
-    assert (age.role, age.type, age.policy) == ("feature", "float64", "counters_only")
+    assert (age.role, age.type, age.policy) == ("feature", "category", "counters_only")
     assert (zone.role, zone.type, zone.segment) == ("feature", "category", True)
     assert (plans["model_out"].role, plans["model_out"].type) == ("score", "number")
     assert plans["customer_id"].role == "id"

@@ -1,0 +1,151 @@
+"""`driftline profile`: build the reference of a model version from a table, publish it, show it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from driftline.deploy.cli.output import json_option, print_json
+
+if TYPE_CHECKING:
+    from driftline.schemas.profile import Profile
+    from driftline.schemas.settings import Settings
+
+SCORES = ("held-out", "out-of-fold", "in-sample")
+
+
+@click.group("profile")
+def command() -> None:
+    """Build the reference of a model version from a table, publish it, show it.
+
+    A profile says what a model's inputs and scores looked like when all was well; windows of live predictions
+    are compared with it.
+    """
+
+
+@command.command("build")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--deployment", metavar="D", required=True, help="Name of the deployment.")
+@click.option("--version", "version", metavar="V", required=True, help="Version of the model.")
+@click.option("--columns", "mapping", metavar="FILE", type=click.Path(path_type=Path), help="A mapping.toml.")
+@click.option(
+    "--scores",
+    type=click.Choice(SCORES),
+    help="Where the table's scores come from; without a word they are taken as in-sample, and not compared.",
+)
+@click.option(
+    "--resolutions", metavar="1h,1d", help="Widths to count; default: those with 200 rows, and days."
+)
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Where the profile is written.")
+@json_option
+def build(
+    table: Path,
+    deployment: str,
+    version: str,
+    mapping: Path | None,
+    scores: str | None,
+    resolutions: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Build a profile from TABLE (parquet, CSV or Arrow).
+
+    What each column is - feature, score, predicted class, target, timestamp, id - is guessed and shown; a
+    mapping overrides the guess, one line a column: [columns] age = {role = "feature", type = "number"}.
+    """
+    from rich.console import Console
+
+    from driftline.deploy.tables.build import build_from_table
+    from driftline.deploy.tables.plan import plan_table
+    from driftline.deploy.tables.profile_files import profile_path, save_profile
+    from driftline.deploy.tables.resolutions import parse_resolutions
+    from driftline.deploy.tables.show import plan_view
+    from driftline.deploy.tables.summary import profile_facts, profile_view
+
+    settings = _settings(required=False)
+    chosen = None if resolutions is None else parse_resolutions(resolutions)
+    source, plan, rows = plan_table(table, mapping)
+    console = Console(stderr=as_json)
+    console.print(plan_view(plan, f"{table.name}: {rows:,} rows, {source.format}"))
+    built = build_from_table(source, plan, deployment, version, provenance=scores, resolutions=chosen)
+    path = profile_path(settings, deployment, version) if out is None else out
+    save_profile(built.profile, path)
+    console.print()
+    console.print(profile_view(built.profile, built.windows, plan.left_out))
+    if as_json:
+        print_json({**profile_facts(built.profile), "file": str(path)})
+        return
+    named = f" {path}" if out is not None else f" --deployment {deployment} --version {version}"
+    console.print(
+        f"\nWritten to {path}. Next: driftline profile publish{named}", soft_wrap=True, highlight=False
+    )
+
+
+@command.command("publish")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--deployment", metavar="D", help="Name of the deployment, when no FILE is given.")
+@click.option("--version", metavar="V", help="Version of the model, when no FILE is given.")
+@json_option
+def publish(file: Path | None, deployment: str | None, version: str | None, as_json: bool) -> None:
+    """Publish a profile (FILE, or the one built for a deployment and version) for the workers.
+
+    A version has one profile for ever: publishing the same one again changes nothing, another one is refused.
+    """
+    from driftline.deploy.tables.shelf import publish as put
+
+    settings = _settings(required=True)
+    profile = _from_file(settings, file, deployment, version)
+    is_new = put(settings, profile)
+    if as_json:
+        print_json(
+            {"deployment": profile.deployment, "model_version": profile.model_version, "published": is_new}
+        )
+        return
+    what = f"{profile.deployment} {profile.model_version} (digest {profile.digest()[:12]})"
+    click.echo(f"published {what}" if is_new else f"{what} is published already, and the same: nothing to do")
+
+
+@command.command("show")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--deployment", metavar="D", help="Name of the deployment: shows what is published for it.")
+@click.option("--version", metavar="V", help="Version of the model.")
+@json_option
+def show(file: Path | None, deployment: str | None, version: str | None, as_json: bool) -> None:
+    """Show a profile: that of FILE, or the published one of a deployment and version."""
+    from rich.console import Console
+
+    from driftline.deploy.tables.profile_files import load_profile
+    from driftline.deploy.tables.shelf import published_profile
+    from driftline.deploy.tables.summary import profile_facts, profile_view
+
+    if file is not None:
+        profile = load_profile(file)
+    else:
+        name, of = _named(deployment, version)
+        profile = published_profile(_settings(required=True), name, of)
+    if as_json:
+        print_json(profile_facts(profile))
+    else:
+        Console().print(profile_view(profile))
+
+
+def _settings(*, required: bool) -> Settings:
+    """Give the settings; with `required` those of a stack that runs."""
+    from driftline.deploy.local.discover import load_here, settings_here
+
+    return settings_here(os.environ, Path.cwd()) if required else load_here(os.environ, Path.cwd())
+
+
+def _from_file(settings: Settings, file: Path | None, deployment: str | None, version: str | None) -> Profile:
+    from driftline.deploy.tables.profile_files import load_profile, profile_path
+
+    return load_profile(profile_path(settings, *_named(deployment, version)) if file is None else file)
+
+
+def _named(deployment: str | None, version: str | None) -> tuple[str, str]:
+    if deployment is None or version is None:
+        raise click.UsageError("give a profile FILE, or both --deployment and --version")
+    return deployment, version
