@@ -62,10 +62,11 @@ def measure(reference: Reference, counters: Counters, level: float) -> Measured:
 
 def _of_numbers(reference: Reference, counters: Counters) -> tuple[list[float], list[float], list[float]]:
     """KS with its bound and W1/sigma; NaN for categorical columns."""
-    numbers = reference.numbers
     found = np.full((3, len(reference.columns)), np.nan)
-    if len(numbers.rows):
-        padded = np.concatenate([counters.normalised, np.zeros((3, 1), np.int64)], axis=1)
+    padded = np.concatenate([counters.normalised, np.zeros((3, 1), np.int64)], axis=1)
+    for numbers in reference.numbers:
+        if not len(numbers.rows):
+            continue
         table = padded[:, numbers.cells]
         counts, sums = table[COUNT], sums_of(table[HI], table[LO])
         found[0, numbers.rows], found[1, numbers.rows] = ks_of_counts(counts, numbers.counts, numbers.atoms)

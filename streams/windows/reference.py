@@ -23,12 +23,12 @@ from driftline.streams.windows.resolution import NAMES, Resolution
 JUDGED: Final = {"feature": "drift", "score": "prediction", "class": "prediction"}
 """Kind of figure by role of a column; segments and status are counted, not judged."""
 REFERENCES_HELD: Final = 256
-"""Profiles whose reference stays laid out, 33 MB at 25 features; past it the oldest is laid out anew."""
+"""Profiles whose reference stays laid out, 40 MB at 25 features; past it the oldest is laid out anew."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Numbers:
-    """The numeric columns among the judged ones, K of them, W bins at most.
+    """Numeric columns of one role, K of them, W bins at most.
 
     Attributes:
         rows: int64 (K,), their places among the judged columns.
@@ -49,21 +49,21 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """The reference's side of every figure of one profile; about 130 KB at 25 features.
+    """The reference's side of every figure of one profile; about 150 KB at 25 features and a score.
 
     Attributes:
         columns: the F judged columns, features first, in the order of the layout.
         starts: int64, first cell of every PSI bin of the layout.
         places: int64, where those bins lie in the flat (F, B) matrix; past its end for columns not judged.
         counts: int64 (F, B), rows of the reference per PSI bin.
-        numbers: the numeric columns.
+        numbers: the numeric columns: features, and scores apart, which have many more bins.
     """
 
     columns: tuple[LayoutColumn, ...]
     starts: np.ndarray
     places: np.ndarray
     counts: np.ndarray
-    numbers: Numbers
+    numbers: tuple[Numbers, ...]
 
 
 class BlockNull(NamedTuple):
@@ -116,7 +116,7 @@ def _lay_out(layout: Layout) -> Reference:
         starts=np.concatenate(starts) if starts else np.zeros(0, np.int64),
         places=np.concatenate(places) if places else np.zeros(0, np.int64),
         counts=counts,
-        numbers=_numbers(judged, layout.cells),
+        numbers=tuple(_numbers(judged, role, layout.cells) for role in ("feature", "score")),
     )
 
 
@@ -138,8 +138,8 @@ def _block_null(profile: Profile, column: ProfileColumn, resolution: Resolution,
     return BlockNull(found._replace(level=known_level(found.level, resolution.name, days)), "")
 
 
-def _numbers(judged: list[LayoutColumn], aside: int) -> Numbers:
-    rows = [row for row, column in enumerate(judged) if column.slot >= 0]
+def _numbers(judged: list[LayoutColumn], role: str, aside: int) -> Numbers:
+    rows = [row for row, column in enumerate(judged) if column.slot >= 0 and column.profile.role == role]
     width = max((judged[row].profile.bins for row in rows), default=2)
     shape = (len(rows), width)
     numbers = Numbers(
