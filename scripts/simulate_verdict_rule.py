@@ -122,12 +122,17 @@ def with_levels(numbers: Counts, levels: Counts) -> Counts:
     return found
 
 
-def figures_without_drift(counts: Counts, window: str, rng: np.random.Generator) -> NDArray[np.float64]:
+def figures_without_drift(numbers: Counts, levels: Counts, window: str, seed: int) -> NDArray[np.float64]:
     """The reference's own figures at a width, (windows, FEATURES), as a profile keeps them."""
-    days = counts.reshape(-1, 24, FEATURES, LEVELS).sum(axis=1)
-    if window in WINDOW_DAYS:
-        return moving_blocks(days, WINDOW_DAYS[window], rng)
-    return own_windows(counts if window == "1h" else days, RULE.minimum_rows)
+    found = []
+    for hours in (numbers, levels[:, None, :]):
+        days = hours.reshape(-1, 24, *hours.shape[1:]).sum(axis=1)
+        if window in WINDOW_DAYS:
+            # Every feature sees the same draws: columns of one day belong together.
+            found.append(moving_blocks(days, WINDOW_DAYS[window], np.random.default_rng(seed)))
+        else:
+            found.append(own_windows(hours if window == "1h" else days, RULE.minimum_rows))
+    return np.concatenate(found, axis=1)
 
 
 def judged(current: Counts, reference: Counts, blocks: list[float]) -> NDArray[np.bool_]:
@@ -158,10 +163,10 @@ def simulate(size: Size, references_days: tuple[int, ...] = REFERENCES_DAYS) -> 
                 mu = means(stream, days * 24, rng)
                 edges = deciles(mu, rng)
                 levels = rng.multinomial(ROWS_AN_HOUR, ZIPF, size=days * 24)
-                counts = with_levels(count(mu, edges, rng), levels)
-                reference = counts.sum(axis=0)
+                numbers = count(mu, edges, rng)
+                reference = with_levels(numbers.sum(axis=0), levels.sum(axis=0))
                 for window, hours in WINDOWS.items():
-                    own = figures_without_drift(counts, window, rng)
+                    own = figures_without_drift(numbers, levels, window, int(rng.integers(2**32)))
                     found = [threshold_of(own[:, f], LEVEL) for f in range(FEATURES)]
                     blocks = [threshold.value for threshold in found if threshold is not None]
                     tail = max(threshold.level for threshold in found if threshold is not None)
