@@ -29,7 +29,7 @@ NEWEST_TESTED = (3, 13)
 # What installs a missing program, by the package manager that is found.
 INSTALL = {
     "apt-get": {
-        "venv": "python3-venv",
+        "venv": f"python{sys.version_info[0]}.{sys.version_info[1]}-venv",
         "java": "openjdk-17-jre-headless",
         "mvn": "maven",
         "npm": "npm",
@@ -83,7 +83,8 @@ def missing_programs() -> list[str]:
 def _missing_sentence(missing: list[str]) -> str:
     manager = next((name for name in INSTALL if shutil.which(name)), "apt-get")
     packages = " ".join(INSTALL[manager][name] for name in missing)
-    things = " and ".join(NEEDED[name] for name in missing)
+    *most, last = (NEEDED[name] for name in missing)
+    things = f"{', '.join(most)} and {last}" if most else last
     verb = "is" if len(missing) == 1 else "are"
     sudo = "" if os.geteuid() == 0 else "sudo "
     return f"{things} {verb} missing on this machine: {sudo}{manager} install {packages}"
