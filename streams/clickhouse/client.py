@@ -141,6 +141,8 @@ class Client:
                 connect_timeout=CONNECT_SECONDS,
                 send_receive_timeout=ANSWER_SECONDS,
                 query_retries=0,
+                # The pool all clients share keeps connections after `close`, and a server that stops waits 5 s for them.
+                dedicated_pool=True,
                 autogenerate_session_id=False,
                 client_name="driftline",
             )
