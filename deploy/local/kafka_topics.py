@@ -12,6 +12,7 @@ from driftline.deploy.local.errors import StackError
 from driftline.schemas.settings import Settings, kafka_config
 from driftline.schemas.topics import TOPICS, Topic
 
+_CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 15.0
 
 
@@ -66,7 +67,7 @@ def topic_faults(settings: Settings, admin: AdminClient) -> list[TopicFault]:
 
     """
     try:
-        held = admin.list_topics(timeout=_ANSWER_SECONDS).topics
+        held = admin.list_topics(timeout=_CONNECT_SECONDS).topics
         names = {settings.kafka.topic_prefix + topic.name: topic for topic in TOPICS}
         present = [name for name in names if name in held]
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in present]
