@@ -67,14 +67,14 @@ def build(
 
     settings = _settings(required=False)
     chosen = None if resolutions is None else parse_resolutions(resolutions)
-    source, plan, rows = plan_table(table, mapping)
+    planned = plan_table(table, mapping)
     console = Console(stderr=as_json)
-    console.print(plan_view(plan, f"{table.name}: {rows:,} rows, {source.format}"))
-    built = build_from_table(source, plan, deployment, version, provenance=scores, resolutions=chosen)
+    console.print(plan_view(planned.plan, f"{table.name}: {planned.rows:,} rows, {planned.source.format}"))
+    built = build_from_table(planned, deployment, version, provenance=scores, resolutions=chosen)
     path = profile_path(settings, deployment, version) if out is None else out
     save_profile(built.profile, path)
     console.print()
-    console.print(profile_view(built.profile, built.windows, plan.left_out))
+    console.print(profile_view(built.profile, built.windows, planned.plan.left_out))
     if as_json:
         print_json({**profile_facts(built.profile), "file": str(path)})
         return

@@ -15,8 +15,7 @@ from driftline.schemas.names import name_fault
 from driftline.streams.windows.profiling import build_profile
 
 if TYPE_CHECKING:
-    from driftline.deploy.tables.roles import TablePlan
-    from driftline.deploy.tables.source import TableSource
+    from driftline.deploy.tables.plan import Planned
     from driftline.schemas.profile import Profile
 
 SEED = 0
@@ -35,8 +34,7 @@ class Built:
 
 
 def build_from_table(
-    source: TableSource,
-    plan: TablePlan,
+    planned: Planned,
     deployment: str,
     version: str,
     *,
@@ -46,8 +44,7 @@ def build_from_table(
     """Build a profile.
 
     Args:
-        source: the table.
-        plan: what its columns are.
+        planned: the table.
         deployment: name of the deployment.
         version: model version.
         provenance: where the scores come from; None takes them as in-sample, the cautious guess. A table
@@ -63,6 +60,7 @@ def build_from_table(
         fault = name_fault(value, slash=slash)
         if fault is not None:
             raise TableError(f"{what} {value!r} cannot be used: {fault}")
+    source, plan = planned.source, planned.plan
     has_times = plan.one("timestamp") is not None
     has_scores = bool(plan.of("score")) or plan.one("predicted") is not None
     if provenance is not None and not has_scores:

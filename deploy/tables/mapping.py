@@ -9,7 +9,7 @@ internal_note = "ignore"
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from driftline.agents.emit.options import Treatment
     from driftline.deploy.tables.scan import Facts
 
 KEYS = ("role", "type", "policy", "segment")
@@ -131,7 +132,7 @@ def _mapped(guessed: ColumnPlan, entry: Mapping[str, object], one: Facts) -> Col
         one.name,
         role,
         kind,
-        policy=str(entry.get("policy", guessed.policy)),
+        policy=cast("Treatment", entry.get("policy", guessed.policy)),
         reason="as the mapping says",
         segment=bool(entry.get("segment", guessed.segment)) and role != "segment",
     )

@@ -1,9 +1,11 @@
-"""From a file to a plan: open, look once, guess, and lay the mapping over it."""
+"""From a file to a plan: look once, guess, follow the profile if there is one, obey the mapping."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from driftline.deploy.tables.follow import follow_profile
 from driftline.deploy.tables.guess import guess
 from driftline.deploy.tables.mapping import apply_mapping, read_mapping
 from driftline.deploy.tables.scan import scan
@@ -14,17 +16,25 @@ if TYPE_CHECKING:
 
     from driftline.deploy.tables.roles import TablePlan
     from driftline.deploy.tables.source import TableSource
+    from driftline.schemas.profile import Profile
 
 
-def plan_table(path: Path, mapping: Path | None = None) -> tuple[TableSource, TablePlan, int]:
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A table, what each of its columns is, and how many rows it has."""
+
+    source: TableSource
+    plan: TablePlan
+    rows: int
+
+
+def plan_table(path: Path, mapping: Path | None = None, profile: Profile | None = None) -> Planned:
     """Open a table and say what each column is.
 
     Args:
         path: a parquet, CSV or Arrow file.
-        mapping: a mapping file that overrides the guess.
-
-    Returns:
-        The source, the plan, and the number of rows.
+        mapping: a mapping file that overrides the guess, and the profile.
+        profile: the reference whose columns the table must have; what it does not know is left out.
 
     Raises:
         TableError: the file, the mapping, or their combination cannot be used.
@@ -34,6 +44,8 @@ def plan_table(path: Path, mapping: Path | None = None) -> tuple[TableSource, Ta
     source = open_table(path)
     facts = scan(source)
     plan = guess(facts)
+    if profile is not None:
+        plan = follow_profile(plan, facts, profile, frozenset(told or ()))
     if told is not None:
         plan = apply_mapping(plan, told, facts)
-    return source, plan.checked(), facts[0].rows
+    return Planned(source, plan.checked(), facts[0].rows)

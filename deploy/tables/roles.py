@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from driftline.agents.emit.options import TREATMENTS, Treatment
 from driftline.deploy.tables.errors import TableError
 
 ROLES = (
@@ -32,7 +33,7 @@ TYPES = {
 }
 """Types a role can be read as; other roles have one way of being read."""
 
-POLICIES = ("keep", "counters_only", "hashed", "drop")
+POLICIES = TREATMENTS
 """What the emitter does with a column: send it, have it counted and not stored, send a hash of it, leave it
 out."""
 
@@ -44,7 +45,7 @@ class ColumnPlan:
     name: str
     role: str
     type: str = ""
-    policy: str = "keep"
+    policy: Treatment = "keep"
     reason: str = ""
     segment: bool = False
     """Whether a feature is also a segment."""

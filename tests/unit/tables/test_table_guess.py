@@ -27,8 +27,9 @@ def guessed(tmp_path: Path, **columns: pa.Array) -> dict[str, ColumnPlan]:
     """Guess a table of these columns beside one plain feature."""
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"plain": pa.array(RNG.normal(size=ROWS))} | columns), path)
-    _, plan, rows = plan_table(path)
-    assert rows == ROWS
+    planned = plan_table(path)
+    plan = planned.plan
+    assert planned.rows == ROWS
     assert all(one.reason for one in plan.columns)
     return {one.name: one for one in plan.columns}
 

@@ -29,7 +29,7 @@ def mapped(tmp_path: Path, text: str) -> dict[str, ColumnPlan]:
     )
     pq.write_table(table, tmp_path / "t.parquet")
     (tmp_path / "m.toml").write_text(text)
-    _, plan, _ = plan_table(tmp_path / "t.parquet", tmp_path / "m.toml")
+    plan = plan_table(tmp_path / "t.parquet", tmp_path / "m.toml").plan
     return {one.name: one for one in plan.columns}
 
 

@@ -1,0 +1,203 @@
+"""Rows of a table through the Emitter, as an application sends them, no faster than they are taken."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyarrow import compute as pc
+
+from driftline.agents.emit import Emitter
+from driftline.deploy.tables.errors import TableError
+from driftline.deploy.tables.order import ordered_batches, times_ms
+from driftline.deploy.tables.scan import is_text, plain
+from driftline.deploy.tables.values import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from driftline.agents.emit import Stats
+    from driftline.agents.emit.frames import Roles
+    from driftline.deploy.tables.plan import Planned
+    from driftline.deploy.tables.roles import ColumnPlan, TablePlan
+    from driftline.schemas.profile import Profile
+    from driftline.schemas.settings import Settings
+
+SLICE_ROWS = 8_192
+"""Rows given to the emitter at once."""
+
+SLICES_A_SECOND = 10
+"""With a rate: how often some rows are sent."""
+
+ROOM_S = 60.0
+"""How long to wait for room in the emitter's buffer before rows are dropped: a broker that is away is said,
+not waited for.
+"""
+
+DELIVERED_S = 60.0
+"""How long the last rows may take to be acknowledged."""
+
+AT, ID, LATENCY, STATUS, PREDICTED = "__at", "__id", "__latency", "__status", "__predicted"
+"""Names for the columns that are no features, which a table's own columns cannot clash with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of the rows that were offered."""
+
+    rows: int
+    stats: Stats
+    seconds: float
+    """From the first row to the last acknowledgement."""
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the broker has every row."""
+        return self.stats.delivered == self.rows
+
+
+@dataclass(slots=True)
+class Pace:
+    """When the next rows may go: `rate` rows a second since the first; None for as fast as they are taken."""
+
+    rate: float | None
+    began: float = field(default_factory=time.monotonic)
+    rows: int = 0
+
+    @property
+    def slice_rows(self) -> int:
+        """Rows to send at once."""
+        return (
+            SLICE_ROWS if self.rate is None else max(1, min(SLICE_ROWS, round(self.rate / SLICES_A_SECOND)))
+        )
+
+    def wait(self, rows: int) -> None:
+        """Wait until these rows are due."""
+        if self.rate is not None:
+            time.sleep(max(0.0, self.began + self.rows / self.rate - time.monotonic()))
+        self.rows += rows
+
+
+def send(
+    settings: Settings,
+    planned: Planned,
+    deployment: str,
+    version: str,
+    *,
+    profile: Profile | None,
+    rate: float | None = None,
+    told: Callable[[int], None] = lambda _rows: None,
+) -> Sent:
+    """Send every row and wait until the broker has them.
+
+    Args:
+        settings: where Kafka is.
+        planned: the table.
+        deployment: name of the deployment.
+        version: model version.
+        profile: says which columns travel as float64 and which are categories; None leaves it to the emitter.
+        rate: events a second; None for as fast as Kafka takes them.
+        told: called with the number of rows after each slice.
+
+    Returns:
+        The books; a row that was dropped is in them by reason, nothing is raised for it.
+
+    Raises:
+        TableError: a time lies where the workers would refuse it, or a row has none.
+
+    """
+    columns = () if profile is None else profile.columns
+    plan = planned.plan
+    began = time.perf_counter()
+    rows = 0
+    emitter = Emitter(
+        deployment,
+        version,
+        settings=settings,
+        instance=f"emit.{socket.gethostname()}.{os.getpid()}.{time.time_ns():x}"[:200],
+        float64={one.name for one in columns if one.dtype == "float64" and one.role in ("feature", "score")},
+        categorical={one.name for one in plan.features if one.is_category},
+        columns={one.name: one.policy for one in (*plan.features, *plan.segments) if one.policy != "keep"},
+    )
+    pace = Pace(rate)
+    with emitter:
+        for batch in ordered_batches(planned.source, plan):
+            frame, roles = frame_of(batch, plan, settings.worker.future_ms)
+            for part in _slices(frame, pace.slice_rows):
+                pace.wait(part.num_rows)
+                emitter.log_frame(part, wait_s=ROOM_S, **roles)
+                rows += part.num_rows
+                told(part.num_rows)
+            if emitter.stats().dropped:
+                # Nobody takes them any more: the books say why, and the rest is better sent again later.
+                break
+        emitter.flush(DELIVERED_S)
+    return Sent(rows, emitter.stats(), time.perf_counter() - began)
+
+
+def frame_of(batch: pa.RecordBatch, plan: TablePlan, future_ms: int) -> tuple[pa.RecordBatch, Roles]:
+    """Turn a batch of the table into a frame for `Emitter.log_frame`, with the roles of its columns."""
+    columns = {
+        one.name: texts(batch.column(one.name)) if one.is_category else _number(batch.column(one.name))
+        for one in plan.features
+    }
+    roles: Roles = {"features": list(columns)}
+    if scores := plan.of("score"):
+        columns |= {one.name: _number(batch.column(one.name)) for one in scores}
+        roles["score"] = [one.name for one in scores]
+    if segments := plan.segments:
+        columns |= {one.name: texts(batch.column(one.name)) for one in segments if one.name not in columns}
+        roles["segments"] = [one.name for one in segments]
+    _add_facts(batch, plan, columns, roles)
+    if (timestamp := plan.one("timestamp")) is not None:
+        columns[AT] = _times(batch, timestamp, future_ms)
+        roles["at"] = AT
+    return pa.RecordBatch.from_pydict(columns), roles
+
+
+def _add_facts(batch: pa.RecordBatch, plan: TablePlan, columns: dict[str, pa.Array], roles: Roles) -> None:
+    """Add the columns that at most one column of the table can be."""
+    if (predicted := plan.one("predicted")) is not None:
+        columns[PREDICTED] = texts(batch.column(predicted.name))
+        roles["predicted"] = PREDICTED
+    if (status := plan.one("status")) is not None:
+        columns[STATUS] = texts(batch.column(status.name))
+        roles["status"] = STATUS
+    if (identifier := plan.one("id")) is not None:
+        columns[ID] = texts(batch.column(identifier.name))
+        roles["id"] = ID
+    if (latency := plan.one("latency")) is not None:
+        columns[LATENCY] = _number(batch.column(latency.name))
+        roles["latency_ms"] = LATENCY
+
+
+def _number(column: pa.Array) -> pa.Array:
+    """Give numbers in a type the emitter knows; integers stay integers, so that it sees those past 2^24."""
+    values = plain(column)
+    if is_text(values.type) or pa.types.is_integer(values.type):
+        return values
+    return (
+        pc.cast(values, pa.float64()) if not pa.types.is_boolean(values.type) else pc.cast(values, pa.int8())
+    )
+
+
+def _times(batch: pa.RecordBatch, timestamp: ColumnPlan, future_ms: int) -> pa.Array:
+    times = times_ms(batch.column(timestamp.name), timestamp)
+    latest = time.time() * 1000 + future_ms
+    for wrong, where in ((times[0] < 0, "before 1970"), (times[-1] > latest, "in the future")):
+        if wrong:
+            raise TableError(
+                f"column {timestamp.name!r} has times {where}, read as {timestamp.type}, which would be "
+                "refused: "
+                "check the column, or its unit with a mapping"
+            )
+    return pa.array(times)
+
+
+def _slices(frame: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
+    for start in range(0, frame.num_rows, rows):
+        yield frame.slice(start, rows)
