@@ -1,0 +1,91 @@
+"""Page: a comparison as one HTML file that needs no network, for a phone or a screen, by day or night."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+from importlib import resources
+
+from driftline.deploy.compare.bars import bars_svg
+from driftline.deploy.compare.shown import SEVERITY, Entry
+from driftline.streams.windows.comparison import Comparison
+
+WORDS = {"fail": "drifted", "warn": "look", "inconclusive": "not known", "ok": "as before"}
+FIGURES = (
+    ("psi", "PSI"),
+    ("js", "JS"),
+    ("hellinger", "Hellinger"),
+    ("ks", "KS"),
+    ("w1_sigma", "moved by, σ"),
+)
+KINDS = {"drift": "input", "prediction": "output"}
+
+
+def page(found: Comparison, entries: Sequence[Entry], reference: str, current: str) -> str:
+    """Write the page.
+
+    Args:
+        found: the comparison.
+        entries: its columns, in the order to show.
+        reference: name of the reference table.
+        current: name of the current one.
+    """
+    style = (resources.files("driftline.deploy.compare") / "page.css").read_text(encoding="utf-8")
+    cards = "\n".join(_card(entry) for entry in entries)
+    title = escape(f"{current} against {reference}")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<header>
+<h1><span class="name">{escape(current)}</span> against <span class="name">{escape(reference)}</span></h1>
+<p>{found.rows:,} rows against {found.reference_rows:,}, judged as a window of {escape(found.resolution)}.</p>
+<p class="sums">{_sums(entries)}</p>
+<p class="key"><span class="old"></span> reference <span class="new"></span> now</p>
+</header>
+<main>
+{cards}
+</main>
+<footer>PSI counts how far shares moved: 0.1 is worth a look, 0.25 is a lot. A column drifts when that is also more
+than chance and more than the reference's own windows differ from each other.</footer>
+</body>
+</html>
+"""
+
+
+def _sums(entries: Sequence[Entry]) -> str:
+    count = Counter(entry.verdict for entry in entries)
+    return " ".join(
+        f'<span class="badge {verdict}">{count[verdict]} {WORDS[verdict]}</span>'
+        for verdict in SEVERITY
+        if count[verdict]
+    )
+
+
+def _card(entry: Entry) -> str:
+    name = escape(entry.name)
+    figures = "".join(
+        f"<div><dt>{label}</dt><dd>{value:.3g}</dd></div>"
+        for metric, label in FIGURES
+        if (value := entry.figures.get(metric)) is not None
+    )
+    faults = "".join(f'<li class="{fault.verdict}">{escape(fault.reason)}</li>' for fault in entry.faults)
+    first, last = (escape(entry.bars[at].label) if entry.bars else "" for at in (0, -1))
+    ends = f'<p class="ends"><span>{first}</span><span>{last}</span></p>'
+    return f"""<article class="{entry.verdict}">
+<h2><span class="name">{name}</span><span class="kind">{KINDS[entry.kind]}</span>\
+<span class="badge {entry.verdict}">{WORDS[entry.verdict]}</span></h2>
+{bars_svg(entry.bars, f"Shares of {entry.name}, reference and now")}
+{ends}
+<p>{escape(entry.psi.reason)}</p>
+{f"<ul>{faults}</ul>" if faults else ""}
+<dl>{figures}</dl>
+</article>"""
