@@ -71,11 +71,83 @@ class DriftMetrics:
             "driftline_drift_windows_published", "Window results sent.", ["resolution"], registry=registry
         )
         self.gaps = Counter(
-            "driftline_drift_gaps", "Offsets that came out of order: read again.", ["partition"], registry=registry
+            "driftline_drift_gaps",
+            "Offsets that came out of order: read again.",
+            ["partition"],
+            registry=registry,
         )
         self.lost = Counter(
             "driftline_drift_lost_messages",
             "Messages that retention removed before they were read.",
             ["partition"],
+            registry=registry,
+        )
+
+
+class ArchiveMetrics:
+    """What `worker archive` tells about itself. Labels are topics, partitions and reasons: bounded by configuration."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Make the metrics for a registry."""
+        place = ["topic", "partition"]
+        self.rows = Counter(
+            "driftline_archive_rows",
+            "Rows stored in ClickHouse, by source topic.",
+            ["topic"],
+            registry=registry,
+        )
+        self.blocks = Counter(
+            "driftline_archive_blocks", "Blocks stored in ClickHouse.", ["topic"], registry=registry
+        )
+        self.known_blocks = Counter(
+            "driftline_archive_known_blocks",
+            "Blocks that ClickHouse had already, whole: commits that were lost or set back.",
+            ["topic"],
+            registry=registry,
+        )
+        self.duplicates = Counter(
+            "driftline_archive_duplicates",
+            "Sealed batches left out, stored before.",
+            ["topic"],
+            registry=registry,
+        )
+        self.dead_letters = Counter(
+            "driftline_archive_dead_letters",
+            "Messages refused, by reason.",
+            ["topic", "reason"],
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "driftline_archive_lag_messages",
+            "Messages between the log's end and what is stored.",
+            place,
+            registry=registry,
+        )
+        self.insert_seconds = Histogram(
+            "driftline_archive_insert_seconds",
+            "Time from planning a block to its last row on disk.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.headroom_seconds = Gauge(
+            "driftline_archive_headroom_seconds",
+            "How long ClickHouse may still be away before retention removes what is not stored.",
+            place,
+            registry=registry,
+        )
+        self.away_seconds = Gauge(
+            "driftline_archive_away_seconds",
+            "For how long ClickHouse or the broker has taken nothing; 0 while they do.",
+            registry=registry,
+        )
+        self.held_bytes = Gauge(
+            "driftline_archive_held_bytes",
+            "Bytes read and not stored yet, as they travelled.",
+            registry=registry,
+        )
+        self.lost = Counter(
+            "driftline_archive_lost_messages",
+            "Messages that retention removed before they were stored.",
+            place,
             registry=registry,
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from driftline.streams.archive import letter, shelves
 from driftline.streams.archive.duplicates import seal_of
 from driftline.streams.clickhouse import letter_rows
@@ -11,8 +13,6 @@ from driftline.streams.clickhouse.book_rows import BatchRow, BlockRow, batch_row
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    import pyarrow as pa
 
     from driftline.streams.archive.block import Block
     from driftline.streams.archive.duplicates import Seal
@@ -76,7 +76,7 @@ class Warehouse:
         tables += shelves.mended(partition, block.entries)
         if block.place.topic == letter.TOPIC:
             tables += self._unreadable(block)
-        return tables
+        return _one_each(tables)
 
     def seals(self, block: Block, fresh: Sequence[Entry]) -> Tables:
         """Give the rows of `batches`."""
@@ -116,3 +116,11 @@ class Warehouse:
                 record = entry.letter.record(max(entry.time_ms, 0), self._refused_by)
                 rows.append(letter_rows.refused(record, 1, max(entry.time_ms, 0)))
         return [("dead_letters", letter_rows.letter_rows(rows))] if rows else []
+
+
+def _one_each(tables: Tables) -> Tables:
+    """Join rows of the same table: a second insert under the block's token would be taken for a copy."""
+    joined: dict[str, list[pa.Table]] = {}
+    for name, rows in tables:
+        joined.setdefault(name, []).append(rows)
+    return [(name, parts[0] if len(parts) == 1 else pa.concat_tables(parts)) for name, parts in joined.items()]

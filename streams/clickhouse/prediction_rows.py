@@ -78,7 +78,7 @@ class _Kept:
     __slots__ = ("categories", "doubles", "floats", "hidden")
 
     def __init__(self, batch: PredictionColumns) -> None:
-        self.hidden = frozenset(batch.counters_only)
+        self.hidden = frozenset(getattr(batch, "counters_only", ()))
         blocks = [_without(block, self.hidden) for block in batch.features] if self.hidden else batch.features
         self.floats = [block for block in blocks if block.values.dtype == np.float32]
         self.doubles = [block for block in blocks if block.values.dtype == np.float64]

@@ -1,0 +1,140 @@
+"""Keeper: the thread that stores blocks, one after the other, and tries again until each is stored or taken away."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from driftline.streams.archive import steps
+from driftline.streams.archive.errors import FencedError, GoneError, KafkaAwayError
+from driftline.streams.clickhouse.errors import ClickHouseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from driftline.streams.archive.block import Block
+    from driftline.streams.archive.post import Post
+    from driftline.streams.archive.steps import Outcome
+    from driftline.streams.archive.tenure import Commits, Tenure
+    from driftline.streams.archive.warehouse import Warehouse
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A block that is stored: what became of it (None when it lay there already) and how long it took."""
+
+    tenure: Tenure
+    block: Block
+    outcome: Outcome | None
+    seconds: float
+
+
+class Keeper:
+    """Stores blocks in the order in which they are given.
+
+    `held_bytes` is what waits here, as it travelled: the worker stops reading at a cap, and goes on when `room` says.
+    """
+
+    def __init__(self, commits: Commits, post: Post, warehouse: Warehouse, on_done: Callable[[Done], None]) -> None:
+        """Take the edges; `on_done` is called in the keeper's thread. Nothing runs before `start`."""
+        self._commits, self._post, self._warehouse, self._on_done = commits, post, warehouse, on_done
+        self._blocks: queue.SimpleQueue[tuple[Tenure, Block] | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="archive-keeper", daemon=True)
+        self.held_bytes = 0
+        self.held_blocks = 0
+        self.away_since_s: float | None = None
+        """Since when (monotonic) ClickHouse or the broker takes nothing; None while they do."""
+        self.failure: BaseException | None = None
+        """What ended the thread, if anything did: the worker must not go on without it."""
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def give(self, tenure: Tenure, block: Block) -> None:
+        """Queue a block."""
+        with self._changed:
+            self.held_bytes += block.size_bytes
+            self.held_blocks += 1
+            tenure.waiting += 1
+        self._blocks.put((tenure, block))
+
+    def room(self, cap_bytes: int, seconds: float) -> bool:
+        """Wait until less than `cap_bytes` are held, at most `seconds`; say whether it is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.held_bytes < cap_bytes or self.failure is not None, seconds)
+
+    def drain(self, seconds: float) -> bool:
+        """Wait until every block given is stored or dropped, at most `seconds`; say whether it is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.held_blocks == 0 or self.failure is not None, seconds)
+
+    def stop(self, seconds: float) -> None:
+        """Drop what waits, let the insert in hand end within `seconds`, and end the thread."""
+        self._stopping.set()
+        self._blocks.put(None)
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        try:
+            while (item := self._blocks.get()) is not None:
+                tenure, block = item
+                try:
+                    self._keep(tenure, block)
+                finally:
+                    with self._changed:
+                        tenure.waiting -= 1
+                        self.held_bytes -= block.size_bytes
+                        self.held_blocks -= 1
+                        self._changed.notify_all()
+        except BaseException as error:  # the worker reads it and ends: without this thread it would only read
+            self.failure = error
+            with self._changed:
+                self._changed.notify_all()
+
+    def _keep(self, tenure: Tenure, block: Block) -> None:
+        """Try until the block is stored, taken away, or the worker stops."""
+        pause = FIRST_PAUSE_SECONDS
+        while tenure.alive and not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                outcome = self._store(tenure, block)
+            except GoneError:
+                return
+            except (FencedError, KafkaAwayError, ClickHouseError) as error:
+                self.away_since_s = self.away_since_s or began
+                logger.warning("%s offsets %d to %d wait: %s", block.place, block.first, block.last, error)
+                self._stopping.wait(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                continue
+            self.away_since_s = None
+            self._on_done(Done(tenure, block, outcome, time.monotonic() - began))
+            return
+
+    def _store(self, tenure: Tenure, block: Block) -> Outcome | None:
+        if tenure.stored is None:
+            tenure.stored = self._warehouse.stored(tenure.place)
+        plans = self._commits.of(tenure)
+        outcome = steps.store(block, tenure.stored, plans, self._post, self._warehouse)
+        tenure.stored = max(tenure.stored, block.last)
+        tenure.position = block.last + 1
+        if block.entries:
+            tenure.reached_ms = block.entries[-1].time_ms
+        if tenure.waiting == 1:
+            # Nothing follows at once: say so, else the next plan says it. Failing here leaves a plan, which is as good.
+            try:
+                plans.position(block.last + 1)
+            except (FencedError, GoneError, KafkaAwayError) as error:
+                logger.debug("%s: position %d is not committed: %s", block.place, block.last + 1, error)
+        return outcome

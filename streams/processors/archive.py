@@ -1,0 +1,143 @@
+"""`driftline worker archive`: everything that travels on the topics, into ClickHouse, exactly once.
+
+A thin loop on confluent-kafka and no Faust app, because exactness here rests on synchronous commits that carry a plan
+(`streams/archive/place.py`), which Faust hides. The loop reads and decodes; the keeper's thread stores.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+from driftline.streams.archive import topics
+from driftline.streams.archive.keeper import Keeper
+from driftline.streams.archive.post import Post
+from driftline.streams.archive.reader import Reader
+from driftline.streams.archive.shelves import SHELVES
+from driftline.streams.archive.warehouse import Warehouse
+from driftline.streams.archive.watch import Watch
+from driftline.streams.clickhouse.client import Client
+from driftline.streams.clickhouse.errors import ClickHouseAwayError, MigrationError
+from driftline.streams.clickhouse.migrate import pending
+from driftline.streams.metrics import ArchiveMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from driftline.schemas.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# Records read and not stored yet, as they travelled; past it nothing is fetched. Decoded they are about as large again.
+HELD_BYTES: Final = 96 << 20
+# Not reading for this long delays only the group's business; pausing throws away what is fetched, so it comes after.
+ROOM_SECONDS: Final = 1.0
+DRAIN_SECONDS: Final = 10.0
+# How long to sleep when nothing is there: what an idle archive adds to freshness, and 1 % of a core.
+IDLE_SECONDS: Final = 0.01
+# Messages read between two looks at the clock.
+READS_A_TURN: Final = 100
+
+
+def main(settings: Settings) -> int:
+    """Run one archive worker in this process until SIGTERM or SIGINT.
+
+    Returns:
+        0 after an orderly stop.
+
+    Raises:
+        TopicError: a topic is missing, or not what it was.
+        MigrationError: the tables are not those of this release.
+        KafkaAwayError: the broker stays away in the middle of an assignment; start again.
+    """
+    stopping = threading.Event()
+    held = {
+        number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    registry = CollectorRegistry()
+    server, thread = start_http_server(
+        settings.worker.metrics_port, addr=settings.worker.metrics_host, registry=registry
+    )
+    logger.info("metrics on port %d", server.server_port)
+    try:
+        run(settings, stopping, ArchiveMetrics(registry))
+    finally:
+        server.shutdown()
+        thread.join(5.0)
+        for number, handler in held.items():
+            signal.signal(number, handler)
+    return 0
+
+
+def run(settings: Settings, stopping: threading.Event, metrics: ArchiveMetrics) -> None:
+    """Archive until `stopping` is set; errors as `main`."""
+    wait_for_tables(settings, stopping)
+    facts = topics.described(settings.kafka, list(SHELVES), stopping.is_set)
+    if not facts:
+        return
+    name = f"archive@{socket.gethostname()}:{os.getpid()}"
+    reader = Reader(settings, facts, metrics)
+    watch = Watch(metrics)
+    with Client(settings.clickhouse) as client:
+        keeper = Keeper(reader.commits, Post(settings.kafka, name), Warehouse(client, name), watch.done)
+        keeper.start()
+        try:
+            reader.subscribe(keeper)
+            loop(reader, keeper, watch, stopping)
+            logger.info("stopping: storing what was read")
+            reader.cut(closing=True)
+            if not keeper.drain(DRAIN_SECONDS):
+                logger.warning(
+                    "not all that was read could be stored in time: the next worker reads it again"
+                )
+        finally:
+            keeper.stop(DRAIN_SECONDS)
+            reader.close()
+
+
+def loop(reader: Reader, keeper: Keeper, watch: Watch, stopping: threading.Event) -> None:
+    """Read, cut and watch until told to stop, within bounded memory however long ClickHouse is away."""
+    while not stopping.is_set():
+        if keeper.failure is not None:
+            raise keeper.failure
+        if reader.held_bytes() + keeper.held_bytes < HELD_BYTES or keeper.room(HELD_BYTES // 2, ROOM_SECONDS):
+            reader.resume()
+            reads = READS_A_TURN
+        else:
+            reader.pause()
+            reads = 1
+        for _ in range(reads):
+            if not reader.read():
+                time.sleep(IDLE_SECONDS)
+                break
+        reader.cut()
+        watch.look(reader, keeper, time.monotonic(), round(time.time() * 1000))
+
+
+def wait_for_tables(
+    settings: Settings, stopping: threading.Event, ask: Callable[[Settings], list[str]] = pending
+) -> None:
+    """Return when ClickHouse answers and its tables are those of this release, or when told to stop.
+
+    Raises:
+        MigrationError: migrations are to be applied first.
+    """
+    while not stopping.is_set():
+        try:
+            missing = ask(settings)
+        except ClickHouseAwayError as error:
+            logger.warning("waiting for ClickHouse: %s", error)
+            stopping.wait(1.0)
+            continue
+        if missing:
+            raise MigrationError(
+                f"database {settings.clickhouse.database!r} lacks {missing[0]}: run 'driftline migrate' first",
+            )
+        return
