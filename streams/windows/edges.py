@@ -45,11 +45,11 @@ def find_edges(values: np.ndarray, role: str, threshold: float | None = None) ->
     if len(values) == 0:
         return Edges(np.zeros(0), np.zeros(1, np.int16), np.zeros(0))
     dtype = values.dtype
-    deciles = _cut(np.quantile(values, DECILES), dtype)
-    quantiles = _cut(np.quantile(values, _levels(role)), dtype)
+    deciles = _cut(_quantiles(values, DECILES), dtype)
+    quantiles = _cut(_quantiles(values, _levels(role)), dtype)
     distinct, counts = np.unique(values, return_counts=True)
     atoms = distinct[counts >= ATOM_SHARE * len(values)]
-    below = np.nextafter(np.append(atoms, distinct[0]), dtype.type(-np.inf))
+    below = _next_below(np.append(atoms, distinct[0]))
     marks = np.zeros(0, dtype)
     if role == "score":
         marks = np.append(SCORE_MARKS, [] if threshold is None else threshold).astype(dtype)
@@ -71,7 +71,7 @@ def travel_dtype(values: np.ndarray, role: str) -> np.dtype:
         return single
     if np.abs(values).max() > EXACT_INTEGERS and (values == np.rint(values)).all():
         return double
-    edges = np.unique(np.quantile(values, np.union1d(DECILES, _levels(role))))
+    edges = np.unique(_quantiles(values, np.union1d(DECILES, _levels(role))))
     with np.errstate(over="ignore"):
         cut, cut_edges = values.astype(single), edges.astype(single)
     moved = np.searchsorted(edges, values, side="left") != np.searchsorted(cut_edges, cut, side="left")
@@ -86,7 +86,20 @@ def _levels(role: str) -> np.ndarray:
     return np.concatenate([tail, SCORE_QUANTILES, 1 - tail])
 
 
+def _quantiles(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Give numpy's default (linear) quantiles, float64, of values of any size."""
+    if np.abs(values).max() < np.finfo(values.dtype).max / 4:
+        return np.quantile(values, levels).astype(np.float64)
+    # Between values this large numpy's differences overflow; a quarter of each is exact enough there.
+    return np.quantile(values.astype(np.float64) / 4, levels) * 4
+
+
+def _next_below(values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # below the least number lies -inf, and that is meant
+        return np.nextafter(values, values.dtype.type(-np.inf))
+
+
 def _cut(quantiles: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Give the greatest values of `dtype` that do not exceed the float64 quantiles."""
     near = quantiles.astype(dtype)
-    return np.where(near.astype(np.float64) > quantiles, np.nextafter(near, dtype.type(-np.inf)), near)
+    return np.where(near.astype(np.float64) > quantiles, _next_below(near), near)

@@ -181,7 +181,8 @@ def _moments(finite: np.ndarray) -> tuple[float, float]:
     """Give mean and population standard deviation in float64, 0 for none; also where squares would overflow."""
     if len(finite) == 0:
         return 0.0, 0.0
-    values = finite.astype(np.float64)
+    # In order of size: float sums depend on the order of rows, and a profile must not.
+    values = np.sort(finite.astype(np.float64))
     largest = float(np.abs(values).max())
     scale = largest if largest > _LARGE else 1.0
     values = values / scale
