@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 )
 @json_option
 def command(
+    *,
     table: Path,
     deployment: str,
     version: str,

@@ -54,8 +54,8 @@ def train_and_score(flights: pa.Table) -> Scored:
         flights: as `load_flights` returns them.
 
     """
-    # OpenMP's threads wait for one another by spinning: where the cores are shared (a stack starts meanwhile, a CI
-    # machine is full) two of them took 68 s for what one does in 4.
+    # OpenMP's threads wait for one another by spinning: where the cores are shared (a stack starts meanwhile,
+    # a CI machine is full) two of them took 68 s for what one does in 4.
     with threadpool_limits(1):
         return _scored(flights)
 

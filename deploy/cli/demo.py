@@ -1,0 +1,41 @@
+"""`driftline demo`: a real year of flights through the whole road, and what drifted in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from driftline.deploy.cli.output import json_option, print_json
+
+FOLDER = "demo"
+
+
+@click.command("demo")
+@click.option("--keep", is_flag=True, help="Leave the stack up at the end.")
+@json_option
+def command(*, keep: bool, as_json: bool) -> None:
+    """Replay the flights of 2013 through a real Kafka, the stream workers and a real ClickHouse.
+
+    A model is trained on January and February; the year is then sent through the Emitter in event time, and
+    what drifted is read back month by month. Everything runs on this machine, in .driftline/demo/, and ends
+    by itself. Exits with 1 when emitted, delivered and stored events are not the same number.
+    """
+    from rich.console import Console
+
+    from driftline.deploy.demo.report import report
+    from driftline.deploy.demo.run import check, run_demo
+    from driftline.deploy.local.discover import data_directory, load_here
+
+    cwd = Path.cwd()
+    folder = data_directory(load_here(os.environ, cwd), cwd).root / FOLDER
+    summary = run_demo(folder, keep=keep, console=Console(stderr=as_json))
+    if as_json:
+        print_json(summary)
+    else:
+        shown = folder.relative_to(cwd) if folder.is_relative_to(cwd) else folder
+        console = Console()
+        console.print()
+        console.print(report(summary, keep=keep, folder=str(shown)))
+    check(summary)

@@ -1,0 +1,165 @@
+"""The demo, step by step: stack, data and model, profile, replay, and what was found."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from pyarrow import parquet as pq
+
+from driftline.deploy.demo.flights import load_flights
+from driftline.deploy.demo.model import Scored, train_and_score
+from driftline.deploy.demo.outcome import drift_by_month, faults, ledger
+from driftline.deploy.demo.phases import Phases
+from driftline.deploy.demo.settle import wait_until_closed
+from driftline.deploy.demo.stack import demo_stack
+from driftline.deploy.tables.arrival import look, wait
+from driftline.deploy.tables.build import build_from_table
+from driftline.deploy.tables.plan import plan_table
+from driftline.deploy.tables.progress import bar
+from driftline.deploy.tables.send import Sent, send
+from driftline.deploy.tables.shelf import publish
+from driftline.schemas.errors import DriftlineError
+from driftline.streams.clickhouse import reads
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from driftline.schemas.profile import Profile
+    from driftline.schemas.settings import Settings
+
+DEPLOYMENT = "flights"
+VERSION = "1"
+STEPS = 6
+BOUND_S = 60.0
+"""How long the rows may take into ClickHouse, and the windows to close."""
+
+REFERENCE, YEAR, SUMMARY = "reference.parquet", "year.parquet", "summary.json"
+
+
+class DemoError(DriftlineError):
+    """What was emitted, delivered and stored does not add up."""
+
+
+def run_demo(folder: Path, *, keep: bool, console: Console) -> dict[str, Any]:
+    """Run the demo from nothing to its summary, which is written to `folder`/summary.json too.
+
+    Args:
+        folder: data directory of the demo's own stack; what an earlier demo left there is removed.
+        keep: leave the stack running.
+        console: where progress is shown.
+
+    Raises:
+        StackError: the stack does not start.
+        ClickHouseError: the windows did not close in time.
+
+    """
+    phases = Phases(console, STEPS)
+    began = time.perf_counter()
+    with contextlib.ExitStack() as running:
+        with phases.step("start", "Start a real Kafka, a real ClickHouse and the stream workers"):
+            settings = running.enter_context(demo_stack(folder, keep=keep, say=phases.say))
+        summary = _replay(settings, folder, phases)
+        summary["seconds"]["total"] = round(time.perf_counter() - began, 2)
+        (folder / SUMMARY).write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2))
+    return summary
+
+
+def check(summary: dict[str, Any]) -> None:
+    """Raise what does not add up.
+
+    Raises:
+        DemoError: emitted, delivered and stored differ, or something was refused.
+
+    """
+    found = faults(summary)
+    if found:
+        raise DemoError("; ".join(found))
+
+
+def _replay(settings: Settings, folder: Path, phases: Phases) -> dict[str, Any]:
+    """Everything between a stack that runs and a summary."""
+    with phases.step("model", "Train a model on the flights of January and February 2013"):
+        scored = _data(folder, phases)
+    with phases.step("profile", "Build the reference from rows the model had not seen, and publish it"):
+        profile = _profile(settings, folder, phases)
+    with phases.step("emit", "Replay the year in event time through the Emitter, Kafka and the workers"):
+        sent = _emit(settings, folder, profile, phases)
+    with phases.step("settle", "Wait until every event is in ClickHouse and every window is closed"):
+        _settle(settings, sent, profile, phases)
+    with phases.step("read", "Ask ClickHouse what drifted"):
+        counts = reads.counts(settings)
+        stored = reads.prediction_count(settings, DEPLOYMENT)
+        drift = drift_by_month(settings, DEPLOYMENT)
+    return {
+        "events_emitted": sent.rows,
+        "events_in_clickhouse": stored,
+        "emitter": ledger(sent.stats.total),
+        "windows": counts["windows"],
+        "drift": drift,
+        "dead_letters": counts["dead_letters"],
+        "model": {
+            "auc_out_of_fold": round(scored.auc_out_of_fold, 4),
+            "auc_in_sample": round(scored.auc_in_sample, 4),
+            "reference_rows": scored.reference.num_rows,
+        },
+        "seconds": phases.seconds,
+    }
+
+
+def _data(folder: Path, phases: Phases) -> Scored:
+    scored = train_and_score(load_flights())
+    pq.write_table(scored.reference, folder / REFERENCE)
+    pq.write_table(scored.year, folder / YEAR)
+    phases.say(
+        f"{scored.year.num_rows:,} flights left New York; will each arrive more than 15 minutes late? "
+        "The model's AUC "
+        f"is {scored.auc_out_of_fold:.2f} on days it has not seen"
+    )
+    return scored
+
+
+def _profile(settings: Settings, folder: Path, phases: Phases) -> Profile:
+    planned = plan_table(folder / REFERENCE)
+    built = build_from_table(planned, DEPLOYMENT, VERSION, provenance="out-of-fold", resolutions=("1d",))
+    publish(settings, built.profile)
+    phases.say(
+        f"{built.profile.rows:,} rows, {len(planned.plan.features)} features and the score, "
+        f"{built.windows.windows('1d')} days; digest {built.profile.digest()[:12]}"
+    )
+    return built.profile
+
+
+def _emit(settings: Settings, folder: Path, profile: Profile, phases: Phases) -> Sent:
+    planned = plan_table(folder / YEAR, profile=profile)
+    with bar(phases.console, "      sending", planned.rows) as told:
+        sent = send(settings, planned, DEPLOYMENT, VERSION, profile=profile, told=told)
+    phases.say(
+        f"{sent.rows:,} events offered, {sent.stats.delivered:,} acknowledged by Kafka in "
+        f"{sent.seconds:.1f} s"
+    )
+    return sent
+
+
+def _settle(settings: Settings, sent: Sent, profile: Profile, phases: Phases) -> None:
+    ask = partial(
+        look, settings, DEPLOYMENT, VERSION, sent.stats.instance, sent.stats.delivered, profile.resolutions
+    )
+    with phases.console.status("      waiting") as status:
+        arrival = wait(
+            ask, BOUND_S, lambda found: status.update(f"      {found.on_the_way() or 'all stored'}")
+        )
+        if not arrival.is_complete:
+            raise DemoError(f"after {BOUND_S:.0f} s {arrival.on_the_way()}: see the workers' logs")
+        wait_until_closed(
+            settings,
+            DEPLOYMENT,
+            BOUND_S,
+            lambda found: status.update(f"      {found.closed} of {found.days} days are closed"),
+        )
+    phases.say(f"{arrival.stored:,} events stored and counted")
