@@ -74,6 +74,7 @@ def pack_predictions(cols: PredictionColumns) -> bytes:
         "segments": wire.write_categories("segment", cols.segments, rows),
         "latency_ms": wire.write_floats("latency_ms", cols.latency_ms, rows, "float32"),
         "status": _one(wire.write_categories("status", _list(cols.status), rows)),
+        "counters_only": list(cols.counters_only),
     }
     check_gaps(cols)
     return codec.encode("PredictionBatch", record)
@@ -122,6 +123,7 @@ def read_predictions(data: bytes) -> PredictionColumns:
         segments=columns[len(features) : after],
         latency_ms=wire.read_floats("latency_ms", record["latency_ms"], rows, "float32"),
         status=columns[-1] if record["status"] is not None else None,
+        counters_only=tuple(record["counters_only"]),
     )
     check_predictions(cols)
     check_gaps(cols)

@@ -24,6 +24,8 @@ def check_predictions(cols: PredictionColumns) -> None:
     check_columns("score", [name for block in cols.scores for name in block.names])
     if cols.segments:
         check_columns("segment", [column.name for column in cols.segments])
+    if cols.counters_only:
+        check_columns("counters_only", cols.counters_only)
 
 
 def check_gaps(cols: PredictionColumns) -> None:

@@ -55,7 +55,8 @@ class PredictionColumns:
     """Predictions of one deployment, model version and slot.
 
     `ids` is uint8 (rows, 16); `times_ms` int64 (rows,), event time in ms since 1970 UTC; `latency_ms` float32
-    (rows,), NaN where unknown; `identity` is None for plain producers, whose batches are at-least-once.
+    (rows,), NaN where unknown; `identity` is None for plain producers, whose batches are at-least-once; `counters_only`
+    names features and segments that may be counted and must not be stored.
     """
 
     deployment: str
@@ -74,6 +75,7 @@ class PredictionColumns:
     segments: list[Category] = field(default_factory=list)
     latency_ms: NDArray[np.float32] | None = None
     status: Category | None = None
+    counters_only: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

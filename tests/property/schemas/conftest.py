@@ -98,6 +98,7 @@ def prediction_batches(draw: st.DrawFn) -> PredictionColumns:
         segments=[draw(category_of(name, rows)) for name in draw(st.lists(NAMES, unique=True, max_size=2))],
         latency_ms=draw(st.none() | hnp.arrays(np.float32, rows, elements=st.floats(width=32))),
         status=draw(st.none() | category_of("status", rows)),
+        counters_only=tuple(draw(st.lists(NAMES, unique=True, max_size=2))),
     )
 
 
