@@ -1,1 +1,1 @@
-"""."""
+"""What serves models and changes them: the floor of serving applications."""

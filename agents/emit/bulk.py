@@ -1,0 +1,193 @@
+"""Many predictions at once: columns of the caller, cut into chunks that belong to the emitter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from driftline.agents.emit import ids
+from driftline.agents.emit.assemble import Chunk
+from driftline.agents.emit.errors import BadEvent
+from driftline.agents.emit.kinds import Raw
+from driftline.agents.emit.options import Options
+from driftline.agents.emit.shapes import VALUE_BYTES, check_names, text_bytes
+from driftline.agents.emit.values import times_of
+from driftline.schemas.ids import ID_BYTES
+
+_MATRIX: Final = 2
+_NS: Final = 1e9
+
+
+class Facts(TypedDict, total=False):
+    """What `log_many` takes beside the features and the score: one value a row, or as said."""
+
+    predicted: Any
+    latency_ms: Any
+    status: Any
+    """One value a row, or one string for all rows."""
+    segments: Mapping[str, Any]
+    at: Any
+    """Times as `log` takes them, one a row or one for all; now when left out."""
+    ids: Any
+    """The application's own ids, or uint8 (rows, 16); made by the emitter when left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows of the caller that have not been copied yet; `cut(start, stop)` copies some."""
+
+    rows: int
+    cut: Callable[[int, int], Chunk]
+
+
+def source_of(
+    columns: Any,
+    names: Sequence[str] | None,
+    score: Any,
+    facts: Facts,
+    options: Options,
+    now_ms: Callable[[], int],
+) -> Source:
+    """Check the columns that `log_many` was given; raises BadEvent with the cause."""
+    features = _features(columns, names or options.features)
+    rows = len(next(iter(features.values())))
+    scores = _named(
+        "scores", {"score": score} if score is not None and not isinstance(score, Mapping) else score
+    )
+    segments = _named("segments", facts.get("segments"))
+    singles = _singles(facts, rows)
+    for what, group in (("feature", features), ("score", scores), ("segment", segments), ("fact", singles)):
+        check_names(what, tuple(group))
+        for name, column in group.items():
+            _check_column(name, column, rows)
+    kept = {name: column for name, column in features.items() if options.treatments.get(name) != "drop"}
+    if not kept:
+        raise BadEvent("there are no features but dropped ones; give at least one that is kept")
+    at, given = facts.get("at"), facts.get("ids")
+    times = None if at is None else times_of(_plain(at), rows)
+    known = None if given is None else ids.given_many(_plain(given), rows)
+
+    def cut(start: int, stop: int) -> Chunk:
+        count = stop - start
+        chunk = Chunk(
+            rows=count,
+            ids=fresh_ids(count, now_ms()) if known is None else known[0][start:stop],
+            times_ms=np.full(count, now_ms(), np.int64) if times is None else times[start:stop],
+            features={name: own(column[start:stop]) for name, column in kept.items()},
+            originals=None if known is None or known[1] is None else known[1][start:stop],
+            scores={name: own(column[start:stop]) for name, column in scores.items()},
+            segments={name: own(column[start:stop]) for name, column in segments.items()},
+        )
+        for name, column in singles.items():
+            setattr(chunk, name, own(column[start:stop]))
+        return weighed(chunk)
+
+    return Source(rows, cut)
+
+
+def fresh_ids(rows: int, now_ms: int) -> NDArray[np.uint8]:
+    """New ids as uint8 (rows, 16)."""
+    return np.frombuffer(ids.make(rows, now_ms), np.uint8).reshape(rows, ID_BYTES)
+
+
+def weighed(chunk: Chunk) -> Chunk:
+    """Enter the memory a chunk takes, in bytes."""
+    columns = [*chunk.features.values(), *chunk.scores.values(), *chunk.segments.values()]
+    columns += [one for one in (chunk.predicted, chunk.latency_ms, chunk.status) if one is not None]
+    size = chunk.ids.nbytes + chunk.times_ms.nbytes + (text_bytes(chunk.originals) if chunk.originals else 0)
+    for column in columns:
+        size += 0 if column.nulls is None else column.nulls.nbytes
+        size += 0 if column.levels is None else text_bytes(column.levels)
+        if isinstance(column.values, np.ndarray):
+            size += column.values.nbytes
+        else:
+            size += VALUE_BYTES * len(column.values) + text_bytes(column.values)
+    chunk.size_bytes = size
+    return chunk
+
+
+def own(column: Any) -> Raw:
+    """Copy some rows of a column, so that the caller may change it: an array of numbers, or a list of values."""
+    if isinstance(column, np.ma.MaskedArray):
+        return Raw(own(column.filled()).values, np.ma.getmaskarray(column).copy())
+    if not isinstance(column, np.ndarray):
+        return Raw(list(column))
+    if column.ndim != 1:
+        return Raw(list(column))
+    kind = column.dtype.kind
+    if kind in "fiu":
+        narrow = column.dtype in (np.float32, np.float64) or kind in "iu"
+        return Raw(np.array(column) if narrow else column.astype(np.float64))
+    if kind in "Mm":
+        nulls = np.isnat(column)
+        whole = column.astype("datetime64[ns]" if kind == "M" else "timedelta64[ns]").astype(np.int64)
+        return Raw(whole / _NS, nulls if nulls.any() else None)
+    return Raw(column.tolist())
+
+
+def _features(columns: Any, names: Sequence[str]) -> dict[str, Any]:
+    if isinstance(columns, Mapping):
+        if not columns:
+            raise BadEvent("there are no features; give at least one column")
+        features = dict(columns)
+        first = next(iter(features.values()))
+        if isinstance(first, str | bytes) or not hasattr(first, "__len__"):
+            raise BadEvent(f"the columns hold {type(first).__name__}; give an array or a list a column")
+        return features
+    if not isinstance(columns, np.ndarray) or columns.ndim != _MATRIX:
+        kind = type(columns).__name__
+        raise BadEvent(f"the columns are of type {kind}; give a dict of arrays, or a 2-d array and names")
+    if columns.shape[1] != len(names) or not names:
+        raise BadEvent(
+            f"the array has {columns.shape[1]} columns and there are {len(names)} names; give as many"
+        )
+    return {name: columns[:, at] for at, name in enumerate(names)}
+
+
+def _named(what: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping | None):
+        raise BadEvent(f"{what} are of type {type(value).__name__}; give a dict of names and columns")
+    return dict(value or {})
+
+
+def _singles(facts: Facts, rows: int) -> dict[str, Any]:
+    """Predicted class, latency and status, as far as they are given."""
+    given = {
+        "predicted": facts.get("predicted"),
+        "latency_ms": facts.get("latency_ms"),
+        "status": facts.get("status"),
+    }
+    if isinstance(given["status"], str):
+        given["status"] = [given["status"]] * rows
+    return {name: column for name, column in given.items() if column is not None}
+
+
+def _check_column(name: str, column: Any, rows: int) -> None:
+    if isinstance(column, str | bytes) or not hasattr(column, "__len__"):
+        raise BadEvent(f"the column {name!r} is of type {type(column).__name__}; give an array or a list")
+    if len(column) != rows:
+        raise BadEvent(
+            f"the column {name!r} has {len(column):,} rows and the first {rows:,}; all must have as many"
+        )
+
+
+def _plain(values: Any) -> Any:
+    """Columns of pandas and polars as arrays, anything else as it is."""
+    return values.to_numpy() if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray) else values
+
+
+def rows_in(columns: Any) -> int:
+    """A guess at the number of rows of what was refused, at least 1: it is counted in the books."""
+    if isinstance(columns, Mapping) and columns:
+        columns = next(iter(columns.values()))
+    try:
+        return max(1, len(columns))
+    except TypeError:
+        return 1
+
+
+Columns = Mapping[str, ArrayLike] | NDArray[Any]

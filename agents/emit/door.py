@@ -1,0 +1,204 @@
+"""The bounded buffer between the application's threads and the one that sends: what comes in, and what is refused."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from driftline.agents.emit.assemble import Chunk
+from driftline.agents.emit.labels import Label
+from driftline.agents.emit.ledger import Book, Ledger
+from driftline.agents.emit.options import Options
+from driftline.agents.emit.shapes import Shape
+
+PREDICTIONS: Final = "predictions"
+LABELS: Final = "labels"
+_NEVER: Final = sys.maxsize
+
+
+class Door:
+    """Everything that waits to be sealed, under one cap in rows and one in bytes.
+
+    Single events of known size are appended to `rows` without a lock while `len(rows) < limit`; everything else comes
+    in through a method, which takes the lock for some microseconds. `limit` is the smaller of the room that is left
+    and the length at which the sender wants to be woken; several threads may pass it together, each by one event.
+    """
+
+    def __init__(self, options: Options, open_door: Callable[[], bool]) -> None:
+        self.rows: deque[tuple[Any, ...]] = deque()
+        self.limit = 0
+        self.lock: Final = threading.RLock()
+        self.ledgers: Final[Mapping[str, Ledger]] = {PREDICTIONS: Ledger(), LABELS: Ledger()}
+        self.is_closed = False
+        # Why there is no room, when there is none: the sender says so when the spool is full too.
+        self.full_reason = "buffer_full"
+        self._open_door = open_door
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        self._heavy: deque[tuple[tuple[Any, ...], int]] = deque()
+        self._chunks: deque[Chunk] = deque()
+        self._labels: deque[Label] = deque()
+        self._cap_rows = options.buffer_events
+        self._cap_bytes = options.buffer_bytes
+        self._row_bytes = 1
+        self._waiting_bytes = 0
+        self._memory_bytes = 0
+        self._ring_at = 0
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether single events or labels wait."""
+        return bool(self.rows or self._heavy or self._labels)
+
+    @property
+    def waiting(self) -> int:
+        """Number of single events and labels that wait."""
+        return len(self.rows) + len(self._heavy) + len(self._labels)
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Bytes in memory, waiting or on their way; for single events a bound."""
+        return self._waiting_bytes + self._memory_bytes + len(self.rows) * self._row_bytes
+
+    def add(self, shape: Shape, row: tuple[Any, ...], size_bytes: int = 0) -> None:
+        """Take or refuse one event; `size_bytes` is its size when it is larger than its shape says."""
+        with self.lock:
+            self._row_bytes = max(self._row_bytes, shape.row_bytes)
+            if not self._admit(PREDICTIONS, 1, size_bytes or self._row_bytes):
+                return
+            if size_bytes:
+                self._heavy.append((row, size_bytes))
+                self._take_in(PREDICTIONS, 1, size_bytes)
+            else:
+                self.rows.append(row)
+            self._ring_if_due()
+
+    def add_chunk(self, chunk: Chunk, *, refuse: bool) -> bool:
+        """Take many predictions whole, or not; then they are counted as refused if `refuse`."""
+        with self.lock:
+            if not self._admit(PREDICTIONS, chunk.rows, chunk.size_bytes, refuse=refuse):
+                return False
+            self._chunks.append(chunk)
+            self._take_in(PREDICTIONS, chunk.rows, chunk.size_bytes)
+            self.ring()
+            return True
+
+    def add_label(self, label: Label) -> None:
+        """Take or refuse one label."""
+        with self.lock:
+            if self._admit(LABELS, 1, label.size_bytes):
+                self._labels.append(label)
+                self._take_in(LABELS, 1, label.size_bytes)
+                self._ring_if_due()
+
+    def refuse(self, topic: str, rows: int, reason: str) -> None:
+        """Count what the application offered in vain."""
+        with self.lock:
+            self.ledgers[topic].refuse(rows, reason)
+
+    def take_rows(self, most: int) -> list[tuple[Any, ...]]:
+        """Take single events to be sealed, at most so many."""
+        with self.lock:
+            rows = self.rows
+            taken = [rows.popleft() for _ in range(min(most, len(rows)))]
+            self.ledgers[PREDICTIONS].accept(len(taken))
+            while self._heavy and len(taken) < most:
+                row, size_bytes = self._heavy.popleft()
+                self._waiting_bytes -= size_bytes
+                taken.append(row)
+            return taken
+
+    def take_chunk(self) -> Chunk | None:
+        """Take one chunk to be sealed; its bytes count until `chunk_done`."""
+        with self.lock:
+            return self._chunks.popleft() if self._chunks else None
+
+    def chunk_done(self, chunk: Chunk) -> None:
+        """A chunk has left memory."""
+        with self.lock:
+            self._waiting_bytes -= chunk.size_bytes
+
+    def take_labels(self, most: int) -> list[Label]:
+        """Take labels to be sealed, at most so many."""
+        with self.lock:
+            taken = [self._labels.popleft() for _ in range(min(most, len(self._labels)))]
+            self._waiting_bytes -= sum(one.size_bytes for one in taken)
+            return taken
+
+    def ring(self) -> None:
+        """Wake the sender. A lock as a bell: releasing one that is open already is the bell ringing on."""
+        self._ring_at = _NEVER
+        try:
+            self._bell.release()
+        except RuntimeError:
+            return
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the bell; only the sender does."""
+        return self._bell.acquire(timeout=max(0.0, timeout_s))
+
+    def settle(self, ring_at: int, memory_bytes: int, row_bytes: int = 0) -> None:
+        """The sender says when to wake it and what it holds; the limit follows."""
+        with self.lock:
+            self._ring_at = ring_at
+            self._memory_bytes = memory_bytes
+            self._row_bytes = max(self._row_bytes, row_bytes)
+            self._set_limit()
+            if self.has_rows and len(self.rows) >= ring_at:
+                self.ring()
+
+    def books(self) -> dict[str, Book]:
+        """Every book, at one moment; call it under the lock."""
+        return {
+            PREDICTIONS: self.ledgers[PREDICTIONS].book(len(self.rows)),
+            LABELS: self.ledgers[LABELS].book(),
+        }
+
+    def close(self) -> None:
+        """Refuse everything from now on."""
+        with self.lock:
+            self.is_closed = True
+            self._set_limit()
+
+    def sweep(self) -> None:
+        """Refuse what slipped in while the door was closing; only when the sender has ended."""
+        with self.lock:
+            while self.rows:
+                self.rows.popleft()
+                self.ledgers[PREDICTIONS].refuse(1, "closed")
+
+    def _room(self) -> tuple[int, int]:
+        """Rows and bytes that still fit."""
+        held = sum(ledger.held for ledger in self.ledgers.values())
+        return self._cap_rows - held - len(self.rows), self._cap_bytes - self.buffer_bytes
+
+    def _admit(self, topic: str, rows: int, size_bytes: int, *, refuse: bool = True) -> bool:
+        reason = ""
+        if self.is_closed or not self._open_door():
+            reason = "closed"
+        else:
+            free_rows, free_bytes = self._room()
+            if rows > free_rows or size_bytes > free_bytes:
+                reason = self.full_reason
+                self.ring()
+        if reason and refuse:
+            self.ledgers[topic].refuse(rows, reason)
+        return not reason
+
+    def _take_in(self, topic: str, rows: int, size_bytes: int) -> None:
+        self.ledgers[topic].accept(rows)
+        self._waiting_bytes += size_bytes
+        self._set_limit()
+
+    def _ring_if_due(self) -> None:
+        if self.waiting > self._ring_at:
+            self.ring()
+        self._set_limit()
+
+    def _set_limit(self) -> None:
+        free_rows, free_bytes = self._room()
+        room = len(self.rows) + min(free_rows, free_bytes // self._row_bytes)
+        self.limit = 0 if self.is_closed else max(0, min(room, self._ring_at))

@@ -1,0 +1,119 @@
+"""Batches in memory: those never sent, those on their way, those to be sent again; counted in bytes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from driftline.agents.emit.backlog import Segment
+from driftline.agents.emit.ledger import Place
+from driftline.agents.emit.seal import Sealed
+from driftline.agents.emit.spool import Adopted
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """A batch that is or was handed to Kafka.
+
+    `segment` holds its record on disk, None when it is in memory alone; `copied` says that the cursor has not met that
+    record yet; `adopted` is the spool of an ended life it came from.
+    """
+
+    sealed: Sealed
+    segment: Segment | None = None
+    copied: bool = False
+    adopted: Adopted | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where the books have it."""
+        return "held" if self.segment is None else "spooled"
+
+
+class Flights:
+    """What is in memory; `memory_bytes` counts all of it, `flying_bytes` what Kafka's client has."""
+
+    def __init__(self) -> None:
+        self.outbox: deque[Sealed] = deque()
+        self.flying: dict[int, Flight] = {}
+        self.retry: deque[Flight] = deque()
+        self.memory_bytes = 0
+        self.flying_bytes = 0
+        self._tokens = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in memory."""
+        return not (self.outbox or self.flying or self.retry)
+
+    @property
+    def copied(self) -> int:
+        """Flights that also wait on disk, unread."""
+        return sum(flight.copied for flight in self.flying.values())
+
+    @property
+    def adopted(self) -> int:
+        """Flights of ended lives."""
+        return sum(flight.adopted is not None for flight in self.flying.values())
+
+    @property
+    def first_ordinal(self) -> int | None:
+        """Smallest ordinal of this life in memory; None when there is none."""
+        own = [one.sealed.ordinal for one in self if one.adopted is None]
+        if self.outbox:
+            own.append(self.outbox[0].ordinal)
+        return min(own, default=None)
+
+    def __iter__(self) -> Iterator[Flight]:
+        """Every flight, on its way or to be sent again."""
+        yield from self.flying.values()
+        yield from self.retry
+
+    def put(self, sealed: Sealed) -> None:
+        """A new batch waits in memory."""
+        self.outbox.append(sealed)
+        self.memory_bytes += len(sealed.payload)
+
+    def pop(self) -> Sealed:
+        """The oldest waiting batch leaves memory."""
+        sealed = self.outbox.popleft()
+        self.memory_bytes -= len(sealed.payload)
+        return sealed
+
+    def token(self) -> int:
+        """A new name for a flight."""
+        self._tokens += 1
+        return self._tokens
+
+    def depart(self, token: int, flight: Flight) -> None:
+        """A flight is on its way."""
+        self.flying[token] = flight
+        self.memory_bytes += len(flight.sealed.payload)
+        self.flying_bytes += len(flight.sealed.payload)
+
+    def land(self, token: int) -> Flight | None:
+        """A flight has come to an end and leaves memory; None when it is not known (any more)."""
+        flight = self.flying.pop(token, None)
+        if flight is not None:
+            self.memory_bytes -= len(flight.sealed.payload)
+            self.flying_bytes -= len(flight.sealed.payload)
+        return flight
+
+    def again(self, flight: Flight) -> None:
+        """A flight is to be sent again, in the order in which the batches were sealed."""
+        self.retry.append(flight)
+        self.memory_bytes += len(flight.sealed.payload)
+        if len(self.retry) > 1 and self.retry[-2].sealed.ordinal > flight.sealed.ordinal:
+            self.retry = deque(sorted(self.retry, key=lambda one: one.sealed.ordinal))
+
+    def next_again(self) -> Flight:
+        """The first flight to be sent again leaves memory."""
+        flight = self.retry.popleft()
+        self.memory_bytes -= len(flight.sealed.payload)
+        return flight
+
+    def forget_again(self, flight: Flight) -> None:
+        """A flight to be sent again leaves memory, since its record on disk will be read."""
+        self.retry.remove(flight)
+        self.memory_bytes -= len(flight.sealed.payload)

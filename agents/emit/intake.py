@@ -1,0 +1,174 @@
+"""What the Emitter does with all but the common case of `log`: strange events, many rows, labels, what is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.agents.emit import bulk, ids
+from driftline.agents.emit.door import LABELS, PREDICTIONS
+from driftline.agents.emit.errors import BadEvent
+from driftline.agents.emit.labels import Label, truth_of
+from driftline.agents.emit.life import Life
+from driftline.agents.emit.options import Options
+from driftline.agents.emit.shapes import Shape, ShapeBook, check_names, text_names
+from driftline.agents.emit.values import pairs_of, time_of
+
+_PART_ROWS: Final = 8_192
+_WAIT_STEP_S: Final = 0.005
+
+
+class Intake:
+    """Takes what the application offers to the door of a life; whatever is wrong with it costs that alone.
+
+    `row_shapes` are the shapes of numpy rows by type of number.
+    """
+
+    def __init__(self, options: Options, clock: Callable[[], float]) -> None:
+        self.row_shapes: Final = {
+            np.dtype(kind): Shape(options.features, options.treatments, kind)
+            for kind in (np.float32, np.float64)
+            if options.features
+        }
+        self._options = options
+        self._clock = clock
+        self._shapes = ShapeBook(options.treatments)
+
+    def now_ms(self) -> int:
+        """The time of the emitter's clock."""
+        return int(self._clock() * 1000)
+
+    def log(
+        self,
+        life: Life,
+        features: Any,
+        score: Any,
+        facts: tuple[Any, Any, Any],
+        segments: Any,
+        at: Any,
+        given: Any,
+    ) -> bytes:
+        """Take one event of any kind; `facts` are predicted class, latency and status."""
+        key = b""
+        try:
+            key, original = (ids.taken(life.pool, self._clock), None) if given is None else ids.given(given)
+            shape, values = self._values(features)
+            if isinstance(score, Mapping):
+                score = pairs_of("scores", score)
+                check_names("score", tuple(name for name, _ in score))
+            if segments is not None:
+                segments = pairs_of("segments", segments)
+                check_names("segment", tuple(name for name, _ in segments))
+            when = self._clock() if at is None else time_of(at)
+            size_bytes = shape.heavy_bytes(values, original, *facts, *(value for _, value in segments or ()))
+        except Exception as error:  # noqa: BLE001 - whatever the event does, the application goes on
+            self._bad(life, PREDICTIONS, 1, error)
+            return key or ids.taken(life.pool, self._clock)
+        if shape.dtype is None:
+            life.shape = shape
+        life.door.add(shape, (shape, values, when, key, score, *facts, segments, original), size_bytes)
+        return key
+
+    def pour(
+        self, life: Life, columns: Any, source: Callable[[], bulk.Source], wait_s: float
+    ) -> NDArray[np.uint8]:
+        """Copy the caller's rows part by part as there is room, so that a large table never lies in memory twice."""
+        try:
+            rows, cut = (opened := source()).rows, opened.cut
+        except Exception as error:  # noqa: BLE001 - whatever the columns do, the application goes on
+            return self._bad_rows(life, bulk.rows_in(columns), error)
+        deadline_s = time.monotonic() + wait_s
+        most = max(1, min(_PART_ROWS, self._options.buffer_events // 4))
+        made = [np.empty((0, 16), np.uint8)]
+        start = 0
+        while start < rows:
+            stop = min(start + most, rows)
+            try:
+                chunk = cut(start, stop)
+            except Exception as error:  # noqa: BLE001 - as above
+                made.append(self._bad_rows(life, stop - start, error))
+                start = stop
+                continue
+            if chunk.size_bytes > self._options.buffer_bytes // 4 and most > 1:
+                most = max(1, most // 2)
+                continue
+            last = False
+            while not life.door.add_chunk(chunk, refuse=last) and not last:
+                last = life.door.is_closed or time.monotonic() >= deadline_s
+                if not last:
+                    time.sleep(_WAIT_STEP_S)
+            made.append(chunk.ids)
+            start = stop
+        return np.concatenate(made)
+
+    def label(self, life: Life, given: Any, value: Any, known_at: Any, *, withdrawn: bool) -> None:
+        """Take one label."""
+        try:
+            key, original = ids.given(given)
+            if withdrawn and value is not None:
+                raise BadEvent("the label has a value and is withdrawn; it is one or the other")  # noqa: TRY301
+            truth = None if withdrawn else truth_of(value)
+            known_ms = self.now_ms() if known_at is None else time_of(known_at)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._bad(life, LABELS, 1, error)
+            return
+        life.door.add_label(Label(key, original, known_ms, truth))
+
+    def labels(self, life: Life, given: Any, values: Any, known_at: Any) -> None:
+        """Take many labels."""
+        try:
+            keys = [bytes(key) for key in given] if getattr(given, "ndim", 1) > 1 else _listed(given)
+            truths = _listed(values)
+            times = (
+                _listed(known_at) if isinstance(known_at, Sequence | np.ndarray) else [known_at] * len(keys)
+            )
+            rows = list(zip(keys, truths, times, strict=True))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._bad(life, LABELS, bulk.rows_in(given), error)
+            return
+        for key, truth, known in rows:
+            self.label(life, key, truth, known, withdrawn=False)
+
+    def _values(self, features: Any) -> tuple[Shape, Any]:
+        """Shape and values of one event, copied; raises BadEvent when it has none."""
+        if isinstance(features, Mapping):
+            shape = self._shapes.find(features)
+            values = shape.take(features)
+            shape.weigh(text_names(shape.names, values))
+            return shape, values
+        if not isinstance(features, np.ndarray):
+            raise BadEvent(
+                f"the features are of type {type(features).__name__}; give a dict of names and values"
+            )
+        if not self.row_shapes:
+            raise BadEvent("a numpy row has no names; give them to the Emitter as features=(...)")
+        if features.dtype.kind not in "fiu":
+            raise BadEvent(f"the numpy row is of type {features.dtype}; give numbers, or a dict")
+        row = features if features.dtype in self.row_shapes else features.astype(np.float64)
+        shape = self.row_shapes[row.dtype]
+        if row.shape != (shape.width,):
+            raise BadEvent(
+                f"the numpy row has the shape {row.shape}; the Emitter's features need ({shape.width},)"
+            )
+        return shape, row.tobytes()
+
+    def _bad(self, life: Life, topic: str, rows: int, error: Exception) -> None:
+        cause = str(error) if isinstance(error, BadEvent) else f"{type(error).__name__}: {error}"
+        life.door.refuse(topic, rows, "invalid")
+        what = "a prediction" if topic == PREDICTIONS else "a label"
+        sentence = f"{what} of {self._options.deployment!r} was dropped as invalid: {cause}"
+        life.complaints.say("invalid", sentence, rows=rows)
+
+    def _bad_rows(self, life: Life, rows: int, error: Exception) -> NDArray[np.uint8]:
+        self._bad(life, PREDICTIONS, rows, error)
+        return bulk.fresh_ids(rows, self.now_ms())
+
+
+def _listed(values: Any) -> list[Any]:
+    if isinstance(values, np.ndarray) and values.dtype.kind == "M":
+        return list(values)
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)

@@ -1,0 +1,149 @@
+"""One life of an emitter: what belongs to one process. A fork begins another, and neither touches the other's."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from driftline.agents.emit.complaints import Complaints
+from driftline.agents.emit.courier import Courier
+from driftline.agents.emit.door import Door
+from driftline.agents.emit.kinds import Kinds
+from driftline.agents.emit.options import Options
+from driftline.agents.emit.sender import Sender, Ticket
+from driftline.agents.emit.shapes import Shape
+from driftline.agents.emit.spool import Spool
+from driftline.agents.emit.stats import AdoptedBook, Stats, heartbeat
+from driftline.agents.emit.transport import KafkaTransport
+
+_JOIN_S: Final = 1.0
+_epochs = threading.Lock()
+_last_epoch_us = 0
+
+
+def new_epoch() -> int:
+    """Microseconds since 1970, later than every epoch this process has used."""
+    global _last_epoch_us  # noqa: PLW0603 - two emitters made in one microsecond must differ
+    with _epochs:
+        _last_epoch_us = max(time.time_ns() // 1_000, _last_epoch_us + 1)
+        return _last_epoch_us
+
+
+class Life:
+    """The buffer, the books, the thread and the producer of one process; thread and producer come with the first event.
+
+    `shape` is the shape of the last event, with which the next is compared first.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        kinds: Kinds,
+        config: Mapping[str, Any],
+        prefix: str,
+        on_start: Callable[[], None],
+    ) -> None:
+        self.instance: Final = options.instance_name()
+        self.epoch: Final = new_epoch()
+        self.shape = Shape.none()
+        self.complaints: Final = Complaints()
+        self.door: Final = Door(options, self._start)
+        self._options = options
+        self._on_start = on_start
+        self._started_ms = time.time_ns() // 1_000_000
+        self._transport = KafkaTransport(config, prefix, self.complaints)
+        spool = None
+        if options.spool_dir is not None:
+            spool = Spool(options.spool_dir, options.spool_bytes, self.instance, self.epoch, self.complaints)
+        self._courier = Courier(options, self._transport, spool, self.door.ledgers, self.door.lock)
+        life = (self.instance, self.epoch)
+        self._sender = Sender(
+            options, self.door, self._courier, self._transport, kinds, life, self._heartbeat, self.complaints
+        )
+        self.pool: Final = self._sender.pool
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the thread runs, or ran."""
+        return self._thread is not None
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything offered before the call is delivered; False when time is up or the life has ended."""
+        if self._thread is None:
+            return True
+        ticket = Ticket()
+        self._sender.tickets.append(ticket)
+        self.door.ring()
+        if self._thread.is_alive():
+            ticket.done.wait(timeout_s)
+        with suppress(ValueError):  # the thread takes a served ticket away itself
+            self._sender.tickets.remove(ticket)
+        return ticket.delivered
+
+    def close(self, timeout_s: float) -> None:
+        """Refuse new events, deliver or spool the old ones, end the thread; at most `timeout_s` and a moment."""
+        self.door.close()
+        self._sender.finish(time.monotonic() + timeout_s)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s + _JOIN_S)
+            if not self._thread.is_alive():
+                self.door.sweep()
+
+    def forget(self) -> None:
+        """In a forked child: let go of what the parent goes on using, without a word to Kafka or a lock undone."""
+        producer = self._transport.take_producer()
+        if producer is not None:
+            # librdkafka's threads do not exist here: ending its handle would wait for them for ever.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(producer))
+        if self._courier.spool is not None:
+            self._courier.spool.forget()
+
+    def stats(self) -> Stats:
+        """The books at this moment."""
+        return self._stats(closed=self.door.is_closed and not (self._thread and self._thread.is_alive()))
+
+    def _stats(self, *, closed: bool) -> Stats:
+        spool = self._courier.spool
+        with self.door.lock:
+            adopted = [
+                AdoptedBook(one.instance, one.epoch, topic, ledger.book())
+                for one in (spool.adopted if spool else ())
+                for topic, ledger in sorted(one.books.items())
+            ]
+            return Stats(
+                instance=self.instance,
+                epoch=self.epoch,
+                topics=self.door.books(),
+                next_seq={topic: sealer.next_seq for topic, sealer in self._sender.sealers.items()},
+                adopted=adopted,
+                buffer_bytes=self.door.buffer_bytes,
+                spool_bytes=spool.size_bytes if spool else 0,
+                oldest_spooled_ms=spool.backlog.oldest_ms if spool else None,
+                away=self._courier.is_away,
+                closed=closed,
+            )
+
+    def _heartbeat(self, *, closed: bool) -> bytes:
+        stats = self._stats(closed=closed)
+        return heartbeat(
+            stats, self._options, now_ms=time.time_ns() // 1_000_000, started_ms=self._started_ms
+        )
+
+    def _start(self) -> bool:
+        """Start the thread with the first event (under the door's lock); False when the interpreter is ending."""
+        if self._thread is not None:
+            return True
+        name = f"driftline-emit-{self._options.deployment}"
+        thread = threading.Thread(target=self._sender.run, name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._thread = thread
+        self._on_start()
+        return True

@@ -1,0 +1,293 @@
+"""The one background thread of a life: seals what waits, sends it, tells readers how the books stand."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from driftline.agents.emit import assemble, ids, labels
+from driftline.agents.emit.complaints import Complaints
+from driftline.agents.emit.courier import Courier
+from driftline.agents.emit.door import LABELS, PREDICTIONS, Door
+from driftline.agents.emit.kinds import Kinds
+from driftline.agents.emit.options import Options
+from driftline.agents.emit.seal import Batch, Packer, Sealed, Sealer
+from driftline.agents.emit.transport import KafkaTransport
+from driftline.schemas.columns import PredictionColumns, pack_labels, pack_predictions
+
+_NEVER: Final = sys.maxsize
+# Batches sealed between two looks at Kafka, so that neither starves.
+_BATCHES: Final = 32
+_POLL_S: Final = 0.02
+_AWAY_POLL_S: Final = 0.1
+_LONGEST_SLEEP_S: Final = 1.0
+_ADOPT_S: Final = 60.0
+_LAST_WORD_S: Final = 2.0
+_BOOLEANS: Final = frozenset({"true", "false"})
+
+
+class Ticket:
+    """A caller of `flush`: it wants everything with an ordinal below `limit` delivered."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.limit: int | None = None
+        self.delivered = False
+
+
+class Sender:
+    """Runs until `finish`; `heartbeat(closed=...)` gives the bytes of an EmitterStatus."""
+
+    def __init__(
+        self,
+        options: Options,
+        door: Door,
+        courier: Courier,
+        transport: KafkaTransport,
+        kinds: Kinds,
+        life: tuple[str, int],
+        heartbeat: Callable[..., bytes],
+        complaints: Complaints,
+    ) -> None:
+        instance, epoch = life
+        self.tickets: deque[Ticket] = deque()
+        self.pool: deque[bytes] = deque()
+        self._options = options
+        self._door = door
+        self._courier = courier
+        self._transport = transport
+        self._kinds = kinds
+        self._key = instance.encode()
+        self._heartbeat = heartbeat
+        self._complaints = complaints
+        self._ordinal = 0
+        self._gathering_since_s: float | None = None
+        self._idle = False
+        self._beat_s = 0.0
+        self._dropped_as_full = 0
+        self._adopt_s = 0.0
+        self._deadline_s: float | None = None
+        self._half: tuple[assemble.Chunk, int] | None = None
+        self.sealers: Final = {
+            PREDICTIONS: Sealer(
+                PREDICTIONS,
+                options.deployment,
+                instance,
+                epoch,
+                Packer(self._columns, pack_predictions, lambda cols: int(cols.times_ms.min())),
+            ),
+            LABELS: Sealer(
+                LABELS,
+                options.deployment,
+                instance,
+                epoch,
+                Packer(
+                    lambda chunk: labels.to_columns(chunk, options.deployment),
+                    pack_labels,
+                    lambda cols: int(cols.known_at_ms.min()),
+                ),
+            ),
+        }
+
+    def finish(self, deadline_s: float) -> None:
+        """Ask the thread to deliver or spool everything by a time (monotonic) and end."""
+        self._deadline_s = deadline_s
+        self._door.ring()
+
+    def run(self) -> None:
+        """The thread's life; whatever goes wrong in one pass is said, and the next one goes on."""
+        while not self._is_finished():
+            try:
+                self._pass()
+            except Exception as error:  # noqa: BLE001 - this thread must outlive every fault
+                self._complaints.say("sender", f"the emitter's thread met {type(error).__name__}: {error}")
+                self._door.wait(_AWAY_POLL_S)
+        try:
+            self._end()
+        except Exception as error:  # noqa: BLE001 - the process is about to end
+            self._complaints.say("sender", f"the emitter could not close: {type(error).__name__}: {error}")
+        for ticket in list(self.tickets):
+            ticket.done.set()
+
+    def _pass(self) -> None:
+        now_s = time.monotonic()
+        while len(self.pool) < ids.POOL:
+            ids.refill(self.pool, _wall_ms())
+            time.sleep(0)
+        # Tickets that are here now are served by this pass: what was offered before them is sealed below.
+        tickets = list(self.tickets)
+        drained = self._gather(now_s, everything=bool(tickets) or self._deadline_s is not None)
+        spool = self._courier.spool
+        if spool is not None and now_s >= self._adopt_s:
+            self._adopt_s = now_s + _ADOPT_S
+            spool.adopt()
+        self._courier.pump(time.monotonic(), _wall_ms())
+        self._door.full_reason = "spool_full" if spool is not None and spool.is_full else "buffer_full"
+        if now_s >= self._beat_s:
+            self._beat_s = now_s + self._options.heartbeat_s
+            self._complain_if_full()
+            self._transport.tell("emitter-status", self._key, self._heartbeat(closed=False))
+        self._serve(tickets, drained=drained)
+        self._rest(now_s, drained=drained)
+
+    def _gather(self, now_s: float, *, everything: bool) -> bool:
+        """Seal what is due; returns whether nothing that was due is left."""
+        door = self._door
+        rows = self._options.batch_rows
+        if not door.has_rows:
+            self._gathering_since_s = None
+        elif self._gathering_since_s is None:
+            self._gathering_since_s = now_s
+        lingered = (
+            self._gathering_since_s is not None and now_s - self._gathering_since_s >= self._options.linger_s
+        )
+        # What came after this moment begins a linger of its own: else a fast caller would get tiny batches.
+        due = door.waiting if everything or lingered else 0
+        for _ in range(_BATCHES):
+            if len(door.rows) >= rows or due > 0:
+                due -= self._seal_rows(rows)
+                self._gathering_since_s = now_s if door.has_rows else None
+            elif not self._seal_part(rows):
+                return True
+            # Give the application's threads the interpreter between two batches.
+            time.sleep(0)
+        return False
+
+    def _seal_rows(self, rows: int) -> int:
+        taken = self._door.take_rows(rows)
+        if taken:
+            self._seal(PREDICTIONS, assemble.of_rows(taken))
+        known = self._door.take_labels(rows)
+        if known:
+            self._seal(LABELS, labels.LabelChunk(known))
+        return len(taken) + len(known)
+
+    def _seal_part(self, rows: int) -> bool:
+        """Seal the next part of the chunk at hand, or of the next chunk; False when there is none."""
+        if self._half is None:
+            chunk = self._door.take_chunk()
+            if chunk is None:
+                return False
+            self._half = (chunk, 0)
+        chunk, start = self._half
+        stop = min(start + rows, chunk.rows)
+        self._half = (chunk, stop) if stop < chunk.rows else None
+        self._seal(PREDICTIONS, chunk.part(start, stop))
+        if self._half is None:
+            self._door.chunk_done(chunk)
+        return True
+
+    def _seal(self, topic: str, batch: Batch) -> None:
+        for one in self.sealers[topic].seal(batch, _wall_ms(), self._ordinal):
+            if isinstance(one, Sealed):
+                self._ordinal += 1
+                self._courier.flights.put(one)
+            else:
+                with self._door.lock:
+                    self._door.ledgers[topic].drop(1, one.reason, "held")
+                self._complaints.say(one.reason, f"an event was dropped as {one.reason}: {one.cause}")
+
+    def _columns(self, chunk: assemble.Chunk) -> PredictionColumns:
+        cols = assemble.to_columns(chunk, self._options, self._kinds)
+        texts = {column.name for column in cols.categories if not _BOOLEANS.issuperset(column.levels)}
+        texts.update(gap.name for gap in cols.gaps if gap.wrong is not None)
+        if texts:
+            # From now on these columns of events of these shapes are measured before they are let in.
+            for shape in chunk.shapes:
+                shape.weigh(texts)
+        return cols
+
+    def _complain_if_full(self) -> None:
+        with self._door.lock:
+            dropped = sum(
+                rows
+                for book in self._door.books().values()
+                for reason, rows in book.dropped.items()
+                if reason in {"buffer_full", "spool_full"}
+            )
+        if dropped > self._dropped_as_full:
+            rows, self._dropped_as_full = dropped - self._dropped_as_full, dropped
+            where = "spool" if self._door.full_reason == "spool_full" else "buffer"
+            self._complaints.say(
+                "full", f"{rows:,} rows were dropped, for the {where} is full: see stats().dropped"
+            )
+
+    def _serve(self, tickets: list[Ticket], *, drained: bool) -> None:
+        first = self._courier.first_ordinal
+        for ticket in tickets:
+            if ticket.limit is None and drained:
+                ticket.limit = self._ordinal
+            if ticket.limit is not None and (first is None or first >= ticket.limit):
+                ticket.delivered = True
+                ticket.done.set()
+                with suppress(ValueError):  # its caller may have run out of patience just now
+                    self.tickets.remove(ticket)
+
+    def _rest(self, now_s: float, *, drained: bool) -> None:
+        """Sleep until something is due: an answer of Kafka, a full batch, the end of a linger, a heartbeat."""
+        rows = self._options.batch_rows
+        courier = self._courier
+        idle = not self._door.has_rows
+        # Only after a whole linger without an event is the next one asked to ring: ringing costs the caller.
+        ring_at = 0 if idle and self._idle else rows
+        self._idle = idle
+        self._door.settle(ring_at, courier.flights.memory_bytes)
+        if not drained:
+            timeout_s = 0.0
+        elif self.tickets or self._deadline_s is not None or courier.has_work:
+            timeout_s = _AWAY_POLL_S if courier.is_away else _POLL_S
+        elif ring_at:
+            timeout_s = self._options.linger_s
+        else:
+            timeout_s = min(_LONGEST_SLEEP_S, max(0.0, self._beat_s - now_s))
+        if courier.flights.flying:
+            self._transport.poll(min(timeout_s, self._until_lingered(now_s)))
+            self._door.wait(0.0)
+        else:
+            self._transport.poll(0.0)
+            self._door.wait(min(timeout_s, self._until_lingered(now_s)))
+
+    def _until_lingered(self, now_s: float) -> float:
+        if self._gathering_since_s is None:
+            return _LONGEST_SLEEP_S
+        return max(0.001, self._gathering_since_s + self._options.linger_s - now_s)
+
+    def _is_finished(self) -> bool:
+        """Whether the thread was asked to end and may: all is delivered, or safe while Kafka is away, or time is up."""
+        if self._deadline_s is None:
+            return False
+        if time.monotonic() >= self._deadline_s:
+            return True
+        courier = self._courier
+        if self._door.has_rows or self._half is not None or not courier.is_settled:
+            return False
+        return courier.is_away or courier.first_ordinal is None
+
+    def _end(self) -> None:
+        while not self._gather(time.monotonic(), everything=True):
+            pass
+        courier = self._courier
+        if courier.first_ordinal is None and not courier.is_away:
+            self._last_word()
+        self._transport.close()
+        courier.give_up(time.monotonic())
+        if courier.spool is not None:
+            courier.spool.close()
+
+    def _last_word(self) -> None:
+        """Tell readers that nothing can be lost any more."""
+        end_s = min(time.monotonic() + _LAST_WORD_S, max(time.monotonic() + 0.1, self._deadline_s or 0.0))
+        while self._transport.is_telling and time.monotonic() < end_s:
+            self._transport.poll(_POLL_S)
+        self._transport.tell("emitter-status", self._key, self._heartbeat(closed=True))
+        while self._transport.is_telling and time.monotonic() < end_s:
+            self._transport.poll(_POLL_S)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,162 @@
+"""The shape of an event: which columns it has, and how its values are taken out of a dict or a numpy row at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from driftline.agents.emit.errors import BadEvent
+from driftline.agents.emit.options import Treatment
+from driftline.schemas.names import MAX_COLUMNS, name_fault
+
+# What one waiting event takes in memory, in bytes: its entry with id and time, and a boxed number with its slot.
+ENTRY_BYTES: Final = 330
+VALUE_BYTES: Final = 40
+# Text that an event may carry before it is counted by itself; events below are counted as if they had all of it.
+LIGHT_TEXT_BYTES: Final = 1_024
+# The same in characters, of which one takes at most four bytes.
+LIGHT_TEXT_CHARS: Final = 256
+SHAPES: Final = 1_024
+
+
+class Row(NamedTuple):
+    """One event as it waits. `log` appends plain tuples in this order: a NamedTuple costs three times as much."""
+
+    shape: Shape
+    values: Any
+    time: float | int
+    """Seconds of the emitter's clock (float) or ms that the caller gave (int)."""
+    id: bytes
+    score: Any
+    predicted: Any
+    latency_ms: Any
+    status: Any
+    segments: tuple[tuple[str, Any], ...] | None
+    original_id: str | None
+
+
+class Shape:
+    """One set of columns. Equal sets of keys share one shape, whatever the order of a dict.
+
+    `take` gives the values of the kept columns as a tuple in the order of `names`; `width` is the number of keys a dict
+    must have. `texts` gives those values of such a tuple that have been something else than numbers, and so must be
+    measured before an event is let in; None while there are none.
+    """
+
+    __slots__ = ("_weighed", "dtype", "kept", "names", "row_nbytes", "take", "texts", "width")
+
+    def __init__(self, keys: Collection[str], treatments: Mapping[str, Treatment], dtype: Any = None) -> None:
+        names = tuple(keys)
+        if not names:
+            raise BadEvent("the event has no features; give at least one")
+        check_names("feature", names)
+        self.width = len(names)
+        self.kept = tuple(at for at, name in enumerate(names) if treatments.get(name) != "drop")
+        self.names = tuple(names[at] for at in self.kept)
+        if not self.names:
+            raise BadEvent("the event has no features but dropped ones; give at least one that is kept")
+        self.take = _taker(self.names)
+        self.texts: Callable[[Any], tuple[Any, ...]] | None = None
+        self._weighed: frozenset[str] = frozenset()
+        self.dtype = None if dtype is None else np.dtype(dtype)
+        self.row_nbytes = 0 if self.dtype is None else self.dtype.itemsize * self.width
+
+    @classmethod
+    def none(cls) -> Shape:
+        """A shape that no event has."""
+        shape = cls(("none",), {})
+        shape.width = -1
+        return shape
+
+    @property
+    def row_bytes(self) -> int:
+        """Memory that one waiting event of this shape takes at most, unless it is counted by itself."""
+        if self.dtype is not None:
+            return ENTRY_BYTES + self.row_nbytes
+        return ENTRY_BYTES + VALUE_BYTES * len(self.names) + (0 if self.texts is None else LIGHT_TEXT_BYTES)
+
+    def weigh(self, names: Collection[str]) -> None:
+        """From now on measure these columns too."""
+        weighed = self._weighed.union(names)
+        positions = tuple(at for at, name in enumerate(self.names) if name in weighed)
+        if weighed != self._weighed and positions and self.dtype is None:
+            self._weighed = weighed
+            self.texts = _taker(positions)
+
+    def heavy_bytes(self, values: tuple[Any, ...], *more: Any) -> int:
+        """Size of an event that carries more text than its shape allows for; 0 when it does not."""
+        size = text_bytes(more) + (text_bytes(values) if self.dtype is None else 0)
+        return size + self.row_bytes if size > LIGHT_TEXT_BYTES else 0
+
+
+class ShapeBook:
+    """The shapes one emitter has met, at most `SHAPES`; past that it starts anew, which costs time and nothing else."""
+
+    def __init__(self, treatments: Mapping[str, Treatment]) -> None:
+        self._treatments = treatments
+        self._shapes: dict[frozenset[Any], Shape] = {}
+
+    def find(self, features: Mapping[str, Any]) -> Shape:
+        """The shape of a dict; raises BadEvent when its keys can be none."""
+        try:
+            keys = frozenset(features)
+        except TypeError as error:
+            raise BadEvent(f"the keys of the features cannot be hashed: {error}") from None
+        shape = self._shapes.get(keys)
+        if shape is None:
+            shape = Shape(features, self._treatments)
+            if len(self._shapes) >= SHAPES:
+                self._shapes.clear()
+            self._shapes[keys] = shape
+        return shape
+
+
+def text_bytes(values: Collection[Any]) -> int:
+    """Bytes of text (and of whatever else has a length) in some values, as a bound on what they keep in memory."""
+    size = 0
+    for value in values:
+        if isinstance(value, float | int | None):
+            continue
+        if isinstance(value, str):
+            size += len(value) * (1 if value.isascii() else 4)
+        else:
+            size += getattr(value, "nbytes", None) or _length(value) * VALUE_BYTES
+    return size
+
+
+def text_names(names: Collection[str], values: Collection[Any]) -> set[str]:
+    """Names of the values that are neither plain numbers nor null."""
+    return {
+        name for name, value in zip(names, values, strict=True) if not isinstance(value, float | int | None)
+    }
+
+
+def _length(value: Any) -> int:
+    try:
+        return len(value)
+    except TypeError:
+        return 1
+
+
+def _taker(keys: tuple[Any, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    getter = itemgetter(*keys)
+    if len(keys) > 1:
+        return getter
+    return lambda holder: (getter(holder),)
+
+
+def check_names(what: str, names: tuple[Any, ...]) -> None:
+    """Raise BadEvent unless these can be the names of the columns of one event."""
+    if len(names) > MAX_COLUMNS:
+        raise BadEvent(f"the event has {len(names):,} {what}s; at most {MAX_COLUMNS:,} are allowed")
+    for name in names:
+        if not isinstance(name, str):
+            raise BadEvent(
+                f"the {what} name {name!r:.60} is of type {type(name).__name__}; names are strings"
+            )
+        fault = name_fault(name)
+        if fault is not None:
+            raise BadEvent(f"the {what} name {name[:60]!r} is none: {fault}")

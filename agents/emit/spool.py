@@ -1,0 +1,186 @@
+"""The disk spool of one life: batches appended in order, bounded in bytes; and the spools of lives that have ended."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from driftline.agents.emit import owner
+from driftline.agents.emit.backlog import Backlog, Segment
+from driftline.agents.emit.complaints import Complaints
+from driftline.agents.emit.ledger import Ledger
+from driftline.agents.emit.owner import OwnedFolder
+from driftline.agents.emit.seal import Sealed
+from driftline.agents.emit.segment import Corrupt, header, read_header, record
+
+_LARGEST_SEGMENT_BYTES: Final = 8 << 20
+_SEGMENTS: Final = 8
+_SYNC_S: Final = 1.0
+
+
+@dataclass(slots=True)
+class Adopted:
+    """The spool of a life that has ended; its batches keep that life's identity, and its books are its own."""
+
+    folder: OwnedFolder
+    backlog: Backlog
+    instance: str
+    epoch: int
+    books: dict[str, Ledger] = field(default_factory=dict)
+
+    def ledger(self, topic: str) -> Ledger:
+        """The account of one topic."""
+        return self.books.setdefault(topic, Ledger())
+
+
+class Spool:
+    """The spool of this life below `directory`; the folder and its lock are made when the first batch comes.
+
+    At most `cap_bytes` on disk, adopted spools included.
+    """
+
+    def __init__(
+        self, directory: Path, cap_bytes: int, instance: str, epoch: int, complaints: Complaints
+    ) -> None:
+        self.backlog = Backlog()
+        self.adopted: list[Adopted] = []
+        self.is_full = False
+        self._directory = directory
+        self._cap_bytes = cap_bytes
+        self._segment_bytes = min(_LARGEST_SEGMENT_BYTES, cap_bytes // _SEGMENTS)
+        self._header = header(instance, epoch)
+        self._epoch = epoch
+        self._complaints = complaints
+        self._folder: OwnedFolder | None = None
+        self._active: Segment | None = None
+        self._file = -1
+        self._number = 0
+        self._synced_s = 0.0
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes on disk, adopted spools included."""
+        return self.backlog.size_bytes + sum(one.backlog.size_bytes for one in self.adopted)
+
+    def append(self, sealed: Sealed) -> Segment | None:
+        """Write one batch behind the others; None when the cap or the disk does not allow it."""
+        data = record(sealed)
+        active = self._active
+        if active is not None:
+            spent = active not in self.backlog.segments
+            if spent or active.size_bytes + len(data) > self._segment_bytes:
+                self._roll()
+        new_bytes = len(data) + (len(self._header) if self._active is None else 0)
+        self.is_full = self.size_bytes + new_bytes > self._cap_bytes
+        if self.is_full:
+            return None
+        try:
+            segment = self._active or self._open()
+            self._write(segment, data)
+        except OSError as error:
+            self.is_full = True
+            self._complaints.say(
+                "spool", f"the spool in {self._directory} cannot be written: {error.strerror}"
+            )
+            return None
+        segment.note(sealed.topic, sealed.rows, sealed.ordinal, sealed.sealed_ms, sealed.oldest_ms)
+        return segment
+
+    def adopt(self) -> None:
+        """Take over the spools of lives that have ended."""
+        try:
+            folders = owner.ownerless(self._directory)
+        except OSError as error:
+            self._complaints.say(
+                "adopt", f"the spool directory {self._directory} cannot be read: {error.strerror}"
+            )
+            return
+        for folder in folders:
+            backlog = Backlog()
+            paths = folder.segments()
+            named = next((name for path in paths if (name := _life(path))), ("unknown", 0))
+            backlog.load(paths)
+            one = Adopted(folder, backlog, *named)
+            for segment in backlog.segments:
+                for topic, rows in segment.unread.items():
+                    one.ledger(topic).find(rows)
+            if backlog.segments:
+                self.adopted.append(one)
+            else:
+                folder.remove()
+
+    def release(self, one: Adopted) -> None:
+        """An adopted spool is empty: remove its folder. Its books stay, for the record."""
+        one.backlog.close()
+        one.folder.remove()
+
+    def close(self) -> None:
+        """Close every file; folders without batches go, the others wait for whoever adopts them."""
+        self._roll()
+        self.backlog.close()
+        if self._folder is not None:
+            self._folder.remove()
+        for one in self.adopted:
+            one.backlog.close()
+            one.folder.remove()
+
+    def forget(self) -> None:
+        """Close this process's copies of the files and nothing else: the parent of a fork goes on using them."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+        for folder in [self._folder, *(one.folder for one in self.adopted)]:
+            if folder is not None:
+                folder.forget()
+        self.backlog.close()
+        for one in self.adopted:
+            one.backlog.close()
+
+    def _open(self) -> Segment:
+        if self._folder is None:
+            self._folder = owner.own(self._directory, self._epoch)
+        path = self._folder.path / f"{self._number:08d}{owner.SUFFIX}"
+        self._number += 1
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        os.write(self._file, self._header)
+        self._active = Segment(path, len(self._header))
+        self.backlog.segments.append(self._active)
+        return self._active
+
+    def _write(self, segment: Segment, data: bytes) -> None:
+        written = 0
+        try:
+            while written < len(data):
+                written += os.write(self._file, data[written:])
+        except OSError:
+            # Half a record would hide those behind it.
+            with suppress(OSError):
+                os.ftruncate(self._file, segment.size_bytes)
+            raise
+        segment.size_bytes += len(data)
+        now_s = time.monotonic()
+        if now_s - self._synced_s >= _SYNC_S:
+            # Records outlive this process at once; once a second they are also made to outlive the machine.
+            os.fdatasync(self._file)
+            self._synced_s = now_s
+
+    def _roll(self) -> None:
+        """End the segment that is being written."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+        if self._active is not None:
+            self.backlog.settle(self._active)
+            self._active = None
+
+
+def _life(path: Path) -> tuple[str, int] | None:
+    try:
+        with path.open("rb", buffering=0) as file:
+            return read_header(file)[:2]
+    except (Corrupt, OSError):
+        return None

@@ -1,0 +1,145 @@
+"""One value of an application at a time: as a number, as a level, as a time, hashed. What fits nowhere is `wrong`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.agents.emit.errors import BadEvent
+from driftline.schemas.wire import MAX_TIME_MS
+
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_HASH_HEX: Final = 32
+_LONGEST_WHOLE: Final = 1e15
+
+
+def is_null(value: object) -> bool:
+    """Whether a value stands for "none": None, pandas' NA and NaT, numpy's NaT. A float NaN is a value."""
+    if value is None:
+        return True
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(value))
+    return type(value).__name__ in {"NAType", "NaTType"}
+
+
+def number_of(value: Any) -> float | None:
+    """A value as a float, None when it is no number.
+
+    Numbers are int, float, bool, numpy scalars, Decimal and whatever has `__float__`; dates and times are seconds since
+    1970 (without a zone taken as UTC), spans are seconds. Texts are never parsed.
+    """
+    if isinstance(value, str | bytes | np.ndarray | complex):
+        return None
+    try:
+        if isinstance(value, dt.date | np.datetime64):
+            return seconds_of(value)
+        if isinstance(value, dt.timedelta):
+            return value.total_seconds()
+        if isinstance(value, np.timedelta64):
+            return float(value / np.timedelta64(1, "s"))
+        return float(value)
+    except (TypeError, ValueError, OverflowError, ArithmeticError):
+        return None
+
+
+def text_of(value: Any) -> str | None:
+    """A value as a level, None when it is none: texts as they are, `true`/`false`, whole numbers without a point."""
+    text: str | None = None
+    if isinstance(value, str):
+        text = str.__str__(value)
+    elif isinstance(value, bool | np.bool_):
+        text = "true" if value else "false"
+    elif isinstance(value, int | np.integer):
+        text = str(int(value))
+    elif isinstance(value, float | np.floating):
+        number = float(value)
+        text = str(int(number)) if number.is_integer() and abs(number) < _LONGEST_WHOLE else repr(number)
+    elif isinstance(value, dt.date | dt.time):
+        text = value.isoformat()
+    elif type(value).__name__ in {"Decimal", "UUID"} or isinstance(value, np.datetime64):
+        text = str(value)
+    return text if text is None or text.isascii() or _is_utf8(text) else None
+
+
+def hashed(level: str, salt: bytes | None) -> str:
+    """The level that stands for a hashed value: the first 128 bits, in hexadecimal digits, of its SHA-256.
+
+    With a salt it is HMAC-SHA256 under that key: without the key nobody can find a value by trying all of them.
+    """
+    data = level.encode()
+    digest = hashlib.sha256(data).digest() if salt is None else hmac.digest(salt, data, "sha256")
+    return digest.hex()[:_HASH_HEX]
+
+
+def time_of(value: object) -> int:
+    """An event time as ms since 1970 UTC: an aware datetime, a numpy datetime64 (UTC) or an int of milliseconds.
+
+    Raises BadEvent for anything else. A float is refused: it may be seconds.
+    """
+    if isinstance(value, dt.datetime):
+        if value.utcoffset() is None:
+            raise BadEvent(
+                f"the time {value.isoformat()} has no zone; give an aware datetime or ms since 1970"
+            )
+        ms = (value - _EPOCH) // dt.timedelta(milliseconds=1)
+    elif isinstance(value, np.datetime64):
+        ms = int(value.astype("datetime64[ms]").astype(np.int64))
+    elif isinstance(value, int | np.integer) and not isinstance(value, bool):
+        ms = int(value)
+    else:
+        raise BadEvent(
+            f"the time is of type {type(value).__name__}; give an aware datetime or an int of ms since 1970"
+        )
+    if not 0 <= ms < MAX_TIME_MS:
+        raise BadEvent(f"the time {ms} ms is outside 1970 to 2199")
+    return ms
+
+
+def times_of(values: object, rows: int) -> NDArray[np.int64]:
+    """Event times of many rows as int64 ms (rows,): what `time_of` takes, once for all rows or one a row."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "Mui":
+        times = values.astype("datetime64[ms]") if values.dtype.kind == "M" else values
+        if times.shape != (rows,):
+            raise BadEvent(f"times have the shape {times.shape}; {rows} rows need ({rows},)")
+        out = times.astype(np.int64)
+        if rows and not (int(out.min()) >= 0 and int(out.max()) < MAX_TIME_MS):
+            raise BadEvent("a time lies outside 1970 to 2199, or a row has none")
+        return out
+    if isinstance(values, list | tuple | np.ndarray):
+        if len(values) != rows:
+            raise BadEvent(f"{len(values)} times for {rows} rows; give one a row")
+        return np.array([time_of(value) for value in values], np.int64)
+    return np.full(rows, time_of(values), np.int64)
+
+
+def pairs_of(what: str, value: object) -> tuple[tuple[str, Any], ...]:
+    """Names and values of a mapping (segments, scores), copied; raises BadEvent when it is none."""
+    if not isinstance(value, Mapping):
+        raise BadEvent(f"{what} are of type {type(value).__name__}; give a dict of names and values")
+    return tuple(value.items())
+
+
+def seconds_of(value: dt.date | np.datetime64) -> float:
+    """A date or time as seconds since 1970; without a zone it is taken as UTC. Raises ValueError for numpy's NaT."""
+    if isinstance(value, np.datetime64):
+        if np.isnat(value):
+            raise ValueError("no time")
+        return float((value - np.datetime64(0, "s")) / np.timedelta64(1, "s"))
+    if not isinstance(value, dt.datetime):
+        value = dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the zone is added below
+    aware = value if value.utcoffset() is not None else value.replace(tzinfo=dt.UTC)
+    return (aware - _EPOCH).total_seconds()
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
