@@ -48,8 +48,8 @@ def prediction_rows(batches: Sequence[PredictionColumns], sources: Source) -> pa
             "score_names": arrow.repeated([_names(batch.scores) for batch in batches], counts),
             "scores": arrow.numeric_lists([_values(batch.scores) for batch in batches], counts, np.float64),
             "predicted": arrow.categories([batch.predicted for batch in batches], counts),
-            "segment_names": arrow.repeated([_titles(batch.segments) for batch in batches], counts),
-            "segments": arrow.text_lists([batch.segments for batch in batches], counts),
+            "segment_names": arrow.repeated([_titles(part.segments) for part in kept], counts),
+            "segments": arrow.text_lists([part.segments for part in kept], counts),
             "latency_ms": arrow.floats([batch.latency_ms for batch in batches], counts, np.float32),
             "status": arrow.categories([batch.status for batch in batches], counts),
             **sources.columns(),
@@ -75,14 +75,15 @@ def lookup_rows(batches: Sequence[PredictionColumns], sources: Source) -> pa.Tab
 class _Kept:
     """The columns of a batch that may be stored, sorted by how they are stored."""
 
-    __slots__ = ("categories", "doubles", "floats", "hidden")
+    __slots__ = ("categories", "doubles", "floats", "hidden", "segments")
 
     def __init__(self, batch: PredictionColumns) -> None:
-        self.hidden = frozenset(getattr(batch, "counters_only", ()))
+        self.hidden = frozenset(batch.counters_only)
         blocks = [_without(block, self.hidden) for block in batch.features] if self.hidden else batch.features
         self.floats = [block for block in blocks if block.values.dtype == np.float32]
         self.doubles = [block for block in blocks if block.values.dtype == np.float64]
         self.categories = [column for column in batch.categories if column.name not in self.hidden]
+        self.segments = [column for column in batch.segments if column.name not in self.hidden]
 
 
 def _without(block: NumericBlock, hidden: frozenset[str]) -> NumericBlock:
