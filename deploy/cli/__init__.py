@@ -40,13 +40,8 @@ def _run(words: list[str]) -> int:
         result = _group().main(args=words, prog_name="driftline", standalone_mode=False)
     except DriftlineError as error:
         return _fail(str(error), 1)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return error.exit_code
-    except click.UsageError as error:
-        return _fail(_usage_sentence(error), error.exit_code)
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+        return _refuse(error)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", INTERRUPTED_EXIT)
     except ModuleNotFoundError as error:
@@ -75,9 +70,14 @@ def _version() -> str:
         return "unknown"
 
 
-def _usage_sentence(error: click.UsageError) -> str:
+def _refuse(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    if not isinstance(error, click.UsageError):
+        return _fail(error.format_message(), error.exit_code)
     path = error.ctx.command_path if error.ctx is not None else "driftline"
-    return f"{error.format_message().rstrip('.')} (see '{path} --help')"
+    return _fail(f"{error.format_message().rstrip('.')} (see '{path} --help')", error.exit_code)
 
 
 def _fail(sentence: str, code: int) -> int:

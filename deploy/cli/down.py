@@ -18,7 +18,9 @@ def command(data_dir: str | None) -> None:
 
     cwd = Path.cwd()
     directory = (
-        DataDirectory(Path(data_dir).absolute()) if data_dir else data_directory(load_here(os.environ, cwd), cwd)
+        DataDirectory(Path(data_dir).absolute())
+        if data_dir
+        else data_directory(load_here(os.environ, cwd), cwd)
     )
     stopped = stop_stack(directory, lambda text: click.echo(f"driftline: {text}", err=True))
     click.echo("the stack is stopped" if stopped else f"no stack runs in {str(directory.root)!r}")

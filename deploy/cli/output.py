@@ -13,7 +13,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def json_option(function: F) -> F:
     """Add `--json` (parameter `as_json: bool`) to a command."""
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")(function)
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")(
+        function
+    )
 
 
 def json_line(value: object) -> str:

@@ -43,8 +43,12 @@ def command(data_dir: str | None, as_json: bool) -> int:
 
 def _show(report: StatusReport) -> None:
     if report.uptime_seconds is not None:
-        click.echo(f"stack in {report.data_dir}, pid {report.supervisor_pid}, up {_span(report.uptime_seconds)}")
-    _table(("component", "state", "pid", "ports", "up", "restarts"), [_row(part) for part in report.components])
+        click.echo(
+            f"stack in {report.data_dir}, pid {report.supervisor_pid}, up {_span(report.uptime_seconds)}"
+        )
+    _table(
+        ("component", "state", "pid", "ports", "up", "restarts"), [_row(part) for part in report.components]
+    )
     lags = [(each.role, each.topic, str(each.partition), f"{each.lag:,}") for each in report.lag]
     _table(("role", "topic", "partition", "lag"), lags)
     _table(("table", "rows"), [(name, f"{rows:,}") for name, rows in report.rows.items()])

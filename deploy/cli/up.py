@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @click.option("--detach", "-d", is_flag=True, help="Return when everything is ready; the stack goes on.")
 @click.option("--data-dir", type=click.Path(file_okay=True), help="Where data and logs lie [.driftline].")
 @click.option("--kafka-port", type=click.IntRange(0, 65_535), help="Port of Kafka; 0 takes a free one.")
-@click.option("--clickhouse-port", type=click.IntRange(0, 65_535), help="HTTP port of ClickHouse; 0 takes a free one.")
+@click.option(
+    "--clickhouse-port", type=click.IntRange(0, 65_535), help="HTTP port of ClickHouse; 0 takes a free one."
+)
 @click.option("--no-workers", is_flag=True, help="Only Kafka and ClickHouse, with topics and tables.")
 def command(
     detach: bool,
@@ -40,7 +42,9 @@ def command(
     if detach:
         pid = start_in_background(settings, workers, _say)
         _summary(settings)
-        click.echo(f"  running in the background (pid {pid}): 'driftline status' shows it, 'driftline down' stops it")
+        click.echo(
+            f"  running in the background (pid {pid}): 'driftline status' shows it, 'driftline down' stops it"
+        )
         return
     run_in_foreground(settings, workers, _say, lambda: _ready(settings))
 

@@ -11,13 +11,14 @@ from pathlib import Path
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file's content; after a power cut it is whole, old or new."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        temporary.replace(path)
     except BaseException:
         with suppress(FileNotFoundError):
-            os.unlink(name)
+            temporary.unlink()
         raise

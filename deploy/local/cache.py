@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -59,7 +58,7 @@ def prepared(root: Path, name: str, make: Callable[[Path], None], progress: Prog
         temporary = Path(tempfile.mkdtemp(prefix=f"{name}.tmp", dir=root))
         try:
             make(temporary)
-            os.replace(temporary, final)
+            temporary.replace(final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return final

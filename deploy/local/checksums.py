@@ -28,7 +28,9 @@ def verify(directory: Path, expected: dict[str, str]) -> None:
     found = {path.name for path in directory.iterdir()}
     if found != set(expected):
         odd = sorted(found ^ set(expected))
-        raise StackError(f"the fetched files differ from SHA256SUMS in {odd[0]!r}: fetch again, or mend the pom")
+        raise StackError(
+            f"the fetched files differ from SHA256SUMS in {odd[0]!r}: fetch again, or mend the pom"
+        )
     for name, digest in expected.items():
         actual = sha256_of(directory / name)
         if actual != digest:

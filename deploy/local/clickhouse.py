@@ -30,7 +30,9 @@ class ClickHouseServer(Component):
 
     name = "clickhouse"
 
-    def __init__(self, library: ClickHouseLibrary, directory: Path, options: ClickHouseOptions, *, log: Path) -> None:
+    def __init__(
+        self, library: ClickHouseLibrary, directory: Path, options: ClickHouseOptions, *, log: Path
+    ) -> None:
         """Describe the server; nothing is written or started.
 
         Args:
@@ -67,7 +69,14 @@ class ClickHouseServer(Component):
         config, users = self.directory / "config.xml", self.directory / "users.xml"
         config.write_text(config_xml(self.options, str(users)))
         _write_private(users, users_xml(self.options))
-        script = [sys.executable, "-I", "-S", clickhouse_child.__file__, str(os.getpid()), str(self.library.path)]
+        script = [
+            sys.executable,
+            "-I",
+            "-S",
+            clickhouse_child.__file__,
+            str(os.getpid()),
+            str(self.library.path),
+        ]
         keeper, terminal = os.openpty()
         try:
             # Without a terminal on stdin a bad handshake ends the whole process (ClickHouse issue 115666).
@@ -94,7 +103,9 @@ class ClickHouseServer(Component):
         except (OSError, http.client.HTTPException):
             return False
         if known.strip() != self.options.nonce:
-            raise StackError(f"another server answers on {LOOPBACK}:{self.port}: stop it, or choose another port")
+            raise StackError(
+                f"another server answers on {LOOPBACK}:{self.port}: stop it, or choose another port"
+            )
         return True
 
     def ask(self, query: str) -> str:

@@ -17,7 +17,13 @@ import time
 _WATCH_SECONDS = 0.25
 # Time for ClickHouse to leave by itself after its parent is gone.
 _GRACE_SECONDS = 2.0
-_ARGUMENTS = ("--interactive", "--disable_suggestion", "--highlight=0", "--history_file=/dev/null", "--log-level=warning")
+_ARGUMENTS = (
+    "--interactive",
+    "--disable_suggestion",
+    "--highlight=0",
+    "--history_file=/dev/null",
+    "--log-level=warning",
+)
 
 
 def watch(parent_pid: int) -> None:

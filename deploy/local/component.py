@@ -82,7 +82,9 @@ class Component(ABC):
                 raise self._failure(f"{self.name} ended with exit code {self.exit_code} while it started")
             if time.monotonic() > deadline:
                 self.kill()
-                raise self._failure(f"{self.name} did not answer within {self.ready_seconds:.0f} s of its start")
+                raise self._failure(
+                    f"{self.name} did not answer within {self.ready_seconds:.0f} s of its start"
+                )
             time.sleep(_POLL_SECONDS)
 
     def start(self) -> None:
@@ -123,6 +125,7 @@ class Component(ABC):
         """Let a frozen process go on (SIGCONT)."""
         self._signal(signal.SIGCONT)
 
+    @abstractmethod
     def ended(self) -> None:
         """Release what belonged to the process that ended; may be called again."""
 

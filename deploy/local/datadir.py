@@ -89,7 +89,8 @@ class DataDirectory:
             self.logs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StackError(
-                f"the data directory {str(self.root)!r} cannot be made ({error.strerror}): choose another with --data-dir"
+                f"the data directory {str(self.root)!r} cannot be made ({error.strerror}): "
+                "choose another with --data-dir"
             ) from error
 
     def hold(self) -> TextIO:
@@ -103,7 +104,8 @@ class DataDirectory:
             lock = self.lock_file.open("a+")
         except OSError as error:
             raise StackError(
-                f"the data directory {str(self.root)!r} may not be written ({error.strerror}): choose another with --data-dir"
+                f"the data directory {str(self.root)!r} may not be written ({error.strerror}): "
+                "choose another with --data-dir"
             ) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -201,8 +203,8 @@ def newest(directory: Path, program: str, held: str, ours: str) -> str:
     """
     if _numbers(held) > _numbers(ours):
         raise StackError(
-            f"the data directory {str(directory)!r} was written by {program} {held}, newer than this driftline's {ours}: "
-            "upgrade driftline, or choose another with --data-dir"
+            f"the data directory {str(directory)!r} was written by {program} {held}, "
+            f"newer than this driftline's {ours}: upgrade driftline, or choose another with --data-dir"
         )
     return ours
 

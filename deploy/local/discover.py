@@ -36,7 +36,9 @@ def settings_here(env: Mapping[str, str], cwd: Path, *, required: bool = True) -
     directory = data_directory(settings, cwd)
     given = _given(env, file)
     kafka_here = settings.local.kafka == "local" and ("kafka", "bootstrap") not in given
-    clickhouse_here = settings.local.clickhouse == "local" and not {("clickhouse", "host"), ("clickhouse", "port")} & given
+    clickhouse_here = (
+        settings.local.clickhouse == "local" and not {("clickhouse", "host"), ("clickhouse", "port")} & given
+    )
     if not kafka_here and not clickhouse_here:
         return settings
     state = running_state(directory)

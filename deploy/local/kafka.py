@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -90,19 +89,19 @@ class KafkaBroker(Component):
 
     def is_ready(self) -> bool:
         """Say whether our broker answers, is unfenced and leads every partition."""
-        if self._admin is None:
-            # librdkafka reports every refused connection; so it is made when someone listens.
-            with suppress(OSError):
-                socket.create_connection((LOOPBACK, self.ports.clients), _CONNECT_SECONDS).close()
-                self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        # librdkafka reports, and waits after, every refused connection: it is asked only when someone listens.
+        if self._admin is None and not _listens(self.ports.clients):
             return False
+        self._admin = self._admin or AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         try:
             metadata = self._admin.list_topics(timeout=_ANSWER_SECONDS)
         except KafkaException:
             return False
-        if metadata.cluster_id != self.cluster_id:
+        cluster_id = str(metadata.cluster_id)
+        if cluster_id != self.cluster_id:
             raise StackError(
-                f"another Kafka (cluster {metadata.cluster_id}) answers on {self.bootstrap}: stop it, or choose another port"
+                f"another Kafka (cluster {cluster_id}) answers on {self.bootstrap}: "
+                "stop it, or choose another port"
             )
         partitions = [p for topic in metadata.topics.values() for p in topic.partitions.values()]
         return bool(metadata.brokers) and all(p.leader >= 0 for p in partitions)
@@ -116,10 +115,17 @@ class KafkaBroker(Component):
             return
         segments = [path.name for path in self.data.glob("*-[0-9]*") if path.name != _METADATA_LOG]
         if segments:
-            raise StackError(f"{self.data} holds {segments[0]!r} but no meta.properties: put that file back, or choose another --data-dir")
+            raise StackError(
+                f"{self.data} holds {segments[0]!r} but no meta.properties: "
+                "put that file back, or choose another --data-dir"
+            )
         # Without either no broker ever ran here: what lies there is half a format.
         shutil.rmtree(self.data, ignore_errors=True)
-        command = self.jars.command("kafka.tools.StorageTool", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+        command = self.jars.command(
+            "kafka.tools.StorageTool",
+            "-XX:TieredStopAtLevel=1",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        )
         done = subprocess.run(
             [*command, "format", "-t", self.cluster_id, "-c", str(properties)],
             cwd=self.directory,
@@ -130,4 +136,14 @@ class KafkaBroker(Component):
             env={**os.environ, "LC_ALL": "C"},
         )
         if done.returncode != 0:
-            raise StackError(f"Kafka could not format {self.data}: {done.stderr.strip() or done.stdout.strip()}")
+            raise StackError(
+                f"Kafka could not format {self.data}: {done.stderr.strip() or done.stdout.strip()}"
+            )
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), _CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True

@@ -42,7 +42,9 @@ def _trial(jars: KafkaJars, scratch: Path, archive: Path) -> None:
     first = free_port(set())
     ports = BrokerPorts(first, free_port({first}))
     option = f"-XX:ArchiveClassesAtExit={archive}"
-    broker = KafkaBroker(jars, scratch, ports, cluster_id=new_cluster_id(), log=scratch / "kafka.log", jvm=[option])
+    broker = KafkaBroker(
+        jars, scratch, ports, cluster_id=new_cluster_id(), log=scratch / "kafka.log", jvm=[option]
+    )
     try:
         broker.start()
         broker.stop()

@@ -60,8 +60,18 @@ def fetch_jars(env: Mapping[str, str], progress: Progress) -> KafkaJars:
         (directory / "pom.xml").write_bytes(pom)
         what = f"fetching Apache Kafka {version} by Maven (45 MB, once)"
         progress(what)
-        goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={directory / 'lib'}"]
-        run([maven, "-B", "-q", "-C", *goal], what=what, cwd=directory, seconds=_FETCH_SECONDS, progress=progress)
+        goal = [
+            "dependency:copy-dependencies",
+            "-DincludeScope=runtime",
+            f"-DoutputDirectory={directory / 'lib'}",
+        ]
+        run(
+            [maven, "-B", "-q", "-C", *goal],
+            what=what,
+            cwd=directory,
+            seconds=_FETCH_SECONDS,
+            progress=progress,
+        )
         checksums.verify(directory / "lib", checksums.parse(sums.decode()))
 
     root = prepared(cache_root(env), f"kafka-{version}-{digest_of(pom, sums)}", make, progress)

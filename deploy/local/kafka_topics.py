@@ -55,7 +55,9 @@ def ensure_topics(settings: Settings) -> None:
     if wrong:
         raise StackError(wrong[0].sentence())
     missing = {fault.topic for fault in faults if fault.key == "exists"}
-    _create(admin, settings, [topic for topic in TOPICS if settings.kafka.topic_prefix + topic.name in missing])
+    _create(
+        admin, settings, [topic for topic in TOPICS if settings.kafka.topic_prefix + topic.name in missing]
+    )
     _alter(admin, [fault for fault in faults if fault.key != "exists"])
 
 
@@ -85,7 +87,9 @@ def topic_faults(settings: Settings, admin: AdminClient) -> list[TopicFault]:
     return faults
 
 
-def compare(name: str, topic: Topic, events: int, partitions: int, values: dict[str, str]) -> list[TopicFault]:
+def compare(
+    name: str, topic: Topic, events: int, partitions: int, values: dict[str, str]
+) -> list[TopicFault]:
     """Compare one topic with the contract: its partition count, then each configured value."""
     wanted = topic.partition_count(events)
     faults = [TopicFault(name, "partitions", str(wanted), str(partitions))] if partitions != wanted else []
@@ -98,17 +102,18 @@ def compare(name: str, topic: Topic, events: int, partitions: int, values: dict[
 
 
 def _create(admin: AdminClient, settings: Settings, topics: Iterable[Topic]) -> None:
-    arguments = [
-        topic.new_topic(
-            events=settings.kafka.partitions,
-            replication=settings.kafka.replication_factor,
-            prefix=settings.kafka.topic_prefix,
+    new = [
+        NewTopic(
+            settings.kafka.topic_prefix + topic.name,
+            num_partitions=topic.partition_count(settings.kafka.partitions),
+            replication_factor=settings.kafka.replication_factor,
+            config=topic.config,
         )
         for topic in topics
     ]
-    if not arguments:
+    if not new:
         return
-    for name, future in admin.create_topics([NewTopic(**each) for each in arguments]).items():
+    for name, future in admin.create_topics(new).items():
         try:
             future.result(_ANSWER_SECONDS)
         except KafkaException as error:
@@ -130,7 +135,9 @@ def _alter(admin: AdminClient, faults: list[TopicFault]) -> None:
         try:
             future.result(_ANSWER_SECONDS)
         except KafkaException as error:
-            raise StackError(f"Kafka refused to alter the topic {resource.name!r}: {_reason(error)}") from error
+            raise StackError(
+                f"Kafka refused to alter the topic {resource.name!r}: {_reason(error)}"
+            ) from error
 
 
 def _reason(error: KafkaException) -> str:

@@ -61,8 +61,8 @@ def lags(settings: Settings, admin: AdminClient, roles: Iterable[str] = ROLES) -
     try:
         prefix = settings.kafka.topic_prefix
         held = admin.list_topics(timeout=_ANSWER_SECONDS).topics
-        ours = [held[prefix + each.name] for each in TOPICS if prefix + each.name in held]
-        places = [TopicPartition(each.topic, number) for each in ours for number in each.partitions]
+        names = [prefix + each.name for each in TOPICS if prefix + each.name in held]
+        places = [TopicPartition(name, number) for name in names for number in held[name].partitions]
         starts = _offsets(admin, places, OffsetSpec.earliest())
         ends = _offsets(admin, places, OffsetSpec.latest())
         return [lag for role in roles for lag in _of_role(settings, role, places, starts, ends)]
@@ -105,7 +105,9 @@ def _committed(settings: Settings, role: str, places: list[TopicPartition]) -> O
 
 def _offsets(admin: AdminClient, places: list[TopicPartition], which: OffsetSpec) -> Offsets:
     futures = admin.list_offsets(dict.fromkeys(places, which)) if places else {}
-    return {(each.topic, each.partition): int(f.result(_ANSWER_SECONDS).offset) for each, f in futures.items()}
+    return {
+        (each.topic, each.partition): int(f.result(_ANSWER_SECONDS).offset) for each, f in futures.items()
+    }
 
 
 def _patiently(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:

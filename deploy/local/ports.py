@@ -37,7 +37,9 @@ def free_port(taken: set[int], preferred: int = 0) -> int:
         port = random.SystemRandom().choice(FREE_PORTS)
         if port not in taken and is_free(port):
             return port
-    raise StackError(f"no free port was found in {FREE_PORTS.start}..{FREE_PORTS.stop - 1}: close some programs")
+    raise StackError(
+        f"no free port was found in {FREE_PORTS.start}..{FREE_PORTS.stop - 1}: close some programs"
+    )
 
 
 def claim(port: int, *, setting: str, owner: str = "") -> int:
@@ -49,5 +51,7 @@ def claim(port: int, *, setting: str, owner: str = "") -> int:
     """
     if not is_free(port):
         by = f" by {owner}" if owner else ""
-        raise StackError(f"the port {port} on {LOOPBACK} is in use{by}: free it, or choose another with {setting}")
+        raise StackError(
+            f"the port {port} on {LOOPBACK} is in use{by}: free it, or choose another with {setting}"
+        )
     return port

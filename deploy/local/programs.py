@@ -45,7 +45,9 @@ def find(program: Program) -> str:
     """
     path = shutil.which(program.command)
     if path is None:
-        raise StackError(f"{program.command!r}, which {program.purpose} needs, is not on the PATH: {program.install}")
+        raise StackError(
+            f"{program.command!r}, which {program.purpose} needs, is not on the PATH: {program.install}"
+        )
     return path
 
 
@@ -58,7 +60,8 @@ def version_text(program: Program) -> str:
         timeout=_VERSION_SECONDS,
         check=False,
     )
-    lines = (done.stdout + done.stderr).splitlines()
+    # Maven colours its version even in a pipe, and a colour's code has digits.
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).splitlines()
     return next((line.strip() for line in lines if re.search(r"\d", line)), "unknown")
 
 
@@ -89,7 +92,9 @@ def run(command: Sequence[str], *, what: str, cwd: Path, seconds: float, progres
             while _still_runs(process):
                 elapsed = time.monotonic() - started
                 if elapsed > seconds:
-                    raise StackError(f"{what} took longer than {seconds:.0f} s: look at the network and try again")
+                    raise StackError(
+                        f"{what} took longer than {seconds:.0f} s: look at the network and try again"
+                    )
                 progress(f"{what}: {elapsed:.0f} s so far")
         finally:
             process.kill()

@@ -80,7 +80,9 @@ def observe(settings: Settings, directory: DataDirectory) -> StatusReport:
         ok=not problems,
         data_dir=str(directory.root),
         supervisor_pid=None if state is None else state.pid,
-        started=None if state is None else datetime.fromtimestamp(state.started, UTC).isoformat(timespec="seconds"),
+        started=None
+        if state is None
+        else datetime.fromtimestamp(state.started, UTC).isoformat(timespec="seconds"),
         uptime_seconds=None if state is None else round(now - state.started, 1),
         bootstrap=settings.kafka.bootstrap,
         clickhouse=f"{settings.clickhouse.host}:{settings.clickhouse.port}",
@@ -106,7 +108,8 @@ def _healthy(part: ComponentState) -> bool:
 
 def _trouble(part: ComponentState) -> str:
     if part.phase == "waiting":
-        return f"{part.name} ended with exit code {part.exit_code} and waits for start {part.restarts + 2}: see {part.log}"
+        ended = f"{part.name} ended with exit code {part.exit_code} after {part.restarts} restarts"
+        return f"{ended} and waits for the next: see {part.log}"
     if part.phase == "running":
         return f"{part.name} (pid {part.pid}) has just ended: see {part.log}"
     return f"{part.name} is {part.phase}: see {part.log}"

@@ -27,9 +27,19 @@ def _starter(pid: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="driftline-spawn")
 
 
-def spawn_guarded(command: Sequence[str], *, cwd: Path, log: Path, env: Mapping[str, str] | None = None) -> Process:
+def spawn_guarded(
+    command: Sequence[str], *, cwd: Path, log: Path, env: Mapping[str, str] | None = None
+) -> Process:
     """Start a program that is killed when this process ends in whatever way; its output is appended to `log`."""
-    script = [sys.executable, "-I", "-S", guard.__file__, str(int(signal.SIGKILL)), str(os.getpid()), *command]
+    script = [
+        sys.executable,
+        "-I",
+        "-S",
+        guard.__file__,
+        str(int(signal.SIGKILL)),
+        str(os.getpid()),
+        *command,
+    ]
     return spawn(script, cwd=cwd, log=log, stdin=subprocess.DEVNULL, env=env)
 
 

@@ -76,7 +76,9 @@ class Stack:
             kafka = msgspec.structs.replace(settings.kafka, bootstrap=self.kafka.bootstrap)
             settings = msgspec.structs.replace(settings, kafka=kafka)
         if self.clickhouse is not None:
-            clickhouse = msgspec.structs.replace(settings.clickhouse, host=LOOPBACK, port=self.clickhouse.port)
+            clickhouse = msgspec.structs.replace(
+                settings.clickhouse, host=LOOPBACK, port=self.clickhouse.port
+            )
             settings = msgspec.structs.replace(settings, clickhouse=clickhouse)
         return settings
 

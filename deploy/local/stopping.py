@@ -37,7 +37,9 @@ def stop_stack(directory: DataDirectory, progress: Progress) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError as error:
-        raise StackError(f"the stack (pid {state.pid}) belongs to another user: stop it as that user") from error
+        raise StackError(
+            f"the stack (pid {state.pid}) belongs to another user: stop it as that user"
+        ) from error
     deadline = time.monotonic() + STOP_SECONDS
     while running_state(directory) is not None or directory.is_held():
         if time.monotonic() > deadline:

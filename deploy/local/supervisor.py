@@ -88,7 +88,8 @@ class Supervisor:
         migrate(settings)
         parts = [(part, _address(self.stack, part.name)) for part in self.stack.components]
         workers = [
-            WorkerProcess(role, settings, log=self.stack.directory.log(role), cwd=Path.cwd()) for role in self._workers
+            WorkerProcess(role, settings, log=self.stack.directory.log(role), cwd=Path.cwd())
+            for role in self._workers
         ]
         # Stopped from the front: workers, Kafka, ClickHouse.
         watched = [*((worker, "") for worker in workers), *parts]
@@ -163,7 +164,9 @@ class Supervisor:
                 self._phase = "stopping"
                 raise InterruptedStartError
 
-        before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+        before = {
+            number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        }
         try:
             yield
         finally:

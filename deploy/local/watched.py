@@ -31,7 +31,7 @@ class Watched:
         self._address = address
         self._jitter = jitter
         self._backoff = Backoff()
-        self._started: float | None = None
+        self._started = 0.0
         self._next_start: float | None = None
 
     def start(self, now: float) -> None:
@@ -48,7 +48,7 @@ class Watched:
             self._again(now)
         elif self.phase == "starting" and self._answers():
             self.phase = "running"
-        elif self.phase == "starting" and now - (self._started or now) > self.component.ready_seconds:
+        elif self.phase == "starting" and now - self._started > self.component.ready_seconds:
             logger.error("%s does not answer: it is ended and started again", self.component.name)
             self.component.kill()
 
@@ -75,10 +75,12 @@ class Watched:
         )
 
     def _ended(self, now: float) -> None:
-        lived = now - (self._started or now)
+        lived = now - self._started
         wait = self._backoff.after_end(lived_seconds=lived, jitter=self._jitter())
         name, code = self.component.name, self.component.exit_code
-        logger.warning("%s ended with exit code %s after %.0f s; next start in %.1f s", name, code, lived, wait)
+        logger.warning(
+            "%s ended with exit code %s after %.0f s; next start in %.1f s", name, code, lived, wait
+        )
         self.component.ended()
         self.phase, self._next_start = "waiting", now + wait
 

@@ -43,3 +43,6 @@ class WorkerProcess(Component):
     def is_ready(self) -> bool:
         """Say whether it lives."""
         return self.alive
+
+    def ended(self) -> None:
+        """Release nothing: all it held ended with it."""

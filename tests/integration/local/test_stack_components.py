@@ -26,7 +26,9 @@ def produce(settings: Settings, values: list[bytes]) -> None:
 
 def consume(settings: Settings, count: int) -> list[bytes]:
     """Read that many records of predictions from the start."""
-    consumer = Consumer({**consumer_config(settings.kafka, f"{settings.kafka.topic_prefix}read"), "log_level": 0})
+    consumer = Consumer(
+        {**consumer_config(settings.kafka, f"{settings.kafka.topic_prefix}read"), "log_level": 0}
+    )
     consumer.subscribe([settings.kafka.topic_prefix + "predictions"])
     try:
         found = consumer.consume(count, WAIT_SECONDS)

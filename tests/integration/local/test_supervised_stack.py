@@ -41,7 +41,12 @@ class Place:
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
         return subprocess.run(
-            [*CLI, *words], cwd=self.folder, env={**self.env, **more}, capture_output=True, text=True, check=False
+            [*CLI, *words],
+            cwd=self.folder,
+            env={**self.env, **more},
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def up(self, *words: str) -> None:
@@ -73,7 +78,8 @@ class Place:
     def logs(self) -> str:
         """Return the ends of the logs."""
         return "".join(
-            f"\n== {log.name}\n{log.read_text()[-1500:]}" for log in (self.folder / ".driftline" / "logs").glob("*.log")
+            f"\n== {log.name}\n{log.read_text()[-1500:]}"
+            for log in (self.folder / ".driftline" / "logs").glob("*.log")
         )
 
 
@@ -106,7 +112,7 @@ def test_up_and_down_leave_no_process(place: Place) -> None:
 
 
 def test_a_killed_supervisor_leaves_no_process(place: Place) -> None:
-    """kill -9 of the supervisor ends Kafka, ClickHouse and the workers within 5 s; `up` then recovers."""
+    """After kill -9 of the supervisor Kafka, ClickHouse and the workers end within 5 s; `up` then recovers."""
     place.up()
     pids = {each["name"]: each["pid"] for each in place.state()["components"]}
     assert {"kafka", "clickhouse", "drift", "archive"} == set(pids)
@@ -120,7 +126,7 @@ def test_a_killed_supervisor_leaves_no_process(place: Place) -> None:
 
 
 def test_killed_components_are_started_again(place: Place) -> None:
-    """kill -9 of workers, ClickHouse and Kafka: each comes back on its address, and status counts the restart."""
+    """After kill -9 of workers, ClickHouse and Kafka: each comes back on its address, and status counts the restart."""
     place.up()
     before = {name: place.component(name) for name in ("drift", "archive", "clickhouse", "kafka")}
     for component in before.values():
@@ -188,7 +194,9 @@ def test_the_foreground_stops_on_interrupt(place: Place) -> None:
     kafka = free_port(set())
     clickhouse = free_port({kafka})
     words = ["up", "--no-workers", "--kafka-port", str(kafka), "--clickhouse-port", str(clickhouse)]
-    running = subprocess.Popen([*CLI, *words], cwd=place.folder, env=place.env, stdout=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        [*CLI, *words], cwd=place.folder, env=place.env, stdout=subprocess.PIPE, text=True
+    )
     assert running.stdout is not None
     with running.stdout:
         lines = iter(running.stdout.readline, "")
@@ -201,7 +209,7 @@ def test_the_foreground_stops_on_interrupt(place: Place) -> None:
     assert place.state()["phase"] == "stopped"
 
 
-def test_outside_parts_are_only_checked(place: Place, stack: Any, lane: Settings) -> None:
+def test_outside_parts_are_only_checked(place: Place, stack: object, lane: Settings) -> None:
     """With Kafka and ClickHouse outside, `up` starts neither, and its topics and tables are made there."""
     del stack
     given = {
@@ -223,9 +231,7 @@ def test_outside_parts_are_only_checked(place: Place, stack: Any, lane: Settings
 def test_an_outside_part_that_is_away_is_one_sentence(place: Place) -> None:
     """An outside Kafka that does not answer is named."""
     away = f"127.0.0.1:{free_port(set())}"
-    told = place.run(
-        "up", "--detach", DRIFTLINE_LOCAL_KAFKA="outside", DRIFTLINE_KAFKA_BOOTSTRAP=away
-    )
+    told = place.run("up", "--detach", DRIFTLINE_LOCAL_KAFKA="outside", DRIFTLINE_KAFKA_BOOTSTRAP=away)
     assert told.returncode == 1
     assert away in told.stderr
     assert place.processes() == []

@@ -20,7 +20,9 @@ def test_created_topics_are_as_the_contract_says(lane: Settings) -> None:
 def test_another_partition_count_is_refused(lane: Settings) -> None:
     """A topic with another partition count is one sentence with its mend, and stays as it is."""
     more = msgspec.structs.replace(lane, kafka=msgspec.structs.replace(lane.kafka, partitions=8))
-    with pytest.raises(StackError, match="has 4 partitions, the settings ask for 8: set DRIFTLINE_KAFKA_PARTITIONS=4"):
+    with pytest.raises(
+        StackError, match="has 4 partitions, the settings ask for 8: set DRIFTLINE_KAFKA_PARTITIONS=4"
+    ):
         ensure_topics(more)
     assert topic_faults(lane, admin_client(lane)) == []
 

@@ -18,7 +18,9 @@ from driftline.schemas.errors import DriftlineError
 def serve(monkeypatch: pytest.MonkeyPatch, command: click.Command) -> None:
     """Let every name of the table mean this command."""
     monkeypatch.setattr(
-        group_module, "importlib", SimpleNamespace(import_module=lambda _name: SimpleNamespace(command=command))
+        group_module,
+        "importlib",
+        SimpleNamespace(import_module=lambda _name: SimpleNamespace(command=command)),
     )
 
 
@@ -52,7 +54,9 @@ def test_help_imports_no_command() -> None:
     assert done.stderr.strip() == "[]"
 
 
-def test_a_driftline_error_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_driftline_error_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A DriftlineError is one line on stderr and exit code 1."""
     serve(monkeypatch, raising(DriftlineError("the port 9 is taken;\n choose another")))
     assert main(["up"]) == 1
@@ -92,6 +96,9 @@ def test_a_returned_number_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_closed_pipe_is_quiet() -> None:
     """A reader that goes away early leaves no traceback."""
     done = subprocess.run(
-        ["bash", "-c", f"{sys.executable} -m driftline.deploy.cli --help | true"], capture_output=True, text=True, check=False
+        ["bash", "-c", f"{sys.executable} -m driftline.deploy.cli --help | true"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stderr == ""

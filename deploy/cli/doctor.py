@@ -1,0 +1,48 @@
+"""`driftline doctor`: what is missing or misconfigured, and the mend."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from driftline.deploy.cli.output import json_option, print_json
+
+if TYPE_CHECKING:
+    from driftline.deploy.local.check import Check
+
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+@click.command("doctor")
+@click.option("--prepare", is_flag=True, help="Only fetch and prepare Kafka and ClickHouse.")
+@json_option
+def command(prepare: bool, as_json: bool) -> int:
+    """Look at programs, room, settings, the data directory, topics and tables, and say how to mend each.
+
+    Exits with 1 when something must be mended.
+    """
+    from driftline.deploy.local.discover import load_here
+    from driftline.deploy.local.examine import examine
+    from driftline.deploy.local.prepare import prepare as fetch
+
+    cwd = Path.cwd()
+    if prepare:
+        fetch(load_here(os.environ, cwd), os.environ, lambda text: click.echo(f"driftline: {text}", err=True))
+        return 0
+    checks = examine(os.environ, cwd)
+    for check in checks:
+        if as_json:
+            print_json(check)
+        else:
+            _show(check)
+    return 1 if any(check.level == "fail" for check in checks) else 0
+
+
+def _show(check: Check) -> None:
+    level = click.style(f"{check.level:<4}", fg=_COLOURS[check.level])
+    click.echo(f"{level}  {check.name:<15} {check.found}")
+    if check.mend:
+        click.echo(f"{'':<22}-> {check.mend}")

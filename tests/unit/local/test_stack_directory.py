@@ -1,0 +1,185 @@
+"""The data directory, the state file and the ports."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from driftline.deploy.local.datadir import DataDirectory, Identity, newest
+from driftline.deploy.local.discover import running_state, settings_here
+from driftline.deploy.local.errors import StackError
+from driftline.deploy.local.ports import FREE_PORTS, claim, free_port
+from driftline.deploy.local.rotate import rotate
+from driftline.deploy.local.state import (
+    StackState,
+    process_started,
+    read_state,
+    supervisor_lives,
+    write_state,
+)
+
+
+def own_state() -> StackState:
+    """Return a state whose supervisor is this process."""
+    return StackState(
+        pid=os.getpid(),
+        pid_started=process_started(os.getpid()) or 0.0,
+        phase="running",
+        started=1.0,
+        bootstrap="127.0.0.1:21000",
+        clickhouse_host="127.0.0.1",
+        clickhouse_port=22000,
+    )
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> DataDirectory:
+    """Give a data directory where commands look for one."""
+    made = DataDirectory(tmp_path / ".driftline")
+    made.make()
+    return made
+
+
+def test_only_one_process_holds_a_directory(directory: DataDirectory) -> None:
+    """A second holder is refused by name of the first; a closed lock, as after kill -9, holds nothing."""
+    lock = directory.hold()
+    assert directory.is_held()
+    with pytest.raises(StackError, match=f"pid {os.getpid()}"):
+        directory.hold()
+    with pytest.raises(StackError, match="already"):
+        directory.check_free()
+    lock.close()
+    assert not directory.is_held()
+    directory.hold().close()
+
+
+def test_a_file_is_no_data_directory(tmp_path: Path) -> None:
+    """A path that is a file is refused with the mend."""
+    (tmp_path / "file").touch()
+    with pytest.raises(StackError, match="--data-dir"):
+        DataDirectory(tmp_path / "file").make()
+
+
+def test_an_identity_is_kept(directory: DataDirectory) -> None:
+    """The cluster id of a new directory is the one it keeps."""
+    first = directory.identity()
+    directory.write_identity(first)
+    assert directory.identity() == first
+
+
+def test_segments_of_another_cluster_are_refused(directory: DataDirectory) -> None:
+    """A directory whose segments belong to another cluster is not started on."""
+    directory.write_identity(directory.identity())
+    data = directory.kafka / "data"
+    data.mkdir(parents=True)
+    (data / "meta.properties").write_text("version=1\ncluster.id=BBBBBBBBBBBBBBBBBBBBBB\n")
+    with pytest.raises(StackError, match="BBBBBBBBBBBBBBBBBBBBBB"):
+        directory.identity()
+
+
+def test_segments_without_an_identity_are_adopted(directory: DataDirectory) -> None:
+    """When only the identity file is lost, the segments' cluster id is taken."""
+    data = directory.kafka / "data"
+    data.mkdir(parents=True)
+    (data / "meta.properties").write_text("cluster.id=BBBBBBBBBBBBBBBBBBBBBB\n")
+    assert directory.identity().cluster_id == "BBBBBBBBBBBBBBBBBBBBBB"
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"format": 2, "cluster_id": "AAAAAAAAAAAAAAAAAAAAAA"}'])
+def test_a_damaged_or_later_identity_is_refused(directory: DataDirectory, content: bytes) -> None:
+    """A damaged identity and one of a later format are one sentence each."""
+    directory.identity_file.write_bytes(content)
+    with pytest.raises(StackError, match="move it away"):
+        directory.identity()
+
+
+def test_only_newer_versions_are_refused(tmp_path: Path) -> None:
+    """Data of the same or an older version are taken, of a newer one not."""
+    assert newest(tmp_path, "Kafka", "", "4.4.0") == "4.4.0"
+    assert newest(tmp_path, "Kafka", "4.10.0", "4.10.0") == "4.10.0"
+    assert newest(tmp_path, "ClickHouse", "26.3.1-stable.9", "26.7.3-stable.1") == "26.7.3-stable.1"
+    with pytest.raises(StackError, match=r"4\.10\.0"):
+        newest(tmp_path, "Kafka", "4.10.0", "4.4.0")
+
+
+def test_the_state_file_survives_the_disk(directory: DataDirectory) -> None:
+    """What was written is read; a torn or foreign file is none."""
+    write_state(directory.state_file, own_state())
+    assert read_state(directory.state_file) == own_state()
+    directory.state_file.write_text("{")
+    assert read_state(directory.state_file) is None
+
+
+def test_a_reused_pid_is_not_the_supervisor() -> None:
+    """A process with the same pid but another start is not taken for the supervisor."""
+    assert supervisor_lives(own_state())
+    assert not supervisor_lives(msgspec.structs.replace(own_state(), pid_started=1.0))
+
+
+def test_commands_find_the_running_stack(directory: DataDirectory, tmp_path: Path) -> None:
+    """Without an address of one's own, the settings point at the stack that runs here."""
+    write_state(directory.state_file, own_state())
+    settings = settings_here({}, tmp_path)
+    assert settings.kafka.bootstrap == "127.0.0.1:21000"
+    assert settings.clickhouse.port == 22000
+
+
+def test_an_address_of_ones_own_wins(directory: DataDirectory, tmp_path: Path) -> None:
+    """A variable or the TOML file goes over the running stack, even with a default's value."""
+    write_state(directory.state_file, own_state())
+    by_variable = settings_here({"DRIFTLINE_KAFKA_BOOTSTRAP": "127.0.0.1:9092"}, tmp_path)
+    assert by_variable.kafka.bootstrap == "127.0.0.1:9092"
+    assert by_variable.clickhouse.port == 22000
+    (tmp_path / "driftline.toml").write_text('[clickhouse]\nhost = "db"\n[local]\nkafka = "outside"\n')
+    by_file = settings_here({}, tmp_path)
+    assert (by_file.clickhouse.host, by_file.clickhouse.port) == ("db", 8123)
+    assert by_file.kafka.bootstrap == "127.0.0.1:9092"
+
+
+def test_no_stack_and_no_address_is_one_sentence(directory: DataDirectory, tmp_path: Path) -> None:
+    """A command that needs an address says how to get one; a dead supervisor's file does not count."""
+    write_state(directory.state_file, msgspec.structs.replace(own_state(), pid_started=1.0))
+    assert running_state(directory) is None
+    with pytest.raises(StackError, match="driftline up"):
+        settings_here({}, tmp_path)
+    assert settings_here({}, tmp_path, required=False).kafka.bootstrap == "127.0.0.1:9092"
+
+
+def test_a_port_in_use_is_refused_and_avoided() -> None:
+    """A chosen port that is in use is one sentence; a preferred one is passed over."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(StackError, match=f"the port {port} on 127.0.0.1 is in use by x: .*--kafka-port"):
+            claim(port, setting="--kafka-port", owner="x")
+        assert free_port(set(), preferred=port) in FREE_PORTS
+    assert claim(port, setting="--kafka-port") == port
+    assert free_port(set(), preferred=port) == port
+    assert free_port({port}, preferred=port) != port
+
+
+def test_a_log_is_bounded_while_it_is_written(tmp_path: Path) -> None:
+    """A full log is emptied in place, its writer goes on, and only some old ones stay."""
+    log = tmp_path / "a.log"
+    with log.open("ab", buffering=0) as writer:
+        for number in range(6):
+            writer.write(bytes([65 + number]) * 11)
+            assert rotate(log, greatest_bytes=10, kept=3)
+        writer.write(b"on")
+        assert not rotate(log, greatest_bytes=10, kept=3)
+    assert log.read_bytes() == b"on"
+    assert {path.name: path.read_bytes()[:1] for path in tmp_path.glob("*.log.*")} == {
+        "a.log.1": b"F",
+        "a.log.2": b"E",
+        "a.log.3": b"D",
+    }
+
+
+def test_an_identity_names_its_format() -> None:
+    """An identity is written with its format, so that a later release can tell."""
+    assert msgspec.json.decode(msgspec.json.encode(Identity()))["format"] == 1
