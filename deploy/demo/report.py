@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
@@ -9,137 +10,167 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rich.console import RenderableType
+
+Month = Mapping[str, Mapping[str, Any]]
+"""Feature -> what was found of it in one month."""
 
 STYLES = {"fail": "bold red", "warn": "yellow", "ok": "green", "inconclusive": "cyan"}
 # Nothing rests on colour alone.
-MARKS = {"fail": "!!", "warn": "! ", "ok": "  ", "inconclusive": "? "}
-WORST = ("fail", "warn", "inconclusive", "ok")
+WORDS = {"fail": "FAIL", "warn": "warn", "ok": "", "inconclusive": "?"}
+DRIFTED = ("fail", "warn")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def report(summary: Mapping[str, Any], *, keep: bool, folder: str) -> RenderableType:
-    """Lay out the whole result."""
-    return Group(
-        _table(summary["drift"]), Text(""), _reading(summary), Text(""), _books(summary), *_next(keep, folder)
-    )
+    """Lay out the whole result.
+
+    Args:
+        summary: as `run_demo` returns it.
+        keep: whether the stack was left running.
+        folder: where the summary lies, as a person would type it.
+
+    """
+    drift = summary["drift"]
+    parts: list[RenderableType] = [month_table(drift), Text(""), _reading(drift), Text("")]
+    parts += [_drift_is_not_failure(summary["model"]), Text(""), _books(summary), Text("")]
+    return Group(*parts, _next(keep, folder))
 
 
-def _table(drift: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
-    """One line a feature, one column a month; features that never drifted are last."""
-    months = sorted(drift)
+def month_table(drift: Mapping[str, Month]) -> Table:
+    """One line a month, one column a feature that drifted in some month, and the score."""
     view = Table(
-        title="PSI of each input and of the model's score, by month (UTC), against January and February",
+        title="PSI by month (UTC) against January and February, with its verdict",
         title_justify="left",
         title_style="bold",
         box=None,
         pad_edge=False,
-        padding=(0, 1, 0, 0),
+        padding=(0, 2, 0, 0),
     )
-    view.add_column("")
-    for month in months:
-        view.add_column(_month(month), justify="right", no_wrap=True)
-    names = {name for month in months for name in drift[month]}
-
-    def rank(name: str) -> tuple[int, float]:
-        cells = [drift[month][name] for month in months if name in drift[month]]
-        fails = sum(cell["verdict"] == "fail" for cell in cells)
-        return -fails, -max((cell["psi"] or 0.0) for cell in cells)
-
-    for name in sorted(names, key=rank):
-        view.add_row(Text(name), *(_cell(drift[month].get(name)) for month in months))
+    names = [*drifted(drift), *_scores(drift)]
+    view.add_column("month")
+    view.add_column("events", justify="right")
+    for name in names:
+        view.add_column(Text(name))
+    for month in sorted(drift):
+        cells = drift[month]
+        rows = max(cell["rows"] for cell in cells.values())
+        view.add_row(_month(month), f"{rows:,}", *(_cell(cells.get(name)) for name in names))
     return view
+
+
+def drifted(drift: Mapping[str, Month]) -> list[str]:
+    """Give the features that failed or warned in some month, those that failed most often first."""
+    often: dict[str, tuple[int, int]] = {}
+    for cells in drift.values():
+        for name, cell in cells.items():
+            if cell["kind"] == "drift" and cell["verdict"] in DRIFTED:
+                fails, warns = often.get(name, (0, 0))
+                often[name] = (fails + (cell["verdict"] == "fail"), warns + 1)
+    return sorted(often, key=lambda name: (-often[name][0], -often[name][1], name))
+
+
+def _scores(drift: Mapping[str, Month]) -> list[str]:
+    return sorted(
+        {name for cells in drift.values() for name, cell in cells.items() if cell["kind"] != "drift"}
+    )
 
 
 def _cell(cell: Mapping[str, Any] | None) -> Text:
     if cell is None:
         return Text("-", "dim")
-    verdict = cell["verdict"]
-    number = "?" if cell["psi"] is None else f"{cell['psi']:.2f}"
-    if verdict == "inconclusive":
-        number = "-"
-    return Text(number + MARKS[verdict], STYLES[verdict])
+    number = "" if cell["psi"] is None or cell["verdict"] == "inconclusive" else f"{cell['psi']:.2f} "
+    return Text(number + WORDS[cell["verdict"]], STYLES[cell["verdict"]])
 
 
 def _month(month: str) -> str:
-    names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     year, number = month.split("-")
-    return f"{names[int(number) - 1]}{'' if year == '2013' else ' ' + year[2:]} "
+    return f"{MONTHS[int(number) - 1]} {year}"
 
 
-def _reading(summary: Mapping[str, Any]) -> Group:
-    drift = summary["drift"]
+def _reading(drift: Mapping[str, Month]) -> Group:
+    """Say in words what the table shows, and what it leaves out."""
+    lines = [
+        Text(
+            "A feature FAILS only when its shift is larger than chance, larger than an effect worth a "
+            "look (PSI 0.25; "
+            "0.1 to warn), and larger than what this very stream does by itself: winter weather moves too."
+        )
+    ]
     failing: dict[str, list[str]] = {}
     for month in sorted(drift):
         for name, cell in drift[month].items():
             if cell["verdict"] == "fail":
-                failing.setdefault(name, []).append(_month(month).strip())
-    lines = [
-        Text.assemble(
-            ("!! ", "bold red"),
-            "fail    ",
-            ("! ", "yellow"),
-            "warn    ",
-            ("?", "cyan"),
-            " too few rows, no verdict",
-        ),
-        Text(
-            "A figure fails only when it is larger than chance, larger than an effect worth a look "
-            "(0.25), and larger "
-            "than what this very stream does by itself within a season: winter weather moves too."
-        ),
-    ]
+                failing.setdefault(name, []).append(_month(month)[:3])
     if failing:
         said = "; ".join(f"{name} in {', '.join(months)}" for name, months in failing.items())
-        lines.append(Text.assemble(("Drifted: ", "bold"), said + "."))
+        lines.append(Text.assemble(("Drifted: ", "bold"), said, "."))
     else:
         lines.append(Text("Nothing drifted beyond what this stream does by itself."))
-    model = summary["model"]
-    lines.append(
-        Text(
-            "Drift is not failure: it says that the model now answers for inputs it has not learnt "
-            "from, not that "
-            "its answers are wrong. Whether they are takes labels, and whether a refit helps takes a "
-            "comparison. "
-            f"(This model's AUC is {model['auc_out_of_fold']:.2f} on days it has not seen, "
-            f"{model['auc_in_sample']:.2f} on the rows it learnt: the second says nothing.)"
+    shown = {*drifted(drift), *_scores(drift)}
+    calm = sorted({name for cells in drift.values() for name in cells} - shown)
+    if calm:
+        lines.append(Text.assemble(("Never drifted: ", "bold"), ", ".join(calm), "."))
+    few = [
+        month for month in sorted(drift) if all(c["verdict"] == "inconclusive" for c in drift[month].values())
+    ]
+    if few:
+        rows = max(cell["rows"] for cell in drift[few[0]].values())
+        lines.append(
+            Text(
+                f"? {_month(few[0])} has {rows} events, too few for a verdict: no data is no verdict.", "cyan"
+            )
         )
-    )
     return Group(*lines)
+
+
+def _drift_is_not_failure(model: Mapping[str, Any]) -> Text:
+    return Text.assemble(
+        ("Drift is not failure. ", "bold"),
+        "It says that the model now answers for inputs it has not learnt from, not that its answers "
+        "are wrong: that "
+        "takes labels, and whether a refit helps takes a comparison. (Its AUC is "
+        f"{model['auc_out_of_fold']:.2f} on days it had not seen; {model['auc_in_sample']:.2f} on the "
+        "rows it learnt "
+        "from, which says nothing.)",
+    )
 
 
 def _books(summary: Mapping[str, Any]) -> Text:
     book, seconds = summary["emitter"], summary["seconds"]
+    rate = summary["events_emitted"] / max(seconds["emit"], 0.01)
     return Text(
         f"{summary['events_emitted']:,} events emitted, {book['delivered']:,} delivered to Kafka, "
         f"{summary['events_in_clickhouse']:,} in ClickHouse, {summary['dead_letters']:,} dead letters, "
-        f"{summary['windows']:,} windows; {seconds['total']:.0f} s, of which {seconds['emit']:.1f} s to emit "
-        f"({summary['events_emitted'] / max(seconds['emit'], 0.01):,.0f} events/s)."
+        f"{summary['windows']:,} windows, in {seconds['total']:.0f} s; {rate:,.0f} events/s while emitting."
     )
 
 
-def _next(keep: bool, folder: str) -> list[Text]:  # noqa: FBT001 - a fact, not a mode
-    lines = [Text(""), Text("Next", "bold")]
+def _next(keep: bool, folder: str) -> Group:  # noqa: FBT001 - a fact, not a mode
     if keep:
-        here = f"DRIFTLINE_LOCAL_DATA_DIR={folder} driftline"
+        here = f"DRIFTLINE_LOCAL_DATA_DIR={folder}"
         commands = [
-            (f"{here} windows flights --feature temp", "the same verdicts from the command line"),
-            (f"{here} windows flights --resolution 1M --json", "every figure, for programs"),
-            (f"{here} status", "what runs, where, and how far it is"),
-            (f"{here} down", "stop the stack; it was left running"),
+            ("the stack was left running; to reach it", f"export {here}"),
+            ("the same verdicts from the command line", "driftline windows flights --resolution 1M"),
+            ("every figure, for programs", "driftline windows flights --feature temp --json"),
+            ("what runs, where, and how far it is", "driftline status"),
+            ("stop it", "driftline down"),
         ]
     else:
         commands = [
-            ("driftline demo --keep", "the same, and leave the stack up to look around"),
-            ("driftline up --detach", "a stack of your own"),
+            ("the same, with the stack left up to look around", "driftline demo --keep"),
+            ("a stack of your own", "driftline up --detach"),
+            ("the reference of your model", "driftline profile build my.parquet --deployment D --version 1"),
+            ("", "driftline profile publish --deployment D --version 1"),
             (
-                "driftline profile build my.parquet --deployment D --version 1",
-                "the reference of your own model",
+                "your own rows, and what drifted in them",
+                "driftline emit new.parquet --deployment D --version 1",
             ),
-            ("driftline emit my.parquet --deployment D --version 1", "send your own rows"),
-            ("driftline windows D", "what drifted in them"),
+            ("", "driftline windows D"),
         ]
-    width = max(len(words) for words, _ in commands)
-    lines += [Text.assemble("  ", (f"{words:<{width}}", "cyan"), f"  {what}") for words, what in commands]
-    return [*lines, Text(f"  {folder}/summary.json holds all of this for programs.")]
+    lines = [Text("Next", "bold")]
+    for what, words in commands:
+        if what:
+            lines.append(Text(f"  {what}:"))
+        lines.append(Text(f"    {words}", "cyan"))
+    return Group(*lines, Text(f"  {folder}/summary.json holds all of this for programs."))

@@ -29,6 +29,11 @@ TOPIC = "profiles"
 ANSWER_S = 15.0
 """How long the broker may take to answer."""
 
+QUIET = 2
+"""librdkafka's log level: what matters comes back as an error, and the rest would stand among a person's
+output.
+"""
+
 
 def publish(settings: Settings, profile: Profile) -> bool:
     """Put a profile on the topic and wait until the broker has it.
@@ -105,7 +110,9 @@ def _produce(kafka: Kafka, key: bytes, value: bytes) -> None:
         if error is not None:
             failures.append(error)
 
-    producer = Producer(producer_config(kafka, message_timeout_ms=int(ANSWER_S * 1_000)))
+    producer = Producer(
+        {**producer_config(kafka, message_timeout_ms=int(ANSWER_S * 1_000)), "log_level": QUIET}
+    )
     producer.produce(kafka.topic_prefix + TOPIC, value, key, on_delivery=told)
     left = producer.flush(ANSWER_S + 1)
     if left or failures:
