@@ -11,13 +11,12 @@ from driftline.deploy.compare.bars import bars_svg
 from driftline.deploy.compare.shown import SEVERITY, Entry
 from driftline.streams.windows.comparison import Comparison
 
-WORDS = {"fail": "drifted", "warn": "look", "inconclusive": "not known", "ok": "as before"}
 FIGURES = (
     ("psi", "PSI"),
     ("js", "JS"),
     ("hellinger", "Hellinger"),
     ("ks", "KS"),
-    ("w1_sigma", "moved by, σ"),
+    ("w1_sigma", "W1/σ"),
 )
 KINDS = {"drift": "input", "prediction": "output"}
 
@@ -54,8 +53,9 @@ def page(found: Comparison, entries: Sequence[Entry], reference: str, current: s
 <main>
 {cards}
 </main>
-<footer>PSI counts how far shares moved: 0.1 is worth a look, 0.25 is a lot. A column drifts when that is also more
-than chance and more than the reference's own windows differ from each other.</footer>
+<footer>Bars are shares of the rows, the greatest of each picture in full height. PSI counts how far shares moved; W1/σ
+how far the values did, in standard deviations of the reference. A column warns above a PSI of 0.1 and fails above
+0.25, when that is also more than chance and more than the reference's own windows differ from each other.</footer>
 </body>
 </html>
 """
@@ -64,7 +64,7 @@ than chance and more than the reference's own windows differ from each other.</f
 def _sums(entries: Sequence[Entry]) -> str:
     count = Counter(entry.verdict for entry in entries)
     return " ".join(
-        f'<span class="badge {verdict}">{count[verdict]} {WORDS[verdict]}</span>'
+        f'<span class="badge {verdict}">{count[verdict]} {verdict}</span>'
         for verdict in SEVERITY
         if count[verdict]
     )
@@ -78,11 +78,12 @@ def _card(entry: Entry) -> str:
         if (value := entry.figures.get(metric)) is not None
     )
     faults = "".join(f'<li class="{fault.verdict}">{escape(fault.reason)}</li>' for fault in entry.faults)
-    first, last = (escape(entry.bars[at].label) if entry.bars else "" for at in (0, -1))
-    ends = f'<p class="ends"><span>{first}</span><span>{last}</span></p>'
+    last = f"and {entry.not_drawn} more" if entry.not_drawn else entry.bars[-1].label if entry.bars else ""
+    first = entry.bars[0].label if entry.bars else ""
+    ends = f'<p class="ends"><span>{escape(first)}</span><span>{escape(last)}</span></p>'
     return f"""<article class="{entry.verdict}">
 <h2><span class="name">{name}</span><span class="kind">{KINDS[entry.kind]}</span>\
-<span class="badge {entry.verdict}">{WORDS[entry.verdict]}</span></h2>
+<span class="badge {entry.verdict}">{entry.verdict}</span></h2>
 {bars_svg(entry.bars, f"Shares of {entry.name}, reference and now")}
 {ends}
 <p>{escape(entry.psi.reason)}</p>

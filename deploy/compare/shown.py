@@ -17,7 +17,7 @@ from driftline.streams.windows.reference import psi_counts, reference_of
 
 SEVERITY: Final = {"fail": 0, "warn": 1, "inconclusive": 2, "ok": 3}
 BARS: Final = 14
-"""Bars of one picture; levels past them are drawn as one."""
+"""Bars of one picture of levels, those with the largest shares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Entry:
     figures: dict[str, float | None]
     faults: list[Figure]
     bars: list[Bar]
+    not_drawn: int = 0
+    """Levels that have no bar, for there are too many."""
 
     @property
     def verdict(self) -> str:
@@ -59,6 +61,7 @@ def entries_of(found: Comparison) -> list[Entry]:
         psi = next(figure for figure in drift if figure.metric == "psi")
         faults = [f for f in of_column if f.kind == "quality" and f.verdict in {"warn", "fail"}]
         bins = column.profile.psi_bins
+        bars = _bars(column.profile, references[row, :bins], currents[row, :bins])
         entries.append(
             Entry(
                 column.profile.name,
@@ -66,7 +69,8 @@ def entries_of(found: Comparison) -> list[Entry]:
                 psi,
                 {figure.metric: figure.value for figure in drift},
                 faults,
-                _bars(column.profile, references[row, :bins], currents[row, :bins]),
+                bars[:BARS],
+                len(bars) - len(bars[:BARS]),
             )
         )
     return sorted(entries, key=lambda e: (SEVERITY[e.verdict], -(e.psi.value or 0.0), e.name))
@@ -83,12 +87,7 @@ def _bars(column: ProfileColumn, reference: Array, current: Array) -> list[Bar]:
         return bars
     # `other` and `new` are drawn only where there are any.
     bars = [bar for bar in bars if bar.reference or bar.current]
-    bars.sort(key=lambda bar: max(bar.reference, bar.current), reverse=True)
-    if len(bars) <= BARS:
-        return bars
-    rest = bars[BARS - 1 :]
-    total = Bar(f"{len(rest)} more", sum(bar.reference for bar in rest), sum(bar.current for bar in rest))
-    return [*bars[: BARS - 1], total]
+    return sorted(bars, key=lambda bar: max(bar.reference, bar.current), reverse=True)
 
 
 def _bin_labels(column: ProfileColumn) -> list[str]:
