@@ -1,0 +1,209 @@
+"""The kernel: update of all counters, against `np.sum` over the same bytes and against peers on the same rows.
+
+25 features: 20 numeric ones as float32 and 5 categorical ones of 12 levels as int32 codes. `np.sum` is taken of each
+array of the batch as it lies in memory. The peers do what is nearest: Evidently and NannyML one distance for each
+column of 100,000 rows against a reference they have been given before, whylogs the profile of those rows. driftline
+counts the rows and computes every figure with its verdict.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from driftline.schemas.columns import Category, NumericBlock, PredictionColumns
+from driftline.streams.windows.counters import Counters
+from driftline.streams.windows.judge import judge
+from driftline.streams.windows.layout import Layout
+from driftline.streams.windows.profiling import build_profile
+from driftline.streams.windows.resolution import Resolution
+
+NUMERIC = tuple(f"n{at:02}" for at in range(20))
+LEVELS = tuple(f"level-{at}" for at in range(12))
+CATEGORICAL = tuple(f"c{at}" for at in range(5))
+REFERENCE_ROWS = 20_000
+CURRENT_ROWS = 100_000
+ROUNDS = 15
+PEERS = ("evidently", "nannyml", "whylogs")
+PEER_ROUNDS = 3
+TARGET_SUM = 0.12
+TARGET_PEERS = 50.0
+
+
+def batch(draw: np.random.Generator, rows: int) -> PredictionColumns:
+    """Make a batch of half normal, half skewed and counted numbers, and of levels."""
+    values = draw.normal(size=(len(NUMERIC), rows))
+    values[10:15] = np.exp(values[10:15])
+    values[15:] = draw.poisson(6, (5, rows))
+    codes = draw.integers(0, len(LEVELS), (len(CATEGORICAL), rows)).astype(np.int32)
+    return PredictionColumns(
+        deployment="bench",
+        model_version="1",
+        slot="champion",
+        rows=rows,
+        identity=None,
+        ids=np.zeros((rows, 16), np.uint8),
+        original_ids=None,
+        times_ms=np.arange(rows, dtype=np.int64),
+        features=[NumericBlock(NUMERIC, values.astype(np.float32))],
+        categories=[Category(name, LEVELS, line) for name, line in zip(CATEGORICAL, codes, strict=True)],
+    )
+
+
+def run(context: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - the frame's context
+    """Measure the kernel."""
+    draw = np.random.default_rng(20)
+    reference = batch(draw, REFERENCE_ROWS)
+    profile = build_profile([reference], rng=draw, created_at_ms=0)
+    layout = Layout(profile)
+    floats = Layout(build_profile([_floats(reference)], rng=draw, created_at_ms=0))
+    rows = []
+    for size, count in ((65_536, 4), (500, 256)):
+        batches = [batch(draw, size) for _ in range(count)]
+        rows.append(_against_sum(f"kernel: 25 features, {size:,} rows a batch", layout, batches, TARGET_SUM))
+        alone = [_floats(cols) for cols in batches]
+        rows.append(
+            _against_sum(f"kernel: 20 floats alone, {size:,} rows a batch", floats, alone, TARGET_SUM)
+        )
+    current = [batch(draw, 50_000) for _ in range(CURRENT_ROWS // 50_000)]
+
+    def ours() -> float:
+        counters = Counters(layout)
+        began = time.perf_counter()
+        for cols in current:
+            counters.fold(cols)
+        judge(profile, counters, Resolution("1d"))
+        return CURRENT_ROWS / (time.perf_counter() - began)
+
+    return rows + _against_peers(context, reference, current, ours)
+
+
+def _floats(cols: PredictionColumns) -> PredictionColumns:
+    return PredictionColumns(
+        cols.deployment,
+        cols.model_version,
+        cols.slot,
+        cols.rows,
+        None,
+        cols.ids,
+        None,
+        cols.times_ms,
+        cols.features,
+    )
+
+
+def _against_sum(
+    name: str, layout: Layout, batches: list[PredictionColumns], target: float
+) -> dict[str, Any]:
+    counters = Counters(layout)
+
+    def fold() -> None:
+        for cols in batches:
+            counters.fold(cols)
+
+    def add_up() -> None:
+        for cols in batches:
+            for block in cols.features:
+                np.sum(block.values)
+            for category in cols.categories:
+                np.sum(category.codes)
+
+    fold()
+    add_up()
+    rows = sum(cols.rows for cols in batches)
+    pairs = [(_rate(rows, fold), _rate(rows, add_up)) for _ in range(ROUNDS)]
+    ratio = median(mine / sums for mine, sums in pairs)
+    return {
+        "name": name,
+        "value": round(median(mine for mine, _ in pairs)),
+        "unit": "rows/s (np.sum)",
+        "baseline": round(median(sums for _, sums in pairs)),
+        "ratio": round(ratio, 3),
+        "target": target,
+        "reached": ratio >= target,
+    }
+
+
+def _rate(rows: int, work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return rows / (time.perf_counter() - began)
+
+
+def _against_peers(
+    context: Any,  # noqa: ANN401 - the frame's context
+    reference: PredictionColumns,
+    current: list[PredictionColumns],
+    ours: Callable[[], float],
+) -> list[dict[str, Any]]:
+    """Measure each peer in an environment of its own; the target is against the fastest that could be run."""
+    folder: Path = context.folder
+    for name, batches in (("reference", [reference]), ("current", current)):
+        numbers = np.concatenate([cols.features[0].values for cols in batches], axis=1)
+        codes = np.concatenate([np.stack([c.codes for c in cols.categories]) for cols in batches], axis=1)
+        np.savez(folder / f"{name}.npz", numbers=numbers, codes=codes)
+    ours()
+    rows: list[dict[str, Any]] = []
+    for peer in PEERS:
+        try:
+            python = environment(context, peer)
+            script = Path(__file__).with_name("peers") / f"run_{peer}.py"
+            pairs = [(ours(), _peer(python, script, folder)) for _ in range(PEER_ROUNDS)]
+        except subprocess.CalledProcessError as error:
+            said = (error.stderr or error.stdout or "").strip().splitlines()
+            rows.append({"name": f"kernel: {peer} could not be run: {said[-1][:120] if said else error}"})
+            continue
+        rows.append(
+            {
+                "name": f"kernel: all figures, against {peer}",
+                "value": round(median(mine for mine, _ in pairs)),
+                "unit": "rows/s",
+                "baseline": round(median(theirs for _, theirs in pairs)),
+                "ratio": round(median(mine / theirs for mine, theirs in pairs), 1),
+            }
+        )
+    measured = [row for row in rows if "ratio" in row]
+    if measured:
+        fastest = min(measured, key=lambda row: row["ratio"])
+        reached = fastest["ratio"] >= TARGET_PEERS
+        rows.append(
+            fastest | {"name": "kernel: the fastest peer", "target": TARGET_PEERS, "reached": reached}
+        )
+    return rows
+
+
+def environment(context: Any, peer: str) -> Path:  # noqa: ANN401 - the frame's context
+    """Make, or find, the virtual environment of a peer; give its Python.
+
+    Raises:
+        subprocess.CalledProcessError: when its packages cannot be installed here.
+    """
+    pins = Path(__file__).with_name("peers") / f"{peer}.txt"
+    home: Path = context.checkout / ".driftline" / "bench-envs" / peer
+    python = home / "bin" / "python"
+    mark = home / "pins.txt"
+    if mark.exists() and mark.read_text() == pins.read_text():
+        return python
+    print(f"   installing {peer} in an environment of its own", flush=True)
+    _call([sys.executable, "-m", "venv", "--clear", str(home)])
+    _call([str(python), "-m", "pip", "install", "--quiet", "--requirement", str(pins)])
+    mark.write_text(pins.read_text())
+    return python
+
+
+def _peer(python: Path, script: Path, folder: Path) -> float:
+    """Run a peer's script once; give its rows a second."""
+    said = _call([str(python), str(script), str(folder)])
+    return float(json.loads(said.strip().splitlines()[-1])["rows_per_s"])
+
+
+def _call(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
