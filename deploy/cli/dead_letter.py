@@ -1,0 +1,100 @@
+"""`driftline dead-letter`: what was refused and why, and sending it again once mended."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from driftline.deploy.cli.output import json_option, print_json
+from driftline.schemas.errors import DriftlineError
+from driftline.schemas.refusal import REASONS
+
+if TYPE_CHECKING:
+    from driftline.schemas.settings import Settings
+
+TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
+# How much of the sentence a terminal line shows; --json has all of it.
+DETAIL_CHARS = 100
+
+
+@click.group("dead-letter")
+def command() -> None:
+    """List refused messages, or send them again once mended."""
+
+
+@command.command("list")
+@click.option("--topic", help="Only messages of this topic.")
+@click.option("--reason", type=click.Choice(REASONS), help="Only messages refused for this reason.")
+@click.option("--since", type=click.DateTime(TIME_FORMATS), metavar="T", help="Refused at this UTC time or later.")
+@click.option(
+    "--state",
+    type=click.Choice(["open", "mended", "any"]),
+    default="open",
+    show_default=True,
+    help="open: refused; mended: taken when it was sent again.",
+)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many.")
+@json_option
+def list_command(
+    topic: str | None, reason: str | None, since: datetime | None, state: str, limit: int, as_json: bool
+) -> None:
+    """Show refused messages, newest first: id (topic/partition/offset), reason, what was wrong."""
+    from driftline.streams.archive.office import LetterFilter, letters
+
+    chosen = LetterFilter(topic=topic, reason=reason, since=since, state=None if state == "any" else state)
+    rows = letters(_settings(), chosen, limit)
+    if as_json:
+        for row in rows:
+            print_json({name: value for name, value in row.items() if name != "version"})
+        return
+    for row in rows:
+        click.echo(_line(row))
+    if not rows:
+        click.echo("no dead letters")
+    elif len(rows) == limit:
+        click.echo(f"{limit} shown: --limit shows more", err=True)
+
+
+@command.command("retry")
+@click.option("--id", "name", metavar="TOPIC/PARTITION/OFFSET", help="Only this one.")
+@click.option("--reason", type=click.Choice(REASONS), help="Those refused for this reason.")
+@click.option("--all", "everything", is_flag=True, help="All that are open.")
+@click.option(
+    "--wait", "wait_seconds", type=click.FloatRange(0, 3600), default=30.0, show_default=True,
+    help="Seconds to wait for the archive's answer.",
+)  # fmt: skip
+@json_option
+def retry_command(name: str | None, reason: str | None, everything: bool, wait_seconds: float, as_json: bool) -> int:
+    """Send refused messages again, the same bytes to the same topic; exits with 1 unless all are taken.
+
+    One that is still bad stays the same dead letter, with one more attempt.
+    """
+    from driftline.streams.archive.office import LetterFilter, retry
+
+    if sum((name is not None, reason is not None, everything)) != 1:
+        raise DriftlineError("say which to send again: one of --id, --reason or --all")
+    found = retry(_settings(), LetterFilter(name=name, reason=reason), wait_seconds)
+    if as_json:
+        print_json(
+            {"sent": found.sent, "mended": found.mended, "refused": found.refused, "waiting": found.waiting}
+        )
+    else:
+        click.echo(f"sent {found.sent}: {found.mended} taken, {found.refused} refused again, {found.waiting} waiting")
+    return 0 if found.mended == found.sent else 1
+
+
+def _settings() -> Settings:
+    from driftline.deploy.local.discover import settings_here
+
+    return settings_here(os.environ, Path.cwd())
+
+
+def _line(row: dict[str, Any]) -> str:
+    detail = str(row["detail"])
+    shown = detail if len(detail) <= DETAIL_CHARS else detail[: DETAIL_CHARS - 1] + "…"
+    attempts = "" if row["attempts"] == 1 else f" ({row['attempts']} attempts)"
+    return f"{row['refused_at']:%Y-%m-%dT%H:%M:%SZ}  {row['id']}  {row['state']}  {row['reason']}{attempts}: {shown}"

@@ -1,0 +1,28 @@
+"""`driftline migrate`: bring the ClickHouse tables up to date."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from driftline.deploy.cli.output import json_option, print_json
+
+
+@click.command("migrate")
+@json_option
+def command(*, as_json: bool) -> None:
+    """Create or extend the ClickHouse tables, and set their retention to the settings; safe to run again."""
+    from driftline.deploy.local.discover import settings_here
+    from driftline.streams.clickhouse.migrate import migrate
+
+    settings = settings_here(os.environ, Path.cwd())
+    applied = migrate(settings)
+    if as_json:
+        print_json({"database": settings.clickhouse.database, "applied": applied})
+        return
+    for name in applied:
+        click.echo(f"applied {name}")
+    if not applied:
+        click.echo(f"{settings.clickhouse.database}: nothing to apply, the tables are up to date")
