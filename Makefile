@@ -56,5 +56,5 @@ setup: ## Prepare .venv alone.
 	@scripts/setup.sh
 
 prepare: setup
-	@$(BIN)/python scripts/fetch.py
+	@$(BIN)/driftline doctor --prepare
 
