@@ -29,7 +29,9 @@ def command() -> None:
 @command.command("list")
 @click.option("--topic", help="Only messages of this topic.")
 @click.option("--reason", type=click.Choice(REASONS), help="Only messages refused for this reason.")
-@click.option("--since", type=click.DateTime(TIME_FORMATS), metavar="T", help="Refused at this UTC time or later.")
+@click.option(
+    "--since", type=click.DateTime(TIME_FORMATS), metavar="T", help="Refused at this UTC time or later."
+)
 @click.option(
     "--state",
     type=click.Choice(["open", "mended", "any"]),
@@ -37,7 +39,9 @@ def command() -> None:
     show_default=True,
     help="open: refused; mended: taken when it was sent again.",
 )
-@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many."
+)
 @json_option
 def list_command(
     topic: str | None, reason: str | None, since: datetime | None, state: str, limit: int, as_json: bool
@@ -68,7 +72,9 @@ def list_command(
     help="Seconds to wait for the archive's answer.",
 )  # fmt: skip
 @json_option
-def retry_command(name: str | None, reason: str | None, everything: bool, wait_seconds: float, as_json: bool) -> int:
+def retry_command(
+    name: str | None, reason: str | None, everything: bool, wait_seconds: float, as_json: bool
+) -> int:
     """Send refused messages again, the same bytes to the same topic; exits with 1 unless all are taken.
 
     One that is still bad stays the same dead letter, with one more attempt.
@@ -83,7 +89,9 @@ def retry_command(name: str | None, reason: str | None, everything: bool, wait_s
             {"sent": found.sent, "mended": found.mended, "refused": found.refused, "waiting": found.waiting}
         )
     else:
-        click.echo(f"sent {found.sent}: {found.mended} taken, {found.refused} refused again, {found.waiting} waiting")
+        click.echo(
+            f"sent {found.sent}: {found.mended} taken, {found.refused} refused again, {found.waiting} waiting"
+        )
     return 0 if found.mended == found.sent else 1
 
 

@@ -1,8 +1,8 @@
 """Duplicates: which sealed batches of a block were stored before, or stand in the block twice.
 
 An emitter that sends its spool again sends the same bytes under the same seal. Which copy counts must not depend on
-when a block is inserted, so the memory is asked only for offsets below the block: a block inserted again finds just what
-it found the first time, though its own rows may be there by now.
+when a block is inserted, so the memory is asked only for offsets below the block: a block inserted again finds just
+what it found the first time, though its own rows may be there by now.
 """
 
 from __future__ import annotations

@@ -44,7 +44,9 @@ class Keeper:
     `held_bytes` is what waits here, as it travelled: the worker stops reading at a cap, and goes on when `room` says.
     """
 
-    def __init__(self, commits: Commits, post: Post, warehouse: Warehouse, on_done: Callable[[Done], None]) -> None:
+    def __init__(
+        self, commits: Commits, post: Post, warehouse: Warehouse, on_done: Callable[[Done], None]
+    ) -> None:
         """Take the edges; `on_done` is called in the keeper's thread. Nothing runs before `start`."""
         self._commits, self._post, self._warehouse, self._on_done = commits, post, warehouse, on_done
         self._blocks: queue.SimpleQueue[tuple[Tenure, Block] | None] = queue.SimpleQueue()
@@ -73,7 +75,9 @@ class Keeper:
     def room(self, cap_bytes: int, seconds: float) -> bool:
         """Wait until less than `cap_bytes` are held, at most `seconds`; say whether it is so."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.held_bytes < cap_bytes or self.failure is not None, seconds)
+            return self._changed.wait_for(
+                lambda: self.held_bytes < cap_bytes or self.failure is not None, seconds
+            )
 
     def drain(self, seconds: float) -> bool:
         """Wait until every block given is stored or dropped, at most `seconds`; say whether it is so."""
@@ -98,7 +102,7 @@ class Keeper:
                         self.held_bytes -= block.size_bytes
                         self.held_blocks -= 1
                         self._changed.notify_all()
-        except BaseException as error:  # the worker reads it and ends: without this thread it would only read
+        except BaseException as error:  # noqa: BLE001 - the worker ends on it: without this thread it would only read
             self.failure = error
             with self._changed:
                 self._changed.notify_all()

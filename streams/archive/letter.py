@@ -1,8 +1,8 @@
 """Letter: a refused record as it goes to the dead-letter topic, and the mark of one that is sent again.
 
-A dead letter is named by the topic, partition and offset where the record first lay. A retry sends the same bytes to the
-same topic, where they get another offset; a header carries the first name, so that a record that is still bad comes
-back as the same dead letter, not as a second one.
+A dead letter is named by the topic, partition and offset where the record first lay. A retry sends the same bytes to
+the same topic, where they get another offset; a header carries the first name, so that a record that is still bad
+comes back as the same dead letter, not as a second one.
 """
 
 from __future__ import annotations

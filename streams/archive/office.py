@@ -139,7 +139,9 @@ def _send(settings: Settings, producer: Producer, rows: Sequence[dict[str, Any]]
     left = producer.flush(ANSWER_SECONDS)
     if left or faults:
         why = faults[0].str() if faults else f"no answer within {ANSWER_SECONDS:g} s"
-        raise KafkaAwayError(f"{left + len(faults)} of {len(rows)} letters were not taken by the broker: {why}")
+        raise KafkaAwayError(
+            f"{left + len(faults)} of {len(rows)} letters were not taken by the broker: {why}"
+        )
 
 
 def _judged(client: Client, rows: Sequence[dict[str, Any]], wait_seconds: float) -> Retried:
@@ -152,7 +154,9 @@ def _judged(client: Client, rows: Sequence[dict[str, Any]], wait_seconds: float)
             {"least": min(before.values())},
         )
         states = [
-            str(row["state"]) for row in now if int(row["version"]) > before.get(letter_name(row), int(row["version"]))
+            str(row["state"])
+            for row in now
+            if int(row["version"]) > before.get(letter_name(row), int(row["version"]))
         ]
         if len(states) == len(before) or time.monotonic() > deadline_s:
             mended = states.count(MENDED)
@@ -170,7 +174,9 @@ def _where(chosen: LetterFilter) -> tuple[str, dict[str, Any]]:
             parameters[column] = value
     if chosen.since is not None:
         parts.append("refused_at >= {since:DateTime64(3, 'UTC')}")
-        parameters["since"] = chosen.since.astimezone(UTC) if chosen.since.tzinfo else chosen.since.replace(tzinfo=UTC)
+        parameters["since"] = (
+            chosen.since.astimezone(UTC) if chosen.since.tzinfo else chosen.since.replace(tzinfo=UTC)
+        )
     if chosen.name is not None:
         topic, _, place = chosen.name.partition("/")
         partition, _, offset = place.partition("/")

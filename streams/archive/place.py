@@ -73,6 +73,5 @@ def opening(place: Place, offset: int | None, metadata: str | None) -> Opening:
     if words[1] != place.topic_id:
         # The topic was deleted and made again: the old offsets mean nothing in it.
         return Opening(None, None)
-    if len(words) == 3 and words[2].isdecimal() and int(words[2]) >= offset:
-        return Opening(offset, int(words[2]))
-    return Opening(offset, None)
+    last = words[2] if words[2:] else ""
+    return Opening(offset, int(last) if last.isdecimal() and int(last) >= offset else None)

@@ -62,7 +62,9 @@ class Post:
                 self._producer.produce(
                     self._kafka.topic_prefix + TOPIC,
                     key=f"{letter.topic}/{letter.partition}".encode(),
-                    value=codec.encode("DeadLetter", letter.record(round(time.time() * 1000), self._refused_by)),
+                    value=codec.encode(
+                        "DeadLetter", letter.record(round(time.time() * 1000), self._refused_by)
+                    ),
                     on_delivery=answered,
                 )
         except (BufferError, KafkaException) as error:

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from driftline.schemas.clients import consumer_config
 from driftline.schemas.topics import topic as contract
-from driftline.streams.archive import shelves, topics
+from driftline.streams.archive import shelves, takeover, topics
 from driftline.streams.archive.errors import KafkaAwayError, TopicError
 from driftline.streams.archive.lane import Lane, Limits
-from driftline.streams.archive.place import Opening, Place, opening
+from driftline.streams.archive.place import Place, opening
 from driftline.streams.archive.record import Record
 from driftline.streams.archive.tenure import Commits, Tenure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from driftline.schemas.settings import Settings
     from driftline.streams.archive.block import Block
     from driftline.streams.archive.keeper import Keeper
+    from driftline.streams.archive.letter import Headers
     from driftline.streams.archive.topics import Facts
     from driftline.streams.metrics import ArchiveMetrics
 
 logger = logging.getLogger(__name__)
 
 GROUP = "driftline-archive"
-Answer = TypeVar("Answer")
-ANSWER_SECONDS = 10.0
-# A broker is back some 5 s after a kill -9, a slow one within a minute; polls may be 300 s apart.
-PATIENCE_SECONDS = 90.0
 # A block is also full at this many bytes as they travelled, or records: wide rows, or rows that come one by one.
 BLOCK_BYTES = 32 << 20
 BLOCK_RECORDS = 50_000
@@ -84,7 +81,9 @@ class Reader:
         """Join the group; blocks go to `keeper`."""
         self._keeper = keeper
         names = [fact.name for fact in self._facts.values()]
-        self.consumer.subscribe(names, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+        self.consumer.subscribe(
+            names, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+        )
 
     def read(self) -> bool:
         """Take one message if one is there; say whether one was. Does not wait.
@@ -161,7 +160,7 @@ class Reader:
         return lags
 
     def _take(self, message: Message) -> None:
-        held = self._lanes.get((message.topic(), message.partition()))
+        held = self._lanes.get(_place(message))
         if held is None:
             return
         lane, tenure = held
@@ -169,11 +168,11 @@ class Reader:
         record = Record(
             tenure.place.topic,
             tenure.place.partition,
-            message.offset(),
+            _offset(message),
             time_ms,
             message.key(),
             message.value() or b"",
-            tuple(message.headers() or ()),
+            _headers(message),
         )
         fact = self._facts[tenure.place.topic]
         terms = shelves.Terms(fact.partitions, self._settings.worker.future_ms)
@@ -183,10 +182,10 @@ class Reader:
         self._give(tenure, lane.take(entry, time.monotonic()))
 
     def _reached(self, message: Message) -> None:
-        held = self._lanes.get((message.topic(), message.partition()))
+        held = self._lanes.get(_place(message))
         if held is not None:
             lane, tenure = held
-            self._give(tenure, lane.reached(message.offset()))
+            self._give(tenure, lane.reached(_offset(message)))
 
     def _give(self, tenure: Tenure, block: Block | None) -> None:
         if block is not None and self._keeper is not None:
@@ -194,25 +193,33 @@ class Reader:
 
     def _assigned(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         """Take partitions up where the group's commits, and the logs, say."""
-        fresh = _patiently(lambda: topics.describe(self._settings.kafka, list(self._facts)))
+        fresh = takeover.patiently(lambda: topics.describe(self._settings.kafka, list(self._facts)))
         for topic, fact in fresh.items():
             if fact != self._facts[topic]:
-                raise TopicError(f"topic {fact.name!r} was changed or made anew while archive ran: start it again")
-        committed = _patiently(lambda: _committed(consumer, partitions))
+                raise TopicError(
+                    f"topic {fact.name!r} was changed or made anew while archive ran: start it again"
+                )
+        committed = takeover.committed(consumer, partitions)
         starts = []
         for found in committed:
             fact = self._by_name[found.topic]
             place = Place(fact.topic, fact.topic_id, found.partition)
-            low, high = self._bounds(found)
+            low, high = takeover.bounds(consumer, found)
             start = opening(place, found.offset, found.metadata)
-            self._check(place, start, low, high)
+            if start.first is not None:
+                self._count_lost(place, takeover.lost(place, start.first, low, high), low)
             lane = Lane(place, start, low)
-            self._lanes[(found.topic, found.partition)] = (lane, Tenure(place, fact.name, position=lane.first))
+            self._lanes[(found.topic, found.partition)] = (
+                lane,
+                Tenure(place, fact.name, position=lane.first),
+            )
             starts.append(TopicPartition(found.topic, found.partition, lane.next))
         consumer.assign(starts)
         if self._paused:
             consumer.pause(starts)
-        logger.info("owns %s", ", ".join(str(tenure.place) for _, tenure in self._lanes.values()) or "nothing")
+        logger.info(
+            "owns %s", ", ".join(str(tenure.place) for _, tenure in self._lanes.values()) or "nothing"
+        )
 
     def _revoked(self, consumer: Consumer, _partitions: Sequence[TopicPartition]) -> None:
         """Give all partitions back; what was not stored is read again by the next owner."""
@@ -221,37 +228,25 @@ class Reader:
         self._lanes.clear()
         consumer.unassign()
 
-    def _bounds(self, partition: TopicPartition) -> tuple[int, int]:
-        plain = TopicPartition(partition.topic, partition.partition)
-        return _patiently(lambda: self.consumer.get_watermark_offsets(plain, timeout=ANSWER_SECONDS))
-
-    def _check(self, place: Place, start: Opening, low: int, high: int) -> None:
-        """Say loudly what retention took, and stop before a log that is shorter than what was read of it."""
-        if start.first is None:
-            return
-        if start.first > high:
-            raise TopicError(
-                f"{place} ends at offset {high}, but offset {start.first} was read before: the broker lost records; "
-                "reset the group's offsets once you know what is missing",
-            )
-        if start.first < low:
-            lost = low - start.first
+    def _count_lost(self, place: Place, lost: int, low: int) -> None:
+        """Say loudly what retention took."""
+        if lost:
             self._metrics.lost.labels(place.topic, place.partition).inc(lost)
             logger.error(
                 "%s: LOST %d records: retention removed offsets %d to %d before ClickHouse had them; "
                 "going on from the log's start",
-                place, lost, start.first, low - 1,
+                place, lost, low - lost, low - 1,
             )  # fmt: skip
 
     def _out_of_range(self, message: Message) -> None:
         """Retention passed the position while we were reading: take the partition up anew at the log's start."""
-        key = (message.topic(), message.partition())
+        key = _place(message)
         held = self._lanes.get(key)
         if held is None:
             return
         lane, tenure = held
-        low, high = self._bounds(TopicPartition(*key))
-        self._check(tenure.place, Opening(lane.next, None), low, high)
+        low, high = takeover.bounds(self.consumer, TopicPartition(*key))
+        self._count_lost(tenure.place, takeover.lost(tenure.place, lane.next, low, high), low)
         lane.next = max(lane.next, low)
         self.consumer.seek(TopicPartition(*key, lane.next))
 
@@ -271,26 +266,19 @@ def headroom_seconds(tenure: Tenure, lag: int, now_ms: int) -> float | None:
     return (retention_ms - age_ms) / 1000
 
 
-def _patiently(question: Callable[[], Answer]) -> Answer:
-    """Ask the broker for as long as one of its restarts takes; raises KafkaAwayError after that.
-
-    The worker then ends, and begins again from the group's commits: nothing is lost by it.
-    """
-    deadline_s = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return question()
-        except (KafkaException, KafkaAwayError) as error:
-            if time.monotonic() > deadline_s:
-                raise KafkaAwayError(f"the broker did not answer for {PATIENCE_SECONDS:g} s: {error}") from error
-            logger.warning("waiting for Kafka: %s", error)
-            time.sleep(0.5)
+def _place(message: Message) -> tuple[str, int]:
+    """Give the topic's full name and the partition; a message that was polled has both."""
+    return message.topic() or "", message.partition() or 0
 
 
-def _committed(consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
-    """Read the group's commits; raises KafkaException when one of them is not known."""
-    found = consumer.committed(list(partitions), timeout=ANSWER_SECONDS)
-    for one in found:
-        if one.error is not None:
-            raise KafkaException(one.error)
-    return found
+def _offset(message: Message) -> int:
+    """Give the offset; a message that was polled has one."""
+    offset = message.offset()
+    return -1 if offset is None else offset
+
+
+def _headers(message: Message) -> Headers:
+    """Give the headers as names and bytes; producers may have sent text."""
+    given = message.headers() or ()
+    pairs = given.items() if isinstance(given, dict) else given
+    return tuple((name, value.encode() if isinstance(value, str) else value) for name, value in pairs)

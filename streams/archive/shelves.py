@@ -53,7 +53,9 @@ def take(shelf: Shelf, record: Record, terms: Terms) -> Entry:
         shelf.read(record, terms, entry)
     except Refused as refusal:
         reason, detail = refusal.reason, refusal.detail
-    except Exception as error:  # a reader's own fault must not stall the partition: the record is kept and shown
+    except (
+        Exception
+    ) as error:  # a reader's own fault must not stall the partition: the record is kept and shown
         logger.exception("reading %s[%d] offset %d failed", record.topic, record.partition, record.offset)
         reason, detail = "bad_bytes", f"the reader failed: {type(error).__name__}: {error}"[:500]
     else:
@@ -100,14 +102,24 @@ def _read_predictions(record: Record, terms: Terms, entry: Entry) -> None:
     cols = intake.read(
         record.value, record.key, record.partition, terms.partitions, record.time_ms, terms.future_ms
     )
-    entry.content, entry.rows, entry.deployment, entry.identity = cols, cols.rows, cols.deployment, cols.identity
+    entry.content, entry.rows, entry.deployment, entry.identity = (
+        cols,
+        cols.rows,
+        cols.deployment,
+        cols.identity,
+    )
 
 
 def _read_labels(record: Record, terms: Terms, entry: Entry) -> None:
     cols = intake.read_labels(
         record.value, record.key, record.partition, terms.partitions, record.time_ms, terms.future_ms
     )
-    entry.content, entry.rows, entry.deployment, entry.identity = cols, cols.rows, cols.deployment, cols.identity
+    entry.content, entry.rows, entry.deployment, entry.identity = (
+        cols,
+        cols.rows,
+        cols.deployment,
+        cols.identity,
+    )
 
 
 def _read_window(record: Record, _terms: Terms, entry: Entry) -> None:
@@ -144,7 +156,10 @@ def _source(partition: int, entries: Sequence[Entry]) -> Source:
 
 def _prediction_tables(partition: int, entries: Sequence[Entry]) -> Tables:
     batches, source = _contents(entries), _source(partition, entries)
-    return [("predictions", prediction_rows(batches, source)), ("prediction_lookup", lookup_rows(batches, source))]
+    return [
+        ("predictions", prediction_rows(batches, source)),
+        ("prediction_lookup", lookup_rows(batches, source)),
+    ]
 
 
 def _label_tables(partition: int, entries: Sequence[Entry]) -> Tables:
@@ -164,7 +179,8 @@ def _emitter_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
 
 def _letter_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
     rows = [
-        letter_rows.refused(entry.content, entry.content["attempts"], max(entry.time_ms, 0)) for entry in entries
+        letter_rows.refused(entry.content, entry.content["attempts"], max(entry.time_ms, 0))
+        for entry in entries
     ]
     return [("dead_letters", letter_rows.letter_rows(rows))]
 

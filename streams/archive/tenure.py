@@ -109,5 +109,7 @@ class TenurePlans:
 
 def _sorted(tenure: Tenure, error: KafkaError) -> FencedError | KafkaAwayError:
     if error.code() in _FENCED:
-        return FencedError(f"{tenure.place}: the broker refused a commit, the group moved on ({error.name()})")
+        return FencedError(
+            f"{tenure.place}: the broker refused a commit, the group moved on ({error.name()})"
+        )
     return KafkaAwayError(f"{tenure.place}: the broker took no commit ({error.name()}: {error.str()})")

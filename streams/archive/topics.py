@@ -53,8 +53,12 @@ def describe(kafka: Kafka, topics: Sequence[str]) -> dict[str, Facts]:
     except KafkaException as error:
         why = error.args[0]
         if why.name() == "UNKNOWN_TOPIC_OR_PART":
-            raise TopicError(f"topic {name!r} does not exist: create the topics with 'driftline up' first") from error
-        raise KafkaAwayError(f"the broker at {kafka.bootstrap} does not describe topics: {why.str()}") from error
+            raise TopicError(
+                f"topic {name!r} does not exist: create the topics with 'driftline up' first"
+            ) from error
+        raise KafkaAwayError(
+            f"the broker at {kafka.bootstrap} does not describe topics: {why.str()}"
+        ) from error
     except TimeoutError as error:
         raise KafkaAwayError(f"the broker at {kafka.bootstrap} does not answer") from error
     check_counts(kafka, facts)

@@ -123,4 +123,6 @@ def _one_each(tables: Tables) -> Tables:
     joined: dict[str, list[pa.Table]] = {}
     for name, rows in tables:
         joined.setdefault(name, []).append(rows)
-    return [(name, parts[0] if len(parts) == 1 else pa.concat_tables(parts)) for name, parts in joined.items()]
+    return [
+        (name, parts[0] if len(parts) == 1 else pa.concat_tables(parts)) for name, parts in joined.items()
+    ]

@@ -36,7 +36,10 @@ class Watch:
         if done.outcome is None:
             self._metrics.known_blocks.labels(topic).inc()
             logger.warning(
-                "%s offsets %d to %d lay in ClickHouse already", done.block.place, done.block.first, done.block.last
+                "%s offsets %d to %d lay in ClickHouse already",
+                done.block.place,
+                done.block.first,
+                done.block.last,
             )
             return
         self._metrics.blocks.labels(topic).inc()
@@ -73,7 +76,9 @@ class Watch:
         if now_s - self._said_s < LINE_SECONDS:
             return
         self._said_s = now_s
-        level = logging.WARNING if away_s or (least_s is not None and least_s < NARROW_SECONDS) else logging.INFO
+        level = (
+            logging.WARNING if away_s or (least_s is not None and least_s < NARROW_SECONDS) else logging.INFO
+        )
         logger.log(
             level,
             "stored %d rows in %d blocks, lag %d messages, head-room %s, away for %.0f s",

@@ -39,7 +39,8 @@ class Dictionary:
             held = np.full(len(levels) + 1, -1, np.int32)
             held[:-1] = [self.code(level) for level in levels]
             self._maps[levels] = held
-        return held[codes]
+        recoded: np.ndarray = held[codes]
+        return recoded
 
     def column(self, codes: np.ndarray) -> pa.DictionaryArray:
         """Give the Arrow column of these codes; -1 is null."""
@@ -106,7 +107,9 @@ def categories(parts: Sequence[Category | None], counts: Rows) -> pa.DictionaryA
     return words.column(codes)
 
 
-def numeric_lists(parts: Sequence[Sequence[np.ndarray]], counts: Rows, dtype: type[np.floating]) -> pa.ListArray:
+def numeric_lists(
+    parts: Sequence[Sequence[np.ndarray]], counts: Rows, dtype: type[np.floating]
+) -> pa.ListArray:
     """Give an array column: each row's values over the blocks of its batch, each block (columns, rows)."""
     widths = np.array([sum(len(values) for values in part) for part in parts], np.int64)
     flat = np.empty(int((widths * counts).sum()), dtype)

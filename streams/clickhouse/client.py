@@ -7,7 +7,7 @@ lazily and again after each failure, so a worker outlives any number of restarts
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import clickhouse_connect
 import pyarrow as pa
@@ -56,7 +56,7 @@ class Client:
         self.database = settings.database if database is None else database
         self._driver: Driver | None = None
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         """Give the client itself."""
         return self
 
@@ -94,7 +94,9 @@ class Client:
             ClickHouseError: the server objects to the statement.
         """
         try:
-            result = self._open().query(sql, parameters=dict(parameters or {}), column_formats=dict(formats or {}))
+            result = self._open().query(
+                sql, parameters=dict(parameters or {}), column_formats=dict(formats or {})
+            )
             return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
         except (DriverError, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._failed(error) from error
@@ -141,7 +143,7 @@ class Client:
                 connect_timeout=CONNECT_SECONDS,
                 send_receive_timeout=ANSWER_SECONDS,
                 query_retries=0,
-                # The pool all clients share keeps connections after `close`, and a server that stops waits 5 s for them.
+                # The pool all clients share keeps connections after `close`; a server that stops waits 5 s for them.
                 dedicated_pool=True,
                 autogenerate_session_id=False,
                 client_name="driftline",
@@ -153,7 +155,7 @@ class Client:
         self._driver = None
         where = f"{self.settings.host}:{self.settings.port}"
         text = " ".join(str(error).split())[:400]
-        answered = isinstance(error, DatabaseError) and error.code is not None
-        if answered and error.code not in _AWAY_CODES:
+        code = error.code if isinstance(error, DatabaseError) else None
+        if code is not None and code not in _AWAY_CODES:
             return ClickHouseError(f"ClickHouse at {where} refused: {text}")
         return ClickHouseAwayError(f"ClickHouse at {where} does not answer: {text}")

@@ -25,14 +25,17 @@ def label_rows(batches: Sequence[LabelColumns], sources: Source) -> pa.Table:
     """
     counts = sources.counts
     withdrawn = [
-        np.zeros(batch.rows, np.bool_) if batch.withdrawn is None else batch.withdrawn.astype(np.bool_) for batch in batches
+        np.zeros(batch.rows, np.bool_) if batch.withdrawn is None else batch.withdrawn.astype(np.bool_)
+        for batch in batches
     ]
     return pa.table(
         {
             "deployment": arrow.repeated([batch.deployment for batch in batches], counts),
             "prediction_id": arrow.ids([batch.ids for batch in batches]),
             "original_id": arrow.originals([batch.original_ids for batch in batches], counts),
-            "known_at": arrow.times(np.concatenate([*[b.known_at_ms for b in batches], np.empty(0, np.int64)])),
+            "known_at": arrow.times(
+                np.concatenate([*[b.known_at_ms for b in batches], np.empty(0, np.int64)])
+            ),
             "number": arrow.floats([batch.numbers for batch in batches], counts, np.float64),
             "class": arrow.categories([batch.classes for batch in batches], counts),
             "withdrawn": pa.array(np.concatenate([*withdrawn, np.empty(0, np.bool_)])),

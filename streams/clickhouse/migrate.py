@@ -78,7 +78,9 @@ def shipped() -> list[Migration]:
             raise MigrationError(f"migration {entry.name} is not named like 0001_predictions.sql: rename it")
         migration = Migration(int(match["number"]), match["name"], entry.read_text(encoding="utf-8"))
         if migration.number in found:
-            raise MigrationError(f"migrations {found[migration.number].file_name} and {entry.name} share a number")
+            raise MigrationError(
+                f"migrations {found[migration.number].file_name} and {entry.name} share a number"
+            )
         found[migration.number] = migration
     return [found[number] for number in sorted(found)]
 

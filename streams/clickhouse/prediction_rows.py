@@ -28,7 +28,10 @@ def prediction_rows(batches: Sequence[PredictionColumns], sources: Source) -> pa
     """
     kept = [_Kept(batch) for batch in batches]
     counts = sources.counts
-    gaps = [[gap for gap in batch.gaps if gap.name not in part.hidden] for batch, part in zip(batches, kept, strict=True)]
+    gaps = [
+        [gap for gap in batch.gaps if gap.name not in part.hidden]
+        for batch, part in zip(batches, kept, strict=True)
+    ]
     return pa.table(
         {
             "deployment": arrow.repeated([batch.deployment for batch in batches], counts),
@@ -43,8 +46,12 @@ def prediction_rows(batches: Sequence[PredictionColumns], sources: Source) -> pa
             "doubles": arrow.numeric_lists([_values(part.doubles) for part in kept], counts, np.float64),
             "category_names": arrow.repeated([_titles(part.categories) for part in kept], counts),
             "categories": arrow.text_lists([part.categories for part in kept], counts),
-            "nulls": arrow.named_rows([[(g.name, g.nulls) for g in part if g.nulls is not None] for part in gaps], counts),
-            "wrong": arrow.named_rows([[(g.name, g.wrong) for g in part if g.wrong is not None] for part in gaps], counts),
+            "nulls": arrow.named_rows(
+                [[(g.name, g.nulls) for g in part if g.nulls is not None] for part in gaps], counts
+            ),
+            "wrong": arrow.named_rows(
+                [[(g.name, g.wrong) for g in part if g.wrong is not None] for part in gaps], counts
+            ),
             "score_names": arrow.repeated([_names(batch.scores) for batch in batches], counts),
             "scores": arrow.numeric_lists([_values(batch.scores) for batch in batches], counts, np.float64),
             "predicted": arrow.categories([batch.predicted for batch in batches], counts),

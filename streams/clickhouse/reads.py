@@ -72,10 +72,13 @@ def windows(settings: Settings, deployment: str, chosen: WindowFilter | None = N
     return rows
 
 
-def window_counts(settings: Settings, deployment: str, chosen: WindowFilter | None = None) -> list[dict[str, Any]]:
+def window_counts(
+    settings: Settings, deployment: str, chosen: WindowFilter | None = None
+) -> list[dict[str, Any]]:
     """Give a deployment's windows without their figures, with their mergeable counters as bytes in `counts`.
 
-    Keys: those of the table `windows` less `figures.*`. Filters on feature and metric do not apply. Raises as `windows`.
+    Keys: those of the table `windows` less `figures.*`. Filters on feature and metric do not apply. Raises as
+    `windows`.
     """
     given = chosen or WindowFilter()
     where, parameters = _where(deployment, given, figures=False)
@@ -83,7 +86,8 @@ def window_counts(settings: Settings, deployment: str, chosen: WindowFilter | No
         return client.query(
             "SELECT deployment, model_version, slot, run, resolution, window_start, window_end, version, "
             "profile_digest, settings_revision, partition, absorbed, final, restated, rows, late_rows, watermark, "
-            f"counts, computed_at FROM windows_now WHERE {where} ORDER BY resolution, window_start, model_version, slot",
+            f"counts, computed_at FROM windows_now WHERE {where} "
+            "ORDER BY resolution, window_start, model_version, slot",
             parameters,
             formats={"counts": "bytes"},
         )
@@ -105,22 +109,24 @@ def auto_resolution(settings: Settings, deployment: str, chosen: WindowFilter, l
     shares = {str(row["resolution"]): float(row["share"]) for row in rows}
     there = [name for name in _NARROW_FIRST if name in shares]
     full = [name for name in there if shares[name] >= FULL_SHARE]
-    return (full or there[-1:] or [None])[0]
+    return next(iter(full or there[-1:]), None)
 
 
 def deployments(settings: Settings) -> list[str]:
     """Give the deployments that have predictions or windows, sorted: what an error about an unknown one names."""
     with Client(settings.clickhouse) as client:
         rows = client.query(
-            "SELECT DISTINCT deployment FROM (SELECT deployment FROM predictions UNION ALL SELECT deployment FROM windows) "
-            "ORDER BY deployment",
+            "SELECT DISTINCT deployment FROM (SELECT deployment FROM predictions UNION ALL "
+            "SELECT deployment FROM windows) ORDER BY deployment",
         )
     return [str(row["deployment"]) for row in rows]
 
 
 def counts(settings: Settings) -> dict[str, int]:
     """Give the rows of each table of `COUNTED`, replaced rows not counted. Raises as `windows`."""
-    parts = " UNION ALL ".join(f"SELECT '{name}' AS name, count() AS n FROM {view}" for name, view in COUNTED.items())
+    parts = " UNION ALL ".join(
+        f"SELECT '{name}' AS name, count() AS n FROM {view}" for name, view in COUNTED.items()
+    )
     with Client(settings.clickhouse) as client:
         return {str(row["name"]): int(row["n"]) for row in client.query(parts)}
 
@@ -176,7 +182,9 @@ def wait_until(
             if time.monotonic() > deadline:
                 raise
         if time.monotonic() > deadline:
-            raise ClickHouseError(f"{what} did not come true within {seconds:g} s: see the archive worker's log")
+            raise ClickHouseError(
+                f"{what} did not come true within {seconds:g} s: see the archive worker's log"
+            )
         on_wait()
         time.sleep(_POLL_SECONDS)
 

@@ -47,6 +47,8 @@ def apply(client: Client, archive: Archive) -> list[str]:
         table = str(row["name"])
         if f"TTL {wanted[table]}" in str(row["create_table_query"]):
             continue
-        client.command(f"ALTER TABLE {table} MODIFY TTL {wanted[table]} SETTINGS materialize_ttl_after_modify = 0")
+        client.command(
+            f"ALTER TABLE {table} MODIFY TTL {wanted[table]} SETTINGS materialize_ttl_after_modify = 0"
+        )
         changed.append(table)
     return changed

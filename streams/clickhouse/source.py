@@ -21,7 +21,9 @@ class Source:
 
     __slots__ = ("_partition", "_times_ms", "counts", "offsets")
 
-    def __init__(self, partition: int, offsets: Sequence[int], times_ms: Sequence[int], counts: Sequence[int]) -> None:
+    def __init__(
+        self, partition: int, offsets: Sequence[int], times_ms: Sequence[int], counts: Sequence[int]
+    ) -> None:
         """Take one number a batch; `times_ms` is the broker's time of the record, ms since 1970."""
         self._partition = partition
         self._times_ms = np.array(times_ms, np.int64)

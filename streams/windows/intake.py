@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from driftline.schemas.columns import LabelColumns, PredictionColumns
 
 
-def read(  # noqa: PLR0913 - the six facts a broker knows of a record; a struct would hide which is missing
+def read(
     value: bytes,
     key: bytes | None,
     partition: int,
@@ -48,7 +48,7 @@ def read(  # noqa: PLR0913 - the six facts a broker knows of a record; a struct 
     return cols
 
 
-def read_labels(  # noqa: PLR0913 - as `read`
+def read_labels(
     value: bytes,
     key: bytes | None,
     partition: int,

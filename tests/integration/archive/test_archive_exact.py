@@ -45,9 +45,12 @@ def wrong_rows(settings: Settings, facts: Facts) -> list[str]:
     """What differs between the tables and the facts."""
     with Client(settings.clickhouse) as client:
         looked_up = client.query("SELECT deployment, count() AS n FROM prediction_lookup GROUP BY deployment")
-        sealed = client.query("SELECT deployment, sum(rows) AS n FROM batches WHERE topic = 'predictions' GROUP BY deployment")
+        sealed = client.query(
+            "SELECT deployment, sum(rows) AS n FROM batches WHERE topic = 'predictions' GROUP BY deployment"
+        )
         letters = client.query(
-            "SELECT partition, offset, reason, count() AS n FROM dead_letters_now WHERE topic = 'predictions' GROUP BY ALL"
+            "SELECT partition, offset, reason, count() AS n FROM dead_letters_now "
+            "WHERE topic = 'predictions' GROUP BY ALL"
         )
         overlaps = client.query(
             "SELECT a.partition AS p, a.first AS f FROM blocks AS a INNER JOIN blocks AS b "
@@ -66,7 +69,9 @@ def wrong_rows(settings: Settings, facts: Facts) -> list[str]:
         "batches": rows,
         "dead letters": {place: (reason, 1) for place, reason in facts.refused.items()},
     }
-    wrong = [f"{name}: {found[name]} instead of {wanted[name]}" for name in found if found[name] != wanted[name]]
+    wrong = [
+        f"{name}: {found[name]} instead of {wanted[name]}" for name in found if found[name] != wanted[name]
+    ]
     return wrong + [f"blocks overlap at {row}" for row in overlaps]
 
 
@@ -112,7 +117,7 @@ def test_kills_and_rebalances_store_every_row_once(busy: Settings, crew: Crew) -
 
 
 def test_a_clickhouse_that_is_away_costs_nothing(stack: TestStack, busy: Settings, crew: Crew) -> None:
-    """ClickHouse killed with -9 under load and back after some seconds, an archive killed meanwhile: nothing is lost."""
+    """ClickHouse killed with -9 under load and back after seconds, an archive killed meanwhile: nothing is lost."""
     feeder = feed(busy, 11)
     crew.keep("archive", 1)
     wait_for_rows(busy, 1_000)
@@ -144,7 +149,7 @@ def test_a_broker_that_restarts_costs_nothing(stack: TestStack, busy: Settings, 
 
 
 def test_bad_bytes_go_to_the_dead_letters_and_the_rest_goes_on(busy: Settings, crew: Crew) -> None:
-    """P7: twenty kinds of bad bytes among good ones, a worker killed meanwhile: each is one letter, no good row is lost."""
+    """P7: twenty kinds of bad bytes among good ones, a worker killed meanwhile: each is one letter."""
     feeder = feed(busy, 17, rubbish=tuple(KINDS.values()))
     crew.keep("archive", 1)
     wait_for_rows(busy, 3_000)
@@ -167,4 +172,6 @@ def test_sigterm_stores_what_was_read(busy: Settings, crew: Crew) -> None:
     crew.keep("archive", 1)
     assert_exact(busy, crew)
     with Client(busy.clickhouse) as client:
-        assert not client.query("SELECT count() AS n FROM blocks GROUP BY topic, partition, first HAVING n > 1")
+        assert not client.query(
+            "SELECT count() AS n FROM blocks GROUP BY topic, partition, first HAVING n > 1"
+        )

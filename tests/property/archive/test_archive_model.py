@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from driftline.streams.archive.lane import Lane, Limits
 from driftline.streams.archive.letter import Letter
 from driftline.streams.archive.place import Place, opening, plan_text, position_text
 
+Tables = list[tuple[str, "Rows"]]
 PLACE = Place("predictions", "life-1", 0)
 
 
@@ -68,7 +69,7 @@ class Edges:
         self.world, self.dies_at, self.after, self.is_late = world, dies_at, after, late
         self.actions = 0
 
-    def act(self, effect: Any, on_its_way: tuple[str, Rows, str] | None = None) -> None:
+    def act(self, effect: Callable[[], None], on_its_way: tuple[str, Rows, str] | None = None) -> None:
         """Carry out one action, or die around it; an insert may reach the server after its worker died."""
         self.actions += 1
         if self.actions == self.dies_at:
@@ -100,20 +101,22 @@ class Edges:
         held = self.world.server.tables.get("batches", [])
         return {seal for seal, offset in held if offset < block.first and seal in seals}
 
-    def rows(self, _block: Block, fresh: Sequence[Entry]) -> Any:
+    def rows(self, _block: Block, fresh: Sequence[Entry]) -> Tables:
         """Two tables, as predictions and its look-up are."""
         rows = Rows((entry.offset, row) for entry in fresh for row in range(entry.rows))
         return [("predictions", rows), ("prediction_lookup", rows)]
 
-    def seals(self, _block: Block, fresh: Sequence[Entry]) -> Any:
+    def seals(self, _block: Block, fresh: Sequence[Entry]) -> Tables:
         """The book of batches."""
-        return [("batches", Rows((seal_of(entry), entry.offset) for entry in fresh if entry.identity is not None))]
+        return [
+            ("batches", Rows((seal_of(entry), entry.offset) for entry in fresh if entry.identity is not None))
+        ]
 
-    def entered(self, outcome: steps.Outcome) -> Any:
+    def entered(self, outcome: steps.Outcome) -> Tables:
         """The book of blocks."""
         return [("blocks", Rows([(outcome.block.first, outcome.block.last)]))]
 
-    def insert(self, table: str, rows: Any, token: str) -> None:
+    def insert(self, table: str, rows: Rows, token: str) -> None:
         """Insert."""
         self.act(lambda: self.world.server.insert(table, rows, token), (table, rows, token))
 
@@ -191,7 +194,7 @@ lives = st.lists(
 def test_rows_are_the_facts_once_wherever_workers_die(
     log: list[Entry], crashes: list[tuple[int, bool, bool, int]], last_records: int
 ) -> None:
-    """However often workers die, before or after any action, with blocks cut anew each time: every row lies there once."""
+    """However often workers die, before or after any action, blocks cut anew each time: every row lies there once."""
     world = World(log)
     for dies_at, after, late, records in crashes:
         before, world.late = world.late, []
@@ -217,7 +220,7 @@ def test_rows_are_the_facts_once_wherever_workers_die(
 @given(logs(), st.integers(1, 6), st.integers(1, 6))
 @settings(max_examples=100, deadline=None)
 def test_lost_commits_store_nothing_twice(log: list[Entry], first: int, second: int) -> None:
-    """A group whose commits expired reads the log from its beginning, and ClickHouse's own book leaves out what it has."""
+    """A group whose commits expired reads from the beginning, and ClickHouse's own book leaves out what it has."""
     world = World(log)
     work(world, Edges(world, None, after=False, late=False), limited(first))
     work(world, Edges(world, None, after=False, late=False), limited(second), forgets=True)
@@ -232,7 +235,7 @@ class Careless(Edges):
 
 
 def test_without_the_plan_rows_lie_there_twice() -> None:
-    """The model can fail: a worker that cuts other blocks than the dead one had begun, without its plan, stores twice."""
+    """The model can fail: a worker that cuts other blocks than the dead one had begun stores rows twice."""
     log = [Entry(offset, offset, 10, 1, None, "d") for offset in range(4)]
     world = World(log)
     with pytest.raises(CrashError):
