@@ -7,12 +7,13 @@ from typing import Final
 
 from driftline.schemas.profile import Profile
 from driftline.schemas.window import Figure
+from driftline.streams.stats.nulls import WINDOW_DAYS
 from driftline.streams.stats.verdict import Rule, shared_level
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.drift_figures import drift_figures
 from driftline.streams.windows.quality_figures import quality_figures
 from driftline.streams.windows.reference import block_nulls, reference_of
-from driftline.streams.windows.resolution import Resolution
+from driftline.streams.windows.resolution import DAY_MS, Resolution
 
 OPEN: Final = "The window is still open; its verdict comes when it closes."
 NO_PROFILE: Final = "no_profile: no reference is known for this model version, so only rows are counted."
@@ -25,6 +26,8 @@ UNCOMPARED: Final = MappingProxyType(
 """Why a prediction has no verdict, by the provenance of the reference's scores."""
 NOTHING: Final = "The profile has no feature, score or class to judge."
 DEFAULT: Final = Rule()
+FULL_ENOUGH: Final = 0.7
+"""Part of a week or month that its rows must span to be held against whole ones."""
 
 
 def judge(
@@ -62,7 +65,23 @@ def judge(
     if closed and profile.provenance in UNCOMPARED:
         held_back["prediction"] = UNCOMPARED[profile.provenance]
     level = shared_level(rule.level, len(reference.columns))
-    nulls = block_nulls(profile, counters.layout, resolution, level)
+    nulls = block_nulls(profile, counters.layout, held_width(counters, resolution), level)
     figures = drift_figures(reference, nulls, counters, rule, held_back)
     figures += quality_figures(reference, counters, profile.rows, rule, "" if closed else OPEN)
     return [*figures, rows]
+
+
+def held_width(counters: Counters, resolution: Resolution) -> Resolution:
+    """Give the width of reference windows that a window is held against.
+
+    That is its own, but for a week or month that its rows do not span, as the first and last of a stream: fewer
+    days vary more, and are held against the widest windows they do span.
+    """
+    # Rows without times carry 0, and span nothing that is known.
+    if resolution.name not in WINDOW_DAYS or not counters.last_ms or counters.first_ms is None:
+        return resolution
+    days = counters.last_ms // DAY_MS - counters.first_ms // DAY_MS + 1
+    spanned = [name for name, length in WINDOW_DAYS.items() if days >= FULL_ENOUGH * length]
+    if resolution.name in spanned:
+        return resolution
+    return Resolution(spanned[-1] if spanned else "1d")

@@ -15,7 +15,7 @@ from driftline.streams.stats.verdict import Rule
 from driftline.streams.windows.comparison import Comparison, compare
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.frames import batch_of
-from driftline.streams.windows.judge import judge
+from driftline.streams.windows.judge import held_width, judge
 from driftline.streams.windows.layout import Layout
 from driftline.streams.windows.resolution import Resolution
 
@@ -114,9 +114,8 @@ def test_a_short_reference_has_no_block_null() -> None:
     )
     assert figure.verdict == "warn"
     assert "only 12 reference windows" in figure.reason
-    wide = compare(reference, current, features=["amount"], timestamps="time", resolution="1M").figure(
-        "amount"
-    )
+    month = table(9_000, days=30, shift=3.0)
+    wide = compare(reference, month, features=["amount"], timestamps="time").figure("amount")
     assert wide.verdict == "warn"
     assert "12 days" in wide.reason
 
@@ -214,6 +213,26 @@ def test_a_rule_changes_the_limits() -> None:
     assert compared(table(1_000, days=1), rule=strict).figure("amount").verdict == "inconclusive"
     lenient = replace(Rule(), warn=90.0, fail=99.0)
     assert compared(table(1_000, days=1, shift=3.0), rule=lenient).figure("amount").verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    ("resolution", "days", "held"),
+    [
+        ("1M", 30, "1M"),
+        ("1M", 21, "1M"),
+        ("1M", 20, "7d"),
+        ("1M", 3, "1d"),
+        ("7d", 5, "7d"),
+        ("7d", 4, "1d"),
+        ("1d", 1, "1d"),
+    ],
+)
+def test_a_part_of_a_month_is_held_against_narrower_windows(resolution: str, days: int, held: str) -> None:
+    """Three days of a month vary as days do, not as months: the first month of a stream raises no alarm for it."""
+    current = table(2_000, days=days)
+    current["time"] = np.linspace(0, days * DAY_MS - 1, 2_000).astype(np.int64)
+    counters = compared(current).counters
+    assert held_width(counters, Resolution(resolution)).name == held
 
 
 def test_merged_counters_are_judged_like_the_whole() -> None:
