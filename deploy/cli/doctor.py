@@ -24,14 +24,15 @@ def command(prepare: bool, as_json: bool) -> int:
 
     Exits with 1 when something must be mended.
     """
-    from driftline.deploy.local.discover import load_here
-    from driftline.deploy.local.examine import examine
-    from driftline.deploy.local.prepare import prepare as fetch
-
     cwd = Path.cwd()
     if prepare:
+        from driftline.deploy.local.discover import load_here
+        from driftline.deploy.local.prepare import prepare as fetch
+
         fetch(load_here(os.environ, cwd), os.environ, lambda text: click.echo(f"driftline: {text}", err=True))
         return 0
+    from driftline.deploy.local.examine import examine
+
     checks = examine(os.environ, cwd)
     for check in checks:
         if as_json:

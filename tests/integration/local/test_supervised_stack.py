@@ -103,6 +103,10 @@ def test_up_and_down_leave_no_process(place: Place) -> None:
     assert report["ok"]
     assert {part["name"] for part in report["components"]} == {"kafka", "clickhouse"}
     assert report["rows"]["schema_migrations"] > 0
+    told = place.run("doctor", "--json")
+    assert told.returncode == 0, told.stdout
+    found = [json.loads(line) for line in told.stdout.splitlines()]
+    assert {"topics", "migrations", "clock"} <= {check["name"] for check in found if check["level"] == "ok"}
     first = place.state()
     assert place.run("down").returncode == 0
     assert place.processes() == []
