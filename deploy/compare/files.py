@@ -63,6 +63,11 @@ def compare_files(
     if has_times and current_plan.one("timestamp") is None:
         width = width or "1d"
     has_scores = bool(plan.of("score")) or plan.one("predicted") is not None
+    if scores is not None and not has_scores:
+        raise TableError(
+            f"--scores {scores} was given, but {reference.name} has no score and no predicted class: "
+            'name one in a mapping, as in [columns] p = {role = "score"}'
+        )
     found = compare_batches(
         table_rows(planned.source, plan, NAME, NAME),
         table_rows(new, current_plan, NAME, NAME),

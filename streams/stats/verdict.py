@@ -117,6 +117,8 @@ def too_few(rows: int, reference_rows: int, minimum_rows: int) -> Decision | Non
     Decision(verdict='inconclusive', reason='Only 3 rows with a value; a verdict needs 200.')
 
     """
+    if rows == 0:
+        return Decision("inconclusive", "No row of the window has a value.")
     if rows < minimum_rows:
         return Decision("inconclusive", f"Only {rows} rows with a value; a verdict needs {minimum_rows}.")
     if reference_rows < minimum_rows:

@@ -146,7 +146,7 @@ def _figure(each: Faults, null: float, level: float, minimum_rows: int, held_bac
     if share is None or own is None or min(each.rows, each.reference_rows) < minimum_rows:
         short = "rows" if each.rows < minimum_rows else "reference rows"
         count = each.rows if each.rows < minimum_rows else each.reference_rows
-        figure.reason = f"Only {count} {short} to count in; a verdict needs {minimum_rows}."
+        figure.reason = f"Only {count} {short} with a value; a verdict needs {minimum_rows}."
     elif each.faults == 0:
         figure.verdict, figure.reason = "ok", f"No rows {name}."
     elif share - own <= floors.warn or share < null:

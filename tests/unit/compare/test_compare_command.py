@@ -142,6 +142,12 @@ def test_tables_without_a_common_column_are_refused(files: tuple[Path, Path], tm
         run(files[0], tmp_path / "other.parquet")
 
 
+def test_scores_that_are_not_there_are_refused(files: tuple[Path, Path]) -> None:
+    """Saying where scores come from, of a table that has none, is one sentence."""
+    with pytest.raises(DriftlineError, match="has no score"):
+        run(*files, "--scores", "held-out")
+
+
 def test_a_page_that_cannot_be_written_is_one_sentence(files: tuple[Path, Path], tmp_path: Path) -> None:
     """The file is named, with what to do."""
     with pytest.raises(DriftlineError, match="give --html another file"):
