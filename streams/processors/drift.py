@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import faust
@@ -13,7 +14,9 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from driftline.schemas.topics import topic
 from driftline.streams.metrics import DriftMetrics
+from driftline.streams.processors.drift_source import Source
 from driftline.streams.processors.drift_worker import DriftWorker
+from driftline.streams.processors.drift_writer import Writer
 from driftline.streams.processors.emitter_watch import EmitterWatch
 from driftline.streams.processors.faust_mends import (
     HeartbeatAge,
@@ -29,7 +32,7 @@ from driftline.streams.processors.tail import TopicTail
 from driftline.streams.windows.kernel import warm
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from driftline.schemas.settings import Settings
 
@@ -175,10 +178,18 @@ def _wire(
     profiles = ProfileBook(lambda: profile_tail.caught_up(PROFILE_WAIT_S))
     profile_tail = TopicTail(settings, prefix + topic("profiles").name, profiles.on_record)
     emitter_tail = TopicTail(settings, prefix + topic("emitter-status").name, emitters.on_record)
-    worker = DriftWorker(app, settings, topics, table, profiles, emitters, HeartbeatAge(app), metrics)
+    heartbeat = HeartbeatAge(app)
+    reading = Source(app, topics["predictions"], table.values, metrics)
+    writer = partial(Writer, app, topics["changelog"], topics["windows"], table)
+    worker = DriftWorker(app, settings, table, (profiles, emitters), heartbeat, reading, writer, metrics)
+
+    def starts(first: Mapping[int, int]) -> dict[int, int]:
+        heartbeat.joined()
+        return reading.starts(first)
+
     suspend_before_resuming(app)
     forget_revoked(app, worker.forget)
-    seek_to_state(app, topics["predictions"], worker.starts)
+    seek_to_state(app, topics["predictions"], starts)
     drain_eagerly(app)
 
     async def fold(stream: Any) -> None:  # noqa: ANN401 - faust's stream

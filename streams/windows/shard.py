@@ -256,7 +256,7 @@ class Shard:
             book.late.add(columns.model_version, columns.slot, day, count)
         self.tally.late += int(late.sum())
 
-    def idle(self, now_ms: int, idle_ms: int, holds_back: Callable[[str], bool]) -> None:
+    def idle(self, now_ms: int, idle_ms: int, holds_back: Callable[[str], bool]) -> bool:
         """Close what wall-clock time has closed, where nothing more is on its way.
 
         Event time follows the clock, but never past the end of the windows that are open: a stream that is
@@ -266,7 +266,11 @@ class Shard:
             now_ms: wall-clock time, ms.
             idle_ms: how long a deployment must have been silent, ms.
             holds_back: whether a live emitter of a deployment says that it still has events to send.
+
+        Returns:
+            Whether anything was closed.
         """
+        closed = False
         reached = now_ms - self.rules.out_of_orderness_ms
         for book in self.books.values():
             if book.newest_ms == NEVER or now_ms - book.heard_ms < idle_ms:
@@ -277,6 +281,8 @@ class Shard:
             if target > book.watermark_ms and not holds_back(book.deployment):
                 book.watermark_ms = target
                 self.changed.add(book.deployment)
+                closed = True
+        return closed
 
 
 def _groups(starts: Times, keep: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -11,14 +11,16 @@ from pathlib import Path
 import msgspec
 import pytest
 from facts import read_facts
-from feeder import Feeder
+from feeder import Feeder, publish_profiles
 from real_stack import TestStack
 from rig import Crew, differences, settle
+from rubbish import KINDS
 
 from driftline.schemas.settings import Settings
 
 say = print  # pytest shows it when the test fails, and -s at once
 DEPLOYMENTS = tuple("abcdefgh")
+PROFILED = DEPLOYMENTS[:4]
 RESOLUTIONS = ("5m", "1h", "1d")
 # Idle closing follows the clock and so the faults: it is left out, that the oracle can say which rows are late.
 QUICK = {"checkpoint_seconds": 1.0, "publish_seconds": 1.0, "idle_seconds": 86_400.0}
@@ -65,7 +67,8 @@ def run(stack: TestStack, settings: Settings, crew: Crew, seed: int, faults: lis
             stack.clickhouse.start(),
         ),
     }
-    feeder = Feeder(settings, seed, DEPLOYMENTS)
+    layouts = publish_profiles(settings, PROFILED, seed)
+    feeder = Feeder(settings, seed, DEPLOYMENTS, rubbish=tuple(KINDS.values()))
     crew.keep("drift", 1)
     crew.keep("archive", 1)
     feeder.start()
@@ -78,7 +81,7 @@ def run(stack: TestStack, settings: Settings, crew: Crew, seed: int, faults: lis
         crew.keep("archive", 1)
     feeder.stop()
     assert feeder.failed == 0, "the producer gave messages up"
-    facts = read_facts(settings, RESOLUTIONS)
+    facts = read_facts(settings, RESOLUTIONS, layouts)
     wrong = settle(lambda: differences(settings, facts), 90)
     assert not wrong, f"seed {seed}: {len(wrong)} wrong, first {wrong[:5]}\n{crew.tails()}"
     say(f"{facts.records} records, {sum(facts.rows.values())} rows, {len(facts.windows)} windows: all equal")

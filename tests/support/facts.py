@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
 from driftline.schemas.settings import Settings, consumer_config
 from driftline.streams.windows import intake
+from driftline.streams.windows.counters import Counters
+from driftline.streams.windows.layout import Layout
 
 WIDTHS_MS = {"5m": 300_000, "1h": 3_600_000, "1d": 86_400_000}
 
@@ -28,6 +32,7 @@ class Facts:
         late: rows that came for a cold window of at least one resolution, by deployment.
         refused: places of records that are dead letters, with their reason.
         records: records read.
+        counters: full counters of the windows of deployments with a layout.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -35,9 +40,12 @@ class Facts:
     late: Counter[str] = field(default_factory=Counter)
     refused: dict[tuple[int, int], str] = field(default_factory=dict)
     records: int = 0
+    counters: dict[Window, Counters] = field(default_factory=dict)
 
 
-def read_facts(settings: Settings, resolutions: tuple[str, ...]) -> Facts:
+def read_facts(
+    settings: Settings, resolutions: tuple[str, ...], layouts: Mapping[str, Layout] | None = None
+) -> Facts:
     """Read `predictions` from its first record to its end, in the order of each partition.
 
     The rule for late rows is spelled out row by row: a row is late for a window that starts before the window of
@@ -71,7 +79,8 @@ def read_facts(settings: Settings, resolutions: tuple[str, ...]) -> Facts:
                 continue
             seen.add(batch)
         facts.rows[columns.deployment] += columns.rows
-        for time in columns.times_ms.tolist():
+        places: dict[Window, list[int]] = {}
+        for row, time in enumerate(columns.times_ms.tolist()):
             late = False
             known = newest.get(columns.deployment)
             for name in resolutions:
@@ -83,9 +92,15 @@ def read_facts(settings: Settings, resolutions: tuple[str, ...]) -> Facts:
                 if mark is not None and start < mark - settings.worker.hot_windows * width:
                     late = True
                 else:
-                    facts.windows[columns.deployment, columns.model_version, name, start] += 1
+                    window = (columns.deployment, columns.model_version, name, start)
+                    places.setdefault(window, []).append(row)
             facts.late[columns.deployment] += late
             newest[columns.deployment] = time if known is None else max(known, time)
+        for window, rows in places.items():
+            facts.windows[window] += len(rows)
+            if layouts and columns.deployment in layouts:
+                counters = facts.counters.setdefault(window, Counters(layouts[columns.deployment]))
+                counters.fold(columns, np.array(rows))
     return facts
 
 

@@ -12,6 +12,8 @@ from confluent_kafka import Producer
 
 from driftline.schemas.columns import Category, Identity, NumericBlock, PredictionColumns, pack_predictions
 from driftline.schemas.settings import Settings, producer_config
+from driftline.streams.windows.layout import Layout
+from driftline.streams.windows.profiling import build_profile
 
 FEATURES = ("age", "income", "debt", "tenure")
 LEVELS = ("red", "green", "blue")
@@ -42,6 +44,28 @@ def make_batch(
         latency_ms=None,
         status=None,
     )
+
+
+def publish_profiles(settings: Settings, deployments: Sequence[str], seed: int) -> dict[str, Layout]:
+    """Publish a profile for version 1 of each deployment; gives the layouts that its windows are counted with."""
+    producer, layouts = Producer(producer_config(settings.kafka)), {}
+    for number, deployment in enumerate(deployments):
+        reference = make_batch(
+            random.Random(seed + number), deployment, None, BASE_MS + np.arange(2_000) * 60_000
+        )
+        profile = build_profile(
+            [reference],
+            rng=np.random.default_rng(seed),
+            created_at_ms=BASE_MS,
+            provenance="held-out",
+            resolutions=("5m", "1h", "1d"),
+        )
+        layouts[deployment] = Layout(profile)
+        producer.produce(
+            f"{settings.kafka.topic_prefix}profiles", profile.to_bytes(), f"{deployment}/1".encode()
+        )
+    assert producer.flush(60) == 0, "the broker did not take the profiles"
+    return layouts
 
 
 class Feeder(threading.Thread):

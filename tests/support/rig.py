@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from driftline.schemas.settings import Settings
 from driftline.streams.clickhouse.client import Client
+from driftline.streams.windows.counters import Counters
 
 if TYPE_CHECKING:
     from facts import Facts, Window
@@ -97,19 +98,56 @@ def archived(settings: Settings) -> dict[str, int]:
     return {row["deployment"]: row["rows"] for row in found}
 
 
+def dead_letters(settings: Settings) -> dict[tuple[int, int], str]:
+    """Reasons of the dead letters of `predictions`, by partition and offset."""
+    with Client(settings.clickhouse) as client:
+        found = client.query("SELECT topic, partition, offset, reason FROM dead_letters_now")
+    return {
+        (row["partition"], row["offset"]): row["reason"]
+        for row in found
+        if row["topic"].endswith("predictions")
+    }
+
+
+def counted(settings: Settings, facts: Facts) -> dict[Window, Counters]:
+    """The counters that the published windows carry, of those windows that the facts have counters of."""
+    names = ("deployment", "model_version", "resolution", "start_ms")
+    with Client(settings.clickhouse) as client:
+        found = client.query(
+            "SELECT deployment, model_version, resolution, "
+            "toUnixTimestamp64Milli(window_start) AS start_ms, counts FROM windows_now",
+            formats={"counts": "bytes"},
+        )
+    return {
+        window: Counters.from_bytes(facts.counters[window].layout, row["counts"])
+        for row in found
+        if (window := tuple(row[name] for name in names)) in facts.counters
+    }
+
+
 def differences(settings: Settings, facts: Facts) -> list[str]:
-    """What still differs between ClickHouse and the facts; nothing when both are equal."""
+    """What still differs between ClickHouse and the facts; nothing when both are equal, `==`."""
     windows, rows = published(settings), archived(settings)
     wrong = [
         f"predictions {name}: {rows.get(name, 0)} of {facts.rows[name]}"
         for name in facts.rows.keys() | rows.keys()
         if rows.get(name, 0) != facts.rows[name]
     ]
-    return wrong + [
+    wrong += [
         f"window {window}: {windows.get(window, 0)} of {facts.windows[window]}"
         for window in facts.windows.keys() | windows.keys()
         if windows.get(window, 0) != facts.windows[window]
     ]
+    letters = dead_letters(settings)
+    wrong += [
+        f"dead letter {place}: {letters.get(place)} for {facts.refused.get(place)}"
+        for place in letters.keys() | facts.refused.keys()
+        if letters.get(place) != facts.refused.get(place)
+    ]
+    if wrong or not facts.counters:
+        return wrong
+    found = counted(settings, facts)
+    return [f"counters of {window}" for window, want in facts.counters.items() if found.get(window) != want]
 
 
 def settle(check: Callable[[], list[str]], seconds: float) -> list[str]:

@@ -1,0 +1,99 @@
+"""How the drift worker writes: the steps of a checkpoint, in order, each acknowledged, each only while it owns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from driftline.streams.processors.faust_mends import settle
+
+if TYPE_CHECKING:
+    from driftline.streams.processors.faust_mends import MonotoneTable
+    from driftline.streams.windows.checkpoint import Checkpoint
+
+Outgoing = tuple[str, int | None, bytes, bytes | None]
+"""A record to be sent: topic, partition (None: by its key), key, value (None: a tombstone)."""
+
+
+class LostGroundError(Exception):
+    """The worker does not own its partitions any more: throw the working copies away, they are folded again."""
+
+
+class Writer:
+    """Writes checkpoints of several partitions together.
+
+    Args:
+        app: the Faust app, for its producer.
+        changelog, windows: full names of the topics.
+        table: the changelog's contents; holds what is acknowledged.
+        owns: whether this worker may still write.
+    """
+
+    def __init__(
+        self,
+        app: Any,  # noqa: ANN401 - what is needed of it is not in faust's types
+        changelog: str,
+        windows: str,
+        table: MonotoneTable,
+        owns: Callable[[], bool],
+    ) -> None:
+        self._app, self._changelog, self._windows, self._table, self._owns = (
+            app,
+            changelog,
+            windows,
+            table,
+            owns,
+        )
+
+    async def write(self, plans: Mapping[int, Checkpoint]) -> None:
+        """Carry the steps out (their order and its reason: streams/windows/checkpoint.py).
+
+        Raises:
+            LostGroundError: this worker does not own its partitions any more; what was written is harmless.
+        """
+        states: list[Outgoing] = [
+            (self._changelog, p, key, value) for p, one in plans.items() for key, value in one.states
+        ]
+        results: list[Outgoing] = [
+            (self._windows, None, result.deployment.encode(), result.to_bytes())
+            for one in plans.values()
+            for result in one.results
+        ]
+        await self._send([*states, *results, *self._backward(plans)])
+        await self._send(
+            (self._changelog, p, key, value) for p, one in plans.items() for key, value in one.books
+        )
+        rows = [(p, one.partition_row) for p, one in plans.items() if one.partition_row is not None]
+        await self._send((self._changelog, p, key, value) for p, (key, value) in rows)
+        await self._send(
+            (self._changelog, p, key, None) for p, one in plans.items() for key in one.tombstones
+        )
+        for one in plans.values():
+            self._keep(one)
+
+    def _backward(self, plans: Mapping[int, Checkpoint]) -> list[Outgoing]:
+        """Held values that a backward record lies behind in the changelog: they are to be the last ones again."""
+        mine = {(p, key) for p, key in self._table.to_rewrite if p in plans}
+        self._table.to_rewrite -= mine
+        return [(self._changelog, p, key, self._table.values.get(key)) for p, key in mine]
+
+    async def _send(self, records: Iterable[Outgoing]) -> None:
+        """Send records and wait for all acknowledgements; asked before and after: may this worker write?"""
+        if not self._owns():
+            raise LostGroundError
+        send = self._app.producer.send
+        pending = [
+            await send(topic, key, value, partition, None, None) for topic, partition, key, value in records
+        ]
+        if pending:
+            await settle(pending)
+            if not self._owns():
+                raise LostGroundError
+
+    def _keep(self, written: Checkpoint) -> None:
+        self._table.values.update(written.states)
+        self._table.values.update(written.books)
+        if written.partition_row is not None:
+            self._table.values.update([written.partition_row])
+        for key in written.tombstones:
+            self._table.values.pop(key, None)
