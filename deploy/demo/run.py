@@ -16,6 +16,7 @@ from driftline.deploy.demo.outcome import drift_by_month, faults, ledger
 from driftline.deploy.demo.phases import Phases
 from driftline.deploy.demo.settle import wait_until_closed
 from driftline.deploy.demo.stack import demo_stack
+from driftline.deploy.local.datadir import DataDirectory
 from driftline.deploy.tables.arrival import look, wait
 from driftline.deploy.tables.build import build_from_table
 from driftline.deploy.tables.plan import plan_table
@@ -36,14 +37,14 @@ if TYPE_CHECKING:
 DEPLOYMENT = "flights"
 VERSION = "1"
 STEPS = 6
-BOUND_S = 60.0
+BOUND_S = 120.0
 """How long the rows may take into ClickHouse, and the windows to close."""
 
 REFERENCE, YEAR, SUMMARY = "reference.parquet", "year.parquet", "summary.json"
 
 
 class DemoError(DriftlineError):
-    """What was emitted, delivered and stored does not add up."""
+    """What was emitted, delivered and stored does not add up, or is late."""
 
 
 def run_demo(folder: Path, *, keep: bool, console: Console) -> dict[str, Any]:
@@ -56,6 +57,7 @@ def run_demo(folder: Path, *, keep: bool, console: Console) -> dict[str, Any]:
 
     Raises:
         StackError: the stack does not start.
+        DemoError: the events were not stored and counted in time.
         ClickHouseError: the windows did not close in time.
 
     """
@@ -91,7 +93,7 @@ def _replay(settings: Settings, folder: Path, phases: Phases) -> dict[str, Any]:
     with phases.step("emit", "Replay the year in event time through the Emitter, Kafka and the workers"):
         sent = _emit(settings, folder, profile, phases)
     with phases.step("settle", "Wait until every event is in ClickHouse and every window is closed"):
-        _settle(settings, sent, profile, phases)
+        _settle(settings, folder, sent, profile, phases)
     with phases.step("read", "Ask ClickHouse what drifted"):
         counts = reads.counts(settings)
         stored = reads.prediction_count(settings, DEPLOYMENT)
@@ -146,7 +148,7 @@ def _emit(settings: Settings, folder: Path, profile: Profile, phases: Phases) ->
     return sent
 
 
-def _settle(settings: Settings, sent: Sent, profile: Profile, phases: Phases) -> None:
+def _settle(settings: Settings, folder: Path, sent: Sent, profile: Profile, phases: Phases) -> None:
     ask = partial(
         look, settings, DEPLOYMENT, VERSION, sent.stats.instance, sent.stats.delivered, profile.resolutions
     )
@@ -155,7 +157,8 @@ def _settle(settings: Settings, sent: Sent, profile: Profile, phases: Phases) ->
             ask, BOUND_S, lambda found: status.update(f"      {found.on_the_way() or 'all stored'}")
         )
         if not arrival.is_complete:
-            raise DemoError(f"after {BOUND_S:.0f} s {arrival.on_the_way()}: see the workers' logs")
+            logs = DataDirectory(folder).logs
+            raise DemoError(f"after {BOUND_S:.0f} s {arrival.on_the_way()}: {logs} says what the workers did")
         wait_until_closed(
             settings,
             DEPLOYMENT,

@@ -88,9 +88,7 @@ def _psi(current: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def test_the_model_is_judged_on_days_it_has_not_seen(flights: pa.Table) -> None:
-    """In sample the model looks far better than on days held out whole, and the reference carries the
-    latter.
-    """
+    """In sample the model looks far better than out of fold, and the latter is the reference."""
     scored = train_and_score(flights)
     assert 0.62 < scored.auc_out_of_fold < 0.72
     assert scored.auc_in_sample > scored.auc_out_of_fold + 0.08

@@ -1,0 +1,91 @@
+"""The demo as a stranger runs it: it ends by itself, its books balance, and it finds what is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.timeout(300)
+
+FLIGHTS = 328_521
+MONTHS = [f"2013-{number:02d}" for number in range(1, 13)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's folder after one run in an empty directory."""
+    home = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        [sys.executable, "-m", "driftline.deploy.cli", "demo"],
+        cwd=home,
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    (home / "output.txt").write_text(done.stdout)
+    return home / ".driftline" / "demo"
+
+
+@pytest.fixture(scope="module")
+def summary(folder: Path) -> dict[str, Any]:
+    """Read summary.json."""
+    found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    return found
+
+
+def test_emitted_is_delivered_is_stored(summary: dict[str, Any]) -> None:
+    """Every flight that departed was emitted, delivered and stored once, and nothing was refused."""
+    book = summary["emitter"]
+    assert summary["events_emitted"] == book["enqueued"] == book["delivered"] == FLIGHTS
+    assert summary["events_in_clickhouse"] == FLIGHTS
+    assert (book["dropped"], book["spooled"], book["in_flight"], summary["dead_letters"]) == (0, 0, 0, 0)
+
+
+def test_temperature_drifts_from_april_to_october_and_carriers_never(summary: dict[str, Any]) -> None:
+    """By UTC months `temp` fails in April to October and is calm in winter; `carrier` fails in no month."""
+    verdicts = {month: summary["drift"][month]["temp"]["verdict"] for month in MONTHS}
+    assert {verdicts[month] for month in MONTHS[3:10]} == {"fail"}
+    assert {verdicts["2013-01"], verdicts["2013-02"], verdicts["2013-12"]} == {"ok"}
+    assert {summary["drift"][month]["carrier"]["verdict"] for month in MONTHS} == {"ok"}
+
+
+def test_every_event_is_in_one_day_and_one_month(summary: dict[str, Any]) -> None:
+    """366 UTC days, 53 weeks and 13 months have a window, and the months hold every flight."""
+    assert summary["windows"] == 366 + 53 + 13
+    assert sum(features["carrier"]["rows"] for features in summary["drift"].values()) == FLIGHTS
+
+
+def test_too_few_rows_are_no_verdict(summary: dict[str, Any]) -> None:
+    """The 89 flights of the first hours of 2014 are inconclusive, never ok."""
+    assert {cell["verdict"] for cell in summary["drift"]["2014-01"].values()} == {"inconclusive"}
+
+
+def test_the_output_speaks_to_a_stranger(folder: Path) -> None:
+    """What is printed names what drifted, that drift is not failure, and what to do next, in 80 columns."""
+    text = (folder.parents[1] / "output.txt").read_text()
+    for words in (
+        "temp in Apr, May",
+        "Drift is not failure",
+        "no data is no verdict",
+        "driftline profile build",
+    ):
+        assert words in text.replace("\n", " ")
+    assert max(map(len, text.splitlines()[-40:])) <= 80
+
+
+def test_nothing_is_left_running(folder: Path) -> None:
+    """Without --keep no process of the stack outlives the demo."""
+    state = json.loads((folder / "stack.json").read_text())
+    pids = [state["pid"], *(part["pid"] for part in state["components"] if part["pid"])]
+    alive = [process for process in psutil.process_iter(["pid", "status", "cmdline"]) if process.pid in pids]
+    assert not [one for one in alive if str(folder) in " ".join(one.info["cmdline"] or [])]

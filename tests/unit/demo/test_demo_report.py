@@ -1,0 +1,92 @@
+"""What the demo prints and what it objects to, for findings made up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from driftline.deploy.demo.outcome import faults
+from driftline.deploy.demo.report import drifted, report
+from driftline.deploy.demo.run import DemoError, check
+
+
+def cell(verdict: str, psi: float | None = 0.3, kind: str = "drift") -> dict[str, Any]:
+    """One finding."""
+    return {"psi": psi, "verdict": verdict, "rows": 300, "kind": kind}
+
+
+def summary(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of a summary
+    """A summary that adds up, with changes."""
+    drift = {
+        "2013-01": {
+            "temp": cell("ok"),
+            "dest": cell("ok"),
+            "carrier": cell("ok"),
+            "p": cell("ok", kind="prediction"),
+        },
+        "2013-07": {"temp": cell("fail", 8.75), "dest": cell("warn"), "carrier": cell("ok"), "p": cell("ok")},
+        "2014-01": {name: cell("inconclusive", None) for name in ("temp", "dest", "carrier", "p")},
+    }
+    return {
+        "events_emitted": 900,
+        "events_in_clickhouse": 900,
+        "emitter": {"enqueued": 900, "delivered": 900, "dropped": 0, "spooled": 0, "in_flight": 0},
+        "windows": 3,
+        "drift": drift,
+        "dead_letters": 0,
+        "model": {"auc_out_of_fold": 0.67, "auc_in_sample": 0.82},
+        "seconds": {"emit": 1.0, "total": 30.0},
+    } | changes
+
+
+def shown(of: dict[str, Any], *, keep: bool = False) -> str:
+    """Give the report as text of 80 columns."""
+    console = Console(width=80, record=True, force_terminal=False)
+    with console.capture() as captured:
+        console.print(report(of, keep=keep, folder=".driftline/demo"))
+    return captured.get()
+
+
+def test_what_drifted_is_named_with_month_and_figure() -> None:
+    """A failure stands in the table with its figure and in words; what never drifted is named as such."""
+    text = shown(summary())
+    assert "8.75 FAIL" in text
+    assert "Drifted: temp in Jul." in text
+    assert "Never drifted: carrier." in text
+    assert "Jan 2014 has 300 events, too few for a verdict" in text
+
+
+def test_the_worst_feature_comes_first() -> None:
+    """Columns are ordered by failures, then warnings; a score is no feature."""
+    assert drifted(summary()["drift"]) == ["temp", "dest"]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_next_commands_fit_what_was_left(*, keep: bool) -> None:
+    """With --keep the next commands reach the stack that runs; without they start one."""
+    text = shown(summary(), keep=keep)
+    assert ("driftline down" in text) is keep
+    assert ("driftline up --detach" in text) is not keep
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"events_in_clickhouse": 899}, "899 are in ClickHouse"),
+        ({"emitter": {"enqueued": 900, "delivered": 890}}, "890 were delivered"),
+        ({"emitter": {"enqueued": 901, "delivered": 900}}, "counted 901"),
+        ({"dead_letters": 2}, "2 messages were refused"),
+        ({"drift": {}}, "no month has a verdict"),
+    ],
+)
+def test_books_that_do_not_balance_fail_the_demo(changes: dict[str, Any], words: str) -> None:
+    """Emitted, delivered and stored must be one number, and nothing refused: else the demo exits non-zero."""
+    with pytest.raises(DemoError, match=words):
+        check(summary(**changes))
+
+
+def test_books_that_balance_pass() -> None:
+    """A summary that adds up has no fault."""
+    assert faults(summary()) == []

@@ -1,0 +1,96 @@
+"""Building a profile from a table, and keeping it in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet as pq
+
+from driftline.deploy.tables.build import build_from_table
+from driftline.deploy.tables.errors import TableError
+from driftline.deploy.tables.plan import Planned, plan_table
+from driftline.deploy.tables.profile_files import load_profile, profile_path, save_profile
+from driftline.schemas.settings import load
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Planned:
+    """Thirty days of 300 rows with a score."""
+    rng = np.random.default_rng(8)
+    times = 1_704_067_200_000 + np.arange(9_000) * (30 * DAY_MS // 9_000)
+    columns = {
+        "event_time": pa.array(times, pa.timestamp("ms")),
+        "age": rng.normal(size=9_000),
+        "id_number": rng.integers(2**40, 2**41, 9_000),
+        "p_yes": rng.random(9_000),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    return plan_table(tmp_path / "t.parquet")
+
+
+def test_building_twice_gives_the_same_digest(planned: Planned) -> None:
+    """The same rows are the same profile, so publishing them again is harmless."""
+    first, second = (build_from_table(planned, "d", "1").profile for _ in range(2))
+    assert first.digest() == second.digest()
+
+
+def test_widths_times_and_windows_are_the_tables(planned: Planned) -> None:
+    """Integers past 2^24 travel as float64; days are counted; the span and the rows are the table's."""
+    profile = build_from_table(planned, "d", "1", provenance="held-out").profile
+    widths = {one.name: one.dtype for one in profile.columns if one.kind == "numeric"}
+    assert widths == {"age": "float32", "id_number": "float64", "p_yes": "float32"}
+    assert (profile.rows, profile.resolutions, len(profile.day_starts_ms)) == (9_000, ("1d",), 30)
+    assert profile.provenance == "held-out"
+
+
+def test_scores_of_unknown_origin_are_taken_as_in_sample(planned: Planned) -> None:
+    """Without --scores the cautious guess holds, which compares no scores."""
+    assert build_from_table(planned, "d", "1").profile.provenance == "in-sample"
+
+
+@pytest.mark.parametrize(
+    ("deployment", "version", "words"),
+    [("a/b", "1", "deployment 'a/b'"), ("", "1", "deployment ''"), ("d", " 1", "version ' 1'")],
+)
+def test_names_that_cannot_be_keys_are_refused(
+    planned: Planned, deployment: str, version: str, words: str
+) -> None:
+    """A deployment with a slash would be taken for deployment/version."""
+    with pytest.raises(TableError, match=words):
+        build_from_table(planned, deployment, version)
+
+
+def test_provenance_without_scores_is_refused(tmp_path: Path) -> None:
+    """--scores makes no sense for a table that has none."""
+    pq.write_table(pa.table({"age": np.arange(300.0)}), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match="no score and no predicted class"):
+        build_from_table(plan_table(tmp_path / "t.parquet"), "d", "1", provenance="held-out")
+
+
+def test_a_profile_survives_its_file(tmp_path: Path, planned: Planned) -> None:
+    """What is saved is what is loaded, whatever characters a version has."""
+    profile = build_from_table(planned, "d", "v/1 β").profile
+    path = profile_path(load({"DRIFTLINE_LOCAL_DATA_DIR": str(tmp_path)}), "d", "v/1 β")
+    save_profile(profile, path)
+    assert path.parent == tmp_path / "profiles"
+    assert load_profile(path).digest() == profile.digest()
+
+
+def test_versions_do_not_share_a_file(tmp_path: Path) -> None:
+    """`a/b` and `a-b` are two versions and two files."""
+    settings = load({"DRIFTLINE_LOCAL_DATA_DIR": str(tmp_path)})
+    assert profile_path(settings, "d", "a/b") != profile_path(settings, "d", "a-b")
+
+
+def test_a_file_that_is_no_profile_is_named(tmp_path: Path) -> None:
+    """A missing file and one of other bytes are said in one sentence each."""
+    with pytest.raises(TableError, match="there is no profile file"):
+        load_profile(tmp_path / "gone.profile")
+    (tmp_path / "x.profile").write_bytes(b"something else")
+    with pytest.raises(TableError, match="is no profile"):
+        load_profile(tmp_path / "x.profile")
