@@ -56,7 +56,8 @@ class PredictionColumns:
 
     `ids` is uint8 (rows, 16); `times_ms` int64 (rows,), event time in ms since 1970 UTC; `latency_ms` float32
     (rows,), NaN where unknown; `identity` is None for plain producers, whose batches are at-least-once; `counters_only`
-    names features and segments that may be counted and must not be stored.
+    names features and segments that may be counted and must not be stored. `times_ms` is not to be changed once
+    `span_ms` was asked for.
     """
 
     deployment: str
@@ -76,6 +77,14 @@ class PredictionColumns:
     latency_ms: NDArray[np.float32] | None = None
     status: Category | None = None
     counters_only: tuple[str, ...] = ()
+    _span_ms: tuple[int, int] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def span_ms(self) -> tuple[int, int]:
+        """The least and the greatest event time; every stage of a worker asks for it, so it is kept."""
+        if self._span_ms is None:
+            self._span_ms = int(self.times_ms.min()), int(self.times_ms.max())
+        return self._span_ms
 
 
 @dataclass(slots=True)

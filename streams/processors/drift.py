@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from driftline.schemas.topics import topic
 from driftline.streams.metrics import DriftMetrics
+from driftline.streams.processors.allocator import keep_large_blocks
 from driftline.streams.processors.drift_source import Source
 from driftline.streams.processors.drift_worker import DriftWorker
 from driftline.streams.processors.drift_writer import Writer
@@ -72,6 +73,7 @@ def main(settings: Settings) -> int:
     Returns:
         0 after an orderly stop; Faust ends the process with another code when it crashes.
     """
+    keep_large_blocks()
     registry = CollectorRegistry()
     server, thread = start_http_server(
         settings.worker.metrics_port, addr=settings.worker.metrics_host, registry=registry

@@ -58,21 +58,21 @@ class Book:
         self.duplicates += 1
         return False
 
-    def advance(self, times_ms: Times, bound_ms: int) -> Times | None:
+    def advance(self, columns: PredictionColumns, bound_ms: int) -> Times | None:
         """Move the watermark past a batch's events.
 
         Returns:
             For each row the watermark just before it, or None when the batch cannot have overtaken itself
             (then the watermark before the batch holds for all its rows).
         """
-        newest = int(times_ms.max())
+        oldest, newest = columns.span_ms
         before = self.watermark_ms
         self.newest_ms = max(self.newest_ms, newest)
         self.watermark_ms = max(before, newest - bound_ms)
-        if self.watermark_ms == before or int(times_ms.min()) >= self.watermark_ms:
+        if self.watermark_ms == before or oldest >= self.watermark_ms:
             return None
-        reached = np.maximum.accumulate(times_ms) - bound_ms
-        own = np.empty_like(times_ms)
+        reached = np.maximum.accumulate(columns.times_ms) - bound_ms
+        own = np.empty_like(reached)
         own[0] = before
         np.maximum(reached[:-1], before, out=own[1:])
         return own

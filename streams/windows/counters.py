@@ -83,7 +83,8 @@ class Counters:
             for start in range(0, count, FAST_ROWS):
                 self.fold(cols, index[start : start + FAST_ROWS])
             return
-        self._note_times(int(times.min()), int(times.max()))
+        first_ms, last_ms = cols.span_ms if whole else (int(times.min()), int(times.max()))
+        self._note_times(first_ms, last_ms)
         self.rows += count
         if not self.layout.columns:
             return

@@ -13,7 +13,6 @@ from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
-    import numpy as np
 
     from driftline.schemas.columns import LabelColumns, PredictionColumns
 
@@ -44,7 +43,7 @@ def read(
     """
     cols = columns.read_predictions(value)
     check_place(cols.deployment, key, partition, partition_count)
-    check_times(cols.times_ms, record_time_ms, future_ms)
+    check_times(cols.span_ms[1], record_time_ms, future_ms)
     return cols
 
 
@@ -59,7 +58,7 @@ def read_labels(
     """Read one record of `labels`; arguments, checks and errors as `read`, `known_at` taken as the time."""
     cols = columns.read_labels(value)
     check_place(cols.deployment, key, partition, partition_count)
-    check_times(cols.known_at_ms, record_time_ms, future_ms)
+    check_times(int(cols.known_at_ms.max()), record_time_ms, future_ms)
     return cols
 
 
@@ -83,14 +82,12 @@ def check_place(deployment: str, key: bytes | None, partition: int, partition_co
         )
 
 
-def check_times(times_ms: np.ndarray, record_time_ms: int, future_ms: int) -> None:
+def check_times(newest_ms: int, record_time_ms: int, future_ms: int) -> None:
     """Refuse a batch with an event further ahead of the broker's clock than `future_ms`.
 
     One such event would push the watermark past every honest one and close their windows.
     """
-    if times_ms.size == 0:
-        return
-    ahead_ms = int(times_ms.max()) - record_time_ms
+    ahead_ms = newest_ms - record_time_ms
     if ahead_ms > future_ms:
         raise Refused(
             "future",

@@ -190,7 +190,7 @@ class Shard:
         self.tally.events += columns.rows
         self.tally.unsealed += columns.rows if columns.identity is None else 0
         before = book.watermark_ms
-        own = book.advance(columns.times_ms, self.rules.out_of_orderness_ms)
+        own = book.advance(columns, self.rules.out_of_orderness_ms)
         late: np.ndarray | None = None
         for resolution in self.profiles.resolutions(columns.deployment, columns.model_version):
             cold = self._fold_resolution(book, columns, offset, resolution, before, own)
@@ -210,10 +210,11 @@ class Shard:
         """Fold a batch into its windows of one resolution; returns which rows were too late for it."""
         width = WIDTHS_MS[resolution]
         times = columns.times_ms
-        first = int(times.min()) // width * width
+        oldest, newest = columns.span_ms
+        first = oldest // width * width
         if own_ms is None:
             cold_before = book.cold_before(resolution, before_ms, self.rules.hot_windows)
-            if int(times.max()) < first + width and first >= cold_before:
+            if newest < first + width and first >= cold_before:
                 self._fold_window(book, columns, offset, resolution, first, slice(None))
                 return None
             starts = times // width * width

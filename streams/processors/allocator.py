@@ -1,0 +1,28 @@
+"""glibc's allocator, told to keep the large blocks that a consumer asks for again and again.
+
+By default blocks over 128 KB are mapped and unmapped one by one: each fetch of some megabytes pays a page fault for
+every 4 KB, several times over (received, joined, decompressed). Measured on a drift worker: 8 % of its CPU.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Final
+
+# <malloc.h>
+M_TRIM_THRESHOLD: Final = -1
+M_MMAP_THRESHOLD: Final = -3
+
+KEPT_BYTES: Final = 64 << 20
+"""Free memory at the top of the heap that is not given back."""
+
+LARGEST_BYTES: Final = 32 << 20
+"""glibc takes no greater threshold for mapping (DEFAULT_MMAP_THRESHOLD_MAX)."""
+
+
+def keep_large_blocks() -> bool:
+    """Tell the allocator; False where it is not glibc's, and nothing changes."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_BYTES)) and bool(mallopt(M_TRIM_THRESHOLD, KEPT_BYTES))
