@@ -13,7 +13,7 @@ from driftline.deploy.cli.output import json_option, print_json
 from driftline.schemas.errors import DriftlineError
 
 if TYPE_CHECKING:
-    from driftline.deploy.cli.windows_table import Line
+    from driftline.deploy.cli.windows_line import Line
     from driftline.schemas.settings import Settings
     from driftline.streams.clickhouse.reads import WindowFilter
 
@@ -22,7 +22,7 @@ RESOLUTIONS = (AUTO, "5m", "1h", "1d", "7d", "1M")
 TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
 # What a row of the view `figures` and a line call by the same name.
 SAME = ("deployment", "model_version", "slot", "resolution", "kind", "feature", "metric", "value", "verdict",
-        "reason", "rows", "reference_rows", "final", "restated")  # fmt: skip
+        "reason", "rows", "reference_rows", "final", "restated", "window_rows")  # fmt: skip
 
 
 class NoWindowsError(DriftlineError):
@@ -124,7 +124,7 @@ def _missing(deployment: str, wanted: WindowFilter, there: list[dict[str, Any]])
 
 
 def _line(row: dict[str, Any]) -> Line:
-    from driftline.deploy.cli.windows_table import Line
+    from driftline.deploy.cli.windows_line import Line
 
     return Line(
         **{name: row[name] for name in SAME},

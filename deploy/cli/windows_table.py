@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from textwrap import fill
@@ -15,95 +14,23 @@ from textwrap import fill
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-NO_DATA = "no data"
+from driftline.deploy.cli.windows_line import NO_DATA, Line
+
 # Order of the lines of a window: what asks for attention first.
 ORDER = ("fail", "warn", NO_DATA, "inconclusive", "ok")
 # The words differ too, so that nothing rests on colour alone.
 WORDS = {"fail": "FAIL", "warn": "WARN", NO_DATA: "no data", "inconclusive": "inconclusive", "ok": "ok"}
 STYLES = {"fail": "bold red", "warn": "yellow", NO_DATA: "magenta", "inconclusive": "cyan", "ok": "green"}
 # Features of a folded line that are named before the rest is counted.
-NAMED_OK = 5
+NAMED = 5
 # Columns of a line; together with their gaps and a limit they fit in 80.
 WIDTH = 80
 WORD_WIDTH = 12
 KIND_WIDTH = 10
 FEATURE_WIDTH = 20
-METRIC_WIDTH = 11
-VALUE_WIDTH = 8
+METRIC_WIDTH = 12
+VALUE_WIDTH = 7
 DAY_MS = 86_400_000
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One figure of one window, as `driftline windows` shows it.
-
-    Times are milliseconds since 1970, UTC. `verdict` is None for a figure that carries none. The
-    thresholds are the iid null's quantile, the effect floor and the reference's own variation, or None.
-    """
-
-    deployment: str
-    model_version: str
-    slot: str
-    resolution: str
-    window_start_ms: int
-    window_end_ms: int
-    kind: str
-    feature: str
-    metric: str
-    value: float | None
-    null: float | None
-    floor: float | None
-    block: float | None
-    verdict: str | None
-    reason: str
-    rows: int
-    reference_rows: int
-    final: bool
-    restated: bool
-
-    @property
-    def state(self) -> str:
-        """The verdict as shown: a window without a single row for this figure is "no data"."""
-        if self.verdict == "inconclusive" and self.rows == 0:
-            return NO_DATA
-        return self.verdict or ""
-
-    @property
-    def threshold(self) -> float | None:
-        """The largest of the thresholds that the figure must exceed; None when it has none."""
-        given = [limit for limit in (self.null, self.floor, self.block) if limit is not None]
-        return max(given) if given else None
-
-    def as_json(self) -> dict[str, object]:
-        """The object of one line of `--json`."""
-        return {
-            "deployment": self.deployment,
-            "model_version": self.model_version,
-            "slot": self.slot,
-            "kind": self.kind,
-            "feature": self.feature,
-            "metric": self.metric,
-            "value": self.value,
-            "thresholds": {"null": self.null, "floor": self.floor, "block": self.block},
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "rows": self.rows,
-            "reference_rows": self.reference_rows,
-            "resolution": self.resolution,
-            "window_start": utc(self.window_start_ms),
-            "window_end": utc(self.window_end_ms),
-            "final": self.final,
-            "restated": self.restated,
-        }
-
-
-def utc(time_ms: int) -> str:
-    """Write a time as ISO 8601 in UTC, to the second.
-
-    >>> utc(1_364_774_400_000)
-    '2013-04-01T00:00:00Z'
-    """
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def render(lines: Iterable[Line], *, unfold: bool = False) -> RenderableType:
@@ -111,7 +38,7 @@ def render(lines: Iterable[Line], *, unfold: bool = False) -> RenderableType:
 
     Args:
         lines: in any order; those without a verdict are left to `--json`.
-        unfold: show each "ok" on a line of its own instead of naming some and counting the rest.
+        unfold: show figures of drift that are "ok" on lines of their own instead of naming some features.
     """
     judged = sorted((line for line in lines if line.verdict is not None), key=_place)
     blocks: list[RenderableType] = []
@@ -139,25 +66,37 @@ def _place(line: Line) -> tuple[int, str, str, str, int, str, str]:
 
 
 def _block(lines: Sequence[Line], *, unfold: bool) -> RenderableType:
-    ok = [line for line in lines if line.state == "ok" and not unfold]
-    rows: list[RenderableType] = [_heading(lines[0], _rows(lines))]
-    rows += [_row(line) for line in lines if line not in ok]
-    if ok:
-        rows.append(_folded(ok))
+    """Draw one window: what drifted line by line, then what has no verdict, then what is well."""
+    alone = [line for line in lines if _stands_alone(line, unfold=unfold)]
+    rows: list[RenderableType] = [_heading(lines[0]), *map(_row, alone)]
+    rest = sorted((line for line in lines if line not in alone), key=_cause)
+    loud = {line.feature for line in alone}
+    for (_, reason), group in groupby(rest, key=_cause):
+        same = list(group)
+        features = list(dict.fromkeys(line.feature for line in same))
+        if same[0].state == "ok":
+            features = [name for name in features if name not in loud] or ["all other figures"]
+        rows.append(_folded(same[0].state, features, reason))
     return Group(*rows)
 
 
-def _rows(lines: Sequence[Line]) -> int:
-    return max(line.rows for line in lines)
+def _stands_alone(line: Line, *, unfold: bool) -> bool:
+    """Tell whether a figure is worth a line: what drifted is, and with `unfold` how far the rest is from it."""
+    return line.state in ("fail", "warn") or (unfold and line.state == "ok" and line.kind != "quality")
 
 
-def _heading(line: Line, rows: int) -> Text:
+def _cause(line: Line) -> tuple[int, str]:
+    """What figures must share to share a line: their state and, without a verdict, the reason for that."""
+    return (ORDER.index(line.state), "" if line.state == "ok" else line.reason)
+
+
+def _heading(line: Line) -> Text:
     state = "final" if line.final else "open"
     if line.restated:
         state += ", restated"
     who = f"version {line.model_version}" + ("" if line.slot == "champion" else f" ({line.slot})")
     text = Text(f"{_span(line)}", style="bold")
-    return text.append(f"  {who}  {rows:,} rows  {state}", style="dim")
+    return text.append(f"  {who}  {line.window_rows:,} rows  {state}", style="dim")
 
 
 def _span(line: Line) -> str:
@@ -170,30 +109,27 @@ def _span(line: Line) -> str:
 
 
 def _row(line: Line) -> Text:
-    style = STYLES.get(line.state, "")
-    text = Text("  ").append(f"{WORDS.get(line.state, line.state):<{WORD_WIDTH}} ", style=style)
+    style = STYLES[line.state]
+    text = Text("  ").append(f"{WORDS[line.state]:<{WORD_WIDTH}} ", style=style)
     text.append(f"{line.kind:<{KIND_WIDTH}} ", style="dim").append(f"{line.feature:<{FEATURE_WIDTH}} ")
-    if line.state in ("inconclusive", NO_DATA):
-        return text.append(_hanging(line.reason, text.cell_len), style="dim")
     text.append(f"{line.metric:<{METRIC_WIDTH}} ").append(
         f"{_number(line.value):>{VALUE_WIDTH}}", style=style
     )
     return text if line.threshold is None else text.append(f"  limit {_number(line.threshold)}", style="dim")
 
 
-def _hanging(reason: str, used: int) -> str:
-    """Wrap a reason into the columns that are left, or below them when it is long."""
-    if used + len(reason) <= WIDTH:
-        return reason
-    indent = " " * (2 + WORD_WIDTH + 1)
-    return "\n" + fill(reason, WIDTH, initial_indent=indent, subsequent_indent=indent)
-
-
-def _folded(ok: Sequence[Line]) -> Text:
-    text = Text("  ").append(f"{WORDS['ok']:<{WORD_WIDTH}} ", style=STYLES["ok"])
-    shown = ", ".join(line.feature for line in ok[:NAMED_OK])
-    more = len(ok) - NAMED_OK
-    return text.append(_hanging(f"{shown} and {more} more" if more > 0 else shown, text.cell_len))
+def _folded(state: str, features: Sequence[str], reason: str) -> Text:
+    """Name some features that share a state and count the rest, with the reason that they share."""
+    more = len(features) - NAMED
+    names = ", ".join(features[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    text = Text("  ").append(f"{WORDS[state]:<{WORD_WIDTH}} ", style=STYLES[state])
+    indent = " " * text.cell_len
+    if reason and len(indent) + len(names) + 2 + len(reason) <= WIDTH:
+        return text.append(f"{names}: ").append(reason, style="dim")
+    text.append(fill(names, WIDTH, initial_indent=indent, subsequent_indent=indent).strip())
+    if reason:
+        text.append("\n" + fill(reason, WIDTH, initial_indent=indent, subsequent_indent=indent), style="dim")
+    return text
 
 
 def _number(value: float | None) -> str:

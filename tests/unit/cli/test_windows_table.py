@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 from rich.console import Console
 
-from driftline.deploy.cli.windows_table import Line, render, show
+from driftline.deploy.cli.windows_line import Line
+from driftline.deploy.cli.windows_table import render, show
 
 APRIL = 1_364_774_400_000
 MAY = 1_367_366_400_000
@@ -31,6 +32,7 @@ TEMP = Line(
     reference_rows=50_001,
     final=True,
     restated=False,
+    window_rows=28_330,
 )
 
 
@@ -54,7 +56,8 @@ def test_no_verdict_is_never_taken_for_ok() -> None:
     few = dataclasses.replace(TEMP, verdict="inconclusive", value=None, rows=120, reason="120 rows of 200")
     none = dataclasses.replace(few, feature="dewp", rows=0, reason="no rows")
     lines = drawn(few, none)
-    assert [line.split("  ")[1] for line in lines[1:3]] == ["no data", "inconclusive drift"]
+    assert lines[1].split(maxsplit=2) == ["no", "data", "dewp: no rows"]
+    assert lines[2].split(maxsplit=1) == ["inconclusive", "temp: 120 rows of 200"]
     assert "ok" not in " ".join(lines)
     assert lines[-1] == "1 window of 1M: 1 no data, 1 inconclusive"
 
@@ -66,6 +69,27 @@ def test_what_drifted_comes_first_and_ok_is_folded() -> None:
     assert "temp" in folded[1]
     assert folded[2].split(maxsplit=1) == ["ok", "f0, f1, f2, f3, f4 and 2 more"]
     assert len(drawn(*calm, TEMP, unfold=True)) == len([TEMP, *calm]) + 2
+
+
+def test_one_reason_is_said_once() -> None:
+    """Features without a verdict for one reason share a line, however many figures each has."""
+    wait = dataclasses.replace(TEMP, verdict="inconclusive", reason="The window is still open.")
+    many = [
+        dataclasses.replace(wait, feature=f"f{i}", kind=kind)
+        for i in range(9)
+        for kind in ("drift", "quality")
+    ]
+    assert [line.strip() for line in drawn(*many)[1:-1]] == [
+        "inconclusive f0, f1, f2, f3, f4 and 4 more: The window is still open.",
+    ]
+
+
+def test_a_feature_that_drifted_is_not_named_among_the_ok_ones() -> None:
+    """The folded line names the features of which every figure is ok."""
+    nulls = dataclasses.replace(TEMP, kind="quality", metric="nulls", verdict="ok")
+    lines = drawn(TEMP, nulls, dataclasses.replace(nulls, feature="dewp"))
+    assert lines[2].split() == ["ok", "dewp"]
+    assert drawn(TEMP, nulls)[2].split(maxsplit=1) == ["ok", "all other figures"]
 
 
 def test_eighty_columns_are_enough() -> None:
