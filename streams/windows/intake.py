@@ -13,7 +13,6 @@ from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
-
     from driftline.schemas.columns import LabelColumns, PredictionColumns
 
 

@@ -45,9 +45,7 @@ def test_pooling_does_not_know_the_names_of_cells(
     assert np.array_equal(first.current + first.reference, second.current + second.reference)
 
 
-@given(
-    figures=st.lists(st.floats(0, 10), min_size=1, max_size=400), level=st.floats(0.001, 0.5)
-)
+@given(figures=st.lists(st.floats(0, 10), min_size=1, max_size=400), level=st.floats(0.001, 0.5))
 def test_at_most_the_reported_level_of_own_windows_exceed(figures: list[float], level: float) -> None:
     """The share of the reference's own windows above the threshold is below the level it reports."""
     found = threshold_of(figures, level)
