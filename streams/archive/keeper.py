@@ -1,4 +1,4 @@
-"""Keeper: the thread that stores blocks, one after the other, and tries again until each is stored or taken away."""
+"""Keeper: the threads that store blocks, and try again until each is stored or taken away."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from driftline.streams.archive.errors import FencedError, GoneError, KafkaAwayEr
 from driftline.streams.clickhouse.errors import ClickHouseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from driftline.streams.archive.block import Block
     from driftline.streams.archive.post import Post
@@ -28,6 +28,9 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 
 
+Queue = queue.SimpleQueue["tuple[Tenure, Block] | None"]
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """A block that is stored: what became of it (None when it lay there already) and how long it took."""
@@ -38,39 +41,49 @@ class Done:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """The edges of one of the keeper's threads, which shares them with no other."""
+
+    post: Post
+    warehouse: Warehouse
+
+
 class Keeper:
-    """Stores blocks in the order in which they are given.
+    """Stores blocks: those of one partition in the order in which they are given, those of others beside them.
 
     `held_bytes` is what waits here, as it travelled: the worker stops reading at a cap, and goes on when `room` says.
     """
 
-    def __init__(
-        self, commits: Commits, post: Post, warehouse: Warehouse, on_done: Callable[[Done], None]
-    ) -> None:
-        """Take the edges; `on_done` is called in the keeper's thread. Nothing runs before `start`."""
-        self._commits, self._post, self._warehouse, self._on_done = commits, post, warehouse, on_done
-        self._blocks: queue.SimpleQueue[tuple[Tenure, Block] | None] = queue.SimpleQueue()
+    def __init__(self, commits: Commits, hands: Sequence[Hand], on_done: Callable[[Done], None]) -> None:
+        """Take one thread's edges for each hand; `on_done` is called in their threads. Nothing runs before `start`."""
+        self._commits, self._on_done = commits, on_done
         self._changed = threading.Condition()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="archive-keeper", daemon=True)
+        self._queues: list[Queue] = [queue.SimpleQueue() for _ in hands]
+        self._threads = [
+            threading.Thread(target=self._run, args=(hand, blocks), name="archive-keeper", daemon=True)
+            for hand, blocks in zip(hands, self._queues, strict=True)
+        ]
         self.held_bytes = 0
         self.held_blocks = 0
         self.away_since_s: float | None = None
         """Since when (monotonic) ClickHouse or the broker takes nothing; None while they do."""
         self.failure: BaseException | None = None
-        """What ended the thread, if anything did: the worker must not go on without it."""
+        """What ended a thread, if anything did: the worker must not go on without it."""
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
 
     def give(self, tenure: Tenure, block: Block) -> None:
-        """Queue a block."""
+        """Queue a block, for the hand that has its partition."""
         with self._changed:
             self.held_bytes += block.size_bytes
             self.held_blocks += 1
             tenure.waiting += 1
-        self._blocks.put((tenure, block))
+        self._queues[tenure.place.partition % len(self._queues)].put((tenure, block))
 
     def room(self, cap_bytes: int, seconds: float) -> bool:
         """Wait until less than `cap_bytes` are held, at most `seconds`; say whether it is so."""
@@ -85,17 +98,20 @@ class Keeper:
             return self._changed.wait_for(lambda: self.held_blocks == 0 or self.failure is not None, seconds)
 
     def stop(self, seconds: float) -> None:
-        """Drop what waits, let the insert in hand end within `seconds`, and end the thread."""
+        """Drop what waits, let the inserts in hand end within `seconds`, and end the threads."""
         self._stopping.set()
-        self._blocks.put(None)
-        self._thread.join(seconds)
+        deadline_s = time.monotonic() + seconds
+        for blocks in self._queues:
+            blocks.put(None)
+        for thread in self._threads:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
 
-    def _run(self) -> None:
+    def _run(self, hand: Hand, blocks: Queue) -> None:
         try:
-            while (item := self._blocks.get()) is not None:
+            while (item := blocks.get()) is not None:
                 tenure, block = item
                 try:
-                    self._keep(tenure, block)
+                    self._keep(hand, tenure, block)
                 finally:
                     with self._changed:
                         tenure.waiting -= 1
@@ -107,13 +123,13 @@ class Keeper:
             with self._changed:
                 self._changed.notify_all()
 
-    def _keep(self, tenure: Tenure, block: Block) -> None:
+    def _keep(self, hand: Hand, tenure: Tenure, block: Block) -> None:
         """Try until the block is stored, taken away, or the worker stops."""
         pause = FIRST_PAUSE_SECONDS
         while tenure.alive and not self._stopping.is_set():
             began = time.monotonic()
             try:
-                outcome = self._store(tenure, block)
+                outcome = self._store(hand, tenure, block)
             except GoneError:
                 return
             except (FencedError, KafkaAwayError, ClickHouseError) as error:
@@ -126,11 +142,11 @@ class Keeper:
             self._on_done(Done(tenure, block, outcome, time.monotonic() - began))
             return
 
-    def _store(self, tenure: Tenure, block: Block) -> Outcome | None:
+    def _store(self, hand: Hand, tenure: Tenure, block: Block) -> Outcome | None:
         if tenure.stored is None:
-            tenure.stored = self._warehouse.stored(tenure.place)
+            tenure.stored = hand.warehouse.stored(tenure.place)
         plans = self._commits.of(tenure)
-        outcome = steps.store(block, tenure.stored, plans, self._post, self._warehouse)
+        outcome = steps.store(block, tenure.stored, plans, hand.post, hand.warehouse)
         tenure.stored = max(tenure.stored, block.last)
         tenure.position = block.last + 1
         if block.entries:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 from driftline.streams.archive.reader import headroom_seconds
@@ -28,10 +29,11 @@ class Watch:
         self._metrics = metrics
         self._gauged_s = self._said_s = float("-inf")
         self._rows = self._blocks = 0
+        self._counting = threading.Lock()
         self._shown: set[tuple[str, int]] = set()
 
     def done(self, done: Done) -> None:
-        """Count a block; called in the keeper's thread."""
+        """Count a block; called in the keeper's threads."""
         topic = done.block.place.topic
         if done.outcome is None:
             self._metrics.known_blocks.labels(topic).inc()
@@ -45,8 +47,9 @@ class Watch:
         self._metrics.blocks.labels(topic).inc()
         self._metrics.rows.labels(topic).inc(done.outcome.rows)
         self._metrics.insert_seconds.observe(done.seconds)
-        self._rows += done.outcome.rows
-        self._blocks += 1
+        with self._counting:
+            self._rows += done.outcome.rows
+            self._blocks += 1
         if done.outcome.copies:
             self._metrics.duplicates.labels(topic).inc(done.outcome.copies)
         for letter in done.outcome.letters:

@@ -43,9 +43,10 @@ class Dictionary:
         return recoded
 
     def column(self, codes: np.ndarray) -> pa.DictionaryArray:
-        """Give the Arrow column of these codes; -1 is null."""
+        """Give the Arrow column of these codes; -1 is null. Narrow codes: they are a third of a block's bytes."""
         missing = codes < 0
-        indices = pa.array(codes, pa.int32(), mask=missing if missing.any() else None)
+        narrow = codes.astype(np.min_scalar_type(-max(len(self._codes), 1)), copy=False)
+        indices = pa.array(narrow, mask=missing if missing.any() else None)
         return pa.DictionaryArray.from_arrays(indices, pa.array(list(self._codes), pa.string()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING
 
@@ -105,12 +106,18 @@ def _values(blocks: Sequence[NumericBlock]) -> list[np.ndarray]:
 
 def _names(blocks: Sequence[NumericBlock]) -> str:
     """Give the names of numeric columns as one JSON list, in the order of their values."""
-    return json.dumps([name for block in blocks for name in block.names], ensure_ascii=False)
+    return _json(tuple(name for block in blocks for name in block.names))
 
 
 def _titles(columns: Sequence[Category]) -> str:
     """Give the names of text columns as one JSON list, in the order of their values."""
-    return json.dumps([column.name for column in columns], ensure_ascii=False)
+    return _json(tuple(column.name for column in columns))
+
+
+@functools.lru_cache(maxsize=1_024)
+def _json(names: tuple[str, ...]) -> str:
+    """Write names as a JSON list; a deployment has few sets of them, and each batch asks."""
+    return json.dumps(names, ensure_ascii=False)
 
 
 def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:

@@ -12,12 +12,13 @@ import signal
 import socket
 import threading
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, start_http_server
 
 from driftline.streams.archive import topics
-from driftline.streams.archive.keeper import Keeper
+from driftline.streams.archive.keeper import Hand, Keeper
 from driftline.streams.archive.post import Post
 from driftline.streams.archive.reader import Reader
 from driftline.streams.archive.shelves import SHELVES
@@ -42,6 +43,8 @@ ROOM_SECONDS: Final = 1.0
 DRAIN_SECONDS: Final = 10.0
 # How long to sleep when nothing is there: what an idle archive adds to freshness, and 1 % of a core.
 IDLE_SECONDS: Final = 0.01
+# Partitions stored beside one another: while one block is turned into columns, the server takes another.
+HANDS: Final = 2
 # Messages read between two looks at the clock.
 READS_A_TURN: Final = 100
 
@@ -85,8 +88,10 @@ def run(settings: Settings, stopping: threading.Event, metrics: ArchiveMetrics) 
     name = f"archive@{socket.gethostname()}:{os.getpid()}"
     reader = Reader(settings, facts, metrics)
     watch = Watch(metrics)
-    with Client(settings.clickhouse) as client:
-        keeper = Keeper(reader.commits, Post(settings.kafka, name), Warehouse(client, name), watch.done)
+    with ExitStack() as edges:
+        clients = [edges.enter_context(Client(settings.clickhouse)) for _ in range(HANDS)]
+        hands = [Hand(Post(settings.kafka, name), Warehouse(client, name)) for client in clients]
+        keeper = Keeper(reader.commits, hands, watch.done)
         keeper.start()
         try:
             reader.subscribe(keeper)

@@ -1,0 +1,59 @@
+"""Numbered SQL: in order, once, and held to the text that was applied."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from driftline.streams.clickhouse.errors import MigrationError
+from driftline.streams.clickhouse.migrate import Migration, outstanding, shipped
+
+FIRST, SECOND = (
+    Migration(1, "first", "CREATE TABLE IF NOT EXISTS a (x Int8);\n"),
+    Migration(2, "second", "SELECT 1;\n"),
+)
+
+
+def test_what_was_not_applied_is_outstanding_in_order() -> None:
+    """Numbers decide, not the order in which files are found."""
+    assert outstanding([SECOND, FIRST], {}) == [FIRST, SECOND]
+    assert outstanding([SECOND, FIRST], {1: FIRST.checksum}) == [SECOND]
+
+
+def test_an_edited_file_is_one_sentence() -> None:
+    """A change of an applied file would leave databases that differ; the sentence names the file and what to do."""
+    with pytest.raises(
+        MigrationError, match=r"migration 0001_first.sql was edited after it was applied: restore"
+    ):
+        outstanding([FIRST], {1: "another"})
+
+
+def test_a_newer_database_is_one_sentence() -> None:
+    """An old release must not write to tables it does not know."""
+    with pytest.raises(MigrationError, match="migration 0003, which this release does not know"):
+        outstanding([FIRST], {1: FIRST.checksum, 3: "x"})
+
+
+def test_numbers_have_no_holes() -> None:
+    """The files shipped are numbered from 1."""
+    assert [migration.number for migration in shipped()] == list(range(1, len(shipped()) + 1))
+
+
+@pytest.mark.parametrize("migration", shipped(), ids=lambda migration: str(migration.file_name))
+def test_every_statement_may_run_again(migration: Migration) -> None:
+    """A crash between two statements leaves a file half applied: each says IF NOT EXISTS, IF EXISTS, or the like."""
+    for statement in migration.statements:
+        plain = re.sub(r"--.*", "", statement)
+        assert re.search(r"\bIF (NOT )?EXISTS\b", plain), plain
+        assert "driftline." not in plain, "the database comes from the settings"
+
+
+def test_every_table_that_takes_blocks_remembers_tokens() -> None:
+    """Without a deduplication window of 10,000 and more a planned block would be stored twice."""
+    for migration in shipped():
+        for statement in migration.statements:
+            if "ENGINE =" in statement:
+                found = re.search(r"non_replicated_deduplication_window = (\d+)", statement)
+                assert found is not None, statement
+                assert int(found[1]) >= 10_000

@@ -1,0 +1,147 @@
+"""From a record to an entry or a letter, for every topic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rubbish import KINDS
+
+from driftline.schemas.columns import Identity, NumericBlock, PredictionColumns, pack_predictions
+from driftline.schemas.partition import partition_of
+from driftline.schemas.refusal import Refused
+from driftline.streams.archive import letter
+from driftline.streams.archive.letter import Retry, retry_header, retry_of
+from driftline.streams.archive.record import Record
+from driftline.streams.archive.shelves import SHELVES, Terms, mended, take
+
+TERMS = Terms(partitions=4, future_ms=600_000)
+NOW_MS = 1_750_000_000_000
+HOME = partition_of(b"churn", 4)
+
+
+def batch(times_ms: int = NOW_MS) -> bytes:
+    """A sealed batch of two rows."""
+    return pack_predictions(
+        PredictionColumns(
+            deployment="churn",
+            model_version="1",
+            slot="champion",
+            rows=2,
+            identity=Identity("here", 1, 5),
+            ids=np.zeros((2, 16), np.uint8),
+            original_ids=None,
+            times_ms=np.array([times_ms, NOW_MS], np.int64),
+            features=[NumericBlock(("age",), np.ones((1, 2), np.float32))],
+        )
+    )
+
+
+def record(
+    value: bytes, *, key: bytes | None = b"churn", partition: int = HOME, headers: letter.Headers = ()
+) -> Record:
+    """A record of predictions."""
+    return Record("predictions", partition, 7, NOW_MS, key, value, headers)
+
+
+def reason(made: Record) -> str | None:
+    """Why it is refused; None when it is not."""
+    entry = take(SHELVES["predictions"], made, TERMS)
+    assert (entry.letter is None) == (entry.content is not None)
+    return None if entry.letter is None else entry.letter.reason
+
+
+def test_a_good_batch_becomes_an_entry() -> None:
+    """Rows, deployment and seal are what duplicates and tables go by."""
+    entry = take(SHELVES["predictions"], record(batch()), TERMS)
+    assert (entry.rows, entry.deployment, entry.identity, entry.letter) == (
+        2,
+        "churn",
+        Identity("here", 1, 5),
+        None,
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_bad_bytes_are_taken(kind: str) -> None:
+    """Each kind of rubbish becomes a letter with the whole message in it, and raises nothing."""
+    entry = take(SHELVES["predictions"], record(KINDS[kind]), TERMS)
+    assert entry.letter is not None
+    assert (entry.letter.value, entry.letter.key, entry.letter.offset, entry.rows) == (
+        KINDS[kind],
+        b"churn",
+        7,
+        0,
+    )
+
+
+def test_a_key_that_is_not_the_deployment_is_refused() -> None:
+    """Another key, or none, would place the deployment elsewhere."""
+    assert reason(record(batch(), key=b"fraud")) == "wrong_key"
+    assert reason(record(batch(), key=None)) == "wrong_key"
+
+
+def test_a_partition_that_is_not_the_keys_is_refused() -> None:
+    """A producer with another partitioner is found by its first record."""
+    assert reason(record(batch(), partition=(HOME + 1) % 4)) == "wrong_partition"
+
+
+def test_the_future_begins_after_the_allowance() -> None:
+    """An event at the allowance is taken, one beyond it refuses the batch."""
+    assert reason(record(batch(NOW_MS + 600_000))) is None
+    assert reason(record(batch(NOW_MS + 600_001))) == "future"
+
+
+def test_a_readers_own_fault_stalls_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error nobody foresaw becomes a letter too; the record is kept and shown."""
+    monkeypatch.setattr("driftline.streams.windows.intake.read", lambda *_: 1 / 0)
+    entry = take(SHELVES["predictions"], record(batch()), TERMS)
+    assert entry.letter is not None
+    assert "ZeroDivisionError" in entry.letter.detail
+
+
+def test_a_retry_that_is_still_bad_keeps_its_first_name() -> None:
+    """The letter is named by where the record first lay, not by where it lies now."""
+    mark = Retry("predictions", 2, 41, "bad_bytes", 1)
+    entry = take(
+        SHELVES["predictions"], record(b"no", headers=((letter.RETRY_HEADER, retry_header(mark)),)), TERMS
+    )
+    assert entry.letter is not None
+    assert (entry.letter.topic, entry.letter.partition, entry.letter.offset) == ("predictions", 2, 41)
+    assert retry_of(entry.letter.headers) == mark
+
+
+def test_a_retry_that_is_taken_closes_its_letter() -> None:
+    """The row of the letter turns `mended`, with one more attempt."""
+    mark = Retry("predictions", 2, 41, "bad_bytes", 1)
+    entry = take(
+        SHELVES["predictions"], record(batch(), headers=((letter.RETRY_HEADER, retry_header(mark)),)), TERMS
+    )
+    [(table, rows)] = mended(HOME, [entry])
+    row = rows.to_pylist()[0]
+    assert (table, row["partition"], row["offset"], row["state"], row["attempts"]) == (
+        "dead_letters",
+        2,
+        41,
+        "mended",
+        2,
+    )
+
+
+@pytest.mark.parametrize("header", [b"", b"{}", b"not json", b'{"topic": 3}'])
+def test_a_mark_nobody_can_read_is_none(header: bytes) -> None:
+    """Anybody may send headers."""
+    assert retry_of(((letter.RETRY_HEADER, header),)) is None
+
+
+@pytest.mark.parametrize("topic", ["windows", "emitter-status", "dead-letter", "labels"])
+def test_a_record_of_another_type_is_refused(topic: str) -> None:
+    """Predictions on another topic are a letter of that topic."""
+    entry = take(SHELVES[topic], record(batch()), TERMS)
+    assert entry.letter is not None
+    assert entry.letter.reason == "unsupported_type"
+
+
+def test_reasons_are_of_the_contract() -> None:
+    """Letters carry reasons of `driftline.schemas.refusal` alone: they label a metric."""
+    with pytest.raises(ValueError, match="is not a reason"):
+        Refused("whatever", "")
