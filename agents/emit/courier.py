@@ -68,7 +68,7 @@ class Courier:
     def is_settled(self) -> bool:
         """Whether all of this life is delivered or safe on disk."""
         return self.flights.is_empty or (
-            not self.flights.outbox and all(flight.segment is not None for flight in self.flights)
+            not self.flights.outbox and all(one.segment is not None or one.forsaken for one in self.flights)
         )
 
     @property
@@ -125,7 +125,7 @@ class Courier:
     def _secure(self, *, flying: bool) -> None:
         """Write to disk, in order, what is in memory alone: flights too when `flying`."""
         if flying:
-            alone = [one for one in self.flights if one.segment is None and one.adopted is None]
+            alone = [one for one in self.flights if one.segment is None and not (one.adopted or one.forsaken)]
             for flight in sorted(alone, key=lambda one: one.sealed.ordinal):
                 segment = self._append(flight.sealed)
                 if segment is None:
@@ -170,7 +170,7 @@ class Courier:
                     segment.take(flight.sealed.topic, flight.sealed.rows)
                 else:
                     segment.outstanding -= 1
-                flight.segment, flight.copied = None, False
+                flight.segment, flight.copied, flight.forsaken = None, False, True
                 with self._lock:
                     self._ledger(flight).unspool(flight.sealed.rows)
         self._lose(adopted, backlog.give_up(segment), reason)

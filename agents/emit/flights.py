@@ -17,12 +17,14 @@ class Flight:
     """A batch that is or was handed to Kafka.
 
     `segment` holds its record on disk, None when it is in memory alone; `copied` says that the cursor has not met that
-    record yet; `adopted` is the spool of an ended life it came from.
+    record yet; `forsaken` that its segment had to go for newer ones, so that it is not written again; `adopted` is the
+    spool of an ended life it came from.
     """
 
     sealed: Sealed
     segment: Segment | None = None
     copied: bool = False
+    forsaken: bool = False
     adopted: Adopted | None = None
 
     @property

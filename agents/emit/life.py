@@ -120,7 +120,7 @@ class Life:
                 epoch=self.epoch,
                 topics=self.door.books(),
                 next_seq={topic: sealer.next_seq for topic, sealer in self._sender.sealers.items()},
-                adopted=adopted,
+                adopted=tuple(adopted),
                 buffer_bytes=self.door.buffer_bytes,
                 spool_bytes=spool.size_bytes if spool else 0,
                 oldest_spooled_ms=spool.backlog.oldest_ms if spool else None,
