@@ -80,17 +80,16 @@ def command(
 
 
 def _profile(settings: Settings, deployment: str, version: str, may_miss: bool) -> Profile | None:
-    from driftline.deploy.tables.errors import TableError
-    from driftline.deploy.tables.shelf import published, published_profile
+    from driftline.deploy.tables.shelf import NoProfileError, published, published_profile
 
     if may_miss:
         return published(settings).get((deployment, version))
     try:
         return published_profile(settings, deployment, version)
-    except TableError as error:
-        if "profile" not in str(error):
-            raise
-        raise TableError(f"{error} (--without-profile sends all the same, and counts rows alone)") from error
+    except NoProfileError as error:
+        raise NoProfileError(
+            f"{error} (--without-profile sends all the same, and counts rows alone)"
+        ) from error
 
 
 def _wait(

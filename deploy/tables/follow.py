@@ -74,3 +74,18 @@ def _followed(guessed: ColumnPlan, one: Facts, role: str, kind: str, segment: bo
         # Sent as it is: texts where numbers were is a fault of the data, which the windows shall show.
         reason += "; texts where the profile has numbers: they are counted as of a wrong type"
     return ColumnPlan(one.name, role, kind, policy=guessed.policy, reason=reason, segment=segment)
+
+
+def check_followed(plan: TablePlan, profile: Profile) -> None:
+    """Check that a plan, mapping included, has the class that the profile was built with.
+
+    Raises:
+        TableError: the profile has a predicted class and the table has no column known as one.
+
+    """
+    if any(one.role == "class" for one in profile.columns) and plan.one("predicted") is None:
+        raise TableError(
+            f"the profile of {profile.deployment} {profile.model_version} has a predicted class, and no "
+            "column of the "
+            'table is known as one: name it with --columns, as in [columns] decision = "predicted"'
+        )

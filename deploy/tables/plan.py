@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from driftline.deploy.tables.follow import follow_profile
+from driftline.deploy.tables.follow import check_followed, follow_profile
 from driftline.deploy.tables.guess import guess
 from driftline.deploy.tables.mapping import apply_mapping, read_mapping
 from driftline.deploy.tables.scan import scan
@@ -48,4 +48,6 @@ def plan_table(path: Path, mapping: Path | None = None, profile: Profile | None 
         plan = follow_profile(plan, facts, profile, frozenset(told or ()))
     if told is not None:
         plan = apply_mapping(plan, told, facts)
+    if profile is not None:
+        check_followed(plan, profile)
     return Planned(source, plan.checked(), facts[0].rows)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from driftline.agents.emit.options import TREATMENTS, Treatment
 from driftline.deploy.tables.errors import TableError
+from driftline.schemas.names import name_fault
 
 ROLES = (
     "feature",
@@ -25,6 +26,9 @@ milliseconds the answer took; status: how the request ended; ignore: left out.""
 
 SINGLE_ROLES = ("predicted", "target", "timestamp", "id", "latency", "status")
 """Roles that at most one column may have."""
+
+NAMED = ("feature", "score", "segment")
+"""Roles whose columns keep their names on the way."""
 
 TYPES = {
     "feature": ("number", "category"),
@@ -90,9 +94,17 @@ class TablePlan:
         """Return the plan itself when it can be used.
 
         Raises:
-            TableError: a role that one column may have has two, or nothing is left to watch.
+            TableError: a role that one column may have has two, a name cannot travel, or nothing is left to
+            watch.
 
         """
+        for one in self.columns:
+            fault = name_fault(one.name) if one.role in NAMED else None
+            if fault is not None:
+                raise TableError(
+                    f"column {one.name!r} cannot travel under this name: {fault}; rename it, or map it "
+                    "to ignore"
+                )
         for role in SINGLE_ROLES:
             names = [one.name for one in self.of(role)]
             if len(names) > 1:

@@ -13,7 +13,6 @@ from driftline.deploy.tables.errors import TableError
 from driftline.deploy.tables.order import ordered_batches, times_ms
 from driftline.deploy.tables.values import category, numbers, texts
 from driftline.schemas.columns import Category, Gap, NumericBlock, PredictionColumns
-from driftline.schemas.names import name_fault
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -45,15 +44,9 @@ def table_rows(
         `id`.
 
     Raises:
-        TableError: a name, a time or a value cannot travel.
+        TableError: a time or an id is missing.
 
     """
-    for one in plan.columns:
-        fault = None if one.role == "ignore" else name_fault(one.name)
-        if fault is not None:
-            raise TableError(
-                f"column {one.name!r} cannot travel under this name: {fault}; rename it or map it to ignore"
-            )
     for batch in ordered_batches(source, plan):
         yield columns_of(batch, plan, deployment, version, wide)
 

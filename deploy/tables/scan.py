@@ -84,12 +84,13 @@ def scan(source: TableSource) -> list[Facts]:
 
 
 def is_nested(kind: pa.DataType) -> bool:
-    """Whether a value of this type is itself made of values or raw bytes, which no bin can hold."""
+    """Whether a value of this type is made of parts or of raw bytes, which no bin can hold."""
     return bool(
         pa.types.is_nested(kind)
         or pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
         or pa.types.is_fixed_size_binary(kind)
+        or pa.types.is_interval(kind)
         or isinstance(kind, pa.BaseExtensionType)
     )
 
@@ -120,7 +121,7 @@ def plain(column: pa.Array) -> pa.Array:
 
 def _absorb(one: Facts, stored: pa.Array) -> None:
     column = plain(stored)
-    if pa.types.is_temporal(column.type) and not pa.types.is_interval(column.type):
+    if pa.types.is_temporal(column.type):
         # Python's datetime has no nanoseconds: times are compared as the integers they are.
         column = pc.cast(pc.cast(column, _temporal_integer(column.type)), pa.int64())
     if one.rows < SAMPLE_ROWS:

@@ -41,8 +41,8 @@ not waited for.
 DELIVERED_S = 60.0
 """How long the last rows may take to be acknowledged."""
 
-AT, ID, LATENCY, STATUS, PREDICTED = "__at", "__id", "__latency", "__status", "__predicted"
-"""Names for the columns that are no features, which a table's own columns cannot clash with."""
+AT, ID, LATENCY, STATUS, PREDICTED = " at", " id", " latency", " status", " predicted"
+"""Names of the columns that are no features: no feature's name may begin with a space, so none can clash."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ output.
 """
 
 
+class NoProfileError(TableError):
+    """No profile is published under that name."""
+
+
 def publish(settings: Settings, profile: Profile) -> bool:
     """Put a profile on the topic and wait until the broker has it.
 
@@ -87,20 +91,23 @@ def published_profile(settings: Settings, deployment: str, version: str) -> Prof
     """Find the published profile of one version.
 
     Raises:
-        TableError: there is none; the sentence names the nearest deployment or version that has one.
+        NoProfileError: there is none; the sentence names the nearest deployment or version that has one.
+        TableError: Kafka or the topic is not there.
 
     """
     profiles = published(settings)
     if (deployment, version) in profiles:
         return profiles[deployment, version]
     if not profiles:
-        raise TableError("no profile is published yet: build one with 'driftline profile build TABLE'")
+        raise NoProfileError("no profile is published yet: build one with 'driftline profile build TABLE'")
     versions = [name for of, name in profiles if of == deployment]
     if versions:
         hint = suggestion(version, versions)
-        raise TableError(f"deployment {deployment!r} has no published profile of version {version!r}: {hint}")
+        raise NoProfileError(
+            f"deployment {deployment!r} has no published profile of version {version!r}: {hint}"
+        )
     hint = suggestion(deployment, sorted({of for of, _ in profiles}))
-    raise TableError(f"no profile is published for deployment {deployment!r}: {hint}")
+    raise NoProfileError(f"no profile is published for deployment {deployment!r}: {hint}")
 
 
 def _produce(kafka: Kafka, key: bytes, value: bytes) -> None:

@@ -78,3 +78,16 @@ def test_nested_values_in_a_feature_are_an_error(tmp_path: Path, profile: Profil
 def test_the_mapping_has_the_last_word(tmp_path: Path, profile: Profile) -> None:
     """A mapping may leave a column of the profile out."""
     assert roles(planned(tmp_path, profile, '[columns]\nzone = "ignore"\n'))["zone"][0] == "ignore"
+
+
+def test_a_class_of_the_profile_must_be_known_as_one(tmp_path: Path) -> None:
+    """A class that only a mapping named is asked for again, not lost in silence."""
+    table = pa.table({**REFERENCE, "decision": RNG.integers(0, 2, ROWS)})
+    pq.write_table(table, tmp_path / "t.parquet")
+    (tmp_path / "m.toml").write_text('[columns]\ndecision = "predicted"\n')
+    profile = build_from_table(plan_table(tmp_path / "t.parquet", tmp_path / "m.toml"), "d", "1").profile
+    with pytest.raises(TableError, match="has a predicted class"):
+        plan_table(tmp_path / "t.parquet", None, profile)
+    found = plan_table(tmp_path / "t.parquet", tmp_path / "m.toml", profile).plan.one("predicted")
+    assert found is not None
+    assert found.name == "decision"

@@ -145,3 +145,11 @@ def test_nothing_to_watch_is_an_error(tmp_path: Path) -> None:
     pq.write_table(pa.table({"same": [1] * 9}), path)
     with pytest.raises(TableError, match="no feature, score or predicted class"):
         plan_table(path)
+
+
+def test_a_name_that_cannot_travel_is_an_error(tmp_path: Path) -> None:
+    """A feature whose name has a space at its end is named, with what to do."""
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"age ": RNG.normal(size=9)}), path)
+    with pytest.raises(TableError, match="column 'age ' cannot travel under this name"):
+        plan_table(path)
