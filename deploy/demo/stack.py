@@ -46,7 +46,8 @@ def demo_stack(folder: Path, *, keep: bool, say: Callable[[str], None]) -> Itera
     )
     directory = DataDirectory(folder)
     _clear(directory, say)
-    start_in_background(wishes, ROLES, say)
+    # Without --keep the stack ends with the demo, even with one that is killed.
+    start_in_background(wishes, ROLES, say, tied=not keep)
     done = False
     try:
         state = running_state(directory)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from driftline.deploy.local import guard
 from driftline.deploy.local.cache import Progress
 from driftline.deploy.local.datadir import DataDirectory
 from driftline.deploy.local.environment import child_environment
@@ -30,8 +32,16 @@ SUPERVISOR = "supervisor"
 _STOP_SECONDS = 60.0
 
 
-def start_in_background(settings: Settings, workers: tuple[str, ...], progress: Progress) -> int:
-    """Start a supervisor that outlives this process and return its pid once the stack is ready.
+def start_in_background(
+    settings: Settings, workers: tuple[str, ...], progress: Progress, *, tied: bool = False
+) -> int:
+    """Start a supervisor in a process of its own and return its pid once the stack is ready.
+
+    Args:
+        settings: what it is to run.
+        workers: their roles.
+        progress: told what takes time.
+        tied: it is asked to stop when this thread's process ends in whatever way; else it outlives us.
 
     Raises:
         StackError: it said why the stack did not start, or ended without a word.
@@ -43,6 +53,10 @@ def start_in_background(settings: Settings, workers: tuple[str, ...], progress: 
     log = directory.log(SUPERVISOR)
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "driftline.deploy.local.daemon", str(writing), ",".join(workers)]
+    if tied:
+        # SIGTERM: it stops what it runs in order, as for `driftline down`.
+        death = [sys.executable, "-I", "-S", guard.__file__, str(int(signal.SIGTERM)), str(os.getpid())]
+        command = death + command
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -63,7 +77,7 @@ def start_in_background(settings: Settings, workers: tuple[str, ...], progress: 
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_STOP_SECONDS)
             raise
-    # It is meant to outlive us: tell Popen that nobody will wait for it.
+    # Nobody will wait for it: whoever stops it looks at the lock of the data directory.
     process.returncode = 0
     return process.pid
 
