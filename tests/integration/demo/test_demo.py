@@ -6,11 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+from driftline.deploy.local.datadir import DataDirectory
+from driftline.deploy.local.discover import running_state
+from driftline.deploy.local.state import StackState
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -89,3 +94,32 @@ def test_nothing_is_left_running(folder: Path) -> None:
     pids = [state["pid"], *(part["pid"] for part in state["components"] if part["pid"])]
     alive = [process for process in psutil.process_iter(["pid", "status", "cmdline"]) if process.pid in pids]
     assert not [one for one in alive if str(folder) in " ".join(one.info["cmdline"] or [])]
+
+
+def test_a_killed_demo_leaves_nothing_running(tmp_path: Path) -> None:
+    """Kill -9 of the demo ends its stack too, in order."""
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "driftline.deploy.cli", "demo"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    directory = DataDirectory(tmp_path / ".driftline" / "demo")
+    state = running(directory, demo)
+    demo.kill()
+    demo.wait(10)
+    pids = [state.pid, *(part.pid for part in state.components if part.pid is not None)]
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=60)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    assert not directory.is_held()
+
+
+def running(directory: DataDirectory, demo: subprocess.Popen[bytes]) -> StackState:
+    """Wait until every part of the demo's stack runs."""
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline and demo.poll() is None:
+        state = running_state(directory)
+        if state is not None and state.phase == "running" and len(state.components) == 4:
+            return state
+        time.sleep(0.1)
+    pytest.fail(f"the demo's stack did not come up (exit code {demo.poll()})")
