@@ -14,6 +14,7 @@ import psutil
 import pyarrow as pa
 import pytest
 from pyarrow import compute as pc
+from pyarrow import csv
 from pyarrow import parquet as pq
 
 pytestmark = pytest.mark.timeout(240)
@@ -180,6 +181,20 @@ def test_publishing_again_is_harmless_and_another_profile_is_refused(driftline: 
     )
     shown = json.loads(ok(driftline("profile", "show", *named, "--json")))
     assert shown["rows"] == pq.read_metadata(home / "reference.parquet").num_rows
+
+
+def test_a_csv_without_times_and_without_a_profile_is_counted_now(driftline: Command, home: Path) -> None:
+    """Rows without a time happen now; without a profile they are stored and counted all the same."""
+    csv.write_csv(
+        pq.read_table(home / "all.parquet").slice(0, 500).drop_columns(["event_time"]), home / "t.csv"
+    )
+    words = ("t.csv", "--deployment", "new", "--version", "1", "--json")
+    refused(driftline("emit", *words), "no profile is published for deployment 'new'", "--without-profile")
+    sent = json.loads(ok(driftline("emit", *words, "--without-profile", "--rate", "250")))
+    assert sent["seconds"] >= 1.9
+    assert sent["complete"]
+    assert sent["stored"] == 500
+    assert sent["counted"] == {"5m": 500, "1h": 500, "1d": 500}
 
 
 def test_bad_input_is_said_in_one_sentence(driftline: Command, home: Path) -> None:
