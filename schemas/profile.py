@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -72,6 +72,10 @@ class Profile:
         raise KeyError(
             f"the profile of {self.deployment!r} {self.model_version!r} has no {role} named {name!r}"
         )
+
+    def without_history(self) -> Profile:
+        """Give what windows are judged by: no counts by day and hour. Its digest is another; note it before."""
+        return replace(self, columns=tuple(column.without_history() for column in self.columns))
 
     def to_bytes(self) -> bytes:
         """Give the Avro single-object encoding (record `Profile`)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -107,6 +107,11 @@ class ProfileColumn:
     def psi_counts(self) -> np.ndarray:
         """Rows of the reference per PSI bin, int64 (psi_bins,)."""
         return fold_bins(self.counts, self.decile_of_bin)
+
+    def without_history(self) -> ProfileColumn:
+        """Give the column without `days` and `hour_of_week`, which no verdict reads and which fill memory."""
+        empty = np.zeros((0, self.psi_bins), np.int64)
+        return replace(self, days=empty, hour_of_week=empty)
 
     @property
     def unit(self) -> float:

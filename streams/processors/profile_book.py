@@ -53,7 +53,8 @@ class ProfileBook:
             logger.warning("profile %r is left out: %s", key, refused)
             return
         layout = Layout(profile)
-        self._by_digest[layout.digest] = (profile, layout)
+        # A worker judges hundreds of deployments; a year of days would be a megabyte of each.
+        self._by_digest[layout.digest] = (profile.without_history(), layout)
         folded = tuple(width for width in WIDTHS_MS if width in profile.resolutions)
         self._folded[layout.digest] = folded or ("1d",)
         self._layouts[profile.deployment, profile.model_version] = layout

@@ -32,7 +32,7 @@ class LayoutColumn:
         first: its first cell.
         end: one past its last cell.
         slot: its row of the numeric tables; -1 for a categorical column.
-        profile: the column of the profile, with its edges, levels and reference counts.
+        profile: the column of the profile, without its history.
         level_bins: level -> bin.
     """
 
@@ -87,7 +87,8 @@ class Layout:
     """
 
     def __init__(self, profile: Profile) -> None:
-        self._lay(profile.deployment, profile.model_version, profile.digest(), _with_status(profile.columns))
+        columns = _with_status(profile.without_history().columns)
+        self._lay(profile.deployment, profile.model_version, profile.digest(), columns)
 
     @classmethod
     def without_profile(cls, deployment: str, model_version: str) -> Layout:

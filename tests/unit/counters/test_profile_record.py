@@ -122,3 +122,14 @@ def test_packed_counts_never_unpack_into_more_than_their_shape() -> None:
     assert len(bomb) < 2000
     with pytest.raises(Refused, match="16 bytes"):
         unpack_counts(bomb, (2,), "counts")
+
+
+def test_without_history_a_profile_judges_the_same() -> None:
+    """Counts by day and hour are gone; edges, counts and the null's tails stay."""
+    profile = whole_profile()
+    slim = profile.without_history()
+    assert len(slim.to_bytes()) < len(profile.to_bytes())
+    for one, other in zip(profile.columns, slim.columns, strict=True):
+        assert other.days.shape == (0, one.psi_bins)
+        assert other.null_tails is one.null_tails
+        assert other.counts is one.counts
