@@ -17,7 +17,7 @@ def cell(verdict: str, psi: float | None = 0.3, kind: str = "drift") -> dict[str
     return {"psi": psi, "verdict": verdict, "rows": 300, "kind": kind}
 
 
-def summary(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of a summary
+def summary(**changes: Any) -> dict[str, Any]:
     """A summary that adds up, with changes."""
     drift = {
         "2013-01": {
