@@ -89,14 +89,14 @@ def _levels(role: str) -> np.ndarray:
 def _quantiles(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Give numpy's default (linear) quantiles, float64, of values of any size."""
     if np.abs(values).max() < np.finfo(values.dtype).max / 4:
-        return np.quantile(values, levels).astype(np.float64)
+        return np.asarray(np.quantile(values, levels), np.float64)
     # Between values this large numpy's differences overflow; a quarter of each is exact enough there.
-    return np.quantile(values.astype(np.float64) / 4, levels) * 4
+    return np.asarray(np.quantile(values.astype(np.float64) / 4, levels) * 4)
 
 
 def _next_below(values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):  # below the least number lies -inf, and that is meant
-        return np.nextafter(values, values.dtype.type(-np.inf))
+        return np.asarray(np.nextafter(values, values.dtype.type(-np.inf)))
 
 
 def _cut(quantiles: np.ndarray, dtype: np.dtype) -> np.ndarray:
