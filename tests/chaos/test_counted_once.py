@@ -105,7 +105,7 @@ def schedule(rng: random.Random, counts: dict[str, int]) -> list[str]:
 def test_counts_survive_kills_rebalances_pauses_and_outages(
     stack: TestStack, quick: Settings, crew: Crew, seed: int
 ) -> None:
-    """Short form: kills of both workers, a worker joining and leaving, 15 s of SIGSTOP, broker and ClickHouse killed."""
+    """Short form: workers killed, joining, leaving, stopped for 15 s; broker and ClickHouse killed: equal, exactly."""
     faults = schedule(
         random.Random(seed),
         {

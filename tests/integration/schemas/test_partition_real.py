@@ -25,7 +25,7 @@ def test_librdkafka_places_keys_as_we_do(lane: Settings) -> None:
     placed: dict[bytes, int] = {}
     faults: list[str] = []
 
-    def delivered(error: Any, message: Any) -> None:  # noqa: ANN401 - librdkafka's own types
+    def delivered(error: Any, message: Any) -> None:
         if error is not None:
             faults.append(str(error))
         else:
@@ -54,7 +54,7 @@ def test_the_largest_message_of_each_topic_is_taken(lane: Settings) -> None:
     producer = confluent_kafka.Producer(producer_config(lane.kafka))
     faults: list[str] = []
 
-    def delivered(error: Any, message: Any) -> None:  # noqa: ANN401 - librdkafka's own types
+    def delivered(error: Any, message: Any) -> None:
         if error is not None:
             faults.append(f"{message.topic()}: {error}")
 

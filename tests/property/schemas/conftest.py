@@ -125,7 +125,7 @@ def label_batches(draw: st.DrawFn) -> LabelColumns:
     )
 
 
-def same(one: Any, two: Any) -> bool:  # noqa: ANN401 - it compares whatever the fields hold
+def same(one: Any, two: Any) -> bool:
     """Whether two columns, batches or lists of them hold equal values of equal types; NaN equals NaN."""
     if isinstance(one, np.ndarray):
         if not isinstance(two, np.ndarray) or (one.dtype, one.shape) != (two.dtype, two.shape):

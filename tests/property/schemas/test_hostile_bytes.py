@@ -28,7 +28,7 @@ CLAIMS = tuple(
 MEGABYTES = 1_000_000
 
 
-def outcome(read: Read, data: bytes) -> Any:  # noqa: ANN401 - columns of either kind, or a refusal
+def outcome(read: Read, data: bytes) -> Any:
     """Return what is read, or the refusal; any other error is the test's."""
     try:
         return read(data)

@@ -62,7 +62,7 @@ def test_the_flow_is_closed_before_faust_resumes_partitions() -> None:
     assert calls == ["suspend", "stop_flow", 7]
 
 
-def event(key: bytes, value: bytes | None, partition: int = 0) -> Any:  # noqa: ANN401 - faust's event
+def event(key: bytes, value: bytes | None, partition: int = 0) -> Any:
     """Make a changelog event."""
     return SimpleNamespace(message=SimpleNamespace(key=key, value=value, partition=partition))
 
@@ -125,7 +125,7 @@ def drained(callback: Callable[[int], Any], suspend_after: float | None = None) 
     async def run() -> None:
         suspended = asyncio.Event()
 
-        async def wait_first(*waited: Any) -> None:  # noqa: ANN401 - faust's signature
+        async def wait_first(*waited: Any) -> None:
             raced.append(len(waited))
             tasks = [asyncio.ensure_future(one) for one in waited]
             _, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

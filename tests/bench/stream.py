@@ -1,0 +1,215 @@
+"""The stream: events of one drift worker from real Kafka, against a bare loop that decodes and counts the same.
+
+Both read the same topic, batches of 500 events with 25 features, with CRC checks on; the bare loop keeps no state
+beyond its counters and promises nothing. Ratios are of events a CPU-second and of events a second of wall time,
+and two workers on two cores against one.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+import numpy as np
+import psutil
+from confluent_kafka import Producer
+
+from driftline.deploy.local.environment import child_environment
+from driftline.deploy.local.kafka_topics import ensure_topics
+from driftline.schemas.columns import Category, Identity, NumericBlock, PredictionColumns, pack_predictions
+from driftline.schemas.partition import partition_of
+from driftline.schemas.profile import Profile
+from driftline.schemas.settings import Settings, producer_config
+from driftline.streams.windows.profiling import build_profile
+
+ROWS = 500
+NUMERIC = tuple(f"n{i:02}" for i in range(20))
+LEVELS = tuple(f"level-{i}" for i in range(12))
+DAY_MS = 1_750_032_000_000
+MESSAGES = 8_000
+ROUNDS = 3
+TARGETS = {"cpu": 0.45, "wall": 0.38, "two": 1.8}
+
+
+def batch(draw: np.random.Generator, deployment: str, seq: int, rows: int = ROWS) -> PredictionColumns:
+    """Make a sealed batch of 20 numeric and 5 categorical features."""
+    return PredictionColumns(
+        deployment=deployment,
+        model_version="1",
+        slot="champion",
+        rows=rows,
+        identity=Identity(f"bench-{deployment}", 1, seq),
+        ids=draw.integers(0, 256, (rows, 16), dtype=np.uint8),
+        original_ids=None,
+        times_ms=DAY_MS + seq % 80_000 * 1_000 + np.arange(rows, dtype=np.int64),
+        features=[
+            NumericBlock(NUMERIC, np.round(draw.normal(size=(len(NUMERIC), rows)), 3).astype(np.float32))
+        ],
+        categories=[
+            Category(f"c{i}", LEVELS, draw.integers(0, len(LEVELS), rows).astype(np.int32)) for i in range(5)
+        ],
+        gaps=[],
+        scores=[NumericBlock(("score",), draw.random((1, rows), dtype=np.float32))],
+        predicted=None,
+        segments=[],
+        latency_ms=None,
+        status=None,
+    )
+
+
+def profile_of(draw: np.random.Generator, deployment: str) -> Profile:
+    """Make a profile at resolution 1d from 20,000 rows."""
+    reference = [batch(draw, deployment, seq) for seq in range(40)]
+    return build_profile(reference, rng=draw, created_at_ms=0, provenance="held-out", resolutions=("1d",))
+
+
+def deployments_of(settings: Settings) -> list[str]:
+    """Name one deployment for each partition, so that two workers have the same to do."""
+    names: dict[int, str] = {}
+    number = 0
+    while len(names) < settings.kafka.partitions:
+        names.setdefault(
+            partition_of(f"bench-{number}".encode(), settings.kafka.partitions), f"bench-{number}"
+        )
+        number += 1
+    return [names[partition] for partition in sorted(names)]
+
+
+def fill(settings: Settings, seed: int) -> list[str]:
+    """Publish a profile for each deployment, and MESSAGES batches in turn."""
+    ensure_topics(settings)
+    names, draw = deployments_of(settings), np.random.default_rng(seed)
+    producer = Producer(producer_config(settings.kafka, queue_buffering_max_kbytes=1 << 20, linger_ms=50))
+    for name in names:
+        profile = profile_of(draw, name).to_bytes()
+        producer.produce(f"{settings.kafka.topic_prefix}profiles", profile, f"{name}/1".encode())
+    ready = {name: [batch(draw, name, seq) for seq in range(50)] for name in names}
+    for number in range(MESSAGES):
+        name = names[number % len(names)]
+        seq = number // len(names)
+        one = ready[name][seq % 50]
+        one.identity = Identity(f"bench-{name}", 1, seq)
+        producer.produce(f"{settings.kafka.topic_prefix}predictions", pack_predictions(one), name.encode())
+        producer.poll(0)
+    assert producer.flush(120) == 0, "the broker did not take the load"
+    return names
+
+
+def bare(settings: Settings, seed: int) -> tuple[float, float]:
+    """Run the bare loop in a process of its own: (events a CPU-second, events a second)."""
+    command = [sys.executable, str(Path(__file__).with_name("bare_loop.py")), str(seed)]
+    done = subprocess.run(
+        command, env=child_environment(settings), check=True, capture_output=True, text=True, timeout=300
+    )
+    figures = json.loads(done.stdout.splitlines()[-1])
+    return figures["events"] / figures["cpu"], figures["events"] / figures["wall"]
+
+
+def workers(settings: Settings, count: int, group: int) -> tuple[float, float]:
+    """Run drift workers over the whole topic: (events a CPU-second of them, events a second).
+
+    Measured between two looks at their counters, the first after the first checkpoint, so that starting, warming
+    and joining the group stay out of it.
+    """
+    prefix = f"{settings.kafka.topic_prefix}g{group}."
+    worker = msgspec.structs.replace(settings.worker, checkpoint_bytes=16 << 20, checkpoint_seconds=2.0)
+    command = [sys.executable, str(Path(__file__).with_name("drift_again.py")), prefix]
+    env = child_environment(msgspec.structs.replace(settings, worker=worker))
+    members = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+    try:
+        ports = [int(json.loads(member.stdout.readline())["port"]) for member in members if member.stdout]
+        return _slope(members, ports, MESSAGES * ROWS)
+    finally:
+        for member in members:
+            member.terminate()
+        for member in members:
+            member.wait(30)
+
+
+def _slope(members: list[subprocess.Popen[str]], ports: list[int], total: int) -> tuple[float, float]:
+    processes = [psutil.Process(member.pid) for member in members]
+
+    def look() -> tuple[list[int], float, float]:
+        events = [_events(port) for port in ports]
+        return events, sum(sum(one.cpu_times()[:2]) for one in processes), time.perf_counter()
+
+    deadline = time.monotonic() + 180
+    first = look()
+    while not all(first[0]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+        first = look()
+    last = first
+    while sum(last[0]) < total * 0.95 and time.monotonic() < deadline:
+        time.sleep(0.02)
+        last = look()
+    events = sum(last[0]) - sum(first[0])
+    assert events > total / 4, f"the workers counted {sum(last[0])} of {total} events in time"
+    return events / (last[1] - first[1]), events / (last[2] - first[2])
+
+
+def _events(port: int) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    return int(
+        sum(float(line.split()[-1]) for line in lines if line.startswith("driftline_drift_events_total"))
+    )
+
+
+def run(context: Any) -> list[dict[str, Any]]:
+    """Measure; `context.settings` reach a running stack."""
+    kafka = msgspec.structs.replace(context.settings.kafka, topic_prefix=f"bench{time.time_ns()}.")
+    settings = msgspec.structs.replace(context.settings, kafka=kafka)
+    fill(settings, 1)
+    loops, ones, twos = [], [], []
+    for turn in range(ROUNDS):
+        loops.append(bare(settings, turn))
+        ones.append(workers(settings, 1, 2 * turn))
+        twos.append(workers(settings, 2, 2 * turn + 1))
+    cpu = [one[0] / loop[0] for one, loop in zip(ones, loops, strict=True)]
+    wall = [one[1] / loop[1] for one, loop in zip(ones, loops, strict=True)]
+    two = [pair[1] / one[1] for pair, one in zip(twos, ones, strict=True)]
+    return [
+        _row(
+            "stream: events a CPU-second",
+            [o[0] for o in ones],
+            [loop[0] for loop in loops],
+            cpu,
+            TARGETS["cpu"],
+        ),
+        _row(
+            "stream: events a second",
+            [o[1] for o in ones],
+            [loop[1] for loop in loops],
+            wall,
+            TARGETS["wall"],
+        ),
+        _row(
+            "stream: two workers on two cores",
+            [p[1] for p in twos],
+            [o[1] for o in ones],
+            two,
+            TARGETS["two"],
+        ),
+    ]
+
+
+def _row(
+    name: str, values: list[float], baselines: list[float], ratios: list[float], target: float
+) -> dict[str, Any]:
+    ratio = median(ratios)
+    return {
+        "name": name,
+        "value": round(median(values)),
+        "unit": "events/s",
+        "baseline": round(median(baselines)),
+        "ratio": round(ratio, 3),
+        "target": target,
+        "reached": ratio >= target,
+    }
