@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.agents.emit import bulk, frames, process
-from driftline.agents.emit.ids import taken
 from driftline.agents.emit.intake import Intake
 from driftline.agents.emit.kinds import Kinds
 from driftline.agents.emit.life import Life
@@ -25,6 +24,8 @@ from driftline.agents.emit.stats import Stats
 from driftline.schemas.settings import Settings
 
 _CLOSE_S: Final = 10.0
+_FLOAT32: Final = np.dtype(np.float32)
+_FLOAT64: Final = np.dtype(np.float64)
 
 
 class Emitter:
@@ -84,7 +85,8 @@ class Emitter:
         self._clock = options.get("clock", time.time)
         self._kinds = Kinds(self._options)
         self._intake = Intake(self._options, self._clock)
-        self._row_shapes = self._intake.row_shapes
+        self._row32 = self._intake.row_shapes.get(_FLOAT32)
+        self._row64 = self._intake.row_shapes.get(_FLOAT64)
         self._life = self._new_life()
         process.enrol(self)
 
@@ -137,31 +139,39 @@ class Emitter:
             except (KeyError, TypeError, IndexError):
                 # Other keys, a text that is none, or no id left: the long way sorts it out.
                 pass
-        elif (
-            type(features) is np.ndarray
-            and len(rows) < door.limit
-            and at is None
-            and id is None
-            and segments is None
-        ):
-            row_shape = self._row_shapes.get(features.dtype)
-            if row_shape is not None and features.shape == (row_shape.width,) and type(score) is not dict:
-                key = taken(life.pool, self._clock)
-                rows.append(
-                    (
-                        row_shape,
-                        features.tobytes(),
-                        self._clock(),
-                        key,
-                        score,
-                        predicted,
-                        latency_ms,
-                        status,
-                        None,
-                        None,
+        elif type(features) is np.ndarray and at is None and id is None and segments is None:
+            # numpy has one object a type of number, so that `is` tells them apart; another object takes the long way.
+            dtype = features.dtype
+            row = self._row64 if dtype is _FLOAT64 else self._row32 if dtype is _FLOAT32 else None
+            if (
+                row is not None
+                and features.ndim == 1
+                and features.nbytes == row.row_nbytes
+                and len(rows) < door.limit
+                and type(score) is not dict
+                and (predicted is None or type(predicted) is not str or len(predicted) < LIGHT_TEXT_CHARS)
+            ):
+                try:
+                    key = life.pool.popleft()
+                    rows.append(
+                        (
+                            row,
+                            features.tobytes(),
+                            self._clock(),
+                            key,
+                            score,
+                            predicted,
+                            latency_ms,
+                            status,
+                            None,
+                            None,
+                        )
                     )
-                )
-                return key
+                except IndexError:
+                    # No id is left: the long way makes more.
+                    pass
+                else:
+                    return key
         facts = (predicted, latency_ms, status)
         return self._intake.log(life, features, score, facts, segments, at, id)
 
