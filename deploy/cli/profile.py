@@ -86,11 +86,11 @@ def build(
 
 @command.command("publish")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("--deployment", metavar="D", help="Name of the deployment, when no FILE is given.")
-@click.option("--version", metavar="V", help="Version of the model, when no FILE is given.")
+@click.option("--deployment", metavar="D", help="Name of the deployment; with --version, instead of FILE.")
+@click.option("--version", metavar="V", help="Version of the model.")
 @json_option
 def publish(file: Path | None, deployment: str | None, version: str | None, as_json: bool) -> None:
-    """Publish a profile (FILE, or the one built for a deployment and version) for the workers.
+    """Publish a profile for the workers: FILE, the one built for a deployment and version, or the one built last.
 
     A version has one profile for ever: publishing the same one again changes nothing, another one is refused.
     """
@@ -140,9 +140,13 @@ def _settings(*, required: bool) -> Settings:
 
 
 def _from_file(settings: Settings, file: Path | None, deployment: str | None, version: str | None) -> Profile:
-    from driftline.deploy.tables.profile_files import load_profile, profile_path
+    from driftline.deploy.tables.profile_files import load_profile, newest_profile, profile_path
 
-    return load_profile(profile_path(settings, *_named(deployment, version)) if file is None else file)
+    if file is not None:
+        return load_profile(file)
+    if deployment is None and version is None:
+        return load_profile(newest_profile(settings))
+    return load_profile(profile_path(settings, *_named(deployment, version)))
 
 
 def _named(deployment: str | None, version: str | None) -> tuple[str, str]:

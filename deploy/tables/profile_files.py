@@ -21,6 +21,20 @@ def profile_path(settings: Settings, deployment: str, version: str) -> Path:
     return Path(settings.local.data_dir) / "profiles" / name
 
 
+def newest_profile(settings: Settings) -> Path:
+    """Give the profile in the local data directory that was built last.
+
+    Raises:
+        TableError: none was built here.
+
+    """
+    folder = Path(settings.local.data_dir) / "profiles"
+    built = sorted(folder.glob("*.profile"), key=lambda path: path.stat().st_mtime_ns)
+    if not built:
+        raise TableError(f"no profile was built in {folder}: make one with 'driftline profile build'")
+    return built[-1]
+
+
 def save_profile(profile: Profile, path: Path) -> None:
     """Write a profile, whole or not at all.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from pyarrow import parquet as pq
 from driftline.deploy.tables.build import build_from_table
 from driftline.deploy.tables.errors import TableError
 from driftline.deploy.tables.plan import Planned, plan_table
-from driftline.deploy.tables.profile_files import load_profile, profile_path, save_profile
+from driftline.deploy.tables.profile_files import load_profile, newest_profile, profile_path, save_profile
 from driftline.schemas.settings import load
 
 DAY_MS = 86_400_000
@@ -94,3 +95,16 @@ def test_a_file_that_is_no_profile_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.profile").write_bytes(b"something else")
     with pytest.raises(TableError, match="is no profile"):
         load_profile(tmp_path / "x.profile")
+
+
+def test_the_profile_built_last_is_the_one_to_publish(tmp_path: Path, planned: Planned) -> None:
+    """Without a name the newest file counts; without any file the sentence says how to make one."""
+    settings = load({"DRIFTLINE_LOCAL_DATA_DIR": str(tmp_path)})
+    profile = build_from_table(planned, "churn", "1").profile
+    with pytest.raises(TableError, match="profile build"):
+        newest_profile(settings)
+    for version, written_ns in (("2", 5_000_000_000), ("1", 9_000_000_000), ("3", 7_000_000_000)):
+        path = profile_path(settings, "churn", version)
+        save_profile(profile, path)
+        os.utime(path, ns=(written_ns, written_ns))
+    assert newest_profile(settings) == profile_path(settings, "churn", "1")
