@@ -60,6 +60,9 @@ def main(settings: Settings) -> int:
         MigrationError: the tables are not those of this release.
         KafkaAwayError: the broker stays away in the middle of an assignment; start again.
     """
+    for noisy in ("urllib3", "clickhouse_connect"):
+        # They say at each attempt what the keeper's own line says once, with what it means.
+        logging.getLogger(noisy).setLevel(logging.ERROR)
     stopping = threading.Event()
     held = {
         number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGTERM, signal.SIGINT)
