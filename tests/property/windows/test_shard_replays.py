@@ -4,47 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shards import BASE_MS, DAY_MS, RowsOnly, batch
 
-from driftline.schemas.columns import Identity, PredictionColumns
-from driftline.schemas.profile import Profile
+from driftline.schemas.columns import PredictionColumns
 from driftline.schemas.window import WindowResult
 from driftline.streams.windows.book import WIDTHS_MS
 from driftline.streams.windows.checkpoint import commit, plan
-from driftline.streams.windows.held import PaneKey, is_backward
-from driftline.streams.windows.layout import Layout
+from driftline.streams.windows.held import is_backward
 from driftline.streams.windows.shard import Rules, Shard
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-BASE_MS = 1_700_000_000_000 // DAY_MS * DAY_MS
 BOUND_MS = 60_000
 RULES = Rules(out_of_orderness_ms=BOUND_MS, hot_windows=2, publish_seconds=5.0)
 STEPS = 5
 
 WindowName = tuple[str, str, int]
-
-
-class RowsOnly:
-    """A source of profiles that knows none: rows alone are counted."""
-
-    def layout(self, deployment: str, version: str) -> Layout:
-        """Count rows alone."""
-        return Layout.without_profile(deployment, version)
-
-    def layout_of(self, key: PaneKey, _digest: str) -> Layout:
-        """Count rows alone."""
-        return Layout.without_profile(key.deployment, key.version)
-
-    def profile_of(self, _digest: str) -> Profile | None:
-        """Know no profile."""
-        return None
-
-    def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
-        """Fold hours and days."""
-        return ("1h", "1d")
 
 
 @dataclass
@@ -67,29 +42,6 @@ class Log:
             kept = self.results.get(name)
             if kept is None or kept[0] <= result.version:
                 self.results[name] = (result.version, result.rows, result.final)
-
-
-def batch(deployment: str, seq: int, times: list[int]) -> PredictionColumns:
-    """Make a sealed batch whose rows have these event times."""
-    rows = len(times)
-    return PredictionColumns(
-        deployment=deployment,
-        model_version="1",
-        slot="champion",
-        rows=rows,
-        identity=Identity("emitter", 1, seq),
-        ids=np.zeros((rows, 16), np.uint8),
-        original_ids=None,
-        times_ms=np.array(times, np.int64),
-        features=[],
-        categories=[],
-        gaps=[],
-        scores=[],
-        predicted=None,
-        segments=[],
-        latency_ms=None,
-        status=None,
-    )
 
 
 def oracle(log: list[PredictionColumns]) -> dict[WindowName, int]:

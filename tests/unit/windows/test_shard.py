@@ -1,0 +1,137 @@
+"""One partition's work: hot and cold, closing by events and by the clock, caps."""
+
+from __future__ import annotations
+
+import pytest
+from shards import BASE_MS, DAY_MS, HOUR_MS, RowsOnly, batch
+
+from driftline.schemas.columns import PredictionColumns
+from driftline.streams.windows.checkpoint import Checkpoint, commit, plan
+from driftline.streams.windows.held import StateError, book_key
+from driftline.streams.windows.shard import Rules, Shard
+
+RULES = Rules(out_of_orderness_ms=60_000, hot_windows=2, publish_seconds=5.0)
+
+
+def shard_of(*messages: PredictionColumns | None, rules: Rules = RULES) -> Shard:
+    """Fold messages into a new shard; the broker's time is a second an offset."""
+    shard = Shard.load(0, {}, RowsOnly(), rules)
+    for offset, message in enumerate(messages):
+        shard.fold(offset, message, 1_000 * offset)
+    return shard
+
+
+def checkpoint(shard: Shard, clock_s: float = 0.0, *, closing: bool = False) -> Checkpoint:
+    """Carry a checkpoint out as if every step were acknowledged."""
+    written = plan(shard, 0, clock_s, closing=closing)
+    commit(shard, written)
+    return written
+
+
+def rows_of(written: Checkpoint, resolution: str) -> dict[int, tuple[int, bool, bool]]:
+    """Rows, final and restated of the published windows of a resolution, by hours since the base."""
+    return {
+        (one.window_start_ms - BASE_MS) // HOUR_MS: (one.rows, one.final, one.restated)
+        for one in written.results
+        if one.resolution == resolution
+    }
+
+
+def test_a_window_closes_when_the_watermark_reaches_its_end() -> None:
+    """An hour is open until an event comes a minute (the bound) after its end; then it is published as final."""
+    shard = shard_of(batch("a", 0, [BASE_MS, BASE_MS + HOUR_MS + 59_000]))
+    assert rows_of(checkpoint(shard), "1h") == {0: (1, False, False), 1: (1, False, False)}
+    shard.fold(1, batch("a", 1, [BASE_MS + HOUR_MS + 60_000]), 0)
+    assert rows_of(checkpoint(shard, 10.0), "1h") == {0: (1, True, False), 1: (2, False, False)}
+
+
+def test_an_open_window_is_published_no_more_often_than_asked() -> None:
+    """Within publish_seconds a changed open window waits; it is not forgotten."""
+    shard = shard_of(batch("a", 0, [BASE_MS]))
+    checkpoint(shard, 0.0)
+    shard.fold(1, batch("a", 1, [BASE_MS]), 0)
+    assert rows_of(checkpoint(shard, 1.0), "1h") == {}
+    assert rows_of(checkpoint(shard, 6.0), "1h") == {0: (2, False, False)}
+    assert rows_of(checkpoint(shard, 12.0), "1h") == {}
+
+
+def test_a_late_row_restates_a_hot_window_and_marks_a_cold_one() -> None:
+    """Two closed hours still take rows and are published as restated; an older hour only counts them as late."""
+    shard = shard_of(batch("a", 0, [BASE_MS + hour * HOUR_MS for hour in range(6)]))
+    checkpoint(shard)
+    shard.fold(1, batch("a", 1, [BASE_MS + 3 * HOUR_MS, BASE_MS]), 0)
+    assert rows_of(checkpoint(shard, 1.0), "1h") == {3: (2, True, True)}
+    assert shard.books["a"].late.total == 1
+    assert shard.books["a"].late.days == {("1", "champion", BASE_MS): 1}
+
+
+def test_rows_in_order_are_never_late_however_sparse() -> None:
+    """A batch of a row a day, in order, fills every window; in reverse all but the newest are late for some window."""
+    days = [BASE_MS + day * DAY_MS for day in range(40)]
+    shard = shard_of(batch("a", 0, days), batch("b", 0, days[::-1]))
+    assert shard.books["a"].late.total == 0
+    assert shard.books["b"].late.total == 39
+
+
+def test_a_batch_seen_before_changes_nothing() -> None:
+    """The same seal again is a duplicate, whatever it holds."""
+    shard = shard_of(batch("a", 0, [BASE_MS]), batch("a", 0, [BASE_MS]), None)
+    assert (shard.tally.events, shard.tally.duplicates, shard.tally.refused) == (1, 1, 1)
+    assert rows_of(checkpoint(shard), "1h") == {0: (1, False, False)}
+
+
+def test_silence_closes_what_the_clock_has_closed_and_no_more() -> None:
+    """Idle closing needs silence and no emitter that holds back; a replay of the past then goes on where it stopped."""
+    shard = shard_of(batch("a", 0, [BASE_MS]))
+    now_ms = BASE_MS + 100 * DAY_MS
+    assert not shard.idle(10_000, 15_000, lambda _: False)
+    assert not shard.idle(now_ms, 15_000, lambda _: True)
+    assert shard.idle(now_ms, 15_000, lambda _: False)
+    assert rows_of(checkpoint(shard), "1d") == {0: (1, True, False)}
+    shard.fold(1, batch("a", 1, [BASE_MS + DAY_MS + 5 * HOUR_MS]), now_ms)
+    assert rows_of(checkpoint(shard, 10.0), "1d") == {24: (1, False, False)}
+    assert shard.books["a"].late.total == 0
+
+
+def test_a_live_stream_that_falls_silent_closes_by_the_clock() -> None:
+    """The hour of the last event stays open until the clock, less the bound, has reached its end."""
+    shard = shard_of(batch("a", 0, [BASE_MS + HOUR_MS // 2]))
+    assert not shard.idle(BASE_MS + HOUR_MS + 59_999, 15_000, lambda _: False)
+    assert shard.idle(BASE_MS + HOUR_MS + 60_000, 15_000, lambda _: False)
+    assert rows_of(checkpoint(shard), "1h") == {0: (1, True, False)}
+
+
+def test_the_cap_pushes_the_oldest_windows_out_after_publishing_them() -> None:
+    """Past the cap of stored bytes the oldest windows are published, dropped and cold; later rows for them are late."""
+    rules = Rules(out_of_orderness_ms=60_000, hot_windows=50, publish_seconds=0.0, held_bytes=1_500)
+    shard = shard_of(batch("a", 0, [BASE_MS + hour * HOUR_MS for hour in range(20)]), rules=rules)
+    checkpoint(shard)
+    assert sum(map(len, shard.held.values())) > 1_500
+    written = checkpoint(shard, 1.0)
+    assert rows_of(written, "1h")[0] == (1, True, False)
+    assert len(written.tombstones) > 0
+    shard.fold(1, batch("a", 1, [BASE_MS]), 0)
+    assert shard.books["a"].late.total == 1
+
+
+def test_working_copies_are_bounded() -> None:
+    """Decoded windows past the cap are let go once written, and read again when needed."""
+    rules = Rules(out_of_orderness_ms=0, hot_windows=50, publish_seconds=0.0, working_bytes=0)
+    shard = shard_of(batch("a", 0, [BASE_MS + hour * HOUR_MS for hour in range(10)]), rules=rules)
+    checkpoint(shard)
+    assert shard.panes == {}
+    shard.fold(1, batch("a", 1, [BASE_MS + 3 * HOUR_MS]), 0)
+    assert rows_of(checkpoint(shard, 1.0), "1h") == {3: (2, True, True)}
+
+
+def test_state_of_another_release_stops_with_a_sentence() -> None:
+    """A value of an unknown format is named, with its key."""
+    with pytest.raises(StateError, match="format 9"):
+        Shard.load(0, {book_key("a"): bytes([9]) + bytes(20)}, RowsOnly(), RULES)
+
+
+def test_nothing_to_write_is_an_empty_checkpoint() -> None:
+    """After a checkpoint without news there is nothing to send."""
+    shard = shard_of(batch("a", 0, [BASE_MS]))
+    checkpoint(shard, closing=True)
+    assert plan(shard, 0, 100.0).is_empty
