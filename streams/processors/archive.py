@@ -41,6 +41,7 @@ HELD_BYTES: Final = 96 << 20
 # Not reading for this long delays only the group's business; pausing throws away what is fetched, so it comes after.
 ROOM_SECONDS: Final = 1.0
 DRAIN_SECONDS: Final = 10.0
+DRAIN_LOOK_SECONDS: Final = 0.1
 # How long to sleep when nothing is there: what an idle archive adds to freshness, and 1 % of a core.
 IDLE_SECONDS: Final = 0.01
 # Partitions stored beside one another: while one block is turned into columns, the server takes another.
@@ -100,11 +101,8 @@ def run(settings: Settings, stopping: threading.Event, metrics: ArchiveMetrics) 
             reader.subscribe(keeper)
             loop(reader, keeper, watch, stopping)
             logger.info("stopping: storing what was read")
-            reader.cut(closing=True)
-            if not keeper.drain(DRAIN_SECONDS):
-                logger.warning(
-                    "not all that was read could be stored in time: the next worker reads it again"
-                )
+            if not drained(reader, keeper, time.monotonic() + DRAIN_SECONDS):
+                logger.warning("not all could be stored in time: the next worker reads it again")
         finally:
             keeper.stop(DRAIN_SECONDS)
             reader.close()
@@ -127,6 +125,20 @@ def loop(reader: Reader, keeper: Keeper, watch: Watch, stopping: threading.Event
                 break
         reader.cut()
         watch.look(reader, keeper, time.monotonic(), round(time.time() * 1000))
+
+
+def drained(reader: Reader, keeper: Keeper, deadline_s: float) -> bool:
+    """Store what was read, until a time of the monotonic clock; say whether all of it is stored or dropped.
+
+    The group's business goes on meanwhile: a worker that does not serve it may not commit.
+    """
+    reader.pause()
+    reader.cut(closing=True)
+    while not keeper.drain(DRAIN_LOOK_SECONDS):
+        if time.monotonic() > deadline_s:
+            return False
+        reader.read()
+    return True
 
 
 def wait_for_tables(

@@ -2,120 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import numpy as np
-import pytest
-from confluent_kafka import Producer
-from prometheus_client import CollectorRegistry
-from real_stack import TestStack
+from archiving import NOW_MS, archiving, batch, rows_of, send, wait_for
 
 from driftline.schemas import codec
-from driftline.schemas.columns import (
-    Category,
-    Gap,
-    Identity,
-    LabelColumns,
-    NumericBlock,
-    PredictionColumns,
-    pack_labels,
-    pack_predictions,
-)
-from driftline.schemas.partition import partition_of
-from driftline.schemas.settings import Settings, producer_config
+from driftline.schemas.columns import Identity, LabelColumns, PredictionColumns, pack_labels, pack_predictions
+from driftline.schemas.settings import Settings
 from driftline.schemas.window import Figure, WindowResult
-from driftline.streams.archive import office
-from driftline.streams.archive.office import LetterError, LetterFilter, letter_name
 from driftline.streams.clickhouse import reads
-from driftline.streams.clickhouse.client import Client
-from driftline.streams.clickhouse.errors import MigrationError
-from driftline.streams.clickhouse.migrate import migrate, pending, shipped
-from driftline.streams.metrics import ArchiveMetrics
-from driftline.streams.processors import archive
 
-NOW_MS = 1_750_000_000_000
 DAY_MS = 86_400_000
-
-
-@contextmanager
-def archiving(settings: Settings) -> Iterator[CollectorRegistry]:
-    """Run an archive in a thread of this process; gives its metrics."""
-    registry, stopping = CollectorRegistry(), threading.Event()
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            archive.run(settings, stopping, ArchiveMetrics(registry))
-        except BaseException as error:  # noqa: BLE001 - raised again in the test's thread
-            failures.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield registry
-    finally:
-        stopping.set()
-        thread.join(60)
-    assert not failures, failures
-
-
-def send(
-    settings: Settings, topic: str, *records: tuple[bytes | None, bytes], partition: int | None = None
-) -> None:
-    """Send records of (key, value) and wait for their acknowledgement."""
-    producer = Producer(producer_config(settings.kafka))
-    for key, value in records:
-        where = {} if partition is None else {"partition": partition}
-        producer.produce(settings.kafka.topic_prefix + topic, value, key, **where)
-    assert producer.flush(30) == 0
-
-
-def rows_of(settings: Settings, sql: str) -> list[dict[str, Any]]:
-    """Run a query."""
-    with Client(settings.clickhouse) as client:
-        return client.query(sql)
-
-
-def wait_for(settings: Settings, table: str, count: int) -> None:
-    """Wait until a table has so many rows."""
-    reads.wait_until(
-        lambda: rows_of(settings, f"SELECT count() AS n FROM {table}")[0]["n"] >= count,
-        seconds=60,
-        what=f"{count} rows of {table}",
-    )
-
-
-def batch(seq: int = 0, deployment: str = "churn", **over: Any) -> PredictionColumns:
-    """A batch of three rows with every kind of column."""
-    given: dict[str, Any] = {
-        "deployment": deployment,
-        "model_version": "7",
-        "slot": "champion",
-        "rows": 3,
-        "identity": Identity("here", 1, seq),
-        "ids": np.frombuffer(os.urandom(48), np.uint8).reshape(3, 16),
-        "original_ids": ["a", None, "c"],
-        "times_ms": np.array([0, NOW_MS, NOW_MS + 1], np.int64),
-        "features": [
-            NumericBlock(("temp", "wind"), np.array([[0.1, np.nan, np.inf], [1, 2, np.nan]], np.float32)),
-            NumericBlock(("big",), np.array([[2**53 - 1, 0.1, -0.0]])),
-        ],
-        "categories": [Category("carrier", ("AA", "ÜA"), np.array([1, -1, 0], np.int32))],
-        "gaps": [
-            Gap("wind", np.array([False, False, True]), None),
-            Gap("carrier", None, np.array([False, True, False])),
-        ],
-        "scores": [NumericBlock(("score",), np.array([[0.5, 0.25, np.nan]], np.float32))],
-        "predicted": Category("predicted", ("yes",), np.array([0, -1, 0], np.int32)),
-        "segments": [Category("country", ("fr",), np.array([0, 0, -1], np.int32))],
-        "latency_ms": np.array([1.5, np.nan, 2], np.float32),
-        "status": Category("status", ("ok",), np.array([0, 0, 0], np.int32)),
-    }
-    return PredictionColumns(**{**given, **over})
 
 
 def test_predictions_are_stored_bit_for_bit(lane: Settings) -> None:
@@ -322,63 +218,3 @@ def test_the_ledger_holds_emitters_to_what_lies_here(lane: Settings) -> None:
     assert rows_of(lane, "SELECT instance, adopter_instance, spooled FROM adopted_spools_now") == [
         {"instance": "old", "adopter_instance": "here", "spooled": 4}
     ]
-
-
-def test_dead_letters_are_sent_again_and_stay_one(lane: Settings) -> None:
-    """A letter that is still bad stays one row with one more attempt; one whose fault is mended turns `mended`."""
-    home = partition_of(b"churn", lane.kafka.partitions)
-    away = (home + 1) % lane.kafka.partitions
-    send(lane, "predictions", (b"churn", b"\xff\x00 not avro"))
-    # The bytes are good, the producer's partitioner was not: sent again with ours it is taken.
-    send(lane, "predictions", (b"churn", pack_predictions(batch())), partition=away)
-    with archiving(lane) as registry:
-        wait_for(lane, "dead_letters_now", 2)
-        listed = office.letters(lane, LetterFilter(), 10)
-        assert {row["reason"] for row in listed} == {"bad_magic", "wrong_partition"}
-        found = office.retry(lane, LetterFilter(), 30.0)
-        assert (found.sent, found.mended, found.refused, found.waiting) == (2, 1, 1, 0)
-        assert [(row["reason"], row["attempts"]) for row in office.letters(lane, LetterFilter(), 10)] == [
-            ("bad_magic", 2)
-        ]
-        [bad] = office.letters(lane, LetterFilter(), 10)
-        again = office.retry(lane, LetterFilter(name=letter_name(bad)), 30.0)
-        assert (again.sent, again.mended, again.refused) == (1, 0, 1)
-        assert office.letters(lane, LetterFilter(), 10)[0]["attempts"] == 3
-        with pytest.raises(LetterError, match="no open dead letter matches"):
-            office.retry(lane, LetterFilter(reason="wrong_partition"), 1.0)
-    assert rows_of(lane, "SELECT count() AS n FROM dead_letters_now")[0]["n"] == 2
-    assert reads.counts(lane)["predictions"] == 3
-    labels = {"topic": "predictions", "reason": "bad_magic"}
-    assert registry.get_sample_value("driftline_archive_dead_letters_total", labels) == 3.0
-
-
-def test_what_nobody_can_read_in_the_dead_letter_topic_is_kept(lane: Settings) -> None:
-    """Junk in the dead-letter topic itself becomes a row and goes round no second time."""
-    send(lane, "dead-letter", (b"x", b"junk"), (b"x", b"more junk"))
-    with archiving(lane):
-        wait_for(lane, "dead_letters_now", 2)
-    assert {row["topic"] for row in office.letters(lane, LetterFilter(), 10)} == {"dead-letter"}
-    assert rows_of(lane, "SELECT max(last) AS last FROM blocks WHERE topic = 'dead-letter'") == [{"last": 1}]
-
-
-def test_a_half_applied_migration_is_finished(stack: TestStack) -> None:
-    """A crash between two statements leaves tables without the file's mark: running again finishes it, once."""
-    settings = stack.lane("half")
-    with Client(settings.clickhouse) as client:
-        client.command("TRUNCATE TABLE schema_migrations")
-        client.command("DROP VIEW figures")
-    assert pending(settings) == [migration.file_name for migration in shipped()]
-    assert migrate(settings) == [migration.file_name for migration in shipped()]
-    assert (migrate(settings), pending(settings)) == ([], [])
-    assert reads.windows(settings, "churn") == []
-
-
-def test_an_edited_migration_stops_the_worker(stack: TestStack) -> None:
-    """The archive starts on the tables of its release or not at all, with one sentence."""
-    settings = stack.lane("edited")
-    with Client(settings.clickhouse) as client:
-        client.command(
-            "INSERT INTO schema_migrations (number, name, checksum) VALUES (1, 'predictions', 'other')"
-        )
-    with pytest.raises(MigrationError, match=r"0001_predictions.sql was edited after it was applied"):
-        archive.wait_for_tables(settings, threading.Event())
