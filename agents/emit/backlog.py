@@ -94,10 +94,14 @@ class Backlog:
         return any(segment.left for segment in self.segments)
 
     def load(self, paths: list[Path]) -> None:
-        """Take over the segments of a life that has ended, reading what the books need."""
+        """Take over the segments of a life that has ended, reading what the books need.
+
+        Raises:
+            OSError: a segment cannot be read now; none was removed.
+        """
         for path in paths:
             segment = Segment(path, 0)
-            with suppress(Corrupt, OSError):
+            with suppress(Corrupt):
                 with path.open("rb", buffering=0) as file:
                     segment.at = read_header(file)[2]
                 for entry in entries(path):

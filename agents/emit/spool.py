@@ -103,7 +103,15 @@ class Spool:
             backlog = Backlog()
             paths = folder.segments()
             named = next((name for path in paths if (name := _life(path))), ("unknown", 0))
-            backlog.load(paths)
+            try:
+                backlog.load(paths)
+            except OSError as error:
+                # What cannot be read now may be read later, as when too many files are open: nothing is given up.
+                self._complaints.say(
+                    "adopt", f"the spool in {folder.path} cannot be read yet: {error.strerror}"
+                )
+                folder.forget()
+                continue
             one = Adopted(folder, backlog, *named)
             for segment in backlog.segments:
                 for topic, rows in segment.unread.items():
@@ -145,17 +153,23 @@ class Spool:
             self._folder = owner.own(self._directory, self._epoch)
         path = self._folder.path / f"{self._number:08d}{owner.SUFFIX}"
         self._number += 1
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.write(self._file, self._header)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            _write_whole(file, self._header)
+        except OSError:
+            # The next batch tries again with another file: on a full disk each try would leave one open.
+            os.close(file)
+            with suppress(OSError):
+                path.unlink()
+            raise
+        self._file = file
         self._active = Segment(path, len(self._header))
         self.backlog.segments.append(self._active)
         return self._active
 
     def _write(self, segment: Segment, data: bytes) -> None:
-        written = 0
         try:
-            while written < len(data):
-                written += os.write(self._file, data[written:])
+            _write_whole(self._file, data)
         except OSError:
             # Half a record would hide those behind it.
             with suppress(OSError):
@@ -176,6 +190,13 @@ class Spool:
         if self._active is not None:
             self.backlog.settle(self._active)
             self._active = None
+
+
+def _write_whole(file: int, data: bytes) -> None:
+    """Write all of it: a disk that fills up takes a part and fails with the next."""
+    written = 0
+    while written < len(data):
+        written += os.write(file, data[written:])
 
 
 def _life(path: Path) -> tuple[str, int] | None:
