@@ -24,6 +24,7 @@ from driftline.streams.processors.faust_mends import (
     MonotoneTable,
     drain_eagerly,
     forget_revoked,
+    read_whole_fetches,
     seek_to_state,
     suspend_before_resuming,
 )
@@ -128,7 +129,7 @@ def build(settings: Settings, registry: CollectorRegistry) -> Drift:
         topic_replication_factor=kafka.replication_factor,
         topic_partitions=kafka.partitions,
         producer_acks=-1,
-        producer_linger=0.005,
+        producer_linger=0.0,
         producer_max_batch_size=1_000_000,
         producer_max_request_size=topic("windows").max_message_bytes,
         agent_supervisor=mode.supervisors.CrashingSupervisor,
@@ -193,6 +194,7 @@ def _wire(
     forget_revoked(app, worker.forget)
     seek_to_state(app, topics["predictions"], starts)
     drain_eagerly(app)
+    read_whole_fetches(settings.worker.prefetch_bytes)
 
     async def fold(stream: Any) -> None:  # noqa: ANN401 - faust's stream
         async for events in stream.noack_take(TAKE, within=TAKE_WITHIN_S):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from driftline.streams.processors.faust_mends import settle
@@ -54,12 +55,12 @@ class Writer:
         states: list[Outgoing] = [
             (self._changelog, p, key, value) for p, one in plans.items() for key, value in one.states
         ]
-        results: list[Outgoing] = [
+        results: Iterable[Outgoing] = (
             (self._windows, None, result.deployment.encode(), result.to_bytes())
             for one in plans.values()
             for result in one.results
-        ]
-        await self._send([*states, *results, *self._backward(plans)])
+        )
+        await self._send(chain(states, results, self._backward(plans)))
         await self._send(
             (self._changelog, p, key, value) for p, one in plans.items() for key, value in one.books
         )

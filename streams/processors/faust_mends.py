@@ -11,6 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from aiokafka import conn as aiokafka_conn
+
 from driftline.streams.windows.held import is_backward
 
 if TYPE_CHECKING:
@@ -209,6 +211,20 @@ class _Steps(Awaitable[None]):
                 return
 
 
+def read_whole_fetches(fetch_bytes: int) -> None:
+    """Let a fetch be received without pausing the socket once every 128 KB.
+
+    aiokafka waits for a whole answer with `StreamReader.readexactly`, whose buffer is limited to 64 KB: past twice
+    that asyncio takes the socket out of its selector, and puts it back because the answer is not whole yet, a pair
+    of system calls for every chunk. The buffer holds one whole answer either way; only the thrashing goes. The one
+    mend that is not about an object of the app: aiokafka keeps the limit in its module.
+
+    Args:
+        fetch_bytes: the greatest answer to a fetch, bytes.
+    """
+    aiokafka_conn.READER_LIMIT = max(fetch_bytes, aiokafka_conn.READER_LIMIT)
+
+
 def is_current(app: App, generation: int) -> bool:
     """Whether this worker still owns, undisturbed, what it owned in that generation of the group.
 
@@ -235,6 +251,7 @@ __all__ = [
     "drain_eagerly",
     "forget_revoked",
     "is_current",
+    "read_whole_fetches",
     "seek_to_state",
     "settle",
     "suspend_before_resuming",
