@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,7 +75,8 @@ def _fetched(cached: set[str], env: Mapping[str, str]) -> Check:
 
 
 def _libraries() -> Check:
-    missing = [name for name in _LIBRARIES if find_spec(name) is None]
+    # What is imported is there; and Faust puts a module without a spec in its own place.
+    missing = [name for name in _LIBRARIES if name not in sys.modules and find_spec(name) is None]
     if missing:
         return fail("libraries", f"{', '.join(missing)} not installed", "pip install 'driftline[local]'")
     return ok("libraries", "all that the workers need")
