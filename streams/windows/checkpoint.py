@@ -14,14 +14,17 @@ is cold.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.held import partition_key, seal, unseal
 from driftline.streams.windows.merges import due_merges
-from driftline.streams.windows.results import pane_result
+from driftline.streams.windows.results import Due, pane_result
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from driftline.schemas.window import WindowResult
     from driftline.streams.windows.book import Book
     from driftline.streams.windows.held import PaneKey
@@ -30,11 +33,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Checkpoint:
-    """What is to be written, step by step (see the module), and how far into the log it reaches."""
+    """What is to be written, step by step (see the module), and how far into the log it reaches.
+
+    It speaks of the shard as it was planned: write it before anything more is folded.
+    """
 
     position: int
     states: list[tuple[bytes, bytes]] = field(default_factory=list)
-    results: list[WindowResult] = field(default_factory=list)
+    due: list[Due] = field(default_factory=list)
     books: list[tuple[bytes, bytes]] = field(default_factory=list)
     partition_row: tuple[bytes, bytes] | None = None
     cold: list[PaneKey] = field(default_factory=list)
@@ -43,7 +49,12 @@ class Checkpoint:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.states or self.results or self.books or self.partition_row)
+        return not (self.states or self.due or self.books or self.partition_row)
+
+    @property
+    def results(self) -> Iterator[WindowResult]:
+        """The results to be published, each worked out when it is asked for."""
+        return (due.make() for due in self.due)
 
 
 def plan(shard: Shard, now_ms: int, clock_s: float, *, closing: bool = False) -> Checkpoint:
@@ -83,12 +94,15 @@ def _plan_deployment(
         end = key.start_ms + WIDTHS_MS[key.resolution]
         is_final = end <= book.watermark_ms
         closes = is_final and end > closed_before
-        pane = shard.pane(key) if closes else shard.panes.get(key)
-        if pane is not None and (pane.unpublished or closes):
-            if is_final or closing or clock_s - pane.published_at >= shard.rules.publish_seconds:
-                checkpoint.results.append(pane_result(shard, book, pane, is_final=is_final, now_ms=now_ms))
-                pane.unpublished, pane.published_at = False, clock_s
+        pane = shard.panes.get(key)
+        if closes or (pane is not None and pane.unpublished):
+            last = float("-inf") if pane is None else pane.published_at
+            if is_final or closing or clock_s - last >= shard.rules.publish_seconds:
+                make = partial(pane_result, shard, book, key, is_final=is_final, now_ms=now_ms)
+                checkpoint.due.append(Due(key.resolution, make))
                 touched.append(key)
+                if pane is not None:
+                    pane.unpublished, pane.published_at = False, clock_s
             else:
                 waiting = True
         if shard.is_cold(key) and not shard.is_kept_day(key):
@@ -98,7 +112,7 @@ def _plan_deployment(
         elif pane is not None and pane.changed:
             checkpoint.states.append((key.encode(), pane.encode()))
             pane.changed = False
-    checkpoint.results += due_merges(shard, book, touched, now_ms, clock_s, closing=closing)
+    checkpoint.due += due_merges(shard, book, touched, now_ms, clock_s, closing=closing)
     waiting = waiting or any(merge[0] == book.deployment for merge in shard.merges_waiting)
     (shard.pending.add if waiting else shard.pending.discard)(book.deployment)
 
@@ -116,15 +130,21 @@ def commit(shard: Shard, checkpoint: Checkpoint) -> None:
     for deployment in shard.changed:
         shard.closed_ms[deployment] = shard.book(deployment).watermark_ms
     shard.changed.clear()
-    _forget_working_copies(shard)
+    _forget_working_copies(shard, {key for key, _ in checkpoint.states})
 
 
-def _forget_working_copies(shard: Shard) -> None:
-    """Keep decoded windows up to the cap, those used last; what waits to be published stays."""
-    size = 0
+def _forget_working_copies(shard: Shard, written: set[bytes]) -> None:
+    """Keep decoded windows up to the cap, those used last.
+
+    What was worked on since the last checkpoint stays past the cap, for it is what the next one works on, and so
+    does what waits to be published.
+    """
+    size = shard.fresh_bytes = 0
     for key, pane in sorted(shard.panes.items(), key=lambda item: -item[1].absorbed):
         size += pane.counters.size_bytes
-        if size > shard.rules.working_bytes and not pane.unpublished and not pane.changed:
+        if size <= shard.rules.working_bytes or pane.unpublished or pane.changed:
+            continue
+        if key.encode() not in written:
             del shard.panes[key]
 
 

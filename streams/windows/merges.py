@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from driftline.streams.windows.resolution import Resolution
-from driftline.streams.windows.results import merged_result
+from driftline.streams.windows.results import Due, merged_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from driftline.schemas.window import WindowResult
     from driftline.streams.windows.book import Book
     from driftline.streams.windows.held import PaneKey
-    from driftline.streams.windows.pane import Pane
     from driftline.streams.windows.shard import MergeKey, Shard
 
 MERGED: Final = ("7d", "1M")
@@ -26,7 +25,7 @@ OPEN_EVERY: Final = 6
 
 def due_merges(
     shard: Shard, book: Book, touched: Iterable[PaneKey], now_ms: int, clock_s: float, *, closing: bool
-) -> list[WindowResult]:
+) -> list[Due]:
     """Results of the weeks and months that are to be published now.
 
     Args:
@@ -50,9 +49,10 @@ def due_merges(
         last = shard.merged_at.pop(merge, float("-inf"))
         if final or closing or clock_s - last >= OPEN_EVERY * shard.rules.publish_seconds:
             last = clock_s
-            panes = _days_of(shard, merge)
-            if panes:
-                results.append(merged_result(shard, book, merge, panes, is_final=final, now_ms=now_ms))
+            keys = _days_of(shard, merge)
+            if keys:
+                make = partial(merged_result, shard, book, merge, keys, is_final=final, now_ms=now_ms)
+                results.append(Due(merge[3], make))
         else:
             shard.merges_waiting.add(merge)
         if not final:
@@ -74,7 +74,7 @@ def _merges_of(days: Iterable[PaneKey]) -> set[MergeKey]:
     return found
 
 
-def _days_of(shard: Shard, merge: MergeKey) -> list[Pane]:
+def _days_of(shard: Shard, merge: MergeKey) -> list[PaneKey]:
     deployment, version, slot, _, start = merge
     end = _end(merge)
     keys = [
@@ -84,5 +84,4 @@ def _days_of(shard: Shard, merge: MergeKey) -> list[Pane]:
         and (key.version, key.slot) == (version, slot)
         and start <= key.start_ms < end
     ]
-    panes = [shard.pane(key) for key in sorted(keys, key=lambda key: key.start_ms)]
-    return [pane for pane in panes if pane is not None]
+    return sorted(keys, key=lambda key: key.start_ms)

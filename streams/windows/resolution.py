@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,3 +72,16 @@ class Resolution:
             month = np.datetime64(start_ms, "ms").astype("datetime64[M]")
             return int((month + 1).astype("datetime64[ms]").astype(np.int64))
         return start_ms + _WIDTH_MS[self.name]
+
+
+def rows_by_start(starts: np.ndarray, keep: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The kept rows of a batch by window: (start, row numbers in their order)."""
+    rows = np.flatnonzero(keep)
+    if rows.size == 0:
+        return
+    own = starts[rows]
+    order = np.argsort(own, kind="stable")
+    own = own[order]
+    cuts = np.flatnonzero(np.diff(own)) + 1
+    for part in np.split(order, cuts):
+        yield int(starts[rows[part[0]]]), rows[part]

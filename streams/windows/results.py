@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.schemas.window import WindowResult
@@ -10,16 +11,27 @@ from driftline.streams.windows.judge import judge
 from driftline.streams.windows.resolution import Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from driftline.streams.windows.book import Book
-    from driftline.streams.windows.pane import Pane
+    from driftline.streams.windows.held import PaneKey
     from driftline.streams.windows.shard import MergeKey, Shard
 
 
-def pane_result(shard: Shard, book: Book, pane: Pane, *, is_final: bool, now_ms: int) -> WindowResult:
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A result that is to be published, worked out when its turn has come.
+
+    With 25 features a result takes 100 KB while it waits, and a checkpoint may publish thousands.
+    """
+
+    resolution: str
+    make: Callable[[], WindowResult]
+
+
+def pane_result(shard: Shard, book: Book, key: PaneKey, *, is_final: bool, now_ms: int) -> WindowResult:
     """The result of a window that was counted."""
-    key = pane.key
+    pane = shard.look(key)
     where = (key.deployment, key.version, key.slot, key.resolution, key.start_ms)
     return _result(
         shard,
@@ -34,25 +46,28 @@ def pane_result(shard: Shard, book: Book, pane: Pane, *, is_final: bool, now_ms:
 
 
 def merged_result(
-    shard: Shard, book: Book, merge: MergeKey, days: Sequence[Pane], *, is_final: bool, now_ms: int
+    shard: Shard, book: Book, merge: MergeKey, days: Sequence[PaneKey], *, is_final: bool, now_ms: int
 ) -> WindowResult:
     """The result of a week or month: the sum of its days.
 
     Counts made with different profiles are never added: the days counted with the newest day's profile are.
     """
-    layout = days[-1].counters.layout
+    layout = shard.look(days[-1]).counters.layout
     total = Counters(layout)
-    same = [pane for pane in days if pane.counters.layout.digest == layout.digest]
-    for pane in same:
-        total.merge(pane.counters)
+    absorbed, restated = -1, False
+    for key in days:  # one after the other: decoded, a month of days takes megabytes
+        pane = shard.look(key)
+        if pane.counters.layout.digest == layout.digest:
+            total.merge(pane.counters)
+            absorbed, restated = max(absorbed, pane.absorbed), restated or pane.restated
     return _result(
         shard,
         book,
         merge,
         total,
-        max(pane.absorbed for pane in same),
+        absorbed,
         is_final=is_final,
-        restated=is_final and any(pane.restated for pane in same),
+        restated=is_final and restated,
         now_ms=now_ms,
     )
 

@@ -18,9 +18,10 @@ from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey, book_key, decode_pane_key, partition_key, unseal
 from driftline.streams.windows.late import DAY_MS
 from driftline.streams.windows.pane import Pane
+from driftline.streams.windows.resolution import rows_by_start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from driftline.schemas.columns import PredictionColumns
     from driftline.schemas.profile import Profile
@@ -56,7 +57,7 @@ class Rules:
         hot_windows: closed windows of each resolution that still take late rows.
         kept_days: closed day states kept for the merges to weeks and months; 31 and the hot ones.
         publish_seconds: how often an open window is published.
-        working_bytes: decoded panes kept between checkpoints, bytes.
+        working_bytes: decoded panes kept between checkpoints beside those at work, bytes.
         held_bytes: cap of the stored state of a partition, bytes; past it the oldest windows go cold.
     """
 
@@ -64,7 +65,7 @@ class Rules:
     hot_windows: int = 3
     kept_days: int = 35
     publish_seconds: float = 10.0
-    working_bytes: int = 128 * 1024 * 1024
+    working_bytes: int = 4 * 1024 * 1024
     held_bytes: int = 256 * 1024 * 1024
 
 
@@ -88,6 +89,7 @@ class Shard:
         held: what the changelog holds, key to value; changed only by a checkpoint that was acknowledged.
         position: offset of the last message that was offered to `fold`.
         books, panes: working copies of what is held, decoded.
+        fresh_bytes: panes decoded or begun since the last checkpoint, bytes.
         index: each deployment's live windows, stored or not.
         closed_ms: each deployment's watermark at the last checkpoint: what ends before it was published as final.
         changed: deployments touched since the last checkpoint.
@@ -103,6 +105,7 @@ class Shard:
     position: int = -1
     books: dict[str, Book] = field(default_factory=dict)
     panes: dict[PaneKey, Pane] = field(default_factory=dict)
+    fresh_bytes: int = 0
     index: dict[str, set[PaneKey]] = field(default_factory=dict)
     closed_ms: dict[str, int] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
@@ -147,9 +150,15 @@ class Shard:
         """A window's state, decoded; None when there is none."""
         pane = self.panes.get(key)
         if pane is None and key in self.index.get(key.deployment, ()):
-            pane = Pane.decode(key, self.held[key.encode()], self.profiles.layout_of)
+            pane = self.look(key)
             self.panes[key] = pane
+            self.fresh_bytes += pane.counters.size_bytes
         return pane
+
+    def look(self, key: PaneKey) -> Pane:
+        """The state of a window that there is, to be read and not kept: the working copy, or one for this once."""
+        pane = self.panes.get(key)
+        return Pane.decode(key, self.held[key.encode()], self.profiles.layout_of) if pane is None else pane
 
     def is_cold(self, key: PaneKey) -> bool:
         """Whether the window takes no rows any more."""
@@ -223,7 +232,7 @@ class Shard:
             starts = times // width * width
             moved = own_ms // width * width - self.rules.hot_windows * width
             cold = starts < np.maximum(moved, book.floors_ms.get(resolution, NEVER))
-        for start, rows in _groups(starts, ~cold):
+        for start, rows in rows_by_start(starts, ~cold):
             self._fold_window(book, columns, offset, resolution, start, rows)
         return cold
 
@@ -241,6 +250,7 @@ class Shard:
         if pane is None:
             pane = self.panes[key] = Pane(key, Counters(self.profiles.layout(key.deployment, key.version)))
             self.index[key.deployment].add(key)
+            self.fresh_bytes += pane.counters.size_bytes
         # A pane that holds the message already was written by a checkpoint that was not finished: its result may
         # be missing.
         pane.unpublished = True
@@ -284,16 +294,3 @@ class Shard:
                 self.changed.add(book.deployment)
                 closed = True
         return closed
-
-
-def _groups(starts: Times, keep: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """The kept rows of a batch by window: (start, row numbers in their order)."""
-    rows = np.flatnonzero(keep)
-    if rows.size == 0:
-        return
-    own = starts[rows]
-    order = np.argsort(own, kind="stable")
-    own = own[order]
-    cuts = np.flatnonzero(np.diff(own)) + 1
-    for part in np.split(order, cuts):
-        yield int(starts[rows[part[0]]]), rows[part]

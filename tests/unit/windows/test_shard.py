@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from shards import BASE_MS, DAY_MS, HOUR_MS, RowsOnly, batch
 
 from driftline.schemas.columns import PredictionColumns
+from driftline.schemas.window import WindowResult
 from driftline.streams.windows.checkpoint import Checkpoint, commit, plan
 from driftline.streams.windows.held import StateError, book_key
+from driftline.streams.windows.results import Due
 from driftline.streams.windows.shard import Rules, Shard
 
 RULES = Rules(out_of_orderness_ms=60_000, hot_windows=2, publish_seconds=5.0)
@@ -24,8 +28,19 @@ def shard_of(*messages: PredictionColumns | None, rules: Rules = RULES) -> Shard
 def checkpoint(shard: Shard, clock_s: float = 0.0, *, closing: bool = False) -> Checkpoint:
     """Carry a checkpoint out as if every step were acknowledged."""
     written = plan(shard, 0, clock_s, closing=closing)
+    sent = [Due(one.resolution, partial(_same, one)) for one in written.results]
     commit(shard, written)
+    written.due = sent
     return written
+
+
+def _same(result: WindowResult) -> WindowResult:
+    return result
+
+
+def _written(shard: Shard) -> dict[bytes, bytes]:
+    checkpoint(shard)
+    return shard.held
 
 
 def rows_of(written: Checkpoint, resolution: str) -> dict[int, tuple[int, bool, bool]]:
@@ -115,13 +130,31 @@ def test_the_cap_pushes_the_oldest_windows_out_after_publishing_them() -> None:
 
 
 def test_working_copies_are_bounded() -> None:
-    """Decoded windows past the cap are let go once written, and read again when needed."""
+    """Past the cap only what the last checkpoint wrote stays decoded; the rest is read again when needed."""
     rules = Rules(out_of_orderness_ms=0, hot_windows=50, publish_seconds=0.0, working_bytes=0)
     shard = shard_of(batch("a", 0, [BASE_MS + hour * HOUR_MS for hour in range(10)]), rules=rules)
+    assert shard.fresh_bytes == sum(pane.counters.size_bytes for pane in shard.panes.values())
     checkpoint(shard)
-    assert shard.panes == {}
-    shard.fold(1, batch("a", 1, [BASE_MS + 3 * HOUR_MS]), 0)
+    shard.fold(1, batch("a", 1, [BASE_MS + 9 * HOUR_MS]), 0)
+    assert shard.fresh_bytes == 0
+    checkpoint(shard)
+    assert {(key.resolution, key.start_ms) for key in shard.panes} == {
+        ("1h", BASE_MS + 9 * HOUR_MS),
+        ("1d", BASE_MS),
+    }
+    shard.fold(2, batch("a", 2, [BASE_MS + 3 * HOUR_MS]), 0)
     assert rows_of(checkpoint(shard, 1.0), "1h") == {3: (2, True, True)}
+
+
+def test_closing_decodes_one_window_after_the_other() -> None:
+    """Results are worked out as they are sent: windows that only close are not kept as working copies."""
+    rules = Rules(out_of_orderness_ms=0, hot_windows=50, publish_seconds=1e9, working_bytes=0)
+    shard = shard_of(batch("a", 0, [BASE_MS + hour * HOUR_MS for hour in range(20)]), rules=rules)
+    loaded = Shard.load(0, _written(shard), RowsOnly(), rules)
+    loaded.fold(1, batch("a", 1, [BASE_MS + 3 * DAY_MS]), 0)
+    written = plan(loaded, 0, 1.0)
+    assert len(list(written.results)) == 6  # an hour and a day close, another of each opens; week and month
+    assert len(loaded.panes) == 2
 
 
 def test_state_of_another_release_stops_with_a_sentence() -> None:
