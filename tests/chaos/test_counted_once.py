@@ -42,8 +42,8 @@ def crew(stack: TestStack, quick: Settings, tmp_path: Path) -> Iterator[Crew]:
 
 @pytest.fixture
 def seed() -> int:
-    """The seed of this run, printed: DRIFTLINE_CHAOS_SEED repeats it."""
-    given = os.environ.get("DRIFTLINE_CHAOS_SEED") or str(random.SystemRandom().randrange(1 << 31))
+    """The seed of this run, printed: CHAOS_SEED repeats it."""
+    given = os.environ.get("CHAOS_SEED") or str(random.SystemRandom().randrange(1 << 31))
     say(f"chaos seed {given}")
     return int(given)
 
