@@ -49,15 +49,6 @@ class Topic:
         """Partitions of this topic when `events` is the setting for event topics."""
         return events if self.partitions == "events" else self.partitions
 
-    def new_topic(self, *, events: int, replication: int = 1, prefix: str = "") -> dict[str, object]:
-        """Keyword arguments of confluent_kafka.admin.NewTopic."""
-        return {
-            "topic": prefix + self.name,
-            "num_partitions": self.partition_count(events),
-            "replication_factor": replication,
-            "config": self.config,
-        }
-
 
 TOPICS: Final = (
     # Equal partition counts: everything about one deployment meets in one worker. 7 days is also the greatest

@@ -17,7 +17,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class DriftMetrics:
-    """What `worker drift` tells about itself. Labels are partitions and reasons: bounded by configuration."""
+    """What `worker drift` tells about itself. Labels are partitions and resolutions: bounded by configuration."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.events = Counter(

@@ -61,10 +61,6 @@ class Kinds:
         self._forced = self._hashed | options.categorical
         self._kinds: dict[str, Kind] = dict.fromkeys(self._forced, "category")
 
-    def is_plain(self, name: str) -> bool:
-        """Whether a column is known to be a float32 number."""
-        return self._kinds.get(name) == "number" and name not in self._wide
-
     def encode(self, name: str, column: Raw) -> Numbers | Levels:
         """Encode one column; decides its kind if nothing has yet."""
         kind = self._kinds.get(name) or self._decide(name, column)

@@ -67,11 +67,6 @@ class Life:
         self.pool: Final = self._sender.pool
         self._thread: threading.Thread | None = None
 
-    @property
-    def is_started(self) -> bool:
-        """Whether the thread runs, or ran."""
-        return self._thread is not None
-
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything offered before the call is delivered; False when time is up or the life has ended."""
         if self._thread is None:

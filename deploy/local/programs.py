@@ -33,7 +33,6 @@ class Program:
 JAVA = Program("java", ("-version",), 17, "Kafka", "sudo apt-get install -y openjdk-17-jre-headless")
 MAVEN = Program("mvn", ("-B", "-v"), 3, "the jars of Kafka", "sudo apt-get install -y maven")
 NPM = Program("npm", ("--version",), 7, "the library of ClickHouse", "sudo apt-get install -y npm")
-PROGRAMS = (JAVA, MAVEN, NPM)
 
 
 def find(program: Program) -> str:

@@ -42,10 +42,6 @@ class Post:
         for start in range(0, len(letters), AT_ONCE):
             self._send(letters[start : start + AT_ONCE])
 
-    def close(self) -> None:
-        """Let go of the producer."""
-        self._producer = None
-
     def _send(self, letters: Sequence[Letter]) -> None:
         if self._producer is None:
             self._producer = Producer(

@@ -25,7 +25,7 @@ RETRY_S: Final = 1.0
 class TopicTail:
     """Follows every partition of a small topic and gives each record to `on_record` in its thread.
 
-    A broker that is away is waited for, without end; `behind` tells how fresh the look-up is.
+    A broker that is away is waited for, without end; `caught_up` tells whether the look-up is fresh.
 
     Args:
         settings: where the broker is.

@@ -60,13 +60,6 @@ def test_a_record_within_its_bound_fits_its_topic(name: str, record_type: str) -
     assert topic(name).max_message_bytes > codec.max_bytes(record_type) + 10_000
 
 
-def test_a_new_topic_is_made_from_the_table() -> None:
-    """The arguments for NewTopic carry prefix, partitions, copies and configuration."""
-    made = topic("predictions").new_topic(events=6, replication=3, prefix="eu.")
-    assert (made["topic"], made["num_partitions"], made["replication_factor"]) == ("eu.predictions", 6, 3)
-    assert made["config"] == topic("predictions").config
-
-
 def test_names_are_unique_and_an_unknown_one_is_named() -> None:
     """A topic is found by its name; an unknown name lists the ones there are."""
     assert len({each.name for each in TOPICS}) == len(TOPICS) == 11
