@@ -1,7 +1,8 @@
 """What Faust needs so that a message is counted once: each mend with its reason and the release it holds for.
 
-Measured without them: 5-14 % of the messages lost over rebalances and kills. Every mend touches one object of one
-app (nothing is patched at import), and a test fails when another Faust makes one needless or wrong.
+Measured without them: 5-14 % of the messages lost over rebalances and kills. Nothing is patched at import, and every
+mend touches one object of one app, but for aiokafka's reader limit, which is the process's. A test fails when another
+Faust makes a mend needless or wrong.
 """
 
 from __future__ import annotations
