@@ -57,20 +57,25 @@ class Keeper:
 
     def __init__(self, commits: Commits, hands: Sequence[Hand], on_done: Callable[[Done], None]) -> None:
         """Take one thread's edges for each hand; `on_done` is called in their threads. Nothing runs before `start`."""
-        self._commits, self._on_done = commits, on_done
+        self._commits, self._hands, self._on_done = commits, hands, on_done
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._queues: list[Queue] = [queue.SimpleQueue() for _ in hands]
         self._threads = [
-            threading.Thread(target=self._run, args=(hand, blocks), name="archive-keeper", daemon=True)
-            for hand, blocks in zip(hands, self._queues, strict=True)
+            threading.Thread(target=self._run, args=(number,), name="archive-keeper", daemon=True)
+            for number in range(len(hands))
         ]
+        # One place a hand: that one succeeds must not hide that another is stuck.
+        self._away_since_s: list[float | None] = [None] * len(hands)
         self.held_bytes = 0
         self.held_blocks = 0
-        self.away_since_s: float | None = None
-        """Since when (monotonic) ClickHouse or the broker takes nothing; None while they do."""
         self.failure: BaseException | None = None
         """What ended a thread, if anything did: the worker must not go on without it."""
+
+    @property
+    def away_since_s(self) -> float | None:
+        """Since when (monotonic) a hand tries in vain to store its block, the longest of them; None while none does."""
+        return min((since_s for since_s in self._away_since_s if since_s is not None), default=None)
 
     def start(self) -> None:
         """Start the threads."""
@@ -106,13 +111,15 @@ class Keeper:
         for thread in self._threads:
             thread.join(max(0.0, deadline_s - time.monotonic()))
 
-    def _run(self, hand: Hand, blocks: Queue) -> None:
+    def _run(self, number: int) -> None:
+        blocks = self._queues[number]
         try:
             while (item := blocks.get()) is not None:
                 tenure, block = item
                 try:
-                    self._keep(hand, tenure, block)
+                    self._keep(number, tenure, block)
                 finally:
+                    self._away_since_s[number] = None
                     with self._changed:
                         tenure.waiting -= 1
                         self.held_bytes -= block.size_bytes
@@ -123,22 +130,22 @@ class Keeper:
             with self._changed:
                 self._changed.notify_all()
 
-    def _keep(self, hand: Hand, tenure: Tenure, block: Block) -> None:
+    def _keep(self, number: int, tenure: Tenure, block: Block) -> None:
         """Try until the block is stored, taken away, or the worker stops."""
         pause = FIRST_PAUSE_SECONDS
         while tenure.alive and not self._stopping.is_set():
             began = time.monotonic()
             try:
-                outcome = self._store(hand, tenure, block)
+                outcome = self._store(self._hands[number], tenure, block)
             except GoneError:
                 return
             except (FencedError, KafkaAwayError, ClickHouseError) as error:
-                self.away_since_s = self.away_since_s or began
+                if self._away_since_s[number] is None:
+                    self._away_since_s[number] = began
                 logger.warning("%s offsets %d to %d wait: %s", block.place, block.first, block.last, error)
                 self._stopping.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
-            self.away_since_s = None
             self._on_done(Done(tenure, block, outcome, time.monotonic() - began))
             return
 
