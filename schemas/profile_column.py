@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ DTYPES: Final = ("float32", "float64")
 HOURS_OF_WEEK: Final = 168
 LEVELS_MAX: Final = 200
 TAIL_MAX: Final = 1024
+_GAPS: Final = ("nulls", "nan", "posinf", "neginf", "wrong")
+_LO_MAX: Final = 2**32 - 1
 
 
 @dataclass(slots=True, frozen=True, eq=False)
@@ -182,7 +185,7 @@ def read_column(record: dict[str, Any], days: int) -> ProfileColumn:
         raise Refused("impossible_value", f"{what}: its edges do not ascend")
     if not numeric and len(record["levels"]) != fine - 2:
         raise Refused("bad_shape", f"{what}: {len(record['levels'])} levels do not make {fine} bins")
-    return ProfileColumn(
+    column = ProfileColumn(
         name=record["name"],
         kind=record["kind"],
         role=record["role"],
@@ -216,6 +219,22 @@ def read_column(record: dict[str, Any], days: int) -> ProfileColumn:
             for tail in record["null_tails"]
         },
     )
+    _check_figures(column, what)
+    return column
+
+
+def _check_figures(column: ProfileColumn, what: str) -> None:
+    """Refuse figures that no reference has: every verdict on the column would rest on them."""
+    if not (math.isfinite(column.mean) and math.isfinite(column.sd) and column.sd >= 0):
+        raise Refused(
+            "impossible_value", f"{what}: no values have mean {column.mean} and deviation {column.sd}"
+        )
+    for name in ("counts", "days", "hour_of_week", *_GAPS):
+        least = int(np.min(getattr(column, name), initial=0))
+        if least < 0:
+            raise Refused("impossible_value", f"{what}: {name} holds {least}, it must not be negative")
+    if ((column.sums_lo < 0) | (column.sums_lo > _LO_MAX)).any():
+        raise Refused("impossible_value", f"{what}: sums_lo must lie in 0 to {_LO_MAX}")
 
 
 def _check_map(decile_of_bin: np.ndarray, what: str) -> None:

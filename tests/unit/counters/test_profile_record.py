@@ -89,15 +89,37 @@ def test_a_profile_whose_parts_do_not_fit_is_refused(change: dict[str, object], 
         ({"edges": b"\0" * 16}, "bad_shape"),
         ({"counts": b"not zlib"}, "bad_bytes"),
         ({"counts": pack_counts(np.zeros(3, np.int64))}, "bad_shape"),
+        ({"mean": float("nan")}, "impossible_value"),
+        ({"mean": float("-inf")}, "impossible_value"),
+        ({"sd": float("inf")}, "impossible_value"),
+        ({"sd": -1.0}, "impossible_value"),
+        ({"nulls": -1}, "impossible_value"),
+        ({"wrong": -1}, "impossible_value"),
     ],
 )
 def test_a_column_whose_parts_do_not_fit_is_refused(change: dict[str, object], reason: str) -> None:
-    """Wrong lengths, unknown words and bins that do not nest are refused, naming the column."""
+    """Wrong lengths, unknown words, bins that do not nest and figures no values have are refused by column."""
     _, record = codec.decode(whole_profile().to_bytes())
     record["columns"][0] |= change
     with pytest.raises(Refused, match="'x'") as found:
         Profile.from_bytes(codec.encode("Profile", record))
     assert found.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("field", "number"),
+    [("counts", -1), ("days", -1), ("hour_of_week", -1), ("sums_lo", -1), ("sums_lo", 2**32)],
+)
+def test_numbers_no_count_or_sum_holds_are_refused(field: str, number: int) -> None:
+    """A negative count, and a sum that is not in its one canonical form, are refused by column and field."""
+    profile = whole_profile()
+    _, record = codec.decode(profile.to_bytes())
+    numbers = getattr(profile.column("x"), field).copy()
+    numbers.flat[-1] = number
+    record["columns"][0][field] = pack_counts(numbers)
+    with pytest.raises(Refused, match=f"'x': {field}") as found:
+        Profile.from_bytes(codec.encode("Profile", record))
+    assert found.value.reason == "impossible_value"
 
 
 def test_a_column_named_twice_is_refused() -> None:
