@@ -34,7 +34,7 @@ class EmitterWatch:
         if status["closed"] or not any(book["spooled"] for book in status["books"]):
             self._holding.pop(emitter, None)
             return
-        if len(self._holding) >= MAX_EMITTERS:
+        if emitter not in self._holding and len(self._holding) >= MAX_EMITTERS:
             del self._holding[min(self._holding, key=lambda one: self._holding[one][1])]
         self._holding[emitter] = (status["deployment"], record_time_ms)
 
