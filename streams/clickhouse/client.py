@@ -151,8 +151,8 @@ class Client:
         return self._driver
 
     def _failed(self, error: Exception) -> ClickHouseError:
-        """Drop the connection and turn what the driver raised into our error."""
-        self._driver = None
+        """Close the connection, with the pool that is its own, and turn what the driver raised into our error."""
+        self.close()
         where = f"{self.settings.host}:{self.settings.port}"
         text = " ".join(str(error).split())[:400]
         code = error.code if isinstance(error, DatabaseError) else None
