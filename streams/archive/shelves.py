@@ -22,6 +22,7 @@ from driftline.streams.windows import intake
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.streams.archive.record import Record
     from driftline.streams.archive.steps import Tables
 
@@ -99,27 +100,21 @@ def mended(partition: int, entries: Sequence[Entry]) -> Tables:
 
 
 def _read_predictions(record: Record, terms: Terms, entry: Entry) -> None:
-    cols = intake.read(
-        record.value, record.key, record.partition, terms.partitions, record.time_ms, terms.future_ms
-    )
-    entry.content, entry.rows, entry.deployment, entry.identity = (
-        cols,
-        cols.rows,
-        cols.deployment,
-        cols.identity,
-    )
+    _fill(entry, intake.read(*_asked(record, terms)))
 
 
 def _read_labels(record: Record, terms: Terms, entry: Entry) -> None:
-    cols = intake.read_labels(
-        record.value, record.key, record.partition, terms.partitions, record.time_ms, terms.future_ms
-    )
-    entry.content, entry.rows, entry.deployment, entry.identity = (
-        cols,
-        cols.rows,
-        cols.deployment,
-        cols.identity,
-    )
+    _fill(entry, intake.read_labels(*_asked(record, terms)))
+
+
+def _asked(record: Record, terms: Terms) -> tuple[bytes, bytes | None, int, int, int, int]:
+    """What both readers of `intake` take, in their order."""
+    return record.value, record.key, record.partition, terms.partitions, record.time_ms, terms.future_ms
+
+
+def _fill(entry: Entry, cols: PredictionColumns | LabelColumns) -> None:
+    entry.content, entry.rows = cols, cols.rows
+    entry.deployment, entry.identity = cols.deployment, cols.identity
 
 
 def _read_window(record: Record, _terms: Terms, entry: Entry) -> None:
