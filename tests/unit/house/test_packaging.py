@@ -6,6 +6,7 @@ import ast
 import importlib
 import importlib.resources
 import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from typing import Any
 import pytest
 
 FLOORS = ("agents", "deploy", "schemas", "streams")
+# Modules named otherwise than the distribution that brings them.
+BROUGHT_BY = {"faust": "faust-streaming", "sklearn": "scikit-learn"}
+# What another library shows of itself: the driver's own errors, and parts of Faust, which is pinned exactly.
+PART_OF = {"aiokafka": "faust-streaming", "mode": "faust-streaming", "urllib3": "clickhouse-connect"}
 LOCKS = ("dev.txt", "run.txt", "client.txt", "build.txt", "beside.txt")
 
 
@@ -20,6 +25,14 @@ LOCKS = ("dev.txt", "run.txt", "client.txt", "build.txt", "beside.txt")
 def project(checkout: Path) -> dict[str, Any]:
     """Return pyproject.toml."""
     return tomllib.loads((checkout / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def declared(project: dict[str, Any]) -> set[str]:
+    """Return the names of all distributions that pyproject.toml asks for, extras included."""
+    extras = project["project"]["optional-dependencies"].values()
+    wanted = [*project["project"]["dependencies"], *(entry for extra in extras for entry in extra)]
+    names = {re.split(r"[\[<>=!~; ]", entry)[0].lower().replace("_", "-") for entry in wanted}
+    return names - {"driftline"}
 
 
 @pytest.mark.parametrize("name", FLOORS)
@@ -57,6 +70,24 @@ def test_every_package_has_an_init(checkout: Path, project: dict[str, Any]) -> N
     assert wrong == []
 
 
+def test_every_library_that_is_imported_is_declared(
+    project: dict[str, Any], floors: dict[Path, ast.Module]
+) -> None:
+    """What a floor imports stands in pyproject.toml, and does not come by chance with something else."""
+    imported = {
+        name.partition(".")[0]
+        for tree in floors.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+        )
+    }
+    foreign = imported - set(sys.stdlib_module_names) - {"driftline"}
+    wanted = {{**BROUGHT_BY, **PART_OF}.get(name, name.replace("_", "-")) for name in foreign}
+    assert wanted - declared(project) == set()
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_locks_are_hashed_and_name_no_place(checkout: Path, lock: str) -> None:
     """A lock holds exact versions and SHA-256 hashes, and neither a URL nor the name of an index."""
@@ -70,13 +101,10 @@ def test_locks_are_hashed_and_name_no_place(checkout: Path, lock: str) -> None:
 
 def test_the_lock_covers_every_extra(checkout: Path, project: dict[str, Any]) -> None:
     """Each dependency of pyproject.toml is locked in dev.txt: `make lock` was run after the last change."""
-    extras = project["project"]["optional-dependencies"].values()
-    wanted = [*project["project"]["dependencies"], *(entry for extra in extras for entry in extra)]
-    names = {re.split(r"[\[<>=!~; ]", entry)[0].lower().replace("_", "-") for entry in wanted} - {"driftline"}
     locked = set(
         re.findall(r"^([a-z0-9.-]+)==", (checkout / "requirements" / "dev.txt").read_text(), re.MULTILINE)
     )
-    assert names - locked == set()
+    assert declared(project) - locked == set()
 
 
 def test_the_licence_is_apache_2(checkout: Path) -> None:
