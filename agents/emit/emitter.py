@@ -19,7 +19,7 @@ from driftline.agents.emit.kinds import Kinds
 from driftline.agents.emit.life import Life
 from driftline.agents.emit.options import EmitterOptions, checked
 from driftline.agents.emit.producer import producer_options
-from driftline.agents.emit.shapes import LIGHT_TEXT_CHARS
+from driftline.agents.emit.shapes import LIGHT_TEXT_CHARS, LIGHT_TYPES, LOOK
 from driftline.agents.emit.stats import Stats
 from driftline.schemas.settings import Settings
 
@@ -127,11 +127,15 @@ class Emitter:
             and (at is None and id is None and segments is None)
             and type(score) is not dict
             and (predicted is None or type(predicted) is not str or len(predicted) < LIGHT_TEXT_CHARS)
+            and (status is None or type(status) is not str or len(status) < LIGHT_TEXT_CHARS)
         ):
             try:
                 values = shape.take(features)
-                if shape.texts is None or sum(map(len, shape.texts(values))) < LIGHT_TEXT_CHARS:
-                    key = life.pool.popleft()
+                # The last byte of an id is random: one event in sixteen, and no pattern of the caller's, is looked at.
+                key = life.pool.popleft()
+                if (key[15] & LOOK or LIGHT_TYPES.issuperset(map(type, shape.rest(values)))) and (
+                    shape.texts is None or sum(map(len, shape.texts(values))) < LIGHT_TEXT_CHARS
+                ):
                     rows.append(
                         (shape, values, self._clock(), key, score, predicted, latency_ms, status, None, None)
                     )
@@ -150,6 +154,7 @@ class Emitter:
                 and len(rows) < door.limit
                 and type(score) is not dict
                 and (predicted is None or type(predicted) is not str or len(predicted) < LIGHT_TEXT_CHARS)
+                and (status is None or type(status) is not str or len(status) < LIGHT_TEXT_CHARS)
             ):
                 try:
                     key = life.pool.popleft()

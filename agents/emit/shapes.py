@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +22,13 @@ LIGHT_TEXT_BYTES: Final = 1_024
 # The same in characters, of which one takes at most four bytes.
 LIGHT_TEXT_CHARS: Final = 256
 SHAPES: Final = 1_024
+# What takes no more than `VALUE_BYTES`, or little.
+LIGHT_TYPES: Final = frozenset(
+    {type(None), float, int, bool, complex, Decimal, dt.date, dt.datetime, dt.time, dt.timedelta}
+    | {np.dtype(code).type for code in "?bhilqBHILQefdgMm"}
+)
+# `log` looks at one event in sixteen whether all that should be numbers are.
+LOOK: Final = 15
 
 
 class Row(NamedTuple):
@@ -43,10 +52,10 @@ class Shape:
 
     `take` gives the values of the kept columns as a tuple in the order of `names`; `width` is the number of keys a dict
     must have. `texts` gives those values of such a tuple that have been something else than numbers, and so must be
-    measured before an event is let in; None while there are none.
+    measured before an event is let in (None while there are none); `rest` gives the others.
     """
 
-    __slots__ = ("_weighed", "dtype", "kept", "names", "row_nbytes", "take", "texts", "width")
+    __slots__ = ("_weighed", "dtype", "kept", "names", "rest", "row_nbytes", "take", "texts", "width")
 
     def __init__(self, keys: Collection[str], treatments: Mapping[str, Treatment], dtype: Any = None) -> None:
         names = tuple(keys)
@@ -60,6 +69,7 @@ class Shape:
             raise BadEvent("the event has no features but dropped ones; give at least one that is kept")
         self.take = _taker(self.names)
         self.texts: Callable[[Any], tuple[Any, ...]] | None = None
+        self.rest: Callable[[Any], tuple[Any, ...]] = tuple
         self._weighed: frozenset[str] = frozenset()
         self.dtype = None if dtype is None else np.dtype(dtype)
         self.row_nbytes = 0 if self.dtype is None else self.dtype.itemsize * self.width
@@ -84,6 +94,7 @@ class Shape:
         positions = tuple(at for at, name in enumerate(self.names) if name in weighed)
         if weighed != self._weighed and positions and self.dtype is None:
             self._weighed = weighed
+            self.rest = _taker(tuple(at for at in range(len(self.names)) if at not in positions))
             self.texts = _taker(positions)
 
     def heavy_bytes(self, values: tuple[Any, ...], *more: Any) -> int:
@@ -118,7 +129,7 @@ def text_bytes(values: Collection[Any]) -> int:
     """Bytes of text (and of whatever else has a length) in some values, as a bound on what they keep in memory."""
     size = 0
     for value in values:
-        if isinstance(value, float | int | None):
+        if type(value) in LIGHT_TYPES:
             continue
         if isinstance(value, str):
             size += len(value) * (1 if value.isascii() else 4)
@@ -142,6 +153,8 @@ def _length(value: Any) -> int:
 
 
 def _taker(keys: tuple[Any, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    if not keys:
+        return lambda _holder: ()
     getter = itemgetter(*keys)
     if len(keys) > 1:
         return getter

