@@ -12,7 +12,8 @@ import faust
 import mode
 from prometheus_client import CollectorRegistry, start_http_server
 
-from driftline.schemas.topics import topic
+from driftline.schemas.topics import changelog_config, topic
+from driftline.streams.archive.topics import described
 from driftline.streams.metrics import DriftMetrics
 from driftline.streams.processors.allocator import keep_large_blocks
 from driftline.streams.processors.drift_source import Source
@@ -58,6 +59,9 @@ class DriftApp(faust.App):
             await self.before_stop()
         await super().on_stop()
 
+    def _create_directories(self) -> None:
+        """Faust makes a data folder where the worker was started; the state lies in the changelog alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
@@ -75,6 +79,7 @@ def main(settings: Settings) -> int:
         0 after an orderly stop; Faust ends the process with another code when it crashes.
     """
     keep_large_blocks()
+    source = described(settings.kafka, [topic("predictions").name], lambda: False)[topic("predictions").name]
     registry = CollectorRegistry()
     server, thread = start_http_server(
         settings.worker.metrics_port, addr=settings.worker.metrics_host, registry=registry
@@ -82,7 +87,7 @@ def main(settings: Settings) -> int:
     logger.info("metrics on port %d", server.server_port)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    drift = build(settings, registry)
+    drift = build(settings, registry, source.topic_id.encode())
     warm()
     drift.emitters.start()
     drift.profiles.start()
@@ -100,12 +105,13 @@ def main(settings: Settings) -> int:
         thread.join(5.0)
 
 
-def build(settings: Settings, registry: CollectorRegistry) -> Drift:
+def build(settings: Settings, registry: CollectorRegistry, source_id: bytes) -> Drift:
     """Make the app: nothing connects before it is started.
 
     Args:
         settings: brokers, worker rules.
         registry: where its metrics are kept.
+        source_id: the id of the source topic, which the state must have been made from.
     """
     kafka, worker = settings.kafka, settings.worker
     session_s = worker.session_timeout_ms / 1000
@@ -148,11 +154,7 @@ def build(settings: Settings, registry: CollectorRegistry) -> Drift:
         compacting=True,
         internal=True,
         acks=False,
-        config={
-            # A backward record must be met by a recovery before compaction makes it the only one.
-            "min.compaction.lag.ms": str(86_400_000),
-            "max.message.bytes": str(topic("windows").max_message_bytes),
-        },
+        config=changelog_config(),
     )
     table = app.Table(
         "state",
@@ -164,7 +166,7 @@ def build(settings: Settings, registry: CollectorRegistry) -> Drift:
         "changelog": changelog.get_topic_name(),
         "windows": kafka.topic_prefix + topic("windows").name,
     }
-    return _wire(app, settings, source, MonotoneTable(table), topics, DriftMetrics(registry))
+    return _wire(app, settings, source, MonotoneTable(table), topics, source_id, DriftMetrics(registry))
 
 
 def _wire(
@@ -173,6 +175,7 @@ def _wire(
     source: Any,  # noqa: ANN401 - faust's topics are untyped
     table: MonotoneTable,
     topics: dict[str, str],
+    source_id: bytes,
     metrics: DriftMetrics,
 ) -> Drift:
     """Put the mends on, and the worker between the stream and the state."""
@@ -182,7 +185,7 @@ def _wire(
     profile_tail = TopicTail(settings, prefix + topic("profiles").name, profiles.on_record)
     emitter_tail = TopicTail(settings, prefix + topic("emitter-status").name, emitters.on_record)
     heartbeat = HeartbeatAge(app)
-    reading = Source(app, topics["predictions"], table.values, metrics)
+    reading = Source(app, topics["predictions"], table.values, metrics, source_id)
     writer = partial(Writer, app, topics["changelog"], topics["windows"], table)
     worker = DriftWorker(app, settings, table, (profiles, emitters), heartbeat, reading, writer, metrics)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from driftline.streams.windows.held import partition_key, unseal
+from driftline.streams.windows.held import StateError, partition_key, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,9 @@ logger = logging.getLogger(__name__)
 
 GAP_PATIENCE_S: Final = 30.0
 """How long the log may be read again for an offset that does not come before the worker gives up and restarts."""
+
+SEEK_S: Final = 1.0
+"""How often at most the same offset is sought: each seek throws away what was fetched ahead."""
 
 STALL_S: Final = 3.0
 """How long nothing may arrive from a partition that has more before it is read again from where the state stands."""
@@ -33,6 +37,7 @@ class Source:
         topic: full name of the source topic.
         values: the changelog's contents.
         metrics: where gaps and losses are counted.
+        source_id: the topic's id, which the state must have been made from; empty to leave it unchecked.
     """
 
     def __init__(
@@ -41,9 +46,12 @@ class Source:
         topic: str,
         values: Mapping[bytes, bytes],
         metrics: DriftMetrics,
+        source_id: bytes = b"",
     ) -> None:
         self._app, self._topic, self._values, self._metrics = app, topic, values, metrics
+        self.source_id = source_id
         self._starts: dict[int, int] = {}
+        self._sought: dict[int, tuple[int, float]] = {}
         self._wanted_since: dict[int, tuple[int, float]] = {}
 
     def starts(self, first: Mapping[int, int]) -> dict[int, int]:
@@ -67,6 +75,15 @@ class Source:
             self._starts[partition] = max(row + 1, begins)
         return {partition: self._starts[partition] for partition in first}
 
+    def forget(self, partition: int) -> None:
+        """Another worker owns the partition now: what is known and told of it goes."""
+        self._starts.pop(partition, None)
+        self._wanted_since.pop(partition, None)
+        self._sought.pop(partition, None)
+        for gauge in (self._metrics.lag, self._metrics.awaiting, self._metrics.state_bytes):
+            with contextlib.suppress(KeyError):
+                gauge.remove(str(partition))
+
     def start_of(self, partition: int) -> int:
         """The offset that a shard loaded now wants first."""
         return max(self._row(partition) + 1, self._starts.get(partition, 0))
@@ -75,14 +92,14 @@ class Source:
         """Faust's names of the assigned partitions, by number."""
         return {tp.partition: tp for tp in self._app.consumer.assignment() if tp.topic == self._topic}
 
-    def lag(self, partition: int, wanted: int) -> int:
-        """Messages from the wanted offset to the end of the log, as far as the consumer knows it."""
+    def lag(self, partition: int, wanted: int) -> int | None:
+        """Messages from the wanted offset to the end of the log; None while the consumer does not know its end."""
         tp = self.partitions().get(partition)
         end = None if tp is None else self._app.consumer.highwater(tp)
-        return max(0, (end or 0) - wanted)
+        return None if end is None else max(0, end - wanted)
 
     async def read_again(self, partition: int, wanted: int) -> None:
-        """Seek to the wanted offset.
+        """Seek to the wanted offset, if that was not done just now.
 
         Raises:
             RuntimeError: it has been wanted for `GAP_PATIENCE_S` and does not come; a restart begins anew.
@@ -92,6 +109,10 @@ class Source:
             return
         now = time.monotonic()
         since = self._since(partition, wanted, now)
+        offset, sought_at = self._sought.get(partition, (-1, 0.0))
+        if offset == wanted and now - sought_at < SEEK_S:
+            return
+        self._sought[partition] = (wanted, now)
         self._metrics.gaps.labels(partition).inc()
         if now - since > GAP_PATIENCE_S:
             message = f"offset {wanted} of {tp.topic} {partition} does not come: restarting from the state"
@@ -122,4 +143,14 @@ class Source:
 
     def _row(self, partition: int) -> int:
         held = self._values.get(partition_key(partition))
-        return -1 if held is None else unseal(partition_key(partition), held)[0]
+        if held is None:
+            return -1
+        absorbed, _, made_from = unseal(partition_key(partition), held)
+        if self.source_id and made_from and made_from != self.source_id:
+            message = (
+                f"topic {self._topic!r} is another one (id {self.source_id.decode()}) than the state was made from "
+                f"(id {made_from.decode()}): its offsets begin anew, so use another DRIFTLINE_KAFKA_TOPIC_PREFIX or "
+                "delete this role's changelog topic"
+            )
+            raise StateError(message)
+        return absorbed

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
+from driftline.streams.processors.allocator import give_back
 from driftline.streams.processors.drift_writer import LostGroundError
 from driftline.streams.processors.faust_mends import is_current
 from driftline.streams.windows import intake
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from driftline.streams.processors.emitter_watch import EmitterWatch
     from driftline.streams.processors.faust_mends import HeartbeatAge, MonotoneTable
     from driftline.streams.processors.profile_book import ProfileBook
+
+TRIM_S: Final = 5.0
+"""How often at most free memory is given back to the system."""
 
 
 class DriftWorker:
@@ -67,7 +71,7 @@ class DriftWorker:
         self._shards: dict[int, Shard] = {}
         self._generation = -1
         self._folded_bytes = 0
-        self._checkpointed_at = time.monotonic()
+        self._checkpointed_at = self._trimmed_at = time.monotonic()
         self._caught_up_at: dict[int, float] = {}
         self._lock = asyncio.Lock()
 
@@ -76,6 +80,8 @@ class DriftWorker:
         for key in [key for key in self._table.values if self._partition_of(key) == partition]:
             del self._table.values[key]
         self._shards.pop(partition, None)
+        self._caught_up_at.pop(partition, None)
+        self._source.forget(partition)
 
     async def take(self, events: Sequence[Any]) -> None:
         """Fold a batch of events, and checkpoint when that is due.
@@ -101,6 +107,7 @@ class DriftWorker:
         async with self._lock:
             if not self._enter():
                 return
+            self._load([p for p in self._source.partitions() if p not in self._shards])
             await self._source.overlooked({p: shard.position + 1 for p, shard in self._shards.items()})
             self._close_idle()
             if self._is_due():
@@ -129,17 +136,23 @@ class DriftWorker:
 
     def _drop(self) -> None:
         self._shards.clear()
+        self._caught_up_at.clear()
         self._folded_bytes = 0
 
-    def _shard(self, partition: int) -> Shard:
-        shard = self._shards.get(partition)
-        if shard is None:
-            values = self._table.values.items()
-            held = {key: value for key, value in values if self._partition_of(key) == partition}
-            shard = Shard.load(partition, held, self._profiles, self._rules)
+    def _load(self, partitions: Sequence[int]) -> None:
+        """Take up the work of partitions where the changelog says it stands."""
+        held: dict[int, dict[bytes, bytes]] = {partition: {} for partition in partitions}
+        if not held:
+            return
+        for key, value in self._table.values.items():
+            mine = held.get(self._partition_of(key))
+            if mine is not None:
+                mine[key] = value
+        for partition, values in held.items():
+            shard = Shard.load(partition, values, self._profiles, self._rules)
             shard.position = self._source.start_of(partition) - 1
+            shard.source_id = self._source.source_id
             self._shards[partition] = shard
-        return shard
 
     def _partition_of(self, key: bytes) -> int:
         if key.startswith(b"r"):
@@ -148,7 +161,9 @@ class DriftWorker:
         return partition_of(deployment, self._partitions)
 
     async def _fold(self, message: Any) -> None:  # noqa: ANN401 - faust's message
-        shard = self._shard(message.partition)
+        if message.partition not in self._shards:
+            self._load([message.partition])
+        shard = self._shards[message.partition]
         if message.offset != shard.position + 1:
             if message.offset > shard.position + 1:
                 await self._source.read_again(shard.partition, shard.position + 1)
@@ -180,13 +195,15 @@ class DriftWorker:
 
         A replay walks through more of them in ten seconds than fit; live traffic comes back to the same ones.
         """
-        return sum(shard.fresh_bytes for shard in self._shards.values()) >= self._settings.state_bytes // 8
+        return sum(shard.fresh_bytes for shard in self._shards.values()) >= self._settings.state_bytes // 16
 
     def _close_idle(self) -> None:
         now, now_ms = time.monotonic(), round(time.time() * 1000)
         idle_s = self._settings.idle_seconds
         for partition, shard in self._shards.items():
             lag = self._source.lag(partition, shard.position + 1)
+            if lag is None:
+                continue
             self._metrics.lag.labels(partition).set(lag)
             if lag:
                 self._caught_up_at.pop(partition, None)
@@ -215,6 +232,9 @@ class DriftWorker:
         if plans:
             self._metrics.checkpoint_seconds.observe(time.monotonic() - began)
         tps = self._source.partitions()
+        if began - self._trimmed_at >= TRIM_S:
+            self._trimmed_at = began
+            give_back()
         committed = {tps[p]: written.position + 1 for p, written in plans.items() if p in tps}
         if committed:
             await self._app.consumer._commit_offsets(committed)  # noqa: SLF001 - the topic tracks no acks in Faust

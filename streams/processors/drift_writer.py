@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from driftline.streams.processors.faust_mends import settle
+from driftline.streams.windows.results import encoded
 
 if TYPE_CHECKING:
     from driftline.streams.processors.faust_mends import MonotoneTable
@@ -56,11 +57,13 @@ class Writer:
             (self._changelog, p, key, value) for p, one in plans.items() for key, value in one.states
         ]
         results: Iterable[Outgoing] = (
-            (self._windows, None, result.deployment.encode(), result.to_bytes())
+            (self._windows, None, result.deployment.encode(), encoded(result))
             for one in plans.values()
             for result in one.results
         )
-        await self._send(chain(states, results, self._backward(plans)))
+        backward = self._backward(plans)
+        await self._send(chain(states, results, backward))
+        self._table.to_rewrite -= {(p, key) for _, p, key, _ in backward if p is not None}
         await self._send(
             (self._changelog, p, key, value) for p, one in plans.items() for key, value in one.books
         )
@@ -74,8 +77,7 @@ class Writer:
 
     def _backward(self, plans: Mapping[int, Checkpoint]) -> list[Outgoing]:
         """Held values that a backward record lies behind in the changelog: they are to be the last ones again."""
-        mine = {(p, key) for p, key in self._table.to_rewrite if p in plans}
-        self._table.to_rewrite -= mine
+        mine = sorted(one for one in self._table.to_rewrite if one[0] in plans)
         return [(self._changelog, p, key, self._table.values.get(key)) for p, key in mine]
 
     async def _send(self, records: Iterable[Outgoing]) -> None:

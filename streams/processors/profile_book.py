@@ -24,6 +24,15 @@ ASK_AGAIN_S: Final = 30.0
 """How long a version that was not found is taken as unknown before the topic is asked again."""
 
 
+REFRESH_S: Final = 1.0
+"""How often at most the topic is asked, however many unknown versions come: asking stops the worker meanwhile."""
+
+NEVER_S: Final = float("-inf")
+
+MAX_UNKNOWN: Final = 10_000
+"""Unknown versions remembered; past it the one met longest ago is forgotten, and asked for again."""
+
+
 class ProfileBook:
     """Profiles and their layouts, by (deployment, version) and by digest.
 
@@ -42,6 +51,7 @@ class ProfileBook:
         self._by_digest: dict[str, tuple[Profile, Layout]] = {}
         self._folded: dict[str, tuple[str, ...]] = {}
         self._unknown: dict[tuple[str, str], tuple[float, Layout]] = {}
+        self._asked_at = NEVER_S
 
     def on_record(self, key: bytes | None, value: bytes | None, _record_time_ms: int) -> None:
         """Take in a record of `profiles`; bytes that are no profile are said in the log and left out."""
@@ -101,8 +111,20 @@ class ProfileBook:
         layout = self._layouts.get(name)
         if layout is not None:
             return layout
-        asked_at, rows_only = self._unknown.get(name) or (float("-inf"), Layout.without_profile(*name))
-        if self._clock_s() - asked_at >= ASK_AGAIN_S:
-            self._refresh()
-            self._unknown[name] = (self._clock_s(), rows_only)
+        met = self._unknown.pop(name) if name in self._unknown else (NEVER_S, Layout.without_profile(*name))
+        ask_at, rows_only = met
+        now = self._clock_s()
+        if now >= ask_at:
+            ask_at = now + ASK_AGAIN_S if self._ask(now) else now + REFRESH_S
+        if len(self._unknown) >= MAX_UNKNOWN:
+            del self._unknown[next(iter(self._unknown))]
+        self._unknown[name] = (ask_at, rows_only)
         return self._layouts.get(name) or rows_only
+
+    def _ask(self, now: float) -> bool:
+        """Read the topic to its end, unless that was done just now."""
+        if now - self._asked_at < REFRESH_S:
+            return False
+        self._refresh()
+        self._asked_at = self._clock_s()
+        return True

@@ -57,7 +57,7 @@ class TopicTail:
         try:
             probe = Consumer(self._config("probe"))
             try:
-                ends = self._ends(probe, timeout_s)
+                ends = self._ends(probe, deadline)
             finally:
                 probe.close()
         except KafkaException:
@@ -73,6 +73,8 @@ class TopicTail:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
+            # Of a topic of hundreds of profiles the default would hold 64 MB ahead of the reader.
+            "queued.max.messages.kbytes": 4_096,
         }
 
     def _ends(self, consumer: Consumer, timeout_s: float) -> dict[int, int]:

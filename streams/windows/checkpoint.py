@@ -49,7 +49,7 @@ class Checkpoint:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.states or self.due or self.books or self.partition_row)
+        return not (self.states or self.due or self.books or self.partition_row or self.tombstones)
 
     @property
     def results(self) -> Iterator[WindowResult]:
@@ -80,7 +80,8 @@ def plan(shard: Shard, now_ms: int, clock_s: float, *, closing: bool = False) ->
     held = shard.held.get(row)
     absorbed, writes = unseal(row, held)[:2] if held is not None else (-1, 0)
     if absorbed != shard.position:
-        checkpoint.partition_row = (row, seal(shard.position, writes + 1, b""))
+        checkpoint.partition_row = (row, seal(shard.position, writes + 1, shard.source_id))
+    checkpoint.tombstones += shard.leftovers
     return checkpoint
 
 
@@ -94,18 +95,20 @@ def _plan_deployment(
         end = key.start_ms + WIDTHS_MS[key.resolution]
         is_final = end <= book.watermark_ms
         closes = is_final and end > closed_before
+        is_cold = shard.is_cold(key)
         pane = shard.panes.get(key)
-        if closes or (pane is not None and pane.unpublished):
+        if closes or key in shard.republish or (pane is not None and pane.unpublished):
             last = float("-inf") if pane is None else pane.published_at
-            if is_final or closing or clock_s - last >= shard.rules.publish_seconds:
+            if closes or is_cold or closing or clock_s - last >= shard.rules.publish_seconds:
                 make = partial(pane_result, shard, book, key, is_final=is_final, now_ms=now_ms)
                 checkpoint.due.append(Due(key.resolution, make))
                 touched.append(key)
+                shard.republish.discard(key)
                 if pane is not None:
                     pane.unpublished, pane.published_at = False, clock_s
             else:
                 waiting = True
-        if shard.is_cold(key) and not shard.is_kept_day(key):
+        if is_cold and not shard.is_kept_day(key):
             checkpoint.cold.append(key)
             if key.encode() in shard.held:
                 checkpoint.tombstones.append(key.encode())
@@ -127,6 +130,9 @@ def commit(shard: Shard, checkpoint: Checkpoint) -> None:
         shard.held.pop(key.encode(), None)
         shard.index[key.deployment].discard(key)
         shard.panes.pop(key, None)
+    for leftover in shard.leftovers:
+        shard.held.pop(leftover, None)
+    shard.leftovers.clear()
     for deployment in shard.changed:
         shard.closed_ms[deployment] = shard.book(deployment).watermark_ms
     shard.changed.clear()

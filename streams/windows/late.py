@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 DAY_MS = 86_400_000
 
-MAX_DAYS = 4096
+MAX_DAYS = 2048
 """Days listed one by one for a deployment; past it rows are counted in `overflow` with the span they cover."""
 
 

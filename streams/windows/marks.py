@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 WINDOW = 1024
 """How many sequence numbers above the contiguous mark are remembered one by one."""
 
-MAX_EMITTERS = 4096
+MAX_EMITTERS = 2048
 """How many (instance, epoch) pairs one deployment keeps; past it the one silent for longest is forgotten."""
 
 MAX_AGE_MS = 8 * 86_400_000

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from driftline.streams.windows.book import NEVER
 from driftline.streams.windows.resolution import Resolution
 from driftline.streams.windows.results import Due, merged_result
 
@@ -50,7 +51,8 @@ def due_merges(
         if final or closing or clock_s - last >= OPEN_EVERY * shard.rules.publish_seconds:
             last = clock_s
             keys = _days_of(shard, merge)
-            if keys:
+            # With days pushed out at the byte cap the sum would lie: what was published before stands.
+            if keys and merge[4] >= book.floors_ms.get("1d", NEVER):
                 make = partial(merged_result, shard, book, merge, keys, is_final=final, now_ms=now_ms)
                 results.append(Due(merge[3], make))
         else:

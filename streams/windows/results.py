@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from driftline.schemas.window import WindowResult
+from driftline.schemas.refusal import Refused
+from driftline.schemas.window import Figure, WindowResult
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.judge import judge
 from driftline.streams.windows.resolution import Resolution
@@ -50,17 +51,20 @@ def merged_result(
 ) -> WindowResult:
     """The result of a week or month: the sum of its days.
 
-    Counts made with different profiles are never added: the days counted with the newest day's profile are.
+    Counts made with different profiles are never added: the days counted with the newest day's profile are, and
+    nothing is concluded from a part of them.
     """
     layout = shard.look(days[-1]).counters.layout
     total = Counters(layout)
-    absorbed, restated = -1, False
+    absorbed, restated, left_out = -1, False, 0
     for key in days:  # one after the other: decoded, a month of days takes megabytes
         pane = shard.look(key)
+        absorbed, restated = max(absorbed, pane.absorbed), restated or pane.restated
         if pane.counters.layout.digest == layout.digest:
             total.merge(pane.counters)
-            absorbed, restated = max(absorbed, pane.absorbed), restated or pane.restated
-    return _result(
+        else:
+            left_out += pane.counters.rows
+    result = _result(
         shard,
         book,
         merge,
@@ -70,6 +74,34 @@ def merged_result(
         restated=is_final and restated,
         now_ms=now_ms,
     )
+    if left_out:
+        reason = f"{left_out} rows of its days were counted with another profile, and are left out."
+        result.figures = [_without_verdict(figure, reason) for figure in result.figures]
+    return result
+
+
+def encoded(result: WindowResult) -> bytes:
+    """The record of a result; one that is too large for the topic goes without its counts, then without figures.
+
+    Some 900 numeric columns fill a record. The window is published all the same: its rows count, and it says why
+    there is no more.
+    """
+    try:
+        return result.to_bytes()
+    except Refused as refused:
+        reason = f"The window's result is too large to be published whole ({refused.detail})"
+    bare = replace(result, counts=b"")
+    try:
+        return bare.to_bytes()
+    except Refused:
+        why = Figure(
+            "rows", "", "rows", float(result.rows), verdict="inconclusive", reason=reason, rows=result.rows
+        )
+        return replace(bare, figures=[why]).to_bytes()
+
+
+def _without_verdict(figure: Figure, reason: str) -> Figure:
+    return figure if figure.verdict is None else replace(figure, verdict="inconclusive", reason=reason)
 
 
 def _result(

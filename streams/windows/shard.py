@@ -95,6 +95,9 @@ class Shard:
         changed: deployments touched since the last checkpoint.
         pending: deployments with windows that are to be published when their time comes.
         merges_waiting: weeks and months that are to be published.
+        republish: windows that were hot when the shard was loaded: their last result may not have been sent.
+        leftovers: keys of stored windows that are cold already; their tombstones were lost.
+        source_id: names the source topic's life; stored with the position.
         merged_at: when those still open were published last, seconds on the caller's clock.
     """
 
@@ -111,6 +114,9 @@ class Shard:
     changed: set[str] = field(default_factory=set)
     pending: set[str] = field(default_factory=set)
     merges_waiting: set[MergeKey] = field(default_factory=set)
+    republish: set[PaneKey] = field(default_factory=set)
+    leftovers: list[bytes] = field(default_factory=list)
+    source_id: bytes = b""
     merged_at: dict[MergeKey, float] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
 
@@ -118,8 +124,8 @@ class Shard:
     def load(cls, partition: int, held: Mapping[bytes, bytes], profiles: Profiles, rules: Rules) -> Shard:
         """Take up the work where the changelog says it stands.
 
-        A stored pane that its book calls cold is left out: its tombstone was lost or overtaken, and a cold window
-        is never taken up again.
+        A stored pane that its book calls cold is left out and deleted: its tombstone was lost or overtaken, and a
+        cold window is never taken up again. A hot one is published again, since what was unpublished is not stored.
         """
         shard = cls(partition, dict(held), profiles, rules)
         row = shard.held.get(partition_key(partition))
@@ -128,8 +134,13 @@ class Shard:
         for key in shard.held:
             if key.startswith(b"p"):
                 pane_key = decode_pane_key(key)
-                if not shard.is_cold(pane_key) or shard.is_kept_day(pane_key):
-                    shard.index[pane_key.deployment].add(pane_key)
+                if not shard.is_cold(pane_key):
+                    shard.republish.add(pane_key)
+                    shard.pending.add(pane_key.deployment)
+                elif not shard.is_kept_day(pane_key):
+                    shard.leftovers.append(key)
+                    continue
+                shard.index[pane_key.deployment].add(pane_key)
             elif key.startswith(b"d"):
                 shard.book(key[1:].decode())
         return shard

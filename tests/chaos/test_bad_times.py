@@ -74,6 +74,7 @@ def test_the_year_2099_and_a_shuffled_decade(quick: Settings, crew: Crew) -> Non
         late = client.query("SELECT max(late_rows) AS late FROM windows_now WHERE deployment = 'decade'")[0][
             "late"
         ]
-    assert late <= facts.late["decade"]
+    # What a published window says of late rows is what had come by then.
+    assert 0 < late <= facts.late["decade"]
     assert facts.late["decade"] > 30 * ROWS
     assert facts.late["steady"] == 0

@@ -125,6 +125,20 @@ def counted(settings: Settings, facts: Facts) -> dict[Window, Counters]:
     }
 
 
+def merges_wrong(settings: Settings) -> list[str]:
+    """Deployments whose weeks, or months, do not add up to their days as published."""
+    with Client(settings.clickhouse) as client:
+        found = client.query(
+            "SELECT deployment, sumIf(rows, resolution = '1d') AS days, sumIf(rows, resolution = '7d') AS weeks, "
+            "sumIf(rows, resolution = '1M') AS months FROM windows_now GROUP BY deployment"
+        )
+    return [
+        f"{row['deployment']}: {row['days']} rows in days, {row['weeks']} in weeks, {row['months']} in months"
+        for row in found
+        if not row["days"] == row["weeks"] == row["months"]
+    ]
+
+
 def differences(settings: Settings, facts: Facts) -> list[str]:
     """What still differs between ClickHouse and the facts; nothing when both are equal, `==`."""
     windows, rows = published(settings), archived(settings)
@@ -138,6 +152,7 @@ def differences(settings: Settings, facts: Facts) -> list[str]:
         for window in facts.windows.keys() | windows.keys()
         if windows.get(window, 0) != facts.windows[window]
     ]
+    wrong += merges_wrong(settings)
     letters = dead_letters(settings)
     wrong += [
         f"dead letter {place}: {letters.get(place)} for {facts.refused.get(place)}"

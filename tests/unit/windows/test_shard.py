@@ -71,11 +71,12 @@ def test_an_open_window_is_published_no_more_often_than_asked() -> None:
 
 
 def test_a_late_row_restates_a_hot_window_and_marks_a_cold_one() -> None:
-    """Two closed hours still take rows and are published as restated; an older hour only counts them as late."""
+    """Two closed hours still take rows, restated once in publish_seconds; an older hour counts them as late."""
     shard = shard_of(batch("a", 0, [BASE_MS + hour * HOUR_MS for hour in range(6)]))
     checkpoint(shard)
     shard.fold(1, batch("a", 1, [BASE_MS + 3 * HOUR_MS, BASE_MS]), 0)
-    assert rows_of(checkpoint(shard, 1.0), "1h") == {3: (2, True, True)}
+    assert rows_of(checkpoint(shard, 1.0), "1h") == {}
+    assert rows_of(checkpoint(shard, 6.0), "1h") == {3: (2, True, True)}
     assert shard.books["a"].late.total == 1
     assert shard.books["a"].late.days == {("1", "champion", BASE_MS): 1}
 
@@ -153,7 +154,8 @@ def test_closing_decodes_one_window_after_the_other() -> None:
     loaded = Shard.load(0, _written(shard), RowsOnly(), rules)
     loaded.fold(1, batch("a", 1, [BASE_MS + 3 * DAY_MS]), 0)
     written = plan(loaded, 0, 1.0)
-    assert len(list(written.results)) == 6  # an hour and a day close, another of each opens; week and month
+    # Of the 20 hours and the day, all hot, each once more; another hour and day; the week and the month of two days.
+    assert len(list(written.results)) == 25
     assert len(loaded.panes) == 2
 
 
