@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from driftline.schemas.topics import changelog_config, topic
 from driftline.streams.archive.topics import described
 from driftline.streams.metrics import DriftMetrics
-from driftline.streams.processors.allocator import keep_large_blocks
+from driftline.streams.processors.allocator import give_back, keep_large_blocks, let_go_of_code
 from driftline.streams.processors.drift_source import Source
 from driftline.streams.processors.drift_worker import DriftWorker
 from driftline.streams.processors.drift_writer import Writer
@@ -89,10 +89,12 @@ def main(settings: Settings) -> int:
     asyncio.set_event_loop(loop)
     drift = build(settings, registry, source.topic_id.encode())
     warm()
+    let_go_of_code("libllvmlite")
     drift.emitters.start()
     drift.profiles.start()
     if not drift.profiles.caught_up(FIRST_READ_S):
         logger.warning("profiles were not read to their end within %.0f s: going on", FIRST_READ_S)
+    give_back()
     running = faust.Worker(drift.app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
     try:
         running.execute_from_commandline()
