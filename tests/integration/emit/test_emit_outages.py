@@ -181,7 +181,13 @@ def test_an_old_spool_expires(broker: KafkaBroker, topics: Topics, tmp_path: Pat
             emitter.log({"a": float(at)})
         wait_for(lambda: emitter.stats().dropped.get("expired") == 500, "nothing expired")
         broker.start()
-        emitter.log({"a": -1.0})
-        assert emitter.flush(60)
+
+        def a_young_one_arrives() -> bool:
+            # One that finds the producer still connecting anew grows too old as well: the next one may not.
+            emitter.log({"a": -1.0})
+            assert emitter.flush(60)
+            return emitter.stats().delivered > 0
+
+        wait_for(a_young_one_arrives, "nothing was delivered")
         assert emitter.stats().total.balance == 0
-    assert values(topics.batches())[-1] == -1
+    assert set(values(topics.batches())) == {-1}
