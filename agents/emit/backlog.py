@@ -93,23 +93,31 @@ class Backlog:
         """Whether the cursor will find more."""
         return any(segment.left for segment in self.segments)
 
-    def load(self, paths: list[Path]) -> None:
+    def load(self, paths: list[Path]) -> list[Path]:
         """Take over the segments of a life that has ended, reading what the books need.
+
+        Returns those that do not begin as a segment does; they stay as they are. An empty one was never written to.
 
         Raises:
             OSError: a segment cannot be read now; none was removed.
         """
+        damaged: list[Path] = []
         for path in paths:
             segment = Segment(path, 0)
-            with suppress(Corrupt):
+            segment.size_bytes = path.stat().st_size
+            try:
                 with path.open("rb", buffering=0) as file:
                     segment.at = read_header(file)[2]
                 for entry in entries(path):
                     segment.note(entry.topic, entry.rows, entry.ordinal, entry.sealed_ms, entry.oldest_ms)
-                segment.size_bytes = path.stat().st_size
+            except Corrupt:
+                if segment.size_bytes:
+                    damaged.append(path)
+                    continue
             self.segments.append(segment)
         for segment in list(self.segments):
             self.settle(segment)
+        return damaged
 
     def read(self) -> Iterator[tuple[Sealed, Segment]]:
         """Give the next records in order; ends where there is none yet."""

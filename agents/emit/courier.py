@@ -225,12 +225,14 @@ class Courier:
     def _next_adopted(self, now_ms: int) -> Flight | None:
         if self.spool is None or not self.spool.adopted or self.flights.adopted >= ADOPTED_BATCHES:
             return None
-        for adopted in self.spool.adopted:
+        for adopted in list(self.spool.adopted):
             found = self._read(adopted.backlog, adopted, now_ms)
             if found is not None:
                 return found
             if not adopted.backlog.segments:
                 self.spool.release(adopted)
+                with self._lock:
+                    self.spool.strike(adopted)
         return None
 
     def _read(self, backlog: Backlog, adopted: Adopted | None, now_ms: int) -> Flight | None:

@@ -107,7 +107,7 @@ class Life:
         with self.door.lock:
             adopted = [
                 AdoptedBook(one.instance, one.epoch, topic, ledger.book())
-                for one in (spool.adopted if spool else ())
+                for one in ((*spool.released, *spool.adopted) if spool else ())
                 for topic, ledger in sorted(one.books.items())
             ]
             return Stats(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from driftline.agents.emit import damaged as damage
 from driftline.agents.emit import owner
 from driftline.agents.emit.backlog import Backlog, Segment
 from driftline.agents.emit.complaints import Complaints
@@ -20,6 +21,8 @@ from driftline.agents.emit.segment import Corrupt, header, read_header, record
 _LARGEST_SEGMENT_BYTES: Final = 8 << 20
 _SEGMENTS: Final = 8
 _SYNC_S: Final = 1.0
+# Ended lives whose books stay on record after the last of their rows: each heartbeat carries them all.
+RELEASED_KEPT: Final = 64
 
 
 @dataclass(slots=True)
@@ -40,7 +43,8 @@ class Adopted:
 class Spool:
     """The spool of this life below `directory`; the folder and its lock are made when the first batch comes.
 
-    At most `cap_bytes` on disk, adopted spools included.
+    At most `cap_bytes` on disk, adopted spools included. `adopted` are those with rows left, `released` the last
+    `RELEASED_KEPT` that were emptied. Beside them `damaged.KEPT` files that nobody can read are kept.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Spool:
     ) -> None:
         self.backlog = Backlog()
         self.adopted: list[Adopted] = []
+        self.released: list[Adopted] = []
         self.is_full = False
         self._directory = directory
         self._cap_bytes = cap_bytes
@@ -104,7 +109,7 @@ class Spool:
             paths = folder.segments()
             named = next((name for path in paths if (name := _life(path))), ("unknown", 0))
             try:
-                backlog.load(paths)
+                damaged = backlog.load(paths)
             except OSError as error:
                 # What cannot be read now may be read later, as when too many files are open: nothing is given up.
                 self._complaints.say(
@@ -116,15 +121,39 @@ class Spool:
             for segment in backlog.segments:
                 for topic, rows in segment.unread.items():
                     one.ledger(topic).find(rows)
+            for path in damaged:
+                self._give_up(one, path)
             if backlog.segments:
                 self.adopted.append(one)
-            else:
-                folder.remove()
+                continue
+            folder.remove()
+            if one.books:
+                self._record(one)
 
     def release(self, one: Adopted) -> None:
-        """An adopted spool is empty: remove its folder. Its books stay, for the record."""
+        """An adopted spool is empty: remove its folder. Its books are on record for the time being."""
         one.backlog.close()
         one.folder.remove()
+
+    def strike(self, one: Adopted) -> None:
+        """Take a released spool off the live list; its owner holds the lock of the books."""
+        self.adopted.remove(one)
+        self._record(one)
+
+    def _record(self, one: Adopted) -> None:
+        # Another list each time: `stats()` may be going through the old one.
+        self.released = [*self.released, one][-RELEASED_KEPT:]
+
+    def _give_up(self, one: Adopted, path: Path) -> None:
+        """A segment whose beginning is damaged: how many rows it holds nobody can say, so it counts as one."""
+        try:
+            aside = damage.set_aside(path, self._directory)
+        except OSError as error:
+            self._complaints.say("damaged", f"{path} is damaged and cannot be moved: {error.strerror}")
+            return
+        one.ledger("predictions").find(1)
+        one.ledger("predictions").drop(1, "corrupt", "spooled")
+        self._complaints.say("damaged", f"a spooled segment does not begin as one: it lies in {aside} now")
 
     def close(self) -> None:
         """Close every file; folders without batches go, the others wait for whoever adopts them."""

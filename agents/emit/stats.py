@@ -12,8 +12,8 @@ from driftline.agents.emit.ledger import Book
 from driftline.agents.emit.options import Options
 from driftline.schemas.codec import encode
 
-# A heartbeat names this many ended lives at most; the books of the others are added up in `Stats.adopted`.
-_ADOPTED_LIVES: Final = 100
+# A heartbeat carries this many books of ended lives at most, those with rows left first of all.
+_ADOPTED_BOOKS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Stats:
     """The books of one emitter life at one moment; rows everywhere.
 
     `topics` has one book for `predictions` and one for `labels`; `adopted` are the books of ended lives, which are part
-    of no other figure. `away` says that Kafka does not answer.
+    of no other figure: the last 64 of those whose spools are empty now, then those with rows left. `away` says that
+    Kafka does not answer.
     """
 
     instance: str
@@ -125,7 +126,7 @@ def heartbeat(stats: Stats, options: Options, *, now_ms: int, started_ms: int) -
                     "delivered": one.book.delivered,
                     "dropped": dict(one.book.dropped),
                 }
-                for one in stats.adopted[-_ADOPTED_LIVES:]
+                for one in stats.adopted[-_ADOPTED_BOOKS:]
             ],
             "buffer_bytes": stats.buffer_bytes,
             "buffer_cap_rows": options.buffer_events,

@@ -117,7 +117,8 @@ class World:
 
     def check(self) -> None:
         """Books balance, this life's and those of adopted spools; memory is counted; the disk keeps its cap."""
-        adopted = [book for one in (self.spool.adopted if self.spool else ()) for book in one.books.values()]
+        ended = [*self.spool.released, *self.spool.adopted] if self.spool else []
+        adopted = [book for one in ended for book in one.books.values()]
         for ledger in [self.ledger, *adopted]:
             book = ledger.book()
             assert book.balance == 0

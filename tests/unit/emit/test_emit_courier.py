@@ -9,6 +9,7 @@ import pytest
 from emit_road import Roads, roads
 
 from driftline.agents.emit.courier import WINDOW_BATCHES
+from driftline.agents.emit.owner import OwnedFolder
 
 
 @pytest.fixture
@@ -205,10 +206,38 @@ def test_an_adopted_spool_has_books_of_its_own(road_to: Roads, tmp_path: Path) -
     for _ in range(20):
         road.pump(0.1)
         road.kafka.decide("delivered")
-    (adopted,) = road.spool.adopted
+    (adopted,) = road.spool.released
     assert road.books == {"delivered": 10, "spooled": 0, "in_flight": 0}
     assert adopted.ledger("predictions").book().delivered == 1_500
     assert list(tmp_path.iterdir()) == []
+
+
+def test_emptied_spools_are_asked_no_more_and_their_books_are_bounded(
+    road_to: Roads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a hundred ended lives that were sent the last 64 books are on record, and no send looks at any again."""
+    for epoch in range(1, 101):
+        old = road_to(tmp_path, epoch=epoch)
+        old.seal()
+        old.courier.give_up(old.now_s)
+        assert old.spool is not None
+        old.spool.close()
+    road = road_to(tmp_path, epoch=101)
+    assert road.spool is not None
+    road.spool.adopt()
+    assert len(road.spool.adopted) == 100
+    for _ in range(20):
+        road.pump(0.1)
+        road.kafka.decide("delivered")
+    assert len(road.arrived) == 100
+    assert road.spool.adopted == []
+    assert [one.epoch for one in road.spool.released] == list(range(37, 101))
+    assert {one.ledger("predictions").book().delivered for one in road.spool.released} == {10}
+    monkeypatch.setattr(OwnedFolder, "segments", lambda _: pytest.fail("a released folder was looked at"))
+    road.seal()
+    road.pump()
+    road.kafka.decide("delivered")
+    assert len(road.arrived) == 101
 
 
 def test_giving_up_leaves_the_spool_for_the_next(road_to: Roads, tmp_path: Path) -> None:

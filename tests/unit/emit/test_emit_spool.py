@@ -122,6 +122,7 @@ def test_rubbish_in_the_folder_harms_nothing(tmp_path: Path) -> None:
     spool = spool_at(tmp_path)
     spool.adopt()
     assert spool.adopted == []
+    assert not foreign.exists()
     assert spool.append(sealed(0)) is not None
 
 
