@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.agents.emit.errors import BadEvent
 from driftline.agents.emit.kinds import Kinds, Levels, Numbers, Raw, encode_levels, encode_numbers
 from driftline.agents.emit.options import Options
-from driftline.agents.emit.shapes import Row, Shape
+from driftline.agents.emit.shapes import Shape, ShapeBook
 from driftline.schemas.columns import Category, Gap, NumericBlock, PredictionColumns
 from driftline.schemas.ids import ID_BYTES
 
@@ -54,8 +55,33 @@ class Chunk:
         )
 
 
-def of_rows(rows: Sequence[Row | tuple[Any, ...]]) -> Chunk:
-    """Turn single events into columns. A name that only some of them have is null in the others."""
+def settled(
+    rows: Sequence[tuple[Any, ...]], shapes: ShapeBook
+) -> tuple[list[tuple[Any, ...]], list[BadEvent]]:
+    """Give rows of which every copied dict is replaced by its values, under its own shape; and why some can be none.
+
+    `log` copies a dict that has as many keys as the one before; here it is seen whether they are the same.
+    """
+    good: list[tuple[Any, ...]] = []
+    bad: list[BadEvent] = []
+    for row in rows:
+        values = row[1]
+        if type(values) is not dict:
+            good.append(row)
+            continue
+        try:
+            good.append((row[0], row[0].take(values), *row[2:]))
+        except KeyError:
+            try:
+                shape = shapes.find(values)
+                good.append((shape, shape.take(values), *row[2:]))
+            except BadEvent as error:
+                bad.append(error)
+    return good, bad
+
+
+def of_rows(rows: Sequence[tuple[Any, ...]]) -> Chunk:
+    """Turn settled events into columns. A name that only some of them have is null in the others."""
     shapes, values, times, ids, scores, predicted, latency, status, segments, originals = zip(
         *rows, strict=True
     )

@@ -130,11 +130,11 @@ class Emitter:
             and (status is None or type(status) is not str or len(status) < LIGHT_TEXT_CHARS)
         ):
             try:
-                values = shape.take(features)
+                values = shape.copy(features)
                 # The last byte of an id is random: one event in sixteen, and no pattern of the caller's, is looked at.
                 key = life.pool.popleft()
-                if (key[15] & LOOK or LIGHT_TYPES.issuperset(map(type, shape.rest(values)))) and (
-                    shape.texts is None or sum(map(len, shape.texts(values))) < LIGHT_TEXT_CHARS
+                if (key[15] & LOOK or LIGHT_TYPES.issuperset(map(type, shape.rest(features)))) and (
+                    shape.texts is None or sum(map(len, shape.texts(features))) < LIGHT_TEXT_CHARS
                 ):
                     rows.append(
                         (shape, values, self._clock(), key, score, predicted, latency_ms, status, None, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +16,8 @@ from driftline.agents.emit.door import LABELS, PREDICTIONS, Door
 from driftline.agents.emit.kinds import Kinds
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.seal import Batch, Packer, Sealed, Sealer
+from driftline.agents.emit.shapes import ShapeBook
+from driftline.agents.emit.ticket import Ticket
 from driftline.agents.emit.transport import KafkaTransport
 from driftline.schemas.columns import PredictionColumns, pack_labels, pack_predictions
 
@@ -29,15 +30,6 @@ _LONGEST_SLEEP_S: Final = 1.0
 _ADOPT_S: Final = 60.0
 _LAST_WORD_S: Final = 2.0
 _BOOLEANS: Final = frozenset({"true", "false"})
-
-
-class Ticket:
-    """A caller of `flush`: it wants everything with an ordinal below `limit` delivered."""
-
-    def __init__(self) -> None:
-        self.done = threading.Event()
-        self.limit: int | None = None
-        self.delivered = False
 
 
 class Sender:
@@ -62,6 +54,7 @@ class Sender:
         self._courier = courier
         self._transport = transport
         self._kinds = kinds
+        self._shapes = ShapeBook(options.treatments)
         self._key = instance.encode()
         self._heartbeat = heartbeat
         self._complaints = complaints
@@ -160,8 +153,11 @@ class Sender:
 
     def _seal_rows(self, rows: int) -> int:
         taken = self._door.take_rows(rows)
-        if taken:
-            self._seal(PREDICTIONS, assemble.of_rows(taken))
+        good, bad = assemble.settled(taken, self._shapes)
+        for error in bad:
+            self._lose(PREDICTIONS, "invalid", str(error))
+        if good:
+            self._seal(PREDICTIONS, assemble.of_rows(good))
         known = self._door.take_labels(rows)
         if known:
             self._seal(LABELS, labels.LabelChunk(known))
@@ -188,9 +184,14 @@ class Sender:
                 self._ordinal += 1
                 self._courier.flights.put(one)
             else:
-                with self._door.lock:
-                    self._door.ledgers[topic].drop(1, one.reason, "held")
-                self._complaints.say(one.reason, f"an event was dropped as {one.reason}: {one.cause}")
+                self._lose(topic, one.reason, one.cause)
+
+    def _lose(self, topic: str, reason: str, cause: str) -> None:
+        with self._door.lock:
+            self._door.ledgers[topic].drop(1, reason, "held")
+        what = "a prediction" if topic == PREDICTIONS else "a label"
+        sentence = f"{what} of {self._options.deployment!r} was dropped as {reason}: {cause}"
+        self._complaints.say(reason, sentence)
 
     def _columns(self, chunk: assemble.Chunk) -> PredictionColumns:
         cols = assemble.to_columns(chunk, self._options, self._kinds)
