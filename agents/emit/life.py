@@ -14,10 +14,11 @@ from driftline.agents.emit.courier import Courier
 from driftline.agents.emit.door import Door
 from driftline.agents.emit.kinds import Kinds
 from driftline.agents.emit.options import Options
-from driftline.agents.emit.sender import Sender, Ticket
+from driftline.agents.emit.sender import Sender
 from driftline.agents.emit.shapes import Shape
 from driftline.agents.emit.spool import Spool
 from driftline.agents.emit.stats import AdoptedBook, Stats, heartbeat
+from driftline.agents.emit.ticket import Ticket
 from driftline.agents.emit.transport import KafkaTransport
 
 _JOIN_S: Final = 1.0
