@@ -135,6 +135,15 @@ def test_columns_by_treatment(tmp_path: Path) -> None:
     assert b"example.org" not in on_disk
 
 
+def test_a_dropped_column_among_events_that_look_alike(tmp_path: Path) -> None:
+    """An event with as many keys as the one before, one of them to be dropped, leaves that one here."""
+    with sink(tmp_path, columns={"gone": "drop"}) as out:
+        out.emitter.log({"a": 1.0, "b": 1.0})
+        out.emitter.log({"a": 2.0, "gone": 3.0})
+        out.emitter.log({"gone": 3.0, "b": 4.0})
+        assert columns_of(out.batch()) == {"a": [1, 2, None], "b": [1, None, 4]}
+
+
 def test_hashes_are_keyed() -> None:
     """A hash depends on its key, and is the same everywhere: HMAC-SHA256, or SHA-256 without a key, 128 bits."""
     assert hashed("x", None) == "2d711642b726b04401627ca9fbac32f5"
