@@ -14,7 +14,8 @@ from driftline.streams.processors.faust_mends import is_current
 from driftline.streams.windows import intake
 from driftline.streams.windows.checkpoint import Checkpoint, commit, plan
 from driftline.streams.windows.held import decode_pane_key
-from driftline.streams.windows.shard import Rules, Shard
+from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.shard import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,8 @@ from driftline.schemas.window import WindowResult
 from driftline.streams.windows.book import WIDTHS_MS
 from driftline.streams.windows.checkpoint import commit, plan
 from driftline.streams.windows.held import is_backward
-from driftline.streams.windows.shard import Rules, Shard
+from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.shard import Shard
 
 BOUND_MS = 60_000
 RULES = Rules(out_of_orderness_ms=BOUND_MS, hot_windows=2, publish_seconds=5.0)

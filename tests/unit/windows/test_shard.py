@@ -12,7 +12,8 @@ from driftline.schemas.window import WindowResult
 from driftline.streams.windows.checkpoint import Checkpoint, commit, plan
 from driftline.streams.windows.held import StateError, book_key
 from driftline.streams.windows.results import Due
-from driftline.streams.windows.shard import Rules, Shard
+from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.shard import Shard
 
 RULES = Rules(out_of_orderness_ms=60_000, hot_windows=2, publish_seconds=5.0)
 

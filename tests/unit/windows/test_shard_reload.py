@@ -7,7 +7,8 @@ from shards import BASE_MS, DAY_MS, HOUR_MS, RowsOnly, batch
 from driftline.streams.windows.checkpoint import commit, plan
 from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.results import encoded
-from driftline.streams.windows.shard import Rules, Shard
+from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.shard import Shard
 
 RULES = Rules(out_of_orderness_ms=60_000, hot_windows=2, publish_seconds=1_000.0)
 
