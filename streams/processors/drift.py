@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from dataclasses import dataclass
 from functools import partial
@@ -46,6 +47,28 @@ TAKE: Final = 200
 TAKE_WITHIN_S: Final = 0.1
 PROFILE_WAIT_S: Final = 2.0
 FIRST_READ_S: Final = 60.0
+GC_OBJECTS: Final = 20_000
+"""New objects between two looks for cycles; Python's 700 are those of a few messages."""
+
+
+class QuietMonitor(faust.Monitor):
+    """Faust's monitor without its book-keeping a message, which nobody reads: 2 % of a worker's CPU."""
+
+    def on_message_in(self, tp: object, offset: int, message: Any) -> None:  # noqa: ANN401 - faust's message
+        """Set what faust reads again when the message leaves."""
+        message.time_in = 0.0
+
+    def on_message_out(self, *_: object) -> None:
+        """Count nothing."""
+
+    def on_stream_event_in(self, *_: object) -> None:
+        """Count nothing."""
+
+    def on_stream_event_out(self, *_: object) -> None:
+        """Count nothing."""
+
+    def track_tp_end_offset(self, *_: object) -> None:
+        """Count nothing; the worker asks the consumer."""
 
 
 class DriftApp(faust.App):
@@ -95,6 +118,10 @@ def main(settings: Settings) -> int:
     if not drift.profiles.caught_up(FIRST_READ_S):
         logger.warning("profiles were not read to their end within %.0f s: going on", FIRST_READ_S)
     give_back()
+    # What was imported and compiled lives as long as the process; decoding makes many small objects and no cycles.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS)
     running = faust.Worker(drift.app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
     try:
         running.execute_from_commandline()
@@ -143,6 +170,7 @@ def build(settings: Settings, registry: CollectorRegistry, source_id: bytes) -> 
         agent_supervisor=mode.supervisors.CrashingSupervisor,
         web_enabled=False,
         store="memory://",
+        Monitor=QuietMonitor,
     )
     predictions = kafka.topic_prefix + topic("predictions").name
     source = app.topic(
