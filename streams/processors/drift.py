@@ -54,7 +54,7 @@ GC_OBJECTS: Final = 20_000
 class QuietMonitor(faust.Monitor):
     """Faust's monitor without its book-keeping a message, which nobody reads: 2 % of a worker's CPU."""
 
-    def on_message_in(self, tp: object, offset: int, message: Any) -> None:  # noqa: ANN401 - faust's message
+    def on_message_in(self, _tp: object, _offset: int, message: Any) -> None:  # noqa: ANN401 - faust's message
         """Set what faust reads again when the message leaves."""
         message.time_in = 0.0
 
