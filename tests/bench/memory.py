@@ -6,7 +6,8 @@ that the kernel of the system saw of a process (VmHWM).
 The worker runs as the process that `driftline worker drift` is, with the settings a user gets; its figure holds
 everything from its first import on. 200 deployments with profiles of 60 days send batches of 500 rows whose event
 times walk through three days, three hours and 40 minutes, so that windows of each width are open, hot, closed and
-published.
+published. Once they come at 50,000 events a second while the worker runs, and once they all lie there before it starts,
+so that it takes what it can hold (catching up).
 
 The emitter lives in a process that has numpy, as an application with a model has. Its figure is what that process
 grows by, from before the import of the client to the end of a load that never waits: single events (dicts of 25) and
@@ -54,6 +55,7 @@ STEPS_MS: Final = (
     *(3 * DAY_MS + 3 * HOUR_MS + step * BATCH_MS for step in range(16)),
 )
 READY: Final = 40
+EVENTS_A_SECOND: Final = 50_000
 WITHIN_S: Final = 300.0
 WORKER_TARGET_MB: Final = 400.0
 EMITTER_SLACK_MB: Final = 30.0
@@ -63,29 +65,43 @@ MB: Final = 1_000_000
 
 def run(context: Any) -> list[dict[str, Any]]:
     """Measure; `context.settings` reach a running stack."""
-    return [*emitters(context.folder), worker(context.settings, context.folder)]
+    return [
+        *emitters(context.folder),
+        worker(context.settings, context.folder, live=True),
+        worker(context.settings, context.folder, live=False),
+    ]
 
 
-def worker(base: Settings, folder: Path) -> dict[str, Any]:
+def worker(base: Settings, folder: Path, *, live: bool) -> dict[str, Any]:
     """Measure the drift worker, up to a checkpoint after everything was counted."""
     kafka = msgspec.structs.replace(base.kafka, topic_prefix=f"memory{time.time_ns()}.")
     told = msgspec.structs.replace(base.worker, metrics_port=free_port(set()))
     settings = msgspec.structs.replace(base, kafka=kafka, worker=told)
     ensure_topics(settings)
-    send(settings)
     process = WorkerProcess("drift", settings, log=folder / "memory-drift.log", cwd=folder)
-    process.begin()
+    if live:
+        process.begin()
+    send(settings, EVENTS_A_SECOND if live else None)
+    process.begin()  # one that lives is left as it is
     try:
         wait_for_events(process, told.metrics_port, DEPLOYMENTS * len(STEPS_MS) * ROWS)
         time.sleep(told.checkpoint_seconds + told.publish_seconds)
         peak = peak_mb(process)
     finally:
         process.stop()
-    return row(f"memory: drift worker, {DEPLOYMENTS} deployments x 25 features", peak, WORKER_TARGET_MB)
+    how = "live" if live else "catching up"
+    return row(
+        f"memory: drift worker, {DEPLOYMENTS} deployments x 25 features, {how}", peak, WORKER_TARGET_MB
+    )
 
 
-def send(settings: Settings) -> None:
-    """Publish a profile for each deployment, then the batches of all, in the order of event time."""
+def send(settings: Settings, rate: int | None) -> None:
+    """Publish a profile for each deployment, then the batches of all, in the order of event time.
+
+    Args:
+        settings: where to.
+        rate: events a second; None as fast as the broker takes them.
+    """
     prefix, draw = settings.kafka.topic_prefix, np.random.default_rng(11)
     names = [f"memory-{number}" for number in range(DEPLOYMENTS)]
     producer = Producer(producer_config(settings.kafka, queue_buffering_max_kbytes=1 << 20, linger_ms=20))
@@ -93,7 +109,12 @@ def send(settings: Settings) -> None:
     for name in names:
         body = replace(reference, deployment=name).to_bytes()
         producer.produce(f"{prefix}profiles", body, f"{name}/1".encode())
-    for name, value in batches(draw, names):
+    if rate is not None and producer.flush(60):
+        raise RuntimeError("the broker did not take the profiles within 60 s: see kafka.log of the stack")
+    began = time.monotonic()
+    for number, (name, value) in enumerate(batches(draw, names)):
+        if rate is not None:
+            time.sleep(max(0.0, began + number * ROWS / rate - time.monotonic()))
         producer.produce(f"{prefix}predictions", value, name.encode())
         producer.poll(0)
     if producer.flush(120):
