@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from driftline.agents.emit import Emitter
 
 ROWS: Final = 500
+# So many that the cap in bytes is the one that is met.
+EVENTS: Final = 1_000_000
 CAP_BYTES: Final = 64 << 20
 SPOOL_BYTES: Final = 64 << 20
 NUMERIC: Final = tuple(f"n{at:02}" for at in range(20))
@@ -68,6 +70,7 @@ def main(load: str, spool: str, bootstrap: str, seconds: str) -> None:
         "1",
         bootstrap=bootstrap,
         buffer_bytes=CAP_BYTES,
+        buffer_events=EVENTS,
         spool_dir=spool or None,
         spool_bytes=SPOOL_BYTES,
     )
