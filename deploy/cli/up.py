@@ -79,3 +79,6 @@ def _summary(settings: Settings) -> None:
         where = part.address or f"pid {part.pid}"
         click.echo(f"  {part.name:<10} {where}")
     click.echo(f"  {'logs':<10} {directory.logs}")
+    for part in state.components:
+        if part.name == "kafka":
+            click.echo(f"  {'your app':<10} export DRIFTLINE_KAFKA_BOOTSTRAP={part.address}")
