@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.agents.emit.errors import BadEvent
+from driftline.agents.emit.errors import BadEvent, cause_of
 from driftline.agents.emit.kinds import Kinds, Levels, Numbers, Raw, encode_levels, encode_numbers
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.shapes import Shape, ShapeBook
 from driftline.schemas.columns import Category, Gap, NumericBlock, PredictionColumns
 from driftline.schemas.ids import ID_BYTES
+
+
+class NamedScores(dict[str, Any]):
+    """The scores of one event by name: a type of its own, since a score of the application may be anything."""
 
 
 @dataclass(slots=True)
@@ -78,6 +82,27 @@ def settled(
             except BadEvent as error:
                 bad.append(error)
     return good, bad
+
+
+def chunks(rows: Sequence[tuple[Any, ...]], shapes: ShapeBook) -> Iterator[Chunk | str]:
+    """Turn waiting events into chunks, and tell the cause for each event that can be in none; every one is accounted for.
+
+    When they cannot be one chunk they are cut in halves, down to the event that is to blame.
+    """
+    try:
+        good, bad = settled(rows, shapes)
+        chunk = of_rows(good) if good else None
+    except BaseException as error:  # noqa: BLE001 - whatever an event does, it costs that event alone
+        if len(rows) == 1:
+            yield cause_of(error)
+            return
+        half = len(rows) // 2
+        yield from chunks(rows[:half], shapes)
+        yield from chunks(rows[half:], shapes)
+        return
+    yield from map(str, bad)
+    if chunk is not None:
+        yield chunk
 
 
 def of_rows(rows: Sequence[tuple[Any, ...]]) -> Chunk:
@@ -179,10 +204,10 @@ def _times(times: Sequence[float | int]) -> NDArray[np.int64]:
 
 def _scores(scores: Sequence[Any]) -> dict[str, Raw]:
     """One column named `score`, or those that a dict named; both kinds may stand in one batch."""
-    if tuple not in set(map(type, scores)):
+    if NamedScores not in set(map(type, scores)):
         return {} if all(score is None for score in scores) else {"score": Raw(scores)}
     return _spread(
-        [dict(one) if isinstance(one, tuple) else {} if one is None else {"score": one} for one in scores]
+        [one if type(one) is NamedScores else {} if one is None else {"score": one} for one in scores]
     )
 
 

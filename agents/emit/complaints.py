@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import Final
 
 LOGGER: Final = logging.getLogger("driftline.emit")
@@ -26,5 +27,7 @@ class Complaints:
             return False
         self._said[kind] = now_s
         more = self._silent.pop(kind, 0)
-        LOGGER.warning("%s%s", sentence, f" ({more:,} more since the last such line)" if more else "")
+        # A log handler of the application may raise: the rows are counted all the same.
+        with suppress(Exception):
+            LOGGER.warning("%s%s", sentence, f" ({more:,} more since the last such line)" if more else "")
         return True

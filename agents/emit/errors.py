@@ -11,3 +11,11 @@ class EmitterError(DriftlineError):
 
 class BadEvent(Exception):  # noqa: N818 - it never leaves this package: the event is dropped and the application goes on
     """An event that cannot travel; its text is the cause that the log gives for the reason `invalid`."""
+
+
+def cause_of(error: BaseException) -> str:
+    """Say what went wrong in one line; an exception of the application's own may not even have a text."""
+    try:
+        return str(error) if isinstance(error, BadEvent) else f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - whatever its __str__ does
+        return type(error).__name__

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.agents.emit import bulk, ids
+from driftline.agents.emit.assemble import NamedScores
 from driftline.agents.emit.door import LABELS, PREDICTIONS
-from driftline.agents.emit.errors import BadEvent
+from driftline.agents.emit.errors import BadEvent, cause_of
 from driftline.agents.emit.labels import Label, truth_of
 from driftline.agents.emit.life import Life
 from driftline.agents.emit.options import Options
@@ -58,14 +59,16 @@ class Intake:
             key, original = (ids.taken(life.pool, self._clock), None) if given is None else ids.given(given)
             shape, values = self._values(features)
             if isinstance(score, Mapping):
-                score = pairs_of("scores", score)
-                check_names("score", tuple(name for name, _ in score))
+                score = NamedScores(pairs_of("scores", score))
+                check_names("score", tuple(score))
             if segments is not None:
                 segments = pairs_of("segments", segments)
                 check_names("segment", tuple(name for name, _ in segments))
             when = self._clock() if at is None else time_of(at)
             size_bytes = shape.heavy_bytes(values, original, *facts, *(value for _, value in segments or ()))
-        except Exception as error:  # noqa: BLE001 - whatever the event does, the application goes on
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the event does, the application goes on
             self._bad(life, PREDICTIONS, 1, error)
             return key or ids.taken(life.pool, self._clock)
         if shape.dtype is None:
@@ -79,7 +82,9 @@ class Intake:
         """Copy the caller's rows part by part as there is room, so that a large table never lies in memory twice."""
         try:
             rows, cut = (opened := source()).rows, opened.cut
-        except Exception as error:  # noqa: BLE001 - whatever the columns do, the application goes on
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the columns do, the application goes on
             return self._bad_rows(life, bulk.rows_in(columns), error)
         deadline_s = time.monotonic() + wait_s
         most = max(1, min(_PART_ROWS, self._options.buffer_events // 4))
@@ -89,7 +94,9 @@ class Intake:
             stop = min(start + most, rows)
             try:
                 chunk = cut(start, stop)
-            except Exception as error:  # noqa: BLE001 - as above
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - as above
                 made.append(self._bad_rows(life, stop - start, error))
                 start = stop
                 continue
@@ -113,7 +120,9 @@ class Intake:
                 raise BadEvent("the label has a value and is withdrawn; it is one or the other")  # noqa: TRY301
             truth = None if withdrawn else truth_of(value)
             known_ms = self.now_ms() if known_at is None else time_of(known_at)
-        except Exception as error:  # noqa: BLE001 - as above
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
             self._bad(life, LABELS, 1, error)
             return
         life.door.add_label(Label(key, original, known_ms, truth))
@@ -127,7 +136,9 @@ class Intake:
                 _listed(known_at) if isinstance(known_at, Sequence | np.ndarray) else [known_at] * len(keys)
             )
             rows = list(zip(keys, truths, times, strict=True))
-        except Exception as error:  # noqa: BLE001 - as above
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
             self._bad(life, LABELS, bulk.rows_in(given), error)
             return
         for key, truth, known in rows:
@@ -156,14 +167,13 @@ class Intake:
             )
         return shape, row.tobytes()
 
-    def _bad(self, life: Life, topic: str, rows: int, error: Exception) -> None:
-        cause = str(error) if isinstance(error, BadEvent) else f"{type(error).__name__}: {error}"
+    def _bad(self, life: Life, topic: str, rows: int, error: BaseException) -> None:
         life.door.refuse(topic, rows, "invalid")
         what = "a prediction" if topic == PREDICTIONS else "a label"
-        sentence = f"{what} of {self._options.deployment!r} was dropped as invalid: {cause}"
+        sentence = f"{what} of {self._options.deployment!r} was dropped as invalid: {cause_of(error)}"
         life.complaints.say("invalid", sentence, rows=rows)
 
-    def _bad_rows(self, life: Life, rows: int, error: Exception) -> NDArray[np.uint8]:
+    def _bad_rows(self, life: Life, rows: int, error: BaseException) -> NDArray[np.uint8]:
         self._bad(life, PREDICTIONS, rows, error)
         return bulk.fresh_ids(rows, self.now_ms())
 

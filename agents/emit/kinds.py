@@ -137,7 +137,7 @@ def _plain_numbers(values: Sequence[Any]) -> Numbers | None:
     try:
         # array("d") takes what is a number and refuses texts; it is the fastest way from objects to floats.
         return Numbers(np.array(array("d", values)))
-    except Exception:  # noqa: BLE001 - an object of the application may do anything when it is read
+    except BaseException:  # noqa: BLE001 - an object of the application may do anything when it is read
         if not set(map(type, values)) <= {float, int, type(None)}:
             return None
     nulls = np.fromiter((value is None for value in values), np.bool_, len(values))

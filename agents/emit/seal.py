@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from driftline.agents.emit.errors import cause_of
 from driftline.schemas.columns import Identity
 from driftline.schemas.refusal import Refused
 
@@ -98,6 +99,6 @@ class Sealer:
             oldest_ms = self._packer.oldest_ms(cols)
         except Refused as refused:
             return Lost("too_large" if refused.reason == "too_large" else "invalid", refused.detail)
-        except Exception as error:  # noqa: BLE001 - values are the application's: whatever they do costs their row alone
-            return Lost("invalid", f"{type(error).__name__}: {error}")
+        except BaseException as error:  # noqa: BLE001 - values are the application's: whatever they do costs their row alone
+            return Lost("invalid", cause_of(error))
         return Sealed(self.topic, self._key, payload, self._next_seq, batch.rows, now_ms, oldest_ms, ordinal)

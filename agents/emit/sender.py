@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from driftline.agents.emit import assemble, ids, labels
 from driftline.agents.emit.complaints import Complaints
 from driftline.agents.emit.courier import Courier
 from driftline.agents.emit.door import LABELS, PREDICTIONS, Door
+from driftline.agents.emit.errors import cause_of
 from driftline.agents.emit.kinds import Kinds
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.seal import Batch, Packer, Sealed, Sealer
@@ -21,7 +21,6 @@ from driftline.agents.emit.ticket import Ticket
 from driftline.agents.emit.transport import KafkaTransport
 from driftline.schemas.columns import PredictionColumns, pack_labels, pack_predictions
 
-_NEVER: Final = sys.maxsize
 # Batches sealed between two looks at Kafka, so that neither starves.
 _BATCHES: Final = 32
 _POLL_S: Final = 0.02
@@ -97,13 +96,13 @@ class Sender:
         while not self._is_finished():
             try:
                 self._pass()
-            except Exception as error:  # noqa: BLE001 - this thread must outlive every fault
-                self._complaints.say("sender", f"the emitter's thread met {type(error).__name__}: {error}")
+            except BaseException as error:  # noqa: BLE001 - this thread must outlive every fault
+                self._complaints.say("sender", f"the emitter's thread met {cause_of(error)}")
                 self._door.wait(_AWAY_POLL_S)
         try:
             self._end()
-        except Exception as error:  # noqa: BLE001 - the process is about to end
-            self._complaints.say("sender", f"the emitter could not close: {type(error).__name__}: {error}")
+        except BaseException as error:  # noqa: BLE001 - the process is about to end
+            self._complaints.say("sender", f"the emitter could not close: {cause_of(error)}")
         for ticket in list(self.tickets):
             ticket.done.set()
 
@@ -153,11 +152,11 @@ class Sender:
 
     def _seal_rows(self, rows: int) -> int:
         taken = self._door.take_rows(rows)
-        good, bad = assemble.settled(taken, self._shapes)
-        for error in bad:
-            self._lose(PREDICTIONS, "invalid", str(error))
-        if good:
-            self._seal(PREDICTIONS, assemble.of_rows(good))
+        for one in assemble.chunks(taken, self._shapes):
+            if isinstance(one, str):
+                self._lose(PREDICTIONS, "invalid", one)
+            else:
+                self._seal(PREDICTIONS, one)
         known = self._door.take_labels(rows)
         if known:
             self._seal(LABELS, labels.LabelChunk(known))

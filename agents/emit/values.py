@@ -44,7 +44,9 @@ def number_of(value: Any) -> float | None:
         if isinstance(value, np.timedelta64):
             return float(value / np.timedelta64(1, "s"))
         return float(value)
-    except Exception:  # noqa: BLE001 - whatever an object of the application does when it is read, it is no number
+    except KeyboardInterrupt:  # the caller's own
+        raise
+    except BaseException:  # noqa: BLE001 - whatever an object of the application does when it is read, it is no number
         return None
 
 

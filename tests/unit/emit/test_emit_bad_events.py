@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from emit_fakes import columns_of, sink
+
+from driftline.agents.emit import assemble
 
 BAD: dict[str, tuple[object, dict[str, Any]]] = {
     "no dict": ([1.0], {}),
@@ -88,3 +91,114 @@ def test_one_row_too_large_is_dropped_alone(tmp_path: Path) -> None:
     assert found == ["x", "z"]
     assert stats.dropped == {"too_large": 1}
     assert stats.total.balance == 0
+
+
+class _Leaver:
+    """A value that ends the process of whoever reads it."""
+
+    def __float__(self) -> float:
+        raise SystemExit(3)
+
+
+ODD: dict[str, object] = {
+    "a tuple": (1,),
+    "a tuple of pairs": (("a", 1.0),),
+    "a list": [1.0],
+    "a set": {1.0},
+    "bytes": b"1",
+    "a text": "high",
+    "a complex number": 1j,
+    "a function": len,
+    "a value that exits": _Leaver(),
+    "an integer beyond floats": 10**400,
+    "an array": np.zeros(3),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("place", ["score", "latency_ms", "predicted", "status"])
+def test_an_odd_fact_never_costs_the_neighbours(tmp_path: Path, what: str, place: str) -> None:
+    """Whatever stands for a score or another fact, the events before and after it travel and the books balance."""
+    with sink(tmp_path) as out:
+        out.emitter.log({"a": 1.0}, score=0.5)
+        out.emitter.log({"a": 2.0}, **{place: ODD[what]})  # type: ignore[arg-type]
+        out.emitter.log({"a": 3.0}, score={"p": 0.5})
+        stats = out.stats()
+        found = [value for batch in out.batches() for value in columns_of(batch)["a"]]
+    assert {1, 3} <= set(found)
+    assert stats.dropped.get("invalid", 0) == 3 - len(found)
+    assert stats.total.balance == 0
+
+
+def test_a_score_that_is_a_tuple_is_a_wrong_score(tmp_path: Path) -> None:
+    """A tuple is no dict of scores: it is a wrong value of the column `score`, like any other that is no number."""
+    with sink(tmp_path) as out:
+        out.emitter.log({"a": 1.0}, score=0.5)
+        out.emitter.log({"a": 2.0}, score=(("a", 1.0),))  # type: ignore[arg-type]
+        batch = out.batch()
+    assert batch.scores[0].names == ("score",)
+    assert [(gap.name, gap.wrong.tolist()) for gap in batch.gaps] == [("score", [False, True])]
+
+
+def test_events_that_cannot_be_assembled_cost_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever is raised while events become columns drops just those to blame, says the cause once, and goes on."""
+    honest = assemble.of_rows
+
+    def of_rows(rows: Sequence[tuple[Any, ...]]) -> assemble.Chunk:
+        if any(row[4] == 666.0 for row in rows):
+            raise SystemExit(3)
+        return honest(rows)
+
+    monkeypatch.setattr(assemble, "of_rows", of_rows)
+    with sink(tmp_path) as out, caplog.at_level(logging.WARNING, "driftline.emit"):
+        for at in range(20):
+            out.emitter.log({"a": float(at)}, score=666.0 if at in {3, 11} else 0.5)
+        stats = out.stats()
+        found = [value for batch in out.batches() for value in columns_of(batch)["a"]]
+    assert found == [at for at in range(20) if at not in {3, 11}]
+    assert stats.dropped == {"invalid": 2}
+    assert stats.total.balance == 0
+    assert len([record for record in caplog.records if "SystemExit" in record.message]) == 1
+
+
+def test_a_feature_that_exits_is_wrong(tmp_path: Path) -> None:
+    """SystemExit out of a value neither ends the thread nor costs more than that value."""
+    with sink(tmp_path) as out:
+        for value in (1.0, _Leaver(), 2.0):
+            out.emitter.log({"a": value})
+        assert columns_of(out.batch()) == {"a": [1, "?", 2]}
+
+
+def test_a_label_lets_nothing_out_but_an_interrupt(tmp_path: Path) -> None:
+    """A label whose value exits is `invalid`; only KeyboardInterrupt reaches the caller."""
+
+    class Interrupted:
+        def __float__(self) -> float:
+            raise KeyboardInterrupt
+
+    with sink(tmp_path) as out:
+        out.emitter.label("x", _Leaver())
+        with pytest.raises(KeyboardInterrupt):
+            out.emitter.label("x", Interrupted())
+        assert out.stats().dropped == {"invalid": 1}
+
+
+def test_an_exception_without_a_text_is_counted(tmp_path: Path) -> None:
+    """An exception of the application whose text raises is said by its type."""
+
+    class Mute(Exception):  # noqa: N818 - it is no error of ours
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    class Keys(dict[str, float]):
+        def keys(self) -> Any:
+            raise Mute
+
+        def __iter__(self) -> Any:
+            raise Mute
+
+    with sink(tmp_path) as out:
+        out.emitter.log(Keys(a=1.0))
+        assert out.stats().dropped == {"invalid": 1}
