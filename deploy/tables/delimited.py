@@ -10,6 +10,7 @@ from pyarrow import compute as pc
 from pyarrow import csv as pacsv
 
 from driftline.deploy.tables.errors import TableError
+from driftline.deploy.tables.iso import KINDS, to_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,7 @@ CANDIDATES: tuple[pa.DataType, ...] = (
     pa.int64(),
     pa.float64(),
     pa.bool_(),
-    pa.timestamp("us", tz="UTC"),
-    pa.timestamp("us"),
+    *KINDS,
 )
 
 
@@ -104,7 +104,10 @@ def _type_of(column: pa.Array, at_least: pa.DataType) -> pa.DataType:
 def _cast(column: pa.Array, to: pa.DataType) -> pa.Array:
     if pa.types.is_null(to):
         return pa.nulls(len(column), pa.null())
-    return column if to == pa.string() else pc.cast(pc.utf8_trim_whitespace(column), to)
+    if to == pa.string():
+        return column
+    trimmed = pc.utf8_trim_whitespace(column)
+    return to_time(trimmed, to) if pa.types.is_timestamp(to) else pc.cast(trimmed, to)
 
 
 def _only_true_false(column: pa.Array) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from driftline.deploy.tables.iso import why_unread
 from driftline.deploy.tables.roles import ColumnPlan, TablePlan
 from driftline.deploy.tables.scan import Facts, is_nested, is_text
 
@@ -38,6 +39,9 @@ PREDICTED_NAME = re.compile(
 )
 TARGET_NAME = re.compile(r"^(target|label|y|y_true|truth|ground_truth|actual|outcome|class)$", re.IGNORECASE)
 LATENCY_NAME = re.compile(r"^latency(_ms)?$", re.IGNORECASE)
+
+CLOCK_LIKE = re.compile(r"\d[/.:-]\d|\d{4}|\d [a-z]{3}|[a-z]{3,9}\.? \d", re.IGNORECASE)
+"""Texts that mean a date or a time of day in one of the many ways to write it."""
 
 EPOCH_2000_S = 946_684_800
 EPOCH_2100_S = 4_102_444_800
@@ -177,15 +181,30 @@ def _feature(one: Facts) -> ColumnPlan:
         reason = f"decimals ({one.type}), read as numbers" if pa.types.is_decimal(one.type) else "numbers"
         return ColumnPlan(one.name, "feature", "number", reason=reason)
     if is_text(one.type):
-        if one.text_length > FREE_TEXT_CHARACTERS:
-            return _ignored(one, f"free text: {one.text_length:.0f} characters on average")
-        if one.sample_values >= UNIQUE_AT_LEAST and one.unique_share > UNIQUE_SHARE:
-            return _ignored(
-                one, f"free text or keys: {one.unique_share:.0%} of the sampled values are different"
-            )
-        count = f"more than {len(one.distinct) - 1}" if one.many else f"{len(one.distinct)}"
-        return ColumnPlan(one.name, "feature", "category", reason=f"texts, {count} levels")
+        return _text(one)
     return _ignored(one, f"values of type {one.type} are neither numbers nor texts")
+
+
+def _text(one: Facts) -> ColumnPlan:
+    if TIME_NAME.search(one.name) and (reason := _no_time(one)):
+        return _ignored(one, reason)
+    if one.text_length > FREE_TEXT_CHARACTERS:
+        return _ignored(one, f"free text: {one.text_length:.0f} characters on average")
+    if one.sample_values >= UNIQUE_AT_LEAST and one.unique_share > UNIQUE_SHARE:
+        return _ignored(one, f"free text or keys: {one.unique_share:.0%} of the sampled values are different")
+    count = f"more than {len(one.distinct) - 1}" if one.many else f"{len(one.distinct)}"
+    return ColumnPlan(one.name, "feature", "category", reason=f"texts, {count} levels")
+
+
+def _no_time(one: Facts) -> str:
+    """Say why texts named like times are not the timestamp; empty when they are levels, as "morning" is."""
+    if one.reads_as_time:
+        return "a second time (text); derive a number or a level from it to watch it"
+    tells_apart = one.sample_values >= UNIQUE_AT_LEAST and one.unique_share > UNIQUE_SHARE
+    if not tells_apart and not CLOCK_LIKE.search(one.not_a_time):
+        return ""
+    mend = "give it as ISO 8601 to use it as the timestamp, or declare it a feature in a mapping"
+    return f"named like a time, but {why_unread(one.not_a_time)}; {mend}"
 
 
 def is_number(kind: pa.DataType) -> bool:

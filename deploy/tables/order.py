@@ -10,7 +10,8 @@ from pyarrow import compute as pc
 
 from driftline.deploy.tables.errors import TableError
 from driftline.deploy.tables.guess import EPOCH_UNITS
-from driftline.deploy.tables.scan import plain
+from driftline.deploy.tables.iso import first_unread, read, why_unread
+from driftline.deploy.tables.scan import is_text, plain
 from driftline.deploy.tables.source import BATCH_ROWS
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def times_ms(column: pa.Array, plan: ColumnPlan) -> NDArray[np.int64]:
             f"column {plan.name!r} has rows without a time ({values.null_count} in one batch): fill "
             "them or drop the rows"
         )
-    if plan.type == "text":
+    if plan.type == "text" and is_text(values.type):
         values = _parsed(values, plan.name)
     if pa.types.is_date(values.type):
         values = pc.cast(values, pa.timestamp("ms"))
@@ -90,14 +91,14 @@ def _to_ms(values: NDArray[np.int64], a_second: int) -> NDArray[np.int64]:
 
 
 def _parsed(values: pa.Array, name: str) -> pa.Array:
-    for kind in (pa.timestamp("us", tz="UTC"), pa.timestamp("us")):
-        try:
-            return pc.cast(values, kind)
-        except pa.ArrowInvalid:
-            continue
-    raise TableError(
-        f"column {name!r} has texts that are no ISO 8601 times: give it another role in a mapping"
-    )
+    times = read(values)
+    if times is None:
+        why = why_unread(first_unread(values))
+        raise TableError(
+            f"column {name!r} cannot be the timestamp: {why}; write the column anew, or give it another "
+            "role in a mapping"
+        )
+    return times
 
 
 def _in_order(source: TableSource, timestamp: ColumnPlan) -> bool:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from driftline.deploy.tables.errors import TableError
+from driftline.deploy.tables.iso import first_unread, read
 
 if TYPE_CHECKING:
     from driftline.deploy.tables.source import TableSource
@@ -41,6 +42,8 @@ class Facts:
     """Mean length of the sampled texts, in characters."""
     reads_as_time: bool = False
     """Whether every sampled text reads as an ISO 8601 time."""
+    not_a_time: str = ""
+    """The first sampled text that does not; empty when all do."""
 
     @property
     def all_null(self) -> bool:
@@ -156,17 +159,9 @@ def _sample(one: Facts, column: pa.Array) -> None:
         return
     mean = pc.mean(pc.utf8_length(values)).as_py()
     one.text_length = (one.text_length * before + mean * len(values)) / one.sample_values
-    one.reads_as_time = (first or one.reads_as_time) and _reads_as_time(values)
-
-
-def _reads_as_time(values: pa.Array) -> bool:
-    for kind in (pa.timestamp("us", tz="UTC"), pa.timestamp("us")):
-        try:
-            pc.cast(values, kind)
-        except pa.ArrowInvalid:
-            continue
-        return True
-    return False
+    if (first or one.reads_as_time) and read(values) is None:
+        one.not_a_time = first_unread(values)
+    one.reads_as_time = not one.not_a_time
 
 
 def _is_ordered(kind: pa.DataType) -> bool:

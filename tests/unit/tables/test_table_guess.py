@@ -153,3 +153,28 @@ def test_a_name_that_cannot_travel_is_an_error(tmp_path: Path) -> None:
     pq.write_table(pa.table({"age ": RNG.normal(size=9)}), path)
     with pytest.raises(TableError, match="column 'age ' cannot travel under this name"):
         plan_table(path)
+
+
+@pytest.mark.parametrize("name", ["event_time", "date", "timestamp"])
+@pytest.mark.parametrize("days", [3, 365])
+def test_times_in_another_notation_are_named_as_such(tmp_path: Path, name: str, days: int) -> None:
+    """A column named like a time whose texts are no ISO 8601 is left out, with what was seen and what is read."""
+    texts = [f"{MIDNIGHT + dt.timedelta(days=365 + i % days):%d/%m/%Y}" for i in range(ROWS)]
+    plan = guessed(tmp_path, **{name: pa.array(texts)})[name]
+    assert plan.role == "ignore"
+    assert "'31/12/2024'" in plan.reason
+    assert "ISO 8601" in plan.reason
+
+
+def test_times_with_and_without_a_zone_are_named_as_such(tmp_path: Path) -> None:
+    """A column of ISO 8601 times of which some lack a zone is left out, with the first that differs."""
+    texts = [f"2024-01-01T00:{i // 60:02}:{i % 60:02}{'Z' if i < 9 else ''}" for i in range(ROWS)]
+    plan = guessed(tmp_path, event_time=pa.array(texts))["event_time"]
+    assert plan.role == "ignore"
+    assert "from '2024-01-01T00:00:09' on some times have a zone" in plan.reason
+
+
+def test_words_for_a_time_of_day_stay_levels(tmp_path: Path) -> None:
+    """A few words in a column named like a time are the levels of a feature."""
+    plan = guessed(tmp_path, time_of_day=pa.array(["morning", "noon"] * (ROWS // 2)))["time_of_day"]
+    assert (plan.role, plan.type) == ("feature", "category")
