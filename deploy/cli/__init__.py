@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import logging
 import os
 import signal
 import sys
@@ -16,23 +19,51 @@ from driftline.schemas.errors import DriftlineError
 
 # What a shell reports for a program that Ctrl-C ended.
 INTERRUPTED_EXIT = 128 + signal.SIGINT
-# click's own code when the reader of stdout went away in the middle of a command.
-BROKEN_PIPE_EXIT = 1
+# What a shell reports for a program that SIGPIPE ended: the reader of stdout went away before the command was done.
+BROKEN_PIPE_EXIT = 128 + signal.SIGPIPE
+# What the system says when a place to write to is full, failing or closed.
+UNWRITABLE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code.
 
-    Every foreseen failure is one line on stderr: 1 for a DriftlineError, 2 for wrong usage, 130 for Ctrl-C.
+    Every foreseen failure is one line on stderr: 1 for a DriftlineError or output that cannot be written, 2 for wrong
+    usage, 130 for Ctrl-C. A reader of stdout that goes away (`| head -1`) ends a command with 141 and no line.
     """
+    if sys.stdout is None:
+        # The first file opened would become stdout, and be written over.
+        return _fail("stdout is closed: send it to a file or to /dev/null", 1)
+    quiet_libraries()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence_stdout()
-        return BROKEN_PIPE_EXIT
+        code = BROKEN_PIPE_EXIT
+    except SystemExit as error:
+        # click and rich each turn a closed pipe into an exit with a code of their own.
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        code = BROKEN_PIPE_EXIT
+    except OSError as error:
+        if error.filename is not None or error.errno not in UNWRITABLE:
+            raise
+        code = _fail(f"the output cannot be written: {error.strerror}; free space or send it elsewhere", 1)
+    else:
+        return code
+    _silence_stdout()
     return code
+
+
+def quiet_libraries() -> None:
+    """Keep what libraries log off stderr unless a command sets up a log; driftline's own warnings stay."""
+    if logging.lastResort is not None:
+        logging.lastResort.addFilter(_is_ours)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.name.split(".")[0] == "driftline"
 
 
 def _run(words: list[str]) -> int:
@@ -57,7 +88,8 @@ def _group() -> LazyGroup:
         name="driftline",
         help="Watch machine-learning models in production: which inputs drifted, when, and how sure that is.",
         epilog="Settings come from DRIFTLINE_* variables and driftline.toml; "
-        "'driftline COMMAND --help' says more about one command.",
+        "'driftline COMMAND --help' says more about one command. Exit codes: 0 well, 1 a failure said on stderr, "
+        "2 wrong usage, 130 Ctrl-C, 141 the reader of stdout went away before the command was done (| head -1).",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     )
     return click.version_option(_version(), prog_name="driftline")(group)
@@ -82,12 +114,15 @@ def _refuse(error: click.ClickException) -> int:
 
 def _fail(sentence: str, code: int) -> int:
     one_line = " ".join(sentence.split())
-    click.echo(f"driftline: {one_line}", err=True)
+    with contextlib.suppress(OSError):  # stderr may lie on the disk that is full
+        click.echo(f"driftline: {one_line}", err=True)
     return code
 
 
 def _silence_stdout() -> None:
     """Point stdout at nothing, so that the interpreter's last flush does not fail a second time."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
-    os.close(nothing)
+    with contextlib.suppress(OSError):  # a stdout that is no file has nothing to fail
+        number = sys.stdout.fileno()
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, number)
+        os.close(nothing)

@@ -93,12 +93,65 @@ def test_a_returned_number_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> 
     assert main(["up"]) == 3
 
 
-def test_a_closed_pipe_is_quiet() -> None:
-    """A reader that goes away early leaves no traceback."""
-    done = subprocess.run(
-        ["bash", "-c", f"{sys.executable} -m driftline.deploy.cli --help | true"],
-        capture_output=True,
-        text=True,
-        check=False,
+PRINTS = {
+    "click": "import click; say = click.echo",
+    "rich": "from rich.text import Text; from driftline.deploy.cli.windows_table import show;"
+    "say = lambda text: show(Text(text))",
+    "print": "say = print",
+}
+
+
+def shell(way: str, redirected: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that prints 2 MB in this way, with its stdout redirected in bash, which exits as it does."""
+    code = (
+        f"import sys, types, click; {PRINTS[way]}\n"
+        "from driftline.deploy.cli import group, main\n"
+        "command = click.Command('up', callback=lambda: [say('x' * 2000) for _ in range(1000)] and None)\n"
+        "found = types.SimpleNamespace(import_module=lambda _: types.SimpleNamespace(command=command))\n"
+        "group.importlib = found\n"
+        "sys.exit(main(['up']))\n"
     )
-    assert done.stderr == ""
+    script = f'set -o pipefail; "$0" -c "$1" {redirected}'
+    return subprocess.run(
+        ["bash", "-c", script, sys.executable, code], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("way", PRINTS)
+def test_a_closed_pipe_is_quiet_and_exits_with_141(way: str) -> None:
+    """A reader that goes away early gives the code of SIGPIPE and no line, however the command prints."""
+    done = shell(way, "| head -c 1")
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("way", PRINTS)
+def test_a_full_disk_under_stdout_is_one_line(way: str) -> None:
+    """Output that finds no space is one line on stderr and exit code 1, however the command prints."""
+    done = shell(way, "> /dev/full")
+    assert done.returncode == 1
+    assert done.stderr.startswith("driftline: the output cannot be written: No space left on device")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_stdout_is_one_line() -> None:
+    """A command started without a stdout says so in one line and does nothing."""
+    done = shell("click", ">&-")
+    assert done.returncode == 1
+    assert done.stderr == "driftline: stdout is closed: send it to a file or to /dev/null\n"
+
+
+def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    """`driftline --help` says what 141 means."""
+    main(["--help"])
+    assert "141 the reader of stdout went away" in " ".join(capsys.readouterr().out.split())
+
+
+def test_libraries_log_nothing_to_a_person() -> None:
+    """Without a log of its own a command shows the warnings of driftline and none of a library."""
+    code = (
+        "import logging; from driftline.deploy.cli import main; main(['--version'])\n"
+        "logging.getLogger('clickhouse_connect.driver').error('library')\n"
+        "logging.getLogger('driftline.emit').warning('ours')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "ours\n"
