@@ -158,4 +158,18 @@ class Client:
         code = error.code if isinstance(error, DatabaseError) else None
         if code is not None and code not in _AWAY_CODES:
             return ClickHouseError(f"ClickHouse at {where} refused: {text}")
-        return ClickHouseAwayError(f"ClickHouse at {where} does not answer: {text}")
+        if code is not None:
+            return ClickHouseAwayError(f"ClickHouse at {where} takes nothing now: {text}")
+        mend = "start it with 'driftline up', or see 'driftline doctor'"
+        return ClickHouseAwayError(f"ClickHouse at {where} does not answer ({_cause(error)}): {mend}")
+
+
+def _cause(error: BaseException) -> str:
+    """What the system said beneath the wrappings of urllib3 and the driver, which quote each other at length."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and not isinstance(seen, urllib3.exceptions.HTTPError):
+            return (seen.strerror or str(seen) or type(seen).__name__).lower()
+        wrapped = getattr(seen, "reason", None)
+        seen = wrapped if isinstance(wrapped, BaseException) else seen.__cause__ or seen.__context__
+    return " ".join(str(error).split())[:100] or type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import clickhouse_connect
@@ -38,6 +39,19 @@ def test_a_failure_closes_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clickhouse_connect, "get_client", opened)
     client = Client(ClickHouse())
     for _ in range(2):
-        with pytest.raises(ClickHouseAwayError, match="reset by peer"):
+        with pytest.raises(ClickHouseAwayError, match=r"does not answer \(reset by peer\)"):
             client.command("SELECT 1")
     assert [driver.is_closed for driver in drivers] == [True, True]
+
+
+def test_a_server_that_is_away_is_one_short_sentence() -> None:
+    """No answer is told by address, cause and what to do, without what the HTTP library says of itself."""
+    with socket.socket() as taken:  # bound and not listening: nobody else can answer here
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(ClickHouseAwayError) as caught:
+            Client(ClickHouse(host="127.0.0.1", port=port)).query("SELECT 1")
+    assert str(caught.value) == (
+        f"ClickHouse at 127.0.0.1:{port} does not answer (connection refused): "
+        "start it with 'driftline up', or see 'driftline doctor'"
+    )
