@@ -63,14 +63,17 @@ def batch_of(
         numbers: features that are numbers whatever this frame holds; a text there has a wrong type.
 
     Raises:
-        FrameError: a column is missing, or the columns differ in length.
+        FrameError: a column is missing or there twice, or the columns differ in length.
 
     """
-    have = set(names_of(frame))
+    names = names_of(frame)
+    have = set(names)
     wanted = [*features, *scores, *(name for name in (predicted, timestamps) if name is not None)]
     for name in wanted:
         if name not in have:
             raise FrameError(f"the table has no column {name!r}: it has {', '.join(sorted(have)) or 'none'}")
+        if names.count(name) > 1:
+            raise FrameError(f"the table has {names.count(name)} columns named {name!r}: rename all but one")
     columns = {name: _array(_column(frame, name)) for name in wanted}
     sizes = {len(values) for values, _ in columns.values()}
     if len(sizes) > 1:
