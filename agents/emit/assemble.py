@@ -85,7 +85,7 @@ def settled(
 
 
 def chunks(rows: Sequence[tuple[Any, ...]], shapes: ShapeBook) -> Iterator[Chunk | str]:
-    """Turn waiting events into chunks, and tell the cause for each event that can be in none; every one is accounted for.
+    """Turn waiting events into chunks; tell the cause for each event that can be in none: all are accounted for.
 
     When they cannot be one chunk they are cut in halves, down to the event that is to blame.
     """

@@ -19,7 +19,7 @@ from driftline.agents.emit.kinds import Kinds
 from driftline.agents.emit.life import Life
 from driftline.agents.emit.options import EmitterOptions, checked
 from driftline.agents.emit.producer import producer_options
-from driftline.agents.emit.shapes import LIGHT_TEXT_CHARS, LIGHT_TYPES, LOOK
+from driftline.agents.emit.shapes import LIGHT_TEXT_CHARS, LIGHT_TYPES, LOOK, is_light
 from driftline.agents.emit.stats import Stats
 from driftline.schemas.settings import Settings
 
@@ -125,9 +125,16 @@ class Emitter:
             and len(features) == shape.width
             and len(rows) < door.limit
             and (at is None and id is None and segments is None)
-            and type(score) is not dict
-            and (predicted is None or type(predicted) is not str or len(predicted) < LIGHT_TEXT_CHARS)
-            and (status is None or type(status) is not str or len(status) < LIGHT_TEXT_CHARS)
+            and (type(score) is float or score is None or is_light(score))
+            and (latency_ms is None or type(latency_ms) is float or is_light(latency_ms))
+            and (
+                predicted is None
+                or (type(predicted) is str and len(predicted) < LIGHT_TEXT_CHARS)
+                or is_light(predicted)
+            )
+            and (
+                status is None or (type(status) is str and len(status) < LIGHT_TEXT_CHARS) or is_light(status)
+            )
         ):
             try:
                 values = shape.copy(features)
@@ -140,8 +147,8 @@ class Emitter:
                         (shape, values, self._clock(), key, score, predicted, latency_ms, status, None, None)
                     )
                     return key
-            except (KeyError, TypeError, IndexError):
-                # Other keys, a text that is none, or no id left: the long way sorts it out.
+            except Exception:  # noqa: BLE001, S110
+                # Other keys, a text that is none, no id left, a clock that raises: the long way sorts it out.
                 pass
         elif type(features) is np.ndarray and at is None and id is None and segments is None:
             # numpy has one object a type of number, so that `is` tells them apart; another object takes the long way.
@@ -152,9 +159,18 @@ class Emitter:
                 and features.ndim == 1
                 and features.nbytes == row.row_nbytes
                 and len(rows) < door.limit
-                and type(score) is not dict
-                and (predicted is None or type(predicted) is not str or len(predicted) < LIGHT_TEXT_CHARS)
-                and (status is None or type(status) is not str or len(status) < LIGHT_TEXT_CHARS)
+                and (type(score) is float or score is None or is_light(score))
+                and (latency_ms is None or type(latency_ms) is float or is_light(latency_ms))
+                and (
+                    predicted is None
+                    or (type(predicted) is str and len(predicted) < LIGHT_TEXT_CHARS)
+                    or is_light(predicted)
+                )
+                and (
+                    status is None
+                    or (type(status) is str and len(status) < LIGHT_TEXT_CHARS)
+                    or is_light(status)
+                )
             ):
                 try:
                     key = life.pool.popleft()

@@ -17,7 +17,7 @@ from driftline.agents.emit.labels import Label, truth_of
 from driftline.agents.emit.life import Life
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.shapes import Shape, ShapeBook, check_names, text_names
-from driftline.agents.emit.values import pairs_of, time_of
+from driftline.agents.emit.values import as_level, as_number, pairs_of, time_of
 
 _PART_ROWS: Final = 8_192
 _WAIT_STEP_S: Final = 0.005
@@ -61,8 +61,14 @@ class Intake:
             if isinstance(score, Mapping):
                 score = NamedScores(pairs_of("scores", score))
                 check_names("score", tuple(score))
+                score.update((name, as_number(one)) for name, one in score.items())
+            else:
+                score = as_number(score)
+            # What an object keeps in memory cannot be known: only numbers and texts wait.
+            predicted, latency_ms, status = facts
+            facts = (as_level(predicted), as_number(latency_ms), as_level(status))
             if segments is not None:
-                segments = pairs_of("segments", segments)
+                segments = tuple((name, as_level(one)) for name, one in pairs_of("segments", segments))
                 check_names("segment", tuple(name for name, _ in segments))
             when = self._clock() if at is None else time_of(at)
             size_bytes = shape.heavy_bytes(values, original, *facts, *(value for _, value in segments or ()))

@@ -28,6 +28,9 @@ LIGHT_TYPES: Final = frozenset(
     {type(None), float, int, bool, complex, Decimal, dt.date, dt.datetime, dt.time, dt.timedelta}
     | {np.dtype(code).type for code in "?bhilqBHILQefdgMm"}
 )
+# The same without what may have any number of digits.
+_LIGHT_SCALARS: Final = LIGHT_TYPES - {int, Decimal}
+_GREAT: Final = 1 << 128
 # `log` looks at one event in sixteen whether all that should be numbers are.
 LOOK: Final = 15
 
@@ -127,13 +130,21 @@ class ShapeBook:
         return shape
 
 
+def is_light(value: object) -> bool:
+    """Whether a value is None or a number of a few bytes, which an event of any shape has room for."""
+    kind = type(value)
+    return kind in _LIGHT_SCALARS or (kind is int and -_GREAT < value < _GREAT)  # type: ignore[operator]
+
+
 def text_bytes(values: Collection[Any]) -> int:
     """Bytes of text (and of whatever else has a length) in some values, as a bound on what they keep in memory."""
     size = 0
     for value in values:
-        if type(value) in LIGHT_TYPES:
+        if is_light(value):
             continue
-        if isinstance(value, str):
+        if isinstance(value, int):
+            size += value.bit_length() // 8
+        elif isinstance(value, str):
             size += len(value) * (1 if value.isascii() else 4)
         else:
             size += getattr(value, "nbytes", None) or _length(value) * VALUE_BYTES

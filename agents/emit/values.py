@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.agents.emit.errors import BadEvent
+from driftline.agents.emit.shapes import is_light
 from driftline.schemas.wire import MAX_TIME_MS
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -67,6 +68,21 @@ def text_of(value: Any) -> str | None:
     elif type(value).__name__ in {"Decimal", "UUID"} or isinstance(value, np.datetime64):
         text = str(value)
     return text if text is None or text.isascii() or _is_utf8(text) else None
+
+
+def as_number(value: Any) -> Any:
+    """A score or a latency as it may wait: a number, None, or a small thing that is none for what was `wrong`."""
+    if is_light(value):
+        return value
+    if is_null(value):
+        return None
+    number = number_of(value)
+    return ... if number is None else number
+
+
+def as_level(value: Any) -> Any:
+    """A class, a status or a segment as it may wait: a light value as it is, any other as its text."""
+    return value if is_light(value) else text_of(value)
 
 
 def hashed(level: str, salt: bytes | None) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
+import tracemalloc
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
-from emit_fakes import columns_of, sink
+from emit_fakes import NOBODY, columns_of, sink
 
-from driftline.agents.emit import assemble
+from driftline.agents.emit import Emitter, assemble
 
 BAD: dict[str, tuple[object, dict[str, Any]]] = {
     "no dict": ([1.0], {}),
@@ -202,3 +203,44 @@ def test_an_exception_without_a_text_is_counted(tmp_path: Path) -> None:
     with sink(tmp_path) as out:
         out.emitter.log(Keys(a=1.0))
         assert out.stats().dropped == {"invalid": 1}
+
+
+class _Holder:
+    """A value whose size nobody can see."""
+
+    def __init__(self) -> None:
+        self.text = "x" * 100_000
+
+
+BULKY: dict[str, Callable[[], object]] = {
+    "a text": lambda: "x" * 100_000,
+    "bytes": lambda: b"x" * 100_000,
+    "an integer": lambda: 1 << 800_000,
+    "a list": lambda: ["x" * 100_000],
+    "an object": _Holder,
+}
+
+
+@pytest.mark.parametrize("what", BULKY)
+@pytest.mark.parametrize("place", ["score", "latency_ms", "predicted", "status", "scores", "segments"])
+@pytest.mark.parametrize("row", [{"a": 1.0}, np.ones(1)], ids=["dict", "numpy"])
+def test_the_cap_holds_for_every_fact(what: str, place: str, row: Any) -> None:
+    """Without a broker, 100 kB a value in whatever place keep no more in memory than the cap and its tenth."""
+    cap = 1 << 20
+    emitter = Emitter(
+        "d", "1", bootstrap=NOBODY, buffer_bytes=cap, features=("a",), linger_s=60.0, stall_s=600.0
+    )
+    emitter.log(row)
+    tracemalloc.start()
+    try:
+        for _ in range(60):
+            value = BULKY[what]()
+            more = {"scores": {"score": {"p": value}}, "segments": {"segments": {"s": value}}}
+            emitter.log(row, **more.get(place, {place: value}))
+        del value, more
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        emitter.close(0.0)
+    assert held_bytes < 1.1 * cap
+    assert emitter.stats().total.balance == 0
