@@ -94,6 +94,11 @@ def checked(deployment: str, version: str, given: Mapping[str, Any]) -> Options:
     options = Options(deployment, version, **known)
     if options.on_full == "drop_oldest_spool" and options.spool_dir is None:
         raise EmitterError("on_full='drop_oldest_spool' needs a spool; give spool_dir as well")
+    both = sorted(options.float64 & options.categorical)
+    if both:
+        raise EmitterError(
+            f"float64 and categorical both name {both[0]!r}; a column is a number or a category"
+        )
     return options
 
 
@@ -161,13 +166,13 @@ def _chosen(*choices: str) -> Callable[[str, object], object]:
 def _folder(_what: str, value: object) -> Path | None:
     if value is None:
         return None
-    if not isinstance(value, str | os.PathLike):
+    if not isinstance(value, str | os.PathLike) or value == "":
         raise EmitterError(f"spool_dir={value!r} is no path; give a directory, or None for no spool")
-    folder = Path(value).absolute()
     try:
+        folder = Path(value).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        cause = error.strerror
+    except (OSError, ValueError, TypeError) as error:
+        cause = getattr(error, "strerror", None) or error
         raise EmitterError(
             f"spool_dir={str(value)!r} cannot be made ({cause}); give a writable one"
         ) from error

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+from confluent_kafka import KafkaException, Producer
 
 from driftline.agents.emit.errors import EmitterError
 from driftline.agents.emit.options import Options
@@ -18,7 +19,11 @@ RECONNECT_MS: Final = 1_000
 # Twice what the courier ever hands over at once.
 QUEUE_KBYTES: Final = 16_384
 # What a batch's one life depends on (STREAMS.md, "Counted once").
-_FIXED: Final = ("enable.idempotence", "acks", "partitioner")
+_COUNTED: Final = ("enable.idempotence", "acks", "request.required.acks", "partitioner", "transactional.id")
+# What has an argument of its own.
+_ADDRESSES: Final = ("bootstrap.servers", "metadata.broker.list")
+# The name of no option of librdkafka's.
+_NONE: Final = "driftline.none"
 
 
 def producer_options(
@@ -44,13 +49,7 @@ def producer_options(
                 f"bootstrap={bootstrap!r} is no address; give host:port, or several with commas"
             )
         kafka = msgspec.structs.replace(kafka, bootstrap=bootstrap)
-    if over is not None and not isinstance(over, Mapping):
-        raise EmitterError(f"kafka={over!r} is no mapping; give librdkafka's options by name")
-    fixed = [name for name in _FIXED if name in (over or {})]
-    if fixed:
-        raise EmitterError(
-            f"kafka={{{fixed[0]!r}: ...}} cannot be chosen; readers count on the one that is set"
-        )
+        _check_addresses(bootstrap)
     config: dict[str, Any] = {
         **producer_config(kafka),
         "compression.type": options.compression,
@@ -60,6 +59,55 @@ def producer_options(
         # Its own log writes a line for every attempt to connect; the emitter says what matters once a minute.
         "log_level": 0,
         "client.id": f"driftline-emit-{options.deployment}",
-        **(over or {}),
+        **_checked(over),
     }
     return config, kafka.topic_prefix
+
+
+def _check_addresses(bootstrap: str) -> None:
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+            raise EmitterError(
+                f"bootstrap={bootstrap!r} is no address; give host:port, or several with commas"
+            )
+
+
+def _checked(over: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Options for librdkafka by name, of which each is one; raises EmitterError for the first that is not."""
+    if over is None:
+        return {}
+    if not isinstance(over, Mapping):
+        raise EmitterError(f"kafka={over!r} is no mapping; give librdkafka's options by name")
+    config: dict[str, Any] = {}
+    for name, value in over.items():
+        if name in _COUNTED:
+            raise EmitterError(
+                f"kafka={{{name!r}: ...}} cannot be chosen; readers count on the one that is set"
+            )
+        if name in _ADDRESSES:
+            raise EmitterError(f"kafka={{{name!r}: ...}} cannot be chosen; give the address as bootstrap")
+        if not isinstance(name, str) or not isinstance(value, str | int | float):
+            raise EmitterError(
+                f"kafka={{{name!r}: {value!r:.60}}} is no option; give a text or a number by name"
+            )
+        fault = _fault(name, value)
+        if fault is not None:
+            raise EmitterError(f"kafka={{{name!r}: {value!r:.60}}} is no option of librdkafka: {fault}")
+        config[name] = value
+    return config
+
+
+def _fault(name: str, value: str | float) -> str | None:
+    """Why librdkafka refuses an option, None when it takes it.
+
+    It reads options one after another up to the first that it refuses. One that never is ends every attempt before
+    anything is started: the option is right when that is the one refused.
+    """
+    try:
+        Producer({name: value, _NONE: ""})
+    except KafkaException as error:
+        text = error.args[0].str()
+    except (TypeError, ValueError) as error:
+        text = str(error)
+    return None if _NONE in text else text

@@ -34,6 +34,18 @@ WRONG: dict[str, dict[str, Any]] = {
     "librdkafka's options as a list": {"kafka": ["acks"]},
     "an option that readers count on": {"kafka": {"acks": "1"}},
     "an address that is none": {"bootstrap": ""},
+    "an option that librdkafka has not": {"kafka": {"nope": 1}},
+    "a value that librdkafka refuses": {"kafka": {"linger.ms": "soon"}},
+    "an option that is no scalar": {"kafka": {"client.rack": ["a"]}},
+    "an option without a name": {"kafka": {1: 1}},
+    "the address at another place": {"kafka": {"bootstrap.servers": "127.0.0.1:9"}},
+    "another name of an option that readers count on": {"kafka": {"request.required.acks": 1}},
+    "an address without a port": {"bootstrap": "nonsense"},
+    "one address of two without a port": {"bootstrap": "127.0.0.1:9,nonsense"},
+    "an address without a host": {"bootstrap": ":9092"},
+    "a port that is none": {"bootstrap": "127.0.0.1:99999"},
+    "a spool without a name": {"spool_dir": ""},
+    "a spool that no path can name": {"spool_dir": "\x00"},
     "settings that are none": {"settings": {"kafka": {}}},
 }
 
@@ -64,6 +76,28 @@ def test_a_spool_that_cannot_be_made_raises(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EmitterError, match="spool_dir"):
         Emitter("d", "1", spool_dir=tmp_path / "file" / "spool")
+
+
+def test_a_column_is_not_both_a_number_and_a_category() -> None:
+    """The same name in float64 and in categorical is refused: one of the two would be ignored."""
+    with pytest.raises(EmitterError, match="float64 and categorical both name 'a'"):
+        Emitter("d", "1", float64=("a", "b"), categorical=("a",))
+
+
+@pytest.mark.parametrize("bootstrap", ["k:9092", "a:1, b:2", "[::1]:9092", "PLAINTEXT://k:9092"])
+def test_addresses_with_ports_are_taken(bootstrap: str) -> None:
+    """Whatever librdkafka takes for an address with a port will do, and so will its options by their names."""
+    with Emitter(
+        "d", "1", bootstrap=bootstrap, kafka={"client.rack": "a", "socket.keepalive.enable": "true"}
+    ):
+        pass
+
+
+def test_options_of_librdkafka_start_nothing() -> None:
+    """Looking at librdkafka's options starts none of its threads."""
+    before = len(list(Path("/proc/self/task").iterdir()))
+    with Emitter("d", "1", kafka={"linger.ms": 5, "client.rack": "a"}):
+        assert len(list(Path("/proc/self/task").iterdir())) <= before
 
 
 def test_construction_starts_nothing(tmp_path: Path) -> None:
