@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TICK_S: Final = 0.5
-TAKE: Final = 200
-TAKE_WITHIN_S: Final = 0.1
+TAKE: Final = 100
+TAKE_WITHIN_S: Final = 0.01
 PROFILE_WAIT_S: Final = 2.0
 FIRST_READ_S: Final = 60.0
 GC_OBJECTS: Final = 20_000
@@ -152,11 +152,11 @@ def build(settings: Settings, registry: CollectorRegistry, source_id: bytes) -> 
         broker_heartbeat_interval=session_s / 12,
         broker_rebalance_timeout=session_s * 3,
         broker_commit_interval=0.5,
-        broker_max_poll_records=TAKE,
+        broker_max_poll_records=2 * TAKE,
         broker_check_crcs=True,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=min(worker.prefetch_bytes // kafka.partitions, 4 << 20),
-        stream_buffer_maxsize=TAKE,
+        stream_buffer_maxsize=4 * TAKE,
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
         table_standby_replicas=0,
