@@ -24,13 +24,12 @@ import numpy as np
 import pyarrow as pa
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
-from loads import CATEGORICAL, LEVELS, NUMERIC, ROWS, profile
+from loads import CATEGORICAL, LEVELS, NUMERIC, ROWS, one_a_partition, profile
 from watch import Watch
 
 from driftline.agents.emit import Emitter
 from driftline.deploy.local.lane import open_lane
 from driftline.deploy.local.worker import WorkerProcess
-from driftline.schemas.partition import partition_of
 from driftline.schemas.settings import Settings, kafka_config, producer_config
 from driftline.streams.clickhouse.client import Client
 
@@ -55,7 +54,7 @@ TABLES: Final = {
 def run(context: Any) -> list[dict[str, Any]]:
     """Measure; `context.settings` reach a running stack."""
     settings = open_lane(context.settings, f"fresh{time.time_ns()}")
-    names = deployments(settings)
+    names = one_a_partition(settings, "fresh")
     publish(settings, [*names, SINGLES])
     topic = settings.kafka.topic_prefix + BASELINE_TOPIC
     admin = AdminClient(kafka_config(settings.kafka))
@@ -98,18 +97,6 @@ def run(context: Any) -> list[dict[str, Any]]:
         *rows("row, log", watches["rows"].ages(singles), rate, least, TARGET_S),
         *rows("window of 5 minutes", watches["windows"].ages(measured), rate, None, None),
     ]
-
-
-def deployments(settings: Settings) -> list[str]:
-    """Name one deployment for each partition."""
-    names: dict[int, str] = {}
-    number = 0
-    while len(names) < settings.kafka.partitions:
-        names.setdefault(
-            partition_of(f"fresh-{number}".encode(), settings.kafka.partitions), f"fresh-{number}"
-        )
-        number += 1
-    return [names[partition] for partition in sorted(names)]
 
 
 def publish(settings: Settings, names: list[str]) -> None:

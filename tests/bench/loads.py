@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from driftline.schemas.columns import Category, Identity, NumericBlock, PredictionColumns
+from driftline.schemas.partition import partition_of
 from driftline.streams.windows.profiling import build_profile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from driftline.schemas.profile import Profile
+    from driftline.schemas.settings import Settings
 
 ROWS: Final = 500
 NUMERIC: Final = tuple(f"n{at:02}" for at in range(20))
@@ -56,3 +58,14 @@ def profile(
     return build_profile(
         reference, rng=draw, created_at_ms=0, provenance="held-out", resolutions=tuple(resolutions)
     )
+
+
+def one_a_partition(settings: Settings, prefix: str) -> list[str]:
+    """Name one deployment for each partition, so that several workers have the same to do."""
+    names: dict[int, str] = {}
+    number = 0
+    while len(names) < settings.kafka.partitions:
+        name = f"{prefix}-{number}"
+        names.setdefault(partition_of(name.encode(), settings.kafka.partitions), name)
+        number += 1
+    return [names[partition] for partition in sorted(names)]

@@ -20,77 +20,42 @@ import msgspec
 import numpy as np
 import psutil
 from confluent_kafka import Producer
+from loads import ROWS, batch, one_a_partition
 
 from driftline.deploy.local.environment import child_environment
 from driftline.deploy.local.kafka_topics import ensure_topics
-from driftline.schemas.columns import Category, Identity, NumericBlock, PredictionColumns, pack_predictions
-from driftline.schemas.partition import partition_of
+from driftline.schemas.columns import Identity, PredictionColumns, pack_predictions
 from driftline.schemas.profile import Profile
 from driftline.schemas.settings import Settings, producer_config
 from driftline.streams.windows.profiling import build_profile
 
-ROWS = 500
-NUMERIC = tuple(f"n{i:02}" for i in range(20))
-LEVELS = tuple(f"level-{i}" for i in range(12))
-DAY_MS = 1_750_032_000_000
+DAY_START_MS = 1_750_032_000_000
 MESSAGES = 8_000
 ROUNDS = 3
 TARGETS = {"cpu": 0.45, "wall": 0.38, "two": 1.8}
 
 
-def batch(draw: np.random.Generator, deployment: str, seq: int, rows: int = ROWS) -> PredictionColumns:
-    """Make a sealed batch of 20 numeric and 5 categorical features."""
-    return PredictionColumns(
-        deployment=deployment,
-        model_version="1",
-        slot="champion",
-        rows=rows,
-        identity=Identity(f"bench-{deployment}", 1, seq),
-        ids=draw.integers(0, 256, (rows, 16), dtype=np.uint8),
-        original_ids=None,
-        times_ms=DAY_MS + seq % 80_000 * 1_000 + np.arange(rows, dtype=np.int64),
-        features=[
-            NumericBlock(NUMERIC, np.round(draw.normal(size=(len(NUMERIC), rows)), 3).astype(np.float32))
-        ],
-        categories=[
-            Category(f"c{i}", LEVELS, draw.integers(0, len(LEVELS), rows).astype(np.int32)) for i in range(5)
-        ],
-        gaps=[],
-        scores=[NumericBlock(("score",), draw.random((1, rows), dtype=np.float32))],
-        predicted=None,
-        segments=[],
-        latency_ms=None,
-        status=None,
-    )
+def batch_of(draw: np.random.Generator, deployment: str, seq: int) -> PredictionColumns:
+    """Make a sealed batch of one day, whose rows lie a millisecond apart."""
+    times_ms = DAY_START_MS + seq % 80_000 * 1_000 + np.arange(ROWS, dtype=np.int64)
+    return batch(draw, deployment, seq, times_ms)
 
 
 def profile_of(draw: np.random.Generator, deployment: str) -> Profile:
     """Make a profile at resolution 1d from 20,000 rows."""
-    reference = [batch(draw, deployment, seq) for seq in range(40)]
+    reference = [batch_of(draw, deployment, seq) for seq in range(40)]
     return build_profile(reference, rng=draw, created_at_ms=0, provenance="held-out", resolutions=("1d",))
-
-
-def deployments_of(settings: Settings) -> list[str]:
-    """Name one deployment for each partition, so that two workers have the same to do."""
-    names: dict[int, str] = {}
-    number = 0
-    while len(names) < settings.kafka.partitions:
-        names.setdefault(
-            partition_of(f"bench-{number}".encode(), settings.kafka.partitions), f"bench-{number}"
-        )
-        number += 1
-    return [names[partition] for partition in sorted(names)]
 
 
 def fill(settings: Settings, seed: int) -> list[str]:
     """Publish a profile for each deployment, and MESSAGES batches in turn."""
     ensure_topics(settings)
-    names, draw = deployments_of(settings), np.random.default_rng(seed)
+    names, draw = one_a_partition(settings, "bench"), np.random.default_rng(seed)
     producer = Producer(producer_config(settings.kafka, queue_buffering_max_kbytes=1 << 20, linger_ms=50))
     for name in names:
         profile = profile_of(draw, name).to_bytes()
         producer.produce(f"{settings.kafka.topic_prefix}profiles", profile, f"{name}/1".encode())
-    ready = {name: [batch(draw, name, seq) for seq in range(50)] for name in names}
+    ready = {name: [batch_of(draw, name, seq) for seq in range(50)] for name in names}
     for number in range(MESSAGES):
         name = names[number % len(names)]
         seq = number // len(names)
