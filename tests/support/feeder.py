@@ -72,7 +72,8 @@ class Feeder(threading.Thread):
     """Sends batches until `stop`, in event time that runs `speed` times as fast as the clock.
 
     Of the batches 5 % are sent again (the same bytes, as a retry or a spool would) and 3 % hold rows that are hours
-    late. `rubbish` holds bytes to be mixed in, under the key of a deployment.
+    late. `rubbish` holds bytes to be mixed in, each in its turn, under the key of a deployment; `all_rubbish_sent`
+    tells when each has been sent once.
     """
 
     def __init__(
@@ -89,7 +90,9 @@ class Feeder(threading.Thread):
         self._topic = settings.kafka.topic_prefix + "predictions"
         self._config = producer_config(settings.kafka, message_timeout_ms=300_000)
         self._rng, self._deployments = random.Random(seed), deployments
-        self._pause_s, self._speed, self._rubbish = 1 / batches_per_second, speed, list(rubbish)
+        self._pause_s, self._speed = 1 / batches_per_second, speed
+        self._rubbish = self._rng.sample(rubbish, len(rubbish))
+        self.all_rubbish_sent = threading.Event()
         self._stopping = threading.Event()
         self.sent = self.failed = 0
 
@@ -98,6 +101,7 @@ class Feeder(threading.Thread):
         rng, producer = self._rng, Producer(self._config)
         seqs = dict.fromkeys(self._deployments, 0)
         kept: list[tuple[bytes, bytes]] = []
+        thrown = 0
         began = time.monotonic()
         while not self._stopping.is_set():
             deployment = rng.choice(self._deployments)
@@ -116,7 +120,10 @@ class Feeder(threading.Thread):
             if rng.random() < 0.05:
                 self._send(producer, *rng.choice(kept[-200:]))
             if self._rubbish and rng.random() < 0.05:
-                self._send(producer, deployment.encode(), rng.choice(self._rubbish))
+                self._send(producer, deployment.encode(), self._rubbish[thrown % len(self._rubbish)])
+                thrown += 1
+                if thrown == len(self._rubbish):
+                    self.all_rubbish_sent.set()
             del kept[:-200]
             producer.poll(0)
             self._stopping.wait(self._pause_s * rng.random() * 2)
