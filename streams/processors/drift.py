@@ -29,6 +29,7 @@ from driftline.streams.processors.faust_mends import (
     read_whole_fetches,
     seek_to_state,
     suspend_before_resuming,
+    wait_where_it_is_full,
 )
 from driftline.streams.processors.faust_security import credentials
 from driftline.streams.processors.profile_book import ProfileBook
@@ -227,6 +228,7 @@ def _wire(
     forget_revoked(app, worker.forget)
     seek_to_state(app, topics["predictions"], starts)
     drain_eagerly(app)
+    wait_where_it_is_full(app)
     read_whole_fetches(settings.worker.prefetch_bytes)
 
     async def fold(stream: Any) -> None:  # noqa: ANN401 - faust's stream

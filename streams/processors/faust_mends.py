@@ -212,6 +212,21 @@ class _Steps(Awaitable[None]):
                 return
 
 
+def wait_where_it_is_full(app: App) -> None:
+    """Let a full stream buffer hold up the one message that does not fit, and nothing else.
+
+    At four fifths of the buffer Faust stops asking for the partition. When all of them are stopped it sleeps for a
+    second whatever happens meanwhile, and the worker, done in a quarter of that, stands still: two workers were no
+    faster than one. The buffer's own bound stays: a message that does not fit waits, raced against the suspension.
+    """
+
+    def go_on(_partition: TP) -> None:
+        """Neither stop asking for the partition, nor begin again."""
+
+    app.consumer.on_buffer_full = go_on
+    app.consumer.on_buffer_drop = go_on
+
+
 def read_whole_fetches(fetch_bytes: int) -> None:
     """Let a fetch be received without pausing the socket once every 128 KB.
 
@@ -256,4 +271,5 @@ __all__ = [
     "seek_to_state",
     "settle",
     "suspend_before_resuming",
+    "wait_where_it_is_full",
 ]

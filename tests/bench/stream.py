@@ -2,7 +2,9 @@
 
 Both read the same topic, batches of 500 events with 25 features, with CRC checks on; the bare loop keeps no state
 beyond its counters and promises nothing. Ratios are of events a CPU-second and of events a second of wall time,
-and two workers on two cores against one.
+and two workers on two cores against one, which has the second core for what runs beside its interpreter. How much of
+a second core this machine gives at all is told beside it: the same decoding and counting from memory, by two
+processes against one, with no broker and no worker in it.
 """
 
 from __future__ import annotations
@@ -30,7 +32,11 @@ from driftline.schemas.settings import Settings, producer_config
 from driftline.streams.windows.profiling import build_profile
 
 DAY_START_MS = 1_750_032_000_000
-MESSAGES = 8_000
+MESSAGES = 32_000
+UNTIL = 0.85
+"""The part of the load after which a worker is not measured any more: its last counts wait for a checkpoint's time."""
+LOOK_S = 0.25
+MEMORY_S = 4.0
 ROUNDS = 3
 TARGETS = {"cpu": 0.45, "wall": 0.38, "two": 1.8}
 
@@ -84,9 +90,8 @@ def workers(settings: Settings, count: int, group: int) -> tuple[float, float]:
     and joining the group stay out of it.
     """
     prefix = f"{settings.kafka.topic_prefix}g{group}."
-    worker = msgspec.structs.replace(settings.worker, checkpoint_bytes=16 << 20, checkpoint_seconds=2.0)
     command = [sys.executable, str(Path(__file__).with_name("drift_again.py")), prefix]
-    env = child_environment(msgspec.structs.replace(settings, worker=worker))
+    env = child_environment(settings)
     members = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(count)]
     try:
         ports = [int(json.loads(member.stdout.readline())["port"]) for member in members if member.stdout]
@@ -95,6 +100,28 @@ def workers(settings: Settings, count: int, group: int) -> tuple[float, float]:
         for member in members:
             member.terminate()
         for member in members:
+            member.wait(30)
+
+
+def from_memory(count: int) -> float:
+    """Count from memory in so many processes at once: events a second of all of them."""
+    command = [sys.executable, str(Path(__file__).with_name("from_memory.py")), str(MEMORY_S)]
+    members = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(count)
+    ]
+    try:
+        for member in members:
+            assert member.stdout is not None
+            assert member.stdout.readline() == "ready\n", "counting from memory did not begin"
+        answers = [member.stdin for member in members if member.stdin]
+        for answer in answers:
+            answer.write("go\n")
+            answer.flush()
+        return sum(float(member.communicate(timeout=MEMORY_S + 30)[0]) for member in members)
+    finally:
+        for member in members:
+            member.kill()
             member.wait(30)
 
 
@@ -108,14 +135,14 @@ def _slope(members: list[subprocess.Popen[str]], ports: list[int], total: int) -
     deadline = time.monotonic() + 180
     first = look()
     while not all(first[0]) and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(LOOK_S)
         first = look()
     last = first
-    while sum(last[0]) < total * 0.95 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    while sum(last[0]) < total * UNTIL and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
         last = look()
     events = sum(last[0]) - sum(first[0])
-    assert events > total / 4, f"the workers counted {sum(last[0])} of {total} events in time"
+    assert events > total / 2, f"the workers counted {sum(last[0])} of {total} events in time"
     return events / (last[1] - first[1]), events / (last[2] - first[2])
 
 
@@ -132,14 +159,17 @@ def run(context: Any) -> list[dict[str, Any]]:
     kafka = msgspec.structs.replace(context.settings.kafka, topic_prefix=f"bench{time.time_ns()}.")
     settings = msgspec.structs.replace(context.settings, kafka=kafka)
     fill(settings, 1)
-    loops, ones, twos = [], [], []
+    loops, ones, twos, alone, together = [], [], [], [], []
     for turn in range(ROUNDS):
         loops.append(bare(settings, turn))
         ones.append(workers(settings, 1, 2 * turn))
         twos.append(workers(settings, 2, 2 * turn + 1))
+        alone.append(from_memory(1))
+        together.append(from_memory(2))
     cpu = [one[0] / loop[0] for one, loop in zip(ones, loops, strict=True)]
     wall = [one[1] / loop[1] for one, loop in zip(ones, loops, strict=True)]
     two = [pair[1] / one[1] for pair, one in zip(twos, ones, strict=True)]
+    cores = [pair / one for pair, one in zip(together, alone, strict=True)]
     return [
         _row(
             "stream: events a CPU-second",
@@ -162,11 +192,12 @@ def run(context: Any) -> list[dict[str, Any]]:
             two,
             TARGETS["two"],
         ),
+        _row("stream: from memory, two processes on this machine's two cores", together, alone, cores, None),
     ]
 
 
 def _row(
-    name: str, values: list[float], baselines: list[float], ratios: list[float], target: float
+    name: str, values: list[float], baselines: list[float], ratios: list[float], target: float | None
 ) -> dict[str, Any]:
     ratio = median(ratios)
     return {
@@ -176,5 +207,5 @@ def _row(
         "baseline": round(median(baselines)),
         "ratio": round(ratio, 3),
         "target": target,
-        "reached": ratio >= target,
+        "reached": None if target is None else ratio >= target,
     }

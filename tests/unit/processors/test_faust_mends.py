@@ -14,8 +14,10 @@ import pytest
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.stores.memory import Store
 from faust.tables.recovery import Recovery
+from faust.transport._cython.conductor import ConductorHandler
 from faust.transport.consumer import Consumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.types import TP
 
 from driftline.streams.processors import faust_mends as mends
 from driftline.streams.windows.held import seal
@@ -27,6 +29,9 @@ MENDED = [
     (Store.apply_changelog_batch, "71863e3cd727aac2"),
     (Consumer.perform_seek, "0e8c130ff4b0afd8"),
     (Consumer._drain_messages, "44a2500309e83c63"),
+    (Consumer._wait_next_records, "6218e1969a636b3f"),
+    (Consumer.on_buffer_full, "c8961679e0bcdce5"),
+    (Consumer.on_buffer_drop, "4b57e8a418d5ad9c"),
     (Consumer.getmany, "4b168d84882a70d6"),
     (Consumer._commit_offsets, "1a69799041188441"),
     (AIOKafkaConsumerThread.on_start, "38b4e8bd1e10723a"),
@@ -181,6 +186,34 @@ def test_a_message_that_waits_gives_way_when_the_flow_is_suspended() -> None:
 
     assert drained(callback, suspend_after=0.01) == [2, 2, 2]
     assert cancelled[0] == 0
+
+
+def test_a_full_buffer_does_not_stop_the_asking_and_stays_bounded() -> None:
+    """Faust's own handler fills the buffer to its size and then waits, and the partition stays asked for."""
+
+    async def run() -> None:
+        app = faust.App("full", broker="aiokafka://127.0.0.1:1", stream_buffer_maxsize=5, web_enabled=False)
+        mends.wait_where_it_is_full(app)
+        channel = aiter(app.topic("t", value_serializer="raw", key_serializer="raw"))
+        tp = TP("t", 0)
+        app.consumer._active_partitions = {tp}
+        app.flow_control.resume()
+        deliver = ConductorHandler(app.topics, tp, {channel})
+        message = SimpleNamespace(key=b"k", value=b"v", headers={}, refcount=0, tp=tp)
+        for _ in range(5):
+            await asyncio.wait_for(deliver(message), 10)
+        assert channel.queue.full()
+        assert app.consumer._active_partitions == {tp}
+        sixth = asyncio.ensure_future(deliver(message))
+        await asyncio.sleep(0)
+        assert not sixth.done()
+        channel.queue.get_nowait()
+        await asyncio.wait_for(sixth, 10)
+        assert channel.queue.qsize() == 5
+        assert app.consumer._active_partitions == {tp}
+        app.consumer._thread.thread_loop.close()
+
+    asyncio.run(run())
 
 
 def test_ownership_ends_with_the_generation_and_with_every_disturbance() -> None:
