@@ -17,6 +17,8 @@ DTYPES: Final = ("float32", "float64")
 HOURS_OF_WEEK: Final = 168
 LEVELS_MAX: Final = 200
 TAIL_MAX: Final = 1024
+BINS_MAX: Final = 2**16 - 1
+"""Fine bins of a column; a builder makes some hundreds."""
 _GAPS: Final = ("nulls", "nan", "posinf", "neginf", "wrong")
 _LO_MAX: Final = 2**32 - 1
 
@@ -113,6 +115,8 @@ class ProfileColumn:
 
     def without_history(self) -> ProfileColumn:
         """Give the column without `days` and `hour_of_week`, which no verdict reads and which fill memory."""
+        if not self.days.size and not self.hour_of_week.size:
+            return self
         empty = np.zeros((0, self.psi_bins), np.int64)
         return replace(self, days=empty, hour_of_week=empty)
 
@@ -238,8 +242,8 @@ def _check_figures(column: ProfileColumn, what: str) -> None:
 
 
 def _check_map(decile_of_bin: np.ndarray, what: str) -> None:
-    if len(decile_of_bin) == 0:
-        raise Refused("bad_shape", f"{what}: it has no bins")
+    if not 0 < len(decile_of_bin) <= BINS_MAX:
+        raise Refused("bad_shape", f"{what}: it has {len(decile_of_bin)} bins, 1 to {BINS_MAX} are allowed")
     steps = np.diff(decile_of_bin)
     if decile_of_bin[0] != 0 or ((steps != 0) & (steps != 1)).any():
         raise Refused("impossible_value", f"{what}: its fine bins do not nest in its PSI bins")

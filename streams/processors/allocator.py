@@ -18,7 +18,7 @@ M_ARENA_MAX: Final = -8
 # <bits/mman-linux.h>
 MADV_DONTNEED: Final = 4
 
-KEPT_BYTES: Final = 64 << 20
+KEPT_BYTES: Final = 16 << 20
 """Free memory at the top of the heap that is not given back."""
 
 LARGEST_BYTES: Final = 32 << 20

@@ -135,6 +135,15 @@ def main(settings: Settings) -> int:
         thread.join(5.0)
 
 
+def fetch_bytes(prefetch_bytes: int, partitions: int) -> int:
+    """Bytes to ask for of each partition at a time, so that what is fetched ahead stays within its memory.
+
+    aiokafka holds a byte up to four times (answer, its parts, the messages not yet taken, those in the stream), and
+    asks for as many partitions of the changelog, where it reads a fetch of what the worker itself has written.
+    """
+    return max(prefetch_bytes // (8 * partitions), 1 << 16)
+
+
 def build(settings: Settings, registry: CollectorRegistry, source_id: bytes) -> Drift:
     """Make the app: nothing connects before it is started.
 
@@ -153,11 +162,11 @@ def build(settings: Settings, registry: CollectorRegistry, source_id: bytes) -> 
         broker_heartbeat_interval=session_s / 12,
         broker_rebalance_timeout=session_s * 3,
         broker_commit_interval=0.5,
-        broker_max_poll_records=2 * TAKE,
+        broker_max_poll_records=TAKE,
         broker_check_crcs=True,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=min(worker.prefetch_bytes // kafka.partitions, 4 << 20),
-        stream_buffer_maxsize=4 * TAKE,
+        consumer_max_fetch_size=fetch_bytes(worker.prefetch_bytes, kafka.partitions),
+        stream_buffer_maxsize=TAKE,
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
         table_standby_replicas=0,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from driftline.streams.processors.faust_mends import HeartbeatAge, MonotoneTable
     from driftline.streams.processors.profile_book import ProfileBook
 
-TRIM_S: Final = 5.0
+TRIM_S: Final = 2.0
 """How often at most free memory is given back to the system."""
 
 
@@ -66,7 +66,7 @@ class DriftWorker:
             out_of_orderness_ms=self._settings.out_of_orderness_ms,
             hot_windows=self._settings.hot_windows,
             publish_seconds=self._settings.publish_seconds,
-            working_bytes=self._settings.state_bytes // 16 // self._partitions,
+            working_bytes=self._settings.state_bytes // 64 // self._partitions,
             held_bytes=self._settings.state_bytes // self._partitions,
         )
         self._shards: dict[int, Shard] = {}
@@ -196,7 +196,7 @@ class DriftWorker:
 
         A replay walks through more of them in ten seconds than fit; live traffic comes back to the same ones.
         """
-        return sum(shard.fresh_bytes for shard in self._shards.values()) >= self._settings.state_bytes // 16
+        return sum(shard.fresh_bytes for shard in self._shards.values()) >= self._settings.state_bytes // 32
 
     def _close_idle(self) -> None:
         now, now_ms = time.monotonic(), round(time.time() * 1000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from driftline.streams.processors.faust_mends import settle
 from driftline.streams.windows.results import encoded
@@ -12,6 +12,9 @@ from driftline.streams.windows.results import encoded
 if TYPE_CHECKING:
     from driftline.streams.processors.faust_mends import MonotoneTable
     from driftline.streams.windows.checkpoint import Checkpoint
+
+UNACKNOWLEDGED_BYTES: Final = 4 << 20
+"""Bytes sent before their acknowledgements are waited for: a checkpoint of 200 windows would else hold 20 MB twice."""
 
 Outgoing = tuple[str, int | None, bytes, bytes | None]
 """A record to be sent: topic, partition (None: by its key), key, value (None: a tombstone)."""
@@ -81,17 +84,27 @@ class Writer:
         return [(self._changelog, p, key, self._table.values.get(key)) for p, key in mine]
 
     async def _send(self, records: Iterable[Outgoing]) -> None:
-        """Send records and wait for all acknowledgements; asked before and after: may this worker write?"""
+        """Send records and wait for all acknowledgements; asked before and after: may this worker write?
+
+        What is on its way is bounded by `UNACKNOWLEDGED_BYTES` and one record.
+        """
         if not self._owns():
             raise LostGroundError
-        send = self._app.producer.send
-        pending = [
-            await send(topic, key, value, partition, None, None) for topic, partition, key, value in records
-        ]
+        pending: list[Any] = []
+        size = 0
+        for topic, partition, key, value in records:
+            pending.append(await self._app.producer.send(topic, key, value, partition, None, None))
+            size += len(value or b"")
+            if size >= UNACKNOWLEDGED_BYTES:
+                await self._acknowledged(pending)
+                pending, size = [], 0
         if pending:
-            await settle(pending)
-            if not self._owns():
-                raise LostGroundError
+            await self._acknowledged(pending)
+
+    async def _acknowledged(self, pending: Iterable[Any]) -> None:
+        await settle(pending)
+        if not self._owns():
+            raise LostGroundError
 
     def _keep(self, written: Checkpoint) -> None:
         self._table.values.update(written.states)

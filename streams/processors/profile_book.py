@@ -10,7 +10,9 @@ from driftline.schemas.profile import Profile
 from driftline.schemas.refusal import Refused
 from driftline.streams.windows.book import WIDTHS_MS
 from driftline.streams.windows.held import PaneKey, StateError
+from driftline.streams.windows.judge import DEFAULT
 from driftline.streams.windows.layout import Layout
+from driftline.streams.windows.null_tails import cut_tails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,9 +64,10 @@ class ProfileBook:
         except Refused as refused:
             logger.warning("profile %r is left out: %s", key, refused)
             return
-        layout = Layout(profile)
         # A worker judges hundreds of deployments; a year of days would be a megabyte of each.
-        self._by_digest[layout.digest] = (profile.without_history(), layout)
+        kept = cut_tails(profile.without_history(), DEFAULT.level)
+        layout = Layout(kept, profile.digest())
+        self._by_digest[layout.digest] = (kept, layout)
         folded = tuple(width for width in WIDTHS_MS if width in profile.resolutions)
         self._folded[layout.digest] = folded or ("1d",)
         self._layouts[profile.deployment, profile.model_version] = layout

@@ -156,8 +156,18 @@ def threshold_of(figures: ArrayLike, level: float, windows: int | None = None) -
     if len(values) == 0:
         return None
     count = len(values) if windows is None else windows
-    rank = min(max(int(level * (count + 1)), 1), len(values))
+    rank = min(rank_of(level, count), len(values))
     return Threshold(float(values[-rank]), rank / (count + 1))
+
+
+def rank_of(level: float, windows: int) -> int:
+    """Which of the largest of so many figures is exceeded with probability `level`: 1 for their maximum.
+
+    >>> rank_of(0.01, 1_000), rank_of(0.0004, 1_000)
+    (10, 1)
+
+    """
+    return max(int(level * (windows + 1)), 1)
 
 
 def known_level(level: float, window: str, days: int) -> float:

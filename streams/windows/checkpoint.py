@@ -97,15 +97,14 @@ def _plan_deployment(
         closes = is_final and end > closed_before
         is_cold = shard.is_cold(key)
         pane = shard.panes.get(key)
-        if closes or key in shard.republish or (pane is not None and pane.unpublished):
-            last = float("-inf") if pane is None else pane.published_at
+        if closes or key in shard.unpublished:
+            last = shard.published_at.get(key, float("-inf"))
             if closes or is_cold or closing or clock_s - last >= shard.rules.publish_seconds:
                 make = partial(pane_result, shard, book, key, is_final=is_final, now_ms=now_ms)
                 checkpoint.due.append(Due(key.resolution, make))
                 touched.append(key)
-                shard.republish.discard(key)
-                if pane is not None:
-                    pane.unpublished, pane.published_at = False, clock_s
+                shard.unpublished.discard(key)
+                shard.published_at[key] = clock_s
             else:
                 waiting = True
         if is_cold and not shard.is_kept_day(key):
@@ -130,6 +129,8 @@ def commit(shard: Shard, checkpoint: Checkpoint) -> None:
         shard.held.pop(key.encode(), None)
         shard.index[key.deployment].discard(key)
         shard.panes.pop(key, None)
+        shard.unpublished.discard(key)
+        shard.published_at.pop(key, None)
     for leftover in shard.leftovers:
         shard.held.pop(leftover, None)
     shard.leftovers.clear()
@@ -142,13 +143,13 @@ def commit(shard: Shard, checkpoint: Checkpoint) -> None:
 def _forget_working_copies(shard: Shard, written: set[bytes]) -> None:
     """Keep decoded windows up to the cap, those used last.
 
-    What was worked on since the last checkpoint stays past the cap, for it is what the next one works on, and so
-    does what waits to be published.
+    What was worked on since the last checkpoint stays past the cap, for it is what the next one works on. What waits
+    to be published need not: it is decoded once more when its time comes.
     """
     size = shard.fresh_bytes = 0
     for key, pane in sorted(shard.panes.items(), key=lambda item: -item[1].absorbed):
         size += pane.counters.size_bytes
-        if size <= shard.rules.working_bytes or pane.unpublished or pane.changed:
+        if size <= shard.rules.working_bytes or pane.changed:
             continue
         if key.encode() not in written:
             del shard.panes[key]
@@ -166,7 +167,6 @@ def push_out(shard: Shard) -> None:
         book = shard.book(key.deployment)
         floor = key.start_ms + WIDTHS_MS[key.resolution]
         book.floors_ms[key.resolution] = max(book.floors_ms.get(key.resolution, NEVER), floor)
-        shard.pane(key)  # its result is published as it stands before the state goes
-        shard.panes[key].unpublished = True
+        shard.unpublished.add(key)  # its result is published as it stands before the state goes
         shard.changed.add(key.deployment)
         stored -= len(shard.held.get(key.encode(), b""))

@@ -87,7 +87,7 @@ def compiled() -> Kernel:
     cells, sketch = types.Array(types.int64, 2, "C"), types.Array(types.int64, 1, "C")
     tables = (read(types.int64, 2), read(types.int64, 2), read(types.float64, 2))
     numbers = [
-        types.void(read(width, 2), *tables, read(width, 1), read(types.uint32, 2), cells, cells)
+        types.void(read(width, 2), *tables, read(width, 1), read(types.uint16, 2), cells, cells)
         for width in (types.float32, types.float64)
     ]
     codes = [types.void(read(types.int32, 1), read(types.int64, 1), types.int64, cells, cells)]
@@ -149,7 +149,7 @@ def _numbers(  # noqa: C901, PLR0912, PLR0915 - one pass: a call for each value 
                 place = place if place < _LAST_CELL else _LAST_CELL  # noqa: FURB136 - likewise
                 cell_of[i] = np.uint32(np.int32(place)) if near else np.uint32(GRID_CELLS)
             for i in range(size):
-                j = first[cell_of[i]]
+                j = np.uint32(first[cell_of[i]])
                 j += np.uint32(inner[j] < chunk[i])
                 bin_of[i] = j
             for i in range(size):

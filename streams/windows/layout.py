@@ -79,16 +79,17 @@ class Layout:
         cells: length of the cell table.
         places: int64 (slots, 3): first cell, end and column index of each numeric column.
         scales: float64 (slots, 4): mean, 2**40 / unit, low and scale of the grid.
-        edges32: float32 (cells,), each numeric column's edges and two +inf.
+        edges32: float32 (cells,), each numeric column's edges and two +inf; (0,) where no column travels in this width.
         edges64: float64 (cells,), likewise.
-        grid: uint32 (slots, GRID_CELLS + 1): edges before each cell of the grid; the last entry leads aside.
+        grid: uint16 (slots, GRID_CELLS + 1): edges before each cell of the grid; the last entry leads aside.
         plans: what others work out from the layout and remember with it: how batches of one make-up are counted
             (`plan`), the reference's side of figures (`reference`). Cleared when there are many.
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, digest: str = "") -> None:
+        """Lay a profile out; `digest` is that of the whole one, when this is what is left of it."""
         columns = _with_status(profile.without_history().columns)
-        self._lay(profile.deployment, profile.model_version, profile.digest(), columns)
+        self._lay(profile.deployment, profile.model_version, digest or profile.digest(), columns)
 
     @classmethod
     def without_profile(cls, deployment: str, model_version: str) -> Layout:
@@ -118,19 +119,21 @@ class Layout:
         numeric = [column for column in self.columns if column.slot >= 0]
         self.places = np.zeros((len(numeric), 3), np.int64)
         self.scales = np.zeros((len(numeric), 4), np.float64)
-        self.grid = np.zeros((len(numeric), GRID_CELLS + 1), np.uint32)
-        self.edges64 = np.full(self.cells, np.inf)
+        self.grid = np.zeros((len(numeric), GRID_CELLS + 1), np.uint16)
+        edges = np.full(self.cells, np.inf)
         for column in numeric:
             self._place(column)
+            edges[column.first : column.end - 2] = column.profile.edges
+        widths = {column.profile.dtype for column in numeric}
         with np.errstate(over="ignore"):  # edges of float64 columns, which nothing reads in this width
-            self.edges32 = self.edges64.astype(np.float32)
+            self.edges32 = edges.astype(np.float32) if "float32" in widths else np.zeros(0, np.float32)
+        self.edges64 = edges if "float64" in widths else np.zeros(0)
 
     def _place(self, column: LayoutColumn) -> None:
         profile = column.profile
         chosen = grids.choose(profile.edges, profile.counts)
         self.places[column.slot] = column.first, column.end, column.index
         self.scales[column.slot] = profile.mean, term_scale(profile.unit), chosen.low, chosen.scale
-        self.edges64[column.first : column.end - 2] = profile.edges
         self.grid[column.slot, :GRID_CELLS] = chosen.before
         self.grid[column.slot, GRID_CELLS] = column.end - column.first - 1
 

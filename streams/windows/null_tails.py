@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
+from driftline.schemas.profile import Profile
 from driftline.schemas.profile_column import TAIL_MAX, NullTail
-from driftline.streams.stats.nulls import BLOCK_DAYS, WINDOW_DAYS, moving_blocks, own_windows
+from driftline.streams.stats.nulls import BLOCK_DAYS, WINDOW_DAYS, moving_blocks, own_windows, rank_of
 from driftline.streams.windows.resolution import Resolution
 
 _KEPT_SHARE: Final = 0.1
@@ -73,6 +75,22 @@ def tail_of(figures: np.ndarray) -> NullTail:
     known = np.sort(figures[~np.isnan(figures)])[::-1]
     kept = min(max(math.ceil(_KEPT_SHARE * len(known)) + 1, _KEPT_LEAST), TAIL_MAX)
     return NullTail(len(known), known[:kept])
+
+
+def cut_tails(profile: Profile, level: float) -> Profile:
+    """Keep of each tail only what thresholds of at most this level read; those stay the same.
+
+    A worker of 200 deployments would else hold 20 MB of figures that it never looks at.
+    """
+    columns = tuple(
+        replace(column, null_tails={name: _cut(tail, level) for name, tail in column.null_tails.items()})
+        for column in profile.columns
+    )
+    return replace(profile, columns=columns)
+
+
+def _cut(tail: NullTail, level: float) -> NullTail:
+    return NullTail(tail.windows, tail.largest[: rank_of(level, tail.windows)].copy())
 
 
 def _with_rest(counts: np.ndarray, minimum_rows: int) -> np.ndarray:

@@ -28,8 +28,6 @@ class Pane:
         writes: how often it was written to the changelog.
         restated: whether something came after its result had been published as final.
         changed: whether it differs from what the changelog holds.
-        unpublished: whether it differs from what was published last.
-        published_at: when it was published last, seconds on the caller's clock.
     """
 
     key: PaneKey
@@ -38,8 +36,6 @@ class Pane:
     writes: int = 0
     restated: bool = False
     changed: bool = False
-    unpublished: bool = False
-    published_at: float = float("-inf")
 
     @property
     def end_ms(self) -> int:

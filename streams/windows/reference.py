@@ -32,7 +32,7 @@ class Numbers:
 
     Attributes:
         rows: int64 (K,), their places among the judged columns.
-        cells: int64 (K, W), cell of each bin; one past the table where a column has no more bins.
+        cells: int32 (K, W), cell of each bin; one past the table where a column has no more bins.
         counts: int64 (K, W), rows of the reference per bin.
         sums: float64 (K, W), sums of (v - mean) / sd per bin; NaN for a constant, which has no sigma.
         edges: float64 (K, W - 1), edges in the same unit; the last one repeated as padding.
@@ -144,7 +144,7 @@ def _numbers(judged: list[LayoutColumn], role: str, aside: int) -> Numbers:
     shape = (len(rows), width)
     numbers = Numbers(
         rows=np.array(rows, np.int64),
-        cells=np.full(shape, aside, np.int64),
+        cells=np.full(shape, aside, np.int32),
         counts=np.zeros(shape, np.int64),
         sums=np.zeros(shape),
         edges=np.zeros((len(rows), width - 1)),

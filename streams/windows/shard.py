@@ -75,7 +75,9 @@ class Shard:
         changed: deployments touched since the last checkpoint.
         pending: deployments with windows that are to be published when their time comes.
         merges_waiting: weeks and months that are to be published.
-        republish: windows that were hot when the shard was loaded: their last result may not have been sent.
+        unpublished: windows that differ from what was published last, decoded or not; a hot one that was loaded is
+            taken for one, since its last result may not have been sent.
+        published_at: when a window was published last, seconds on the caller's clock; not known of those loaded.
         leftovers: keys of stored windows that are cold already; their tombstones were lost.
         source_id: names the source topic's life; stored with the position.
         merged_at: when those still open were published last, seconds on the caller's clock.
@@ -94,7 +96,8 @@ class Shard:
     changed: set[str] = field(default_factory=set)
     pending: set[str] = field(default_factory=set)
     merges_waiting: set[MergeKey] = field(default_factory=set)
-    republish: set[PaneKey] = field(default_factory=set)
+    unpublished: set[PaneKey] = field(default_factory=set)
+    published_at: dict[PaneKey, float] = field(default_factory=dict)
     leftovers: list[bytes] = field(default_factory=list)
     source_id: bytes = b""
     merged_at: dict[MergeKey, float] = field(default_factory=dict)
@@ -115,7 +118,7 @@ class Shard:
             if key.startswith(b"p"):
                 pane_key = decode_pane_key(key)
                 if not shard.is_cold(pane_key):
-                    shard.republish.add(pane_key)
+                    shard.unpublished.add(pane_key)
                     shard.pending.add(pane_key.deployment)
                 elif not shard.is_kept_day(pane_key):
                     shard.leftovers.append(key)
@@ -244,7 +247,7 @@ class Shard:
             self.fresh_bytes += pane.counters.size_bytes
         # A pane that holds the message already was written by a checkpoint that was not finished: its result may
         # be missing.
-        pane.unpublished = True
+        self.unpublished.add(key)
         if offset <= pane.absorbed:
             return
         pane.counters.fold(columns, rows)

@@ -12,8 +12,9 @@ from driftline.streams.stats.verdict import Rule
 from driftline.streams.windows.comparison import Comparison, compare
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.frames import batch_of
-from driftline.streams.windows.judge import held_width, judge
+from driftline.streams.windows.judge import DEFAULT, held_width, judge
 from driftline.streams.windows.layout import Layout
+from driftline.streams.windows.null_tails import cut_tails
 from driftline.streams.windows.resolution import Resolution
 
 DAY = Resolution("1d")
@@ -230,6 +231,23 @@ def test_a_part_of_a_month_is_held_against_narrower_windows(resolution: str, day
     current["time"] = np.linspace(0, days * DAY_MS - 1, 2_000).astype(np.int64)
     counters = compared(current).counters
     assert held_width(counters, Resolution(resolution)).name == held
+
+
+@pytest.mark.parametrize("resolution", ["1d", "7d", "1M"])
+def test_what_a_worker_keeps_of_a_profile_judges_as_the_whole(resolution: str) -> None:
+    """Without history, and with tails cut to the level that is judged at, each figure and threshold is the same."""
+    found = compared(table(30_000, days=30, shift=0.2, seed=2), resolution=resolution)
+    whole = found.profile
+    kept = cut_tails(whole.without_history(), DEFAULT.level)
+    tails = [tail for column in kept.columns for tail in column.null_tails.values()]
+    assert all(len(tail.largest) <= max(DEFAULT.level * (tail.windows + 1), 1) for tail in tails)
+    figures = []
+    for profile in (whole, kept):
+        counters = Counters(Layout(profile, whole.digest()))
+        counters.merge(found.counters)
+        figures.append(judge(profile, counters, Resolution(resolution)))
+    assert figures[0] == figures[1]
+    assert any(figure.block is not None for figure in figures[0])
 
 
 def test_merged_counters_are_judged_like_the_whole() -> None:

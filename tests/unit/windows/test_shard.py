@@ -71,6 +71,21 @@ def test_an_open_window_is_published_no_more_often_than_asked() -> None:
     assert rows_of(checkpoint(shard, 12.0), "1h") == {}
 
 
+def test_a_window_that_is_not_decoded_any_more_waits_for_its_turn_like_others() -> None:
+    """Taken out of memory between two messages, an open window is still published once in publish_seconds."""
+    rules = Rules(out_of_orderness_ms=60_000, hot_windows=2, publish_seconds=5.0, working_bytes=0)
+    shard = shard_of(batch("a", 0, [BASE_MS]), rules=rules)
+    checkpoint(shard, 0.0)
+    shard.fold(1, batch("a", 1, [BASE_MS]), 0)
+    assert rows_of(checkpoint(shard, 1.0), "1h") == {}
+    shard.fold(2, batch("b", 0, [BASE_MS]), 0)
+    assert rows_of(checkpoint(shard, 2.0), "1h") == {0: (1, False, False)}
+    assert {key.deployment for key in shard.panes} == {"b"}
+    assert rows_of(checkpoint(shard, 4.9), "1h") == {}
+    assert rows_of(checkpoint(shard, 5.0), "1h") == {0: (2, False, False)}
+    assert rows_of(checkpoint(shard, 20.0), "1h") == {}
+
+
 def test_a_late_row_restates_a_hot_window_and_marks_a_cold_one() -> None:
     """Two closed hours still take rows, restated once in publish_seconds; an older hour counts them as late."""
     shard = shard_of(batch("a", 0, [BASE_MS + hour * HOUR_MS for hour in range(6)]))
