@@ -34,15 +34,20 @@ class Flight:
 
 
 class Flights:
-    """What is in memory; `memory_bytes` counts all of it, `flying_bytes` what Kafka's client has."""
+    """What is in memory; `memory_bytes` counts all of it, `flying_bytes` what Kafka's client has a copy of."""
 
     def __init__(self) -> None:
         self.outbox: deque[Sealed] = deque()
         self.flying: dict[int, Flight] = {}
         self.retry: deque[Flight] = deque()
-        self.memory_bytes = 0
         self.flying_bytes = 0
+        self._payload_bytes = 0
         self._tokens = 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes held: every payload, and once more those that Kafka's client has copied."""
+        return self._payload_bytes + self.flying_bytes
 
     @property
     def is_empty(self) -> bool:
@@ -75,12 +80,12 @@ class Flights:
     def put(self, sealed: Sealed) -> None:
         """A new batch waits in memory."""
         self.outbox.append(sealed)
-        self.memory_bytes += len(sealed.payload)
+        self._payload_bytes += len(sealed.payload)
 
     def pop(self) -> Sealed:
         """The oldest waiting batch leaves memory."""
         sealed = self.outbox.popleft()
-        self.memory_bytes -= len(sealed.payload)
+        self._payload_bytes -= len(sealed.payload)
         return sealed
 
     def token(self) -> int:
@@ -91,31 +96,31 @@ class Flights:
     def depart(self, token: int, flight: Flight) -> None:
         """A flight is on its way."""
         self.flying[token] = flight
-        self.memory_bytes += len(flight.sealed.payload)
+        self._payload_bytes += len(flight.sealed.payload)
         self.flying_bytes += len(flight.sealed.payload)
 
     def land(self, token: int) -> Flight | None:
         """A flight has come to an end and leaves memory; None when it is not known (any more)."""
         flight = self.flying.pop(token, None)
         if flight is not None:
-            self.memory_bytes -= len(flight.sealed.payload)
+            self._payload_bytes -= len(flight.sealed.payload)
             self.flying_bytes -= len(flight.sealed.payload)
         return flight
 
     def again(self, flight: Flight) -> None:
         """A flight is to be sent again, in the order in which the batches were sealed."""
         self.retry.append(flight)
-        self.memory_bytes += len(flight.sealed.payload)
+        self._payload_bytes += len(flight.sealed.payload)
         if len(self.retry) > 1 and self.retry[-2].sealed.ordinal > flight.sealed.ordinal:
             self.retry = deque(sorted(self.retry, key=lambda one: one.sealed.ordinal))
 
     def next_again(self) -> Flight:
         """The first flight to be sent again leaves memory."""
         flight = self.retry.popleft()
-        self.memory_bytes -= len(flight.sealed.payload)
+        self._payload_bytes -= len(flight.sealed.payload)
         return flight
 
     def forget_again(self, flight: Flight) -> None:
         """A flight to be sent again leaves memory, since its record on disk will be read."""
         self.retry.remove(flight)
-        self.memory_bytes -= len(flight.sealed.payload)
+        self._payload_bytes -= len(flight.sealed.payload)
