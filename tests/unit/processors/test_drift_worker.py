@@ -19,6 +19,7 @@ from driftline.schemas.partition import partition_of
 from driftline.schemas.settings import Settings, Worker
 from driftline.schemas.window import WindowResult
 from driftline.streams.metrics import DriftMetrics
+from driftline.streams.processors import drift_writer
 from driftline.streams.processors.drift_source import Source
 from driftline.streams.processors.drift_worker import DriftWorker
 from driftline.streams.processors.drift_writer import Writer
@@ -173,6 +174,18 @@ def test_a_lost_ownership_leaves_the_table_as_it_was_and_is_folded_again() -> No
     later(lambda: worker.take([event(0, 0, [BASE_MS])]))
     assert rows_published(log)["1h", False] == 1
     assert log.committed == [1]
+
+
+def test_ownership_is_asked_again_within_a_step_that_is_sent_in_handfuls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A step larger than what may be unacknowledged ends where the ownership ends, and nothing of it is kept."""
+    monkeypatch.setattr(drift_writer, "UNACKNOWLEDGED_BYTES", 1)
+    log, table = Log(highwater=1, lose_after=2), Table()
+    worker = worker_on(log, table)
+    later(lambda: worker.take([event(0, 0, [BASE_MS])]))
+    assert len(log.sent) == 2
+    assert (table.values, log.committed) == ({}, [])
 
 
 def test_nothing_is_written_by_a_worker_whose_heartbeat_is_old() -> None:
