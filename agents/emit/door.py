@@ -60,7 +60,7 @@ class Door:
 
     @property
     def buffer_bytes(self) -> int:
-        """Bytes in memory, waiting or on their way; for single events a bound."""
+        """Bytes in memory, waiting or on their way (twice: Kafka's client copies them); for single events a bound."""
         return self._waiting_bytes + self._memory_bytes + len(self.rows) * self._row_bytes
 
     def add(self, shape: Shape, row: tuple[Any, ...], size_bytes: int = 0) -> None:

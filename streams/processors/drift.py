@@ -136,10 +136,11 @@ def main(settings: Settings) -> int:
 
 
 def fetch_bytes(prefetch_bytes: int, partitions: int) -> int:
-    """Bytes to ask for of each partition at a time, so that what is fetched ahead stays within its memory.
+    """Bytes to ask for of each partition at a time, so that what is fetched ahead takes about so much memory.
 
     aiokafka holds a byte up to four times (answer, its parts, the messages not yet taken, those in the stream), and
-    asks for as many partitions of the changelog, where it reads a fetch of what the worker itself has written.
+    asks for as many partitions of the changelog, where it reads a fetch of what the worker itself has written. A
+    record batch larger than what is asked for comes whole, and past 64 partitions at 32 MiB the least fetch is more.
     """
     return max(prefetch_bytes // (8 * partitions), 1 << 16)
 
@@ -238,7 +239,9 @@ def _wire(
     seek_to_state(app, topics["predictions"], starts)
     drain_eagerly(app)
     wait_where_it_is_full(app)
-    read_whole_fetches(settings.worker.prefetch_bytes)
+    # An answer holds the source's partitions and the changelog's.
+    partitions = settings.kafka.partitions
+    read_whole_fetches(2 * partitions * fetch_bytes(settings.worker.prefetch_bytes, partitions))
 
     async def fold(stream: Any) -> None:  # noqa: ANN401 - faust's stream
         async for events in stream.noack_take(TAKE, within=TAKE_WITHIN_S):

@@ -66,7 +66,7 @@ class DriftWorker:
             out_of_orderness_ms=self._settings.out_of_orderness_ms,
             hot_windows=self._settings.hot_windows,
             publish_seconds=self._settings.publish_seconds,
-            working_bytes=self._settings.state_bytes // 64 // self._partitions,
+            working_bytes=self._settings.state_bytes // 4 // self._partitions,
             held_bytes=self._settings.state_bytes // self._partitions,
         )
         self._shards: dict[int, Shard] = {}

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 UNACKNOWLEDGED_BYTES: Final = 4 << 20
 """Bytes sent before their acknowledgements are waited for: a checkpoint of 200 windows would else hold 20 MB twice."""
 
+RECORD_BYTES: Final = 512
+"""What a record on its way takes beside its key and value, about: a tombstone has nothing else."""
+
 Outgoing = tuple[str, int | None, bytes, bytes | None]
 """A record to be sent: topic, partition (None: by its key), key, value (None: a tombstone)."""
 
@@ -86,7 +89,7 @@ class Writer:
     async def _send(self, records: Iterable[Outgoing]) -> None:
         """Send records and wait for all acknowledgements; asked before and after: may this worker write?
 
-        What is on its way is bounded by `UNACKNOWLEDGED_BYTES` and one record.
+        What is on its way is bounded by `UNACKNOWLEDGED_BYTES` and one record more.
         """
         if not self._owns():
             raise LostGroundError
@@ -94,7 +97,7 @@ class Writer:
         size = 0
         for topic, partition, key, value in records:
             pending.append(await self._app.producer.send(topic, key, value, partition, None, None))
-            size += len(value or b"")
+            size += len(key) + len(value or b"") + RECORD_BYTES
             if size >= UNACKNOWLEDGED_BYTES:
                 await self._acknowledged(pending)
                 pending, size = [], 0

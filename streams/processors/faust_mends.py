@@ -218,6 +218,9 @@ def wait_where_it_is_full(app: App) -> None:
     At four fifths of the buffer Faust stops asking for the partition. When all of them are stopped it sleeps for a
     second whatever happens meanwhile, and the worker, done in a quarter of that, stands still: two workers were no
     faster than one. The buffer's own bound stays: a message that does not fit waits, raced against the suspension.
+
+    After a seek that message, and the rest of its batch, still come, and move Faust's read offset past what was
+    sought: the first seek of a full buffer may be in vain, and the next one, a second later, is not.
     """
 
     def go_on(_partition: TP) -> None:

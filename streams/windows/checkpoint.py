@@ -144,7 +144,8 @@ def _forget_working_copies(shard: Shard, written: set[bytes]) -> None:
     """Keep decoded windows up to the cap, those used last.
 
     What was worked on since the last checkpoint stays past the cap, for it is what the next one works on. What waits
-    to be published need not: it is decoded once more when its time comes.
+    to be published need not: it is decoded once more when its time comes. A cap below what live traffic comes back to
+    would have every message decode its windows again, and soon force a checkpoint.
     """
     size = shard.fresh_bytes = 0
     for key, pane in sorted(shard.panes.items(), key=lambda item: -item[1].absorbed):

@@ -90,7 +90,8 @@ def cut_tails(profile: Profile, level: float) -> Profile:
 
 
 def _cut(tail: NullTail, level: float) -> NullTail:
-    return NullTail(tail.windows, tail.largest[: rank_of(level, tail.windows)].copy())
+    known = np.sort(tail.largest[~np.isnan(tail.largest)])[::-1]
+    return NullTail(tail.windows, known[: rank_of(level, tail.windows)].copy())
 
 
 def _with_rest(counts: np.ndarray, minimum_rows: int) -> np.ndarray:

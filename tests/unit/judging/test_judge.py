@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from driftline.schemas.profile_column import NullTail
 from driftline.streams.stats.verdict import Rule
 from driftline.streams.windows.comparison import Comparison, compare
 from driftline.streams.windows.counters import Counters
@@ -235,10 +236,23 @@ def test_a_part_of_a_month_is_held_against_narrower_windows(resolution: str, day
 
 @pytest.mark.parametrize("resolution", ["1d", "7d", "1M"])
 def test_what_a_worker_keeps_of_a_profile_judges_as_the_whole(resolution: str) -> None:
-    """Without history, and with tails cut to the level that is judged at, each figure and threshold is the same."""
+    """Without history, and with tails cut to the level that is judged at, each figure and threshold is the same.
+
+    Whatever the order of the tails, which another client may have written.
+    """
     found = compared(table(30_000, days=30, shift=0.2, seed=2), resolution=resolution)
     whole = found.profile
-    kept = cut_tails(whole.without_history(), DEFAULT.level)
+    disordered = tuple(
+        replace(
+            column,
+            null_tails={
+                name: NullTail(tail.windows, np.append(np.nan, tail.largest[::-1]))
+                for name, tail in column.null_tails.items()
+            },
+        )
+        for column in whole.columns
+    )
+    kept = cut_tails(replace(whole, columns=disordered).without_history(), DEFAULT.level)
     tails = [tail for column in kept.columns for tail in column.null_tails.values()]
     assert all(len(tail.largest) <= max(DEFAULT.level * (tail.windows + 1), 1) for tail in tails)
     figures = []

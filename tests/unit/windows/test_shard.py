@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -186,3 +187,20 @@ def test_nothing_to_write_is_an_empty_checkpoint() -> None:
     shard = shard_of(batch("a", 0, [BASE_MS]))
     checkpoint(shard, closing=True)
     assert plan(shard, 0, 100.0).is_empty
+
+
+def test_live_traffic_of_many_deployments_decodes_nothing_again() -> None:
+    """While their open windows fit the cap, deployments in turn take up no window twice, so force no checkpoint."""
+    names = [f"d{number}" for number in range(20)]
+    shard = shard_of(*(batch(name, 0, [BASE_MS]) for name in names))
+    live = shard.fresh_bytes
+    shard.rules = replace(RULES, working_bytes=live)
+    checkpoint(shard)
+    for number, name in enumerate(names):
+        shard.fold(100 + number, batch(name, 1, [BASE_MS]), 0)
+        assert shard.fresh_bytes == 0
+        checkpoint(shard)
+    shard.rules = replace(RULES, working_bytes=live // 2)
+    checkpoint(shard)
+    shard.fold(200, batch(names[0], 2, [BASE_MS]), 0)
+    assert shard.fresh_bytes > 0
