@@ -240,8 +240,7 @@ def _wire(
     drain_eagerly(app)
     wait_where_it_is_full(app)
     # An answer holds the source's partitions and the changelog's.
-    partitions = settings.kafka.partitions
-    read_whole_fetches(2 * partitions * fetch_bytes(settings.worker.prefetch_bytes, partitions))
+    read_whole_fetches(2 * settings.kafka.partitions * app.conf.consumer_max_fetch_size)
 
     async def fold(stream: Any) -> None:  # noqa: ANN401 - faust's stream
         async for events in stream.noack_take(TAKE, within=TAKE_WITHIN_S):

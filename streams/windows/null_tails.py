@@ -72,7 +72,7 @@ def window_counts(bins: np.ndarray, psi_bins: int, starts: np.ndarray) -> np.nda
 
 def tail_of(figures: np.ndarray) -> NullTail:
     """Keep the largest tenth of the figures, at least 128 and at most 1,024; NaN ones are no windows."""
-    known = np.sort(figures[~np.isnan(figures)])[::-1]
+    known = _descending(figures)
     kept = min(max(math.ceil(_KEPT_SHARE * len(known)) + 1, _KEPT_LEAST), TAIL_MAX)
     return NullTail(len(known), known[:kept])
 
@@ -90,8 +90,12 @@ def cut_tails(profile: Profile, level: float) -> Profile:
 
 
 def _cut(tail: NullTail, level: float) -> NullTail:
-    known = np.sort(tail.largest[~np.isnan(tail.largest)])[::-1]
-    return NullTail(tail.windows, known[: rank_of(level, tail.windows)].copy())
+    return NullTail(tail.windows, _descending(tail.largest)[: rank_of(level, tail.windows)].copy())
+
+
+def _descending(figures: np.ndarray) -> np.ndarray:
+    """The figures that are known, greatest first."""
+    return np.sort(figures[~np.isnan(figures)])[::-1]
 
 
 def _with_rest(counts: np.ndarray, minimum_rows: int) -> np.ndarray:
