@@ -120,6 +120,19 @@ class ProfileColumn:
         empty = np.zeros((0, self.psi_bins), np.int64)
         return replace(self, days=empty, hour_of_week=empty)
 
+    def narrowed(self) -> ProfileColumn:
+        """Give the column with its edges in the width they travel in and its counts in the least that holds them.
+
+        All values stay equal; half of the memory goes.
+        """
+        return replace(
+            self,
+            edges=self.edges.astype(self.dtype),
+            counts=_narrow(self.counts),
+            sums_hi=_narrow(self.sums_hi),
+            sums_lo=_narrow(self.sums_lo),
+        )
+
     @property
     def unit(self) -> float:
         """What exact sums are scaled by: the standard deviation, or 1 where that is 0."""
@@ -133,7 +146,15 @@ def fold_bins(counts: np.ndarray, decile_of_bin: np.ndarray) -> np.ndarray:
     array([3, 4])
     """
     starts = np.flatnonzero(np.diff(decile_of_bin, prepend=-1))
-    return np.add.reduceat(counts, starts)
+    return np.add.reduceat(counts, starts, dtype=np.int64)
+
+
+def _narrow(counts: np.ndarray) -> np.ndarray:
+    for kind in (np.int32, np.uint32):
+        narrow = counts.astype(kind)
+        if np.array_equal(narrow, counts):
+            return narrow
+    return counts
 
 
 def column_record(column: ProfileColumn) -> dict[str, Any]:

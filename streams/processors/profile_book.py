@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from driftline.schemas.profile import Profile
@@ -64,8 +65,7 @@ class ProfileBook:
         except Refused as refused:
             logger.warning("profile %r is left out: %s", key, refused)
             return
-        # A worker judges hundreds of deployments; a year of days would be a megabyte of each.
-        kept = cut_tails(profile.without_history(), DEFAULT.level)
+        kept = _kept(profile)
         layout = Layout(kept, profile.digest())
         self._by_digest[layout.digest] = (kept, layout)
         folded = tuple(width for width in WIDTHS_MS if width in profile.resolutions)
@@ -131,3 +131,9 @@ class ProfileBook:
         self._refresh()
         self._asked_at = self._clock_s()
         return True
+
+
+def _kept(profile: Profile) -> Profile:
+    """Give what windows are counted and judged by; a worker holds hundreds, and a profile comes as a megabyte."""
+    columns = (cut_tails(column.without_history().narrowed(), DEFAULT.level) for column in profile.columns)
+    return replace(profile, columns=tuple(columns))

@@ -52,6 +52,11 @@ class Checkpoint:
         return not (self.states or self.due or self.books or self.partition_row or self.tombstones)
 
     @property
+    def size_bytes(self) -> int:
+        """Memory that the new states take."""
+        return sum(len(value) for _, value in self.states)
+
+    @property
     def results(self) -> Iterator[WindowResult]:
         """The results to be published, each worked out when it is asked for."""
         return (due.make() for due in self.due)

@@ -70,7 +70,7 @@ def _of_numbers(reference: Reference, counters: Counters) -> tuple[list[float], 
         table = padded[:, numbers.cells]
         counts, sums = table[COUNT], sums_of(table[HI], table[LO])
         found[0, numbers.rows], found[1, numbers.rows] = ks_of_counts(counts, numbers.counts, numbers.atoms)
-        found[2, numbers.rows] = w1_of_bins(counts, sums, numbers.counts, numbers.sums, numbers.edges)
+        found[2, numbers.rows] = w1_of_bins(counts, sums, numbers.counts, numbers.sums, numbers.sigma_edges)
     ks, upper, w1 = found.tolist()
     return ks, upper, w1
 

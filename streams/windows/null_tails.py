@@ -8,8 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from driftline.schemas.profile import Profile
-from driftline.schemas.profile_column import TAIL_MAX, NullTail
+from driftline.schemas.profile_column import TAIL_MAX, NullTail, ProfileColumn
 from driftline.streams.stats.nulls import BLOCK_DAYS, WINDOW_DAYS, moving_blocks, own_windows, rank_of
 from driftline.streams.windows.resolution import Resolution
 
@@ -77,16 +76,9 @@ def tail_of(figures: np.ndarray) -> NullTail:
     return NullTail(len(known), known[:kept])
 
 
-def cut_tails(profile: Profile, level: float) -> Profile:
-    """Keep of each tail only what thresholds of at most this level read; those stay the same.
-
-    A worker of 200 deployments would else hold 20 MB of figures that it never looks at.
-    """
-    columns = tuple(
-        replace(column, null_tails={name: _cut(tail, level) for name, tail in column.null_tails.items()})
-        for column in profile.columns
-    )
-    return replace(profile, columns=columns)
+def cut_tails(column: ProfileColumn, level: float) -> ProfileColumn:
+    """Keep of each tail only what thresholds of at most this level read; those stay the same."""
+    return replace(column, null_tails={name: _cut(tail, level) for name, tail in column.null_tails.items()})
 
 
 def _cut(tail: NullTail, level: float) -> NullTail:

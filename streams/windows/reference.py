@@ -33,9 +33,11 @@ class Numbers:
     Attributes:
         rows: int64 (K,), their places among the judged columns.
         cells: int32 (K, W), cell of each bin; one past the table where a column has no more bins.
-        counts: int64 (K, W), rows of the reference per bin.
+        counts: integers (K, W), rows of the reference per bin.
         sums: float64 (K, W), sums of (v - mean) / sd per bin; NaN for a constant, which has no sigma.
-        edges: float64 (K, W - 1), edges in the same unit; the last one repeated as padding.
+        edges: floats (K, W - 1), edges as the values travel; the last one repeated as padding.
+        mean: float64 (K, 1), mean of each column.
+        unit: float64 (K, 1), its sd, or 1 for a constant.
         atoms: bool (K, W), bins that hold one value only.
     """
 
@@ -43,8 +45,15 @@ class Numbers:
     cells: np.ndarray
     counts: np.ndarray
     sums: Array
-    edges: Array
+    edges: np.ndarray
+    mean: Array
+    unit: Array
     atoms: np.ndarray
+
+    @property
+    def sigma_edges(self) -> Array:
+        """Edges in the unit of the sums, float64 (K, W - 1)."""
+        return np.asarray((self.edges - self.mean) / self.unit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,28 +149,29 @@ def _block_null(profile: Profile, column: ProfileColumn, resolution: Resolution,
 
 def _numbers(judged: list[LayoutColumn], role: str, aside: int) -> Numbers:
     rows = [row for row, column in enumerate(judged) if column.slot >= 0 and column.profile.role == role]
-    width = max((judged[row].profile.bins for row in rows), default=2)
+    profiles = [judged[row].profile for row in rows]
+    width = max((profile.bins for profile in profiles), default=2)
     shape = (len(rows), width)
     numbers = Numbers(
         rows=np.array(rows, np.int64),
         cells=np.full(shape, aside, np.int32),
-        counts=np.zeros(shape, np.int64),
+        counts=np.zeros(shape, np.result_type(np.int32, *(profile.counts for profile in profiles))),
         sums=np.zeros(shape),
-        edges=np.zeros((len(rows), width - 1)),
+        edges=np.zeros(
+            (len(rows), width - 1), np.result_type(np.float32, *(profile.dtype for profile in profiles))
+        ),
+        mean=np.array([[profile.mean] for profile in profiles]).reshape(-1, 1),
+        unit=np.array([[profile.unit] for profile in profiles]).reshape(-1, 1),
         atoms=np.zeros(shape, np.bool_),
     )
-    for at, row in enumerate(rows):
-        column = judged[row]
-        profile = column.profile
-        numbers.cells[at, : profile.bins] = column.first + np.arange(profile.bins)
+    for at, (row, profile) in enumerate(zip(rows, profiles, strict=True)):
+        numbers.cells[at, : profile.bins] = judged[row].first + np.arange(profile.bins)
         numbers.counts[at, : profile.bins] = profile.counts
         numbers.sums[at, : profile.bins] = sums_of(profile.sums_hi, profile.sums_lo)
         if profile.sd <= 0:
             numbers.sums[at] = np.nan
-        edges = (profile.edges - profile.mean) / profile.unit
-        numbers.edges[at] = np.concatenate(
-            [edges, np.full(width - profile.bins, edges[-1:] if len(edges) else 0.0)]
-        )
+        numbers.edges[at, : profile.bins - 1] = profile.edges
+        numbers.edges[at, profile.bins - 1 :] = profile.edges[-1:] if len(profile.edges) else profile.mean
         numbers.atoms[at, : profile.bins] = single_valued(profile)
     return numbers
 

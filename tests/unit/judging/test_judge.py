@@ -252,7 +252,8 @@ def test_what_a_worker_keeps_of_a_profile_judges_as_the_whole(resolution: str) -
         )
         for column in whole.columns
     )
-    kept = cut_tails(replace(whole, columns=disordered).without_history(), DEFAULT.level)
+    slim = (cut_tails(column.without_history().narrowed(), DEFAULT.level) for column in disordered)
+    kept = replace(whole, columns=tuple(slim))
     tails = [tail for column in kept.columns for tail in column.null_tails.values()]
     assert all(len(tail.largest) <= max(DEFAULT.level * (tail.windows + 1), 1) for tail in tails)
     figures = []
