@@ -18,6 +18,8 @@ from driftline.agents.emit.shapes import VALUE_BYTES, check_names, text_bytes
 from driftline.agents.emit.values import times_of
 from driftline.schemas.ids import ID_BYTES
 
+COLUMN_BYTES: Final = 256
+"""Memory of a column beside its values: objects, and what the allocator adds."""
 _MATRIX: Final = 2
 _NS: Final = 1e9
 
@@ -99,6 +101,7 @@ def weighed(chunk: Chunk) -> Chunk:
     columns = [*chunk.features.values(), *chunk.scores.values(), *chunk.segments.values()]
     columns += [one for one in (chunk.predicted, chunk.latency_ms, chunk.status) if one is not None]
     size = chunk.ids.nbytes + chunk.times_ms.nbytes + (text_bytes(chunk.originals) if chunk.originals else 0)
+    size += COLUMN_BYTES * len(columns)
     for column in columns:
         size += 0 if column.nulls is None else column.nulls.nbytes
         size += 0 if column.levels is None else text_bytes(column.levels)

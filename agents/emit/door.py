@@ -116,10 +116,11 @@ class Door:
         with self.lock:
             return self._chunks.popleft() if self._chunks else None
 
-    def chunk_done(self, chunk: Chunk) -> None:
-        """A chunk has left memory."""
+    def chunk_done(self, chunk: Chunk, memory_bytes: int) -> None:
+        """A chunk has left memory; the sender holds so much now."""
         with self.lock:
             self._waiting_bytes -= chunk.size_bytes
+            self._memory_bytes = memory_bytes
 
     def take_labels(self, most: int) -> list[Label]:
         """Take labels to be sealed, at most so many."""

@@ -174,7 +174,7 @@ class Sender:
         self._half = (chunk, stop) if stop < chunk.rows else None
         self._seal(PREDICTIONS, chunk.part(start, stop))
         if self._half is None:
-            self._door.chunk_done(chunk)
+            self._door.chunk_done(chunk, self._courier.flights.memory_bytes)
         return True
 
     def _seal(self, topic: str, batch: Batch) -> None:
