@@ -177,7 +177,7 @@ def f1_errors(confusion: ArrayLike) -> list[float | None]:
     """Standard error of each class's F1 between independent rows; None where F1 is undefined.
 
     >>> [round(error, 3) for error in f1_errors([[30, 10], [10, 50]])]
-    [0.063, 0.044]
+    [0.054, 0.037]
 
     """
     counts = np.asarray(confusion, np.float64)

@@ -163,8 +163,10 @@ def _error_of_days(moved: Array) -> tuple[float, float]:
     if squares == 0:
         return 0.0, float(m)
     found = float((moved[1:] * moved[:-1]).sum()) / squares
-    # Around a fitted mean the correlation comes out too low by (1 + 4 rho) / m.
-    rho = min(max((m * found + 1) / (m - 4), 0.0), _MOST_RHO)
+    # Around a fitted mean the correlation comes out too low by (1 + 4 rho) / m; the fifth is for the factor,
+    # which bends. What is less than its own error, 1 / sqrt(m), is taken for chance. Both by simulation.
+    rho = (m * found + 1) / (m - 5)
+    rho = min(rho, _MOST_RHO) if rho > m**-0.5 else 0.0
     factor = min((1 + rho) / (1 - rho), m / _LEAST_DAYS)
     return float(np.sqrt(factor * squares / m**2 / (1 - factor / m))), m / factor
 

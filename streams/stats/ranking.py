@@ -111,7 +111,7 @@ def auc_error(positives: ArrayLike, negatives: ArrayLike) -> float | None:
         The error of `auc(...).value`; None with fewer than two rows of a class.
 
     >>> round(auc_error([1, 2, 5], [5, 2, 1]), 4)
-    0.0978
+    0.1095
 
     """
     p, n = np.asarray(positives, np.float64), np.asarray(negatives, np.float64)
