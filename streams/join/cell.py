@@ -1,0 +1,134 @@
+"""Cell: the predictions of one model version and slot in one stretch of event time, sorted by id.
+
+An id that is predicted twice in a cell counts once, as it was first: it comes from a batch that was sent again, or from
+an application that logs an id twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.streams.join.keys import is_repeat, keys_of, sorted_order
+
+if TYPE_CHECKING:
+    from driftline.schemas.columns import PredictionColumns
+    from driftline.streams.join.keys import Keys
+    from driftline.streams.join.vocabulary import Vocabulary
+
+
+@dataclass(slots=True)
+class PredictionRows:
+    """Predictions as columns of n rows; 26 bytes each with one score of float32.
+
+    Attributes:
+        key, rest: uint64 (n,), the ids.
+        after_ms: uint32 (n,), event time after the start of the cell, ms.
+        predicted: int16 (n,), the class that the event carries, of the vocabulary.
+        scores: float32 or float64 (S, n), by the names of the deployment's scheme; NaN where there is none.
+    """
+
+    key: Keys
+    rest: Keys
+    after_ms: NDArray[np.uint32]
+    predicted: NDArray[np.int16]
+    scores: NDArray[np.float32] | NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns."""
+        flat = self.key.nbytes + self.rest.nbytes + self.after_ms.nbytes + self.predicted.nbytes
+        return flat + self.scores.nbytes
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> PredictionRows:
+        """Give some rows, in the order asked for."""
+        return PredictionRows(
+            self.key[rows], self.rest[rows], self.after_ms[rows], self.predicted[rows], self.scores[:, rows]
+        )
+
+    @classmethod
+    def joined(cls, parts: list[PredictionRows]) -> PredictionRows:
+        """Lay parts end to end."""
+        return cls(
+            np.concatenate([part.key for part in parts]),
+            np.concatenate([part.rest for part in parts]),
+            np.concatenate([part.after_ms for part in parts]),
+            np.concatenate([part.predicted for part in parts]),
+            np.concatenate([part.scores for part in parts], axis=1),
+        )
+
+    @classmethod
+    def empty(cls, scores: int) -> PredictionRows:
+        """No predictions, with that many scores."""
+        ids = np.zeros(0, np.uint64)
+        return cls(ids, ids, np.zeros(0, np.uint32), np.zeros(0, np.int16), np.zeros((scores, 0), np.float32))
+
+
+class Cell:
+    """The predictions of one cell.
+
+    Attributes:
+        start_ms: where it begins, ms since 1970.
+        first: offset of the first record that had rows of it.
+        rows: sorted by id, one an id.
+    """
+
+    def __init__(self, start_ms: int, first: int, scores: int) -> None:
+        self.start_ms = start_ms
+        self.first = first
+        self.rows = PredictionRows.empty(scores)
+        self._tail: list[PredictionRows] = []
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.rows.nbytes + sum(part.nbytes for part in self._tail)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing was added since the last `settle`."""
+        return not self._tail
+
+    def add(
+        self,
+        cols: PredictionColumns,
+        rows: slice | NDArray[np.intp],
+        scores: tuple[str, ...],
+        vocabulary: Vocabulary,
+    ) -> None:
+        """Take in rows of a batch whose event times lie in the cell; they count from the next `settle` on."""
+        key, rest = keys_of(cols.ids[rows])
+        after = (cols.times_ms[rows] - self.start_ms).astype(np.uint32)
+        predicted = vocabulary.codes_of(cols.predicted, cols.rows)[rows]
+        part = PredictionRows(key, rest, after, predicted, _scores(cols, scores, rows, len(key)))
+        self._tail.append(part.take(sorted_order(key, rest)))
+
+    def settle(self) -> int:
+        """Put what was added among the rows; returns how many of them had an id that was there already."""
+        if not self._tail:
+            return 0
+        rows = PredictionRows.joined([self.rows, *self._tail])
+        self._tail = []
+        rows = rows.take(sorted_order(rows.key, rows.rest))
+        repeat = is_repeat(rows.key, rows.rest)
+        self.rows = rows.take(~repeat) if repeat.any() else rows
+        return int(repeat.sum())
+
+
+def _scores(
+    cols: PredictionColumns, names: tuple[str, ...], rows: slice | NDArray[np.intp], count: int
+) -> NDArray[np.float32] | NDArray[np.float64]:
+    found = {name: block.values[at, rows] for block in cols.scores for at, name in enumerate(block.names)}
+    columns = [found.get(name) for name in names]
+    known = [column.dtype for column in columns if column is not None]
+    scores = np.full((len(names), count), np.nan, np.result_type(np.float32, *known))
+    for at, column in enumerate(columns):
+        if column is not None:
+            scores[at] = column
+    return scores

@@ -1,0 +1,207 @@
+"""Outcomes: what pairs of prediction and label add up to, as counts and exact sums, so that parts merge exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.schemas.errors import DriftlineError
+from driftline.streams.join.exact import exact_sum
+from driftline.streams.join.scheme import UNKNOWN
+from driftline.streams.stats.losses import (
+    brier_terms,
+    brier_terms_of_classes,
+    calibration_bins,
+    log_loss_terms,
+    log_loss_terms_of_classes,
+)
+from driftline.streams.stats.regression import regression_terms
+from driftline.streams.windows.kernel import LATENCY_BINS, LATENCY_FIRST, LATENCY_INSIDE, LATENCY_SHIFT
+
+if TYPE_CHECKING:
+    from driftline.streams.join.scheme import Scheme
+
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+CALIBRATION_BINS: Final = 10
+LOSSES: Final = ("log_loss", "log_loss_squared", "brier", "brier_squared")
+"""Exact sums of a task of classes, by name."""
+ERRORS: Final = (
+    "error",
+    "absolute",
+    "squared",
+    "fourth",
+    "target",
+    "target_squared",
+    "relative",
+    "relative_squared",
+)
+"""Exact sums of a regression, by the fields of `RegressionSums`."""
+
+
+class OutcomesError(DriftlineError):
+    """Outcomes of different profiles that were to be added."""
+
+
+@dataclass(slots=True, eq=False)
+class Outcomes:
+    """What was counted of the pairs of one window.
+
+    Attributes:
+        digest: of the profile; empty when it is not known, and then only predictions and labels are counted.
+        predictions: predictions of the window, one an id.
+        labels: of them those with a label in force that is not withdrawn.
+        unknown: labels that name no class of the scheme, or no number.
+        undecided: labelled predictions that say nothing to hold the label against.
+        confusion: int64 (K, K), rows the true class, columns the predicted one.
+        scored: int64 (2, B): labelled rows per score bin, those of the negative class and of the positive one.
+        calibration: int64 (2, 10): labelled rows per equal part of 0 .. 1, and of them the positive ones.
+        calibration_sums: exact sums of the scores in each of those parts.
+        sums: exact sums by name: `LOSSES` or `ERRORS`.
+        counted: rows behind `sums`.
+        nonzero: of them those whose truth is not 0.
+        delays: int64 (LATENCY_BINS,), the sketch of the labels' delays in s; None before the first.
+    """
+
+    digest: str
+    predictions: int = 0
+    labels: int = 0
+    unknown: int = 0
+    undecided: int = 0
+    confusion: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    scored: Counts = field(default_factory=lambda: np.zeros((2, 0), np.int64))
+    calibration: Counts = field(default_factory=lambda: np.zeros((2, CALIBRATION_BINS), np.int64))
+    calibration_sums: list[int] = field(default_factory=lambda: [0] * CALIBRATION_BINS)
+    sums: dict[str, int] = field(default_factory=dict)
+    counted: int = 0
+    nonzero: int = 0
+    delays: Counts | None = None
+
+    @classmethod
+    def of(cls, scheme: Scheme | None) -> Outcomes:
+        """Nothing yet, for pairs of one scheme; without one only predictions and labels are counted."""
+        if scheme is None:
+            return cls("")
+        size = len(scheme.classes)
+        names = ERRORS if scheme.task == "regression" else LOSSES
+        return cls(
+            scheme.digest,
+            confusion=np.zeros((size, size), np.int64),
+            scored=np.zeros((2, scheme.bins), np.int64),
+            sums=dict.fromkeys(names, 0),
+        )
+
+    def merge(self, other: Outcomes) -> None:
+        """Add what another part counted.
+
+        Raises:
+            OutcomesError: the two were counted with different profiles.
+        """
+        if self.digest != other.digest:
+            mine, theirs = (one.digest[:12] or "none" for one in (self, other))
+            raise OutcomesError(f"outcomes counted with profile {mine} and with {theirs} do not add up")
+        for name in ("predictions", "labels", "unknown", "undecided", "counted", "nonzero"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("confusion", "scored", "calibration"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        both = zip(self.calibration_sums, other.calibration_sums, strict=True)
+        self.calibration_sums = [mine + theirs for mine, theirs in both]
+        self.sums = {name: total + other.sums[name] for name, total in self.sums.items()}
+        if other.delays is not None:
+            self.delays = other.delays.copy() if self.delays is None else self.delays + other.delays
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Outcomes):
+            return NotImplemented
+        plain = ("digest", "predictions", "labels", "unknown", "undecided", "calibration_sums", "sums")
+        tables = ("confusion", "scored", "calibration", "delays")
+        return (
+            all(getattr(self, name) == getattr(other, name) for name in plain)
+            and (self.counted, self.nonzero) == (other.counted, other.nonzero)
+            and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in tables)
+        )
+
+    def add_classes(self, scheme: Scheme, truth: Counts, said: Counts, scores: NDArray[np.floating]) -> None:
+        """Count labelled rows of a task of classes.
+
+        Args:
+            scheme: of the model version.
+            truth: int64 (n,), the label's class or `UNKNOWN`.
+            said: int64 (n,), the class that the event carries or `UNKNOWN`.
+            scores: (S, n), by `scheme.scores`.
+        """
+        self.unknown += int((truth == UNKNOWN).sum())
+        known = truth != UNKNOWN
+        truth, said, scores = truth[known], said[known], scores[:, known]
+        if scheme.task == "binary" and len(scores):
+            above = (scores[0] > scheme.threshold).astype(np.int64)
+            said = np.where((said == UNKNOWN) & ~np.isnan(scores[0]), above, said)
+        decided = said != UNKNOWN
+        self.undecided += int((~decided).sum())
+        size = len(scheme.classes)
+        pair = truth[decided] * size + said[decided]
+        self.confusion += np.bincount(pair, minlength=size * size).reshape(size, size)
+        if not len(scores):
+            return
+        finite = np.isfinite(scores).all(axis=0)
+        truth, scores = truth[finite], scores[:, finite].astype(np.float64)
+        self.counted += len(truth)
+        if scheme.task == "binary":
+            self._add_binary(scheme, truth, scores[0])
+        else:
+            rows = scores.T
+            self._add_losses(log_loss_terms_of_classes(rows, truth), brier_terms_of_classes(rows, truth))
+
+    def add_numbers(self, truth: Floats, said: Floats) -> None:
+        """Count labelled rows of a regression: true and predicted numbers, float64 (n,), NaN for none."""
+        self.unknown += int(np.isnan(truth).sum())
+        usable = np.isfinite(truth) & np.isfinite(said)
+        self.undecided += int((~usable & ~np.isnan(truth)).sum())
+        truth, said = truth[usable], said[usable]
+        self.counted += len(truth)
+        with np.errstate(over="ignore"):  # figures of such numbers are infinite, and say so
+            terms = regression_terms(truth, said)
+        self.nonzero += int(terms.relative_rows.sum())
+        for name in ERRORS:
+            self.sums[name] += exact_sum(_bounded(getattr(terms, name)))
+
+    def add_delays(self, delay_s: Floats) -> None:
+        """Count how long after the event each label became known, s; at once for one that was known before."""
+        at = _sketched(np.maximum(delay_s, 0.0))
+        counts = np.bincount(at, minlength=LATENCY_BINS)
+        self.delays = counts if self.delays is None else self.delays + counts
+
+    def _add_binary(self, scheme: Scheme, truth: Counts, score: Floats) -> None:
+        at = np.searchsorted(scheme.edges, score, side="left")
+        for label in (0, 1):
+            self.scored[label] += np.bincount(at[truth == label], minlength=scheme.bins)
+        probability = np.clip(score, 0.0, 1.0)
+        part = calibration_bins(probability)
+        self.calibration[0] += np.bincount(part, minlength=CALIBRATION_BINS)
+        self.calibration[1] += np.bincount(part[truth == 1], minlength=CALIBRATION_BINS)
+        for one in range(CALIBRATION_BINS):
+            self.calibration_sums[one] += exact_sum(probability[part == one])
+        self._add_losses(log_loss_terms(probability, truth), brier_terms(probability, truth))
+
+    def _add_losses(self, loss: Floats, brier: Floats) -> None:
+        for name, values in zip(LOSSES, (loss, loss**2, brier, brier**2), strict=True):
+            self.sums[name] += exact_sum(values)
+
+
+def _bounded(values: Floats) -> Floats:
+    """Terms past float64 are taken as its greatest number, so that sums stay sums."""
+    greatest = np.finfo(np.float64).max
+    return np.clip(values, -greatest, greatest)
+
+
+def _sketched(values: Floats) -> Counts:
+    """Bins of the latency sketch (`driftline.streams.windows.latency`), for any unit."""
+    bits = values.astype(np.float32).view(np.int32)
+    at = (bits >> LATENCY_SHIFT) - LATENCY_FIRST + 1
+    return np.asarray(np.clip(at, 0, LATENCY_INSIDE + 1), np.int64)
