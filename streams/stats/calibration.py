@@ -5,12 +5,12 @@ in it. Nothing is assumed about its shape: a model may be over-confident, or not
 joined with their neighbours until they hold `ENOUGH` rows, which keeps every total as it was; so a window
 with the reference's own mix gets back the reference's own confusion. Groups end where the predicted class
 changes. Where a predicted class is thin in a group that knows both (other thresholds, overrides), the rate
-of the group alone stands for both classes.
+of the group alone stands for both classes. No prior is added: half a positive in each cell (Jeffreys) would make
+up several times the positives there are where one row in a thousand is one.
 
-How surely a rate p of n rows is known: Beta(p (n - 2), (1 - p) (n - 2)), whose mean is p. Its variance,
-p (1 - p) / (n - 1), has the expectation of the true one, pi (1 - pi) / n; a prior that adds rows instead
-(Jeffreys adds half a positive to each cell) makes positives up where they are rare: at 0.1 % of them, several
-times as many as there are.
+How surely a rate of n rows is known is drawn from Beta(m (n - 1), (1 - m) (n - 1)), of variance m (1 - m) / n. Here m
+is the rate over a wider neighbourhood with `BOTH` rows of each class at least: of its own 32 rows, a rate of
+1 % mostly shows no positive, which looks certain and is not.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from numpy.typing import ArrayLike, NDArray
 from driftline.streams.stats.shares import Array
 
 ENOUGH: Final = 32
-"""Reference rows a rate stands on: a smaller number blurs less where the mix moves, and knows less."""
-
-_SPENT: Final = 2  # rows that make the variance of a Beta over estimated rates unbiased
+"""Reference rows a rate stands on: fewer would know less, more would blur the rates where the mix moves."""
+BOTH: Final = 5
+"""Reference rows of each class that the spread of a rate stands on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Calibration:
     """Positives of each rate, (rates,)."""
     rows: NDArray[np.int64]
     """Reference rows of each rate, (rates,); at least 1."""
+    likely: Array
+    """Rate of the wider neighbourhood, (rates,), inside (0, 1): what the spread of a rate is taken from."""
     rate_of: NDArray[np.int64]
     """Which rate a cell has, (B, 2): score bin, predicted class."""
     seen: NDArray[np.bool_]
@@ -48,15 +50,10 @@ class Calibration:
         return np.asarray((self.positives / self.rows)[self.rate_of], np.float64)
 
     def drawn(self, draws: int, rng: np.random.Generator) -> Array:
-        """Draw the rates as uncertain as they are, float64 (draws, rates); the mean of each is its rate."""
-        share = self.positives / self.rows
-        weight = np.maximum(self.rows - _SPENT, 1)
-        open_ = (self.positives > 0) & (self.positives < self.rows)
-        found = np.broadcast_to(share, (draws, len(share))).copy()
-        found[:, open_] = rng.beta(
-            (share * weight)[open_], ((1 - share) * weight)[open_], (draws, int(open_.sum()))
-        )
-        return found
+        """Draw the rates, float64 (draws, rates), around `likely` and as uncertain as they are."""
+        weight = np.maximum(self.rows - 1, 1)
+        size = (draws, len(weight))
+        return np.asarray(rng.beta(self.likely * weight, (1 - self.likely) * weight, size), np.float64)
 
 
 def calibrate(positives: ArrayLike, rows: ArrayLike, enough: int = ENOUGH) -> Calibration | None:
@@ -77,39 +74,55 @@ def calibrate(positives: ArrayLike, rows: ArrayLike, enough: int = ENOUGH) -> Ca
     true, total = np.asarray(positives, np.int64), np.asarray(rows, np.int64)
     if total.sum() == 0:
         return None
-    split = _split(total)
-    bins = total.sum(axis=1)
+    split, bins = _split(total), total.sum(axis=1)
     starts = [*groups(bins[:split], enough), *(split + at for at in groups(bins[split:], enough))]
     group_true, group_rows = np.add.reduceat(true, starts), np.add.reduceat(total, starts)
+    # Three rates a group could have: of either predicted class, and of both together, which comes last.
+    three_true = np.column_stack([group_true, group_true.sum(axis=1)])
+    three_rows = np.column_stack([group_rows, group_rows.sum(axis=1)])
+    likely = np.column_stack([_likely(t, n) for t, n in zip(three_true.T, three_rows.T, strict=True)])
     alone = (group_rows < enough).any(axis=1, keepdims=True)
-    used_true = np.where(alone, group_true.sum(axis=1, keepdims=True), group_true)
-    used_rows = np.where(alone, group_rows.sum(axis=1, keepdims=True), group_rows)
-    # A group known by its bins alone has one rate, the first of its two; the second is not pointed at.
-    pair = 2 * np.arange(len(starts))[:, None] + np.where(alone, 0, [0, 1])
-    sizes = np.diff([*starts, len(total)])
-    kept, rate_of = np.unique(np.repeat(pair, sizes, axis=0), return_inverse=True)
+    which = 3 * np.arange(len(starts))[:, None] + np.where(alone, 2, [0, 1])
+    kept, rate_of = np.unique(np.repeat(which, np.diff([*starts, len(total)]), axis=0), return_inverse=True)
     return Calibration(
-        used_true.reshape(-1)[kept], used_rows.reshape(-1)[kept], rate_of.reshape(total.shape), bins > 0
+        positives=three_true.reshape(-1)[kept],
+        rows=three_rows.reshape(-1)[kept],
+        likely=likely.reshape(-1)[kept],
+        rate_of=rate_of.reshape(total.shape),
+        seen=bins > 0,
     )
 
 
-def groups(rows: NDArray[np.int64], enough: int) -> list[int]:
-    """First bin of each group of neighbours with at least `enough` rows; what is left joins the last one.
+def groups(counts: NDArray[np.int64], enough: int) -> list[int]:
+    """First bin of each group of neighbours that holds enough; what is left at the end joins the last group.
+
+    Args:
+        counts: what to hold enough of, (B,), or (B, kinds): enough of each kind.
+        enough: how much.
 
     >>> groups(np.array([0, 3, 4, 9, 2]), 5)
     [0, 3]
 
     """
     starts: list[int] = []
-    held = enough
-    for at, count in enumerate(rows.tolist()):
-        if held >= enough and (count or not starts):
+    held = np.full(counts.shape[1:], enough)
+    for at, count in enumerate(counts):
+        if (held >= enough).all() and (not starts or count.any()):
             starts.append(at)
-            held = 0
-        held += count
-    if held < enough and len(starts) > 1:
+            held = np.zeros_like(held)
+        held = held + count
+    if (held < enough).any() and len(starts) > 1:
         starts.pop()
     return starts
+
+
+def _likely(positives: NDArray[np.int64], rows: NDArray[np.int64]) -> Array:
+    """Rate of the neighbourhood of each group, (groups,), with some of each class; kept from 0 and 1."""
+    starts = groups(np.column_stack([positives, rows - positives]), BOTH)
+    true, total = np.add.reduceat(positives, starts), np.add.reduceat(rows, starts)
+    least = 0.5 / (total + 1)
+    share = np.clip(true / np.maximum(total, 1), least, 1 - least)
+    return np.repeat(share, np.diff([*starts, len(rows)]))
 
 
 def _split(rows: NDArray[np.int64]) -> int:

@@ -95,4 +95,4 @@ def auc_of_bins(positives: Array, rows: NDArray[np.int64]) -> Array:
 def ratio(part: Array, whole: Array) -> Array:
     """Divide, NaN where the whole is nothing."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    return np.asarray(np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0), np.float64)
