@@ -93,6 +93,12 @@ def calibrate(positives: ArrayLike, rows: ArrayLike, enough: int = ENOUGH) -> Ca
     )
 
 
+def bins_alone(counts: ArrayLike) -> NDArray[np.int64]:
+    """Counts of score bins, (B,), as cells where no predicted class is told apart, (B, 2)."""
+    bins = np.asarray(counts, np.int64)
+    return np.column_stack([bins, np.zeros_like(bins)])
+
+
 def groups(counts: NDArray[np.int64], enough: int) -> list[int]:
     """First bin of each group of neighbours that holds enough; what is left at the end joins the last group.
 
