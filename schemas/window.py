@@ -9,7 +9,7 @@ from typing import Any, Final
 from driftline.schemas import codec
 from driftline.schemas.refusal import Refused
 
-KINDS: Final = ("drift", "prediction", "quality", "rows")
+KINDS: Final = ("drift", "prediction", "quality", "rows", "health")
 VERDICTS: Final = ("ok", "warn", "fail", "inconclusive")
 _RECORD: Final = "WindowResult"
 

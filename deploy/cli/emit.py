@@ -88,7 +88,7 @@ def _profile(settings: Settings, deployment: str, version: str, may_miss: bool) 
         return published_profile(settings, deployment, version)
     except NoProfileError as error:
         raise NoProfileError(
-            f"{error} (--without-profile sends all the same, and counts rows alone)"
+            f"{error} (--without-profile sends all the same, and counts rows, latency and status alone)"
         ) from error
 
 

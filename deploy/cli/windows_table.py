@@ -14,6 +14,7 @@ from textwrap import fill
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from driftline.deploy.cli.windows_health import health_text
 from driftline.deploy.cli.windows_line import NO_DATA, Line
 
 # Order of the lines of a window: what asks for attention first.
@@ -34,17 +35,17 @@ DAY_MS = 86_400_000
 
 
 def render(lines: Iterable[Line], *, unfold: bool = False) -> RenderableType:
-    """Draw the figures that carry a verdict, oldest window first.
+    """Draw the figures that carry a verdict and one line of health a window, oldest window first.
 
     Args:
-        lines: in any order; those without a verdict are left to `--json`.
+        lines: in any order; others without a verdict are left to `--json`.
         unfold: show figures of drift that are "ok" on lines of their own instead of naming some features.
     """
-    judged = sorted((line for line in lines if line.verdict is not None), key=_place)
+    shown = sorted((line for line in lines if line.verdict is not None or line.kind == "health"), key=_place)
     blocks: list[RenderableType] = []
-    for _, group in groupby(judged, key=_window):
+    for _, group in groupby(shown, key=_window):
         blocks.append(_block(list(group), unfold=unfold))
-    blocks.append(_summary(judged))
+    blocks.append(_summary([line for line in shown if line.verdict is not None]))
     return Group(*blocks)
 
 
@@ -66,10 +67,11 @@ def _place(line: Line) -> tuple[int, str, str, str, int, str, str]:
 
 
 def _block(lines: Sequence[Line], *, unfold: bool) -> RenderableType:
-    """Draw one window: what drifted line by line, then what has no verdict, then what is well."""
-    alone = [line for line in lines if _stands_alone(line, unfold=unfold)]
+    """Draw one window: what drifted line by line, then what has no verdict, then what is well, then its health."""
+    judged = [line for line in lines if line.verdict is not None]
+    alone = [line for line in judged if _stands_alone(line, unfold=unfold)]
     rows: list[RenderableType] = [_heading(lines[0]), *map(_row, alone)]
-    rest = sorted((line for line in lines if line not in alone), key=_cause)
+    rest = sorted((line for line in judged if line not in alone), key=_cause)
     loud = {line.feature for line in alone}
     for (_, reason), group in groupby(rest, key=_cause):
         same = list(group)
@@ -77,6 +79,9 @@ def _block(lines: Sequence[Line], *, unfold: bool) -> RenderableType:
         if same[0].state == "ok":
             features = [name for name in features if name not in loud] or ["all other figures"]
         rows.append(_folded(same[0].state, features, reason))
+    health = health_text(lines)
+    if health:
+        rows.append(_under("health", "dim", health))
     return Group(*rows)
 
 
@@ -130,6 +135,13 @@ def _folded(state: str, features: Sequence[str], reason: str) -> Text:
     if reason:
         text.append("\n" + fill(reason, WIDTH, initial_indent=indent, subsequent_indent=indent), style="dim")
     return text
+
+
+def _under(word: str, style: str, sentence: str) -> Text:
+    """A word in the place of a verdict, and a sentence of as many lines as it takes."""
+    text = Text("  ").append(f"{word:<{WORD_WIDTH}} ", style=style)
+    indent = " " * text.cell_len
+    return text.append(fill(sentence, WIDTH, initial_indent=indent, subsequent_indent=indent).strip())
 
 
 def _number(value: float | None) -> str:

@@ -74,7 +74,7 @@ class ProfileBook:
         self._unknown.pop((profile.deployment, profile.model_version), None)
 
     def layout(self, deployment: str, version: str) -> Layout:
-        """The layout of a version; one that counts rows alone while there is no profile."""
+        """The layout of a version; one that counts rows and health alone while there is no profile."""
         return self._find(deployment, version)
 
     def layout_of(self, key: PaneKey, digest: str) -> Layout:

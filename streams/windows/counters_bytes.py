@@ -7,7 +7,8 @@
 
 The body is a row of sections, each a uint32 count, a width byte and as many little-endian integers:
 scalars (rows, extra, whether there are times, first, last); which cells, quality entries and latency
-bins are not zero, as a bitmap; then their values.
+bins are not zero, as a bitmap; then their values. Without a profile, earlier releases counted no column at
+all; their tables of no columns are read as zeros.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def unpack(data: bytes, digest: str, table: tuple[int, ...], quality: tuple[int,
         content = Content(
             digest=digest,
             scalars=(rows, extra, first_ms if timed else None, last_ms if timed else None),
-            table=_dense(sections, table),
-            quality=_dense(sections, (1, int(np.prod(quality)))).reshape(quality),
+            table=_dense(sections, table, may_lack=not digest),
+            quality=_dense(sections, (1, int(np.prod(quality))), may_lack=not digest).reshape(quality),
             latency=_latency(sections),
         )
     except (cramjam.DecompressionError, StopIteration, struct.error, ValueError, IndexError) as error:
@@ -101,11 +102,12 @@ def _sparse(table: np.ndarray) -> list[bytes]:
     return [_section(np.array([table.shape[1]])), _section(bitmap), *(_section(row[used]) for row in table)]
 
 
-def _dense(sections: Iterator[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+def _dense(sections: Iterator[np.ndarray], shape: tuple[int, ...], *, may_lack: bool) -> np.ndarray:
     columns = int(next(sections)[0])
-    if columns != shape[1]:
+    if columns != shape[1] and (columns or not may_lack):
         raise ValueError(f"{columns} columns where the profile has {shape[1]}")
-    used = np.unpackbits(next(sections).astype(np.uint8), count=columns).astype(bool)
+    bits = np.unpackbits(next(sections).astype(np.uint8), count=columns).astype(bool)
+    used = bits if columns else np.zeros(shape[1], bool)
     table = np.zeros(shape, np.int64)
     for row in table:
         row[used] = next(sections)

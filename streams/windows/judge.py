@@ -11,12 +11,15 @@ from driftline.streams.stats.nulls import WINDOW_DAYS
 from driftline.streams.stats.verdict import Rule, shared_level
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.drift_figures import drift_figures
+from driftline.streams.windows.health_figures import health_figures
 from driftline.streams.windows.quality_figures import quality_figures
 from driftline.streams.windows.reference import block_nulls, reference_of
 from driftline.streams.windows.resolution import DAY_MS, Resolution
 
 OPEN: Final = "The window is still open; its verdict comes when it closes."
-NO_PROFILE: Final = "no_profile: no reference is known for this model version, so only rows are counted."
+NO_PROFILE: Final = (
+    "no_profile: no reference is known for this model version: only rows and health are counted."
+)
 UNCOMPARED: Final = MappingProxyType(
     {
         "in-sample": "The reference scores are in-sample: the model learned from those rows.",
@@ -37,6 +40,7 @@ def judge(
     *,
     rule: Rule = DEFAULT,
     closed: bool = True,
+    counted_ms: int | None = None,
 ) -> list[Figure]:
     """Judge one window.
 
@@ -47,10 +51,20 @@ def judge(
         rule: level, floors, minimum count.
         closed: whether the window is complete. An open one has figures, and its verdicts are inconclusive: a
             part of a day is not held against whole days.
+        counted_ms: event time that the rows were counted over, ms, for the figures of health; None for rows that
+            no service is known to have served, as those of a table: they have none.
 
     Returns:
-        Figures of drift, then of the prediction, of data quality, and the rows.
+        Figures of drift, then of the prediction, of data quality, the rows, and of health.
     """
+    figures = _judged(profile, counters, resolution, rule, closed=closed)
+    return figures if counted_ms is None else figures + health_figures(counters, counted_ms)
+
+
+def _judged(
+    profile: Profile | None, counters: Counters, resolution: Resolution, rule: Rule, *, closed: bool
+) -> list[Figure]:
+    """Give what is held against the reference, and the rows."""
     rows = Figure("rows", "", "rows", float(counters.rows), rows=counters.rows)
     if profile is None or not counters.layout.digest:
         return [

@@ -21,6 +21,15 @@ from driftline.streams.windows.kernel import FRACTION_BITS, GRID_CELLS
 STATUS_LEVELS: Final = ("ok", "error", "timeout", "rejected", "invalid")
 _LEVEL_SETS_MAX: Final = 256  # sets of levels remembered a column; emitters send few
 _GREATEST: Final = float(np.finfo(np.float64).max)
+_STATUS_BINS: Final = len(STATUS_LEVELS) + 2
+_STATUS: Final = ProfileColumn(
+    name="status",
+    kind="categorical",
+    role="status",
+    levels=STATUS_LEVELS,
+    counts=np.zeros(_STATUS_BINS, np.int64),
+    decile_of_bin=np.arange(_STATUS_BINS, dtype=np.int16),
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -68,7 +77,7 @@ class LayoutColumn:
 
 
 class Layout:
-    """The tables of one profile; `Layout.without_profile` has none and counts rows alone.
+    """The tables of one profile; `Layout.without_profile` has none and counts rows, latency and status alone.
 
     Attributes:
         deployment: name of the deployment.
@@ -93,9 +102,9 @@ class Layout:
 
     @classmethod
     def without_profile(cls, deployment: str, model_version: str) -> Layout:
-        """Lay out nothing: counters on it count rows alone, until a profile comes."""
+        """Lay out what needs no profile: counters on it count rows, latency and status, until a profile comes."""
         layout = cls.__new__(cls)
-        layout._lay(deployment, model_version, "", ())  # noqa: SLF001 - its own class
+        layout._lay(deployment, model_version, "", _with_status(()))  # noqa: SLF001 - its own class
         return layout
 
     def column(self, name: str, role: str = "feature") -> LayoutColumn:
@@ -152,18 +161,7 @@ def _columns(profiles: tuple[ProfileColumn, ...]) -> list[LayoutColumn]:
 
 def _with_status(columns: tuple[ProfileColumn, ...]) -> tuple[ProfileColumn, ...]:
     """Add a status column where the profile has none: outcomes are counted for every deployment."""
-    if any(column.role == "status" for column in columns):
-        return columns
-    bins = len(STATUS_LEVELS) + 2
-    status = ProfileColumn(
-        name="status",
-        kind="categorical",
-        role="status",
-        levels=STATUS_LEVELS,
-        counts=np.zeros(bins, np.int64),
-        decile_of_bin=np.arange(bins, dtype=np.int16),
-    )
-    return (*columns, status)
+    return columns if any(column.role == "status" for column in columns) else (*columns, _STATUS)
 
 
 def term_scale(unit: float) -> float:

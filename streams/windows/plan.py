@@ -109,7 +109,8 @@ def _make(layout: Layout, cols: PredictionColumns) -> Plan:
         crossed_numbers=tuple(maker.crossed_numbers),
         crossed_codes=tuple(maker.crossed_codes),
         missing=np.array(absent, np.int64),
-        extra=maker.extra,
+        # Without a profile no column is known, which says nothing about any of them.
+        extra=maker.extra if layout.digest else 0,
         gap_columns=maker.gap_columns,
     )
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from driftline.schemas.refusal import Refused
 from driftline.schemas.window import Figure, WindowResult
 from driftline.streams.windows.counters import Counters
+from driftline.streams.windows.health_figures import counted_ms
 from driftline.streams.windows.judge import judge
-from driftline.streams.windows.resolution import Resolution
+from driftline.streams.windows.resolution import DAY_MS, Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,20 +31,22 @@ class Due:
     make: Callable[[], WindowResult]
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What was counted of a window: up to which offset, whether after it was final, and ms of it that are left out."""
+
+    counters: Counters
+    absorbed: int
+    restated: bool
+    left_out_ms: int = 0
+
+
 def pane_result(shard: Shard, book: Book, key: PaneKey, *, is_final: bool, now_ms: int) -> WindowResult:
     """The result of a window that was counted."""
     pane = shard.look(key)
     where = (key.deployment, key.version, key.slot, key.resolution, key.start_ms)
-    return _result(
-        shard,
-        book,
-        where,
-        pane.counters,
-        pane.absorbed,
-        is_final=is_final,
-        restated=is_final and pane.restated,
-        now_ms=now_ms,
-    )
+    counted = _Counted(pane.counters, pane.absorbed, pane.restated)
+    return _result(shard, book, where, counted, is_final=is_final, now_ms=now_ms)
 
 
 def merged_result(
@@ -56,7 +59,7 @@ def merged_result(
     """
     layout = shard.look(days[-1]).counters.layout
     total = Counters(layout)
-    absorbed, restated, left_out = -1, False, 0
+    absorbed, restated, left_out, left_out_ms = -1, False, 0, 0
     for key in days:  # one after the other: decoded, a month of days takes megabytes
         pane = shard.look(key)
         absorbed, restated = max(absorbed, pane.absorbed), restated or pane.restated
@@ -64,16 +67,9 @@ def merged_result(
             total.merge(pane.counters)
         else:
             left_out += pane.counters.rows
-    result = _result(
-        shard,
-        book,
-        merge,
-        total,
-        absorbed,
-        is_final=is_final,
-        restated=is_final and restated,
-        now_ms=now_ms,
-    )
+            left_out_ms += DAY_MS
+    counted = _Counted(total, absorbed, restated, left_out_ms)
+    result = _result(shard, book, merge, counted, is_final=is_final, now_ms=now_ms)
     if left_out:
         reason = f"{left_out} rows of its days were counted with another profile, and are left out."
         result.figures = [_without_verdict(figure, reason) for figure in result.figures]
@@ -108,15 +104,16 @@ def _result(
     shard: Shard,
     book: Book,
     where: MergeKey,
-    counters: Counters,
-    absorbed: int,
+    counted: _Counted,
     *,
     is_final: bool,
-    restated: bool,
     now_ms: int,
 ) -> WindowResult:
+    counters = counted.counters
     deployment, version, slot, name, start_ms = where
     resolution = Resolution(name)
+    end_ms = resolution.end(start_ms)
+    span_ms = counted_ms(counters, start_ms, end_ms, book.watermark_ms, closed=is_final)
     digest = counters.layout.digest
     profile = shard.profiles.profile_of(digest)
     return WindowResult(
@@ -125,16 +122,18 @@ def _result(
         slot=slot,
         resolution=name,
         window_start_ms=start_ms,
-        window_end_ms=resolution.end(start_ms),
+        window_end_ms=end_ms,
         profile_digest=digest,
         partition=shard.partition,
-        absorbed=absorbed,
+        absorbed=counted.absorbed,
         final=is_final,
-        restated=restated,
+        restated=is_final and counted.restated,
         rows=counters.rows,
         late_rows=book.late.rows(version, slot),
         watermark_ms=book.watermark_ms,
-        figures=judge(profile, counters, resolution, closed=is_final),
+        figures=judge(
+            profile, counters, resolution, closed=is_final, counted_ms=span_ms - counted.left_out_ms
+        ),
         counts=counters.to_bytes(),
         computed_at_ms=now_ms,
     )

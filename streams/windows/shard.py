@@ -37,13 +37,13 @@ class Profiles(Protocol):
     """Where a shard finds what a model version is measured against."""
 
     def layout(self, deployment: str, version: str) -> Layout:
-        """The layout to count a new window with; one that counts rows alone while no profile is known."""
+        """The layout to count a new window with; one that counts rows and health alone while no profile is known."""
 
     def layout_of(self, key: PaneKey, digest: str) -> Layout:
         """The layout that an older window was counted with, by the digest of its profile."""
 
     def profile_of(self, digest: str) -> Profile | None:
-        """The profile of that digest, None for the layout that counts rows alone."""
+        """The profile of that digest, None for the layout without one."""
 
     def resolutions(self, deployment: str, version: str) -> tuple[str, ...]:
         """The resolutions to fold, a subset of `WIDTHS_MS`."""

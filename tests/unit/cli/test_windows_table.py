@@ -110,8 +110,38 @@ def test_windows_stand_in_the_order_of_time() -> None:
 
 
 def test_figures_without_a_verdict_are_left_to_json() -> None:
-    """A figure that carries no verdict has no line; with none left the reader is told so."""
+    """A figure of drift that carries no verdict has no line; with none left the reader is told so."""
     assert drawn(dataclasses.replace(TEMP, verdict=None)) == ["No figure with a verdict was found."]
+
+
+def health(**values: float | None) -> list[Line]:
+    """Return the lines of health of a window, by metric."""
+    plain = dataclasses.replace(
+        TEMP, kind="health", feature="", verdict=None, null=None, floor=None, block=None
+    )
+    return [dataclasses.replace(plain, metric=metric, value=value) for metric, value in values.items()]
+
+
+def test_the_health_of_a_window_stands_on_one_line() -> None:
+    """Rate, errors with the statuses that make them, most frequent first, and latencies come after the verdicts."""
+    lines = drawn(
+        *health(rate=8.3333, errors=0.012, errors_error=0.004, errors_timeout=0.008, errors_invalid=0.0),
+        *health(latency_p50=12.34, latency_p95=1204.0, latency_p99=float("inf"), latency_known=1.0),
+        TEMP,
+    )
+    assert "FAIL" in lines[1]
+    assert " ".join(" ".join(lines[2:-1]).split()) == (
+        "health 8.33 events/s, errors 1.2% (timeout 0.8%, error 0.4%), "
+        "latency p50 12.3 ms, p95 1.2 s, p99 over 70 min"
+    )
+    assert max(map(len, lines)) <= 80
+    assert lines[-1] == "1 window of 1M: 1 FAIL"
+
+
+def test_health_that_nobody_told_is_left_out() -> None:
+    """Without status and latency the line has the rate alone; a window whose health is undefined has no line."""
+    assert drawn(*health(rate=0.5, errors=None, latency_p50=None))[1].split() == ["health", "0.5", "events/s"]
+    assert len(drawn(TEMP, *health(rate=None, errors=None))) == 3
 
 
 def test_no_colours_where_nobody_sees_them(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,10 @@ from counting import batch, profile_of
 from driftline.schemas.columns import pack_predictions, read_predictions
 from driftline.schemas.profile import Profile
 from driftline.schemas.shapes import Gap, PredictionColumns
-from driftline.streams.windows.counters import Counters
+from driftline.streams.windows import counters_bytes
+from driftline.streams.windows.counters import Counters, CountersError
+from driftline.streams.windows.kernel import QUALITIES
+from driftline.streams.windows.latency import latency_rows
 from driftline.streams.windows.layout import STATUS_LEVELS, Layout
 from driftline.streams.windows.plan import plan_of
 
@@ -119,15 +122,33 @@ def test_status_is_counted_without_a_profile_of_it() -> None:
     assert fold(batch({"x": [0.0], "y": [0]}, {"c": ["a"]})).column("status", "status").missing == 0
 
 
-def test_without_a_profile_rows_and_times_alone_are_counted() -> None:
-    """The layout without a profile counts rows, merges, and survives bytes."""
+def test_without_a_profile_rows_times_latency_and_status_are_counted() -> None:
+    """The layout without a profile counts rows and how they were served, merges, and survives bytes."""
     layout = Layout.without_profile("churn", "1")
     counters = Counters(layout)
-    counters.fold(batch({"x": [1.0, 2.0, 3.0]}, times_ms=[30, 10, 20], latency_ms=[1, 2, 3]))
+    served = {"latency_ms": [1, 2, 3], "status": ["ok", "timeout", "odd"]}
+    counters.fold(batch({"x": [1.0, 2.0, 3.0]}, {"c": ["a"] * 3}, times_ms=[30, 10, 20], **served))
     again = Counters.from_bytes(layout, counters.to_bytes())
     again.merge(counters)
-    assert (again.rows, again.first_ms, again.last_ms, again.latency) == (6, 10, 30, None)
-    assert again.columns() == []
+    assert (again.rows, again.first_ms, again.last_ms, again.extra) == (6, 10, 30, 0)
+    assert again.latency is not None
+    assert latency_rows(again.latency) == 6
+    assert [column.profile.name for column in again.columns()] == ["status"]
+    assert again.column("status", "status").counts.tolist() == [2, 0, 2, 0, 0, 0, 2]
+
+
+def test_bytes_from_before_status_was_counted_without_a_profile_are_read() -> None:
+    """A window without a profile that an earlier release wrote has its rows and times, and goes on counting."""
+    nothing = np.zeros((3, 0), np.int64)
+    old = counters_bytes.pack(
+        counters_bytes.Content("", (7, 0, 10, 30), nothing, np.zeros((0, QUALITIES), np.int64), None)
+    )
+    counters = Counters.from_bytes(Layout.without_profile("churn", "1"), old)
+    assert (counters.rows, counters.first_ms, counters.last_ms, counters.latency) == (7, 10, 30, None)
+    counters.fold(batch({"x": [1.0]}, status=["error"], latency_ms=[5]))
+    assert counters.column("status", "status").counts.tolist() == [0, 1, 0, 0, 0, 0, 0]
+    with pytest.raises(CountersError, match="profile"):
+        Counters.from_bytes(Layout(profile()), old)
 
 
 def test_a_batch_over_the_wire_counts_as_one_in_memory() -> None:
