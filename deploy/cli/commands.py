@@ -37,6 +37,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("profile", "local", "Build a reference profile from a table, or publish one."),
     CommandEntry("emit", "local", "Send the rows of a table as predictions."),
     CommandEntry("windows", "local", "Show which features drifted, when and how sure that is."),
+    CommandEntry("emitters", "local", "Hold what emitters say of their rows against what is stored."),
     CommandEntry("dead-letter", "local", "List refused messages, or send them again once mended."),
     CommandEntry("compare", "local", "Compare two tables without Kafka: the same figures and verdicts."),
     CommandEntry("demo", "demo", "Replay the flights of 2013 through the whole road."),
