@@ -13,7 +13,8 @@ Sources: Cameron and Trivedi 2013, "Regression Analysis of Count Data", ch. 3 (N
 Aitchison and Dunsmore 1975, "Statistical Prediction Analysis".
 
 Simulated on negative binomial weeks (4, 8, 26 of mean 5, 100, 10,000, phi 0 to 0.5; 3,000 each): at 1 % at most 1.3 %
-alarm, at 5 % at most 5.5 %; of few events a week fewer do. A trend in the traffic is not allowed for: give recent weeks.
+alarm, at 5 % at most 5.5 %; of few events a week fewer do. A trend in the traffic is not allowed for: give recent
+weeks.
 """
 
 from __future__ import annotations

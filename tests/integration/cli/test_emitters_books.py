@@ -24,7 +24,8 @@ def status(instance: str, now_ms: int, **changes: Any) -> dict[str, Any]:
             "spooled": 0, "in_flight": 4, "dropped": {}}  # fmt: skip
     return {
         "instance": instance, "epoch": 1, "deployment": "churn", "model_version": "7", "slot": "champion",
-        "host": "box", "pid": 1, "time_ms": now_ms, "started_ms": now_ms, "heartbeat_ms": 10_000, "closed": False, "books": [book],
+        "host": "box", "pid": 1, "time_ms": now_ms, "started_ms": now_ms, "heartbeat_ms": 10_000, "closed": False,
+        "books": [book],
         "adopted": [], "buffer_bytes": 0, "buffer_cap_rows": 100, "spool_bytes": 0, "oldest_spooled_ms": None,
     } | changes  # fmt: skip
 
