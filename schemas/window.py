@@ -9,8 +9,10 @@ from typing import Any, Final
 from driftline.schemas import codec
 from driftline.schemas.refusal import Refused
 
-KINDS: Final = ("drift", "prediction", "quality", "rows", "health")
+KINDS: Final = ("drift", "prediction", "quality", "rows", "health", "performance")
 VERDICTS: Final = ("ok", "warn", "fail", "inconclusive")
+INTERVALS: Final = ("", "iid", "days", "bounds")
+COUNTED_BY: Final = ("drift", "accuracy")
 _RECORD: Final = "WindowResult"
 
 
@@ -31,6 +33,10 @@ class Figure:
         rows: rows of the window that the figure is about.
         reference_rows: rows of the reference that it is held against.
         level: probability of an alarm without drift that the thresholds of this figure really have.
+        low: lower end of the 95 % interval, or the bound where `interval` says so; None when it is not known.
+        high: upper end of the same.
+        interval: what `low` and `high` are, one of `INTERVALS`; empty without them.
+        segment: the segment value that the figure is about, as `region=north`; empty for the whole window.
     """
 
     kind: str
@@ -45,6 +51,10 @@ class Figure:
     rows: int = 0
     reference_rows: int = 0
     level: float | None = None
+    low: float | None = None
+    high: float | None = None
+    interval: str = ""
+    segment: str = ""
 
 
 @dataclass(slots=True)
@@ -72,6 +82,11 @@ class WindowResult:
         run: `live`, or the name of a replay.
         settings_revision: revision of the settings it was judged with.
         version: order of publication, made of `absorbed` and `final` when left at -1.
+        role: what counted it, one of `COUNTED_BY`; a window has a result of each.
+        labels: predictions with a label in force; 0 of what drift counted.
+        delay_p50_s: median delay of the labels after their events, s; None without labels.
+        delay_p90_s: delay that nine of ten labels did not exceed, s.
+        provisional: whether so many labels are still to come that the figures may be those of a biased sample.
     """
 
     deployment: str
@@ -94,6 +109,11 @@ class WindowResult:
     run: str = "live"
     settings_revision: int = 0
     version: int = -1
+    role: str = "drift"
+    labels: int = 0
+    delay_p50_s: float | None = None
+    delay_p90_s: float | None = None
+    provisional: bool = False
 
     def __post_init__(self) -> None:
         """Order the result by what it has absorbed; of two with the same rows the final one holds."""

@@ -1,0 +1,74 @@
+"""Day intervals: how far the figures of a week or month would move if its days were drawn again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from driftline.streams.join.exact import exact_float
+from driftline.streams.stats.confusion import accuracy_of, balanced_accuracy_of, macro_f1_of, mcc_of
+from driftline.streams.stats.intervals import Interval, over_days, wider
+from driftline.streams.stats.losses import mean_of
+from driftline.streams.stats.ranking import auc_of, average_precision_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.schemas.window import Figure
+    from driftline.streams.join.outcomes import Outcomes
+    from driftline.streams.stats.shares import Array
+
+_OF_CONFUSION: Final = {
+    "accuracy": accuracy_of,
+    "balanced_accuracy": balanced_accuracy_of,
+    "f1": macro_f1_of,
+    "mcc": mcc_of,
+}
+_OF_SCORES: Final = {"auc": auc_of, "average_precision": average_precision_of}
+_MEANS: Final = {"log_loss": "log_loss", "brier": "brier", "mae": "absolute", "bias": "error"}
+
+
+def widen(figures: Sequence[Figure], days: Sequence[Outcomes]) -> None:
+    """Give figures the interval over days where it is known and wider; under 20 days nothing changes.
+
+    Bounds of AUC and average precision give way to the interval, which is what a verdict asks for.
+    """
+    if not days:
+        return
+    for figure in figures:
+        found = _interval(figure.metric, days)
+        if found is None or figure.value is None:
+            continue
+        own = (
+            Interval(figure.low, figure.high, "iid")
+            if figure.interval == "iid" and figure.low is not None and figure.high is not None
+            else None
+        )
+        widest = wider(own, found)
+        if widest is not None:
+            figure.low, figure.high, figure.interval = widest
+
+
+def _interval(metric: str, days: Sequence[Outcomes]) -> Interval | None:
+    if metric in _OF_CONFUSION and not (metric == "f1" and len(days[0].confusion) <= 2):  # noqa: PLR2004 - binary
+        return over_days(_OF_CONFUSION[metric], [np.stack([day.confusion for day in days])])
+    if metric in _OF_SCORES:
+        ranked = _OF_SCORES[metric]
+
+        def value(positives: Array, negatives: Array) -> Array:
+            return ranked(positives, negatives).value
+
+        scored = np.stack([day.scored for day in days])
+        return over_days(value, [scored[:, 1], scored[:, 0]])
+    if metric in _MEANS and _MEANS[metric] in days[0].sums:
+        rows = np.array([day.counted for day in days])
+        return over_days(mean_of, [rows, _sums(days, _MEANS[metric])])
+    if metric == "rmse" and "squared" in days[0].sums:
+        rows = np.array([day.counted for day in days])
+        return over_days(lambda n, total: np.sqrt(mean_of(n, total)), [rows, _sums(days, "squared")])
+    return None
+
+
+def _sums(days: Sequence[Outcomes], name: str) -> Any:  # noqa: ANN401 - numbers or integers of any size
+    return np.array([exact_float(day.sums[name]) for day in days])

@@ -1,0 +1,172 @@
+"""Hot: what is held of one deployment so that a label, whenever it comes, finds its prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from driftline.streams.join.cell import Cell
+from driftline.streams.join.keys import pairs
+from driftline.streams.join.labels import Labels, label_rows
+from driftline.streams.join.pairing import outcomes_of
+from driftline.streams.join.vocabulary import Vocabulary
+from driftline.streams.windows.book import NEVER, WIDTHS_MS
+from driftline.streams.windows.resolution import rows_by_start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driftline.schemas.columns import LabelColumns, PredictionColumns
+    from driftline.streams.join.outcomes import Outcomes
+    from driftline.streams.join.scheme import Scheme
+
+WAIT_S: Final = 86_400
+"""How long a label waits in memory for its prediction, in the broker's time; the archive keeps it for ever."""
+
+
+class CellKey(NamedTuple):
+    """Which predictions a cell holds."""
+
+    version: str
+    slot: str
+    start_ms: int
+
+
+@dataclass(slots=True)
+class Hot:
+    """One deployment.
+
+    Attributes:
+        name: its name.
+        watermark_ms: no event before this time is expected any more.
+        newest_ms: the greatest event time seen.
+        heard_ms: the broker's time of its last prediction.
+        closed_ms: the watermark when windows were last published.
+        floors_ms: per resolution, windows that start before it were let go at the byte cap.
+        cells: the predictions of windows that still take facts.
+        outcomes: of each cell, as of the last `settle`.
+        days: of each whole day that was published, for the merges to weeks and months.
+        late: predictions that came when all their windows were cold.
+        is_restored: whether it was taken up from a stored state and nothing was published since.
+    """
+
+    name: str
+    watermark_ms: int = NEVER
+    newest_ms: int = NEVER
+    heard_ms: int = 0
+    closed_ms: int = NEVER
+    floors_ms: dict[str, int] = field(default_factory=dict)
+    cells: dict[CellKey, Cell] = field(default_factory=dict)
+    outcomes: dict[CellKey, Outcomes] = field(default_factory=dict)
+    days: dict[CellKey, Outcomes] = field(default_factory=dict)
+    labels: Labels = field(default_factory=Labels)
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    late: int = 0
+    is_restored: bool = False
+    _schemes: dict[CellKey, Scheme | None] = field(default_factory=dict)
+    _trimmed_s: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the facts held."""
+        return self.labels.nbytes + sum(cell.nbytes for cell in self.cells.values())
+
+    def cold_before(self, resolution: str, watermark_ms: int, hot_windows: int) -> int:
+        """Windows of a resolution that start before this time (ms) are cold when the watermark stands there."""
+        floor = self.floors_ms.get(resolution, NEVER)
+        if watermark_ms == NEVER:
+            return floor
+        width = WIDTHS_MS[resolution]
+        return max(floor, watermark_ms // width * width - hot_windows * width)
+
+    def fold(
+        self,
+        cols: PredictionColumns,
+        offset: int,
+        scheme: Scheme | None,
+        resolutions: tuple[str, ...],
+        hot_windows: int,
+    ) -> int:
+        """Take in a batch of predictions; returns how many rows came too late, all their windows being cold."""
+        widest, width = resolutions[-1], cell_width(resolutions)
+        starts = cols.times_ms // WIDTHS_MS[widest] * WIDTHS_MS[widest]
+        cold = starts < self.cold_before(widest, self.watermark_ms, hot_windows)
+        for start, rows in rows_by_start(cols.times_ms // width * width, ~cold):
+            key = CellKey(cols.model_version, cols.slot, start)
+            cell = self.cells.get(key)
+            if cell is None:
+                names = () if scheme is None else scheme.scores
+                cell = self.cells[key] = Cell(start, offset, len(names))
+                self._schemes[key] = scheme
+            held = self._schemes[key]
+            cell.add(cols, rows, () if held is None else held.scores, self.vocabulary)
+        return int(cold.sum())
+
+    def advance(self, cols: PredictionColumns, bound_ms: int, heard_ms: int) -> None:
+        """Move the watermark past a batch."""
+        newest = cols.span_ms[1]
+        self.newest_ms = max(self.newest_ms, newest)
+        self.watermark_ms = max(self.watermark_ms, newest - bound_ms)
+        self.heard_ms = max(self.heard_ms, heard_ms)
+
+    def add_labels(self, cols: LabelColumns, offset: int, heard_ms: int) -> None:
+        """Take in a batch of labels."""
+        self.labels.add(label_rows(cols, offset, heard_ms, self.vocabulary))
+
+    def scheme(self, key: CellKey) -> Scheme | None:
+        """How the cell's answers are held against truth."""
+        return self._schemes[key]
+
+    def settle(self) -> set[CellKey]:
+        """Put in force what has come, and count again where that changes something; returns those cells."""
+        key, rest = self.labels.settle()
+        changed: set[CellKey] = set()
+        for name, cell in self.cells.items():
+            fresh = not cell.is_settled
+            cell.settle()
+            if fresh or name not in self.outcomes or len(pairs(cell.rows.key, cell.rows.rest, key, rest)[0]):
+                changed.add(name)
+                self.outcomes[name] = outcomes_of(
+                    cell.start_ms, cell.rows, self.labels.rows, self._schemes[name], self.vocabulary.texts
+                )
+        return changed
+
+    def part(self, key: CellKey, start_ms: int, width_ms: int) -> Outcomes:
+        """Count a window that is narrower than its cell; call `settle` before."""
+        cell = self.cells[key]
+        at = start_ms - cell.start_ms
+        inside = (cell.rows.after_ms >= at) & (cell.rows.after_ms < at + width_ms)
+        rows = cell.rows.take(inside)
+        return outcomes_of(cell.start_ms, rows, self.labels.rows, self._schemes[key], self.vocabulary.texts)
+
+    def starts_in(self, key: CellKey, width_ms: int) -> list[int]:
+        """Give the starts of the windows of that width in a cell that have rows."""
+        cell = self.cells[key]
+        parts = np.unique(cell.rows.after_ms // width_ms).tolist()
+        return [cell.start_ms + part * width_ms for part in parts]
+
+    def drop(self, keys: Iterator[CellKey] | list[CellKey]) -> None:
+        """Let go of cells that take no facts any more."""
+        for key in list(keys):
+            del self.cells[key], self._schemes[key]
+            self.outcomes.pop(key, None)
+
+    def trim(self, newest_s: int, wait_s: int = WAIT_S) -> None:
+        """Forget labels that no prediction in memory has and that have waited long enough; call `settle` before."""
+        if newest_s == self._trimmed_s or not len(self.labels.rows):
+            return
+        self._trimmed_s = newest_s
+        rows = self.labels.rows
+        wanted = rows.heard_s >= max(0, newest_s - wait_s)
+        if wanted.all():
+            return
+        for cell in self.cells.values():
+            wanted[pairs(cell.rows.key, cell.rows.rest, rows.key, rows.rest)[1]] = True
+        self.labels.keep(wanted)
+
+
+def cell_width(resolutions: tuple[str, ...]) -> int:
+    """Give the width of the cells that serve these resolutions, ms: days where nothing narrower is counted."""
+    return WIDTHS_MS["1d"] if resolutions == ("1d",) else WIDTHS_MS["1h"]

@@ -1,0 +1,61 @@
+"""Outcomes as bytes: msgpack, compressed; sums as big-endian two's complement, whatever their size."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cramjam
+import msgspec
+import numpy as np
+
+from driftline.streams.join.outcomes import Outcomes
+
+FORMAT: Final = 1
+_TABLES: Final = ("confusion", "scored", "calibration")
+_PLAIN: Final = ("digest", "predictions", "labels", "unknown", "undecided", "counted", "nonzero")
+
+
+def pack(outcomes: Outcomes) -> bytes:
+    """Give the bytes of outcomes."""
+    body = {name: getattr(outcomes, name) for name in _PLAIN}
+    body |= {name: _table(getattr(outcomes, name)) for name in _TABLES}
+    body["calibration_sums"] = [_whole(one) for one in outcomes.calibration_sums]
+    body["sums"] = {name: _whole(one) for name, one in outcomes.sums.items()}
+    body["delays"] = None if outcomes.delays is None else _table(outcomes.delays)
+    return bytes([FORMAT]) + bytes(cramjam.zstd.compress(msgspec.msgpack.encode(body), level=3))
+
+
+def unpack(data: bytes) -> Outcomes:
+    """The reverse of `pack`.
+
+    Raises:
+        ValueError: the bytes are no outcomes of this format.
+    """
+    if data[:1] != bytes([FORMAT]):
+        raise ValueError(f"outcomes of format {data[:1].hex() or 'none'}; this release reads {FORMAT}")
+    try:
+        body = msgspec.msgpack.decode(bytes(cramjam.zstd.decompress(data[1:])))
+        fields = {name: body[name] for name in _PLAIN}
+        fields |= {name: _array(*body[name]) for name in _TABLES}
+        fields["calibration_sums"] = [_number(one) for one in body["calibration_sums"]]
+        fields["sums"] = {name: _number(one) for name, one in body["sums"].items()}
+        fields["delays"] = None if body["delays"] is None else _array(*body["delays"])
+        return Outcomes(**fields)
+    except (cramjam.DecompressionError, msgspec.DecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"damaged outcomes: {error}") from error
+
+
+def _table(table: np.ndarray) -> tuple[list[int], bytes]:
+    return list(table.shape), table.astype("<i8").tobytes()
+
+
+def _array(shape: list[int], data: bytes) -> np.ndarray:
+    return np.frombuffer(data, "<i8").astype(np.int64).reshape(shape)
+
+
+def _whole(number: int) -> bytes:
+    return number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True)
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "big", signed=True)

@@ -1,0 +1,172 @@
+"""Performance figures: how well the model did on the predictions of a window whose truth is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from driftline.schemas.window import Figure
+from driftline.streams.join.day_intervals import widen
+from driftline.streams.join.exact import exact_float
+from driftline.streams.join.outcomes import ERRORS
+from driftline.streams.stats.confusion import (
+    balanced_accuracy_error,
+    binary,
+    classification,
+    macro_f1_error,
+    mcc_error,
+)
+from driftline.streams.stats.intervals import Interval, around, of_mean, wilson
+from driftline.streams.stats.losses import calibration_error_of, mean_of, skill_of
+from driftline.streams.stats.ranking import auc, auc_error, average_precision
+from driftline.streams.stats.regression import RegressionSums, regression, rmse_error
+from driftline.streams.stats.shares import defined
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.streams.join.outcomes import Outcomes
+    from driftline.streams.join.scheme import Scheme
+    from driftline.streams.stats.ranking import Bounds
+
+NO_PROFILE: Final = "no_profile: nothing says what this version's answers mean, so only labels are counted."
+
+
+def performance_figures(
+    scheme: Scheme | None, outcomes: Outcomes, days: Sequence[Outcomes] = ()
+) -> list[Figure]:
+    """Give every figure of one window.
+
+    Args:
+        scheme: how answers were held against truth; None when it is not known.
+        outcomes: what was counted.
+        days: the days that a week or month is the sum of; intervals then know how days differ.
+
+    Returns:
+        Coverage first, then the figures of the task; a figure without a value is undefined (one class, no label).
+        Figures have no verdict: what they are held against comes with the reference's own truth.
+    """
+    coverage = outcomes.labels / outcomes.predictions if outcomes.predictions else None
+    found = [Figure("performance", "", "coverage", coverage, rows=outcomes.predictions)]
+    if scheme is None:
+        found[0].reason = NO_PROFILE
+        return found
+    if scheme.task == "regression":
+        found += _of_numbers(outcomes)
+    else:
+        found += _of_classes(scheme, outcomes)
+        found += _of_scores(outcomes) if scheme.task == "binary" else _of_losses(outcomes)
+    widen(
+        [figure for figure in found if not figure.feature],
+        [day for day in days if day.digest == outcomes.digest],
+    )
+    return found
+
+
+def _of_classes(scheme: Scheme, outcomes: Outcomes) -> list[Figure]:
+    confusion = outcomes.confusion
+    found = classification(confusion)
+    hits = int(np.trace(confusion))
+    figures = [
+        _figure("accuracy", found.accuracy, found.rows, wilson(hits, found.rows)),
+        _figure(
+            "balanced_accuracy",
+            found.balanced_accuracy,
+            found.rows,
+            _around(found.balanced_accuracy, balanced_accuracy_error(confusion)),
+        ),
+        _figure("mcc", found.mcc, found.rows, _around(found.mcc, mcc_error(confusion), -1.0)),
+    ]
+    if scheme.task == "binary":
+        yes = binary(confusion, 1)
+        said, true = yes.true_positives + yes.false_positives, yes.true_positives + yes.false_negatives
+        base = true / found.rows if found.rows else None
+        return [
+            *figures,
+            _figure("precision", yes.precision, said, wilson(yes.true_positives, said)),
+            _figure("recall", yes.recall, true, wilson(yes.true_positives, true)),
+            _figure("f1", yes.f1, found.rows, None),
+            _figure("base_rate", base, found.rows, wilson(true, found.rows)),
+        ]
+    figures += [
+        _figure("precision", found.precision, found.rows, None),
+        _figure("recall", found.recall, found.rows, None),
+        _figure("f1", found.f1, found.rows, _around(found.f1, macro_f1_error(confusion))),
+    ]
+    for name, one in zip(scheme.classes, found.classes, strict=True):
+        figures += [
+            _figure("precision", one.precision, one.predicted, wilson(one.hits, one.predicted), name),
+            _figure("recall", one.recall, one.labels, wilson(one.hits, one.labels), name),
+            _figure("f1", one.f1, one.labels, None, name),
+        ]
+    return figures
+
+
+def _of_scores(outcomes: Outcomes) -> list[Figure]:
+    negatives, positives = outcomes.scored
+    rows, base = outcomes.counted, int(positives.sum())
+    area = auc(positives, negatives)
+    error = auc_error(positives, negatives)
+    sums = np.array([exact_float(one) for one in outcomes.calibration_sums])
+    bins, hits = outcomes.calibration
+    figures = [
+        _bounded("auc", area, rows),
+        _figure("auc_error", error, rows, None),
+        _bounded("average_precision", average_precision(positives, negatives), rows),
+        *_of_losses(outcomes),
+    ]
+    total = exact_float(outcomes.sums["log_loss"])
+    skill = defined(skill_of(total, np.array([rows - base, base])).item()) if rows else None
+    ece = defined(np.asarray(calibration_error_of(bins, hits, sums)).item()) if rows else None
+    return [*figures, _figure("log_loss_skill", skill, rows, None), _figure("ece", ece, rows, None)]
+
+
+def _of_losses(outcomes: Outcomes) -> list[Figure]:
+    rows = outcomes.counted
+    figures = []
+    for name in ("log_loss", "brier"):
+        total, squares = (exact_float(outcomes.sums[one]) for one in (name, f"{name}_squared"))
+        value = defined(mean_of(rows, total).item())
+        figures.append(_figure(name, value, rows, of_mean(rows, total, squares)))
+    return figures
+
+
+def _of_numbers(outcomes: Outcomes) -> list[Figure]:
+    values = {name: exact_float(outcomes.sums[name]) for name in ERRORS}
+    rows = outcomes.counted
+    sums = RegressionSums(rows=rows, relative_rows=outcomes.nonzero, **values)
+    found = regression(sums)
+    return [
+        _figure("mae", found.mae, rows, of_mean(rows, sums.absolute, sums.squared)),
+        _figure("rmse", found.rmse, rows, around(found.rmse, rmse_error(sums))),
+        _figure("bias", found.bias, rows, of_mean(rows, sums.error, sums.squared)),
+        _figure("r2", found.r2, rows, None),
+        _figure(
+            "mape",
+            found.mape,
+            outcomes.nonzero,
+            of_mean(outcomes.nonzero, sums.relative, sums.relative_squared),
+        ),
+        _figure("zero_targets", float(found.zero_targets), rows, None),
+    ]
+
+
+def _around(value: float | None, error: float | None, least: float = 0.0) -> Interval | None:
+    found = around(value, error)
+    return None if found is None else found.within(least, 1.0)
+
+
+def _figure(metric: str, value: float | None, rows: int, interval: Interval | None, name: str = "") -> Figure:
+    figure = Figure("performance", name, metric, value, rows=rows)
+    if interval is not None and value is not None:
+        figure.low, figure.high, figure.interval = interval
+    return figure
+
+
+def _bounded(metric: str, found: Bounds | None, rows: int) -> Figure:
+    if found is None:
+        return Figure("performance", "", metric, rows=rows)
+    return Figure(
+        "performance", "", metric, found.value, rows=rows, low=found.low, high=found.high, interval="bounds"
+    )

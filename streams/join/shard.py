@@ -1,0 +1,227 @@
+"""One partition's share of the join: its deployments, both positions, and what a restart needs.
+
+The state that is stored is small: positions, watermarks, and the first offsets of what windows that still take facts
+were made from. Facts themselves are read again from the log. So what is counted is a function of the facts alone,
+wherever a crash cut the work: a prediction at or below the stored position counts iff its window was not cold there,
+and one that was not cold then was not cold when it came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from driftline.streams.join.due import DAY_MS, Place, due_windows, result_of
+from driftline.streams.join.hot import WAIT_S, CellKey, Hot
+from driftline.streams.join.outcomes_bytes import pack, unpack
+from driftline.streams.windows.book import NEVER, WIDTHS_MS
+from driftline.streams.windows.held import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from driftline.schemas.columns import LabelColumns, PredictionColumns
+    from driftline.schemas.window import WindowResult
+    from driftline.streams.join.scheme import Scheme
+    from driftline.streams.windows.rules import Rules
+
+FORMAT: Final = 1
+ROW_KEY: Final = b"r"
+DAY_KEY: Final = b"d"
+
+
+class Schemes(Protocol):
+    """Where a shard finds how a version's answers are held against truth, and what it is counted at."""
+
+    def scheme(self, deployment: str, version: str) -> Scheme | None:
+        """The scheme; None while no profile is known."""
+
+    def resolutions(self, deployment: str, version: str) -> tuple[str, ...]:
+        """The resolutions to count, narrowest first."""
+
+
+@dataclass(slots=True)
+class Shard:
+    """The state of one partition.
+
+    Attributes:
+        partition: its number in both topics.
+        predictions, labels: offsets of the last record taken of each topic.
+        stored: the same two, as the stored state has them: what lies at or below is read again, not new.
+        hots: the deployments.
+        refused: records that intake refused, which archive writes as dead letters.
+    """
+
+    partition: int
+    schemes: Schemes
+    rules: Rules
+    predictions: int = -1
+    labels: int = -1
+    stored: tuple[int, int] = (-1, -1)
+    hots: dict[str, Hot] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+    refused: int = 0
+    topic_ids: tuple[str, str] = ("", "")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the facts held."""
+        return sum(hot.nbytes for hot in self.hots.values())
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether all that the stored state speaks of has been read again; before that nothing is published."""
+        return self.predictions >= self.stored[0] and self.labels >= self.stored[1]
+
+    def take_predictions(self, offset: int, cols: PredictionColumns | None, heard_ms: int) -> None:
+        """Take the next record of predictions; None for one that was refused."""
+        self.predictions = offset
+        if cols is None:
+            self.refused += offset > self.stored[0]
+            return
+        hot = self._hot(cols.deployment)
+        name, version = cols.deployment, cols.model_version
+        widths = self.schemes.resolutions(name, version)
+        late = hot.fold(cols, offset, self.schemes.scheme(name, version), widths, self.rules.hot_windows)
+        if offset > self.stored[0]:
+            hot.late += late
+            hot.advance(cols, self.rules.out_of_orderness_ms, heard_ms)
+        self.changed.add(name)
+
+    def take_labels(self, offset: int, cols: LabelColumns | None, heard_ms: int) -> None:
+        """Take the next record of labels; None for one that was refused."""
+        self.labels = offset
+        if cols is None:
+            self.refused += offset > self.stored[1]
+            return
+        self._hot(cols.deployment).add_labels(cols, offset, heard_ms)
+        self.changed.add(cols.deployment)
+
+    def results(self, now_ms: int) -> Iterator[WindowResult]:
+        """Give what is to be published now, each worked out when it is asked for; `commit` afterwards.
+
+        Positions count from 0, so that of two results of a window the one that has absorbed more is the greater.
+        """
+        place = Place(self.partition, self.predictions + self.labels + 1, now_ms)
+        for name in sorted(self.changed):
+            hot = self.hots[name]
+            changed = hot.settle()
+            versions = {key.version for key in [*hot.cells, *hot.days]}
+            widths = {version: self.schemes.resolutions(name, version) for version in versions}
+            schemes = {version: self.schemes.scheme(name, version) for version in versions}
+            for window in due_windows(hot, changed, widths, self.rules.hot_windows):
+                yield result_of(hot, window, schemes[window.version], place)
+
+    def commit(self) -> list[tuple[bytes, bytes | None]]:
+        """Take what was published as acknowledged, let cold facts go, and give the new state as records, in order."""
+        records: list[tuple[bytes, bytes | None]] = []
+        for name in sorted(self.changed):
+            hot = self.hots[name]
+            hot.closed_ms, hot.is_restored = hot.watermark_ms, False
+            cold = [key for key in hot.cells if self._is_cold(hot, key)]
+            records += [
+                (_day_key(name, day), pack(hot.days[day])) for day in _days_of(cold) if day in hot.days
+            ]
+            hot.drop(cold)
+            oldest = hot.watermark_ms // DAY_MS * DAY_MS - self.rules.kept_days * DAY_MS
+            gone = [key for key in hot.days if key.start_ms < oldest]
+            for key in gone:
+                del hot.days[key]
+            records += [(_day_key(name, key), None) for key in gone]
+            hot.trim(hot.heard_ms // 1000, WAIT_S)
+        self.changed.clear()
+        records.append((ROW_KEY + b"%d" % self.partition, self._row()))
+        return records
+
+    def idle(self, now_ms: int, idle_ms: int) -> None:
+        """Close what wall-clock time has closed of deployments that are silent; only while all is read."""
+        reached = now_ms - self.rules.out_of_orderness_ms
+        for hot in self.hots.values():
+            if hot.newest_ms == NEVER or now_ms - hot.heard_ms < idle_ms:
+                continue
+            versions = {key.version for key in hot.cells}
+            names = {name for one in versions for name in self.schemes.resolutions(hot.name, one)}
+            ends = [(hot.newest_ms // WIDTHS_MS[name] + 1) * WIDTHS_MS[name] for name in names]
+            target = max((end for end in ends if end <= reached), default=NEVER)
+            if target > hot.watermark_ms:
+                hot.watermark_ms = target
+                self.changed.add(hot.name)
+
+    def starts(self, held: Mapping[bytes, bytes]) -> tuple[int, int]:
+        """Take up the stored state; gives the offsets of predictions and labels to read from.
+
+        Raises:
+            StateError: the state has another format, or was made from other topics.
+        """
+        for key, value in held.items():
+            if key.startswith(DAY_KEY):
+                name, version, slot, start_ms = msgspec.msgpack.decode(key[len(DAY_KEY) :])
+                self._hot(name).days[CellKey(version, slot, start_ms)] = unpack(value)
+        row = held.get(ROW_KEY + b"%d" % self.partition)
+        if row is None:
+            return 0, 0
+        state = msgspec.msgpack.decode(row)
+        if state["format"] != FORMAT:
+            raise StateError(
+                f"the state of accuracy, partition {self.partition}, has format {state['format']}, this release reads "
+                f"{FORMAT}: run the release that wrote it"
+            )
+        if self.topic_ids != tuple(state["topic_ids"]):
+            raise StateError(
+                f"topics predictions and labels are others than the state of accuracy, partition {self.partition}, was "
+                "made from: use another DRIFTLINE_KAFKA_TOPIC_PREFIX, or delete the topic driftline-accuracy-state"
+            )
+        self.stored = (state["predictions"], state["labels"])
+        for name, watermark, newest, heard, floors, late in state["hots"]:
+            hot = self._hot(name)
+            hot.watermark_ms = hot.closed_ms = watermark
+            hot.newest_ms, hot.heard_ms, hot.floors_ms, hot.late = newest, heard, floors, late
+            hot.is_restored = True
+        return state["from"][0], state["from"][1]
+
+    def give_up_hot(self) -> None:
+        """Let every window begun so far go cold: retention has removed facts that some of them were made from."""
+        for hot in self.hots.values():
+            hot.floors_ms = {name: (hot.newest_ms // width + 1) * width for name, width in WIDTHS_MS.items()}
+
+    def _row(self) -> bytes:
+        cells = [cell.first for hot in self.hots.values() for cell in hot.cells.values()]
+        waiting = [hot.labels.first for hot in self.hots.values()]
+        firsts = [first for first in waiting if first is not None]
+        return msgspec.msgpack.encode(
+            {
+                "format": FORMAT,
+                "topic_ids": self.topic_ids,
+                "predictions": self.predictions,
+                "labels": self.labels,
+                "from": (
+                    min(cells, default=self.predictions + 1),
+                    min(firsts, default=self.labels + 1),
+                ),
+                "hots": [
+                    (hot.name, hot.watermark_ms, hot.newest_ms, hot.heard_ms, hot.floors_ms, hot.late)
+                    for hot in self.hots.values()
+                ],
+            }
+        )
+
+    def _hot(self, name: str) -> Hot:
+        hot = self.hots.get(name)
+        if hot is None:
+            hot = self.hots[name] = Hot(name)
+        return hot
+
+    def _is_cold(self, hot: Hot, key: CellKey) -> bool:
+        widest = self.schemes.resolutions(hot.name, key.version)[-1]
+        start = key.start_ms // WIDTHS_MS[widest] * WIDTHS_MS[widest]
+        return start < hot.cold_before(widest, hot.watermark_ms, self.rules.hot_windows)
+
+
+def _days_of(keys: list[CellKey]) -> list[CellKey]:
+    return sorted({CellKey(key.version, key.slot, key.start_ms // DAY_MS * DAY_MS) for key in keys})
+
+
+def _day_key(name: str, day: CellKey) -> bytes:
+    return DAY_KEY + msgspec.msgpack.encode((name, day.version, day.slot, day.start_ms))
