@@ -151,3 +151,43 @@ class ArchiveMetrics:
             place,
             registry=registry,
         )
+
+
+class AccuracyMetrics:
+    """What `worker accuracy` tells about itself. Labels are topics and partitions: bounded by configuration."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Make the metrics for a registry."""
+        self.rows = Counter(
+            "driftline_accuracy_rows", "Predictions and labels read.", ["topic"], registry=registry
+        )
+        self.refused = Counter(
+            "driftline_accuracy_refused", "Messages refused by intake.", ["topic"], registry=registry
+        )
+        self.late = Gauge(
+            "driftline_accuracy_late_rows",
+            "Predictions of windows already cold: awaiting restatement.",
+            ["partition"],
+            registry=registry,
+        )
+        self.held_bytes = Gauge(
+            "driftline_accuracy_held_bytes",
+            "Predictions and labels in memory.",
+            ["partition"],
+            registry=registry,
+        )
+        self.windows = Counter(
+            "driftline_accuracy_windows_published", "Window results sent.", registry=registry
+        )
+        self.publish_seconds = Histogram(
+            "driftline_accuracy_publish_seconds",
+            "Time from counting what is due to the acknowledgement of the state.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.lost = Counter(
+            "driftline_accuracy_lost_messages",
+            "Messages that retention removed before they were read, or read again.",
+            ["topic", "partition"],
+            registry=registry,
+        )

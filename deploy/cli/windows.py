@@ -22,7 +22,8 @@ RESOLUTIONS = (AUTO, "5m", "1h", "1d", "7d", "1M")
 TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
 # What a row of the view `figures` and a line call by the same name.
 SAME = ("deployment", "model_version", "slot", "resolution", "kind", "feature", "metric", "value", "verdict",
-        "reason", "rows", "reference_rows", "final", "restated", "window_rows")  # fmt: skip
+        "reason", "rows", "reference_rows", "final", "restated", "window_rows", "low", "high", "interval", "segment",
+        "labels", "coverage", "provisional")  # fmt: skip
 
 
 class NoWindowsError(DriftlineError):

@@ -15,7 +15,8 @@ class Line:
 
     Times are milliseconds since 1970, UTC. `verdict` is None for a figure that carries none. The thresholds are the
     iid null's quantile, the effect floor and the reference's own variation, or None. `rows` are those that the figure
-    is about, `window_rows` all of the window.
+    is about, `window_rows` all of the window. `low` and `high` are what `interval` says: the ends of a 95 % interval
+    (iid, days) or bounds. `labels` of the window's predictions have a label, `coverage` is their share.
     """
 
     deployment: str
@@ -38,6 +39,13 @@ class Line:
     final: bool
     restated: bool
     window_rows: int
+    low: float | None = None
+    high: float | None = None
+    interval: str = ""
+    segment: str = ""
+    labels: int = 0
+    coverage: float | None = None
+    provisional: bool = False
 
     @property
     def state(self) -> str:
@@ -72,6 +80,13 @@ class Line:
             "window_end": utc(self.window_end_ms),
             "final": self.final,
             "restated": self.restated,
+            "low": self.low,
+            "high": self.high,
+            "interval": self.interval,
+            "segment": self.segment,
+            "labels": self.labels,
+            "coverage": self.coverage,
+            "provisional": self.provisional,
         }
 
 

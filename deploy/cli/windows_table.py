@@ -16,8 +16,11 @@ from rich.text import Text
 
 from driftline.deploy.cli.windows_health import health_text
 from driftline.deploy.cli.windows_line import NO_DATA, Line
+from driftline.deploy.cli.windows_performance import performance_text
 
 # Order of the lines of a window: what asks for attention first.
+UNJUDGED = ("health", "performance")
+"""Kinds of figures that carry no verdict and have a line of their own."""
 ORDER = ("fail", "warn", NO_DATA, "inconclusive", "ok")
 # The words differ too, so that nothing rests on colour alone.
 WORDS = {"fail": "FAIL", "warn": "WARN", NO_DATA: "no data", "inconclusive": "inconclusive", "ok": "ok"}
@@ -35,13 +38,13 @@ DAY_MS = 86_400_000
 
 
 def render(lines: Iterable[Line], *, unfold: bool = False) -> RenderableType:
-    """Draw the figures that carry a verdict and one line of health a window, oldest window first.
+    """Draw the figures that carry a verdict, and a line of health and of performance a window, oldest window first.
 
     Args:
         lines: in any order; others without a verdict are left to `--json`.
         unfold: show figures of drift that are "ok" on lines of their own instead of naming some features.
     """
-    shown = sorted((line for line in lines if line.verdict is not None or line.kind == "health"), key=_place)
+    shown = sorted((line for line in lines if line.verdict is not None or line.kind in UNJUDGED), key=_place)
     blocks: list[RenderableType] = []
     for _, group in groupby(shown, key=_window):
         blocks.append(_block(list(group), unfold=unfold))
@@ -67,7 +70,7 @@ def _place(line: Line) -> tuple[int, str, str, str, int, str, str]:
 
 
 def _block(lines: Sequence[Line], *, unfold: bool) -> RenderableType:
-    """Draw one window: what drifted line by line, then what has no verdict, then what is well, then its health."""
+    """Draw one window: what drifted line by line, what has no verdict, what is well, then health and performance."""
     judged = [line for line in lines if line.verdict is not None]
     alone = [line for line in judged if _stands_alone(line, unfold=unfold)]
     rows: list[RenderableType] = [_heading(lines[0]), *map(_row, alone)]
@@ -82,6 +85,9 @@ def _block(lines: Sequence[Line], *, unfold: bool) -> RenderableType:
     health = health_text(lines)
     if health:
         rows.append(_under("health", "dim", health))
+    performance = performance_text(lines)
+    if performance:
+        rows.append(_under("truth", "dim", performance))
     return Group(*rows)
 
 

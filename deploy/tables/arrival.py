@@ -99,7 +99,7 @@ def look(
             windows = client.query(
                 "SELECT resolution, sum(rows) AS counted, max(late_rows) AS late FROM windows_now "
                 "WHERE deployment = {deployment:String} AND model_version = {version:String} "
-                "AND slot = {slot:String} AND run = 'live' GROUP BY resolution",
+                "AND slot = {slot:String} AND run = 'live' AND role = '' GROUP BY resolution",
                 where,
             )
         # `blocks` is written last: only then are all rows of the block on disk.

@@ -42,14 +42,17 @@ class WindowFilter:
     since_ms: int | None = None
     until_ms: int | None = None
     run: str = "live"
+    role: str | None = None
+    """What counted the windows: drift or accuracy; None for both."""
 
 
 def windows(settings: Settings, deployment: str, chosen: WindowFilter | None = None) -> list[dict[str, Any]]:
     """Give the figures of a deployment's windows, one dictionary each, in order of time, version, slot and place.
 
     Keys: deployment, model_version, slot, run, kind, feature, metric, value, thresholds {null, floor, block}, verdict,
-    reason, rows, reference_rows, level, resolution, window_start, window_end (datetime, UTC), final, restated,
-    window_rows, late_rows, version, profile_digest, settings_revision, watermark, computed_at.
+    reason, rows, reference_rows, level, low, high, interval, segment, resolution, window_start, window_end (datetime,
+    UTC), final, restated, window_rows, late_rows, version, profile_digest, settings_revision, watermark, computed_at,
+    role, labels, coverage, delay_p50_s, delay_p90_s, provisional.
 
     Raises:
         ClickHouseError: the server is away or refuses.
@@ -58,9 +61,12 @@ def windows(settings: Settings, deployment: str, chosen: WindowFilter | None = N
     with Client(settings.clickhouse) as client:
         rows = client.query(
             "SELECT deployment, model_version, slot, run, kind, feature, metric, value, threshold_null, floor, block, "
-            "verdict, reason, rows, reference_rows, level, resolution, window_start, window_end, final, restated, "
-            "window_rows, late_rows, version, profile_digest, settings_revision, watermark, computed_at "
-            f"FROM figures WHERE {where} ORDER BY resolution, window_start, model_version, slot, place",
+            "verdict, reason, rows, reference_rows, level, low, high, interval, segment, resolution, window_start, "
+            "window_end, final, restated, "
+            "window_rows, late_rows, version, profile_digest, settings_revision, watermark, computed_at, role, labels, "
+            "coverage, delay_p50_s, delay_p90_s, provisional "
+            f"FROM figures WHERE {where} "
+            "ORDER BY resolution, window_start, model_version, slot, role = 'accuracy', place",
             parameters,
         )
     for row in rows:
@@ -77,8 +83,8 @@ def window_counts(
 ) -> list[dict[str, Any]]:
     """Give a deployment's windows without their figures, with their mergeable counters as bytes in `counts`.
 
-    Keys: those of the table `windows` less `figures.*`. Filters on feature and metric do not apply. Raises as
-    `windows`.
+    Keys: those of the table `windows` less `figures.*`. Filters on feature and metric do not apply; without a role in
+    the filter they are drift's. Raises as `windows`.
     """
     given = chosen or WindowFilter()
     where, parameters = _where(deployment, given, figures=False)
@@ -193,6 +199,11 @@ def _where(deployment: str, chosen: WindowFilter, *, figures: bool = True) -> tu
     """Give the condition of a filter, and its values."""
     parts = ["deployment = {deployment:String}", "run = {run:String}"]
     parameters: dict[str, Any] = {"deployment": deployment, "run": chosen.run}
+    role = chosen.role if figures else chosen.role or "drift"
+    if role is not None:
+        # A figure names its role; a row of drift has none, as those from before there were roles.
+        parts.append("role = {role:String}")
+        parameters["role"] = "" if role == "drift" and not figures else role
     equal = ["resolution", "model_version", "slot", *(("feature", "metric") if figures else ())]
     for name in equal:
         value = getattr(chosen, name)

@@ -31,6 +31,10 @@ _FIGURES: dict[str, tuple[str, pa.DataType]] = {
     "rows": ("rows", _WHOLE),
     "reference_rows": ("reference_rows", _WHOLE),
     "level": ("level", _NUMBER),
+    "low": ("low", _NUMBER),
+    "high": ("high", _NUMBER),
+    "interval": ("interval", _TEXT),
+    "segment": ("segment", _TEXT),
 }
 
 
@@ -43,7 +47,7 @@ def window_rows(results: Sequence[WindowResult], offsets: Sequence[int], times_m
         times_ms: when each came, ms since 1970.
     """
     texts = ("deployment", "model_version", "slot", "resolution", "run", "profile_digest")
-    wholes = ("version", "settings_revision", "partition", "absorbed", "rows", "late_rows")
+    wholes = ("version", "settings_revision", "partition", "absorbed", "rows", "late_rows", "labels")
     moments = {
         "window_start": "window_start_ms",
         "window_end": "window_end_ms",
@@ -54,6 +58,13 @@ def window_rows(results: Sequence[WindowResult], offsets: Sequence[int], times_m
     columns |= {name: pa.array([getattr(r, name) for r in results], _WHOLE) for name in wholes}
     columns |= {name: _times([getattr(r, source) for r in results]) for name, source in moments.items()}
     columns["final"] = pa.array([result.final for result in results], pa.bool_())
+    columns["provisional"] = pa.array([result.provisional for result in results], pa.bool_())
+    # Rows from before there were roles are drift's and have none: a new one must take their place.
+    columns["role"] = pa.array(["" if r.role == "drift" else r.role for r in results], _TEXT)
+    columns |= {
+        name: pa.array([getattr(r, name) for r in results], _NUMBER)
+        for name in ("delay_p50_s", "delay_p90_s")
+    }
     columns["restated"] = pa.array([result.restated for result in results], pa.bool_())
     columns["counts"] = pa.array([result.counts for result in results], pa.binary())
     columns["src_offset"] = pa.array(offsets, _WHOLE)

@@ -136,8 +136,8 @@ def _counted(hot: Hot, window: Window, scheme: Scheme | None) -> Outcomes:
             continue
         if window.resolution == "5m" and key.start_ms <= window.start_ms < key.start_ms + WIDTHS_MS["1h"]:
             return hot.part(key, window.start_ms, width)
-        if window.start_ms <= key.start_ms < window.start_ms + width and outcomes.digest == total.digest:
-            total.merge(outcomes)
+        if window.start_ms <= key.start_ms < window.start_ms + width:
+            _add(total, outcomes)
     return total
 
 
@@ -157,9 +157,17 @@ def _start(resolution: str, time_ms: int) -> int:
 
 
 def _sum(days: Sequence[Outcomes], scheme: Scheme | None) -> Outcomes:
-    """Add days up; those counted with another profile are left out."""
+    """Add days up."""
     total = Outcomes.of(scheme)
     for outcomes in days:
-        if outcomes.digest == total.digest:
-            total.merge(outcomes)
+        _add(total, outcomes)
     return total
+
+
+def _add(total: Outcomes, outcomes: Outcomes) -> None:
+    """Add a part; of one counted with another profile, or before there was any, only its rows and labels."""
+    if outcomes.digest != total.digest:
+        total.predictions += outcomes.predictions
+        total.labels += outcomes.labels
+        return
+    total.merge(outcomes)
