@@ -1,0 +1,241 @@
+"""The accuracy worker between Kafka and the pure join: what to read next, what to publish, what to store when."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from driftline.schemas.clients import consumer_config
+from driftline.schemas.refusal import Refused
+from driftline.streams.archive.errors import KafkaAwayError
+from driftline.streams.archive.takeover import bounds
+from driftline.streams.join.lanes import TOPICS, Lanes, Record
+from driftline.streams.join.shard import Shard
+from driftline.streams.windows import intake
+from driftline.streams.windows.rules import Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.schemas.settings import Settings
+    from driftline.streams.archive.topics import Facts
+    from driftline.streams.join.lanes import Topic
+    from driftline.streams.metrics import AccuracyMetrics
+    from driftline.streams.processors.join_store import Store
+    from driftline.streams.processors.scheme_book import SchemeBook
+
+logger = logging.getLogger(__name__)
+
+GROUP: Final = "driftline-accuracy"
+TAKE: Final = 500
+TAKE_WITHIN_S: Final = 0.1
+
+
+class AccuracyWorker:
+    """One member of the group: reads, joins, publishes. For one thread.
+
+    Args:
+        settings: addresses, rules and caps.
+        facts: the two topics, as the broker has them.
+        schemes: how answers are held against truth.
+        store: where results and state go.
+        metrics: where to count.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        facts: dict[str, Facts],
+        schemes: SchemeBook,
+        store: Store,
+        metrics: AccuracyMetrics,
+    ) -> None:
+        self._settings, self._facts, self._schemes = settings, facts, schemes
+        self._store, self._metrics = store, metrics
+        worker = settings.worker
+        self._rules = Rules(
+            out_of_orderness_ms=worker.out_of_orderness_ms,
+            hot_windows=worker.hot_windows,
+            publish_seconds=worker.publish_seconds,
+        )
+        self._names: dict[str, Topic] = {facts[topic].name: topic for topic in TOPICS}
+        self._windows = settings.kafka.topic_prefix + "windows"
+        self._shards: dict[int, tuple[Shard, Lanes]] = {}
+        self._published_at = time.monotonic()
+        self._paused: set[tuple[str, int]] = set()
+        self._lane_bytes = max(worker.prefetch_bytes // (2 * settings.kafka.partitions), 1 << 20)
+        self._consumer = Consumer(
+            consumer_config(
+                settings.kafka,
+                settings.kafka.topic_prefix + GROUP,
+                session_timeout_ms=worker.session_timeout_ms,
+                heartbeat_interval_ms=worker.session_timeout_ms // 6,
+                auto_offset_reset="earliest",
+                enable_partition_eof="true",
+                queued_max_messages_kbytes=max(worker.prefetch_bytes >> 10, 1),
+                # Both topics have as many partitions, and this gives a member the same ones of each.
+                partition_assignment_strategy="range",
+            )
+        )
+        self._consumer.subscribe(
+            list(self._names), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+        )
+
+    def turn(self) -> None:
+        """Read what has come, take what is next, and publish when that is due.
+
+        Raises:
+            KafkaAwayError: the broker stays away.
+            StateError: what was stored cannot be taken up.
+        """
+        for message in self._consumer.consume(TAKE, TAKE_WITHIN_S):
+            self._put(message)
+        for shard, lanes in self._shards.values():
+            while (one := lanes.next()) is not None:
+                self._take(shard, *one)
+        self._hold_back()
+        now_s = time.monotonic()
+        full = sum(shard.nbytes for shard, _ in self._shards.values()) > self._settings.worker.state_bytes
+        if full or now_s - self._published_at >= self._settings.worker.publish_seconds:
+            self.publish()
+
+    def publish(self) -> None:
+        """Publish what is due of every shard whose past is whole again, then store where it stands.
+
+        Raises:
+            KafkaAwayError: the broker stays away.
+        """
+        self._published_at = began = time.monotonic()
+        now_ms = round(time.time() * 1000)
+        for partition, (shard, lanes) in tuple(self._shards.items()):
+            if not shard.is_restored:
+                continue
+            if lanes.is_read:
+                shard.idle(now_ms, round(self._settings.worker.idle_seconds * 1000))
+            if not shard.changed:
+                continue
+            sent = self._store.send(
+                (self._windows, None, result.deployment.encode(), result.to_bytes())
+                for result in shard.results(now_ms)
+            )
+            self._metrics.windows.inc(sent)
+            records = shard.commit()
+            # The broker refuses the commit of a member that it has put out: nothing is stored then.
+            if not self._acknowledge(shard):
+                self._shards.pop(partition, None)
+                return
+            *days, row = records
+            self._store.send((self._store.name, partition, key, value) for key, value in days)
+            self._store.send([(self._store.name, partition, *row)])
+            self._metrics.held_bytes.labels(partition).set(shard.nbytes)
+            self._metrics.late.labels(partition).set(sum(hot.late for hot in shard.hots.values()))
+        self._metrics.publish_seconds.observe(time.monotonic() - began)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _put(self, message: Message) -> None:
+        topic = self._names[message.topic() or ""]
+        held = self._shards.get(message.partition() or 0)
+        error = message.error()
+        if held is None:
+            return
+        if error is None:
+            record = Record(
+                message.offset() or 0, message.timestamp()[1], message.key(), message.value() or b""
+            )
+            held[1].put(topic, record)
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes are public under this name
+            held[1].ended(topic)
+        elif error.fatal():
+            raise KafkaAwayError(f"the consumer cannot go on: {error.str()}")
+        else:
+            logger.warning("Kafka: %s", error.str())
+
+    def _take(self, shard: Shard, topic: Topic, record: Record) -> None:
+        """Hand one record to the join; what intake refuses, archive writes as a dead letter."""
+        place = (record.value, record.key, shard.partition, self._settings.kafka.partitions)
+        times = (record.time_ms, self._settings.worker.future_ms)
+        rows = 0
+        try:
+            if topic == "predictions":
+                predictions = intake.read(*place, *times)
+                rows = predictions.rows
+            else:
+                labels = intake.read_labels(*place, *times)
+                rows = labels.rows
+        except Refused:
+            self._metrics.refused.labels(topic).inc()
+        if topic == "predictions":
+            shard.take_predictions(record.offset, predictions if rows else None, record.time_ms)
+        else:
+            shard.take_labels(record.offset, labels if rows else None, record.time_ms)
+        self._metrics.rows.labels(topic).inc(rows)
+
+    def _hold_back(self) -> None:
+        """Fetch no more of a log that is far ahead of the other."""
+        for partition, (_, lanes) in self._shards.items():
+            for name, topic in self._names.items():
+                place, ahead = (name, partition), lanes.size_bytes[topic] > self._lane_bytes
+                if ahead and place not in self._paused:
+                    self._consumer.pause([TopicPartition(*place)])
+                    self._paused.add(place)
+                elif not ahead and place in self._paused:
+                    self._consumer.resume([TopicPartition(*place)])
+                    self._paused.discard(place)
+
+    def _acknowledge(self, shard: Shard) -> bool:
+        """Commit what was taken, for those who look at lag; False when this worker is no member any more."""
+        offsets = [
+            TopicPartition(name, shard.partition, reached + 1)
+            for name, topic in self._names.items()
+            for reached in [shard.predictions if topic == "predictions" else shard.labels]
+        ]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            logger.warning("partition %d: not stored, read again: %s", shard.partition, error.args[0].str())
+            return False
+        return True
+
+    def _assigned(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        """Take partitions up where the stored state says."""
+        self._revoked(consumer, partitions)
+        starts = []
+        for partition in sorted({one.partition for one in partitions}):
+            shard = Shard(partition, self._schemes, self._rules)
+            shard.topic_ids = (self._facts["predictions"].topic_id, self._facts["labels"].topic_id)
+            wanted = shard.starts(self._store.read(partition))
+            begins = []
+            for topic, first in zip(TOPICS, wanted, strict=True):
+                name = self._facts[topic].name
+                low, _ = bounds(consumer, TopicPartition(name, partition))
+                if low > first:
+                    self._count_lost(shard, topic, low - first)
+                begins.append(max(low, first))
+                starts.append(TopicPartition(name, partition, begins[-1]))
+            shard.predictions, shard.labels = begins[0] - 1, begins[1] - 1
+            self._shards[partition] = (shard, Lanes())
+        consumer.assign(starts)
+
+    def _count_lost(self, shard: Shard, topic: Topic, lost: int) -> None:
+        """Say what retention took; the windows it may have been part of stay as they were published."""
+        self._metrics.lost.labels(topic, shard.partition).inc(lost)
+        logger.error(
+            "%s, partition %d: retention removed %d records that are needed: windows begun before stay as they were "
+            "published",
+            topic,
+            shard.partition,
+            lost,
+        )
+        shard.give_up_hot()
+
+    def _revoked(self, consumer: Consumer, _partitions: Sequence[TopicPartition]) -> None:
+        """Give all partitions back; the next owner reads again what was not stored."""
+        self._shards.clear()
+        self._paused.clear()
+        consumer.unassign()
