@@ -117,6 +117,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="a number of ms, 1,000 to 86,400,000 (a day)", ge=1_000, le=86_400_000)
     ] = 600_000
     hot_windows: Annotated[int, Meta(description="a number of windows, 1 to 1,000", ge=1, le=1_000)] = 3
+    label_windows: Annotated[int, Meta(description="a number of windows, 1 to 1,000", ge=1, le=1_000)] = 3
     session_timeout_ms: Annotated[
         int,
         Meta(description="a number of ms, 6,000 to 1,800,000 (what brokers allow)", ge=6_000, le=1_800_000),

@@ -33,7 +33,8 @@ def report(summary: Mapping[str, Any], *, keep: bool, folder: str) -> Renderable
     """
     drift = summary["drift"]
     parts: list[RenderableType] = [month_table(drift), Text(""), _reading(drift), Text("")]
-    parts += [_drift_is_not_failure(summary["model"]), Text(""), _books(summary), Text("")]
+    parts += [_drift_is_not_failure(summary["model"]), Text("")]
+    parts += [truth_table(summary["performance"]), Text(""), _books(summary), Text("")]
     return Group(*parts, _next(keep, folder))
 
 
@@ -57,6 +58,34 @@ def month_table(drift: Mapping[str, Month]) -> Table:
         rows = max(cell["rows"] for cell in cells.values())
         view.add_row(_month(month), f"{rows:,}", *(_cell(cells.get(name)) for name in names))
     return view
+
+
+def truth_table(performance: Mapping[str, Mapping[str, Any]]) -> Table:
+    """One line a month: how the model did on the flights that have landed, with 95 % intervals over days."""
+    view = Table(
+        title="What became of the flights: how the model did, with 95 % intervals",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
+    for name in ("month", "landed", "accuracy", "AUC", "log loss"):
+        view.add_column(name, justify="right" if name == "landed" else "left")
+    for month, found in sorted(performance.items()):
+        cells = (_figure(found.get(name)) for name in ("accuracy", "auc", "log_loss"))
+        coverage = found["coverage"]
+        view.add_row(_month(month), "" if coverage is None else f"{100 * coverage:.1f}%", *cells)
+    return view
+
+
+def _figure(found: Mapping[str, Any] | None) -> Text:
+    if found is None or found["value"] is None:
+        return Text("?", style=STYLES["inconclusive"])
+    text = Text(f"{found['value']:.2f}")
+    if found["low"] is not None and found["interval"] != "bounds":
+        text.append(f" ({found['low']:.2f} to {found['high']:.2f})", style="dim")
+    return text
 
 
 def drifted(drift: Mapping[str, Month]) -> list[str]:

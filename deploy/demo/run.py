@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from pyarrow import parquet as pq
 
+from driftline.agents.emit import Emitter
 from driftline.deploy.demo.flights import load_flights
 from driftline.deploy.demo.model import Scored, train_and_score
 from driftline.deploy.demo.outcome import drift_by_month, faults, ledger
 from driftline.deploy.demo.phases import Phases
 from driftline.deploy.demo.settle import wait_until_closed
 from driftline.deploy.demo.stack import demo_stack
+from driftline.deploy.demo.truth import Truth, is_all_told, performance_by_month
 from driftline.deploy.local.datadir import DataDirectory
 from driftline.deploy.tables.arrival import look, wait
 from driftline.deploy.tables.build import build_from_table
@@ -91,19 +93,21 @@ def _replay(settings: Settings, folder: Path, phases: Phases) -> dict[str, Any]:
     with phases.step("profile", "Build the reference from rows the model had not seen, and publish it"):
         profile = _profile(settings, folder, phases)
     with phases.step("emit", "Replay the year in event time through the Emitter, Kafka and the workers"):
-        sent = _emit(settings, folder, profile, phases)
+        sent, labels = _emit(settings, scored, folder, profile, phases)
     with phases.step("settle", "Wait until every event is in ClickHouse and every window is closed"):
-        _settle(settings, folder, sent, profile, phases)
+        _settle(settings, folder, sent, profile, labels, phases)
     with phases.step("read", "Ask ClickHouse what drifted"):
         counts = reads.counts(settings)
         stored = reads.prediction_count(settings, DEPLOYMENT)
         drift = drift_by_month(settings, DEPLOYMENT)
+        performance = performance_by_month(settings, DEPLOYMENT)
     return {
         "events_emitted": sent.rows,
         "events_in_clickhouse": stored,
         "emitter": ledger(sent.stats.total),
         "windows": counts["windows"],
         "drift": drift,
+        "performance": performance,
         "dead_letters": counts["dead_letters"],
         "model": {
             "auc_out_of_fold": round(scored.auc_out_of_fold, 4),
@@ -116,8 +120,9 @@ def _replay(settings: Settings, folder: Path, phases: Phases) -> dict[str, Any]:
 
 def _data(folder: Path, phases: Phases) -> Scored:
     scored = train_and_score(load_flights())
-    pq.write_table(scored.reference, folder / REFERENCE)
-    pq.write_table(scored.year, folder / YEAR)
+    # When a flight landed is no input and no answer: it says when truth is told.
+    pq.write_table(scored.reference.drop_columns(["landed"]), folder / REFERENCE)
+    pq.write_table(scored.year.drop_columns(["landed"]), folder / YEAR)
     phases.say(
         f"{scored.year.num_rows:,} flights left New York; will each arrive more than 15 minutes late? "
         "The model's AUC "
@@ -137,18 +142,30 @@ def _profile(settings: Settings, folder: Path, phases: Phases) -> Profile:
     return built.profile
 
 
-def _emit(settings: Settings, folder: Path, profile: Profile, phases: Phases) -> Sent:
+def _emit(
+    settings: Settings, scored: Scored, folder: Path, profile: Profile, phases: Phases
+) -> tuple[Sent, dict[str, int]]:
+    """Send the year, and what became of each flight once it had landed; gives the labels of each month."""
     planned = plan_table(folder / YEAR, profile=profile)
-    with bar(phases.console, "      sending", planned.rows) as told:
-        sent = send(settings, planned, DEPLOYMENT, VERSION, profile=profile, told=told)
+    with (
+        bar(phases.console, "      sending", planned.rows) as told,
+        Emitter(DEPLOYMENT, VERSION, settings=settings) as teller,
+    ):
+        truth = Truth(scored.year, teller)
+        sent = send(settings, planned, DEPLOYMENT, VERSION, profile=profile, told=told, offered=truth.offered)
+        truth.rest()
+        if not teller.flush(BOUND_S):
+            raise DemoError(f"the {truth.told:,} labels were not delivered within {BOUND_S:.0f} s")
     phases.say(
         f"{sent.rows:,} events offered, {sent.stats.delivered:,} acknowledged by Kafka in "
-        f"{sent.seconds:.1f} s"
+        f"{sent.seconds:.1f} s; {truth.told:,} landed and were told late or not"
     )
-    return sent
+    return sent, truth.by_month
 
 
-def _settle(settings: Settings, folder: Path, sent: Sent, profile: Profile, phases: Phases) -> None:
+def _settle(
+    settings: Settings, folder: Path, sent: Sent, profile: Profile, labels: dict[str, int], phases: Phases
+) -> None:
     ask = partial(
         look, settings, DEPLOYMENT, VERSION, sent.stats.instance, sent.stats.delivered, profile.resolutions
     )
@@ -164,5 +181,10 @@ def _settle(settings: Settings, folder: Path, sent: Sent, profile: Profile, phas
             DEPLOYMENT,
             BOUND_S,
             lambda found: status.update(f"      {found.closed} of {found.days} days are closed"),
+        )
+        reads.wait_until(
+            lambda: is_all_told(settings, DEPLOYMENT, labels),
+            seconds=BOUND_S,
+            what="that every label is counted in its month",
         )
     phases.say(f"{arrival.stored:,} events stored and counted")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 IDLE_S = 2.0
 PUBLISH_S = 2.0
 CHECKPOINT_S = 2.0
+LABEL_WINDOWS = 14
+"""Days that wait for labels: a year is replayed in seconds, and labels on the way are days behind."""
 
 MARK = "demo.txt"
 """The file that says that a folder is a demo's, to be removed by the next one."""
@@ -41,7 +43,12 @@ def demo_stack(folder: Path, *, keep: bool, say: Callable[[str], None]) -> Itera
 
     """
     wishes = Settings(
-        worker=Worker(idle_seconds=IDLE_S, publish_seconds=PUBLISH_S, checkpoint_seconds=CHECKPOINT_S),
+        worker=Worker(
+            idle_seconds=IDLE_S,
+            publish_seconds=PUBLISH_S,
+            checkpoint_seconds=CHECKPOINT_S,
+            label_windows=LABEL_WINDOWS,
+        ),
         local=Local(data_dir=str(folder)),
     )
     directory = DataDirectory(folder)

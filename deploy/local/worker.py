@@ -10,8 +10,8 @@ from driftline.deploy.local.environment import child_environment
 from driftline.deploy.local.spawn import Process, spawn_guarded
 from driftline.schemas.settings import Settings
 
-# In the order of stopping: archive last, so that what drift published at its end is written too.
-ROLES = ("drift", "archive")
+# In the order of stopping: archive last, so that what the others published at their end is written too.
+ROLES = ("drift", "accuracy", "archive")
 
 
 class WorkerProcess(Component):

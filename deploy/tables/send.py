@@ -20,6 +20,9 @@ from driftline.deploy.tables.values import texts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from driftline.agents.emit import Stats
     from driftline.agents.emit.frames import Roles
     from driftline.deploy.tables.plan import Planned
@@ -91,6 +94,7 @@ def send(
     profile: Profile | None,
     rate: float | None = None,
     told: Callable[[int], None] = lambda _rows: None,
+    offered: Callable[[NDArray[np.uint8]], None] = lambda _ids: None,
 ) -> Sent:
     """Send every row and wait until the broker has them.
 
@@ -102,6 +106,7 @@ def send(
         profile: says which columns travel as float64 and which are categories; None leaves it to the emitter.
         rate: events a second; None for as fast as Kafka takes them.
         told: called with the number of rows after each slice.
+        offered: called with the ids of the rows of each slice, uint8 (rows, 16), in the order of event time.
 
     Returns:
         The books; a row that was dropped is in them by reason, nothing is raised for it.
@@ -129,7 +134,7 @@ def send(
             frame, roles = frame_of(batch, plan, settings.worker.future_ms)
             for part in _slices(frame, pace.slice_rows):
                 pace.wait(part.num_rows)
-                emitter.log_frame(part, wait_s=ROOM_S, **roles)
+                offered(emitter.log_frame(part, wait_s=ROOM_S, **roles))
                 rows += part.num_rows
                 told(part.num_rows)
             if emitter.stats().dropped:

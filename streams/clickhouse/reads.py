@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COUNTED: Final = {
     "predictions": "predictions",
     "labels": "labels",
-    "windows": "windows_now",
+    "windows": "(SELECT * FROM windows_now WHERE role = '')",
     "batches": "batches",
     "emitters": "emitters_now",
     "dead_letters": "dead_letters_now",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,6 +27,21 @@ _OF_CONFUSION: Final = {
     "mcc": mcc_of,
 }
 _OF_SCORES: Final = {"auc": auc_of, "average_precision": average_precision_of}
+_ANY: Final = (-math.inf, math.inf)
+_SHARE: Final = (0.0, 1.0)
+_RANGES: Final = {
+    "accuracy": _SHARE,
+    "balanced_accuracy": _SHARE,
+    "f1": _SHARE,
+    "auc": _SHARE,
+    "average_precision": _SHARE,
+    "mcc": (-1.0, 1.0),
+    "log_loss": (0.0, math.inf),
+    "brier": (0.0, 2.0),
+    "mae": (0.0, math.inf),
+    "rmse": (0.0, math.inf),
+}
+"""Where a figure can lie at all; an interval is cut there."""
 _MEANS: Final = {"log_loss": "log_loss", "brier": "brier", "mae": "absolute", "bias": "error"}
 
 
@@ -47,7 +63,7 @@ def widen(figures: Sequence[Figure], days: Sequence[Outcomes]) -> None:
         )
         widest = wider(own, found)
         if widest is not None:
-            figure.low, figure.high, figure.interval = widest
+            figure.low, figure.high, figure.interval = widest.within(*_RANGES.get(figure.metric, _ANY))
 
 
 def _interval(metric: str, days: Sequence[Outcomes]) -> Interval | None:

@@ -58,7 +58,7 @@ class AccuracyWorker:
         worker = settings.worker
         self._rules = Rules(
             out_of_orderness_ms=worker.out_of_orderness_ms,
-            hot_windows=worker.hot_windows,
+            hot_windows=worker.label_windows,
             publish_seconds=worker.publish_seconds,
         )
         self._names: dict[str, Topic] = {facts[topic].name: topic for topic in TOPICS}

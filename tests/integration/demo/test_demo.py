@@ -10,8 +10,12 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import psutil
 import pytest
+from pyarrow import compute as pc
+from pyarrow import parquet as pq
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from driftline.deploy.local.datadir import DataDirectory
 from driftline.deploy.local.discover import running_state
@@ -20,7 +24,8 @@ from driftline.deploy.local.state import StackState
 pytestmark = pytest.mark.timeout(300)
 
 FLIGHTS = 328_521
-PARTS = {"kafka", "clickhouse", "drift", "archive"}
+PARTS = {"kafka", "clickhouse", "drift", "accuracy", "archive"}
+LANDED = 327_346
 MONTHS = [f"2013-{number:02d}" for number in range(1, 13)]
 
 
@@ -88,6 +93,27 @@ def test_every_event_is_in_one_day_and_one_month(summary: dict[str, Any]) -> Non
     """366 UTC days, 53 weeks and 13 months have a window, and the months hold every flight."""
     assert summary["windows"] == 366 + 53 + 13
     assert sum(features["carrier"]["rows"] for features in summary["drift"].values()) == FLIGHTS
+
+
+def test_performance_is_what_a_batch_gives(folder: Path, summary: dict[str, Any]) -> None:
+    """Each month's accuracy, log loss and AUC are scikit-learn's on the same rows, and every landing is a label."""
+    year = pq.read_table(folder / "year.parquet", columns=["event_time", "target", "p_late"])
+    months = np.array(year["event_time"].to_numpy(), "datetime64[M]").astype(str)
+    known = pc.is_valid(year["target"]).to_numpy()
+    late = pc.fill_null(year["target"], fill_value=False).to_numpy()
+    score = year["p_late"].to_numpy().astype(np.float32).astype(np.float64)
+    found = summary["performance"]
+    assert sum(month["labels"] for month in found.values()) == LANDED == known.sum()
+    for month in MONTHS:
+        mine = known & (months == month)
+        truth, said = late[mine], score[mine]
+        of = found[month]
+        assert of["labels"] == mine.sum()
+        assert of["coverage"] == mine.sum() / (months == month).sum()
+        assert of["accuracy"]["value"] == accuracy_score(truth, said > 0.5)
+        assert of["log_loss"]["value"] == pytest.approx(log_loss(truth, said), rel=1e-9)
+        assert of["auc"]["value"] == pytest.approx(roc_auc_score(truth, said), abs=1e-3)
+        assert of["auc"]["interval"] == "days"
 
 
 def test_too_few_rows_are_no_verdict(summary: dict[str, Any]) -> None:

@@ -36,6 +36,16 @@ def summary(**changes: Any) -> dict[str, Any]:
         "windows": 3,
         "drift": drift,
         "dead_letters": 0,
+        "performance": {
+            "2013-01": {
+                "accuracy": {"value": 0.78, "low": 0.727, "high": 0.832, "interval": "days"},
+                "auc": {"value": 0.684, "low": 0.68, "high": 0.69, "interval": "bounds"},
+                "log_loss": {"value": None, "low": None, "high": None, "interval": ""},
+                "labels": 299,
+                "coverage": 0.9967,
+                "provisional": False,
+            }
+        },
         "model": {"auc_out_of_fold": 0.67, "auc_in_sample": 0.82},
         "seconds": {"emit": 1.0, "total": 30.0},
     } | changes
@@ -56,6 +66,12 @@ def test_what_drifted_is_named_with_month_and_figure() -> None:
     assert "Drifted: temp in Jul." in text
     assert "Never drifted: carrier." in text
     assert "Jan 2014 has 300 events, too few for a verdict" in text
+
+
+def test_truth_stands_beside_drift() -> None:
+    """A month shows how many flights have landed, figures with intervals, no bounds, and ? for what is undefined."""
+    line = next(line for line in shown(summary()).splitlines() if "99.7%" in line)
+    assert line.split() == ["Jan", "2013", "99.7%", "0.78", "(0.73", "to", "0.83)", "0.68", "?"]
 
 
 def test_the_worst_feature_comes_first() -> None:
