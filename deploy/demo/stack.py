@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 IDLE_S = 2.0
 PUBLISH_S = 2.0
 CHECKPOINT_S = 2.0
-LABEL_WINDOWS = 14
-"""Days that wait for labels: a year is replayed in seconds, and labels on the way are days behind."""
+LABEL_WINDOWS = 400
+"""Days that wait for labels: at 50 days a second a label that is on its way for a moment is weeks behind."""
 
 MARK = "demo.txt"
 """The file that says that a folder is a demo's, to be removed by the next one."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GROUP: Final = "driftline-accuracy"
+MONTH_DAYS: Final = 32
 TAKE: Final = 500
 TAKE_WITHIN_S: Final = 0.1
 
@@ -60,6 +61,8 @@ class AccuracyWorker:
             out_of_orderness_ms=worker.out_of_orderness_ms,
             hot_windows=worker.label_windows,
             publish_seconds=worker.publish_seconds,
+            # A day that takes a label changes its month, which is the sum of all its days.
+            kept_days=worker.label_windows + MONTH_DAYS,
         )
         self._names: dict[str, Topic] = {facts[topic].name: topic for topic in TOPICS}
         self._windows = settings.kafka.topic_prefix + "windows"

@@ -30,7 +30,7 @@ TAIL = np.geomspace(1e-6, 0.05, 256)
 
 def draw(positives: float, shift: float = 0.0, rows: int = 50_000) -> tuple[Scores, NDArray[np.bool_]]:
     """Draw scores of a sensible model and labels; at least 20 positives."""
-    rng = np.random.default_rng([round(positives * 1e4), round(shift)])
+    rng = np.random.default_rng([round(positives * 1e4), round(shift) + 1])
     label = np.zeros(rows, np.bool_)
     label[: max(round(rows * positives), 20)] = True
     return expit(rng.normal(size=rows) + 1.5 * label - 1 + shift), label

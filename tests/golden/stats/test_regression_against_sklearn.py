@@ -25,7 +25,7 @@ STEP = 2.0**-40
 
 def draw(mean: float = 3.0, rows: int = 50_000) -> tuple[Values, Values]:
     """Draw targets and predictions with a bias of a tenth."""
-    rng = np.random.default_rng(round(mean))
+    rng = np.random.default_rng(abs(round(mean)))
     truth = rng.normal(mean, 2, rows)
     return truth, truth + rng.normal(0.1, 1, rows)
 
