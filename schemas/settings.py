@@ -29,6 +29,7 @@ __all__ = [
     "ClickHouse",
     "Kafka",
     "Local",
+    "Operator",
     "Secret",
     "Settings",
     "SettingsError",
@@ -147,6 +148,18 @@ class Local(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse: Annotated[Literal["local", "outside"], Meta(description="local or outside")] = "local"
 
 
+class Operator(msgspec.Struct, frozen=True, kw_only=True):
+    """Who changes things by hand: the name that stands beside each change."""
+
+    name: Annotated[
+        str,
+        Meta(
+            description="at most 200 printable characters, or nothing (the user of the operating system)",
+            pattern=r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,200}\Z",
+        ),
+    ] = ""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, in sections."""
 
@@ -155,6 +168,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker: Worker = Worker()
     archive: Archive = Archive()
     local: Local = Local()
+    operator: Operator = Operator()
 
 
 def load(env: Mapping[str, str], file: Path | None = None) -> Settings:

@@ -22,7 +22,7 @@ _CONFIG: Final = "DRIFTLINE_CONFIG"
 _FOREIGN: Final = re.compile(
     r"DRIFTLINE_(TEST_.*|(.*_)?SERVICE_(HOST|PORT)(_.*)?|(.*_)?PORT_\d+_(TCP|UDP)(_.*)?|PORT)"
 )
-_SHOWN_CHARS: Final = 100
+SHOWN_CHARS: Final = 100
 
 
 class SettingsError(DriftlineError):
@@ -63,27 +63,31 @@ def file_named(env: Mapping[str, str], file: Path | None) -> Path | None:
     return beside if beside.is_file() else None
 
 
-def read_file(path: Path, known: Known) -> Given:
-    """Values of a TOML file; raises SettingsError for an unreadable one and for unknown sections or keys."""
+def read_document(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; raises SettingsError for one that cannot be read or is no TOML."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         message = f"the settings file {path} cannot be read: {error.strerror}"
         raise SettingsError(message) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"the settings file {path} is no TOML: {error}"
         raise SettingsError(message) from error
+
+
+def read_file(path: Path, known: Known) -> Given:
+    """Values of a TOML file; raises SettingsError for an unreadable one and for unknown sections or keys."""
     given: Given = {}
-    for section, table in document.items():
+    for section, table in read_document(path).items():
         if section not in known:
-            message = f"{path} has the unknown section [{section}]{_nearest(section, known)}"
+            message = f"{path} has the unknown section [{section}]{nearest(section, known)}"
             raise SettingsError(message)
         if not isinstance(table, dict):
             message = f"{path}: {section} is {table!r} and must be a section, [{section}]"
             raise SettingsError(message)
         for name, value in table.items():
             if name not in known[section]:
-                message = f"{path} has the unknown key {section}.{name}{_nearest(name, known[section])}"
+                message = f"{path} has the unknown key {section}.{name}{nearest(name, known[section])}"
                 raise SettingsError(message)
             given[section, name] = Source(f"{path}: {section}.{name}", value, text=False)
     return given
@@ -123,7 +127,7 @@ def convert(source: Source, kind: Any) -> Any:  # noqa: ANN401 - a setting has a
         return msgspec.convert(source.value, kind, strict=not source.text, dec_hook=_secret)
     except (msgspec.ValidationError, OverflowError) as error:
         secret = kind.__origin__ is Secret
-        shown = "(hidden)" if secret else repr(source.value)[:_SHOWN_CHARS]
+        shown = "(hidden)" if secret else repr(source.value)[:SHOWN_CHARS]
         message = f"{source.place} is {shown}; it must be {allowed}"
         if str(source.value).startswith("tcp://"):
             message += " (Kubernetes sets this for a service of that name; set enableServiceLinks: false)"
@@ -144,6 +148,7 @@ def _secret(kind: type, value: object) -> Secret:
     raise msgspec.ValidationError(message)
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown word: the known one it is near to, else all of them."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {found[0]}?" if found else f"; there are {', '.join(sorted(known))}"

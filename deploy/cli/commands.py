@@ -35,6 +35,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("migrate", "streams", "Bring the ClickHouse tables up to date."),
     CommandEntry("worker", "streams", "Run one worker (drift or archive) in the foreground."),
     CommandEntry("profile", "local", "Build a reference profile from a table, or publish one."),
+    CommandEntry("deployment", "local", "Say what a deployment is judged by and who hears of it."),
     CommandEntry("emit", "local", "Send the rows of a table as predictions."),
     CommandEntry("windows", "local", "Show which features drifted, when and how sure that is."),
     CommandEntry("emitters", "local", "Hold what emitters say of their rows against what is stored."),

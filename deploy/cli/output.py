@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -30,6 +30,18 @@ def json_line(value: object) -> str:
 def print_json(value: object) -> None:
     """Print one value as one line."""
     click.echo(json_line(value))
+
+
+def print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Print columns as wide as they need to be, a bold head and an empty line after; nothing without rows."""
+    lines = [head, *rows]
+    if len(lines) == 1:
+        return
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    for number, line in enumerate(lines):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        click.echo(click.style(text, bold=True) if number == 0 else text)
+    click.echo()
 
 
 def _plain(value: object) -> object:

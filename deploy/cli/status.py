@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from driftline.deploy.local.report import ComponentReport, StatusReport
 
 _MINUTE_SECONDS = 60
@@ -46,12 +44,12 @@ def _show(report: StatusReport) -> None:
         click.echo(
             f"stack in {report.data_dir}, pid {report.supervisor_pid}, up {_span(report.uptime_seconds)}"
         )
-    _table(
+    print_table(
         ("component", "state", "pid", "ports", "up", "restarts"), [_row(part) for part in report.components]
     )
     lags = [(each.role, each.topic, str(each.partition), f"{each.lag:,}") for each in report.lag]
-    _table(("role", "topic", "partition", "lag"), lags)
-    _table(("table", "rows"), [(name, f"{rows:,}") for name, rows in report.rows.items()])
+    print_table(("role", "topic", "partition", "lag"), lags)
+    print_table(("table", "rows"), [(name, f"{rows:,}") for name, rows in report.rows.items()])
     for problem in report.problems:
         click.echo(click.style(problem, fg="red"), err=True)
 
@@ -60,17 +58,6 @@ def _row(part: ComponentReport) -> tuple[str, ...]:
     place = part.address if part.phase == "outside" else " ".join(map(str, part.ports))
     up = "" if part.uptime_seconds is None else _span(part.uptime_seconds)
     return part.name, part.phase, str(part.pid or ""), place, up, str(part.restarts)
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    lines = [head, *rows]
-    if len(lines) == 1:
-        return
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    for number, line in enumerate(lines):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        click.echo(click.style(text, bold=True) if number == 0 else text)
-    click.echo()
 
 
 def _span(seconds: float) -> str:

@@ -5,34 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    Producer,
-    TopicPartition,
-)
-
+from driftline.deploy.local.compacted import produce, records
 from driftline.deploy.tables.errors import TableError, suggestion
 from driftline.schemas.profile import Profile
 from driftline.schemas.refusal import Refused
-from driftline.schemas.settings import consumer_config, producer_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from driftline.schemas.settings import Kafka, Settings
+    from driftline.schemas.settings import Settings
 
 TOPIC = "profiles"
-ANSWER_S = 15.0
-"""How long the broker may take to answer."""
-
-QUIET = 2
-"""librdkafka's log level: what matters comes back as an error, and the rest would stand among a person's
-output.
-"""
 
 
 class NoProfileError(TableError):
@@ -50,7 +31,8 @@ def publish(settings: Settings, profile: Profile) -> bool:
         True when it was put there, False when the very same profile was there already.
 
     Raises:
-        TableError: the version has another profile, or Kafka does not take it.
+        TableError: the version has another profile.
+        BrokerError: Kafka does not take it.
 
     """
     held = published(settings).get((profile.deployment, profile.model_version))
@@ -63,7 +45,9 @@ def publish(settings: Settings, profile: Profile) -> bool:
             "references "
             "cannot be added, so publish this one under a new version"
         )
-    _produce(settings.kafka, f"{profile.deployment}/{profile.model_version}".encode(), profile.to_bytes())
+    produce(
+        settings.kafka, TOPIC, f"{profile.deployment}/{profile.model_version}".encode(), profile.to_bytes()
+    )
     return True
 
 
@@ -71,11 +55,11 @@ def published(settings: Settings) -> dict[tuple[str, str], Profile]:
     """Read every published profile: (deployment, version) -> profile.
 
     Raises:
-        TableError: Kafka or the topic is not there.
+        BrokerError: Kafka or the topic is not there.
 
     """
     values: dict[bytes, bytes | None] = {}
-    for message in _records(settings.kafka):
+    for message in records(settings.kafka, TOPIC):
         values[message.key() or b""] = message.value()
     found: dict[tuple[str, str], Profile] = {}
     for value in values.values():
@@ -92,7 +76,7 @@ def published_profile(settings: Settings, deployment: str, version: str) -> Prof
 
     Raises:
         NoProfileError: there is none; the sentence names the nearest deployment or version that has one.
-        TableError: Kafka or the topic is not there.
+        BrokerError: Kafka or the topic is not there.
 
     """
     profiles = published(settings)
@@ -108,63 +92,3 @@ def published_profile(settings: Settings, deployment: str, version: str) -> Prof
         )
     hint = suggestion(deployment, sorted({of for of, _ in profiles}))
     raise NoProfileError(f"no profile is published for deployment {deployment!r}: {hint}")
-
-
-def _produce(kafka: Kafka, key: bytes, value: bytes) -> None:
-    failures: list[KafkaError] = []
-
-    def told(error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            failures.append(error)
-
-    producer = Producer(
-        {**producer_config(kafka, message_timeout_ms=int(ANSWER_S * 1_000)), "log_level": QUIET}
-    )
-    producer.produce(kafka.topic_prefix + TOPIC, value, key, on_delivery=told)
-    left = producer.flush(ANSWER_S + 1)
-    if left or failures:
-        why = failures[0].str() if failures else "no answer"
-        raise _away(kafka, f"the profile was not taken: {why}")
-
-
-def _records(kafka: Kafka) -> Iterator[Message]:
-    """Read the topic from its first record to the end it has now."""
-    topic = kafka.topic_prefix + TOPIC
-    consumer = Consumer(consumer_config(kafka, "driftline-profiles", enable_partition_eof="true"))
-    try:
-        waiting = _partitions(consumer, kafka, topic)
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in waiting])
-        yield from _to_the_end(consumer, kafka, waiting)
-    except KafkaException as error:
-        raise _away(kafka, error.args[0].str()) from error
-    finally:
-        consumer.close()
-
-
-def _to_the_end(consumer: Consumer, kafka: Kafka, waiting: set[int]) -> Iterator[Message]:
-    while waiting:
-        message = consumer.poll(ANSWER_S)
-        if message is None:
-            raise _away(kafka, "it stopped answering")
-        error = message.error()
-        if error is None:
-            yield message
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public code
-            waiting.discard(message.partition())
-        else:
-            raise KafkaException(error)
-
-
-def _partitions(consumer: Consumer, kafka: Kafka, topic: str) -> set[int]:
-    known = consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
-    if known.error is not None:
-        raise TableError(f"Kafka at {kafka.bootstrap} has no topic {topic!r}: run 'driftline up' first")
-    return set(known.partitions)
-
-
-def _away(kafka: Kafka, why: str) -> TableError:
-    return TableError(
-        f"Kafka at {kafka.bootstrap} does not answer ({why}): start a stack with 'driftline up', or "
-        "name yours "
-        "with DRIFTLINE_KAFKA_BOOTSTRAP"
-    )

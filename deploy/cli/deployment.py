@@ -1,0 +1,137 @@
+"""`driftline deployment`: say what a deployment is judged by and who hears of it, and show what was said."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from driftline.deploy.cli.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from driftline.schemas.deployment_state import DeploymentState
+    from driftline.schemas.settings import Settings
+
+TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
+
+
+@click.group("deployment")
+def command() -> None:
+    """Say what a deployment is judged by and who hears of it, and show what was said.
+
+    The settings of a deployment are a TOML file: owner, contacts, floors, segments, alert rule (all of it in
+    docs/deployment-settings.md). Workers judge each window with those in force at its end.
+    """
+
+
+@command.command("apply")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--since",
+    type=click.DateTime(TIME_FORMATS),
+    metavar="T",
+    help="Event time (UTC) from which they hold; default: now, and for a deployment's first settings always.",
+)
+@json_option
+def apply_command(file: Path, since: datetime | None, as_json: bool) -> None:
+    """Publish the settings in FILE as the next revision; the same content again changes nothing.
+
+    An unknown key or a value that is not allowed is one sentence, and nothing is published.
+    """
+    import time
+
+    from driftline.deploy.local.deployments import apply
+    from driftline.deploy.local.operator import operator_name
+    from driftline.schemas.deployment_file import read_deployment
+
+    wanted = read_deployment(file)
+    settings = _settings()
+    state, is_new = apply(
+        settings.kafka,
+        wanted,
+        changed_by=operator_name(settings),
+        now_ms=time.time_ns() // 1_000_000,
+        since_ms=None if since is None else int(since.replace(tzinfo=UTC).timestamp() * 1_000),
+    )
+    if as_json:
+        print_json({**_facts(state), "published": is_new})
+        return
+    what = f"{state.deployment}, revision {state.revision}"
+    click.echo(
+        f"applied to {what}, as {state.changed_by}, for {_span(state)}"
+        if is_new
+        else f"{what} says the same already: nothing to do"
+    )
+
+
+@command.command("show")
+@click.argument("deployment")
+@json_option
+def show(deployment: str, as_json: bool) -> None:
+    """Show the settings of DEPLOYMENT as a file that can be applied again, and who published them when."""
+    from driftline.deploy.local.deployments import held
+    from driftline.schemas.deployment_text import deployment_text, moment_text
+
+    state = held(_settings().kafka).known(deployment)
+    if as_json:
+        print_json(_facts(state))
+        return
+    click.echo(f"# revision {state.revision}, by {state.changed_by}, {moment_text(state.changed_at_ms)}")
+    click.echo(f"# for {_span(state)}")
+    click.echo(deployment_text(state.settings))
+
+
+@command.command("list")
+@json_option
+def list_command(as_json: bool) -> int:
+    """List the deployments that have settings; exits with 1 when those of one cannot be read."""
+    from driftline.deploy.local.deployments import held
+    from driftline.schemas.deployment_text import moment_text
+
+    found = held(_settings().kafka)
+    states = [found.states[name] for name in sorted(found.states) if name not in found.unreadable]
+    if as_json:
+        for state in states:
+            print_json(_facts(state))
+    elif states:
+        head = ("deployment", "owner", "team", "importance", "revision", "by", "at")
+        print_table(head, [(
+            state.deployment, state.settings.owner or "", state.settings.team or "", state.settings.importance,
+            str(state.revision), state.changed_by, moment_text(state.changed_at_ms),
+        ) for state in states])  # fmt: skip
+    elif not found.unreadable:
+        click.echo("no deployment has settings yet")
+    for name, why in sorted(found.unreadable.items()):
+        click.echo(f"driftline: the settings of {name!r} cannot be read: {why}", err=True)
+    return 1 if found.unreadable else 0
+
+
+def _settings() -> Settings:
+    from driftline.deploy.local.discover import settings_here
+
+    return settings_here(os.environ, Path.cwd())
+
+
+def _facts(state: DeploymentState) -> dict[str, Any]:
+    """Give a revision as --json prints it."""
+    import msgspec
+
+    from driftline.schemas.deployment_text import moment_text
+
+    return {
+        "deployment": state.deployment,
+        "revision": state.revision,
+        "changed_by": state.changed_by,
+        "changed_at": moment_text(state.changed_at_ms),
+        "since": moment_text(state.since_ms) if state.since_ms else None,
+        "settings": msgspec.to_builtins(state.settings),
+    }
+
+
+def _span(state: DeploymentState) -> str:
+    from driftline.schemas.deployment_text import moment_text
+
+    return f"windows that end at {moment_text(state.since_ms)} or later" if state.since_ms else "all windows"

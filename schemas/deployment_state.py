@@ -1,0 +1,136 @@
+"""DeploymentState: the record of topic `deployment-state`, one revision of the settings of a deployment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+
+from driftline.schemas import codec
+from driftline.schemas.deployment import DeploymentSettings
+from driftline.schemas.deployment_rules import contradiction
+from driftline.schemas.refusal import Refused
+from driftline.schemas.wire import MAX_TIME_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TOPIC: Final = "deployment-state"
+_RECORD: Final = "DeploymentState"
+
+Moment = Annotated[int, msgspec.Meta(ge=0, lt=MAX_TIME_MS)]
+
+
+class DeploymentState(msgspec.Struct, frozen=True, kw_only=True):
+    """One revision of the settings of a deployment.
+
+    Attributes:
+        deployment: name of the deployment, the key of the record.
+        revision: 1 for the first, then one more each time; 0 for the defaults that nobody published.
+        since_ms: first moment of event time they hold for, ms since 1970; 0 for all of the past.
+        changed_by: who did it.
+        changed_at_ms: when, by the clock of whoever did it, ms since 1970.
+        settings: what holds.
+    """
+
+    deployment: str
+    revision: Annotated[int, msgspec.Meta(ge=0)]
+    since_ms: Moment
+    changed_by: str
+    changed_at_ms: Moment
+    settings: DeploymentSettings
+
+    def to_bytes(self) -> bytes:
+        """Give the Avro single-object encoding (record `DeploymentState`); raises Refused when it is too large."""
+        return codec.encode(_RECORD, msgspec.to_builtins(self))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> DeploymentState:
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            Refused: when the bytes are no such record, or hold settings that are not allowed.
+        """
+        record_type, record = codec.decode(data)
+        if record_type != _RECORD:
+            raise Refused("unsupported_type", f"a {record_type} lies where a {_RECORD} belongs")
+        try:
+            state = msgspec.convert(record, cls)
+        except msgspec.ValidationError as error:
+            raise Refused("impossible_value", f"settings of {record['deployment']!r}: {error}") from error
+        wrong = contradiction(state.settings)
+        if wrong is not None:
+            raise Refused("impossible_value", f"settings of {state.deployment!r}: {wrong[0]} {wrong[1]}")
+        if state.settings.deployment != state.deployment or state.revision < 1:
+            held = f"revision {state.revision} of {state.deployment!r}"
+            raise Refused("impossible_value", f"{held} holds settings of {state.settings.deployment!r}")
+        return state
+
+
+def read_record(key: bytes | None, value: bytes) -> DeploymentState:
+    """Read a record of the topic; raises Refused as `from_bytes` does, and when its key is another deployment."""
+    state = DeploymentState.from_bytes(value)
+    if state.deployment.encode() != key:
+        raise Refused("wrong_key", f"settings of {state.deployment!r} lie under the key {key!r}")
+    return state
+
+
+def defaults(deployment: str) -> DeploymentState:
+    """What holds for a deployment without published settings: revision 0."""
+    return DeploymentState(
+        deployment=deployment,
+        revision=0,
+        since_ms=0,
+        changed_by="",
+        changed_at_ms=0,
+        settings=DeploymentSettings(deployment=deployment),
+    )
+
+
+def next_state(
+    held: DeploymentState | None,
+    settings: DeploymentSettings,
+    *,
+    changed_by: str,
+    now_ms: int,
+    since_ms: int | None = None,
+) -> DeploymentState:
+    """The revision that follows the one held, or that very object when it says the same already.
+
+    Args:
+        held: the newest revision; None for a deployment without settings.
+        settings: what shall hold.
+        changed_by: who wants it.
+        now_ms: the time, ms since 1970.
+        since_ms: event time from which it shall hold. None means from now on, and for the first revision always, so
+            that the past of a stream that is read only now is judged by what was said about it.
+    """
+    if held is not None and held.settings == settings and since_ms in (None, held.since_ms):
+        return held
+    if since_ms is None:
+        since_ms = 0 if held is None else now_ms
+    return DeploymentState(
+        deployment=settings.deployment,
+        revision=1 if held is None else held.revision + 1,
+        since_ms=since_ms,
+        changed_by=changed_by,
+        changed_at_ms=now_ms,
+        settings=settings,
+    )
+
+
+def follows(state: DeploymentState, held: DeploymentState | None) -> bool:
+    """Whether a record says something after the one held; of two with one revision the first holds.
+
+    So two writers that did not know of each other never leave readers of two minds.
+    """
+    return held is None or state.revision > held.revision
+
+
+def in_force(revisions: Iterable[DeploymentState], at_ms: int) -> DeploymentState | None:
+    """The greatest revision that holds at an event time; before all of them the least, since it is what is known."""
+    known = list(revisions)
+    holding = [state for state in known if state.since_ms <= at_ms]
+    if holding:
+        return max(holding, key=lambda state: state.revision)
+    return min(known, key=lambda state: state.revision, default=None)
