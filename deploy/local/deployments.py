@@ -25,16 +25,16 @@ TRIES: Final = 5
 
 @dataclass(slots=True)
 class Held:
-    """What the topic holds: the newest revision of each deployment, and why those are not known that cannot be read."""
+    """What the topic holds: the revisions of each deployment, oldest first, and why some records cannot be read."""
 
-    states: dict[str, DeploymentState] = field(default_factory=dict)
+    revisions: dict[str, list[DeploymentState]] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
 
     def take(self, key: bytes | None, value: bytes | None) -> None:
         """Take in the next record of the topic."""
         name = (key or b"").decode("utf-8", "replace")
         if value is None:
-            self.states.pop(name, None)
+            self.revisions.pop(name, None)
             self.unreadable.pop(name, None)
             return
         try:
@@ -42,9 +42,15 @@ class Held:
         except Refused as refused:
             self.unreadable[name] = str(refused)
             return
-        if follows(state, self.states.get(name)):
-            self.states[name] = state
+        known = self.revisions.setdefault(name, [])
+        if follows(state, known[-1] if known else None):
+            known.append(state)
             self.unreadable.pop(name, None)
+
+    @property
+    def states(self) -> dict[str, DeploymentState]:
+        """The newest revision of each deployment."""
+        return {name: known[-1] for name, known in self.revisions.items()}
 
     def state(self, deployment: str) -> DeploymentState | None:
         """The newest revision of one deployment; None without one.
@@ -96,7 +102,7 @@ def apply(
         since_ms: event time from which it shall hold; None for the default of `next_state`.
 
     Returns:
-        The revision that holds, and whether it was published now.
+        The revision that says so, and whether it was published now.
 
     Raises:
         BrokerError: Kafka or the topic is not there, or others keep writing in between.
@@ -104,9 +110,10 @@ def apply(
     """
     written: DeploymentState | None = None
     for _ in range(TRIES):
-        newest = held(kafka).state(settings.deployment)
-        if newest is not None and newest == written:
-            return newest, True
+        found = held(kafka)
+        if written is not None and written in found.revisions.get(settings.deployment, ()):
+            return written, True  # though others may have changed it since
+        newest = found.state(settings.deployment)
         state = next_state(newest, settings, changed_by=changed_by, now_ms=now_ms, since_ms=since_ms)
         if state is newest:
             return state, False

@@ -1,0 +1,133 @@
+"""Revisions of the settings of a deployment: which follows, which is in force, what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from driftline.schemas import codec
+from driftline.schemas.deployment import AlertRule, DeploymentSettings
+from driftline.schemas.deployment_state import (
+    TOPIC,
+    DeploymentState,
+    defaults,
+    follows,
+    in_force,
+    next_state,
+    read_record,
+)
+from driftline.schemas.refusal import Refused
+from driftline.schemas.topics import topic
+
+FIRST = DeploymentSettings(deployment="d", owner="Ana")
+SECOND = DeploymentSettings(deployment="d", owner="Ben")
+
+
+def revision(number: int, since_ms: int = 0, **fields: Any) -> DeploymentState:
+    """Return one revision of `d`."""
+    return msgspec.structs.replace(
+        next_state(None, FIRST, changed_by="ana", now_ms=5), revision=number, since_ms=since_ms, **fields
+    )
+
+
+def test_the_first_revision_holds_for_all_of_the_past() -> None:
+    """A stream whose past is read only now is judged by what was said about it."""
+    state = next_state(None, FIRST, changed_by="ana", now_ms=500)
+    assert (state.revision, state.since_ms, state.changed_by, state.changed_at_ms) == (1, 0, "ana", 500)
+
+
+def test_a_later_revision_holds_from_now_on() -> None:
+    """A change does not reach back, unless it says from when it holds."""
+    held = revision(7)
+    state = next_state(held, SECOND, changed_by="ben", now_ms=900)
+    assert (state.revision, state.since_ms, state.settings) == (8, 900, SECOND)
+    assert next_state(held, SECOND, changed_by="ben", now_ms=900, since_ms=3).since_ms == 3
+
+
+def test_the_same_content_is_no_revision() -> None:
+    """Saying again what holds gives the revision that is held, whoever says it; another start is a change."""
+    held = revision(7, 40)
+    assert next_state(held, FIRST, changed_by="ben", now_ms=900) is held
+    assert next_state(held, FIRST, changed_by="ben", now_ms=900, since_ms=40) is held
+    assert next_state(held, FIRST, changed_by="ben", now_ms=900, since_ms=30).revision == 8
+
+
+def test_of_two_equal_revisions_the_first_holds() -> None:
+    """A record says something only when its revision is greater."""
+    assert follows(revision(1), None)
+    assert follows(revision(3), revision(2))
+    assert not follows(revision(2), revision(2))
+    assert not follows(revision(1), revision(2))
+
+
+def test_the_greatest_revision_that_holds_yet_is_in_force() -> None:
+    """Event time chooses: a later revision that reaches back covers those before it."""
+    known = [revision(1), revision(2, 100), revision(3, 50)]
+    found = [in_force(known, at_ms) for at_ms in (0, 49, 50, 100, 10**12)]
+    assert [state and state.revision for state in found] == [1, 1, 3, 3, 3]
+
+
+def test_before_all_known_revisions_the_least_is_in_force() -> None:
+    """Older revisions may be compacted away: what is known of a deployment is nearer to them than defaults."""
+    found = in_force([revision(5, 100), revision(6, 200)], 10)
+    assert found is not None
+    assert found.revision == 5
+    assert in_force([], 10) is None
+
+
+def test_nobody_published_the_defaults() -> None:
+    """A deployment without settings has revision 0."""
+    assert defaults("d").revision == 0
+    assert defaults("d").settings == DeploymentSettings(deployment="d")
+
+
+def test_the_topic_is_in_the_table() -> None:
+    """Records go to a compacted topic, keyed by deployment."""
+    assert topic(TOPIC).compacted
+    assert topic(TOPIC).key == "deployment"
+
+
+def record(**fields: Any) -> bytes:
+    """Encode a record of `d` with other values, unchecked."""
+    return codec.encode("DeploymentState", msgspec.to_builtins(revision(1)) | fields)
+
+
+def settings(**fields: Any) -> dict[str, Any]:
+    """Return the part `settings` of a record with other values, unchecked."""
+    return {"settings": msgspec.to_builtins(FIRST) | fields}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "bad_magic"),
+        (
+            codec.encode("Label", {"deployment": "d", "id": "x", "known_at_ms": 5, "value": 1.0}),
+            "unsupported_type",
+        ),
+        (record(revision=0), "impossible_value"),
+        (record(since_ms=-1), "impossible_value"),
+        (record(changed_at_ms=2**62), "impossible_value"),
+        (record(deployment="e"), "impossible_value"),
+        (record(**settings(importance="urgent")), "impossible_value"),
+        (record(**settings(threshold=float("nan"))), "impossible_value"),
+        (record(**settings(alerts=msgspec.to_builtins(AlertRule(k=9, m=2)))), "impossible_value"),
+        (record(**settings(deployment="a/b")), "impossible_value"),
+    ],
+)
+def test_bytes_that_are_no_settings_are_refused(data: bytes, reason: str) -> None:
+    """What a file may not say, a record may not say either."""
+    with pytest.raises(Refused) as found:
+        DeploymentState.from_bytes(data)
+    assert found.value.reason == reason
+
+
+def test_a_record_lies_under_its_deployment() -> None:
+    """A key that is not the deployment would leave two records of one deployment after compaction."""
+    assert read_record(b"d", record()) == revision(1)
+    for key in (b"e", None):
+        with pytest.raises(Refused) as found:
+            read_record(key, record())
+        assert found.value.reason == "wrong_key"
