@@ -96,4 +96,6 @@ def test_the_model_is_judged_on_days_it_has_not_seen(flights: pa.Table) -> None:
     assert scored.reference.num_rows == 49_854
     scores = scored.year["p_late"].to_numpy()
     assert ((scores > 0) & (scores < 1)).all()
-    assert set(NUMBERS) | set(LEVELS) | {"event_time", "target", "landed", "p_late"} == set(scored.year.column_names)
+    assert set(NUMBERS) | set(LEVELS) | {"event_time", "target", "landed", "p_late"} == set(
+        scored.year.column_names
+    )
