@@ -66,7 +66,6 @@ class Hot:
     late: int = 0
     is_restored: bool = False
     _schemes: dict[CellKey, Scheme | None] = field(default_factory=dict)
-    _trimmed_s: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -153,13 +152,15 @@ class Hot:
             del self.cells[key], self._schemes[key]
             self.outcomes.pop(key, None)
 
-    def trim(self, newest_s: int, wait_s: int = WAIT_S) -> None:
-        """Forget labels that no prediction in memory has and that have waited long enough; call `settle` before."""
-        if newest_s == self._trimmed_s or not len(self.labels.rows):
-            return
-        self._trimmed_s = newest_s
+    def trim(self, wait_s: int = WAIT_S) -> None:
+        """Forget labels that no prediction in memory has and that have waited long enough; call `settle` before.
+
+        How long is measured by the broker's time of the newest of them.
+        """
         rows = self.labels.rows
-        wanted = rows.heard_s >= max(0, newest_s - wait_s)
+        if not len(rows):
+            return
+        wanted = rows.heard_s.astype(np.int64) > int(rows.heard_s.max()) - wait_s
         if wanted.all():
             return
         for cell in self.cells.values():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from driftline.streams.join.due import DAY_MS, Place, due_windows, result_of
-from driftline.streams.join.hot import WAIT_S, CellKey, Hot
+from driftline.streams.join.hot import CellKey, Hot
 from driftline.streams.join.outcomes_bytes import pack, unpack
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.held import StateError
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 ROW_KEY: Final = b"r"
 DAY_KEY: Final = b"d"
+
+Records = list[tuple[bytes, bytes | None]]
+"""Keys and values of the stored state, in the order of writing; None is a tombstone."""
 
 
 class Schemes(Protocol):
@@ -114,23 +117,22 @@ class Shard:
             for window in due_windows(hot, changed, widths, self.rules.hot_windows):
                 yield result_of(hot, window, schemes[window.version], place)
 
-    def commit(self) -> list[tuple[bytes, bytes | None]]:
+    def commit(self) -> Records:
         """Take what was published as acknowledged, let cold facts go, and give the new state as records, in order."""
-        records: list[tuple[bytes, bytes | None]] = []
+        records: Records = []
         for name in sorted(self.changed):
             hot = self.hots[name]
             hot.closed_ms, hot.is_restored = hot.watermark_ms, False
             cold = [key for key in hot.cells if self._is_cold(hot, key)]
-            records += [
-                (_day_key(name, day), pack(hot.days[day])) for day in _days_of(cold) if day in hot.days
-            ]
-            hot.drop(cold)
+            records += self._let_go(hot, cold)
+            hot.trim()
             oldest = hot.watermark_ms // DAY_MS * DAY_MS - self.rules.kept_days * DAY_MS
             gone = [key for key in hot.days if key.start_ms < oldest]
             for key in gone:
                 del hot.days[key]
             records += [(_day_key(name, key), None) for key in gone]
-            hot.trim(hot.heard_ms // 1000, WAIT_S)
+        if self.nbytes > self.rules.held_bytes:
+            records += self._shed()
         self.changed.clear()
         records.append((ROW_KEY + b"%d" % self.partition, self._row()))
         return records
@@ -185,6 +187,31 @@ class Shard:
         """Let every window begun so far go cold: retention has removed facts that some of them were made from."""
         for hot in self.hots.values():
             hot.floors_ms = {name: (hot.newest_ms // width + 1) * width for name, width in WIDTHS_MS.items()}
+
+    def _shed(self) -> Records:
+        """Past the cap let go of labels that wait, then of the oldest cells, until nine tenths of it are held."""
+        records: Records = []
+        for hot in self.hots.values():
+            hot.settle()
+            hot.trim(0)
+        held = [(key, hot) for hot in self.hots.values() for key in hot.cells]
+        for key, hot in sorted(held, key=lambda one: one[0].start_ms):
+            if self.nbytes <= self.rules.held_bytes * 9 // 10:
+                break
+            if key not in hot.cells:
+                continue
+            floor = (key.start_ms // DAY_MS + 1) * DAY_MS
+            hot.floors_ms = {name: max(floor, hot.floors_ms.get(name, NEVER)) for name in WIDTHS_MS}
+            cold = [one for one in hot.cells if one.start_ms < floor]
+            records += self._let_go(hot, cold)
+            hot.trim(0)
+        return records
+
+    def _let_go(self, hot: Hot, cold: list[CellKey]) -> Records:
+        """Drop cells, and give the records of the days that they were part of."""
+        days = [day for day in _days_of(cold) if day in hot.days]
+        hot.drop(cold)
+        return [(_day_key(hot.name, day), pack(hot.days[day])) for day in days]
 
     def _row(self) -> bytes:
         cells = [cell.first for hot in self.hots.values() for cell in hot.cells.values()]

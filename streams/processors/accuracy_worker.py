@@ -63,6 +63,7 @@ class AccuracyWorker:
             publish_seconds=worker.publish_seconds,
             # A day that takes a label changes its month, which is the sum of all its days.
             kept_days=worker.label_windows + MONTH_DAYS,
+            held_bytes=worker.state_bytes // settings.kafka.partitions,
         )
         self._names: dict[str, Topic] = {facts[topic].name: topic for topic in TOPICS}
         self._windows = settings.kafka.topic_prefix + "windows"
@@ -142,22 +143,22 @@ class AccuracyWorker:
         self._consumer.close()
 
     def _put(self, message: Message) -> None:
-        topic = self._names[message.topic() or ""]
+        topic = self._names.get(message.topic() or "")
         held = self._shards.get(message.partition() or 0)
         error = message.error()
-        if held is None:
-            return
-        if error is None:
+        ended = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's public code
+        if error is not None and not ended:
+            if error.fatal():
+                raise KafkaAwayError(f"the consumer cannot go on: {error.str()}")
+            logger.warning("Kafka: %s", error.str())
+        elif topic is not None and held is not None:
+            if ended:
+                held[1].ended(topic)
+                return
             record = Record(
                 message.offset() or 0, message.timestamp()[1], message.key(), message.value() or b""
             )
             held[1].put(topic, record)
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes are public under this name
-            held[1].ended(topic)
-        elif error.fatal():
-            raise KafkaAwayError(f"the consumer cannot go on: {error.str()}")
-        else:
-            logger.warning("Kafka: %s", error.str())
 
     def _take(self, shard: Shard, topic: Topic, record: Record) -> None:
         """Hand one record to the join; what intake refuses, archive writes as a dead letter."""

@@ -114,7 +114,7 @@ def run(steps: list[tuple[str, int, int, int]], rules: Rules, version: str, *, c
     return world
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(STEP, max_size=40), st.sampled_from(["days", "all"]))
 def test_crashes_change_nothing(steps: list[tuple[str, int, int, int]], version: str) -> None:
     """While no window goes cold, every window's last result is that of a worker that was never cut off (`==`)."""
@@ -128,7 +128,7 @@ def test_crashes_change_nothing(steps: list[tuple[str, int, int, int]], version:
         assert found.figures == result.figures
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(STEP, max_size=40), st.sampled_from(["days", "all"]))
 def test_what_is_cold_stays_as_it_was(steps: list[tuple[str, int, int, int]], version: str) -> None:
     """With one hot window, days hold the same predictions with and without crashes, and late rows are counted once."""

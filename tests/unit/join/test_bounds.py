@@ -1,0 +1,98 @@
+"""The join stays within its cap, whatever comes (P9)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from driftline.schemas.columns import LabelColumns, NumericBlock, PredictionColumns
+from driftline.streams.join.lanes import Lanes, Record
+from driftline.streams.join.scheme import Scheme
+from driftline.streams.join.shard import Shard
+from driftline.streams.windows.rules import Rules
+
+DAY_MS = 86_400_000
+START_MS = 1_750_032_000_000 // DAY_MS * DAY_MS
+CAP = 200_000
+SCHEME = Scheme("ab" * 32, "binary", ("0", "1"), ("score",), edges=np.array([0.5]))
+
+
+class Book:
+    """One scheme for all, counted by days."""
+
+    def scheme(self, _deployment: str, _version: str) -> Scheme | None:
+        """The scheme."""
+        return SCHEME
+
+    def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
+        """Days alone."""
+        return ("1d",)
+
+
+def ids(first: int, rows: int) -> np.ndarray:
+    """Ids that count upwards."""
+    found = np.zeros((rows, 16), np.uint8)
+    found[:, 8:] = np.arange(first, first + rows, dtype=">u8").reshape(-1, 1).view(np.uint8).reshape(rows, 8)
+    return found
+
+
+def predictions(first: int, rows: int, day: int) -> PredictionColumns:
+    """Predictions of one day, every second one right."""
+    scores = [NumericBlock(("score",), np.where(np.arange(rows) % 2, 0.9, 0.1)[None, :].astype(np.float32))]
+    times = np.full(rows, START_MS + day * DAY_MS, np.int64)
+    return PredictionColumns("d", "1", "champion", rows, None, ids(first, rows), None, times, scores=scores)
+
+
+def truths(name: str, first: int, rows: int) -> LabelColumns:
+    """Labels that say 1."""
+    known = np.full(rows, START_MS, np.int64)
+    return LabelColumns(name, rows, None, ids(first, rows), None, known, numbers=np.ones(rows))
+
+
+def test_labels_of_nobody_do_not_grow() -> None:
+    """Labels whose predictions never come are let go past the cap, and a million of one id take one place."""
+    shard = Shard(0, Book(), Rules(held_bytes=CAP))
+    for offset in range(20):
+        shard.take_labels(offset, truths("nobody", offset * 1000, 1000), 0)
+        list(shard.results(0))
+        shard.commit()
+        assert shard.nbytes <= CAP
+    for offset in range(20, 40):
+        shard.take_labels(offset, truths("one", 7, 1), 0)
+    list(shard.results(0))
+    shard.commit()
+    assert len(shard.hots["one"].labels.rows) == 1
+
+
+def test_past_the_cap_the_oldest_days_go_cold_as_they_were_published() -> None:
+    """Days pushed out keep their last result; what comes for them later is late, and newer days go on."""
+    shard = Shard(0, Book(), Rules(held_bytes=CAP, hot_windows=100))
+    published: dict[int, tuple[int, int]] = {}
+    for day in range(8):
+        shard.take_predictions(day, predictions(day * 2000, 2000, day), 0)
+        shard.take_labels(day, truths("d", day * 2000, 2000), 0)
+        for result in shard.results(0):
+            if result.resolution == "1d":
+                published[(result.window_start_ms - START_MS) // DAY_MS] = (result.rows, result.labels)
+        shard.commit()
+        assert shard.nbytes <= CAP
+    assert published == dict.fromkeys(range(8), (2000, 2000))
+    shard.take_predictions(8, predictions(50_000, 10, 0), 0)
+    assert shard.hots["d"].late == 10
+    days = [key for key in shard.hots["d"].days if key.start_ms == START_MS]
+    assert len(days) == 1
+
+
+def test_the_older_record_of_two_logs_comes_first() -> None:
+    """A record is given once it is known that the other log has none that is older."""
+    lanes = Lanes()
+    lanes.put("predictions", Record(0, 20, b"d", b"x"))
+    assert lanes.next() is None
+    lanes.put("labels", Record(0, 10, b"d", b"y"))
+    assert lanes.next() == ("labels", Record(0, 10, b"d", b"y"))
+    assert lanes.next() is None
+    lanes.ended("labels")
+    assert lanes.next() == ("predictions", Record(0, 20, b"d", b"x"))
+    assert not lanes.is_read
+    lanes.ended("predictions")
+    assert lanes.is_read
+    assert lanes.size_bytes == {"predictions": 0, "labels": 0}
