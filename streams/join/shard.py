@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from driftline.streams.join.due import DAY_MS, Place, due_windows, result_of
-from driftline.streams.join.hot import CellKey, Hot
+from driftline.streams.join.hot import CellKey, Hot, cell_width
 from driftline.streams.join.outcomes_bytes import pack, unpack
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.held import StateError
@@ -241,8 +241,10 @@ class Shard:
         return hot
 
     def _is_cold(self, hot: Hot, key: CellKey) -> bool:
-        widest = self.schemes.resolutions(hot.name, key.version)[-1]
-        start = key.start_ms // WIDTHS_MS[widest] * WIDTHS_MS[widest]
+        """Whether no window that the cell is part of takes facts any more; a cell may hold many narrow ones."""
+        resolutions = self.schemes.resolutions(hot.name, key.version)
+        widest, width = resolutions[-1], WIDTHS_MS[resolutions[-1]]
+        start = (key.start_ms + max(0, cell_width(resolutions) - width)) // width * width
         return start < hot.cold_before(widest, hot.watermark_ms, self.rules.hot_windows)
 
 

@@ -23,9 +23,9 @@ class Book:
         """The scheme."""
         return SCHEME
 
-    def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
-        """Days alone."""
-        return ("1d",)
+    def resolutions(self, _deployment: str, version: str) -> tuple[str, ...]:
+        """Days alone, or five minutes alone."""
+        return ("5m",) if version == "short" else ("1d",)
 
 
 def ids(first: int, rows: int) -> np.ndarray:
@@ -80,6 +80,20 @@ def test_past_the_cap_the_oldest_days_go_cold_as_they_were_published() -> None:
     assert shard.hots["d"].late == 10
     days = [key for key in shard.hots["d"].days if key.start_ms == START_MS]
     assert len(days) == 1
+
+
+def test_a_label_finds_a_narrow_window_while_that_is_hot() -> None:
+    """Of an hour whose first five minutes are long cold, the last ones still take labels."""
+    shard = Shard(0, Book(), Rules(hot_windows=1))
+    cols = predictions(0, 10, 0)
+    cols.model_version = "short"
+    cols.times_ms = START_MS + np.arange(10) * 6 * 60_000
+    shard.take_predictions(0, cols, 0)
+    list(shard.results(0))
+    shard.commit()
+    shard.take_labels(0, truths("d", 9, 1), 0)
+    found = [(one.window_start_ms - START_MS, one.labels) for one in shard.results(0)]
+    assert found == [(45 * 60_000, 0), (50 * 60_000, 1)]
 
 
 def test_the_older_record_of_two_logs_comes_first() -> None:
