@@ -175,7 +175,7 @@ class DriftWorker:
         record_time_ms = round(message.timestamp * 1000)
         try:
             columns = intake.read(
-                message.value,
+                message.value or b"",
                 message.key,
                 message.partition,
                 self._partitions,

@@ -207,6 +207,17 @@ def test_a_gap_is_read_again_and_a_repeat_is_skipped() -> None:
     assert rows_published(log)["1h", False] == 3
 
 
+def test_a_record_without_a_value_is_skipped() -> None:
+    """A tombstone among the predictions is refused as bad bytes are, and what comes after it is counted (P7)."""
+    log, table = Log(), Table()
+    worker = worker_on(log, table)
+    nothing = event(0, 0, [0])
+    nothing.message.value = None
+    asyncio.run(worker.take([nothing, event(1, 0, [0, 1000])]))
+    later(worker.tick)
+    assert set(rows_published(log).values()) == {2}
+
+
 def test_a_silent_gap_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The log has more, nothing comes: after some seconds the worker seeks to where its state stands."""
     log, table = Log(highwater=7), Table({partition_key(PARTITION): seal(4, 1, b"topic-1")})
