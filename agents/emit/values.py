@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from driftline.agents.emit.errors import BadEvent
 from driftline.agents.emit.shapes import is_light
+from driftline.schemas.number_text import number_text
 from driftline.schemas.wire import MAX_TIME_MS
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _HASH_HEX: Final = 32
-_LONGEST_WHOLE: Final = 1e15
 
 
 def is_null(value: object) -> bool:
@@ -61,8 +61,7 @@ def text_of(value: Any) -> str | None:
     elif isinstance(value, int | np.integer):
         text = str(int(value))
     elif isinstance(value, float | np.floating):
-        number = float(value)
-        text = str(int(number)) if number.is_integer() and abs(number) < _LONGEST_WHOLE else repr(number)
+        text = number_text(float(value))
     elif isinstance(value, dt.date | dt.time):
         text = value.isoformat()
     elif type(value).__name__ in {"Decimal", "UUID"} or isinstance(value, np.datetime64):

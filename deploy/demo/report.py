@@ -38,16 +38,15 @@ def report(summary: Mapping[str, Any], *, keep: bool, folder: str) -> Renderable
     return Group(*parts, _next(keep, folder))
 
 
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+
+
 def month_table(drift: Mapping[str, Month]) -> Table:
     """One line a month, one column a feature that drifted in some month, and the score."""
-    view = Table(
-        title="PSI by month (UTC) against January and February, with its verdict",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-    )
+    view = _table("PSI by month (UTC) against January and February, with its verdict")
     names = [*drifted(drift), *_scores(drift)]
     view.add_column("month")
     view.add_column("events", justify="right")
@@ -62,14 +61,7 @@ def month_table(drift: Mapping[str, Month]) -> Table:
 
 def truth_table(performance: Mapping[str, Mapping[str, Any]]) -> Table:
     """One line a month: how the model did on the flights that have landed, with 95 % intervals over days."""
-    view = Table(
-        title="What became of the flights: how the model did, with 95 % intervals",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-    )
+    view = _table("What became of the flights: how the model did, with 95 % intervals")
     for name in ("month", "landed", "accuracy", "AUC", "log loss"):
         view.add_column(name, justify="right" if name == "landed" else "left")
     for month, found in sorted(performance.items()):

@@ -101,24 +101,28 @@ class Cell:
         rows: slice | NDArray[np.intp],
         scores: tuple[str, ...],
         vocabulary: Vocabulary,
-    ) -> None:
-        """Take in rows of a batch whose event times lie in the cell; they count from the next `settle` on."""
+    ) -> int:
+        """Take in rows of a batch whose event times lie in the cell; they count from the next `settle` on.
+
+        Returns:
+            The bytes they take.
+        """
         key, rest = keys_of(cols.ids[rows])
         after = (cols.times_ms[rows] - self.start_ms).astype(np.uint32)
         predicted = vocabulary.codes_of(cols.predicted, cols.rows)[rows]
         part = PredictionRows(key, rest, after, predicted, _scores(cols, scores, rows, len(key)))
         self._tail.append(part.take(sorted_order(key, rest)))
+        return part.nbytes
 
-    def settle(self) -> int:
-        """Put what was added among the rows; returns how many of them had an id that was there already."""
+    def settle(self) -> None:
+        """Put what was added among the rows, but for those whose id is there already."""
         if not self._tail:
-            return 0
+            return
         rows = PredictionRows.joined([self.rows, *self._tail])
         self._tail = []
         rows = rows.take(sorted_order(rows.key, rows.rest))
         repeat = is_repeat(rows.key, rows.rest)
         self.rows = rows.take(~repeat) if repeat.any() else rows
-        return int(repeat.sum())
 
 
 def _scores(

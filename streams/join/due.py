@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numpy as np
-
 from driftline.schemas.window import WindowResult
 from driftline.streams.join.hot import CellKey
 from driftline.streams.join.outcomes import Outcomes
@@ -13,16 +11,15 @@ from driftline.streams.join.outcomes_bytes import pack
 from driftline.streams.join.performance import performance_figures
 from driftline.streams.windows.book import WIDTHS_MS
 from driftline.streams.windows.latency import latency_quantile
-from driftline.streams.windows.resolution import NAMES, Resolution
+from driftline.streams.windows.merges import MERGED
+from driftline.streams.windows.resolution import HOUR_MS, NAMES, Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from driftline.streams.join.hot import Hot
     from driftline.streams.join.scheme import Scheme
 
-DAY_MS: Final = WIDTHS_MS["1d"]
-MERGED: Final = ("7d", "1M")
 COVERED: Final = 0.95
 """Share of predictions with a label above which figures are not provisional any more."""
 
@@ -73,11 +70,13 @@ def due_windows(
                     due.add(Window(key.version, key.slot, name, start))
     days = [one for one in due if one.resolution == "1d"]
     due |= {
-        Window(day.version, day.slot, name, _start(name, day.start_ms)) for day in days for name in MERGED
+        Window(day.version, day.slot, name, Resolution(name).start(day.start_ms))
+        for day in days
+        for name in MERGED
     }
     for key in hot.days:
         for name in MERGED:
-            start = _start(name, key.start_ms)
+            start = Resolution(name).start(key.start_ms)
             if hot.closed_ms < Resolution(name).end(start) <= hot.watermark_ms:
                 due.add(Window(key.version, key.slot, name, start))
     return sorted(due, key=lambda one: (NAMES.index(one.resolution), one))
@@ -129,16 +128,18 @@ def result_of(hot: Hot, window: Window, scheme: Scheme | None, place: Place) -> 
 
 
 def _counted(hot: Hot, window: Window, scheme: Scheme | None) -> Outcomes:
-    width = WIDTHS_MS[window.resolution]
-    total = Outcomes.of(scheme)
-    for key, outcomes in hot.outcomes.items():
-        if (key.version, key.slot) != (window.version, window.slot):
-            continue
-        if window.resolution == "5m" and key.start_ms <= window.start_ms < key.start_ms + WIDTHS_MS["1h"]:
-            return hot.part(key, window.start_ms, width)
-        if window.start_ms <= key.start_ms < window.start_ms + width:
-            _add(total, outcomes)
-    return total
+    if window.resolution == "5m":
+        cell = CellKey(window.version, window.slot, window.start_ms // HOUR_MS * HOUR_MS)
+        return hot.part(cell, window.start_ms, WIDTHS_MS["5m"])
+    return _sum(
+        (
+            outcomes
+            for key, outcomes in hot.outcomes.items()
+            if (key.version, key.slot) == (window.version, window.slot)
+            and window.start_ms <= key.start_ms < window.end_ms
+        ),
+        scheme,
+    )
 
 
 def _days(hot: Hot, window: Window) -> list[Outcomes]:
@@ -152,22 +153,13 @@ def _days(hot: Hot, window: Window) -> list[Outcomes]:
     return [hot.days[key] for key in sorted(mine)]
 
 
-def _start(resolution: str, time_ms: int) -> int:
-    return int(Resolution(resolution).starts(np.array([time_ms]))[0])
-
-
-def _sum(days: Sequence[Outcomes], scheme: Scheme | None) -> Outcomes:
-    """Add days up."""
+def _sum(parts: Iterable[Outcomes], scheme: Scheme | None) -> Outcomes:
+    """Add parts up; of one counted with another profile, or before there was any, only its rows and labels."""
     total = Outcomes.of(scheme)
-    for outcomes in days:
-        _add(total, outcomes)
+    for outcomes in parts:
+        if outcomes.digest == total.digest:
+            total.merge(outcomes)
+        else:
+            total.predictions += outcomes.predictions
+            total.labels += outcomes.labels
     return total
-
-
-def _add(total: Outcomes, outcomes: Outcomes) -> None:
-    """Add a part; of one counted with another profile, or before there was any, only its rows and labels."""
-    if outcomes.digest != total.digest:
-        total.predictions += outcomes.predictions
-        total.labels += outcomes.labels
-        return
-    total.merge(outcomes)

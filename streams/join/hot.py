@@ -12,11 +12,11 @@ from driftline.streams.join.keys import pairs
 from driftline.streams.join.labels import Labels, label_rows
 from driftline.streams.join.pairing import outcomes_of
 from driftline.streams.join.vocabulary import Vocabulary
-from driftline.streams.windows.book import NEVER, WIDTHS_MS
+from driftline.streams.windows.book import NEVER, WIDTHS_MS, cold_before
 from driftline.streams.windows.resolution import rows_by_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.streams.join.outcomes import Outcomes
@@ -50,6 +50,7 @@ class Hot:
         days: of each whole day that was published, for the merges to weeks and months.
         late: predictions that came when all their windows were cold.
         is_restored: whether it was taken up from a stored state and nothing was published since.
+        nbytes: bytes of the facts held.
     """
 
     name: str
@@ -65,20 +66,12 @@ class Hot:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     late: int = 0
     is_restored: bool = False
+    nbytes: int = 0
     _schemes: dict[CellKey, Scheme | None] = field(default_factory=dict)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the facts held."""
-        return self.labels.nbytes + sum(cell.nbytes for cell in self.cells.values())
 
     def cold_before(self, resolution: str, watermark_ms: int, hot_windows: int) -> int:
         """Windows of a resolution that start before this time (ms) are cold when the watermark stands there."""
-        floor = self.floors_ms.get(resolution, NEVER)
-        if watermark_ms == NEVER:
-            return floor
-        width = WIDTHS_MS[resolution]
-        return max(floor, watermark_ms // width * width - hot_windows * width)
+        return cold_before(self.floors_ms, resolution, watermark_ms, hot_windows)
 
     def fold(
         self,
@@ -100,7 +93,7 @@ class Hot:
                 cell = self.cells[key] = Cell(start, offset, len(names))
                 self._schemes[key] = scheme
             held = self._schemes[key]
-            cell.add(cols, rows, () if held is None else held.scores, self.vocabulary)
+            self.nbytes += cell.add(cols, rows, () if held is None else held.scores, self.vocabulary)
         return int(cold.sum())
 
     def advance(self, cols: PredictionColumns, bound_ms: int, heard_ms: int) -> None:
@@ -112,11 +105,9 @@ class Hot:
 
     def add_labels(self, cols: LabelColumns, offset: int, heard_ms: int) -> None:
         """Take in a batch of labels."""
-        self.labels.add(label_rows(cols, offset, heard_ms, self.vocabulary))
-
-    def scheme(self, key: CellKey) -> Scheme | None:
-        """How the cell's answers are held against truth."""
-        return self._schemes[key]
+        rows = label_rows(cols, offset, heard_ms, self.vocabulary)
+        self.nbytes += rows.nbytes
+        self.labels.add(rows)
 
     def settle(self) -> set[CellKey]:
         """Put in force what has come, and count again where that changes something; returns those cells."""
@@ -130,6 +121,7 @@ class Hot:
                 self.outcomes[name] = outcomes_of(
                     cell.start_ms, cell.rows, self.labels.rows, self._schemes[name], self.vocabulary.texts
                 )
+        self._weigh()
         return changed
 
     def part(self, key: CellKey, start_ms: int, width_ms: int) -> Outcomes:
@@ -146,11 +138,11 @@ class Hot:
         parts = np.unique(cell.rows.after_ms // width_ms).tolist()
         return [cell.start_ms + part * width_ms for part in parts]
 
-    def drop(self, keys: Iterator[CellKey] | list[CellKey]) -> None:
-        """Let go of cells that take no facts any more."""
-        for key in list(keys):
-            del self.cells[key], self._schemes[key]
-            self.outcomes.pop(key, None)
+    def drop(self, keys: Iterable[CellKey]) -> None:
+        """Let go of cells that take no facts any more; call `settle` before."""
+        for key in keys:
+            del self.cells[key], self._schemes[key], self.outcomes[key]
+        self._weigh()
 
     def trim(self, wait_s: int = WAIT_S) -> None:
         """Forget labels that no prediction in memory has and that have waited long enough; call `settle` before.
@@ -166,6 +158,10 @@ class Hot:
         for cell in self.cells.values():
             wanted[pairs(cell.rows.key, cell.rows.rest, rows.key, rows.rest)[1]] = True
         self.labels.keep(wanted)
+        self._weigh()
+
+    def _weigh(self) -> None:
+        self.nbytes = self.labels.nbytes + sum(cell.nbytes for cell in self.cells.values())
 
 
 def cell_width(resolutions: tuple[str, ...]) -> int:

@@ -12,6 +12,7 @@ from driftline.schemas.errors import DriftlineError
 from driftline.streams.join.exact import exact_sum
 from driftline.streams.join.scheme import UNKNOWN
 from driftline.streams.stats.losses import (
+    ECE_EDGES,
     brier_terms,
     brier_terms_of_classes,
     calibration_bins,
@@ -19,7 +20,8 @@ from driftline.streams.stats.losses import (
     log_loss_terms_of_classes,
 )
 from driftline.streams.stats.regression import regression_terms
-from driftline.streams.windows.kernel import LATENCY_BINS, LATENCY_FIRST, LATENCY_INSIDE, LATENCY_SHIFT
+from driftline.streams.windows.kernel import LATENCY_BINS
+from driftline.streams.windows.latency import latency_bins
 
 if TYPE_CHECKING:
     from driftline.streams.join.scheme import Scheme
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-CALIBRATION_BINS: Final = 10
+CALIBRATION_BINS: Final = len(ECE_EDGES) + 1
+COUNTS: Final = ("predictions", "labels", "unknown", "undecided", "counted", "nonzero")
+TABLES: Final = ("confusion", "scored", "calibration")
 LOSSES: Final = ("log_loss", "log_loss_squared", "brier", "brier_squared")
 """Exact sums of a task of classes, by name."""
 ERRORS: Final = (
@@ -104,9 +108,7 @@ class Outcomes:
         if self.digest != other.digest:
             mine, theirs = (one.digest[:12] or "none" for one in (self, other))
             raise OutcomesError(f"outcomes counted with profile {mine} and with {theirs} do not add up")
-        for name in ("predictions", "labels", "unknown", "undecided", "counted", "nonzero"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("confusion", "scored", "calibration"):
+        for name in (*COUNTS, *TABLES):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         both = zip(self.calibration_sums, other.calibration_sums, strict=True)
         self.calibration_sums = [mine + theirs for mine, theirs in both]
@@ -119,12 +121,9 @@ class Outcomes:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Outcomes):
             return NotImplemented
-        plain = ("digest", "predictions", "labels", "unknown", "undecided", "calibration_sums", "sums")
-        tables = ("confusion", "scored", "calibration", "delays")
-        return (
-            all(getattr(self, name) == getattr(other, name) for name in plain)
-            and (self.counted, self.nonzero) == (other.counted, other.nonzero)
-            and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in tables)
+        plain, tables = ("digest", *COUNTS, "calibration_sums", "sums"), (*TABLES, "delays")
+        return all(getattr(self, name) == getattr(other, name) for name in plain) and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in tables
         )
 
     def add_classes(self, scheme: Scheme, truth: Counts, said: Counts, scores: NDArray[np.floating]) -> None:
@@ -173,8 +172,7 @@ class Outcomes:
 
     def add_delays(self, delay_s: Floats) -> None:
         """Count how long after the event each label became known, s; at once for one that was known before."""
-        at = _sketched(np.maximum(delay_s, 0.0))
-        counts = np.bincount(at, minlength=LATENCY_BINS)
+        counts = np.bincount(latency_bins(np.maximum(delay_s, 0.0)), minlength=LATENCY_BINS)
         self.delays = counts if self.delays is None else self.delays + counts
 
     def _add_binary(self, scheme: Scheme, truth: Counts, score: Floats) -> None:
@@ -198,10 +196,3 @@ def _bounded(values: Floats) -> Floats:
     """Terms past float64 are taken as its greatest number, so that sums stay sums."""
     greatest = np.finfo(np.float64).max
     return np.clip(values, -greatest, greatest)
-
-
-def _sketched(values: Floats) -> Counts:
-    """Bins of the latency sketch (`driftline.streams.windows.latency`), for any unit."""
-    bits = values.astype(np.float32).view(np.int32)
-    at = (bits >> LATENCY_SHIFT) - LATENCY_FIRST + 1
-    return np.asarray(np.clip(at, 0, LATENCY_INSIDE + 1), np.int64)

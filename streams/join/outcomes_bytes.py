@@ -8,17 +8,16 @@ import cramjam
 import msgspec
 import numpy as np
 
-from driftline.streams.join.outcomes import Outcomes
+from driftline.streams.join.outcomes import COUNTS, TABLES, Outcomes
 
 FORMAT: Final = 1
-_TABLES: Final = ("confusion", "scored", "calibration")
-_PLAIN: Final = ("digest", "predictions", "labels", "unknown", "undecided", "counted", "nonzero")
+_PLAIN: Final = ("digest", *COUNTS)
 
 
 def pack(outcomes: Outcomes) -> bytes:
     """Give the bytes of outcomes."""
     body = {name: getattr(outcomes, name) for name in _PLAIN}
-    body |= {name: _table(getattr(outcomes, name)) for name in _TABLES}
+    body |= {name: _table(getattr(outcomes, name)) for name in TABLES}
     body["calibration_sums"] = [_whole(one) for one in outcomes.calibration_sums]
     body["sums"] = {name: _whole(one) for name, one in outcomes.sums.items()}
     body["delays"] = None if outcomes.delays is None else _table(outcomes.delays)
@@ -36,7 +35,7 @@ def unpack(data: bytes) -> Outcomes:
     try:
         body = msgspec.msgpack.decode(bytes(cramjam.zstd.decompress(data[1:])))
         fields = {name: body[name] for name in _PLAIN}
-        fields |= {name: _array(*body[name]) for name in _TABLES}
+        fields |= {name: _array(*body[name]) for name in TABLES}
         fields["calibration_sums"] = [_number(one) for one in body["calibration_sums"]]
         fields["sums"] = {name: _number(one) for name, one in body["sums"].items()}
         fields["delays"] = None if body["delays"] is None else _array(*body["delays"])

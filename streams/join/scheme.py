@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from driftline.schemas.number_text import number_text
 from driftline.streams.join.labels import NUMBER
 from driftline.streams.join.vocabulary import NONE
 
@@ -27,7 +28,6 @@ CLASSES_MAX: Final = 100
 """Classes with a row of their own in the confusion; a profile with more is counted without one."""
 _SAME: Final[Mapping[str, str]] = MappingProxyType({"1": "true", "true": "1", "0": "false", "false": "0"})
 """How one and the same truth is written by a library that has booleans and by one that has not."""
-_WHOLE_MAX: Final = 1e15
 _YES: Final = frozenset({"1", "true", "yes", "y", "positive"})
 
 
@@ -78,7 +78,7 @@ class Scheme:
         numbers = np.flatnonzero(code == NUMBER)
         if len(numbers):
             distinct, which = np.unique(number[numbers], return_inverse=True)
-            of = np.array([self.index_of(_text(value)) for value in distinct.tolist()], np.int64)
+            of = np.array([self.index_of(number_text(value)) for value in distinct.tolist()], np.int64)
             found[numbers] = of[which]
         return found
 
@@ -120,8 +120,3 @@ def _task(scores: list[ProfileColumn], named: ProfileColumn | None) -> Task:
 def _negative_first(classes: tuple[str, ...]) -> tuple[str, ...]:
     """Order two classes: the positive one is that which says yes in so many words, else the last by name."""
     return tuple(sorted(classes, key=lambda name: (name.lower() in _YES, name)))
-
-
-def _text(number: float) -> str:
-    """A number as the emitter writes it as a class: 1 and 1.0 are "1"."""
-    return str(int(number)) if number.is_integer() and abs(number) < _WHOLE_MAX else repr(number)

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from driftline.streams.join.due import DAY_MS, Place, due_windows, result_of
+from driftline.streams.join.due import Place, due_windows, result_of
 from driftline.streams.join.hot import CellKey, Hot, cell_width
 from driftline.streams.join.outcomes_bytes import pack, unpack
-from driftline.streams.windows.book import NEVER, WIDTHS_MS
+from driftline.streams.windows.book import NEVER, WIDTHS_MS, closed_by_clock
 from driftline.streams.windows.held import StateError
+from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,7 +55,6 @@ class Shard:
         predictions, labels: offsets of the last record taken of each topic.
         stored: the same two, as the stored state has them: what lies at or below is read again, not new.
         hots: the deployments.
-        refused: records that intake refused, which archive writes as dead letters.
     """
 
     partition: int
@@ -65,7 +65,6 @@ class Shard:
     stored: tuple[int, int] = (-1, -1)
     hots: dict[str, Hot] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
-    refused: int = 0
     topic_ids: tuple[str, str] = ("", "")
 
     @property
@@ -82,7 +81,6 @@ class Shard:
         """Take the next record of predictions; None for one that was refused."""
         self.predictions = offset
         if cols is None:
-            self.refused += offset > self.stored[0]
             return
         hot = self._hot(cols.deployment)
         name, version = cols.deployment, cols.model_version
@@ -97,7 +95,6 @@ class Shard:
         """Take the next record of labels; None for one that was refused."""
         self.labels = offset
         if cols is None:
-            self.refused += offset > self.stored[1]
             return
         self._hot(cols.deployment).add_labels(cols, offset, heard_ms)
         self.changed.add(cols.deployment)
@@ -145,8 +142,7 @@ class Shard:
                 continue
             versions = {key.version for key in hot.cells}
             names = {name for one in versions for name in self.schemes.resolutions(hot.name, one)}
-            ends = [(hot.newest_ms // WIDTHS_MS[name] + 1) * WIDTHS_MS[name] for name in names]
-            target = max((end for end in ends if end <= reached), default=NEVER)
+            target = closed_by_clock(hot.newest_ms, names, reached)
             if target > hot.watermark_ms:
                 hot.watermark_ms = target
                 self.changed.add(hot.name)
@@ -192,7 +188,6 @@ class Shard:
         """Past the cap let go of labels that wait, then of the oldest cells, until nine tenths of it are held."""
         records: Records = []
         for hot in self.hots.values():
-            hot.settle()
             hot.trim(0)
         held = [(key, hot) for hot in self.hots.values() for key in hot.cells]
         for key, hot in sorted(held, key=lambda one: one[0].start_ms):

@@ -6,29 +6,21 @@ stored state names, in the order in which the broker received them, which Faust 
 
 from __future__ import annotations
 
-import logging
-import signal
-import threading
-from typing import TYPE_CHECKING, Final
-
-from prometheus_client import CollectorRegistry, start_http_server
+from typing import TYPE_CHECKING
 
 from driftline.streams.archive import topics
 from driftline.streams.join.lanes import TOPICS
 from driftline.streams.metrics import AccuracyMetrics
 from driftline.streams.processors.accuracy_worker import AccuracyWorker
 from driftline.streams.processors.join_store import Store
-from driftline.streams.processors.profile_book import ProfileBook
+from driftline.streams.processors.profile_tail import first_read, followed_profiles
 from driftline.streams.processors.scheme_book import SchemeBook
-from driftline.streams.processors.tail import TopicTail
+from driftline.streams.processors.service import served_metrics, told_to_stop
 
 if TYPE_CHECKING:
+    import threading
+
     from driftline.schemas.settings import Settings
-
-logger = logging.getLogger(__name__)
-
-PROFILE_WAIT_S: Final = 2.0
-FIRST_READ_S: Final = 60.0
 
 
 def main(settings: Settings) -> int:
@@ -42,22 +34,8 @@ def main(settings: Settings) -> int:
         StateError: the stored state is of another release, or of other topics.
         KafkaAwayError: the broker stays away; start again, from the stored state.
     """
-    stopping = threading.Event()
-    held = {
-        number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    registry = CollectorRegistry()
-    server, thread = start_http_server(
-        settings.worker.metrics_port, addr=settings.worker.metrics_host, registry=registry
-    )
-    logger.info("metrics on port %d", server.server_port)
-    try:
+    with told_to_stop() as stopping, served_metrics(settings.worker) as registry:
         run(settings, stopping, AccuracyMetrics(registry))
-    finally:
-        server.shutdown()
-        thread.join(5.0)
-        for number, handler in held.items():
-            signal.signal(number, handler)
     return 0
 
 
@@ -66,14 +44,12 @@ def run(settings: Settings, stopping: threading.Event, metrics: AccuracyMetrics)
     facts = topics.described(settings.kafka, list(TOPICS), stopping.is_set)
     if not facts:
         return
-    profiles = ProfileBook(lambda: tail.caught_up(PROFILE_WAIT_S))
-    tail = TopicTail(settings, settings.kafka.topic_prefix + "profiles", profiles.on_record)
+    profiles, tail = followed_profiles(settings)
     store = Store(settings)
     store.create()
     tail.start()
     try:
-        if not tail.caught_up(FIRST_READ_S):
-            logger.warning("profiles were not read to their end within %.0f s: going on", FIRST_READ_S)
+        first_read(tail)
         worker = AccuracyWorker(settings, facts, SchemeBook(profiles), store, metrics)
         try:
             while not stopping.is_set():

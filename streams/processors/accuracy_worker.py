@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -18,8 +18,9 @@ from driftline.streams.windows import intake
 from driftline.streams.windows.rules import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.schemas.settings import Settings
     from driftline.streams.archive.topics import Facts
     from driftline.streams.join.lanes import Topic
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from driftline.streams.processors.scheme_book import SchemeBook
 
 logger = logging.getLogger(__name__)
+
+Columns = TypeVar("Columns", "PredictionColumns", "LabelColumns")
 
 GROUP: Final = "driftline-accuracy"
 MONTH_DAYS: Final = 32
@@ -161,24 +164,27 @@ class AccuracyWorker:
             held[1].put(topic, record)
 
     def _take(self, shard: Shard, topic: Topic, record: Record) -> None:
-        """Hand one record to the join; what intake refuses, archive writes as a dead letter."""
-        place = (record.value, record.key, shard.partition, self._settings.kafka.partitions)
-        times = (record.time_ms, self._settings.worker.future_ms)
-        rows = 0
+        if topic == "predictions":
+            shard.take_predictions(
+                record.offset, self._read(intake.read, shard, topic, record), record.time_ms
+            )
+        else:
+            shard.take_labels(
+                record.offset, self._read(intake.read_labels, shard, topic, record), record.time_ms
+            )
+
+    def _read(
+        self, read: Callable[..., Columns], shard: Shard, topic: Topic, record: Record
+    ) -> Columns | None:
+        """Read one record; None for one that intake refuses, which archive writes as a dead letter."""
+        partitions, future_ms = self._settings.kafka.partitions, self._settings.worker.future_ms
         try:
-            if topic == "predictions":
-                predictions = intake.read(*place, *times)
-                rows = predictions.rows
-            else:
-                labels = intake.read_labels(*place, *times)
-                rows = labels.rows
+            found = read(record.value, record.key, shard.partition, partitions, record.time_ms, future_ms)
         except Refused:
             self._metrics.refused.labels(topic).inc()
-        if topic == "predictions":
-            shard.take_predictions(record.offset, predictions if rows else None, record.time_ms)
-        else:
-            shard.take_labels(record.offset, labels if rows else None, record.time_ms)
-        self._metrics.rows.labels(topic).inc(rows)
+            return None
+        self._metrics.rows.labels(topic).inc(found.rows)
+        return found
 
     def _hold_back(self) -> None:
         """Fetch no more of a log that is far ahead of the other."""

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
 import threading
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
-
-from prometheus_client import CollectorRegistry, start_http_server
 
 from driftline.streams.archive import topics
 from driftline.streams.archive.keeper import Hand, Keeper
@@ -28,6 +25,7 @@ from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.errors import ClickHouseAwayError, MigrationError
 from driftline.streams.clickhouse.migrate import pending
 from driftline.streams.metrics import ArchiveMetrics
+from driftline.streams.processors.service import served_metrics, told_to_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,22 +62,8 @@ def main(settings: Settings) -> int:
     for noisy in ("urllib3", "clickhouse_connect"):
         # They say at each attempt what the keeper's own line says once, with what it means.
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    stopping = threading.Event()
-    held = {
-        number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    registry = CollectorRegistry()
-    server, thread = start_http_server(
-        settings.worker.metrics_port, addr=settings.worker.metrics_host, registry=registry
-    )
-    logger.info("metrics on port %d", server.server_port)
-    try:
+    with told_to_stop() as stopping, served_metrics(settings.worker) as registry:
         run(settings, stopping, ArchiveMetrics(registry))
-    finally:
-        server.shutdown()
-        thread.join(5.0)
-        for number, handler in held.items():
-            signal.signal(number, handler)
     return 0
 
 

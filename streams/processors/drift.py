@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import faust
 import mode
-from prometheus_client import CollectorRegistry, start_http_server
 
 from driftline.schemas.topics import changelog_config, topic
 from driftline.streams.archive.topics import described
@@ -32,12 +31,15 @@ from driftline.streams.processors.faust_mends import (
     wait_where_it_is_full,
 )
 from driftline.streams.processors.faust_security import credentials
-from driftline.streams.processors.profile_book import ProfileBook
+from driftline.streams.processors.profile_tail import first_read, followed_profiles
+from driftline.streams.processors.service import served_metrics
 from driftline.streams.processors.tail import TopicTail
 from driftline.streams.windows.kernel import warm
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+
+    from prometheus_client import CollectorRegistry
 
     from driftline.schemas.settings import Settings
 
@@ -46,8 +48,6 @@ logger = logging.getLogger(__name__)
 TICK_S: Final = 0.5
 TAKE: Final = 100
 TAKE_WITHIN_S: Final = 0.01
-PROFILE_WAIT_S: Final = 2.0
-FIRST_READ_S: Final = 60.0
 GC_OBJECTS: Final = 20_000
 """New objects between two looks for cycles; Python's 700 are those of a few messages."""
 
@@ -104,20 +104,19 @@ def main(settings: Settings) -> int:
     """
     keep_large_blocks()
     source = described(settings.kafka, [topic("predictions").name], lambda: False)[topic("predictions").name]
-    registry = CollectorRegistry()
-    server, thread = start_http_server(
-        settings.worker.metrics_port, addr=settings.worker.metrics_host, registry=registry
-    )
-    logger.info("metrics on port %d", server.server_port)
+    with served_metrics(settings.worker) as registry:
+        return _run(settings, registry, source.topic_id.encode())
+
+
+def _run(settings: Settings, registry: CollectorRegistry, source_id: bytes) -> int:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    drift = build(settings, registry, source.topic_id.encode())
+    drift = build(settings, registry, source_id)
     warm()
     let_go_of_code("libllvmlite")
     drift.emitters.start()
     drift.profiles.start()
-    if not drift.profiles.caught_up(FIRST_READ_S):
-        logger.warning("profiles were not read to their end within %.0f s: going on", FIRST_READ_S)
+    first_read(drift.profiles)
     give_back()
     # What was imported and compiled lives as long as the process; decoding makes many small objects and no cycles.
     gc.collect()
@@ -131,8 +130,6 @@ def main(settings: Settings) -> int:
     finally:
         drift.profiles.stop()
         drift.emitters.stop()
-        server.shutdown()
-        thread.join(5.0)
 
 
 def fetch_bytes(prefetch_bytes: int, partitions: int) -> int:
@@ -222,8 +219,7 @@ def _wire(
     """Put the mends on, and the worker between the stream and the state."""
     prefix = settings.kafka.topic_prefix
     emitters = EmitterWatch()
-    profiles = ProfileBook(lambda: profile_tail.caught_up(PROFILE_WAIT_S))
-    profile_tail = TopicTail(settings, prefix + topic("profiles").name, profiles.on_record)
+    profiles, profile_tail = followed_profiles(settings)
     emitter_tail = TopicTail(settings, prefix + topic("emitter-status").name, emitters.on_record)
     heartbeat = HeartbeatAge(app)
     reading = Source(app, topics["predictions"], table.values, metrics, source_id)

@@ -175,7 +175,7 @@ class DriftWorker:
         record_time_ms = round(message.timestamp * 1000)
         try:
             columns = intake.read(
-                message.value or b"",
+                message.value,
                 message.key,
                 message.partition,
                 self._partitions,
@@ -224,15 +224,17 @@ class DriftWorker:
         self._folded_bytes, self._checkpointed_at = 0, began
         reached: dict[int, int] = {}
         plans: dict[int, Checkpoint] = {}
+        size = 0
         try:
             for partition, shard in tuple(self._shards.items()):
                 written = plan(shard, now_ms, began, closing=closing)
                 if written.is_empty:
                     continue
                 plans[partition] = written
-                if sum(one.size_bytes for one in plans.values()) >= AT_ONCE_BYTES:
+                size += written.size_bytes
+                if size >= AT_ONCE_BYTES:
                     reached |= await self._write(plans)
-                    plans = {}
+                    plans, size = {}, 0
             reached |= await self._write(plans)
         except LostGroundError:
             self._metrics.abandoned.inc()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +22,21 @@ NEVER: Final = -(2**62)
 """A watermark before anything was seen, ms."""
 
 Times = npt.NDArray[np.int64]
+
+
+def cold_before(floors_ms: Mapping[str, int], resolution: str, watermark_ms: int, hot_windows: int) -> int:
+    """Say before which start (ms) windows of a resolution are cold: behind the hot ones, or pushed out."""
+    floor = floors_ms.get(resolution, NEVER)
+    if watermark_ms == NEVER:
+        return floor
+    width = WIDTHS_MS[resolution]
+    return max(floor, watermark_ms // width * width - hot_windows * width)
+
+
+def closed_by_clock(newest_ms: int, resolutions: Iterable[str], reached_ms: int) -> int:
+    """Give the watermark of a stream that is silent: the end of its newest windows that the clock has reached."""
+    ends = [(newest_ms // WIDTHS_MS[name] + 1) * WIDTHS_MS[name] for name in resolutions]
+    return max((end for end in ends if end <= reached_ms), default=NEVER)
 
 
 @dataclass(slots=True)
@@ -79,11 +95,7 @@ class Book:
 
     def cold_before(self, resolution: str, watermark_ms: int, hot_windows: int) -> int:
         """Windows of `resolution` that start before this time (ms) are cold when the watermark stands there."""
-        width = WIDTHS_MS[resolution]
-        floor = self.floors_ms.get(resolution, NEVER)
-        if watermark_ms == NEVER:
-            return floor
-        return max(floor, watermark_ms // width * width - hot_windows * width)
+        return cold_before(self.floors_ms, resolution, watermark_ms, hot_windows)
 
     @property
     def key(self) -> bytes:

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.schemas.errors import DriftlineError
+from driftline.schemas.number_text import number_text
 from driftline.schemas.shapes import Category, Gap, NumericBlock, PredictionColumns
 
 _NUMBER_KINDS = "fiub"
 _TIME_KINDS = "mM"
-_LONGEST_WHOLE = 1e15
 
 
 class FrameError(DriftlineError):
@@ -195,9 +195,9 @@ def _text(value: object) -> str | None:
         return value
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < _LONGEST_WHOLE:
-        return str(int(value))
-    return None if isinstance(value, float) and math.isnan(value) else str(value)
+    if isinstance(value, float):
+        return None if math.isnan(value) else number_text(float(value))
+    return str(value)
 
 
 def _times(name: str, values: NDArray[Any], nulls: NDArray[np.bool_]) -> NDArray[np.int64]:

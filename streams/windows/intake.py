@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read(
-    value: bytes,
+    value: bytes | None,
     key: bytes | None,
     partition: int,
     partition_count: int,
@@ -27,7 +27,7 @@ def read(
     """Read one record of `predictions`.
 
     Args:
-        value: the record's bytes, single-object encoded.
+        value: the record's bytes, single-object encoded; None, a tombstone, is refused as no bytes are.
         key: the record's key as the broker keeps it; it must be the deployment in UTF-8.
         partition: the partition the record lies in.
         partition_count: how many partitions the topic has.
@@ -40,14 +40,14 @@ def read(
     Raises:
         Refused: with the reason the dead letter carries.
     """
-    cols = columns.read_predictions(value)
+    cols = columns.read_predictions(value or b"")
     check_place(cols.deployment, key, partition, partition_count)
     check_times(cols.span_ms[1], record_time_ms, future_ms)
     return cols
 
 
 def read_labels(
-    value: bytes,
+    value: bytes | None,
     key: bytes | None,
     partition: int,
     partition_count: int,
@@ -55,7 +55,7 @@ def read_labels(
     future_ms: int,
 ) -> LabelColumns:
     """Read one record of `labels`; arguments, checks and errors as `read`, `known_at` taken as the time."""
-    cols = columns.read_labels(value)
+    cols = columns.read_labels(value or b"")
     check_place(cols.deployment, key, partition, partition_count)
     check_times(int(cols.known_at_ms.max()), record_time_ms, future_ms)
     return cols

@@ -12,6 +12,13 @@ import numpy as np
 from driftline.streams.windows.kernel import LATENCY_FIRST, LATENCY_INSIDE, LATENCY_SHIFT
 
 
+def latency_bins(values: np.ndarray) -> np.ndarray:
+    """Give the bin of each value that is no NaN and not negative, in any unit; int64, as the kernel counts them."""
+    bits = values.astype(np.float32).view(np.int32)
+    at = (bits >> LATENCY_SHIFT) - LATENCY_FIRST + 1
+    return np.asarray(np.clip(at, 0, LATENCY_INSIDE + 1), np.int64)
+
+
 def latency_rows(sketch: np.ndarray) -> int:
     """Count the rows whose latency is known."""
     return int(sketch[: LATENCY_INSIDE + 2].sum())

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from driftline.streams.windows.book import NEVER
 from driftline.streams.windows.resolution import Resolution
 from driftline.streams.windows.results import Due, merged_result
@@ -71,8 +69,7 @@ def _merges_of(days: Iterable[PaneKey]) -> set[MergeKey]:
     found: set[MergeKey] = set()
     for key in days:
         for name in MERGED:
-            start = int(Resolution(name).starts(np.array([key.start_ms]))[0])
-            found.add((key.deployment, key.version, key.slot, name, start))
+            found.add((key.deployment, key.version, key.slot, name, Resolution(name).start(key.start_ms)))
     return found
 
 

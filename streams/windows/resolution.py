@@ -66,6 +66,10 @@ class Resolution:
         # Floor division, so that times before 1970 fall into the window that holds them too.
         return (times - shift) // width * width + shift
 
+    def start(self, time_ms: int) -> int:
+        """Give the start of the window that holds one time, ms."""
+        return int(self.starts(np.array([time_ms]))[0])
+
     def end(self, start_ms: int) -> int:
         """Give the first millisecond after the window that starts at `start_ms`."""
         if self.name == "1M":

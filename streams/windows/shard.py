@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from driftline.streams.windows.book import NEVER, WIDTHS_MS, Book, Times
+from driftline.streams.windows.book import NEVER, WIDTHS_MS, Book, Times, closed_by_clock
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey, book_key, decode_pane_key, partition_key, unseal
 from driftline.streams.windows.late import DAY_MS
@@ -281,8 +281,7 @@ class Shard:
             if book.newest_ms == NEVER or now_ms - book.heard_ms < idle_ms:
                 continue
             names = {key.resolution for key in self.index[book.deployment]}
-            ends = [(book.newest_ms // WIDTHS_MS[name] + 1) * WIDTHS_MS[name] for name in names]
-            target = max((end for end in ends if end <= reached), default=NEVER)
+            target = closed_by_clock(book.newest_ms, names, reached)
             if target > book.watermark_ms and not holds_back(book.deployment):
                 book.watermark_ms = target
                 self.changed.add(book.deployment)

@@ -96,6 +96,25 @@ def test_a_label_finds_a_narrow_window_while_that_is_hot() -> None:
     assert found == [(45 * 60_000, 0), (50 * 60_000, 1)]
 
 
+def test_what_is_held_is_weighed_at_every_step() -> None:
+    """The bytes that the cap is held against are those of all columns, before and after each step."""
+    shard = Shard(0, Book(), Rules(hot_windows=1))
+
+    def weighed() -> int:
+        hots = shard.hots.values()
+        return sum(hot.labels.nbytes + sum(cell.nbytes for cell in hot.cells.values()) for hot in hots)
+
+    for day in range(5):
+        shard.take_predictions(day, predictions(day * 50, 100, day), 0)
+        assert shard.nbytes == weighed() > 0
+        shard.take_labels(day, truths("d", day * 70, 100), day * 200_000_000)
+        assert shard.nbytes == weighed()
+        list(shard.results(0))
+        assert shard.nbytes == weighed()
+        shard.commit()
+        assert shard.nbytes == weighed()
+
+
 def test_the_older_record_of_two_logs_comes_first() -> None:
     """A record is given once it is known that the other log has none that is older."""
     lanes = Lanes()

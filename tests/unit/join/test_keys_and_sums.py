@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from driftline.streams.join.exact import exact_float, exact_sum
 from driftline.streams.join.keys import find, ids_of, keys_of, pairs, sorted_order
+from driftline.streams.windows.kernel import LATENCY_BINS, compiled
+from driftline.streams.windows.latency import latency_bins
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
@@ -65,3 +67,11 @@ def test_an_id_that_is_not_there_is_not_found() -> None:
     assert find(none, none, some, some).tolist() == [-1]
     assert find(some, some, some + np.uint64(1), some).tolist() == [-1]
     assert find(some, some, some, some + np.uint64(1)).tolist() == [-1]
+
+
+def test_delays_lie_in_the_bins_of_the_kernel() -> None:
+    """The bins that numpy gives are those that the kernel counts latencies into, at both ends too."""
+    values = np.concatenate([[0.0, 1e-9, 1e9, np.inf], np.random.default_rng(2).lognormal(3, 6, 5000)])
+    sketch = np.zeros(LATENCY_BINS, np.int64)
+    compiled().latency(values.astype(np.float32).view(np.int32), sketch)
+    assert np.array_equal(np.bincount(latency_bins(values), minlength=LATENCY_BINS), sketch)
