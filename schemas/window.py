@@ -9,7 +9,17 @@ from typing import Any, Final
 from driftline.schemas import codec
 from driftline.schemas.refusal import Refused
 
-KINDS: Final = ("drift", "prediction", "quality", "rows", "health", "performance")
+KINDS: Final = (
+    "drift",
+    "prediction",
+    "quality",
+    "rows",
+    "health",
+    "performance",
+    "estimate",
+    "fairness",
+    "change",
+)
 VERDICTS: Final = ("ok", "warn", "fail", "inconclusive")
 INTERVALS: Final = ("", "iid", "days", "bounds")
 COUNTED_BY: Final = ("drift", "accuracy")
