@@ -50,3 +50,19 @@ def unpack_counts(data: bytes, shape: tuple[int, ...], what: str) -> np.ndarray:
     if len(raw) != size_bytes or not (reader.eof or size_bytes == 0):
         raise Refused("bad_shape", f"{what} does not hold {size_bytes} bytes, the size of shape {shape}")
     return unpack(raw, "<i8", what).reshape(shape)
+
+
+def unpack_bytes(data: bytes, bound: int, what: str) -> bytes:
+    """Read what zlib packed, at most `bound` bytes.
+
+    Raises:
+        Refused: `bad_bytes` when zlib cannot read it, `bad_shape` for more than that.
+    """
+    reader = zlib.decompressobj()
+    try:
+        raw = reader.decompress(data, bound)
+    except zlib.error as error:
+        raise Refused("bad_bytes", f"{what} is not zlib data: {error}") from error
+    if not reader.eof:
+        raise Refused("bad_shape", f"{what} is cut off, or more than {bound} bytes long")
+    return raw

@@ -10,6 +10,7 @@ import numpy as np
 from driftline.schemas import canonical, codec
 from driftline.schemas.packed import pack, unpack
 from driftline.schemas.profile_column import ProfileColumn, column_record, read_column
+from driftline.schemas.profile_truth import ProfileTruth, read_truth, truth_record
 from driftline.schemas.refusal import Refused
 
 PROVENANCES: Final = ("held-out", "out-of-fold", "in-sample", "none")
@@ -31,6 +32,7 @@ class Profile:
         start_ms: least event time of the reference; None without times.
         end_ms: greatest event time of the reference; None without times.
         day_starts_ms: int64, the UTC days that have rows; the rows of every column's `days`.
+        truth: what performance is held against; None for a reference without truth.
     """
 
     deployment: str
@@ -43,11 +45,14 @@ class Profile:
     start_ms: int | None = None
     end_ms: int | None = None
     day_starts_ms: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    truth: ProfileTruth | None = None
 
     def digest(self) -> str:
         """Give the sha256 of the content in hex; the same reference built twice has the same digest."""
+        content = {"truth": self.truth} if self.truth is not None else {}
         return canonical.digest(
             {
+                **content,
                 "deployment": self.deployment,
                 "model_version": self.model_version,
                 "rows": self.rows,
@@ -74,8 +79,8 @@ class Profile:
         )
 
     def without_history(self) -> Profile:
-        """Give what windows are judged by: no counts by day and hour. Its digest is another; note it before."""
-        return replace(self, columns=tuple(column.without_history() for column in self.columns))
+        """Give what drift is judged by: no counts by day and hour, no truth. Its digest is another; note it before."""
+        return replace(self, columns=tuple(column.without_history() for column in self.columns), truth=None)
 
     def to_bytes(self) -> bytes:
         """Give the Avro single-object encoding (record `Profile`)."""
@@ -92,6 +97,7 @@ class Profile:
                 "end_ms": self.end_ms,
                 "day_starts_ms": pack(self.day_starts_ms, "<i8"),
                 "columns": [column_record(column) for column in self.columns],
+                "truth": truth_record(self.truth),
             },
         )
 
@@ -129,4 +135,5 @@ def _read(record: dict[str, Any]) -> Profile:
         start_ms=record["start_ms"],
         end_ms=record["end_ms"],
         day_starts_ms=day_starts_ms,
+        truth=read_truth(record["truth"]),
     )

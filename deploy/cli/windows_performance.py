@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from driftline.deploy.cli.windows_line import Line
 
-_FIRST = ("accuracy", "auc", "f1", "log_loss", "rmse", "mae", "bias")
+_FIRST = ("accuracy", "auc", "f1", "macro_f1", "log_loss", "rmse", "mae", "bias")
 
 
 def performance_text(lines: Iterable[Line]) -> str:

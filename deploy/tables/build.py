@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from driftline.deploy.tables.errors import TableError
 from driftline.deploy.tables.resolutions import WindowCount
-from driftline.deploy.tables.rows import table_rows
+from driftline.deploy.tables.rows import labelled_rows
 from driftline.schemas.names import name_fault
+from driftline.streams.join.reference_truth import reference_truth
 from driftline.streams.windows.profiling import build_profile
 
 if TYPE_CHECKING:
     from driftline.deploy.tables.plan import Planned
+    from driftline.schemas.columns import LabelColumns
     from driftline.schemas.profile import Profile
 
 SEED = 0
@@ -70,8 +72,11 @@ def build_from_table(
         )
     windows = WindowCount()
     batches = []
+    truths: list[LabelColumns] = []
     size = 0
-    for cols in table_rows(source, plan, deployment, version):
+    for cols, labels in labelled_rows(source, plan, deployment, version):
+        if labels is not None:
+            truths.append(labels)
         if has_times:
             windows.add(cols.times_ms)
         batches.append(cols)
@@ -91,4 +96,6 @@ def build_from_table(
         resolutions=windows.default() if resolutions is None else resolutions,
         has_times=has_times,
     )
+    if truths:
+        profile = replace(profile, truth=reference_truth(profile, batches, truths))
     return Built(profile, windows)

@@ -11,8 +11,10 @@ from pyarrow import compute as pc
 from driftline.agents.emit.values import hashed
 from driftline.deploy.tables.errors import TableError
 from driftline.deploy.tables.order import ordered_batches, times_ms
+from driftline.deploy.tables.truths import label_columns
 from driftline.deploy.tables.values import category, numbers, texts
-from driftline.schemas.columns import Category, Gap, NumericBlock, PredictionColumns
+from driftline.schemas.columns import Category, Gap, LabelColumns, NumericBlock, PredictionColumns
+from driftline.streams.join.reference_truth import place_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -49,6 +51,26 @@ def table_rows(
     """
     for batch in ordered_batches(source, plan):
         yield columns_of(batch, plan, deployment, version, wide)
+
+
+def labelled_rows(
+    source: TableSource, plan: TablePlan, deployment: str, version: str
+) -> Iterator[tuple[PredictionColumns, LabelColumns | None]]:
+    """Read a reference as `table_rows` does, each batch with its labels, whose ids are places of rows.
+
+    The second is None for a table without a column of truth.
+    """
+    target = plan.one("target")
+    first = 0
+    for batch in ordered_batches(source, plan):
+        cols = columns_of(batch, plan, deployment, version, None)
+        labels = None
+        if target is not None:
+            labels = label_columns(
+                batch.column(target.name), target, deployment, place_ids(first, batch.num_rows)
+            )
+        first += batch.num_rows
+        yield cols, labels
 
 
 def columns_of(

@@ -17,6 +17,7 @@ from driftline.streams.join.keys import is_repeat, keys_of, sorted_order
 if TYPE_CHECKING:
     from driftline.schemas.columns import PredictionColumns
     from driftline.streams.join.keys import Keys
+    from driftline.streams.join.scheme import Scheme, Segment
     from driftline.streams.join.vocabulary import Vocabulary
 
 
@@ -28,7 +29,8 @@ class PredictionRows:
         key, rest: uint64 (n,), the ids.
         after_ms: uint32 (n,), event time after the start of the cell, ms.
         predicted: int16 (n,), the class that the event carries, of the vocabulary.
-        scores: float32 or float64 (S, n), by the names of the deployment's scheme; NaN where there is none.
+        scores: float32 or float64 (S, n), by the names of the version's scheme; NaN where there is none.
+        groups: uint8 (G, n), by the segments of the scheme: the place of the row's value (`segment_places`).
     """
 
     key: Keys
@@ -36,6 +38,7 @@ class PredictionRows:
     after_ms: NDArray[np.uint32]
     predicted: NDArray[np.int16]
     scores: NDArray[np.float32] | NDArray[np.float64]
+    groups: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.key)
@@ -44,12 +47,17 @@ class PredictionRows:
     def nbytes(self) -> int:
         """Bytes of the columns."""
         flat = self.key.nbytes + self.rest.nbytes + self.after_ms.nbytes + self.predicted.nbytes
-        return flat + self.scores.nbytes
+        return flat + self.scores.nbytes + self.groups.nbytes
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> PredictionRows:
         """Give some rows, in the order asked for."""
         return PredictionRows(
-            self.key[rows], self.rest[rows], self.after_ms[rows], self.predicted[rows], self.scores[:, rows]
+            self.key[rows],
+            self.rest[rows],
+            self.after_ms[rows],
+            self.predicted[rows],
+            self.scores[:, rows],
+            self.groups[:, rows],
         )
 
     @classmethod
@@ -61,13 +69,22 @@ class PredictionRows:
             np.concatenate([part.after_ms for part in parts]),
             np.concatenate([part.predicted for part in parts]),
             np.concatenate([part.scores for part in parts], axis=1),
+            np.concatenate([part.groups for part in parts], axis=1),
         )
 
     @classmethod
-    def empty(cls, scores: int) -> PredictionRows:
-        """No predictions, with that many scores."""
+    def empty(cls, scheme: Scheme | None) -> PredictionRows:
+        """No predictions, with the scores and segments of a scheme."""
         ids = np.zeros(0, np.uint64)
-        return cls(ids, ids, np.zeros(0, np.uint32), np.zeros(0, np.int16), np.zeros((scores, 0), np.float32))
+        scores, segments = (0, 0) if scheme is None else (len(scheme.scores), len(scheme.segments))
+        return cls(
+            ids,
+            ids,
+            np.zeros(0, np.uint32),
+            np.zeros(0, np.int16),
+            np.zeros((scores, 0), np.float32),
+            np.zeros((segments, 0), np.uint8),
+        )
 
 
 class Cell:
@@ -76,13 +93,15 @@ class Cell:
     Attributes:
         start_ms: where it begins, ms since 1970.
         first: offset of the first record that had rows of it.
+        scheme: what is read of its predictions; None counts them alone.
         rows: sorted by id, one an id.
     """
 
-    def __init__(self, start_ms: int, first: int, scores: int) -> None:
+    def __init__(self, start_ms: int, first: int, scheme: Scheme | None) -> None:
         self.start_ms = start_ms
         self.first = first
-        self.rows = PredictionRows.empty(scores)
+        self.scheme = scheme
+        self.rows = PredictionRows.empty(scheme)
         self._tail: list[PredictionRows] = []
 
     @property
@@ -95,13 +114,7 @@ class Cell:
         """Whether nothing was added since the last `settle`."""
         return not self._tail
 
-    def add(
-        self,
-        cols: PredictionColumns,
-        rows: slice | NDArray[np.intp],
-        scores: tuple[str, ...],
-        vocabulary: Vocabulary,
-    ) -> int:
+    def add(self, cols: PredictionColumns, rows: slice | NDArray[np.intp], vocabulary: Vocabulary) -> int:
         """Take in rows of a batch whose event times lie in the cell; they count from the next `settle` on.
 
         Returns:
@@ -110,7 +123,9 @@ class Cell:
         key, rest = keys_of(cols.ids[rows])
         after = (cols.times_ms[rows] - self.start_ms).astype(np.uint32)
         predicted = vocabulary.codes_of(cols.predicted, cols.rows)[rows]
-        part = PredictionRows(key, rest, after, predicted, _scores(cols, scores, rows, len(key)))
+        names, segments = ((), ()) if self.scheme is None else (self.scheme.scores, self.scheme.segments)
+        scores = _scores(cols, names, rows, len(key))
+        part = PredictionRows(key, rest, after, predicted, scores, _groups(cols, segments, rows, len(key)))
         self._tail.append(part.take(sorted_order(key, rest)))
         return part.nbytes
 
@@ -136,3 +151,14 @@ def _scores(
         if column is not None:
             scores[at] = column
     return scores
+
+
+def _groups(
+    cols: PredictionColumns, segments: tuple[Segment, ...], rows: slice | NDArray[np.intp], count: int
+) -> NDArray[np.uint8]:
+    found = {column.name: column for column in cols.segments}
+    groups = np.empty((len(segments), count), np.uint8)
+    for at, segment in enumerate(segments):
+        column = found.get(segment.name)
+        groups[at] = segment.nowhere if column is None else segment.places_of(column)[rows]
+    return groups

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from driftline.streams.join.exact import exact_float
-from driftline.streams.stats.confusion import accuracy_of, balanced_accuracy_of, macro_f1_of, mcc_of
+from driftline.streams.stats.confusion import (
+    accuracy_of,
+    balanced_accuracy_of,
+    class_figures_of,
+    macro_f1_of,
+    mcc_of,
+)
 from driftline.streams.stats.intervals import Interval, over_days, wider
 from driftline.streams.stats.losses import mean_of
 from driftline.streams.stats.ranking import auc_of, average_precision_of
@@ -23,7 +29,8 @@ if TYPE_CHECKING:
 _OF_CONFUSION: Final = {
     "accuracy": accuracy_of,
     "balanced_accuracy": balanced_accuracy_of,
-    "f1": macro_f1_of,
+    "f1": lambda confusion: class_figures_of(confusion).f1[..., 1],
+    "macro_f1": macro_f1_of,
     "mcc": mcc_of,
 }
 _OF_SCORES: Final = {"auc": auc_of, "average_precision": average_precision_of}
@@ -33,6 +40,7 @@ _RANGES: Final = {
     "accuracy": _SHARE,
     "balanced_accuracy": _SHARE,
     "f1": _SHARE,
+    "macro_f1": _SHARE,
     "auc": _SHARE,
     "average_precision": _SHARE,
     "mcc": (-1.0, 1.0),
@@ -67,7 +75,7 @@ def widen(figures: Sequence[Figure], days: Sequence[Outcomes]) -> None:
 
 
 def _interval(metric: str, days: Sequence[Outcomes]) -> Interval | None:
-    if metric in _OF_CONFUSION and not (metric == "f1" and len(days[0].confusion) <= 2):  # noqa: PLR2004 - binary
+    if metric in _OF_CONFUSION:
         return over_days(_OF_CONFUSION[metric], [np.stack([day.confusion for day in days])])
     if metric in _OF_SCORES:
         ranked = _OF_SCORES[metric]

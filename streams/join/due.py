@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from driftline.schemas.window import WindowResult
-from driftline.streams.join.hot import CellKey
+from driftline.streams.join.figures import window_figures
+from driftline.streams.join.hot import CellKey, Window
+from driftline.streams.join.maturity import delays, provisional
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import pack
-from driftline.streams.join.performance import performance_figures
+from driftline.streams.join.verdict import Stage
 from driftline.streams.windows.book import WIDTHS_MS
-from driftline.streams.windows.latency import latency_quantile
 from driftline.streams.windows.merges import MERGED
 from driftline.streams.windows.resolution import HOUR_MS, NAMES, Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from driftline.streams.join.hot import Hot
     from driftline.streams.join.scheme import Scheme
-
-COVERED: Final = 0.95
-"""Share of predictions with a label above which figures are not provisional any more."""
-
-
-class Window(NamedTuple):
-    """One window of one model version in one slot."""
-
-    version: str
-    slot: str
-    resolution: str
-    start_ms: int
-
-    @property
-    def end_ms(self) -> int:
-        """Its end, exclusive, ms."""
-        return Resolution(self.resolution).end(self.start_ms)
+    from driftline.streams.join.terms import Terms
 
 
 class Place(NamedTuple):
@@ -47,7 +32,11 @@ class Place(NamedTuple):
 
 
 def due_windows(
-    hot: Hot, changed: Iterable[CellKey], resolutions: dict[str, tuple[str, ...]], hot_windows: int
+    hot: Hot,
+    changed: Iterable[CellKey],
+    resolutions: dict[str, tuple[str, ...]],
+    hot_windows: int,
+    horizon_ms: Callable[[Window], int | None],
 ) -> list[Window]:
     """Give the windows that facts have changed, or time has closed, since the last publication.
 
@@ -56,9 +45,10 @@ def due_windows(
         changed: cells whose outcomes are others than before.
         resolutions: those of each model version.
         hot_windows: closed windows that still take facts.
+        horizon_ms: how long labels of a window are waited for, ms.
     """
     altered = set(changed)
-    due: set[Window] = set()
+    due = _changed_by_time(hot, horizon_ms)
     for key in hot.cells:
         for name in resolutions[key.version]:
             width = WIDTHS_MS[name]
@@ -82,25 +72,28 @@ def due_windows(
     return sorted(due, key=lambda one: (NAMES.index(one.resolution), one))
 
 
-def result_of(hot: Hot, window: Window, scheme: Scheme | None, place: Place) -> WindowResult:
+def result_of(
+    hot: Hot, window: Window, terms: Terms, place: Place, horizon_ms: int | None = None
+) -> WindowResult:
     """Work out the result of a window; a day's outcomes are kept for the merges.
 
     Args:
         hot: the deployment, settled.
         window: narrower windows before wider ones: weeks and months are made of the days.
-        scheme: how answers of this version are held against truth.
+        terms: by what it is counted and judged.
         place: where it was counted.
+        horizon_ms: how long its labels are waited for; None when that is not known.
     """
+    scheme = terms.scheme
     days = _days(hot, window) if window.resolution in MERGED else []
     outcomes = _sum(days, scheme) if days else _counted(hot, window, scheme)
     if window.resolution == "1d":
         hot.days[CellKey(window.version, window.slot, window.start_ms)] = outcomes
-    median, ninety = (
-        (None, None)
-        if outcomes.delays is None
-        else (latency_quantile(outcomes.delays, share) for share in (0.5, 0.9))
-    )
+    median, ninety = delays(outcomes)
     is_final = window.end_ms <= hot.watermark_ms
+    why = _provisional(hot, window, outcomes, horizon_ms)
+    if is_final and window.resolution != "5m":
+        hot.said[window] = bool(why)
     return WindowResult(
         deployment=hot.name,
         model_version=window.version,
@@ -108,7 +101,7 @@ def result_of(hot: Hot, window: Window, scheme: Scheme | None, place: Place) -> 
         resolution=window.resolution,
         window_start_ms=window.start_ms,
         window_end_ms=window.end_ms,
-        profile_digest=outcomes.digest,
+        profile_digest="" if scheme is None else scheme.digest,
         partition=place.partition,
         absorbed=place.absorbed,
         final=is_final,
@@ -117,29 +110,62 @@ def result_of(hot: Hot, window: Window, scheme: Scheme | None, place: Place) -> 
         watermark_ms=hot.watermark_ms,
         counts=pack(outcomes),
         computed_at_ms=place.now_ms,
-        figures=performance_figures(scheme, outcomes, days),
+        figures=window_figures(terms, outcomes, days, Stage(is_final, why)),
         late_rows=hot.late,
         role="accuracy",
         labels=outcomes.labels,
         delay_p50_s=median,
         delay_p90_s=ninety,
-        provisional=outcomes.labels < COVERED * outcomes.predictions,
+        provisional=bool(why),
+        settings_revision=terms.revision,
     )
+
+
+def _changed_by_time(hot: Hot, horizon_ms: Callable[[Window], int | None]) -> set[Window]:
+    """Give the closed windows that are provisional and were not, or the reverse; forget those let go."""
+    due = set()
+    for window, said in tuple(hot.said.items()):
+        outcomes = _held(hot, window)
+        if outcomes is None:
+            del hot.said[window]
+        elif bool(_provisional(hot, window, outcomes, horizon_ms(window))) is not said:
+            due.add(window)
+    return due
+
+
+def _provisional(hot: Hot, window: Window, outcomes: Outcomes, horizon_ms: int | None) -> str:
+    """Say why a window is provisional; one of five minutes is so until its labels are there, however long it takes."""
+    waited_for = None if window.resolution == "5m" else horizon_ms
+    return provisional(outcomes, window.end_ms, hot.watermark_ms, waited_for)
+
+
+def _held(hot: Hot, window: Window) -> Outcomes | None:
+    """What is held of a window, for its labels and predictions alone; None when nothing is."""
+    if window.resolution == "5m":
+        return None
+    held = hot.outcomes if window.resolution == "1h" else hot.days
+    found = [
+        (one.predictions, one.labels)
+        for key, one in held.items()
+        if (key.version, key.slot) == (window.version, window.slot)
+        and window.start_ms <= key.start_ms < window.end_ms
+    ]
+    return Outcomes("", *(sum(part) for part in zip(*found, strict=True))) if found else None
 
 
 def _counted(hot: Hot, window: Window, scheme: Scheme | None) -> Outcomes:
     if window.resolution == "5m":
         cell = CellKey(window.version, window.slot, window.start_ms // HOUR_MS * HOUR_MS)
         return hot.part(cell, window.start_ms, WIDTHS_MS["5m"])
-    return _sum(
-        (
-            outcomes
-            for key, outcomes in hot.outcomes.items()
-            if (key.version, key.slot) == (window.version, window.slot)
-            and window.start_ms <= key.start_ms < window.end_ms
-        ),
-        scheme,
-    )
+    parts = [
+        outcomes
+        for key, outcomes in hot.outcomes.items()
+        if (key.version, key.slot) == (window.version, window.slot)
+        and window.start_ms <= key.start_ms < window.end_ms
+    ]
+    # A day that is cold is what it was when it took facts for the last time.
+    day = hot.days.get(CellKey(window.version, window.slot, window.start_ms))
+    return day if day is not None and not parts else _sum(parts, scheme)
 
 
 def _days(hot: Hot, window: Window) -> list[Outcomes]:

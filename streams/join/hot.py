@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy as np
 from driftline.streams.join.cell import Cell
 from driftline.streams.join.keys import pairs
 from driftline.streams.join.labels import Labels, label_rows
-from driftline.streams.join.pairing import outcomes_of
+from driftline.streams.join.pairing import answers_of, outcomes_of
 from driftline.streams.join.vocabulary import Vocabulary
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, cold_before
-from driftline.streams.windows.resolution import rows_by_start
+from driftline.streams.windows.resolution import DAY_MS, Resolution, rows_by_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,20 @@ class CellKey(NamedTuple):
     start_ms: int
 
 
+class Window(NamedTuple):
+    """One window of one model version in one slot."""
+
+    version: str
+    slot: str
+    resolution: str
+    start_ms: int
+
+    @property
+    def end_ms(self) -> int:
+        """Its end, exclusive, ms."""
+        return Resolution(self.resolution).end(self.start_ms)
+
+
 @dataclass(slots=True)
 class Hot:
     """One deployment.
@@ -48,6 +62,7 @@ class Hot:
         cells: the predictions of windows that still take facts.
         outcomes: of each cell, as of the last `settle`.
         days: of each whole day that was published, for the merges to weeks and months.
+        said: of each closed window that is held, whether it was published as provisional: time alone may change that.
         late: predictions that came when all their windows were cold.
         is_restored: whether it was taken up from a stored state and nothing was published since.
         nbytes: bytes of the facts held.
@@ -62,12 +77,13 @@ class Hot:
     cells: dict[CellKey, Cell] = field(default_factory=dict)
     outcomes: dict[CellKey, Outcomes] = field(default_factory=dict)
     days: dict[CellKey, Outcomes] = field(default_factory=dict)
+    said: dict[Window, bool] = field(default_factory=dict)
     labels: Labels = field(default_factory=Labels)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     late: int = 0
     is_restored: bool = False
     nbytes: int = 0
-    _schemes: dict[CellKey, Scheme | None] = field(default_factory=dict)
+    _answers: dict[CellKey, Outcomes] = field(default_factory=dict)
 
     def cold_before(self, resolution: str, watermark_ms: int, hot_windows: int) -> int:
         """Windows of a resolution that start before this time (ms) are cold when the watermark stands there."""
@@ -89,11 +105,8 @@ class Hot:
             key = CellKey(cols.model_version, cols.slot, start)
             cell = self.cells.get(key)
             if cell is None:
-                names = () if scheme is None else scheme.scores
-                cell = self.cells[key] = Cell(start, offset, len(names))
-                self._schemes[key] = scheme
-            held = self._schemes[key]
-            self.nbytes += cell.add(cols, rows, () if held is None else held.scores, self.vocabulary)
+                cell = self.cells[key] = Cell(start, offset, scheme)
+            self.nbytes += cell.add(cols, rows, self.vocabulary)
         return int(cold.sum())
 
     def advance(self, cols: PredictionColumns, bound_ms: int, heard_ms: int) -> None:
@@ -118,19 +131,38 @@ class Hot:
             cell.settle()
             if fresh or name not in self.outcomes or len(pairs(cell.rows.key, cell.rows.rest, key, rest)[0]):
                 changed.add(name)
+                if fresh or name not in self._answers:
+                    self._answers[name] = answers_of(cell.rows, cell.scheme, self.vocabulary.texts)
                 self.outcomes[name] = outcomes_of(
-                    cell.start_ms, cell.rows, self.labels.rows, self._schemes[name], self.vocabulary.texts
+                    cell.start_ms,
+                    cell.rows,
+                    self.labels.rows,
+                    cell.scheme,
+                    self.vocabulary.texts,
+                    self._answers[name],
                 )
         self._weigh()
         return changed
 
     def part(self, key: CellKey, start_ms: int, width_ms: int) -> Outcomes:
-        """Count a window that is narrower than its cell; call `settle` before."""
+        """Count a window that is narrower than its cell, without segments; call `settle` before."""
         cell = self.cells[key]
         at = start_ms - cell.start_ms
         inside = (cell.rows.after_ms >= at) & (cell.rows.after_ms < at + width_ms)
         rows = cell.rows.take(inside)
-        return outcomes_of(cell.start_ms, rows, self.labels.rows, self._schemes[key], self.vocabulary.texts)
+        scheme = None if cell.scheme is None else replace(cell.scheme, segments=())
+        answers = answers_of(rows, scheme, self.vocabulary.texts)
+        return outcomes_of(cell.start_ms, rows, self.labels.rows, scheme, self.vocabulary.texts, answers)
+
+    def parts(self) -> list[Outcomes]:
+        """Give the outcomes of all that is known, each once: of the cells, and of the days that have none."""
+        held = {(key.version, key.slot, key.start_ms // DAY_MS) for key in self.outcomes}
+        cold = [
+            day
+            for key, day in self.days.items()
+            if (key.version, key.slot, key.start_ms // DAY_MS) not in held
+        ]
+        return [*self.outcomes.values(), *cold]
 
     def starts_in(self, key: CellKey, width_ms: int) -> list[int]:
         """Give the starts of the windows of that width in a cell that have rows."""
@@ -141,7 +173,7 @@ class Hot:
     def drop(self, keys: Iterable[CellKey]) -> None:
         """Let go of cells that take no facts any more; call `settle` before."""
         for key in keys:
-            del self.cells[key], self._schemes[key], self.outcomes[key]
+            del self.cells[key], self._answers[key], self.outcomes[key]
         self._weigh()
 
     def trim(self, wait_s: int = WAIT_S) -> None:

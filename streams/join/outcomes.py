@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 CALIBRATION_BINS: Final = len(ECE_EDGES) + 1
 COUNTS: Final = ("predictions", "labels", "unknown", "undecided", "counted", "nonzero")
-TABLES: Final = ("confusion", "scored", "calibration")
+TABLES: Final = ("confusion", "scored", "calibration", "answers")
 LOSSES: Final = ("log_loss", "log_loss_squared", "brier", "brier_squared")
 """Exact sums of a task of classes, by name."""
 ERRORS: Final = (
@@ -56,7 +56,7 @@ class Outcomes:
     """What was counted of the pairs of one window.
 
     Attributes:
-        digest: of the profile; empty when it is not known, and then only predictions and labels are counted.
+        digest: identity of the scheme; empty when none is known, and then only predictions and labels are counted.
         predictions: predictions of the window, one an id.
         labels: of them those with a label in force that is not withdrawn.
         unknown: labels that name no class of the scheme, or no number.
@@ -64,11 +64,13 @@ class Outcomes:
         confusion: int64 (K, K), rows the true class, columns the predicted one.
         scored: int64 (2, B): labelled rows per score bin, those of the negative class and of the positive one.
         calibration: int64 (2, 10): labelled rows per equal part of 0 .. 1, and of them the positive ones.
+        answers: int64 (2, B): of a binary task all predictions, labelled or not, per class they say and score bin.
         calibration_sums: exact sums of the scores in each of those parts.
         sums: exact sums by name: `LOSSES` or `ERRORS`.
         counted: rows behind `sums`.
         nonzero: of them those whose truth is not 0.
         delays: int64 (LATENCY_BINS,), the sketch of the labels' delays in s; None before the first.
+        groups: the same by segment and place of the value, counted by the coarse scheme.
     """
 
     digest: str
@@ -79,11 +81,13 @@ class Outcomes:
     confusion: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     scored: Counts = field(default_factory=lambda: np.zeros((2, 0), np.int64))
     calibration: Counts = field(default_factory=lambda: np.zeros((2, CALIBRATION_BINS), np.int64))
+    answers: Counts = field(default_factory=lambda: np.zeros((2, 0), np.int64))
     calibration_sums: list[int] = field(default_factory=lambda: [0] * CALIBRATION_BINS)
     sums: dict[str, int] = field(default_factory=dict)
     counted: int = 0
     nonzero: int = 0
     delays: Counts | None = None
+    groups: dict[str, dict[int, Outcomes]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scheme: Scheme | None) -> Outcomes:
@@ -93,9 +97,10 @@ class Outcomes:
         size = len(scheme.classes)
         names = ERRORS if scheme.task == "regression" else LOSSES
         return cls(
-            scheme.digest,
+            scheme.identity,
             confusion=np.zeros((size, size), np.int64),
             scored=np.zeros((2, scheme.bins), np.int64),
+            answers=np.zeros((2, scheme.bins), np.int64),
             sums=dict.fromkeys(names, 0),
         )
 
@@ -115,16 +120,59 @@ class Outcomes:
         self.sums = {name: total + other.sums[name] for name, total in self.sums.items()}
         if other.delays is not None:
             self.delays = other.delays.copy() if self.delays is None else self.delays + other.delays
+        for segment, values in other.groups.items():
+            held = self.groups.setdefault(segment, {})
+            for at, one in values.items():
+                held.setdefault(at, one.empty()).merge(one)
+
+    def empty(self) -> Outcomes:
+        """Nothing yet, of the same scheme."""
+        return Outcomes(
+            self.digest,
+            **{name: np.zeros_like(getattr(self, name)) for name in TABLES},
+            sums=dict.fromkeys(self.sums, 0),
+        )
+
+    def copy(self) -> Outcomes:
+        """The same counts; adding to the copy leaves these alone."""
+        return replace(
+            self,
+            **{name: getattr(self, name).copy() for name in TABLES},
+            sums=dict(self.sums),
+            calibration_sums=list(self.calibration_sums),
+            delays=None if self.delays is None else self.delays.copy(),
+            groups={name: {at: one.copy() for at, one in held.items()} for name, held in self.groups.items()},
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Outcomes):
             return NotImplemented
-        plain, tables = ("digest", *COUNTS, "calibration_sums", "sums"), (*TABLES, "delays")
+        plain, tables = ("digest", *COUNTS, "calibration_sums", "sums", "groups"), (*TABLES, "delays")
         return all(getattr(self, name) == getattr(other, name) for name in plain) and all(
             np.array_equal(getattr(self, name), getattr(other, name)) for name in tables
         )
+
+    def add_answers(self, scheme: Scheme, said: Counts, scores: NDArray[np.floating]) -> None:
+        """Count predictions and, of a binary task, what they say, labelled or not; arguments as `add_classes`."""
+        self.predictions += len(said)
+        if scheme.task != "binary" or not len(scores):
+            return
+        said = said_of_scores(scheme, said, scores[0])
+        usable = (said != UNKNOWN) & np.isfinite(scores[0])
+        at = np.searchsorted(scheme.edges, scores[0][usable].astype(np.float64), side="left")
+        flat = said[usable] * scheme.bins + at
+        self.answers += np.bincount(flat, minlength=2 * scheme.bins).reshape(2, scheme.bins)
+
+    def add_truth(
+        self, scheme: Scheme, truth: NDArray[Any], said: NDArray[Any], scores: NDArray[np.floating]
+    ) -> None:
+        """Count labelled rows; arguments as `add_classes` or `add_numbers`, by the task."""
+        if scheme.task == "regression":
+            self.add_numbers(truth, said)
+        else:
+            self.add_classes(scheme, truth, said, scores)
 
     def add_classes(self, scheme: Scheme, truth: Counts, said: Counts, scores: NDArray[np.floating]) -> None:
         """Count labelled rows of a task of classes.
@@ -139,8 +187,7 @@ class Outcomes:
         known = truth != UNKNOWN
         truth, said, scores = truth[known], said[known], scores[:, known]
         if scheme.task == "binary" and len(scores):
-            above = (scores[0] > scheme.threshold).astype(np.int64)
-            said = np.where((said == UNKNOWN) & ~np.isnan(scores[0]), above, said)
+            said = said_of_scores(scheme, said, scores[0])
         decided = said != UNKNOWN
         self.undecided += int((~decided).sum())
         size = len(scheme.classes)
@@ -190,6 +237,12 @@ class Outcomes:
     def _add_losses(self, loss: Floats, brier: Floats) -> None:
         for name, values in zip(LOSSES, (loss, loss**2, brier, brier**2), strict=True):
             self.sums[name] += exact_sum(values)
+
+
+def said_of_scores(scheme: Scheme, said: Counts, score: NDArray[np.floating]) -> Counts:
+    """Give the class a binary answer says: the one its event carries, else by the threshold; `UNKNOWN` for neither."""
+    above = (score > scheme.threshold).astype(np.int64)
+    return np.where((said == UNKNOWN) & ~np.isnan(score), above, said)
 
 
 def _bounded(values: Floats) -> Floats:

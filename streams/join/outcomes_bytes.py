@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import cramjam
 import msgspec
@@ -15,13 +15,8 @@ _PLAIN: Final = ("digest", *COUNTS)
 
 
 def pack(outcomes: Outcomes) -> bytes:
-    """Give the bytes of outcomes."""
-    body = {name: getattr(outcomes, name) for name in _PLAIN}
-    body |= {name: _table(getattr(outcomes, name)) for name in TABLES}
-    body["calibration_sums"] = [_whole(one) for one in outcomes.calibration_sums]
-    body["sums"] = {name: _whole(one) for name, one in outcomes.sums.items()}
-    body["delays"] = None if outcomes.delays is None else _table(outcomes.delays)
-    return bytes([FORMAT]) + bytes(cramjam.zstd.compress(msgspec.msgpack.encode(body), level=3))
+    """Give the bytes of outcomes, compressed."""
+    return bytes([FORMAT]) + bytes(cramjam.zstd.compress(encode(outcomes), level=3))
 
 
 def unpack(data: bytes) -> Outcomes:
@@ -33,15 +28,54 @@ def unpack(data: bytes) -> Outcomes:
     if data[:1] != bytes([FORMAT]):
         raise ValueError(f"outcomes of format {data[:1].hex() or 'none'}; this release reads {FORMAT}")
     try:
-        body = msgspec.msgpack.decode(bytes(cramjam.zstd.decompress(data[1:])))
-        fields = {name: body[name] for name in _PLAIN}
-        fields |= {name: _array(*body[name]) for name in TABLES}
-        fields["calibration_sums"] = [_number(one) for one in body["calibration_sums"]]
-        fields["sums"] = {name: _number(one) for name, one in body["sums"].items()}
-        fields["delays"] = None if body["delays"] is None else _array(*body["delays"])
-        return Outcomes(**fields)
-    except (cramjam.DecompressionError, msgspec.DecodeError, KeyError, TypeError) as error:
+        plain = bytes(cramjam.zstd.decompress(data[1:]))
+    except cramjam.DecompressionError as error:
         raise ValueError(f"damaged outcomes: {error}") from error
+    return decode(plain)
+
+
+def encode(outcomes: Outcomes) -> bytes:
+    """Give the bytes of outcomes as they are: equal for equal outcomes, whatever compresses them."""
+    return msgspec.msgpack.encode(_body(outcomes))
+
+
+def decode(data: bytes) -> Outcomes:
+    """The reverse of `encode`.
+
+    Raises:
+        ValueError: the bytes are no outcomes.
+    """
+    try:
+        return _outcomes(msgspec.msgpack.decode(data))
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"damaged outcomes: {error}") from error
+
+
+def _body(outcomes: Outcomes) -> dict[str, Any]:
+    body = {name: getattr(outcomes, name) for name in _PLAIN}
+    body |= {name: _table(getattr(outcomes, name)) for name in TABLES}
+    body["calibration_sums"] = [_whole(one) for one in outcomes.calibration_sums]
+    body["sums"] = {name: _whole(one) for name, one in outcomes.sums.items()}
+    body["delays"] = None if outcomes.delays is None else _table(outcomes.delays)
+    body["groups"] = {
+        name: [(at, _body(held[at])) for at in sorted(held)] for name, held in sorted(outcomes.groups.items())
+    }
+    return body
+
+
+def _outcomes(body: dict[str, Any]) -> Outcomes:
+    fields: dict[str, Any] = {name: body[name] for name in _PLAIN}
+    # State of before answers and groups were counted has neither.
+    fields |= {name: _array(*body[name]) for name in TABLES if name in body}
+    fields["calibration_sums"] = [_number(one) for one in body["calibration_sums"]]
+    fields["sums"] = {name: _number(one) for name, one in body["sums"].items()}
+    fields["delays"] = None if body["delays"] is None else _array(*body["delays"])
+    groups = body.get("groups", {})
+    fields["groups"] = {name: {at: _outcomes(one) for at, one in held} for name, held in groups.items()}
+    found = Outcomes(**fields)
+    if found.answers.shape != found.scored.shape:
+        found.answers = np.zeros_like(found.scored)
+    return found
 
 
 def _table(table: np.ndarray) -> tuple[list[int], bytes]:

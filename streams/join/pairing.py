@@ -11,7 +11,9 @@ from driftline.streams.join.labels import NUMBER, WITHDRAWN
 from driftline.streams.join.outcomes import Outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from driftline.streams.join.cell import PredictionRows
     from driftline.streams.join.labels import LabelRows
@@ -20,8 +22,35 @@ if TYPE_CHECKING:
 _MS: Final = 1000.0
 
 
+def answers_of(rows: PredictionRows, scheme: Scheme | None, texts: Sequence[str]) -> Outcomes:
+    """Count what predictions say, before any of their labels.
+
+    Args:
+        rows: predictions, one an id.
+        scheme: what they mean; None while no profile is known.
+        texts: the vocabulary that their classes are coded by.
+    """
+    found = Outcomes.of(scheme)
+    if scheme is None:
+        found.predictions = len(rows)
+        return found
+    said = scheme.named_classes(rows.predicted, texts)
+    found.add_answers(scheme, said, rows.scores)
+    coarse = scheme.coarse
+    for at, segment in enumerate(scheme.segments):
+        for place, members in _members(rows.groups[at]):
+            one = found.groups.setdefault(segment.name, {})[place] = Outcomes.of(coarse)
+            one.add_answers(coarse, said[members], rows.scores[:, members])
+    return found
+
+
 def outcomes_of(
-    start_ms: int, rows: PredictionRows, labels: LabelRows, scheme: Scheme | None, texts: Sequence[str]
+    start_ms: int,
+    rows: PredictionRows,
+    labels: LabelRows,
+    scheme: Scheme | None,
+    texts: Sequence[str],
+    answers: Outcomes,
 ) -> Outcomes:
     """Count what predictions and their labels come to.
 
@@ -31,9 +60,9 @@ def outcomes_of(
         labels: in force, sorted by id, one an id.
         scheme: how the two are held against each other; None while no profile is known.
         texts: the vocabulary that both are coded by.
+        answers: what the same predictions say (`answers_of`); stays as it is.
     """
-    found = Outcomes.of(scheme)
-    found.predictions = len(rows)
+    found = answers.copy()
     mine, theirs = pairs(rows.key, rows.rest, labels.key, labels.rest)
     says = labels.code[theirs] != WITHDRAWN
     mine, theirs = mine[says], theirs[says]
@@ -42,15 +71,27 @@ def outcomes_of(
         return found
     events = start_ms + rows.after_ms[mine].astype(np.int64)
     found.add_delays((labels.known_at_ms[theirs] - events) / _MS)
-    code, number = labels.code[theirs], labels.number[theirs]
     if scheme is None:
         return found
+    code, number, scores = labels.code[theirs], labels.number[theirs], rows.scores[:, mine]
     if scheme.task == "regression":
         truth = np.where(code == NUMBER, number, np.nan)
-        said = rows.scores[0, mine].astype(np.float64) if len(rows.scores) else np.full(len(mine), np.nan)
-        found.add_numbers(truth, said)
+        said = scores[0].astype(np.float64) if len(scores) else np.full(len(mine), np.nan)
     else:
-        truth_of = scheme.true_classes(code, number, texts)
-        said_of = scheme.named_classes(rows.predicted[mine], texts)
-        found.add_classes(scheme, truth_of, said_of, rows.scores[:, mine])
+        truth = scheme.true_classes(code, number, texts)
+        said = scheme.named_classes(rows.predicted[mine], texts)
+    found.add_truth(scheme, truth, said, scores)
+    coarse = scheme.coarse
+    for at, segment in enumerate(scheme.segments):
+        for place, members in _members(rows.groups[at, mine]):
+            one = found.groups[segment.name][place]
+            one.labels += len(members)
+            one.add_truth(coarse, truth[members], said[members], scores[:, members])
     return found
+
+
+def _members(places: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Give each place that rows have, and those rows."""
+    order = np.argsort(places, kind="stable")
+    found, firsts = np.unique(places[order], return_index=True)
+    yield from zip(found.tolist(), np.split(order, firsts[1:]), strict=True) if len(found) else ()

@@ -14,6 +14,7 @@ from driftline.streams.stats.confusion import (
     balanced_accuracy_error,
     binary,
     classification,
+    f1_errors,
     macro_f1_error,
     mcc_error,
 )
@@ -45,7 +46,7 @@ def performance_figures(
 
     Returns:
         Coverage first, then the figures of the task; a figure without a value is undefined (one class, no label).
-        Figures have no verdict: what they are held against comes with the reference's own truth.
+        Figures have no verdict (`driftline.streams.join.verdict` gives it).
     """
     coverage = outcomes.labels / outcomes.predictions if outcomes.predictions else None
     found = [Figure("performance", "", "coverage", coverage, rows=outcomes.predictions)]
@@ -86,13 +87,13 @@ def _of_classes(scheme: Scheme, outcomes: Outcomes) -> list[Figure]:
             *figures,
             _figure("precision", yes.precision, said, wilson(yes.true_positives, said)),
             _figure("recall", yes.recall, true, wilson(yes.true_positives, true)),
-            _figure("f1", yes.f1, found.rows, None),
+            _figure("f1", yes.f1, found.rows, _around(yes.f1, f1_errors(confusion)[1])),
             _figure("base_rate", base, found.rows, wilson(true, found.rows)),
         ]
     figures += [
-        _figure("precision", found.precision, found.rows, None),
-        _figure("recall", found.recall, found.rows, None),
-        _figure("f1", found.f1, found.rows, _around(found.f1, macro_f1_error(confusion))),
+        _figure("macro_precision", found.precision, found.rows, None),
+        _figure("macro_recall", found.recall, found.rows, None),
+        _figure("macro_f1", found.f1, found.rows, _around(found.f1, macro_f1_error(confusion))),
     ]
     for name, one in zip(scheme.classes, found.classes, strict=True):
         figures += [

@@ -1,10 +1,10 @@
-"""Scheme: what a model version's answers mean and how truth is held against them, from its profile."""
+"""Scheme: what a model version's answers mean and how truth is held against them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -17,18 +17,49 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from driftline.schemas.profile import Profile
-    from driftline.schemas.profile_column import ProfileColumn
+    from driftline.schemas.floors import Task
+    from driftline.schemas.shapes import Category
 
-Task = Literal["binary", "classes", "regression"]
-
+OTHER: Final = "other"
+"""What values of a segment are called that are none of its levels."""
 UNKNOWN: Final = -1
 """Index of a class that the scheme does not have, or of none."""
 CLASSES_MAX: Final = 100
 """Classes with a row of their own in the confusion; a profile with more is counted without one."""
 _SAME: Final[Mapping[str, str]] = MappingProxyType({"1": "true", "true": "1", "0": "false", "false": "0"})
 """How one and the same truth is written by a library that has booleans and by one that has not."""
-_YES: Final = frozenset({"1", "true", "yes", "y", "positive"})
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A declared segment: rows are told apart by its values, `levels` by their place, then `other`, then none.
+
+    Attributes:
+        name: of the column.
+        levels: the reference's most frequent values.
+        reference: the value that the others are held against; None for the best one.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    reference: str | None = None
+
+    @property
+    def nowhere(self) -> int:
+        """The place of rows without a value."""
+        return len(self.levels) + 1
+
+    def places_of(self, column: Category) -> NDArray[np.uint8]:
+        """Give the place of each row of a column; uint8 (rows,)."""
+        known = {level: at for at, level in enumerate(self.levels)}
+        table = [*(known.get(level, len(self.levels)) for level in column.levels), self.nowhere]
+        return np.array(table, np.uint8)[column.codes]
+
+    def value_at(self, place: int) -> str | None:
+        """Give the value at a place: a level, or `other`; None for rows without a value."""
+        if place == self.nowhere:
+            return None
+        return self.levels[place] if place < len(self.levels) else OTHER
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +67,16 @@ class Scheme:
     """How predictions and labels of one model version are held against each other.
 
     Attributes:
-        digest: of the profile; outcomes of one digest add up.
+        digest: of the profile.
+        identity: of all that is said here; outcomes of one identity add up.
         task: `binary` (one score, the probability of the positive class), `classes` (a score a class, or none), or
             `regression` (one score, the predicted number).
         classes: in the order of the confusion; of a binary task (negative, positive); empty for regression.
         scores: names of the scores that are read, in order: one, or one a class.
         threshold: of a binary score; above it the model says the positive class, where the event carries none.
         edges: float64, ascending, of the score bins; bin j is (edges[j-1], edges[j]].
+        coarse_edges: some of them, for the score bins of segments.
+        segments: by whose values figures are split.
     """
 
     digest: str
@@ -51,6 +85,19 @@ class Scheme:
     scores: tuple[str, ...] = ()
     threshold: float = 0.5
     edges: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    coarse_edges: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    segments: tuple[Segment, ...] = ()
+    identity: str = ""
+
+    def __post_init__(self) -> None:
+        """A scheme that nobody changed is that of its profile."""
+        if not self.identity:
+            object.__setattr__(self, "identity", self.digest)
+
+    @property
+    def coarse(self) -> Scheme:
+        """The scheme that the values of segments are counted by: fewer score bins, no segments."""
+        return replace(self, edges=self.coarse_edges, segments=())
 
     @property
     def bins(self) -> int:
@@ -86,37 +133,3 @@ class Scheme:
         """Give the class of each code of the vocabulary, `UNKNOWN` for what names none; int64 (n,)."""
         table = np.array([*(self.index_of(text) for text in texts), UNKNOWN], np.int64)
         return table[np.where(code < 0, NONE, code)]
-
-
-def scheme_of(profile: Profile, digest: str) -> Scheme:
-    """Read the scheme out of a profile.
-
-    A predicted class, or a score that always lies within 0 and 1, means classes, and any other score a number.
-    """
-    scores = [column for column in profile.columns if column.role == "score"]
-    named = next((column for column in profile.columns if column.role == "class"), None)
-    task = _task(scores, named)
-    classes = named.levels if named is not None else ("0", "1")
-    if task == "regression":
-        return Scheme(digest, "regression", scores=tuple(column.name for column in scores[:1]))
-    if task == "binary":
-        edges = scores[0].edges.astype(np.float64) if scores else np.zeros(0)
-        names = tuple(column.name for column in scores)
-        return Scheme(digest, "binary", _negative_first(classes), names, edges=edges)
-    classes = classes[:CLASSES_MAX]
-    known = {column.name for column in scores}
-    return Scheme(digest, "classes", classes, classes if known.issuperset(classes) else ())
-
-
-def _task(scores: list[ProfileColumn], named: ProfileColumn | None) -> Task:
-    if named is not None:
-        return "binary" if len(named.levels) == 2 and len(scores) <= 1 else "classes"  # noqa: PLR2004 - no and yes
-    if len(scores) > 1:
-        return "classes"
-    inside = scores and (scores[0].minimum or 0.0) >= 0.0 and (scores[0].maximum or 0.0) <= 1.0
-    return "binary" if inside else "regression"
-
-
-def _negative_first(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Order two classes: the positive one is that which says yes in so many words, else the last by name."""
-    return tuple(sorted(classes, key=lambda name: (name.lower() in _YES, name)))

@@ -9,23 +9,26 @@ and one that was not cold then was not cold when it came.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from driftline.streams.join.due import Place, due_windows, result_of
-from driftline.streams.join.hot import CellKey, Hot, cell_width
+from driftline.streams.join.hot import CellKey, Hot, Window, cell_width
+from driftline.streams.join.maturity import observed_ms
 from driftline.streams.join.outcomes_bytes import pack, unpack
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, closed_by_clock
 from driftline.streams.windows.held import StateError
-from driftline.streams.windows.resolution import DAY_MS
+from driftline.streams.windows.merges import MERGED
+from driftline.streams.windows.resolution import DAY_MS, Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.schemas.window import WindowResult
-    from driftline.streams.join.scheme import Scheme
+    from driftline.streams.join.terms import Terms
     from driftline.streams.windows.rules import Rules
 
 FORMAT: Final = 1
@@ -36,11 +39,11 @@ Records = list[tuple[bytes, bytes | None]]
 """Keys and values of the stored state, in the order of writing; None is a tombstone."""
 
 
-class Schemes(Protocol):
-    """Where a shard finds how a version's answers are held against truth, and what it is counted at."""
+class Book(Protocol):
+    """Where a shard finds by what a version is counted and judged."""
 
-    def scheme(self, deployment: str, version: str) -> Scheme | None:
-        """The scheme; None while no profile is known."""
+    def terms(self, deployment: str, version: str, at_ms: int) -> Terms:
+        """What holds at an event time, ms since 1970."""
 
     def resolutions(self, deployment: str, version: str) -> tuple[str, ...]:
         """The resolutions to count, narrowest first."""
@@ -58,7 +61,7 @@ class Shard:
     """
 
     partition: int
-    schemes: Schemes
+    book: Book
     rules: Rules
     predictions: int = -1
     labels: int = -1
@@ -84,8 +87,9 @@ class Shard:
             return
         hot = self._hot(cols.deployment)
         name, version = cols.deployment, cols.model_version
-        widths = self.schemes.resolutions(name, version)
-        late = hot.fold(cols, offset, self.schemes.scheme(name, version), widths, self.rules.hot_windows)
+        widths = self.book.resolutions(name, version)
+        scheme = self.book.terms(name, version, cols.span_ms[1]).scheme
+        late = hot.fold(cols, offset, scheme, widths, self.rules.hot_windows)
         if offset > self.stored[0]:
             hot.late += late
             hot.advance(cols, self.rules.out_of_orderness_ms, heard_ms)
@@ -109,10 +113,12 @@ class Shard:
             hot = self.hots[name]
             changed = hot.settle()
             versions = {key.version for key in [*hot.cells, *hot.days]}
-            widths = {version: self.schemes.resolutions(name, version) for version in versions}
-            schemes = {version: self.schemes.scheme(name, version) for version in versions}
-            for window in due_windows(hot, changed, widths, self.rules.hot_windows):
-                yield result_of(hot, window, schemes[window.version], place)
+            widths = {version: self.book.resolutions(name, version) for version in versions}
+
+            horizon_ms = partial(self._horizon_ms, hot, observed_ms(hot.parts()))
+            for window in due_windows(hot, changed, widths, self.rules.hot_windows, horizon_ms):
+                terms = self.book.terms(name, window.version, window.end_ms)
+                yield result_of(hot, window, terms, place, horizon_ms(window))
 
     def commit(self) -> Records:
         """Take what was published as acknowledged, let cold facts go, and give the new state as records, in order."""
@@ -141,7 +147,7 @@ class Shard:
             if hot.newest_ms == NEVER or now_ms - hot.heard_ms < idle_ms:
                 continue
             versions = {key.version for key in hot.cells}
-            names = {name for one in versions for name in self.schemes.resolutions(hot.name, one)}
+            names = {name for one in versions for name in self.book.resolutions(hot.name, one)}
             target = closed_by_clock(hot.newest_ms, names, reached)
             if target > hot.watermark_ms:
                 hot.watermark_ms = target
@@ -156,7 +162,11 @@ class Shard:
         for key, value in held.items():
             if key.startswith(DAY_KEY):
                 name, version, slot, start_ms = msgspec.msgpack.decode(key[len(DAY_KEY) :])
-                self._hot(name).days[CellKey(version, slot, start_ms)] = unpack(value)
+                hot = self._hot(name)
+                hot.days[CellKey(version, slot, start_ms)] = unpack(value)
+                # What was said of windows that are cold is not stored; as provisional it is said again.
+                for width in ("1d", *MERGED):
+                    hot.said[Window(version, slot, width, Resolution(width).start(start_ms))] = True
         row = held.get(ROW_KEY + b"%d" % self.partition)
         if row is None:
             return 0, 0
@@ -183,6 +193,11 @@ class Shard:
         """Let every window begun so far go cold: retention has removed facts that some of them were made from."""
         for hot in self.hots.values():
             hot.floors_ms = {name: (hot.newest_ms // width + 1) * width for name, width in WIDTHS_MS.items()}
+
+    def _horizon_ms(self, hot: Hot, observed: int | None, window: Window) -> int | None:
+        """How long labels of a window are waited for: as people declare, else as long as they took so far."""
+        declared = self.book.terms(hot.name, window.version, window.end_ms).settings.label_horizon_ms
+        return observed if declared is None else declared
 
     def _shed(self) -> Records:
         """Past the cap let go of labels that wait, then of the oldest cells, until nine tenths of it are held."""
@@ -237,7 +252,7 @@ class Shard:
 
     def _is_cold(self, hot: Hot, key: CellKey) -> bool:
         """Whether no window that the cell is part of takes facts any more; a cell may hold many narrow ones."""
-        resolutions = self.schemes.resolutions(hot.name, key.version)
+        resolutions = self.book.resolutions(hot.name, key.version)
         widest, width = resolutions[-1], WIDTHS_MS[resolutions[-1]]
         start = (key.start_ms + max(0, cell_width(resolutions) - width)) // width * width
         return start < hot.cold_before(widest, hot.watermark_ms, self.rules.hot_windows)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from driftline.streams.join.lanes import Topic
     from driftline.streams.metrics import AccuracyMetrics
     from driftline.streams.processors.join_store import Store
-    from driftline.streams.processors.scheme_book import SchemeBook
+    from driftline.streams.processors.terms_book import TermsBook
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class AccuracyWorker:
     Args:
         settings: addresses, rules and caps.
         facts: the two topics, as the broker has them.
-        schemes: how answers are held against truth.
+        book: by what windows are counted and judged.
         store: where results and state go.
         metrics: where to count.
     """
@@ -53,11 +53,11 @@ class AccuracyWorker:
         self,
         settings: Settings,
         facts: dict[str, Facts],
-        schemes: SchemeBook,
+        book: TermsBook,
         store: Store,
         metrics: AccuracyMetrics,
     ) -> None:
-        self._settings, self._facts, self._schemes = settings, facts, schemes
+        self._settings, self._facts, self._book = settings, facts, book
         self._store, self._metrics = store, metrics
         worker = settings.worker
         self._rules = Rules(
@@ -217,7 +217,7 @@ class AccuracyWorker:
         self._revoked(consumer, partitions)
         starts = []
         for partition in sorted({one.partition for one in partitions}):
-            shard = Shard(partition, self._schemes, self._rules)
+            shard = Shard(partition, self._book, self._rules)
             shard.topic_ids = (self._facts["predictions"].topic_id, self._facts["labels"].topic_id)
             wanted = shard.starts(self._store.read(partition))
             begins = []

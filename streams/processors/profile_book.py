@@ -46,10 +46,17 @@ class ProfileBook:
         refresh: called when an unknown version is met; must return within two seconds, having read the topic to
             its end if that was possible.
         clock_s: a monotonic clock, seconds.
+        keeps_truth: whether what performance is held against is kept too.
     """
 
-    def __init__(self, refresh: Callable[[], object], clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._refresh, self._clock_s = refresh, clock_s
+    def __init__(
+        self,
+        refresh: Callable[[], object],
+        clock_s: Callable[[], float] = time.monotonic,
+        *,
+        keeps_truth: bool = False,
+    ) -> None:
+        self._refresh, self._clock_s, self._keeps_truth = refresh, clock_s, keeps_truth
         self._layouts: dict[tuple[str, str], Layout] = {}
         self._by_digest: dict[str, tuple[Profile, Layout]] = {}
         self._folded: dict[str, tuple[str, ...]] = {}
@@ -65,7 +72,7 @@ class ProfileBook:
         except Refused as refused:
             logger.warning("profile %r is left out: %s", key, refused)
             return
-        kept = _kept(profile)
+        kept = _kept(profile) if self._keeps_truth else replace(_kept(profile), truth=None)
         layout = Layout(kept, profile.digest())
         self._by_digest[layout.digest] = (kept, layout)
         folded = tuple(width for width in WIDTHS_MS if width in profile.resolutions)

@@ -18,9 +18,9 @@ PROFILE_WAIT_S: Final = 2.0
 FIRST_READ_S: Final = 60.0
 
 
-def followed_profiles(settings: Settings) -> tuple[ProfileBook, TopicTail]:
+def followed_profiles(settings: Settings, *, keeps_truth: bool = False) -> tuple[ProfileBook, TopicTail]:
     """Make the book and its thread, which is not started; the book asks it when it meets an unknown version."""
-    book = ProfileBook(lambda: tail.caught_up(PROFILE_WAIT_S))
+    book = ProfileBook(lambda: tail.caught_up(PROFILE_WAIT_S), keeps_truth=keeps_truth)
     tail = TopicTail(settings, settings.kafka.topic_prefix + topic("profiles").name, book.on_record)
     return book, tail
 
@@ -28,4 +28,4 @@ def followed_profiles(settings: Settings) -> tuple[ProfileBook, TopicTail]:
 def first_read(tail: TopicTail) -> None:
     """Wait until what the topic holds has been read; a broker that is slow is said, and not waited for longer."""
     if not tail.caught_up(FIRST_READ_S):
-        logger.warning("profiles were not read to their end within %.0f s: going on", FIRST_READ_S)
+        logger.warning("%s was not read to its end within %.0f s: going on", tail.topic, FIRST_READ_S)

@@ -36,7 +36,7 @@ class TopicTail:
     def __init__(
         self, settings: Settings, topic: str, on_record: Callable[[bytes | None, bytes | None, int], None]
     ) -> None:
-        self._settings, self._topic, self._on_record = settings, topic, on_record
+        self._settings, self.topic, self._on_record = settings, topic, on_record
         self._stopping = threading.Event()
         self._progress = threading.Condition()
         self._read: dict[int, int] = {}
@@ -82,13 +82,13 @@ class TopicTail:
         ends = {}
         for partition in self._partitions(consumer, timeout_s):
             low, high = consumer.get_watermark_offsets(
-                TopicPartition(self._topic, partition), timeout=timeout_s
+                TopicPartition(self.topic, partition), timeout=timeout_s
             )
             ends[partition] = high if high > low else 0
         return ends
 
     def _partitions(self, consumer: Consumer, timeout_s: float) -> list[int]:
-        found = consumer.list_topics(self._topic, timeout=timeout_s).topics[self._topic]
+        found = consumer.list_topics(self.topic, timeout=timeout_s).topics[self.topic]
         if found.error is not None:
             raise KafkaException(found.error)
         return sorted(found.partitions)
@@ -98,7 +98,7 @@ class TopicTail:
             try:
                 self._follow()
             except KafkaException as error:
-                logger.warning("cannot read topic %s (%s): trying again", self._topic, error)
+                logger.warning("cannot read topic %s (%s): trying again", self.topic, error)
                 self._stopping.wait(RETRY_S)
 
     def _follow(self) -> None:
@@ -106,7 +106,7 @@ class TopicTail:
         try:
             partitions = self._partitions(consumer, 10.0)
             consumer.assign(
-                [TopicPartition(self._topic, p, self._read.get(p, OFFSET_BEGINNING)) for p in partitions]
+                [TopicPartition(self.topic, p, self._read.get(p, OFFSET_BEGINNING)) for p in partitions]
             )
             while not self._stopping.is_set():
                 message = consumer.poll(POLL_S)
@@ -116,7 +116,7 @@ class TopicTail:
                 if error is None:
                     self._on_record(message.key(), message.value(), message.timestamp()[1])
                 elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public code
-                    logger.warning("topic %s: %s", self._topic, error)
+                    logger.warning("topic %s: %s", self.topic, error)
                     continue
                 self._advance(message.partition() or 0, (message.offset() or 0) + (error is None))
         finally:

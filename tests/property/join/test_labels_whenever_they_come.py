@@ -13,15 +13,25 @@ from driftline.schemas.columns import Category, LabelColumns, NumericBlock, Pred
 from driftline.streams.join.cell import Cell
 from driftline.streams.join.labels import Labels, label_rows
 from driftline.streams.join.outcomes import Outcomes
-from driftline.streams.join.pairing import outcomes_of
-from driftline.streams.join.scheme import Scheme
+from driftline.streams.join.outcomes_bytes import decode, encode
+from driftline.streams.join.pairing import answers_of, outcomes_of
+from driftline.streams.join.scheme import Scheme, Segment
 from driftline.streams.join.vocabulary import Vocabulary
 
 START_MS = 1_750_032_000_000
+SEGMENTS = (Segment("region", ("0", "1")), Segment("missing", ("a",)))
 SCHEMES = {
-    "binary": Scheme("d", "binary", ("0", "1"), ("score",), edges=np.array([0.25, 0.5, 0.75])),
-    "classes": Scheme("d", "classes", ("0", "1", "2"), ("0", "1", "2")),
-    "regression": Scheme("d", "regression", scores=("score",)),
+    "binary": Scheme(
+        "d",
+        "binary",
+        ("0", "1"),
+        ("score",),
+        edges=np.array([0.25, 0.5, 0.75]),
+        coarse_edges=np.array([0.5]),
+        segments=SEGMENTS,
+    ),
+    "classes": Scheme("d", "classes", ("0", "1", "2"), ("0", "1", "2"), segments=SEGMENTS),
+    "regression": Scheme("d", "regression", scores=("score",), segments=SEGMENTS),
 }
 
 
@@ -52,14 +62,14 @@ FACTS = st.lists(
 def test_any_schedule_gives_what_a_plain_join_gives(facts: list[Fact], cuts: list[int], task: str) -> None:
     """Whatever the order and the cut into batches, the outcomes equal (`==`) those of the surviving pairs."""
     scheme, vocabulary, labels = SCHEMES[task], Vocabulary(), Labels()
-    cell = Cell(START_MS, 0, len(scheme.scores))
+    cell = Cell(START_MS, 0, scheme)
     at, cuts = 0, cuts or [1]
     while at < len(facts):
         size = 1 + cuts[at % len(cuts)]
         part = facts[at : at + size]
         said = [fact for fact in part if not fact.is_label]
         if said:
-            cell.add(predictions(said, scheme), slice(None), scheme.scores, vocabulary)
+            cell.add(predictions(said, scheme), slice(None), vocabulary)
         known = [fact for fact in part if fact.is_label]
         if known:
             labels.add(label_rows(truths(known, task), at, START_MS, vocabulary))
@@ -69,8 +79,9 @@ def test_any_schedule_gives_what_a_plain_join_gives(facts: list[Fact], cuts: lis
         at += size
     cell.settle()
     labels.settle()
-    found = outcomes_of(START_MS, cell.rows, labels.rows, scheme, vocabulary.texts)
+    found = joined(cell, labels, vocabulary)
     assert found == plain(facts, scheme, task)
+    assert decode(encode(found)) == found
 
 
 @given(FACTS, st.integers(0, 12))
@@ -109,15 +120,33 @@ def plain(facts: list[Fact], scheme: Scheme, task: str) -> Outcomes:
             first.setdefault(fact.id, fact)
     found = Outcomes.of(scheme)
     for id_, said in sorted(first.items(), reverse=True):
-        cell = Cell(START_MS, 0, len(scheme.scores))
-        cell.add(predictions([said], scheme), slice(None), scheme.scores, vocabulary)
+        cell = Cell(START_MS, 0, scheme)
+        cell.add(predictions([said], scheme), slice(None), vocabulary)
         cell.settle()
         labels = Labels()
         if id_ in force and force[id_][2].value is not None:
             labels.add(label_rows(truths([force[id_][2]], task), 0, 0, vocabulary))
             labels.settle()
-        found.merge(outcomes_of(START_MS, cell.rows, labels.rows, scheme, vocabulary.texts))
+        found.merge(joined(cell, labels, vocabulary))
     return found
+
+
+def joined(cell: Cell, labels: Labels, vocabulary: Vocabulary) -> Outcomes:
+    """Hold the predictions of a cell against the labels, as a worker does."""
+    answers = answers_of(cell.rows, cell.scheme, vocabulary.texts)
+    return outcomes_of(START_MS, cell.rows, labels.rows, cell.scheme, vocabulary.texts, answers)
+
+
+def test_a_segment_tells_its_values_apart() -> None:
+    """Each value of a segment has the rows and labels that have it: levels, what is none of them, and none."""
+    said = [Fact(is_label=False, id=id_, known_at=0, value=1, score=8) for id_ in range(8)]
+    truth = [one._replace(is_label=True, value=1) for one in said[:6]]
+    found = plain([*said, *truth], SCHEMES["binary"], "binary")
+    region = {place: (one.predictions, one.labels) for place, one in found.groups["region"].items()}
+    assert region == {0: (2, 2), 1: (2, 2), 2: (2, 1), 3: (2, 1)}
+    assert {place: one.predictions for place, one in found.groups["missing"].items()} == {2: 8}
+    assert found.groups["region"][0].confusion.tolist() == [[0, 0], [0, 2]]
+    assert found.groups["region"][0].answers.tolist() == [[0, 0], [0, 2]]
 
 
 def ids_of(facts: list[Fact]) -> np.ndarray:
@@ -146,6 +175,9 @@ def predictions(facts: list[Fact], scheme: Scheme) -> PredictionColumns:
         START_MS + np.array([fact.id for fact in facts], np.int64),
         scores=[NumericBlock(scheme.scores, scores)],
         predicted=Category("predicted", levels, codes),
+        segments=[
+            Category("region", ("2", "1", "0"), np.array([2 - fact.id % 4 for fact in facts], np.int32))
+        ],
     )
 
 

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.schemas.columns import LabelColumns, NumericBlock, PredictionColumns
+from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.window import WindowResult
 from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.join.scheme import Scheme
 from driftline.streams.join.shard import Shard
+from driftline.streams.join.terms import Terms
 from driftline.streams.windows.rules import Rules
 
 DAY_MS = 86_400_000
@@ -24,9 +26,9 @@ STEP = st.tuples(st.sampled_from("ppplllxc"), st.integers(0, 30), st.integers(0,
 class Book:
     """One scheme for all."""
 
-    def scheme(self, _deployment: str, _version: str) -> Scheme | None:
-        """The scheme."""
-        return SCHEME
+    def terms(self, deployment: str, _version: str, _at_ms: int) -> Terms:
+        """The scheme, and nobody's settings."""
+        return Terms(DeploymentSettings(deployment=deployment), scheme=SCHEME)
 
     def resolutions(self, _deployment: str, version: str) -> tuple[str, ...]:
         """Days alone for one version, all for the other."""

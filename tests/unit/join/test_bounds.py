@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from driftline.schemas.columns import LabelColumns, NumericBlock, PredictionColumns
+from driftline.schemas.deployment import DeploymentSettings
 from driftline.streams.join.lanes import Lanes, Record
 from driftline.streams.join.scheme import Scheme
 from driftline.streams.join.shard import Shard
+from driftline.streams.join.terms import Terms
 from driftline.streams.windows.rules import Rules
 
 DAY_MS = 86_400_000
@@ -19,9 +21,9 @@ SCHEME = Scheme("ab" * 32, "binary", ("0", "1"), ("score",), edges=np.array([0.5
 class Book:
     """One scheme for all, counted by days."""
 
-    def scheme(self, _deployment: str, _version: str) -> Scheme | None:
-        """The scheme."""
-        return SCHEME
+    def terms(self, deployment: str, _version: str, _at_ms: int) -> Terms:
+        """The scheme, and nobody's settings."""
+        return Terms(DeploymentSettings(deployment=deployment), scheme=SCHEME)
 
     def resolutions(self, _deployment: str, version: str) -> tuple[str, ...]:
         """Days alone, or five minutes alone."""

@@ -1,0 +1,26 @@
+"""Terms: by what the windows of a model version are counted and judged at some moment of event time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from driftline.schemas.deployment import DeploymentSettings
+    from driftline.streams.join.scheme import Scheme
+    from driftline.streams.join.yardstick import Yardstick
+
+
+class Terms(NamedTuple):
+    """What holds for one model version.
+
+    Attributes:
+        settings: of the deployment.
+        revision: their revision; 0 for the defaults that nobody published.
+        scheme: how answers are held against truth; None while no profile is known.
+        yardstick: what performance is held against; None for a profile without truth.
+    """
+
+    settings: DeploymentSettings
+    revision: int = 0
+    scheme: Scheme | None = None
+    yardstick: Yardstick | None = None
