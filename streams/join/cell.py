@@ -6,13 +6,13 @@ an application that logs an id twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.streams.join.keys import is_repeat, keys_of, sorted_order
+from driftline.streams.join.keys import find, is_repeat, keys_of, places, sorted_order
 
 if TYPE_CHECKING:
     from driftline.schemas.columns import PredictionColumns
@@ -49,7 +49,7 @@ class PredictionRows:
         flat = self.key.nbytes + self.rest.nbytes + self.after_ms.nbytes + self.predicted.nbytes
         return flat + self.scores.nbytes + self.groups.nbytes
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> PredictionRows:
+    def take(self, rows: slice | NDArray[np.intp] | NDArray[np.bool_]) -> PredictionRows:
         """Give some rows, in the order asked for."""
         return PredictionRows(
             self.key[rows],
@@ -59,6 +59,13 @@ class PredictionRows:
             self.scores[:, rows],
             self.groups[:, rows],
         )
+
+    def with_rows(self, more: PredictionRows) -> PredictionRows:
+        """Put other rows among these; both sorted by id, no id in both."""
+        if not (len(self) and len(more)):
+            return self if len(self) else more
+        at = places(self.key, self.rest, more.key, more.rest)
+        return PredictionRows(*(_with(getattr(self, name), at, getattr(more, name)) for name in _COLUMNS))
 
     @classmethod
     def joined(cls, parts: list[PredictionRows]) -> PredictionRows:
@@ -87,6 +94,9 @@ class PredictionRows:
         )
 
 
+_COLUMNS: Final = tuple(field.name for field in fields(PredictionRows))
+
+
 class Cell:
     """The predictions of one cell.
 
@@ -109,11 +119,6 @@ class Cell:
         """Bytes held."""
         return self.rows.nbytes + sum(part.nbytes for part in self._tail)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing was added since the last `settle`."""
-        return not self._tail
-
     def add(self, cols: PredictionColumns, rows: slice | NDArray[np.intp], vocabulary: Vocabulary) -> int:
         """Take in rows of a batch whose event times lie in the cell; they count from the next `settle` on.
 
@@ -129,15 +134,24 @@ class Cell:
         self._tail.append(part.take(sorted_order(key, rest)))
         return part.nbytes
 
-    def settle(self) -> None:
-        """Put what was added among the rows, but for those whose id is there already."""
+    def settle(self) -> PredictionRows:
+        """Put what was added among the rows, but for those whose id is there already; returns the new ones, by id."""
         if not self._tail:
-            return
-        rows = PredictionRows.joined([self.rows, *self._tail])
+            return self.rows.take(slice(0))
+        fresh = PredictionRows.joined(self._tail)
         self._tail = []
-        rows = rows.take(sorted_order(rows.key, rows.rest))
-        repeat = is_repeat(rows.key, rows.rest)
-        self.rows = rows.take(~repeat) if repeat.any() else rows
+        fresh = fresh.take(sorted_order(fresh.key, fresh.rest))
+        known = is_repeat(fresh.key, fresh.rest)
+        known |= find(self.rows.key, self.rows.rest, fresh.key, fresh.rest) >= 0
+        if known.any():
+            fresh = fresh.take(~known)
+        self.rows = self.rows.with_rows(fresh)
+        return fresh
+
+
+def _with(held: NDArray[Any], at: NDArray[np.intp], more: NDArray[Any]) -> NDArray[Any]:
+    """Insert along the rows, which are the last axis; of two widths the wider holds both."""
+    return np.insert(held.astype(np.result_type(held, more), copy=False), at, more, axis=-1)
 
 
 def _scores(

@@ -10,7 +10,8 @@ import numpy as np
 from driftline.streams.join.cell import Cell
 from driftline.streams.join.keys import pairs
 from driftline.streams.join.labels import Labels, label_rows
-from driftline.streams.join.pairing import answers_of, outcomes_of
+from driftline.streams.join.outcomes import Outcomes
+from driftline.streams.join.pairing import outcomes_of, truths_of
 from driftline.streams.join.vocabulary import Vocabulary
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, cold_before
 from driftline.streams.windows.resolution import DAY_MS, Resolution, rows_by_start
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from driftline.schemas.columns import LabelColumns, PredictionColumns
-    from driftline.streams.join.outcomes import Outcomes
     from driftline.streams.join.scheme import Scheme
 
 WAIT_S: Final = 86_400
@@ -83,7 +83,6 @@ class Hot:
     late: int = 0
     is_restored: bool = False
     nbytes: int = 0
-    _answers: dict[CellKey, Outcomes] = field(default_factory=dict)
 
     def cold_before(self, resolution: str, watermark_ms: int, hot_windows: int) -> int:
         """Windows of a resolution that start before this time (ms) are cold when the watermark stands there."""
@@ -123,24 +122,27 @@ class Hot:
         self.labels.add(rows)
 
     def settle(self) -> set[CellKey]:
-        """Put in force what has come, and count again where that changes something; returns those cells."""
-        key, rest = self.labels.settle()
+        """Put in force what has come and count what it changes; returns the cells whose outcomes are others."""
+        before, after = self.labels.settle()
         changed: set[CellKey] = set()
         for name, cell in self.cells.items():
-            fresh = not cell.is_settled
-            cell.settle()
-            if fresh or name not in self.outcomes or len(pairs(cell.rows.key, cell.rows.rest, key, rest)[0]):
+            total = self.outcomes.get(name)
+            if total is None:
+                total = self.outcomes[name] = Outcomes.of(cell.scheme)
                 changed.add(name)
-                if fresh or name not in self._answers:
-                    self._answers[name] = answers_of(cell.rows, cell.scheme, self.vocabulary.texts)
-                self.outcomes[name] = outcomes_of(
-                    cell.start_ms,
-                    cell.rows,
-                    self.labels.rows,
-                    cell.scheme,
-                    self.vocabulary.texts,
-                    self._answers[name],
-                )
+            # What was said of predictions held goes out, and what is said now comes in: both are exact sums.
+            held = pairs(cell.rows.key, cell.rows.rest, after.key, after.rest)[0]
+            if len(held):
+                rows = cell.rows.take(held)
+                texts = self.vocabulary.texts
+                total.merge(truths_of(cell.start_ms, rows, after, cell.scheme, texts))
+                total.merge(truths_of(cell.start_ms, rows, before, cell.scheme, texts), -1)
+                changed.add(name)
+            fresh = cell.settle()
+            if len(fresh):
+                texts = self.vocabulary.texts
+                total.merge(outcomes_of(cell.start_ms, fresh, self.labels.rows, cell.scheme, texts))
+                changed.add(name)
         self._weigh()
         return changed
 
@@ -151,8 +153,7 @@ class Hot:
         inside = (cell.rows.after_ms >= at) & (cell.rows.after_ms < at + width_ms)
         rows = cell.rows.take(inside)
         scheme = None if cell.scheme is None else replace(cell.scheme, segments=())
-        answers = answers_of(rows, scheme, self.vocabulary.texts)
-        return outcomes_of(cell.start_ms, rows, self.labels.rows, scheme, self.vocabulary.texts, answers)
+        return outcomes_of(cell.start_ms, rows, self.labels.rows, scheme, self.vocabulary.texts)
 
     def parts(self) -> list[Outcomes]:
         """Give the outcomes of all that is known, each once: of the cells, and of the days that have none."""
@@ -173,7 +174,7 @@ class Hot:
     def drop(self, keys: Iterable[CellKey]) -> None:
         """Let go of cells that take no facts any more; call `settle` before."""
         for key in keys:
-            del self.cells[key], self._answers[key], self.outcomes[key]
+            del self.cells[key], self.outcomes[key]
         self._weigh()
 
     def trim(self, wait_s: int = WAIT_S) -> None:

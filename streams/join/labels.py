@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.streams.join.keys import find, is_repeat, keys_of, sorted_order
+from driftline.streams.join.keys import find, is_repeat, keys_of, places, sorted_order
 
 if TYPE_CHECKING:
     from driftline.schemas.columns import LabelColumns
@@ -57,6 +57,13 @@ class LabelRows:
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> LabelRows:
         """Give some rows, in the order asked for."""
         return LabelRows(*(getattr(self, name)[rows] for name in _COLUMNS))
+
+    def with_rows(self, more: LabelRows) -> LabelRows:
+        """Put other rows among these; both sorted by id, no id in both."""
+        if not len(more):
+            return self
+        at = places(self.key, self.rest, more.key, more.rest)
+        return LabelRows(*(np.insert(getattr(self, name), at, getattr(more, name)) for name in _COLUMNS))
 
     @classmethod
     def joined(cls, parts: list[LabelRows]) -> LabelRows:
@@ -119,23 +126,23 @@ class Labels:
         """Take in the labels of a batch; they count from the next `settle` on."""
         self._tail.append(rows)
 
-    def settle(self) -> tuple[Keys, Keys]:
-        """Put what was added in force; returns the ids (key, rest), sorted, whose label is another than before."""
+    def settle(self) -> tuple[LabelRows, LabelRows]:
+        """Put what was added in force; returns the labels that no longer are and those that now are, each by id."""
         if not self._tail:
-            return self.rows.key[:0], self.rows.rest[:0]
+            return LabelRows.empty(), LabelRows.empty()
         fresh = _in_force(LabelRows.joined(self._tail))
         self._tail = []
         at = find(self.rows.key, self.rows.rest, fresh.key, fresh.rest)
         known = np.flatnonzero(at >= 0)
         newer = known[_is_newer(fresh.take(known), self.rows.take(at[known]))]
-        unknown = np.flatnonzero(at < 0)
+        before = self.rows.take(at[newer])
         for name in _COLUMNS:
             getattr(self.rows, name)[at[newer]] = getattr(fresh, name)[newer]
-        if len(unknown):
-            self.rows = LabelRows.joined([self.rows, fresh.take(unknown)])
-            self.rows = self.rows.take(sorted_order(self.rows.key, self.rows.rest))
-        changed = np.sort(np.concatenate([newer, unknown]))
-        return fresh.key[changed], fresh.rest[changed]
+        unknown = fresh.take(at < 0)
+        self.rows = self.rows.with_rows(unknown)
+        changed = at < 0
+        changed[newer] = True
+        return before, fresh.take(changed)
 
     def keep(self, wanted: NDArray[np.bool_]) -> None:
         """Forget the labels that are not wanted; bool (rows,). Call `settle` before."""

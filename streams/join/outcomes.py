@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -104,26 +104,28 @@ class Outcomes:
             sums=dict.fromkeys(names, 0),
         )
 
-    def merge(self, other: Outcomes) -> None:
-        """Add what another part counted.
+    def merge(self, other: Outcomes, sign: int = 1) -> None:
+        """Add what another part counted; with the sign -1 take it out, to the last bit: all sums are whole numbers.
 
         Raises:
-            OutcomesError: the two were counted with different profiles.
+            OutcomesError: the two were counted by different schemes.
         """
         if self.digest != other.digest:
             mine, theirs = (one.digest[:12] or "none" for one in (self, other))
             raise OutcomesError(f"outcomes counted with profile {mine} and with {theirs} do not add up")
         for name in (*COUNTS, *TABLES):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+            setattr(self, name, getattr(self, name) + sign * getattr(other, name))
         both = zip(self.calibration_sums, other.calibration_sums, strict=True)
-        self.calibration_sums = [mine + theirs for mine, theirs in both]
-        self.sums = {name: total + other.sums[name] for name, total in self.sums.items()}
+        self.calibration_sums = [mine + sign * theirs for mine, theirs in both]
+        self.sums = {name: total + sign * other.sums[name] for name, total in self.sums.items()}
         if other.delays is not None:
-            self.delays = other.delays.copy() if self.delays is None else self.delays + other.delays
+            self.delays = sign * other.delays if self.delays is None else self.delays + sign * other.delays
+        if self.delays is not None and not self.labels:
+            self.delays = None
         for segment, values in other.groups.items():
             held = self.groups.setdefault(segment, {})
             for at, one in values.items():
-                held.setdefault(at, one.empty()).merge(one)
+                held.setdefault(at, one.empty()).merge(one, sign)
 
     def empty(self) -> Outcomes:
         """Nothing yet, of the same scheme."""
@@ -131,17 +133,6 @@ class Outcomes:
             self.digest,
             **{name: np.zeros_like(getattr(self, name)) for name in TABLES},
             sums=dict.fromkeys(self.sums, 0),
-        )
-
-    def copy(self) -> Outcomes:
-        """The same counts; adding to the copy leaves these alone."""
-        return replace(
-            self,
-            **{name: getattr(self, name).copy() for name in TABLES},
-            sums=dict(self.sums),
-            calibration_sums=list(self.calibration_sums),
-            delays=None if self.delays is None else self.delays.copy(),
-            groups={name: {at: one.copy() for at, one in held.items()} for name, held in self.groups.items()},
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -185,7 +176,7 @@ class Outcomes:
         """
         self.unknown += int((truth == UNKNOWN).sum())
         known = truth != UNKNOWN
-        truth, said, scores = truth[known], said[known], scores[:, known]
+        truth, said, scores = truth[known], said[known], scores[:, known].astype(np.float64)
         if scheme.task == "binary" and len(scores):
             said = said_of_scores(scheme, said, scores[0])
         decided = said != UNKNOWN
@@ -196,7 +187,7 @@ class Outcomes:
         if not len(scores):
             return
         finite = np.isfinite(scores).all(axis=0)
-        truth, scores = truth[finite], scores[:, finite].astype(np.float64)
+        truth, scores = truth[finite], scores[:, finite]
         self.counted += len(truth)
         if scheme.task == "binary":
             self._add_binary(scheme, truth, scores[0])
@@ -241,7 +232,8 @@ class Outcomes:
 
 def said_of_scores(scheme: Scheme, said: Counts, score: NDArray[np.floating]) -> Counts:
     """Give the class a binary answer says: the one its event carries, else by the threshold; `UNKNOWN` for neither."""
-    above = (score > scheme.threshold).astype(np.int64)
+    # In float64, so that what is taken out later falls on the same side of the threshold.
+    above = (score.astype(np.float64) > scheme.threshold).astype(np.int64)
     return np.where((said == UNKNOWN) & ~np.isnan(score), above, said)
 
 

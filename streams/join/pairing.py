@@ -22,14 +22,25 @@ if TYPE_CHECKING:
 _MS: Final = 1000.0
 
 
-def answers_of(rows: PredictionRows, scheme: Scheme | None, texts: Sequence[str]) -> Outcomes:
-    """Count what predictions say, before any of their labels.
+def outcomes_of(
+    start_ms: int, rows: PredictionRows, labels: LabelRows, scheme: Scheme | None, texts: Sequence[str]
+) -> Outcomes:
+    """Count what predictions and their labels come to.
 
     Args:
-        rows: predictions, one an id.
-        scheme: what they mean; None while no profile is known.
-        texts: the vocabulary that their classes are coded by.
+        start_ms: start of the cell, ms since 1970.
+        rows: predictions, sorted by id, one an id.
+        labels: in force, sorted by id, one an id.
+        scheme: how the two are held against each other; None while no profile is known.
+        texts: the vocabulary that both are coded by.
     """
+    found = _answers(rows, scheme, texts)
+    found.merge(truths_of(start_ms, rows, labels, scheme, texts))
+    return found
+
+
+def _answers(rows: PredictionRows, scheme: Scheme | None, texts: Sequence[str]) -> Outcomes:
+    """Count what predictions say, before any of their labels."""
     found = Outcomes.of(scheme)
     if scheme is None:
         found.predictions = len(rows)
@@ -44,25 +55,11 @@ def answers_of(rows: PredictionRows, scheme: Scheme | None, texts: Sequence[str]
     return found
 
 
-def outcomes_of(
-    start_ms: int,
-    rows: PredictionRows,
-    labels: LabelRows,
-    scheme: Scheme | None,
-    texts: Sequence[str],
-    answers: Outcomes,
+def truths_of(
+    start_ms: int, rows: PredictionRows, labels: LabelRows, scheme: Scheme | None, texts: Sequence[str]
 ) -> Outcomes:
-    """Count what predictions and their labels come to.
-
-    Args:
-        start_ms: start of the cell, ms since 1970.
-        rows: predictions, sorted by id, one an id.
-        labels: in force, sorted by id, one an id.
-        scheme: how the two are held against each other; None while no profile is known.
-        texts: the vocabulary that both are coded by.
-        answers: what the same predictions say (`answers_of`); stays as it is.
-    """
-    found = answers.copy()
+    """Count what the labels of predictions come to, and not the predictions; arguments as `outcomes_of`."""
+    found = Outcomes.of(scheme)
     mine, theirs = pairs(rows.key, rows.rest, labels.key, labels.rest)
     says = labels.code[theirs] != WITHDRAWN
     mine, theirs = mine[says], theirs[says]
@@ -84,7 +81,7 @@ def outcomes_of(
     coarse = scheme.coarse
     for at, segment in enumerate(scheme.segments):
         for place, members in _members(rows.groups[at, mine]):
-            one = found.groups[segment.name][place]
+            one = found.groups.setdefault(segment.name, {})[place] = Outcomes.of(coarse)
             one.labels += len(members)
             one.add_truth(coarse, truth[members], said[members], scores[:, members])
     return found

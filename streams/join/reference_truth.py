@@ -12,7 +12,7 @@ from driftline.schemas.profile_truth import DAYS_MAX, ProfileTruth
 from driftline.streams.join.cell import Cell
 from driftline.streams.join.labels import Labels, label_rows
 from driftline.streams.join.outcomes_bytes import encode
-from driftline.streams.join.pairing import answers_of, outcomes_of
+from driftline.streams.join.pairing import outcomes_of
 from driftline.streams.join.scheme import Scheme
 from driftline.streams.join.scheme_of import found_scheme
 from driftline.streams.join.vocabulary import Vocabulary
@@ -130,6 +130,5 @@ def _days(
     found = {}
     for start, cell in cells.items():
         cell.settle()
-        answers = answers_of(cell.rows, scheme, vocabulary.texts)
-        found[start] = outcomes_of(start, cell.rows, labels.rows, scheme, vocabulary.texts, answers)
+        found[start] = outcomes_of(start, cell.rows, labels.rows, scheme, vocabulary.texts)
     return found

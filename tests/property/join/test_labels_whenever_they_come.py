@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from driftline.schemas.columns import Category, LabelColumns, NumericBlock, PredictionColumns
 from driftline.streams.join.cell import Cell
+from driftline.streams.join.hot import CellKey, Hot
 from driftline.streams.join.labels import Labels, label_rows
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import decode, encode
-from driftline.streams.join.pairing import answers_of, outcomes_of
+from driftline.streams.join.pairing import outcomes_of
 from driftline.streams.join.scheme import Scheme, Segment
 from driftline.streams.join.vocabulary import Vocabulary
 
@@ -61,25 +62,22 @@ FACTS = st.lists(
 @given(FACTS, st.lists(st.integers(0, 4), max_size=12), st.sampled_from(sorted(SCHEMES)))
 def test_any_schedule_gives_what_a_plain_join_gives(facts: list[Fact], cuts: list[int], task: str) -> None:
     """Whatever the order and the cut into batches, the outcomes equal (`==`) those of the surviving pairs."""
-    scheme, vocabulary, labels = SCHEMES[task], Vocabulary(), Labels()
-    cell = Cell(START_MS, 0, scheme)
+    scheme, hot = SCHEMES[task], Hot("d")
     at, cuts = 0, cuts or [1]
     while at < len(facts):
         size = 1 + cuts[at % len(cuts)]
         part = facts[at : at + size]
         said = [fact for fact in part if not fact.is_label]
         if said:
-            cell.add(predictions(said, scheme), slice(None), vocabulary)
+            hot.fold(predictions(said, scheme), at, scheme, ("1d",), 3)
         known = [fact for fact in part if fact.is_label]
         if known:
-            labels.add(label_rows(truths(known, task), at, START_MS, vocabulary))
+            hot.add_labels(truths(known, task), at, START_MS)
         if cuts[at % len(cuts)] == 0:
-            cell.settle()
-            labels.settle()
+            hot.settle()
         at += size
-    cell.settle()
-    labels.settle()
-    found = joined(cell, labels, vocabulary)
+    hot.settle()
+    found = hot.outcomes.get(CellKey("1", "champion", START_MS), Outcomes.of(scheme))
     assert found == plain(facts, scheme, task)
     assert decode(encode(found)) == found
 
@@ -133,8 +131,7 @@ def plain(facts: list[Fact], scheme: Scheme, task: str) -> Outcomes:
 
 def joined(cell: Cell, labels: Labels, vocabulary: Vocabulary) -> Outcomes:
     """Hold the predictions of a cell against the labels, as a worker does."""
-    answers = answers_of(cell.rows, cell.scheme, vocabulary.texts)
-    return outcomes_of(START_MS, cell.rows, labels.rows, cell.scheme, vocabulary.texts, answers)
+    return outcomes_of(START_MS, cell.rows, labels.rows, cell.scheme, vocabulary.texts)
 
 
 def test_a_segment_tells_its_values_apart() -> None:
