@@ -1,53 +1,67 @@
 """Simulate estimated performance: how far it lies from the truth, and how often its intervals hold it.
 
-Usage: scripts/simulate_estimates.py [STREAMS]   (500 by default, seeded; a table in Markdown)
+Usage: scripts/simulate_estimates.py [STREAMS [CASE ...]]   (500 streams, all cases, seeded; a table in Markdown)
 
-Inputs are three independent normal numbers. A stream draws a relation between input and truth, a model and
-its threshold; its reference has 50,000 labelled rows, its window 100,000 whose inputs are moved by up to one
-standard deviation and widened or narrowed, and labelled by the same relation; the truth is scikit-learn's on
-the raw rows. The cases:
+Inputs are independent normal numbers. A stream draws a relation between input and truth and a model; its reference has
+50,000 labelled rows, its window 100,000 whose inputs are moved by up to one standard deviation and widened or
+narrowed, and labelled by the same relation. The truth is scikit-learn's on the raw rows. The cases:
 
-    plain       positives 20 to 80 %, the score over- or under-confident by a factor of up to 2 and off by up to 1
+    plain       three inputs, positives 20 to 80 %, the score over- or under-confident by a factor of up to 2 and
+                off by up to 1, a threshold of 0.3 to 0.7
     rare        positives about 1 %
     small       plain, with 5,000 rows of reference
     folded      the relation is not monotone in the score
     still       plain, without a shift
     blind       plain, but an input that the model does not know moves the truth, and shifts: what no estimate
                 from scores can see
+    3, 5, 20    classes: six inputs, scores over- or under-confident and each off by its own amount
+    30          classes, of which accuracy alone is estimated
 
-Score bins are those of a deployment: 512 quantiles of the reference, twice 256 geometric tail quantiles, 0.1 to
-0.9 and the threshold. Everything past the counts is the shipped code.
+Edges of score bins, counts and everything past them are the shipped code.
 """
 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
     brier_score_loss,
     f1_score,
     log_loss,
+    matthews_corrcoef,
     precision_score,
     recall_score,
     roc_auc_score,
 )
 
-from driftline.streams.stats.calibration import calibrate
-from driftline.streams.stats.estimate import Estimate, estimate
-from driftline.streams.stats.expected import FIGURES
+from driftline.streams.stats.class_calibration import class_calibration, class_reference, fold
+from driftline.streams.stats.estimate import Estimate
+from driftline.streams.stats.estimate_binary import (
+    BINARY_FIGURES,
+    binary_calibration,
+    binary_counts,
+    binary_reference,
+    estimate_binary,
+)
+from driftline.streams.stats.estimate_classes import CLASS_FIGURES, estimate_classes
+from driftline.streams.windows.edges import find_edges
 
 SEED = 20130101
 STREAMS = 500
 WINDOW_ROWS = 100_000
-CASES = ("plain", "rare", "small", "folded", "still", "blind")
+REFERENCE_ROWS = 50_000
+BINARY = ("plain", "rare", "small", "folded", "still", "blind")
+CLASSES = ("3", "5", "20", "30")
 Array = NDArray[np.float64]
+Classes = NDArray[np.int64]
 
 
 class Row(NamedTuple):
@@ -66,13 +80,14 @@ class Row(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Rows of one stream."""
+    """Rows of one stream: float32 scores, (n,) or (n, K), classes said and true, (n,)."""
 
-    scores: Array
-    truth: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    said: Classes
+    truth: Classes
 
 
-class Stream:
+class BinaryStream:
     """A relation, a model and a shift, drawn once; `sample` draws rows."""
 
     def __init__(self, case: str, rng: np.random.Generator) -> None:
@@ -100,74 +115,102 @@ class Stream:
         logit = known + x[:, 2] * self.slopes[2] if self.case == "blind" else known
         if self.case == "folded":
             logit = np.abs(known) - 1.0
-        scores = expit(self.confidence * known + self.offset)
-        return Sample(scores, (rng.random(rows) < expit(logit)).astype(np.int64))
+        scores = expit(self.confidence * known + self.offset).astype(np.float32)
+        truth = (rng.random(rows) < expit(logit)).astype(np.int64)
+        return Sample(scores, (scores > self.threshold).astype(np.int64), truth)
 
 
-def edges_of(scores: Array, threshold: float) -> Array:
-    """Edges of the score bins of a reference, ascending; bin b is (edges[b - 1], edges[b]]."""
-    tails = np.geomspace(1 / 512, 1 / len(scores), 256)
-    shares = np.concatenate([np.arange(1, 512) / 512, tails, 1 - tails])
-    # The threshold belongs to the positive class, so its bin begins at the number below it.
-    fixed = [*np.arange(1, 10) / 10, np.nextafter(threshold, 0)]
-    return np.unique(np.concatenate([np.quantile(scores, shares), fixed]))
+class ClassStream:
+    """The same of many classes."""
+
+    def __init__(self, classes: int, rng: np.random.Generator) -> None:
+        self.slopes = rng.normal(size=(6, classes)) * 0.9
+        self.base = rng.normal(size=classes) * 0.7
+        self.confidence = float(rng.uniform(0.5, 2.0))
+        self.offset = rng.normal(size=classes) * 0.4
+        self.move, self.width = rng.uniform(-1.0, 1.0, 6), rng.uniform(0.7, 1.3, 6)
+
+    def sample(self, rows: int, rng: np.random.Generator, *, shifted: bool) -> Sample:
+        """Draw rows of the reference, or of the shifted window."""
+        x = rng.normal(size=(rows, 6))
+        if shifted:
+            x = x * self.width + self.move
+        logit = x @ self.slopes + self.base
+        below = softmax(logit, axis=1).cumsum(axis=1)[:, :-1]
+        truth = (below < rng.random((rows, 1))).sum(axis=1)
+        scores = softmax(self.confidence * logit + self.offset, axis=1).astype(np.float32)
+        return Sample(scores, scores.argmax(axis=1), truth)
 
 
-def count(
-    sample: Sample, edges: Array, threshold: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-    """Count positives and rows, each (B, 2), and the mean score of each bin, (B,), NaN where empty."""
-    bins, predicted = np.searchsorted(edges, sample.scores), sample.scores >= threshold
-    size = len(edges) + 1
-    cell = 2 * bins + predicted
-    rows = np.bincount(cell, minlength=2 * size).reshape(size, 2)
-    positives = np.bincount(cell[sample.truth == 1], minlength=2 * size).reshape(size, 2)
-    totals = rows.sum(axis=1)
-    sums = np.bincount(bins, sample.scores, minlength=size)
-    means = np.divide(sums, totals, out=np.full(size, np.nan), where=totals > 0)
-    return positives, rows, means
+def estimate_of_binary(reference: Sample, window: Sample, threshold: float) -> Estimate:
+    """Estimate a window as a worker does."""
+    edges = find_edges(reference.scores, "score", threshold).fine
+    calibration = binary_calibration(binary_reference(*reference, edges))
+    assert calibration is not None  # noqa: S101 - the reference has rows
+    return estimate_binary(calibration, binary_counts(window.scores, window.said, edges))
 
 
-def truth_of(sample: Sample, threshold: float) -> dict[str, float]:
+def estimate_of_classes(reference: Sample, window: Sample) -> Estimate:
+    """Estimate a window as a worker does."""
+    kept = class_reference(*reference)
+    assert kept is not None  # noqa: S101 - the reference has rows
+    calibration = class_calibration(kept)
+    return estimate_classes(calibration, fold(calibration, window.scores, window.said))
+
+
+def truth_of(window: Sample) -> dict[str, float]:
     """Figures of the labelled window, by scikit-learn."""
-    y, p, c = sample.truth, sample.scores, (sample.scores >= threshold).astype(np.int64)
-    return {
-        "accuracy": accuracy_score(y, c),
-        "balanced_accuracy": balanced_accuracy_score(y, c),
-        "precision": precision_score(y, c, zero_division=np.nan),
-        "recall": recall_score(y, c),
-        "f1": f1_score(y, c),
-        "auc": roc_auc_score(y, p),
-        "log_loss": log_loss(y, p),
-        "brier": brier_score_loss(y, p),
-    }
+    y, c, score = window.truth, window.said, window.scores.astype(np.float64)
+    binary = score.ndim == 1
+    kind = {"average": "binary" if binary else "macro", "labels": None if binary else np.unique(y)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a class that is never predicted
+        found = {
+            "accuracy": accuracy_score(y, c),
+            "balanced_accuracy": balanced_accuracy_score(y, c),
+            "mcc": matthews_corrcoef(y, c),
+            "precision": precision_score(y, c, zero_division=np.nan, **kind),
+            "recall": recall_score(y, c, **kind),
+            "f1": f1_score(y, c, **kind),
+        }
+    if binary:
+        found |= {"base_rate": float(y.mean()), "auc": roc_auc_score(y, score)}
+        found |= {"log_loss": log_loss(y, score), "brier": brier_score_loss(y, score)}
+    return found
 
 
 def one_stream(case: str, rng: np.random.Generator) -> tuple[Estimate, dict[str, float]]:
     """Draw one stream; estimate its window and tell the truth."""
-    stream = Stream(case, rng)
-    reference = stream.sample(5_000 if case == "small" else 50_000, rng, shifted=False)
-    window = stream.sample(WINDOW_ROWS, rng, shifted=True)
-    edges = edges_of(reference.scores, stream.threshold)
-    positives, rows, _ = count(reference, edges, stream.threshold)
-    calibration = calibrate(positives, rows)
-    assert calibration is not None  # noqa: S101 - the reference has rows
-    _, now, means = count(window, edges, stream.threshold)
-    return estimate(calibration, now, means, rng), truth_of(window, stream.threshold)
+    if case in BINARY:
+        stream = BinaryStream(case, rng)
+        rows = REFERENCE_ROWS // 10 if case == "small" else REFERENCE_ROWS
+        reference, window = (
+            stream.sample(rows, rng, shifted=False),
+            stream.sample(WINDOW_ROWS, rng, shifted=True),
+        )
+        return estimate_of_binary(reference, window, stream.threshold), truth_of(window)
+    many = ClassStream(int(case), rng)
+    reference, window = (
+        many.sample(REFERENCE_ROWS, rng, shifted=False),
+        many.sample(WINDOW_ROWS, rng, shifted=True),
+    )
+    return estimate_of_classes(reference, window), truth_of(window)
 
 
-def simulate(streams: int, cases: tuple[str, ...] = CASES, seed: int = SEED) -> Iterator[Row]:
+def simulate(streams: int, cases: tuple[str, ...] = BINARY + CLASSES, seed: int = SEED) -> Iterator[Row]:
     """Yield a row for each case and figure."""
     for case in cases:
-        seeds = np.random.SeedSequence([seed, CASES.index(case)]).spawn(streams)
+        seeds = np.random.SeedSequence([seed, (BINARY + CLASSES).index(case)]).spawn(streams)
         found = [one_stream(case, np.random.default_rng(each)) for each in seeds]
-        for name in FIGURES:
+        for name in BINARY_FIGURES if case in BINARY else CLASS_FIGURES:
             known = [
                 (figure, truth[name])
-                for estimated, truth in found
-                if (figure := estimated.figures[name]).value is not None and np.isfinite(truth[name])
+                for estimate, truth in found
+                if (figure := estimate.of(name)).value is not None and np.isfinite(truth[name])
             ]
-            bare = np.array([[f.value, f.error, f.low, f.high, truth] for f, truth in known], np.float64)
+            if not known:
+                continue
+            bare = np.array([[*figure[1:], truth] for figure, truth in known], np.float64)
             value, error, low, high, truth = bare.T
             miss = np.abs(value - truth)
             yield Row(
@@ -200,7 +243,7 @@ def main(arguments: list[str]) -> int:
     """Run the simulation and print its table."""
     streams = int(arguments[0]) if arguments else STREAMS
     rows = []
-    for row in simulate(streams):
+    for row in simulate(streams, tuple(arguments[1:]) or BINARY + CLASSES):
         rows.append(row)
         print(row, file=sys.stderr, flush=True)
     print(f"{streams} streams a case, {WINDOW_ROWS:,} rows a window, seed {SEED}.\n\n{table(rows)}")

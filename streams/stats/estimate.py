@@ -1,16 +1,17 @@
-"""Estimate: how well a binary classifier does in a window that has no labels yet.
+"""Estimate: how well a classifier does in a window that has no labels yet, as value and 95 % interval.
 
-    expected positives of a cell = rows of the window in it * rate of the cell in the reference
+The window's scores are counted over all its predictions; the reference's labels say how often a prediction with such
+a score was right. This sees a changed mix of inputs (covariate shift), never a changed relation between input
+and truth (concept drift): an estimate that stays high does not say that the model still holds, only that the
+mix gives no reason to doubt.
 
-A cell is a score bin and a predicted class; all figures follow from the expected positives. This sees a
-changed mix of inputs (covariate shift), never a changed relation between input and truth (concept drift): an
-estimate that stays high does not say that the model still holds, only that the mix gives no reason to doubt.
-
-The interval is for what the labels will say once they are there: 200 times, rates are drawn as uncertainly
-as the reference knows them and labels as binomials of them; value +- 1.96 standard deviations of these
-draws, cut to the range of the figure. Rows are taken as independent: where whole days differ, in the window
-or in the reference, it is too narrow. The idea, without intervals: Bialek et al. 2024, "Estimating model
+The interval is for what the labels will say once they are there: 200 times, rates are drawn as uncertainly as
+the reference knows them and labels as binomials of them; value +- 1.96 standard deviations of these draws,
+cut to the range of the figure. Rows are taken as independent: where whole days differ, in the window or in
+the reference, it is too narrow. The idea, without intervals: Bialek et al. 2024, "Estimating model
 performance under covariate shift without labels" (confidence-based performance estimation).
+
+`estimate_binary.py` is for two classes, `estimate_classes.py` for more.
 """
 
 from __future__ import annotations
@@ -19,13 +20,12 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from driftline.streams.stats.calibration import Calibration
-from driftline.streams.stats.expected import FIGURES, confusion_of_bins, figures_of_bins, ratio
-from driftline.streams.stats.shares import Array, defined
+from driftline.streams.stats.shares import Array
 
 DRAWS: Final = 200
+SEED: Final = 20130101
+"""Of the draws; the same counts give the same interval."""
 Z: Final = 1.96
 """Standard deviations on either side that hold 95 % of a normal law."""
 
@@ -37,18 +37,20 @@ NONE_FOR_REGRESSION: Final = (
     "There is no estimate for a regression: a predicted number does not say how far from the truth it may lie, "
     "as a class's score does."
 )
+NONE_IN_SAMPLE: Final = (
+    "There is no estimate from scores of rows that the model learned from: they look surer than new rows are."
+)
+NONE_WITHOUT_TRUTH: Final = "There is no estimate without reference rows that have both a score and a label."
 
 
 class Estimated(NamedTuple):
     """A figure, its standard error and its 95 % interval; None where it cannot be known."""
 
+    metric: str
     value: float | None
-    error: float | None
-    low: float | None
-    high: float | None
-
-
-UNKNOWN: Final = Estimated(None, None, None, None)
+    error: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,70 +58,29 @@ class Estimate:
     """What a window without labels is expected to show."""
 
     rows: int
-    confusion: Array
-    """Expected rows, float64 (2, 2): [true, predicted]; sums to `rows`."""
-    figures: dict[str, Estimated]
-    """By name, all of `FIGURES`."""
+    """Predictions that it stands on: with a finite score and a predicted class."""
     unseen: float | None
-    """Share of the window's rows in score bins where the reference had none: their rates are their neighbours'."""
+    """Share of them whose score lies where the reference had no row: their rates are their neighbours'."""
+    figures: tuple[Estimated, ...]
+
+    def of(self, metric: str) -> Estimated:
+        """Give the figure of a metric; without a value where there is none of that name."""
+        return next((figure for figure in self.figures if figure.metric == metric), Estimated(metric, None))
 
 
-def estimate(
-    calibration: Calibration,
-    rows: ArrayLike,
-    scores: ArrayLike | None,
-    rng: np.random.Generator,
-    draws: int = DRAWS,
-) -> Estimate:
-    """Estimate the performance in a window.
+def estimated(metric: str, value: float, draws: Array, least: float = 0.0, highest: float = 1.0) -> Estimated:
+    """Give a figure with the interval that its draws, (draws,), tell, cut to [least, highest].
 
-    Args:
-        calibration: the reference's, over B score bins.
-        rows: rows of the window, int (B, 2): score bin in ascending order, predicted class.
-        scores: mean score of the window's rows in each bin, (B,), NaN where it has none; None for scores
-            that are no probabilities.
-        rng: draws rates and labels.
-        draws: number of draws for standard errors.
+    Without an interval where the figure is undefined in some draw.
 
-    Returns:
-        Expected confusion and figures; a figure that is undefined, such as precision where nothing is
-        predicted positive, is None, and has no interval where it is undefined in some draw.
-
-    """
-    total = np.asarray(rows, np.int64)
-    means = None if scores is None else np.asarray(scores, np.float64)
-    # Only cells with rows take part in the draws: most bins know one predicted class.
-    cells = total > 0
-    positives = total * calibration.rates
-    drawn = np.zeros((draws, *total.shape))
-    drawn[:, cells] = rng.binomial(total[cells], calibration.drawn(draws, rng)[:, calibration.rate_of[cells]])
-    values, spread = figures_of_bins(positives, total, means), figures_of_bins(drawn, total, means)
-    bins = total.sum(axis=1)
-    return Estimate(
-        rows=int(total.sum()),
-        confusion=confusion_of_bins(positives, total),
-        figures={
-            name: estimated(values[name].item(), spread[name], _highest(name)) if name in values else UNKNOWN
-            for name in FIGURES
-        },
-        unseen=defined(ratio(bins[~calibration.seen].sum(), bins.sum()).item()),
-    )
-
-
-def estimated(value: float, draws: NDArray[np.float64], highest: float = 1.0) -> Estimated:
-    """Give a figure with the interval that its draws tell, cut to [0, highest].
-
-    >>> [round(x, 3) for x in estimated(0.9, np.array([0.85, 0.95]))]
+    >>> found = estimated("auc", 0.9, np.array([0.85, 0.95]))
+    >>> [round(x, 3) for x in found[1:]]
     [0.9, 0.071, 0.761, 1.0]
 
     """
     if not np.isfinite(value):
-        return UNKNOWN
+        return Estimated(metric, None)
     if len(draws) < 2 or not np.isfinite(draws).all():  # noqa: PLR2004 - one draw has no spread
-        return Estimated(value, None, None, None)
+        return Estimated(metric, value)
     error = float(draws.std(ddof=1))
-    return Estimated(value, error, max(value - Z * error, 0.0), min(value + Z * error, highest))
-
-
-def _highest(name: str) -> float:
-    return np.inf if name == "log_loss" else 1.0
+    return Estimated(metric, value, error, max(value - Z * error, least), min(value + Z * error, highest))
