@@ -17,7 +17,7 @@ TASKS: Final = get_args(Task)
 DAYS_MAX: Final = 366
 """Days kept apart; the rows of earlier ones stand with the first of them."""
 DAY_BYTES: Final = 4 << 20
-"""Outcomes of one day; a hundred classes take a fiftieth of it."""
+"""Outcomes of one day, or a calibration; a hundred classes take a fiftieth of it."""
 
 
 @dataclass(slots=True, frozen=True, eq=False)
@@ -30,6 +30,8 @@ class ProfileTruth:
         scores: names of the scores that were read: one, or one a class.
         threshold: of a binary score; above it the positive class was taken where a row named none.
         day_starts_ms: int64 (D,), UTC days, ascending; one of 0 for a reference without times.
+        calibration: of many classes, what an estimate without labels needs, as bytes; empty without it
+            (`streams/join/class_reference_bytes.py`).
         days: D outcomes as bytes (`streams/join/outcomes_bytes.py`, not compressed: a digest is made of them).
     """
 
@@ -39,6 +41,7 @@ class ProfileTruth:
     threshold: float
     day_starts_ms: np.ndarray
     days: tuple[bytes, ...]
+    calibration: bytes = b""
 
 
 def truth_record(truth: ProfileTruth | None) -> dict[str, Any] | None:
@@ -51,6 +54,7 @@ def truth_record(truth: ProfileTruth | None) -> dict[str, Any] | None:
         "scores": list(truth.scores),
         "threshold": truth.threshold,
         "day_starts_ms": pack(truth.day_starts_ms, "<i8"),
+        "calibration": zlib.compress(truth.calibration, 6),
         "days": [zlib.compress(day, 6) for day in truth.days],
     }
 
@@ -76,5 +80,6 @@ def read_truth(record: dict[str, Any] | None) -> ProfileTruth | None:
         scores=tuple(record["scores"]),
         threshold=record["threshold"],
         day_starts_ms=day_starts_ms,
+        calibration=unpack_bytes(record["calibration"], DAY_BYTES, "the calibration of the truth"),
         days=tuple(unpack_bytes(day, DAY_BYTES, "a day of the truth") for day in record["days"]),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from driftline.streams.join.estimates import estimate_figures
 from driftline.streams.join.performance import performance_figures
 from driftline.streams.join.verdict import judge_performance
 
@@ -29,4 +30,4 @@ def window_figures(terms: Terms, outcomes: Outcomes, days: Sequence[Outcomes], s
     if terms.scheme is None:
         return figures
     judge_performance(figures, terms.scheme, terms.yardstick, terms.settings, stage)
-    return figures
+    return figures + estimate_figures(terms, outcomes, closed=stage.closed)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from driftline.schemas.errors import DriftlineError
 from driftline.streams.join.exact import exact_sum
 from driftline.streams.join.scheme import UNKNOWN
+from driftline.streams.stats.class_calibration import fold, normalised
+from driftline.streams.stats.estimate_binary import binary_counts
 from driftline.streams.stats.losses import (
     ECE_EDGES,
     brier_terms,
@@ -31,7 +33,7 @@ Floats = NDArray[np.float64]
 
 CALIBRATION_BINS: Final = len(ECE_EDGES) + 1
 COUNTS: Final = ("predictions", "labels", "unknown", "undecided", "counted", "nonzero")
-TABLES: Final = ("confusion", "scored", "calibration", "answers")
+TABLES: Final = ("confusion", "cells", "calibration", "answers", "expected")
 LOSSES: Final = ("log_loss", "log_loss_squared", "brier", "brier_squared")
 """Exact sums of a task of classes, by name."""
 ERRORS: Final = (
@@ -62,9 +64,11 @@ class Outcomes:
         unknown: labels that name no class of the scheme, or no number.
         undecided: labelled predictions that say nothing to hold the label against.
         confusion: int64 (K, K), rows the true class, columns the predicted one.
-        scored: int64 (2, B): labelled rows per score bin, those of the negative class and of the positive one.
+        cells: int64 (2, 2, B): labelled rows of a binary task per true class, class they say and score bin.
         calibration: int64 (2, 10): labelled rows per equal part of 0 .. 1, and of them the positive ones.
-        answers: int64 (2, B): of a binary task all predictions, labelled or not, per class they say and score bin.
+        answers: int64, all predictions, labelled or not: of a binary task (2, B), per class they say and score bin;
+            of classes (P, T), per class they say and bin of its score (`ClassCounts.top`).
+        expected: int64 (2, K, K), the confusion that the scores of all predictions expect (`ClassCounts.sums`).
         calibration_sums: exact sums of the scores in each of those parts.
         sums: exact sums by name: `LOSSES` or `ERRORS`.
         counted: rows behind `sums`.
@@ -79,9 +83,10 @@ class Outcomes:
     unknown: int = 0
     undecided: int = 0
     confusion: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
-    scored: Counts = field(default_factory=lambda: np.zeros((2, 0), np.int64))
+    cells: Counts = field(default_factory=lambda: np.zeros((2, 2, 0), np.int64))
     calibration: Counts = field(default_factory=lambda: np.zeros((2, CALIBRATION_BINS), np.int64))
-    answers: Counts = field(default_factory=lambda: np.zeros((2, 0), np.int64))
+    answers: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    expected: Counts = field(default_factory=lambda: np.zeros((2, 0, 0), np.int64))
     calibration_sums: list[int] = field(default_factory=lambda: [0] * CALIBRATION_BINS)
     sums: dict[str, int] = field(default_factory=dict)
     counted: int = 0
@@ -96,13 +101,21 @@ class Outcomes:
             return cls("")
         size = len(scheme.classes)
         names = ERRORS if scheme.task == "regression" else LOSSES
+        answers, expected = ((2, scheme.bins), (2, 0, 0)) if scheme.task == "binary" else _shapes(scheme)
         return cls(
             scheme.identity,
             confusion=np.zeros((size, size), np.int64),
-            scored=np.zeros((2, scheme.bins), np.int64),
-            answers=np.zeros((2, scheme.bins), np.int64),
+            cells=np.zeros((2, 2, scheme.bins), np.int64),
+            answers=np.zeros(answers, np.int64),
+            expected=np.zeros(expected, np.int64),
             sums=dict.fromkeys(names, 0),
         )
+
+    @property
+    def scored(self) -> Counts:
+        """Labelled rows per score bin, those of the negative class and of the positive one; int64 (2, B)."""
+        found: Counts = self.cells.sum(axis=1)
+        return found
 
     def merge(self, other: Outcomes, sign: int = 1) -> None:
         """Add what another part counted; with the sign -1 take it out, to the last bit: all sums are whole numbers.
@@ -115,6 +128,8 @@ class Outcomes:
             raise OutcomesError(f"outcomes counted with profile {mine} and with {theirs} do not add up")
         for name in (*COUNTS, *TABLES):
             setattr(self, name, getattr(self, name) + sign * getattr(other, name))
+        if self.expected.size:
+            self.expected = normalised(self.expected)
         both = zip(self.calibration_sums, other.calibration_sums, strict=True)
         self.calibration_sums = [mine + sign * theirs for mine, theirs in both]
         self.sums = {name: total + sign * other.sums[name] for name, total in self.sums.items()}
@@ -146,15 +161,17 @@ class Outcomes:
         )
 
     def add_answers(self, scheme: Scheme, said: Counts, scores: NDArray[np.floating]) -> None:
-        """Count predictions and, of a binary task, what they say, labelled or not; arguments as `add_classes`."""
+        """Count predictions and what they say, labelled or not; arguments as `add_classes`."""
         self.predictions += len(said)
-        if scheme.task != "binary" or not len(scores):
+        if not len(scores):
             return
-        said = said_of_scores(scheme, said, scores[0])
-        usable = (said != UNKNOWN) & np.isfinite(scores[0])
-        at = np.searchsorted(scheme.edges, scores[0][usable].astype(np.float64), side="left")
-        flat = said[usable] * scheme.bins + at
-        self.answers += np.bincount(flat, minlength=2 * scheme.bins).reshape(2, scheme.bins)
+        said = said_of_scores(scheme, said, scores)
+        if scheme.task == "binary":
+            self.answers += binary_counts(scores[0].astype(np.float64), said, scheme.edges)
+        elif scheme.calibration is not None:
+            counts = fold(scheme.calibration, scores.T, said)
+            self.answers += counts.top
+            self.expected = normalised(self.expected + counts.sums)
 
     def add_truth(
         self, scheme: Scheme, truth: NDArray[Any], said: NDArray[Any], scores: NDArray[np.floating]
@@ -177,8 +194,7 @@ class Outcomes:
         self.unknown += int((truth == UNKNOWN).sum())
         known = truth != UNKNOWN
         truth, said, scores = truth[known], said[known], scores[:, known].astype(np.float64)
-        if scheme.task == "binary" and len(scores):
-            said = said_of_scores(scheme, said, scores[0])
+        said = said_of_scores(scheme, said, scores)
         decided = said != UNKNOWN
         self.undecided += int((~decided).sum())
         size = len(scheme.classes)
@@ -190,7 +206,7 @@ class Outcomes:
         truth, scores = truth[finite], scores[:, finite]
         self.counted += len(truth)
         if scheme.task == "binary":
-            self._add_binary(scheme, truth, scores[0])
+            self._add_binary(scheme, truth, said[finite], scores[0])
         else:
             rows = scores.T
             self._add_losses(log_loss_terms_of_classes(rows, truth), brier_terms_of_classes(rows, truth))
@@ -213,10 +229,10 @@ class Outcomes:
         counts = np.bincount(latency_bins(np.maximum(delay_s, 0.0)), minlength=LATENCY_BINS)
         self.delays = counts if self.delays is None else self.delays + counts
 
-    def _add_binary(self, scheme: Scheme, truth: Counts, score: Floats) -> None:
-        at = np.searchsorted(scheme.edges, score, side="left")
+    def _add_binary(self, scheme: Scheme, truth: Counts, said: Counts, score: Floats) -> None:
         for label in (0, 1):
-            self.scored[label] += np.bincount(at[truth == label], minlength=scheme.bins)
+            mine = truth == label
+            self.cells[label] += binary_counts(score[mine], said[mine], scheme.edges)
         probability = np.clip(score, 0.0, 1.0)
         part = calibration_bins(probability)
         self.calibration[0] += np.bincount(part, minlength=CALIBRATION_BINS)
@@ -230,11 +246,34 @@ class Outcomes:
             self.sums[name] += exact_sum(values)
 
 
-def said_of_scores(scheme: Scheme, said: Counts, score: NDArray[np.floating]) -> Counts:
-    """Give the class a binary answer says: the one its event carries, else by the threshold; `UNKNOWN` for neither."""
+def said_of_scores(scheme: Scheme, said: Counts, scores: NDArray[np.floating]) -> Counts:
+    """Give the class that each answer says: the one its event carries, else what its scores say.
+
+    Args:
+        scheme: of the model version.
+        said: int64 (n,), the class that the event carries or `UNKNOWN`.
+        scores: (S, n); of a binary task the one is cut at the threshold, of classes the greatest counts, the first
+            of equals.
+
+    Returns:
+        int64 (n,); `UNKNOWN` for an answer without a class and without finite scores.
+    """
+    if not len(scores) or (said != UNKNOWN).all():
+        return said
     # In float64, so that what is taken out later falls on the same side of the threshold.
-    above = (score.astype(np.float64) > scheme.threshold).astype(np.int64)
-    return np.where((said == UNKNOWN) & ~np.isnan(score), above, said)
+    found = scores.astype(np.float64)
+    usable = ~np.isnan(found).any(axis=0)
+    told = (found[0] > scheme.threshold).astype(np.int64) if scheme.task == "binary" else found.argmax(axis=0)
+    return np.where((said == UNKNOWN) & usable, told, said)
+
+
+def _shapes(scheme: Scheme) -> tuple[tuple[int, int], tuple[int, int, int]]:
+    """Shapes of what is counted for an estimate of many classes; empty without a calibration."""
+    found = scheme.calibration
+    if found is None:
+        return (0, 0), (2, 0, 0)
+    size = found.classes if found.tables else 0
+    return (len(found.top), len(found.top_edges) + 1), (2, size, size)
 
 
 def _bounded(values: Floats) -> Floats:

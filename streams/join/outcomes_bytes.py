@@ -10,7 +10,7 @@ import numpy as np
 
 from driftline.streams.join.outcomes import COUNTS, TABLES, Outcomes
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _PLAIN: Final = ("digest", *COUNTS)
 
 
@@ -65,17 +65,13 @@ def _body(outcomes: Outcomes) -> dict[str, Any]:
 
 def _outcomes(body: dict[str, Any]) -> Outcomes:
     fields: dict[str, Any] = {name: body[name] for name in _PLAIN}
-    # State of before answers and groups were counted has neither.
-    fields |= {name: _array(*body[name]) for name in TABLES if name in body}
+    fields |= {name: _array(*body[name]) for name in TABLES}
     fields["calibration_sums"] = [_number(one) for one in body["calibration_sums"]]
     fields["sums"] = {name: _number(one) for name, one in body["sums"].items()}
     fields["delays"] = None if body["delays"] is None else _array(*body["delays"])
-    groups = body.get("groups", {})
-    fields["groups"] = {name: {at: _outcomes(one) for at, one in held} for name, held in groups.items()}
-    found = Outcomes(**fields)
-    if found.answers.shape != found.scored.shape:
-        found.answers = np.zeros_like(found.scored)
-    return found
+    groups = body["groups"].items()
+    fields["groups"] = {name: {at: _outcomes(one) for at, one in held} for name, held in groups}
+    return Outcomes(**fields)
 
 
 def _table(table: np.ndarray) -> tuple[list[int], bytes]:

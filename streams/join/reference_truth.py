@@ -9,13 +9,17 @@ import numpy as np
 
 from driftline.schemas.number_text import number_text
 from driftline.schemas.profile_truth import DAYS_MAX, ProfileTruth
-from driftline.streams.join.cell import Cell
+from driftline.streams.join.cell import Cell, PredictionRows
+from driftline.streams.join.class_reference_bytes import encode as encode_reference
+from driftline.streams.join.keys import pairs, sorted_order
 from driftline.streams.join.labels import Labels, label_rows
+from driftline.streams.join.outcomes import said_of_scores
 from driftline.streams.join.outcomes_bytes import encode
 from driftline.streams.join.pairing import outcomes_of
 from driftline.streams.join.scheme import Scheme
 from driftline.streams.join.scheme_of import found_scheme
 from driftline.streams.join.vocabulary import Vocabulary
+from driftline.streams.stats.class_calibration import class_reference
 from driftline.streams.windows.resolution import DAY_MS, rows_by_start
 
 if TYPE_CHECKING:
@@ -52,7 +56,7 @@ def reference_truth(
         return None
     if threshold is not None and scheme.task == "binary":
         scheme = replace(scheme, threshold=threshold)
-    days = _days(scheme, batches, truths)
+    days, calibration = _joined(scheme, batches, truths)
     starts = sorted(days)
     kept = starts[-DAYS_MAX:]
     for start in starts[:-DAYS_MAX]:
@@ -67,6 +71,7 @@ def reference_truth(
         threshold=scheme.threshold,
         day_starts_ms=np.array(kept, np.int64),
         days=tuple(encode(days[start]) for start in kept),
+        calibration=calibration,
     )
 
 
@@ -91,9 +96,11 @@ def _scheme(profile: Profile, truths: Sequence[LabelColumns]) -> Scheme | None:
         classes = tuple(text for text in levels if text in named.levels or both.index_of(text) < 0)
         return found_scheme(scores, classes, "", is_named=True)
     classes = tuple(sorted(texts))
+    if len(scores) > 1:
+        return found_scheme(scores, classes, "", is_named=False)
     found = found_scheme(scores, classes if len(classes) == _TWO else ("0", "1"), "", is_named=False)
-    if len(scores) > 1 or (found.task == "binary" and len(classes) <= _TWO):
-        return replace(found, classes=classes) if len(scores) > 1 else found
+    if found.task == "binary" and len(classes) <= _TWO:
+        return found
     # One score, and more truths than two: numbers, or nothing that a score could be held against.
     if any(cols.classes is not None for cols in truths):
         return None
@@ -112,9 +119,10 @@ def _texts(truths: Sequence[LabelColumns]) -> set[str]:
     return found
 
 
-def _days(
+def _joined(
     scheme: Scheme, batches: Sequence[PredictionColumns], truths: Sequence[LabelColumns]
-) -> dict[int, Outcomes]:
+) -> tuple[dict[int, Outcomes], bytes]:
+    """Give the outcomes of each day, and what estimates of many classes need; empty for other tasks."""
     vocabulary, labels = Vocabulary(), Labels()
     cells: dict[int, Cell] = {}
     first = 0
@@ -131,4 +139,18 @@ def _days(
     for start, cell in cells.items():
         cell.settle()
         found[start] = outcomes_of(start, cell.rows, labels.rows, scheme, vocabulary.texts)
-    return found
+    if scheme.task != "classes" or not scheme.scores:
+        return found, b""
+    return found, _calibration(
+        scheme, PredictionRows.joined([cell.rows for cell in cells.values()]), labels, vocabulary
+    )
+
+
+def _calibration(scheme: Scheme, rows: PredictionRows, labels: Labels, vocabulary: Vocabulary) -> bytes:
+    rows = rows.take(sorted_order(rows.key, rows.rest))
+    mine, theirs = pairs(rows.key, rows.rest, labels.rows.key, labels.rows.rest)
+    said = scheme.named_classes(rows.predicted[mine], vocabulary.texts)
+    scores = rows.scores[:, mine]
+    truth = scheme.true_classes(labels.rows.code[theirs], labels.rows.number[theirs], vocabulary.texts)
+    found = class_reference(scores.T, said_of_scores(scheme, said, scores), truth)
+    return b"" if found is None else encode_reference(found)

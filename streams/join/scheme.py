@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from driftline.schemas.floors import Task
     from driftline.schemas.shapes import Category
+    from driftline.streams.stats.class_calibration import ClassCalibration
 
 OTHER: Final = "other"
 """What values of a segment are called that are none of its levels."""
@@ -77,6 +78,7 @@ class Scheme:
         edges: float64, ascending, of the score bins; bin j is (edges[j-1], edges[j]].
         coarse_edges: some of them, for the score bins of segments.
         segments: by whose values figures are split.
+        calibration: of many classes, what the scores meant in the reference; None where that is not known.
     """
 
     digest: str
@@ -87,6 +89,7 @@ class Scheme:
     edges: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     coarse_edges: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     segments: tuple[Segment, ...] = ()
+    calibration: ClassCalibration | None = None
     identity: str = ""
 
     def __post_init__(self) -> None:
@@ -96,8 +99,8 @@ class Scheme:
 
     @property
     def coarse(self) -> Scheme:
-        """The scheme that the values of segments are counted by: fewer score bins, no segments."""
-        return replace(self, edges=self.coarse_edges, segments=())
+        """The scheme that the values of segments are counted by: fewer score bins, no segments, no estimate."""
+        return replace(self, edges=self.coarse_edges, segments=(), calibration=None)
 
     @property
     def bins(self) -> int:

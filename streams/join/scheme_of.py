@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from driftline.streams.join.class_reference_bytes import decode
 from driftline.streams.join.scheme import CLASSES_MAX, Scheme, Segment
+from driftline.streams.stats.class_calibration import class_calibration
+from driftline.streams.windows.judge import UNCOMPARED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +77,20 @@ def _as(task: Task, scores: Sequence[ProfileColumn], classes: tuple[str, ...], d
         edges = scores[0].edges.astype(np.float64) if scores else np.zeros(0)
         return Scheme(digest, task, _negative_first(classes), names[:1], THRESHOLD, edges)
     classes = classes[:CLASSES_MAX]
-    return Scheme(digest, task, classes, classes if set(names).issuperset(classes) else ())
+    return Scheme(digest, task, classes, _score_of_each(names, classes))
+
+
+def _score_of_each(names: tuple[str, ...], classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the score of each class: named like it, or like it after a prefix that all share; empty without one.
+
+    >>> _score_of_each(("p_cat", "p_dog"), ("dog", "cat"))
+    ('p_dog', 'p_cat')
+    """
+    first = names[0] if names else ""
+    for prefix in ("", *(first[: at + 1] for at, sign in enumerate(first) if sign == "_")):
+        if set(names).issuperset(prefix + one for one in classes):
+            return tuple(prefix + one for one in classes)
+    return ()
 
 
 def _found(profile: Profile, digest: str) -> Scheme:
@@ -87,6 +103,9 @@ def _found(profile: Profile, digest: str) -> Scheme:
     else:
         edges = scores[0].edges.astype(np.float64) if truth.task == "binary" and scores else np.zeros(0)
         found = Scheme(digest, truth.task, truth.classes, truth.scores, truth.threshold, edges)
+        # Scores of rows that the model learned from look surer than those of new rows are.
+        if truth.calibration and profile.provenance not in UNCOMPARED:
+            found = replace(found, calibration=class_calibration(decode(truth.calibration)))
     return replace(found, coarse_edges=_coarse(found, scores), segments=_segments(profile, {}))
 
 

@@ -65,7 +65,7 @@ def judge_performance(
                 judged, held.get((metric, "")), by_name, yardstick, settings, why
             )
             if judged.block is not None:
-                judged.floor = _first_warning(metric, judged.block, settings)
+                judged.floor = first_warning(metric, judged.block, settings)
 
 
 def _held_back(scheme: Scheme, yardstick: Yardstick | None, stage: Stage) -> str:
@@ -122,7 +122,8 @@ def known(figure: Figure, error: Figure | None) -> Known | None:
     return Known(figure.value, figure.low - half, figure.high + half)
 
 
-def _first_warning(metric: str, reference: float, settings: DeploymentSettings) -> float:
+def first_warning(metric: str, reference: float, settings: DeploymentSettings) -> float:
+    """Give the value of a metric from which on it is worse than the reference by enough to warn."""
     floor = settings.floor(metric)
     if METRICS[metric].kind == "fall":
         return reference - floor.warn

@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import decode
 from driftline.streams.join.performance import performance_figures
+from driftline.streams.stats.estimate_binary import BinaryReference, binary_calibration
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from driftline.schemas.profile import Profile
+    from driftline.schemas.profile_column import ProfileColumn
     from driftline.schemas.window import Figure
     from driftline.streams.join.scheme import Scheme
+    from driftline.streams.stats.estimate_binary import BinaryCalibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,8 @@ class Yardstick:
         total: what all its rows came to.
         days: each of its days.
         figures: of the whole reference, by metric and class; intervals know how its days differ.
+        calibration: of a binary task, what a score meant in the reference; None where that is not known. Of many
+            classes it is the scheme's.
     """
 
     scheme: Scheme
@@ -32,6 +41,7 @@ class Yardstick:
     total: Outcomes
     days: tuple[Outcomes, ...]
     figures: dict[tuple[str, str], Figure]
+    calibration: BinaryCalibration | None = None
 
     def fits(self, scheme: Scheme) -> bool:
         """Whether windows counted by a scheme can be held against it: the same question, cut at the same place."""
@@ -60,4 +70,20 @@ def yardstick_of(profile: Profile, scheme: Scheme) -> Yardstick | None:
         total.merge(day)
     figures = performance_figures(scheme, total, days)
     by_name = {(figure.metric, figure.feature): figure for figure in figures}
-    return Yardstick(scheme, profile.provenance, total, tuple(days), by_name)
+    calibration = None
+    if scheme.task == "binary" and scheme.scores:
+        means = _means(profile.column(scheme.scores[0], "score"))
+        calibration = binary_calibration(BinaryReference(total.cells, means))
+    return Yardstick(scheme, profile.provenance, total, tuple(days), by_name, calibration)
+
+
+def _means(column: ProfileColumn) -> NDArray[np.float64]:
+    """Give the mean score of each bin, from the exact sums of the reference; the middle of a bin without rows."""
+    edges = column.edges.astype(np.float64)
+    middle = (np.concatenate([edges[:1], edges]) + np.concatenate([edges, edges[-1:]])) / 2
+    sums = np.ldexp(column.sums_hi.astype(np.float64), 32 - 40) + np.ldexp(
+        column.sums_lo.astype(np.float64), -40
+    )
+    rows = np.maximum(column.counts, 1)
+    means: NDArray[np.float64] = np.where(column.counts > 0, column.mean + column.unit * sums / rows, middle)
+    return means
