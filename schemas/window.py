@@ -36,8 +36,9 @@ class Figure:
         metric: name of the figure, as `psi` or `nulls`.
         value: the figure; None when it is undefined.
         null: threshold of chance between independent rows.
-        floor: threshold of effect, which a warning must exceed.
-        block: threshold of the stream's own variation; None when it is not known.
+        floor: threshold of effect, which a warning must exceed; of a metric of performance the value at which it warns.
+        block: threshold of the stream's own variation, None when it is not known; of a metric of performance what the
+            reference had.
         verdict: one of `VERDICTS`; None for a figure that carries none.
         reason: why, a short sentence; empty for a figure that carries no verdict.
         rows: rows of the window that the figure is about.

@@ -55,8 +55,15 @@ class Line:
         return self.verdict or ""
 
     @property
+    def subject(self) -> str:
+        """What the figure is about: the value of a segment, a feature, or empty for the whole window."""
+        return self.segment or self.feature
+
+    @property
     def threshold(self) -> float | None:
-        """The largest of the thresholds that the figure must exceed; None when it has none."""
+        """What the figure must not pass: the largest threshold of drift, the floor of a metric; None without."""
+        if self.kind in ("performance", "estimate"):
+            return self.floor
         given = [limit for limit in (self.null, self.floor, self.block) if limit is not None]
         return max(given) if given else None
 

@@ -16,11 +16,11 @@ from rich.text import Text
 
 from driftline.deploy.cli.windows_health import health_text
 from driftline.deploy.cli.windows_line import NO_DATA, Line
-from driftline.deploy.cli.windows_performance import performance_text
+from driftline.deploy.cli.windows_performance import estimate_text, performance_text
 
 # Order of the lines of a window: what asks for attention first.
-UNJUDGED = ("health", "performance")
-"""Kinds of figures that carry no verdict and have a line of their own."""
+SUMMED_UP = ("health", "performance", "estimate")
+"""Kinds of figures that have a line of their own, with or without a verdict."""
 ORDER = ("fail", "warn", NO_DATA, "inconclusive", "ok")
 # The words differ too, so that nothing rests on colour alone.
 WORDS = {"fail": "FAIL", "warn": "WARN", NO_DATA: "no data", "inconclusive": "inconclusive", "ok": "ok"}
@@ -44,12 +44,19 @@ def render(lines: Iterable[Line], *, unfold: bool = False) -> RenderableType:
         lines: in any order; others without a verdict are left to `--json`.
         unfold: show figures of drift that are "ok" on lines of their own instead of naming some features.
     """
-    shown = sorted((line for line in lines if line.verdict is not None or line.kind in UNJUDGED), key=_place)
+    shown = sorted((line for line in lines if _is_shown(line)), key=_place)
     blocks: list[RenderableType] = []
     for _, group in groupby(shown, key=_window):
         blocks.append(_block(list(group), unfold=unfold))
     blocks.append(_summary([line for line in shown if line.verdict is not None]))
     return Group(*blocks)
+
+
+def _is_shown(line: Line) -> bool:
+    """Leave out figures that say nothing by themselves; of values of segments, all but those that ask for attention."""
+    if line.segment or line.kind == "fairness":
+        return line.state in ("fail", "warn")
+    return line.verdict is not None or line.kind in SUMMED_UP
 
 
 def show(picture: RenderableType) -> None:
@@ -75,19 +82,19 @@ def _block(lines: Sequence[Line], *, unfold: bool) -> RenderableType:
     alone = [line for line in judged if _stands_alone(line, unfold=unfold)]
     rows: list[RenderableType] = [_heading(lines[0]), *map(_row, alone)]
     rest = sorted((line for line in judged if line not in alone), key=_cause)
-    loud = {line.feature for line in alone}
+    loud = {line.subject for line in alone}
     for (_, reason), group in groupby(rest, key=_cause):
         same = list(group)
-        features = list(dict.fromkeys(line.feature for line in same))
+        features = list(dict.fromkeys(line.subject or line.metric for line in same))
         if same[0].state == "ok":
             features = [name for name in features if name not in loud] or ["all other figures"]
         rows.append(_folded(same[0].state, features, reason))
     health = health_text(lines)
     if health:
         rows.append(_under("health", "dim", health))
-    performance = performance_text(lines)
-    if performance:
-        rows.append(_under("truth", "dim", performance))
+    for word, sentence in (("truth", performance_text(lines)), ("estimate", estimate_text(lines))):
+        if sentence:
+            rows.append(_under(word, "dim", sentence))
     return Group(*rows)
 
 
@@ -122,7 +129,7 @@ def _span(line: Line) -> str:
 def _row(line: Line) -> Text:
     style = STYLES[line.state]
     text = Text("  ").append(f"{WORDS[line.state]:<{WORD_WIDTH}} ", style=style)
-    text.append(f"{line.kind:<{KIND_WIDTH}} ", style="dim").append(f"{line.feature:<{FEATURE_WIDTH}} ")
+    text.append(f"{line.kind:<{KIND_WIDTH}} ", style="dim").append(f"{line.subject:<{FEATURE_WIDTH}} ")
     text.append(f"{line.metric:<{METRIC_WIDTH}} ").append(
         f"{_number(line.value):>{VALUE_WIDTH}}", style=style
     )

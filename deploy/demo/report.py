@@ -19,6 +19,9 @@ STYLES = {"fail": "bold red", "warn": "yellow", "ok": "green", "inconclusive": "
 # Nothing rests on colour alone.
 WORDS = {"fail": "FAIL", "warn": "warn", "ok": "", "inconclusive": "?"}
 DRIFTED = ("fail", "warn")
+REFERENCE_MONTHS = ("2013-01", "2013-02")
+LARGE_MISS = 0.05
+"""By how much an estimate may be too good before it is marked."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -34,7 +37,9 @@ def report(summary: Mapping[str, Any], *, keep: bool, folder: str) -> Renderable
     drift = summary["drift"]
     parts: list[RenderableType] = [month_table(drift), Text(""), _reading(drift), Text("")]
     parts += [_drift_is_not_failure(summary["model"]), Text("")]
-    parts += [truth_table(summary["performance"]), Text(""), _books(summary), Text("")]
+    parts += [truth_table(summary["performance"]), Text("")]
+    parts += [estimate_table(summary["performance"], summary["estimated"]), Text(""), _misses(), Text("")]
+    parts += [_books(summary), Text("")]
     return Group(*parts, _next(keep, folder))
 
 
@@ -69,6 +74,41 @@ def truth_table(performance: Mapping[str, Mapping[str, Any]]) -> Table:
         coverage = found["coverage"]
         view.add_row(_month(month), "" if coverage is None else f"{100 * coverage:.1f}%", *cells)
     return view
+
+
+def estimate_table(
+    performance: Mapping[str, Mapping[str, Any]], estimated: Mapping[str, Mapping[str, Any]]
+) -> Table:
+    """One line a month after the reference: what scores alone said, what was true, and by how much they missed."""
+    view = _table("What the scores alone said, what was true, and the miss")
+    for name in ("month", "accuracy", "true", "miss", "", "AUC", "true", "miss"):
+        view.add_column(name, justify="left" if name in ("month", "") else "right")
+    for month in sorted(estimated):
+        if month in REFERENCE_MONTHS or not performance.get(month, {}).get("coverage"):
+            continue
+        cells: list[Text] = []
+        for metric in ("accuracy", "auc"):
+            said, true = (of[month].get(metric, {}).get("value") for of in (estimated, performance))
+            cells += _missed(said, true)
+            cells.append(Text(""))
+        view.add_row(_month(month), *cells[:-1])
+    return view
+
+
+def _missed(said: float | None, true: float | None) -> list[Text]:
+    if said is None or true is None:
+        return [Text("?", style=STYLES["inconclusive"])] * 3
+    style = "bold red" if said - true > LARGE_MISS else ""
+    return [Text(f"{said:.3f}"), Text(f"{true:.3f}"), Text(f"{said - true:+.3f}", style)]
+
+
+def _misses() -> Text:
+    return Text.assemble(
+        ("An estimate sees a changed mix of inputs, ", "bold"),
+        "never a changed relation between inputs and truth. In April it promised a better month than March and the "
+        "model did worse: the same weather and the same airlines were late for other reasons. That is concept "
+        "drift, and only labels show it.",
+    )
 
 
 def _figure(found: Mapping[str, Any] | None) -> Text:

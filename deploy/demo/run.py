@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 DEPLOYMENT = "flights"
 VERSION = "1"
 STEPS = 6
+SEGMENTS = ("carrier", "origin")
 BOUND_S = 120.0
 """How long the rows may take into ClickHouse, and the windows to close."""
 
@@ -101,6 +102,7 @@ def _replay(settings: Settings, folder: Path, phases: Phases) -> dict[str, Any]:
         stored = reads.prediction_count(settings, DEPLOYMENT)
         drift = drift_by_month(settings, DEPLOYMENT)
         performance = performance_by_month(settings, DEPLOYMENT)
+        estimated = performance_by_month(settings, DEPLOYMENT, "estimate")
     return {
         "events_emitted": sent.rows,
         "events_in_clickhouse": stored,
@@ -108,6 +110,7 @@ def _replay(settings: Settings, folder: Path, phases: Phases) -> dict[str, Any]:
         "windows": counts["windows"],
         "drift": drift,
         "performance": performance,
+        "estimated": estimated,
         "dead_letters": counts["dead_letters"],
         "model": {
             "auc_out_of_fold": round(scored.auc_out_of_fold, 4),
@@ -132,7 +135,7 @@ def _data(folder: Path, phases: Phases) -> Scored:
 
 
 def _profile(settings: Settings, folder: Path, phases: Phases) -> Profile:
-    planned = plan_table(folder / REFERENCE)
+    planned = plan_table(folder / REFERENCE, _columns(folder))
     built = build_from_table(planned, DEPLOYMENT, VERSION, provenance="out-of-fold", resolutions=("1d",))
     publish(settings, built.profile)
     phases.say(
@@ -142,11 +145,20 @@ def _profile(settings: Settings, folder: Path, phases: Phases) -> Profile:
     return built.profile
 
 
+def _columns(folder: Path) -> Path:
+    """Say that figures are told apart by carrier and airport."""
+    mapping = folder / "columns.toml"
+    mapping.write_text(
+        "[columns]\n" + "".join(f'{name} = {{role = "feature", segment = true}}\n' for name in SEGMENTS)
+    )
+    return mapping
+
+
 def _emit(
     settings: Settings, scored: Scored, folder: Path, profile: Profile, phases: Phases
 ) -> tuple[Sent, dict[str, int]]:
     """Send the year, and what became of each flight once it had landed; gives the labels of each month."""
-    planned = plan_table(folder / YEAR, profile=profile)
+    planned = plan_table(folder / YEAR, _columns(folder), profile)
     with (
         bar(phases.console, "      sending", planned.rows) as told,
         Emitter(DEPLOYMENT, VERSION, settings=settings) as teller,

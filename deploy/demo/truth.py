@@ -69,8 +69,15 @@ class Truth:
             self._emitter.label_many(self._ids[rows], self._late[rows], known_at=self._landed_ms[rows])
 
 
-def performance_by_month(settings: Settings, deployment: str) -> dict[str, dict[str, Any]]:
-    """Read how the model did, month by month.
+def performance_by_month(
+    settings: Settings, deployment: str, kind: str = "performance"
+) -> dict[str, dict[str, Any]]:
+    """Read how the model did, or was expected to do, month by month.
+
+    Args:
+        settings: where ClickHouse is.
+        deployment: name of the deployment.
+        kind: `performance` or `estimate`.
 
     Returns:
         Month (`2013-04`, UTC) -> `accuracy`, `auc`, `log_loss`, each {value, low, high, interval}; `labels`, `coverage`
@@ -79,7 +86,7 @@ def performance_by_month(settings: Settings, deployment: str) -> dict[str, dict[
     found: dict[str, dict[str, Any]] = {}
     for row in reads.windows(settings, deployment, reads.WindowFilter(resolution="1M", role="accuracy")):
         month = found.setdefault(f"{row['window_start']:%Y-%m}", {})
-        if row["metric"] in SHOWN and not row["feature"]:
+        if row["kind"] == kind and row["metric"] in SHOWN and not row["segment"]:
             month[row["metric"]] = {name: row[name] for name in ("value", "low", "high", "interval")}
         month |= {name: row[name] for name in ("labels", "coverage", "provisional")}
     return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from driftline.streams.join.estimates import estimate_figures
 from driftline.streams.join.performance import performance_figures
+from driftline.streams.join.segment_figures import segment_figures
 from driftline.streams.join.verdict import judge_performance
 
 if TYPE_CHECKING:
@@ -30,4 +31,5 @@ def window_figures(terms: Terms, outcomes: Outcomes, days: Sequence[Outcomes], s
     if terms.scheme is None:
         return figures
     judge_performance(figures, terms.scheme, terms.yardstick, terms.settings, stage)
-    return figures + estimate_figures(terms, outcomes, closed=stage.closed)
+    figures += estimate_figures(terms, outcomes, closed=stage.closed)
+    return figures + segment_figures(terms, outcomes, days, stage)

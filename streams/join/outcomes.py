@@ -142,6 +142,13 @@ class Outcomes:
             for at, one in values.items():
                 held.setdefault(at, one.empty()).merge(one, sign)
 
+    def rename(self, digest: str) -> None:
+        """Name the scheme anew, here and in the groups."""
+        self.digest = digest
+        for values in self.groups.values():
+            for one in values.values():
+                one.rename(digest)
+
     def empty(self) -> Outcomes:
         """Nothing yet, of the same scheme."""
         return Outcomes(

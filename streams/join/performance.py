@@ -25,7 +25,7 @@ from driftline.streams.stats.regression import RegressionSums, regression, rmse_
 from driftline.streams.stats.shares import defined
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from driftline.streams.join.outcomes import Outcomes
     from driftline.streams.join.scheme import Scheme
@@ -35,7 +35,10 @@ NO_PROFILE: Final = "no_profile: nothing says what this version's answers mean, 
 
 
 def performance_figures(
-    scheme: Scheme | None, outcomes: Outcomes, days: Sequence[Outcomes] = ()
+    scheme: Scheme | None,
+    outcomes: Outcomes,
+    days: Sequence[Outcomes] = (),
+    wanted: Collection[str] | None = None,
 ) -> list[Figure]:
     """Give every figure of one window.
 
@@ -43,6 +46,7 @@ def performance_figures(
         scheme: how answers were held against truth; None when it is not known.
         outcomes: what was counted.
         days: the days that a week or month is the sum of; intervals then know how days differ.
+        wanted: metrics of the whole window to give; None for all, those of single classes too.
 
     Returns:
         Coverage first, then the figures of the task; a figure without a value is undefined (one class, no label).
@@ -58,6 +62,8 @@ def performance_figures(
     else:
         found += _of_classes(scheme, outcomes)
         found += _of_scores(outcomes) if scheme.task == "binary" else _of_losses(outcomes)
+    if wanted is not None:
+        found = [figure for figure in found if figure.metric in wanted and not figure.feature]
     widen(
         [figure for figure in found if not figure.feature],
         [day for day in days if day.digest == outcomes.digest],

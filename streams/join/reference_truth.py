@@ -17,7 +17,7 @@ from driftline.streams.join.outcomes import said_of_scores
 from driftline.streams.join.outcomes_bytes import encode
 from driftline.streams.join.pairing import outcomes_of
 from driftline.streams.join.scheme import Scheme
-from driftline.streams.join.scheme_of import found_scheme
+from driftline.streams.join.scheme_of import found_scheme, with_segments
 from driftline.streams.join.vocabulary import Vocabulary
 from driftline.streams.stats.class_calibration import class_reference
 from driftline.streams.windows.resolution import DAY_MS, rows_by_start
@@ -54,6 +54,7 @@ def reference_truth(
     scheme = _scheme(profile, truths)
     if scheme is None:
         return None
+    scheme = with_segments(scheme, profile)
     if threshold is not None and scheme.task == "binary":
         scheme = replace(scheme, threshold=threshold)
     days, calibration = _joined(scheme, batches, truths)

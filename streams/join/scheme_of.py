@@ -106,7 +106,12 @@ def _found(profile: Profile, digest: str) -> Scheme:
         # Scores of rows that the model learned from look surer than those of new rows are.
         if truth.calibration and profile.provenance not in UNCOMPARED:
             found = replace(found, calibration=class_calibration(decode(truth.calibration)))
-    return replace(found, coarse_edges=_coarse(found, scores), segments=_segments(profile, {}))
+    return with_segments(found, profile)
+
+
+def with_segments(scheme: Scheme, profile: Profile) -> Scheme:
+    """Let a scheme tell the values of the profile's segments apart."""
+    return replace(scheme, coarse_edges=_coarse(scheme, _scores(profile)), segments=_segments(profile, {}))
 
 
 def _told(found: Scheme, profile: Profile, settings: DeploymentSettings) -> Scheme:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from scipy.special import ndtri
+
 from driftline.schemas.floors import METRICS
 from driftline.streams.stats.fall import Known, judge_fall
 from driftline.streams.stats.intervals import around
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from driftline.streams.join.scheme import Scheme
     from driftline.streams.join.yardstick import Yardstick
 
+_TAIL: Final = 0.025
 NO_TRUTH: Final = (
     "The profile has no truth to hold performance against: build it from a table with a target column."
 )
@@ -41,6 +44,7 @@ def judge_performance(
     yardstick: Yardstick | None,
     settings: DeploymentSettings,
     stage: Stage,
+    together: int = 1,
 ) -> None:
     """Give each figure the reference's value and the primary metrics a verdict, in place.
 
@@ -50,7 +54,10 @@ def judge_performance(
         yardstick: the reference; None when its profile has no truth.
         settings: which metric counts, floors, least rows.
         stage: how far the window has come.
+        together: how many are judged at once, as the values of segments are: their intervals are widened, so that
+            one of all is left out by chance as often as one alone would be (Bonferroni).
     """
+    wider = float(ndtri(1 - _TAIL / max(together, 1)) / ndtri(1 - _TAIL))
     held = {} if yardstick is None or not yardstick.fits(scheme) else yardstick.figures
     for figure in figures:
         reference = held.get((figure.metric, figure.feature))
@@ -62,7 +69,7 @@ def judge_performance(
         if metric in by_name:
             judged = by_name[metric]
             judged.verdict, judged.reason = _decision(
-                judged, held.get((metric, "")), by_name, yardstick, settings, why
+                judged, held.get((metric, "")), by_name, yardstick, settings, why, wider
             )
             if judged.block is not None:
                 judged.floor = first_warning(metric, judged.block, settings)
@@ -88,6 +95,7 @@ def _decision(
     yardstick: Yardstick | None,
     settings: DeploymentSettings,
     why: str,
+    wider: float,
 ) -> Decision:
     if why:
         return Decision("inconclusive", why)
@@ -103,6 +111,7 @@ def _decision(
             "inconclusive", f"{figure.metric} or its interval is undefined for so few or such equal rows."
         )
     metric = METRICS[figure.metric]
+    window, other = window.widened(wider), other.widened(wider)
     return judge_fall(figure.metric, window, other, settings.floor(figure.metric), metric.kind)
 
 

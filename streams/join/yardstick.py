@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +32,7 @@ class Yardstick:
         total: what all its rows came to.
         days: each of its days.
         figures: of the whole reference, by metric and class; intervals know how its days differ.
+        groups: the same of each value of each segment, by name and value.
         calibration: of a binary task, what a score meant in the reference; None where that is not known. Of many
             classes it is the scheme's.
     """
@@ -41,12 +42,17 @@ class Yardstick:
     total: Outcomes
     days: tuple[Outcomes, ...]
     figures: dict[tuple[str, str], Figure]
+    groups: dict[tuple[str, str | None], dict[tuple[str, str], Figure]] = field(default_factory=dict)
     calibration: BinaryCalibration | None = None
 
     def fits(self, scheme: Scheme) -> bool:
         """Whether windows counted by a scheme can be held against it: the same question, cut at the same place."""
         mine = (self.scheme.task, self.scheme.classes, self.scheme.threshold)
         return mine == (scheme.task, scheme.classes, scheme.threshold)
+
+    def of_segment(self, segment: str, value: str | None) -> Yardstick:
+        """Give the yardstick of the rows with one value of a segment; the reference may have had none of them."""
+        return replace(self, figures=self.groups.get((segment, value), {}))
 
 
 def yardstick_of(profile: Profile, scheme: Scheme) -> Yardstick | None:
@@ -65,16 +71,25 @@ def yardstick_of(profile: Profile, scheme: Scheme) -> Yardstick | None:
     days = []
     for data in profile.truth.days:
         day = decode(data)
-        day.digest = scheme.identity
+        day.rename(scheme.identity)
         days.append(day)
         total.merge(day)
-    figures = performance_figures(scheme, total, days)
-    by_name = {(figure.metric, figure.feature): figure for figure in figures}
+    figures = _by_name(performance_figures(scheme, total, days))
+    groups = {}
+    for segment in scheme.segments:
+        for place, one in total.groups.get(segment.name, {}).items():
+            parts = [day.groups.get(segment.name, {}).get(place) for day in days]
+            found = performance_figures(scheme.coarse, one, [part for part in parts if part])
+            groups[segment.name, segment.value_at(place)] = _by_name(found)
     calibration = None
     if scheme.task == "binary" and scheme.scores:
         means = _means(profile.column(scheme.scores[0], "score"))
         calibration = binary_calibration(BinaryReference(total.cells, means))
-    return Yardstick(scheme, profile.provenance, total, tuple(days), by_name, calibration)
+    return Yardstick(scheme, profile.provenance, total, tuple(days), figures, groups, calibration)
+
+
+def _by_name(figures: list[Figure]) -> dict[tuple[str, str], Figure]:
+    return {(figure.metric, figure.feature): figure for figure in figures}
 
 
 def _means(column: ProfileColumn) -> NDArray[np.float64]:

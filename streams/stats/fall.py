@@ -27,6 +27,11 @@ class Known(NamedTuple):
     low: float
     high: float
 
+    def widened(self, factor: float) -> Known:
+        """Give the ends a distance from the value greater by a factor."""
+        value, low, high = self
+        return Known(value, value - factor * (value - low), value + factor * (high - value))
+
 
 def worsening(window: Known, reference: Known, kind: Kind) -> Known:
     """How much worse a window is than the reference, with its 95 % interval, in the metric's unit.

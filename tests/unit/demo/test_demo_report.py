@@ -17,6 +17,18 @@ def cell(verdict: str, psi: float | None = 0.3, kind: str = "drift") -> dict[str
     return {"psi": psi, "verdict": verdict, "rows": 300, "kind": kind}
 
 
+def told(accuracy: float, auc: float) -> dict[str, Any]:
+    """How the model did in a month, or was expected to do."""
+    return {
+        "accuracy": {"value": accuracy, "low": 0.727, "high": 0.832, "interval": "days"},
+        "auc": {"value": auc, "low": 0.68, "high": 0.69, "interval": "bounds"},
+        "log_loss": {"value": None, "low": None, "high": None, "interval": ""},
+        "labels": 299,
+        "coverage": 0.9967,
+        "provisional": False,
+    }
+
+
 def summary(**changes: Any) -> dict[str, Any]:
     """A summary that adds up, with changes."""
     drift = {
@@ -36,16 +48,8 @@ def summary(**changes: Any) -> dict[str, Any]:
         "windows": 3,
         "drift": drift,
         "dead_letters": 0,
-        "performance": {
-            "2013-01": {
-                "accuracy": {"value": 0.78, "low": 0.727, "high": 0.832, "interval": "days"},
-                "auc": {"value": 0.684, "low": 0.68, "high": 0.69, "interval": "bounds"},
-                "log_loss": {"value": None, "low": None, "high": None, "interval": ""},
-                "labels": 299,
-                "coverage": 0.9967,
-                "provisional": False,
-            }
-        },
+        "performance": {"2013-01": told(0.78, 0.684), "2013-04": told(0.734, 0.633)},
+        "estimated": {"2013-01": told(0.776, 0.679), "2013-04": told(0.797, 0.665)},
         "model": {"auc_out_of_fold": 0.67, "auc_in_sample": 0.82},
         "seconds": {"emit": 1.0, "total": 30.0},
     } | changes
@@ -106,3 +110,13 @@ def test_books_that_do_not_balance_fail_the_demo(changes: dict[str, Any], words:
 def test_books_that_balance_pass() -> None:
     """A summary that adds up has no fault."""
     assert faults(summary()) == []
+
+
+def test_an_estimate_that_was_too_good_is_told_with_its_miss() -> None:
+    """April's line holds what the scores said, what was true, and the miss; the reference's months have none."""
+    text = shown(summary())
+    table = text[text.index("What the scores alone said") :]
+    april = next(line for line in table.splitlines() if line.startswith("Apr 2013"))
+    assert april.split()[2:] == ["0.797", "0.734", "+0.063", "0.665", "0.633", "+0.032"]
+    assert "Jan 2013" not in table[: table.index("An estimate sees")]
+    assert "concept" in table
