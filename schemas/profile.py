@@ -33,6 +33,8 @@ class Profile:
         end_ms: greatest event time of the reference; None without times.
         day_starts_ms: int64, the UTC days that have rows; the rows of every column's `days`.
         truth: what performance is held against; None for a reference without truth.
+        timestamp: the column of the reference's table that held the event times, which other tables are read by; None
+            without times or where it is not known; no part of the digest.
     """
 
     deployment: str
@@ -46,6 +48,7 @@ class Profile:
     end_ms: int | None = None
     day_starts_ms: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     truth: ProfileTruth | None = None
+    timestamp: str | None = None
 
     def digest(self) -> str:
         """Give the sha256 of the content in hex; the same reference built twice has the same digest."""
@@ -96,6 +99,7 @@ class Profile:
                 "start_ms": self.start_ms,
                 "end_ms": self.end_ms,
                 "day_starts_ms": pack(self.day_starts_ms, "<i8"),
+                "timestamp": self.timestamp,
                 "columns": [column_record(column) for column in self.columns],
                 "truth": truth_record(self.truth),
             },
@@ -136,4 +140,5 @@ def _read(record: dict[str, Any]) -> Profile:
         end_ms=record["end_ms"],
         day_starts_ms=day_starts_ms,
         truth=read_truth(record["truth"]),
+        timestamp=record["timestamp"],
     )

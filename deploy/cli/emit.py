@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from driftline.deploy.tables.arrival import Arrival
+    from driftline.deploy.tables.plan import Planned
     from driftline.deploy.tables.send import Sent
     from driftline.schemas.profile import Profile
     from driftline.schemas.settings import Settings
@@ -49,9 +50,9 @@ def command(
 ) -> int:
     """Send the rows of TABLE (parquet, CSV or Arrow) as predictions, in the order of their time.
 
-    They go through the same Emitter that an application uses. The published profile says what each column is;
-    a table without a timestamp happens now. Exits with 1 when a row was dropped, or is still on its way at
-    the end.
+    They go through the same Emitter that an application uses. The published profile says what each column is and
+    which holds the times; without one a table that has no timestamp happens now. Exits with 1 when a row was
+    dropped, or is still on its way at the end.
     """
     from rich.console import Console
 
@@ -73,9 +74,9 @@ def command(
         sent = send(settings, planned, deployment, version, profile=profile, rate=rate, told=told)
     arrival = _wait(settings, deployment, version, sent, profile, seconds) if wait else None
     if as_json:
-        print_json(_facts(deployment, version, sent, arrival))
+        print_json(_facts(deployment, version, planned, sent, arrival))
     else:
-        _show(console, deployment, version, planned.rows, sent, arrival)
+        _show(console, deployment, version, planned, sent, arrival)
     return _verdict(planned.rows, sent, arrival)
 
 
@@ -108,16 +109,21 @@ def _wait(
 
 
 def _show(
-    console: Console, deployment: str, version: str, rows: int, sent: Sent, arrival: Arrival | None
+    console: Console, deployment: str, version: str, planned: Planned, sent: Sent, arrival: Arrival | None
 ) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     view = Table(box=None, pad_edge=False, show_header=False)
     view.add_column(justify="right")
     view.add_column()
     book = sent.stats
     view.add_row(
-        f"{rows:,}", f"rows in the table, {sent.rows:,} given to the emitter in {sent.seconds:.1f} s"
+        f"{planned.rows:,}", f"rows in the table, {sent.rows:,} given to the emitter in {sent.seconds:.1f} s"
+    )
+    timestamp = planned.plan.one("timestamp")
+    view.add_row(
+        "", Text("as of now" if timestamp is None else f"with the times of column {timestamp.name!r}")
     )
     view.add_row(f"{book.delivered:,}", "delivered to Kafka")
     for reason, count in sorted(book.dropped.items()):
@@ -137,11 +143,15 @@ def _show(
         console.print(f"Next: driftline windows {deployment}", highlight=False)
 
 
-def _facts(deployment: str, version: str, sent: Sent, arrival: Arrival | None) -> dict[str, Any]:
+def _facts(
+    deployment: str, version: str, planned: Planned, sent: Sent, arrival: Arrival | None
+) -> dict[str, Any]:
+    timestamp = planned.plan.one("timestamp")
     facts: dict[str, Any] = {
         "deployment": deployment,
         "model_version": version,
         "instance": sent.stats.instance,
+        "timestamp": None if timestamp is None else timestamp.name,
         "rows": sent.rows,
         "emitter": sent.stats.ledger(),
         "seconds": round(sent.seconds, 3),

@@ -63,7 +63,8 @@ def build_from_table(
         if fault is not None:
             raise TableError(f"{what} {value!r} cannot be used: {fault}")
     source, plan = planned.source, planned.plan
-    has_times = plan.one("timestamp") is not None
+    timestamp = plan.one("timestamp")
+    has_times = timestamp is not None
     has_scores = bool(plan.of("score")) or plan.one("predicted") is not None
     if provenance is not None and not has_scores:
         raise TableError(
@@ -98,4 +99,4 @@ def build_from_table(
     )
     if truths:
         profile = replace(profile, truth=reference_truth(profile, batches, truths))
-    return Built(profile, windows)
+    return Built(replace(profile, timestamp=timestamp.name if timestamp is not None else None), windows)

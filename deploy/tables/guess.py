@@ -112,20 +112,28 @@ def _timestamp(facts: Sequence[Facts]) -> ColumnPlan | None:
     return ColumnPlan(one.name, "timestamp", kind, reason=reason)
 
 
+def time_kind(one: Facts) -> str | None:
+    """Tell how a column's values are read as times, whatever its name: one of roles.TYPES["timestamp"], or None."""
+    if pa.types.is_timestamp(one.type) or pa.types.is_date(one.type):
+        return "datetime"
+    if pa.types.is_integer(one.type) and one.low is not None:
+        return epoch_unit(one.low, one.high)
+    return "text" if is_text(one.type) and one.reads_as_time else None
+
+
 def _time_type(one: Facts) -> tuple[str, str] | None:
-    if pa.types.is_timestamp(one.type):
-        zone = f"times in {one.type.tz}" if one.type.tz else "times without a zone, taken as UTC"
-        return "datetime", zone
-    if pa.types.is_date(one.type):
-        return "datetime", "dates, taken as midnight UTC"
+    kind = time_kind(one)
+    if kind is None:
+        return None
+    if kind == "datetime":
+        if pa.types.is_date(one.type):
+            return kind, "dates, taken as midnight UTC"
+        return kind, f"times in {one.type.tz}" if one.type.tz else "times without a zone, taken as UTC"
     if not TIME_NAME.search(one.name):
         return None
-    if pa.types.is_integer(one.type) and one.low is not None:
-        unit = epoch_unit(one.low, one.high)
-        return (unit, f"whole numbers that are {unit} since 1970 by their range") if unit else None
-    if is_text(one.type) and one.reads_as_time:
-        return "text", "texts that read as ISO 8601 times; without a zone taken as UTC"
-    return None
+    if kind == "text":
+        return kind, "texts that read as ISO 8601 times; without a zone taken as UTC"
+    return kind, f"whole numbers that are {kind} since 1970 by their range"
 
 
 def _unusable(one: Facts) -> ColumnPlan | None:

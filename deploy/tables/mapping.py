@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, cast
 import pyarrow as pa
 
 from driftline.deploy.tables.errors import TableError, suggestion
+from driftline.deploy.tables.fit import fits
 from driftline.deploy.tables.guess import epoch_unit, is_number
 from driftline.deploy.tables.roles import POLICIES, ROLES, TYPES, ColumnPlan, TablePlan
-from driftline.deploy.tables.scan import is_nested, is_text
+from driftline.deploy.tables.scan import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,21 +158,6 @@ def _time_type(one: Facts) -> str:
 
 def _check_values(one: Facts, role: str, kind: str) -> None:
     """Refuse a role or type that the column's values cannot have."""
-    if role == "ignore":
-        return
-    numeric = is_number(one.type) or pa.types.is_boolean(one.type)
-    able = True
-    if is_nested(one.type):
-        able = False
-    elif kind == "number" or role == "latency":
-        able = numeric
-    elif role == "timestamp":
-        is_time = pa.types.is_timestamp(one.type) or pa.types.is_date(one.type)
-        able = {
-            "datetime": is_time,
-            # A CSV's texts are read as times before anyone is asked what they are.
-            "text": is_text(one.type) or is_time,
-        }.get(kind, pa.types.is_integer(one.type))
-    if not able:
+    if not fits(one.type, role, kind):
         what = f"the role {role!r}" + (f" read as {kind!r}" if kind else "")
         raise TableError(f"column {one.name!r} holds values of type {one.type}, which cannot have {what}")

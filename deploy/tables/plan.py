@@ -45,7 +45,7 @@ def plan_table(path: Path, mapping: Path | None = None, profile: Profile | None 
     facts = scan(source)
     plan = guess(facts)
     if profile is not None:
-        plan = follow_profile(plan, facts, profile, frozenset(told or ()))
+        plan = follow_profile(plan, facts, profile, told)
     if told is not None:
         plan = apply_mapping(plan, told, facts)
     if profile is not None:

@@ -88,10 +88,13 @@ def scan(source: TableSource) -> list[Facts]:
 
 def is_nested(kind: pa.DataType) -> bool:
     """Whether a value of this type is made of parts or of raw bytes, which no bin can hold."""
+    if pa.types.is_dictionary(kind):
+        return is_nested(kind.value_type)
     return bool(
         pa.types.is_nested(kind)
         or pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
+        or pa.types.is_binary_view(kind)
         or pa.types.is_fixed_size_binary(kind)
         or pa.types.is_interval(kind)
         or isinstance(kind, pa.BaseExtensionType)

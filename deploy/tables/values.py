@@ -46,9 +46,18 @@ def texts(column: pa.Array) -> pa.Array:
     values = plain(column)
     if pa.types.is_string(values.type):
         return values
+    if pa.types.is_temporal(values.type):
+        values = _to_us(values)
     if is_text(values.type):
         return pc.cast(values, pa.string())
     encoded = values.dictionary_encode()
     held = encoded.dictionary.to_pylist()
     levels = [None if isinstance(value, float) and math.isnan(value) else text_of(value) for value in held]
     return pa.array(levels, pa.string()).take(encoded.indices)
+
+
+def _to_us(values: pa.Array) -> pa.Array:
+    """Cut nanoseconds off, which Python's times, whose texts the levels are, do not have."""
+    if pa.types.is_timestamp(values.type):
+        return pc.cast(values, pa.timestamp("us", values.type.tz), safe=False)
+    return pc.cast(values, pa.time64("us"), safe=False) if pa.types.is_time64(values.type) else values

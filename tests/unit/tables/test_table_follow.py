@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +93,80 @@ def test_a_class_of_the_profile_must_be_known_as_one(tmp_path: Path) -> None:
     found = plan_table(tmp_path / "t.parquet", tmp_path / "m.toml", profile).plan.one("predicted")
     assert found is not None
     assert found.name == "decision"
+
+
+DAY = dt.datetime(2024, 3, 1, tzinfo=dt.UTC)
+SEEN = [DAY + dt.timedelta(hours=hour) for hour in range(ROWS)]
+BIRTH = [dt.date(1980, 1, 1) + dt.timedelta(days=day) for day in range(ROWS)]
+
+
+@pytest.fixture
+def timed(tmp_path: Path) -> Profile:
+    """A profile whose times stand in `seen`, beside a column of dates."""
+    pq.write_table(pa.table({**REFERENCE, "seen": SEEN, "birth": BIRTH}), tmp_path / "reference.parquet")
+    return build_from_table(plan_table(tmp_path / "reference.parquet"), "d", "1").profile
+
+
+def test_the_profile_says_which_column_has_the_times(tmp_path: Path, timed: Profile) -> None:
+    """It travels with the profile, is no part of its digest, and beats a column of a better name."""
+    assert Profile.from_bytes(timed.to_bytes()).timestamp == "seen"
+    assert timed.digest() == replace(timed, timestamp=None).digest()
+    found = roles(planned(tmp_path, timed, seen=SEEN, birth=BIRTH, timestamp=SEEN))
+    assert found["seen"] == ("timestamp", "datetime")
+    assert found["timestamp"] == ("ignore", "")
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns", "text"])
+def test_the_times_may_be_written_in_another_way(tmp_path: Path, timed: Profile, unit: str) -> None:
+    """ISO texts and whole numbers since 1970 are read as what they are, whatever the reference had."""
+    scale = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+    seen = [one.isoformat() if unit == "text" else int(one.timestamp()) * scale[unit] for one in SEEN]
+    assert roles(planned(tmp_path, timed, seen=seen, birth=BIRTH))["seen"] == ("timestamp", unit)
+
+
+@pytest.mark.parametrize(
+    ("seen", "what"),
+    [
+        (None, "column 'seen', which the table lacks"),
+        (pa.nulls(ROWS), "which holds no value here"),
+        (pa.nulls(ROWS, pa.timestamp("us")), "which holds no value here"),
+        ([one.timestamp() for one in SEEN], "which holds values of type double here"),
+        ([True, False] * (ROWS // 2), "which holds values of type bool here"),
+        ([[1]] * ROWS, "which holds values of type list<"),
+        (["yesterday"] * ROWS, "which holds texts as 'yesterday' here"),
+        (list(range(ROWS)), "whole numbers from 0 to 299, which are no times of 2000 to 2100"),
+    ],
+)
+def test_times_that_are_missing_or_unreadable_are_an_error(
+    tmp_path: Path, timed: Profile, seen: object, what: str
+) -> None:
+    """Neither another date column nor now takes their place; one sentence says what to do."""
+    with pytest.raises(TableError) as caught:
+        planned(tmp_path, timed, seen=seen, birth=BIRTH)
+    assert what in str(caught.value)
+    assert 'as in [columns] seen_at = "timestamp"' in str(caught.value)
+
+
+def test_a_mapping_may_name_another_timestamp_or_none(tmp_path: Path, timed: Profile) -> None:
+    """Its word beats the profile's: another column, or no times at all."""
+    other = planned(tmp_path, timed, '[columns]\nbirth = "timestamp"\n', seen=None, birth=BIRTH)
+    assert roles(other)["birth"] == ("timestamp", "datetime")
+    none = planned(tmp_path, timed, '[columns]\nseen = "ignore"\n', seen=SEEN, birth=BIRTH)
+    assert none.plan.one("timestamp") is None
+
+
+def test_a_profile_of_times_from_an_older_release_wants_some_times(tmp_path: Path, timed: Profile) -> None:
+    """It does not say which column had them: the guess stands, and without one the rows are not sent as of now."""
+    older = replace(timed, timestamp=None)
+    assert roles(planned(tmp_path, older, seen=SEEN))["seen"] == ("timestamp", "datetime")
+    with pytest.raises(TableError, match="has times, and no column of the table reads as times"):
+        planned(tmp_path, older)
+
+
+@pytest.mark.parametrize("said", [["no"] * ROWS, [1.0, 0.0] * (ROWS // 2)])
+def test_a_class_that_a_guess_passes_over_is_still_the_class(tmp_path: Path, said: list[object]) -> None:
+    """A day on which the model says one thing alone, or in another type, is sent like any other."""
+    table = {**REFERENCE, "predicted": ["yes", "no"] * (ROWS // 2)}
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    profile = build_from_table(plan_table(tmp_path / "t.parquet"), "d", "1").profile
+    assert roles(planned(tmp_path, profile, predicted=said))["predicted"][0] == "predicted"
