@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from driftline.deploy.tables.errors import TableError
-from driftline.deploy.tables.guess import is_number
+from driftline.deploy.tables.follow import UNREAD, follow_plan
 from driftline.deploy.tables.plan import plan_table
-from driftline.deploy.tables.roles import ColumnPlan, TablePlan
+from driftline.deploy.tables.roles import TablePlan
 from driftline.deploy.tables.rows import table_rows
-from driftline.deploy.tables.source import TableSource, open_table
+from driftline.deploy.tables.scan import scan
+from driftline.deploy.tables.source import open_table
 from driftline.streams.windows.comparison import Comparison, compare_batches
 from driftline.streams.windows.resolution import Resolution
 
@@ -54,7 +55,8 @@ def compare_files(
     planned = plan_table(reference, mapping)
     plan = planned.plan
     new = open_table(current)
-    current_plan = _plan_of(new, plan)
+    current_plan = follow_plan(plan, scan(new), reference.name)
+    read = TablePlan(tuple(one for one in plan.columns if one.role not in UNREAD))
     if not any(one.role in {"feature", "score", "predicted"} for one in current_plan.columns):
         raise TableError(
             f"{current.name} has none of the columns to compare of {reference.name}: check both files"
@@ -69,23 +71,10 @@ def compare_files(
             'name one in a mapping, as in [columns] p = {role = "score"}'
         )
     found = compare_batches(
-        table_rows(planned.source, plan, NAME, NAME),
+        table_rows(planned.source, read, NAME, NAME),
         table_rows(new, current_plan, NAME, NAME),
         has_times=has_times,
         provenance=(scores or "in-sample") if has_scores else "none",
         resolution=width,
     )
     return FileComparison(found, plan, current_plan)
-
-
-def _plan_of(source: TableSource, plan: TablePlan) -> TablePlan:
-    """Say what the columns of the current table are, as the reference's; columns it lacks take no part."""
-    return TablePlan(tuple(_as_held(one, source) for one in plan.columns if one.name in source.schema.names))
-
-
-def _as_held(one: ColumnPlan, source: TableSource) -> ColumnPlan:
-    """Read a number that came as text as the text it is: each of its values then has a wrong type."""
-    numeric = one.type in {"number", "float64"}
-    if one.role == "feature" and numeric and not is_number(source.schema.field(one.name).type):
-        return replace(one, type="category", reason="no numbers in this table")
-    return one
