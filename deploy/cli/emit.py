@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import click
 from driftline.deploy.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from driftline.deploy.tables.arrival import Arrival
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from driftline.deploy.tables.send import Sent
     from driftline.schemas.profile import Profile
     from driftline.schemas.settings import Settings
+
+
+LATE = "rows came too late: their windows had closed; they are stored, and await restatement"
 
 
 @click.command("emit")
@@ -57,6 +63,7 @@ def command(
     from rich.console import Console
 
     from driftline.deploy.local.discover import settings_here
+    from driftline.deploy.tables.arrival import late_so_far, look
     from driftline.deploy.tables.plan import plan_table
     from driftline.deploy.tables.progress import bar
     from driftline.deploy.tables.send import send
@@ -70,9 +77,17 @@ def command(
         console.print(
             plan_view(planned.plan, f"{table.name}: {planned.rows:,} rows, {planned.source.format}")
         )
+    late_before = late_so_far(settings, deployment, version) if wait else 0
     with bar(Console(stderr=True), f"sending {table.name}", planned.rows) as told:
         sent = send(settings, planned, deployment, version, profile=profile, rate=rate, told=told)
-    arrival = _wait(settings, deployment, version, sent, profile, seconds) if wait else None
+    arrival = None
+    if wait:
+        resolutions = ("5m", "1h", "1d") if profile is None else profile.resolutions
+        book = sent.stats
+        ask = partial(
+            look, settings, deployment, version, book.instance, book.delivered, resolutions, late_before
+        )
+        arrival = _wait(ask, seconds)
     if as_json:
         print_json(_facts(deployment, version, planned, sent, arrival))
     else:
@@ -93,17 +108,11 @@ def _profile(settings: Settings, deployment: str, version: str, may_miss: bool) 
         ) from error
 
 
-def _wait(
-    settings: Settings, deployment: str, version: str, sent: Sent, profile: Profile | None, seconds: float
-) -> Arrival:
-    from functools import partial
-
+def _wait(ask: Callable[[], Arrival], seconds: float) -> Arrival:
     from rich.console import Console
 
-    from driftline.deploy.tables.arrival import look, wait
+    from driftline.deploy.tables.arrival import wait
 
-    resolutions = ("5m", "1h", "1d") if profile is None else profile.resolutions
-    ask = partial(look, settings, deployment, version, sent.stats.instance, sent.stats.delivered, resolutions)
     with Console(stderr=True).status("waiting until the rows are stored and counted") as status:
         return wait(ask, seconds, lambda arrival: status.update(f"waiting: {arrival.on_the_way() or 'done'}"))
 
@@ -134,10 +143,8 @@ def _show(
         view.add_row(f"{arrival.stored:,}", "of them in ClickHouse")
         for name, counted in arrival.counted.items():
             view.add_row(f"{counted:,}", f"rows of {deployment} {version} in {name} windows")
-        if arrival.late:
-            view.add_row(
-                f"{arrival.late:,}", "rows came after their windows had closed and await restatement"
-            )
+        if arrival.came_late:
+            view.add_row(f"{arrival.came_late:,}", LATE, style="yellow")
     console.print(view)
     if arrival is not None and arrival.is_complete:
         console.print(f"Next: driftline windows {deployment}", highlight=False)
@@ -160,7 +167,7 @@ def _facts(
         facts |= {
             "stored": arrival.stored,
             "counted": arrival.counted,
-            "late": arrival.late,
+            "late": arrival.came_late,
             "complete": arrival.is_complete,
         }
     return facts

@@ -21,7 +21,9 @@ _HOUR_SECONDS = 3600
 @click.option("--data-dir", type=click.Path(), help="Where the stack's data lie [.driftline].")
 @json_option
 def command(data_dir: str | None, as_json: bool) -> int:
-    """Show components, ports, uptime, restarts, lag by role and partition, and rows in ClickHouse.
+    """Show components, ports, uptime, restarts, lag by role and partition, rows in ClickHouse and late ones.
+
+    Late rows came after their windows had closed: they are stored, and await restatement.
 
     Exits with 1 when something that should run is down.
     """
@@ -50,6 +52,8 @@ def _show(report: StatusReport) -> None:
     lags = [(each.role, each.topic, str(each.partition), f"{each.lag:,}") for each in report.lag]
     print_table(("role", "topic", "partition", "lag"), lags)
     print_table(("table", "rows"), [(name, f"{rows:,}") for name, rows in report.rows.items()])
+    late = [(each.deployment, each.model_version, each.slot, f"{each.rows:,}") for each in report.late]
+    print_table(("deployment", "version", "slot", "rows that came too late, and await restatement"), late)
     for problem in report.problems:
         click.echo(click.style(problem, fg="red"), err=True)
 

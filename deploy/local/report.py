@@ -15,6 +15,7 @@ from driftline.deploy.local.owner import ports_of
 from driftline.deploy.local.state import ComponentState, StackState, process_started, read_state
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.settings import Settings
+from driftline.streams.clickhouse import reads
 from driftline.streams.clickhouse.client import Client
 
 _HEALTHY = ("running", "outside")
@@ -34,11 +35,21 @@ class ComponentReport(msgspec.Struct, frozen=True, kw_only=True):
     log: str
 
 
+class LateRows(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of one model version that came after their windows had closed, and await restatement."""
+
+    deployment: str
+    model_version: str
+    slot: str
+    rows: int
+
+
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """The whole; `problems` is empty exactly when everything is up.
 
     Attributes:
         rows: ClickHouse table -> rows.
+        late: rows that are stored and in no window, by model version, the most first.
         problems: sentences.
 
     """
@@ -53,6 +64,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     components: list[ComponentReport]
     lag: list[Lag]
     rows: dict[str, int]
+    late: list[LateRows]
     problems: list[str]
 
 
@@ -76,6 +88,7 @@ def observe(settings: Settings, directory: DataDirectory) -> StatusReport:
     reachable_clickhouse = state is not None or settings.local.clickhouse == "outside"
     lag = _lag(settings, problems) if reachable_kafka else []
     rows = _rows(settings, problems) if reachable_clickhouse else {}
+    late = _late(settings, problems) if "windows" in rows else []
     return StatusReport(
         ok=not problems,
         data_dir=str(directory.root),
@@ -89,6 +102,7 @@ def observe(settings: Settings, directory: DataDirectory) -> StatusReport:
         components=[_component(part, now) for part in parts],
         lag=lag,
         rows=rows,
+        late=late,
         problems=problems,
     )
 
@@ -149,3 +163,11 @@ def _rows(settings: Settings, problems: list[str]) -> dict[str, int]:
         problems.append(str(error))
         return {}
     return {str(row["name"]): int(row["total_rows"]) for row in found}
+
+
+def _late(settings: Settings, problems: list[str]) -> list[LateRows]:
+    try:
+        return [LateRows(**found) for found in reads.late_rows(settings)]
+    except DriftlineError as error:
+        problems.append(str(error))
+        return []

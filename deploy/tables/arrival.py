@@ -28,7 +28,9 @@ class Arrival:
         stored: those of them that lie in ClickHouse.
         version_rows: rows of the model version in ClickHouse, of every emitter.
         counted: rows of the version in published windows, by resolution.
-        late: rows whose windows had closed before they came, which await restatement.
+        late: rows of the version, of every emitter, whose windows had closed before they came, which await
+            restatement.
+        late_before: as many of those as there were before this emitter sent.
         answer: what ClickHouse objected to when it was asked; empty when it answered.
     """
 
@@ -37,6 +39,7 @@ class Arrival:
     version_rows: int = 0
     counted: dict[str, int] = field(default_factory=dict)
     late: int = 0
+    late_before: int = 0
     answer: str = ""
 
     @property
@@ -48,6 +51,11 @@ class Arrival:
     def is_counted(self) -> bool:
         """Whether every row of the version is in a published window of each resolution, or late."""
         return all(rows + self.late >= self.version_rows for rows in self.counted.values())
+
+    @property
+    def came_late(self) -> int:
+        """Rows sent since `late_before` was asked for that came too late: this emitter's, where it sends alone."""
+        return max(self.late - self.late_before, 0)
 
     @property
     def is_complete(self) -> bool:
@@ -68,8 +76,23 @@ class Arrival:
         return "; ".join(parts)
 
 
+def late_so_far(settings: Settings, deployment: str, version: str) -> int:
+    """Count the rows of a version that await restatement; 0 while ClickHouse does not answer."""
+    try:
+        found = reads.late_rows(settings, deployment)
+    except ClickHouseError:
+        return 0
+    return sum(one["rows"] for one in found if (one["model_version"], one["slot"]) == (version, SLOT))
+
+
 def look(
-    settings: Settings, deployment: str, version: str, instance: str, sent: int, resolutions: tuple[str, ...]
+    settings: Settings,
+    deployment: str,
+    version: str,
+    instance: str,
+    sent: int,
+    resolutions: tuple[str, ...],
+    late_before: int = 0,
 ) -> Arrival:
     """Ask ClickHouse once.
 
@@ -80,6 +103,7 @@ def look(
         instance: the emitter whose rows are meant.
         sent: how many rows it delivered.
         resolutions: those whose windows must hold the rows.
+        late_before: what `late_so_far` gave before the rows were sent.
 
     """
     where = {"deployment": deployment, "version": version, "instance": instance, "slot": SLOT}
@@ -105,7 +129,7 @@ def look(
         # `blocks` is written last: only then are all rows of the block on disk.
         reached = reads.positions(settings, "predictions").get(of_emitter["partition"], -1)
     except ClickHouseError as error:
-        return Arrival(sent=sent, answer=str(error))
+        return Arrival(sent=sent, late_before=late_before, answer=str(error))
     found = {str(row["resolution"]): int(row["counted"]) for row in windows}
     return Arrival(
         sent=sent,
@@ -113,6 +137,7 @@ def look(
         version_rows=int(rows),
         counted={name: found.get(name, 0) for name in resolutions},
         late=max((int(row["late"]) for row in windows), default=0),
+        late_before=late_before,
     )
 
 

@@ -19,6 +19,7 @@ from driftline.streams.windows.held import PaneKey, book_key, decode_pane_key, p
 from driftline.streams.windows.late import DAY_MS
 from driftline.streams.windows.pane import Pane
 from driftline.streams.windows.resolution import rows_by_start
+from driftline.streams.windows.too_late import count_late
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -199,7 +200,7 @@ class Shard:
             cold = self._fold_resolution(book, columns, offset, resolution, before, own)
             late = cold if late is None or (cold is not None and cold.sum() > late.sum()) else late
         if late is not None and late.any():
-            self._count_late(book, columns, late)
+            count_late(self, book, columns, late)
 
     def _fold_resolution(
         self,
@@ -254,12 +255,6 @@ class Shard:
         pane.absorbed = offset
         pane.restated = pane.restated or pane.end_ms <= self.closed_ms[book.deployment]
         pane.changed = True
-
-    def _count_late(self, book: Book, columns: PredictionColumns, late: np.ndarray) -> None:
-        days, counts = np.unique(columns.times_ms[late] // DAY_MS * DAY_MS, return_counts=True)
-        for day, count in zip(days.tolist(), counts.tolist(), strict=True):
-            book.late.add(columns.model_version, columns.slot, day, count)
-        self.tally.late += int(late.sum())
 
     def idle(self, now_ms: int, idle_ms: int, holds_back: Callable[[str], bool]) -> bool:
         """Close what wall-clock time has closed, where nothing more is on its way.

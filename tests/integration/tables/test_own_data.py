@@ -197,6 +197,21 @@ def test_a_csv_without_times_and_without_a_profile_is_counted_now(driftline: Com
     assert sent["counted"] == {"5m": 500, "1h": 500, "1d": 500}
 
 
+def test_rows_that_come_too_late_are_said_to_be(driftline: Command, home: Path) -> None:
+    """Rows of windows long closed are stored and counted as late at once, of a new version too; `status` sums them."""
+    pq.write_table(pq.read_table(home / "reference.parquet").slice(0, 300), home / "old.parquet")
+    named = ("--deployment", "credit", "--version")
+    for rows in (300, 300):
+        sent = json.loads(ok(driftline("emit", "old.parquet", *named, "3", "--json", "--seconds", "60")))
+        assert (sent["late"], sent["stored"], sent["complete"]) == (rows, rows, True)
+    ok(driftline("profile", "build", "reference.parquet", *named, "4"))
+    ok(driftline("profile", "publish", *named, "4"))
+    assert "300  rows came too late" in ok(driftline("emit", "old.parquet", *named, "4"))
+    late = json.loads(ok(driftline("status", "--json")))["late"]
+    assert [(one["model_version"], one["rows"]) for one in late] == [("3", 600), ("4", 300)]
+    assert "rows that came too late, and await restatement" in ok(driftline("status"))
+
+
 def test_bad_input_is_said_in_one_sentence(driftline: Command, home: Path) -> None:
     """Wrong file, column, deployment, version or times: one sentence each, and nothing is sent."""
     named = ("--deployment", "credit", "--version", "3")
@@ -224,7 +239,7 @@ def test_bad_input_is_said_in_one_sentence(driftline: Command, home: Path) -> No
     )
     refused(driftline("profile", "build", "all.parquet", "--deployment", "a/b", "--version", "1"), "'a/b'")
     refused(driftline("windows", "credt"), "credt")
-    lines = ok(driftline("windows", "credit", "--resolution", "1M", "--json")).splitlines()
+    lines = ok(driftline("windows", "credit", "--version", "3", "--resolution", "1M", "--json")).splitlines()
     rows = {
         one["window_start"]: one["rows"] for one in map(json.loads, lines) if one["feature"] == "children"
     }

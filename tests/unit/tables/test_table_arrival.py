@@ -17,6 +17,11 @@ def test_late_rows_are_not_waited_for() -> None:
     assert Arrival(sent=10, stored=10, version_rows=30, counted={"1d": 28}, late=2).is_complete
 
 
+def test_only_the_rows_of_this_emit_are_said_to_be_late() -> None:
+    """Rows that were late before are the version's, not this emitter's."""
+    assert Arrival(sent=10, late=12, late_before=5).came_late == 7
+
+
 def test_what_is_missing_is_said_by_place() -> None:
     """Rows not stored and rows not counted are told apart, by resolution."""
     said = Arrival(sent=10, stored=4, version_rows=30, counted={"1h": 30, "1d": 20}).on_the_way()

@@ -93,9 +93,42 @@ def test_a_late_row_restates_a_hot_window_and_marks_a_cold_one() -> None:
     checkpoint(shard)
     shard.fold(1, batch("a", 1, [BASE_MS + 3 * HOUR_MS, BASE_MS]), 0)
     assert rows_of(checkpoint(shard, 1.0), "1h") == {}
-    assert rows_of(checkpoint(shard, 6.0), "1h") == {3: (2, True, True)}
+    assert rows_of(checkpoint(shard, 6.0), "1h") == {3: (2, True, True), 5: (1, False, False)}
     assert shard.books["a"].late.total == 1
     assert shard.books["a"].late.days == {("1", "champion", BASE_MS): 1}
+
+
+def days(*numbers: int) -> list[int]:
+    """Event times at noon of these days since the base."""
+    return [BASE_MS + number * DAY_MS + DAY_MS // 2 for number in numbers]
+
+
+def test_late_rows_alone_have_the_newest_window_published_again() -> None:
+    """How many rows came too late is told though no window takes them, and survives a crash before it was told."""
+    shard = shard_of(batch("a", 0, days(0, 1, 2, 3, 4, 5)))
+    checkpoint(shard)
+    shard.fold(1, batch("a", 1, days(0, 0)), 0)
+    crashed = Shard.load(0, shard.held, RowsOnly(), RULES)
+    crashed.fold(1, batch("a", 1, days(0, 0)), 0)
+    (told,) = checkpoint(shard, 6.0).results
+    assert (told.late_rows, told.rows, told.resolution) == (2, 1, "1h")
+    assert told.window_start_ms == days(5)[0]
+    reloaded = Shard.load(0, shard.held, RowsOnly(), RULES)
+    for one in (crashed, reloaded):
+        assert {result.late_rows for result in checkpoint(one).results} == {2}
+
+
+def test_a_version_whose_rows_are_all_late_has_an_empty_window() -> None:
+    """A new version that sends only what is long closed shows its late rows in the window of the watermark."""
+    shard = shard_of(batch("a", 0, days(0, 1, 2, 3, 4, 5)))
+    checkpoint(shard)
+    shard.fold(1, replace(batch("a", 1, days(0, 1)), model_version="2"), 0)
+    (told,) = checkpoint(shard, 6.0).results
+    assert (told.model_version, told.late_rows, told.rows, told.final) == ("2", 2, 0, False)
+    shard.fold(2, replace(batch("a", 2, [told.window_start_ms]), model_version="2"), 0)
+    (counted,) = [one for one in checkpoint(shard, 12.0).results if one.resolution == "1h"]
+    assert (counted.rows, counted.late_rows) == (1, 2)
+    assert counted.version > told.version
 
 
 def test_rows_in_order_are_never_late_however_sparse() -> None:
