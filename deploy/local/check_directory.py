@@ -20,10 +20,10 @@ from driftline.schemas.sources import variable
 def directory_checks(settings: Settings, directory: DataDirectory) -> list[Check]:
     """Look at the data directory and the ports."""
     state = running_state(directory)
-    return [_directory(directory), _leftovers(directory, state), *_ports(settings, state)]
+    return [_directory(settings, directory), _leftovers(directory, state), *_ports(settings, state)]
 
 
-def _directory(directory: DataDirectory) -> Check:
+def _directory(settings: Settings, directory: DataDirectory) -> Check:
     root = directory.root
     if not root.exists():
         parent = next(path for path in root.parents if path.exists())
@@ -36,6 +36,8 @@ def _directory(directory: DataDirectory) -> Check:
         )
     try:
         identity = directory.identity()
+        if (settings.local.kafka, settings.local.clickhouse) == ("local", "local"):
+            directory.check_whole(identity)
     except StackError as error:
         return split_sentence("data directory", str(error))
     return ok("data directory", f"{root}, cluster {identity.cluster_id}")
@@ -74,7 +76,15 @@ def _ports(settings: Settings, state: StackState | None) -> list[Check]:
         if getattr(settings.local, part) != "local":
             continue
         name = f"{part} port"
-        if port == 0:
+        if (
+            port
+            and port == settings.local.kafka_port
+            and part == "clickhouse"
+            and settings.local.kafka == "local"
+        ):
+            mend = f"choose another with {variable('local', part + '_port')}"
+            found.append(fail(name, f"{port} is Kafka's too", mend))
+        elif port == 0:
             found.append(ok(name, "a free one"))
         elif state is not None or is_free(port):
             found.append(ok(name, str(port)))

@@ -27,6 +27,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         clickhouse: greatest version of ClickHouse that wrote here.
         kafka_port: port of the last start, so that addresses stay; 0 before the first.
         clickhouse_port: the same for ClickHouse.
+        whole: whether Kafka and ClickHouse have both been ready here: from then on neither is used without the other.
 
     """
 
@@ -36,6 +37,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse: str = ""
     kafka_port: int = 0
     clickhouse_port: int = 0
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,38 @@ class DataDirectory:
         self._check(identity)
         return identity
 
+    def check_whole(self, identity: Identity) -> Identity:
+        """Look whether Kafka's and ClickHouse's data, which belong together, are both here or both not.
+
+        With one of them new, windows would be counted from the start of an empty log and lose against the older rows of
+        the tables, or rows that the log's readers have left behind would never come into new tables.
+
+        Returns:
+            The identity; of a directory with neither, one that has never been whole.
+
+        Raises:
+            StackError: one was removed or lost.
+
+        """
+        has_kafka, has_clickhouse = (
+            (one / "data").is_dir() and any((one / "data").iterdir()) for one in (self.kafka, self.clickhouse)
+        )
+        if has_clickhouse and not has_kafka:
+            raise self._half("the log of Kafka", self.kafka, "ClickHouse", self.clickhouse)
+        # A first start that was cut short has formatted the one and not begun the other.
+        if has_kafka and not has_clickhouse and identity.whole:
+            raise self._half("the tables of ClickHouse", self.clickhouse, "Kafka", self.kafka)
+        return identity if has_kafka else msgspec.structs.replace(identity, whole=False)
+
     def write_identity(self, identity: Identity) -> None:
         """Keep what made this directory."""
         write_atomically(self.identity_file, msgspec.json.encode(identity))
+
+    def _half(self, lost: str, where: Path, kept: str, beside: Path) -> StackError:
+        return StackError(
+            f"{lost} is missing in {str(where)!r} while {kept} still has its data, and the two belong together: "
+            f"put it back, or remove {str(beside)!r} as well to begin anew"
+        )
 
     def _held_by_another(self) -> StackError:
         holder = self.lock_file.read_text().strip() or "unknown"

@@ -42,6 +42,20 @@ def free_port(taken: set[int], preferred: int = 0) -> int:
     )
 
 
+def check_apart(kafka_port: int, clickhouse_port: int) -> None:
+    """Check that two servers of this machine were not given one port (0: a free one).
+
+    Raises:
+        StackError: they were.
+
+    """
+    if kafka_port and kafka_port == clickhouse_port:
+        raise StackError(
+            f"Kafka and ClickHouse are both to listen on port {kafka_port}: choose another with --kafka-port or "
+            "--clickhouse-port"
+        )
+
+
 def claim(port: int, *, setting: str, owner: str = "") -> int:
     """Return a port that a person chose.
 

@@ -20,7 +20,7 @@ from driftline.deploy.local.kafka_archive import with_archive
 from driftline.deploy.local.kafka_config import BrokerPorts
 from driftline.deploy.local.kafka_jars import fetch_jars
 from driftline.deploy.local.owner import owner_of_port
-from driftline.deploy.local.ports import LOOPBACK, claim, free_port
+from driftline.deploy.local.ports import LOOPBACK, check_apart, claim, free_port
 from driftline.schemas.settings import Settings
 
 # Compiling only simply starts faster; for tests, which start often and send little.
@@ -106,6 +106,7 @@ class Stack:
                 part.begin()
             for part in self.components:
                 part.wait_ready()
+            self._note_whole()
         except BaseException:
             self.stop()
             raise
@@ -124,6 +125,9 @@ class Stack:
         local = self.wishes.local
         directory = self.directory
         identity = directory.identity()
+        if (local.kafka, local.clickhouse) == ("local", "local"):
+            check_apart(local.kafka_port, local.clickhouse_port)
+            identity = directory.check_whole(identity)
         taken = {local.kafka_port, local.clickhouse_port}
         if local.kafka == "local":
             jars = with_archive(fetch_jars(self._env, self._progress), self._env, self._progress)
@@ -151,6 +155,12 @@ class Stack:
                 library, directory.clickhouse, options, log=directory.log("clickhouse")
             )
         directory.write_identity(identity)
+
+    def _note_whole(self) -> None:
+        """Remember that both have data here now."""
+        identity = self.directory.identity()
+        if self.kafka is not None and self.clickhouse is not None and not identity.whole:
+            self.directory.write_identity(msgspec.structs.replace(identity, whole=True))
 
     def _port(self, chosen: int, last: int, option: str, taken: set[int]) -> int:
         """Return the chosen port, else the one of the last start, else a free one; and mark it as taken."""

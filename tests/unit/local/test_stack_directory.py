@@ -9,11 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from driftline.deploy.local.check_directory import directory_checks
 from driftline.deploy.local.datadir import DataDirectory, Identity, newest
 from driftline.deploy.local.discover import running_state, settings_here
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.ports import FREE_PORTS, claim, free_port
 from driftline.deploy.local.rotate import rotate
+from driftline.deploy.local.stack import Stack
 from driftline.deploy.local.state import (
     StackState,
     process_started,
@@ -21,6 +23,7 @@ from driftline.deploy.local.state import (
     supervisor_lives,
     write_state,
 )
+from driftline.schemas.settings import Local, Settings
 
 
 def own_state() -> StackState:
@@ -87,6 +90,48 @@ def test_segments_without_an_identity_are_adopted(directory: DataDirectory) -> N
     data.mkdir(parents=True)
     (data / "meta.properties").write_text("cluster.id=BBBBBBBBBBBBBBBBBBBBBB\n")
     assert directory.identity().cluster_id == "BBBBBBBBBBBBBBBBBBBBBB"
+
+
+def filled(directory: DataDirectory, *parts: str) -> None:
+    """Put something where these parts keep their data."""
+    for part in parts:
+        (directory.root / part / "data" / "something-0").mkdir(parents=True)
+
+
+WHOLE = Identity(cluster_id="A" * 22, whole=True)
+
+
+@pytest.mark.parametrize(("kept", "lost"), [("kafka", "clickhouse"), ("clickhouse", "kafka")])
+def test_half_a_data_directory_is_refused(directory: DataDirectory, kept: str, lost: str) -> None:
+    """Kafka's log without ClickHouse's tables, or these without the log: one sentence says what to do, twice."""
+    filled(directory, kept)
+    directory.write_identity(WHOLE)
+    settings = Settings(local=Local(data_dir=str(directory.root)))
+    with pytest.raises(StackError) as caught:
+        Stack(settings, env={"PATH": ""}).prepare()
+    assert f"is missing in '{directory.root / lost}'" in str(caught.value)
+    assert f"or remove '{directory.root / kept}' as well to begin anew" in str(caught.value)
+    assert not directory.is_held()
+    check = next(one for one in directory_checks(settings, directory) if one.name == "data directory")
+    assert (check.level, check.found + ": " + check.mend) == ("fail", str(caught.value))
+
+
+def test_a_first_start_that_was_cut_short_goes_on(directory: DataDirectory) -> None:
+    """A log without tables is refused only where both had been ready; after both went the directory is new."""
+    assert directory.check_whole(WHOLE) == Identity(cluster_id="A" * 22)
+    filled(directory, "kafka")
+    assert not directory.check_whole(Identity(cluster_id="A" * 22)).whole
+    filled(directory, "clickhouse")
+    assert directory.check_whole(WHOLE).whole
+
+
+def test_one_port_for_two_servers_is_refused(directory: DataDirectory) -> None:
+    """Kafka and ClickHouse on the same port are one sentence, from `up` and from `doctor`."""
+    settings = Settings(local=Local(data_dir=str(directory.root), kafka_port=19999, clickhouse_port=19999))
+    with pytest.raises(StackError, match="both to listen on port 19999: choose another"):
+        Stack(settings, env={"PATH": ""}).prepare()
+    check = next(one for one in directory_checks(settings, directory) if one.name == "clickhouse port")
+    assert (check.level, check.found) == ("fail", "19999 is Kafka's too")
 
 
 @pytest.mark.parametrize("content", [b"{", b'{"format": 2, "cluster_id": "AAAAAAAAAAAAAAAAAAAAAA"}'])
