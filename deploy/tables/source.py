@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,15 +79,10 @@ def open_table(path: Path) -> TableSource:
     """Open a table: parquet, Arrow (file or stream, also named feather) or CSV, told apart by content.
 
     Raises:
-        TableError: there is no such file, it is no table, it has no columns, or two columns share a name.
+        TableError: there is no such file, it is no file or no table, it has no columns, or two columns share a name.
 
     """
-    if not path.exists():
-        beside = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
-        hint = suggestion(path.name, beside) if beside else "check the path"
-        raise TableError(f"there is no file {path}: {hint}")
-    if path.is_dir():
-        raise TableError(f"{path} is a directory: name one parquet, CSV or Arrow file in it")
+    _check_file(path)
     source = _opened(path)
     if not source.schema.names:
         raise TableError(f"{path} has no columns: give a table with at least one feature")
@@ -94,6 +90,31 @@ def open_table(path: Path) -> TableSource:
         if source.schema.names.count(name) > 1:
             raise TableError(f"{path} has two columns named {name!r}: rename one of them")
     return source
+
+
+def _check_file(path: Path) -> None:
+    """Look before opening: a pipe would be waited for, and cannot be read twice."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        beside = _files_of(path.parent)
+        hint = suggestion(path.name, beside) if beside else "check the path"
+        raise TableError(f"there is no file {path}: {hint}") from None
+    except OSError as error:
+        raise TableError(f"{path} cannot be looked at ({error.strerror}): check the path") from error
+    if stat.S_ISDIR(mode):
+        raise TableError(f"{path} is a directory: name one parquet, CSV or Arrow file in it")
+    if not stat.S_ISREG(mode):
+        raise TableError(
+            f"{path} is no regular file, and a table is read more than once: save it to a file first"
+        )
+
+
+def _files_of(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir() if path.is_file()]
+    except OSError:  # it is not there either, or may not be listed
+        return []
 
 
 def _opened(path: Path) -> TableSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -129,3 +130,20 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
 def test_suggestion_lists_what_is_known_when_nothing_is_near() -> None:
     """Without a near name the known ones are listed, at most twelve."""
     assert suggestion("qqq", [f"column{i}" for i in range(20)]).endswith("and 8 more")
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    """A pipe that nobody writes to is not waited for; neither is a device read without an end."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(TableError, match="is no regular file, and a table is read more than once"):
+            open_table(path)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "file/below"])
+def test_a_path_that_cannot_be_is_one_sentence(tmp_path: Path, name: str) -> None:
+    """A name too long for the system and a folder that is a file are refused like a missing file."""
+    (tmp_path / "file").touch()
+    with pytest.raises(TableError, match=r"there is no file|cannot be looked at"):
+        open_table(tmp_path / name)
