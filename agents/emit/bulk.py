@@ -20,6 +20,8 @@ from driftline.schemas.ids import ID_BYTES
 
 COLUMN_BYTES: Final = 256
 """Memory of a column beside its values: objects, and what the allocator adds."""
+MOST_REFUSED: Final = 1 << 24
+"""Rows that something refused is taken to have at most, whatever its length says: each of them gets an id."""
 _MATRIX: Final = 2
 _NS: Final = 1e9
 
@@ -184,12 +186,14 @@ def _plain(values: Any) -> Any:
 
 
 def rows_in(columns: Any) -> int:
-    """A guess at the number of rows of what was refused, at least 1: it is counted in the books."""
-    if isinstance(columns, Mapping) and columns:
-        columns = next(iter(columns.values()))
+    """A guess at the number of rows of what was refused, 1 to `MOST_REFUSED`: it is counted in the books."""
     try:
-        return max(1, len(columns))
-    except TypeError:
+        if isinstance(columns, Mapping) and columns:
+            columns = next(iter(columns.values()))
+        return min(max(1, len(columns)), MOST_REFUSED)
+    except KeyboardInterrupt:  # the caller's own
+        raise
+    except BaseException:  # noqa: BLE001 - whatever the columns do when they are asked, the application goes on
         return 1
 
 

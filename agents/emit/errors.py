@@ -17,5 +17,7 @@ def cause_of(error: BaseException) -> str:
     """Say what went wrong in one line; an exception of the application's own may not even have a text."""
     try:
         return str(error) if isinstance(error, BadEvent) else f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - whatever its __str__ does
+    except KeyboardInterrupt:  # the caller's own
+        raise
+    except BaseException:  # noqa: BLE001 - whatever its __str__ does
         return type(error).__name__

@@ -76,7 +76,7 @@ class Intake:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the event does, the application goes on
             self._bad(life, PREDICTIONS, 1, error)
-            return key or ids.taken(life.pool, self._clock)
+            return key or ids.taken(life.pool, time.time)
         if shape.dtype is None:
             life.shape = shape
         life.door.add(shape, (shape, values, when, key, score, *facts, segments, original), size_bytes)
@@ -88,11 +88,11 @@ class Intake:
         """Copy the caller's rows part by part as there is room, so that a large table never lies in memory twice."""
         try:
             rows, cut = (opened := source()).rows, opened.cut
+            deadline_s = time.monotonic() + wait_s
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the columns do, the application goes on
             return self._bad_rows(life, bulk.rows_in(columns), error)
-        deadline_s = time.monotonic() + wait_s
         most = max(1, min(_PART_ROWS, self._options.buffer_events // 4))
         made = [np.empty((0, 16), np.uint8)]
         start = 0
@@ -111,7 +111,7 @@ class Intake:
                 continue
             last = False
             while not life.door.add_chunk(chunk, refuse=last) and not last:
-                last = life.door.is_closed or time.monotonic() >= deadline_s
+                last = life.door.is_closed or not time.monotonic() < deadline_s  # also for a NaN
                 if not last:
                     time.sleep(_WAIT_STEP_S)
             made.append(chunk.ids)
@@ -181,7 +181,7 @@ class Intake:
 
     def _bad_rows(self, life: Life, rows: int, error: BaseException) -> NDArray[np.uint8]:
         self._bad(life, PREDICTIONS, rows, error)
-        return bulk.fresh_ids(rows, self.now_ms())
+        return bulk.fresh_ids(rows, int(time.time() * 1000))  # the application's clock may be what is wrong
 
 
 def _listed(values: Any) -> list[Any]:
