@@ -42,8 +42,9 @@ def w1_of_bins(
     """
     n, m = _total(current), _total(reference)
     # The end bins are open; F and G are level beyond the outermost value, so any finite end does.
-    left = np.concatenate([edges[..., :1], edges], axis=-1)
-    right = np.concatenate([edges, edges[..., -1:]], axis=-1)
+    ends = edges if edges.shape[-1] else np.zeros((*edges.shape[:-1], 1))  # without edges all lies in one bin
+    left = np.concatenate([ends[..., :1], edges], axis=-1)
+    right = np.concatenate([edges, ends[..., -1:]], axis=-1)
     before = _before(current, n) - _before(reference, m)
     inside = (current / n - reference / m) * right - (current_sums / n - reference_sums / m)
     signed = before * (right - left) + inside
@@ -63,6 +64,11 @@ def w1_sigma(
 
     >>> w1_sigma([1, 0], [0.5, 0], [0, 1], [0, 1.5], [1.0])
     1.0
+
+    Without an edge the means alone are told apart:
+
+    >>> w1_sigma([2], [1.0], [1], [1.5], []), w1_sigma([2], [1.0], [0], [0.0], [])
+    (1.0, None)
 
     """
     return defined(

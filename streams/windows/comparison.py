@@ -101,7 +101,8 @@ def compare(  # noqa: PLR0913 - roles of columns, which a frame cannot say
         rule: level, floors and minimum count.
 
     Raises:
-        FrameError: a column is missing or has no place in a bin, or a table is none.
+        FrameError: the reference lacks a column, or the current table its times or all columns (one that lacks some has
+            them judged as missing); a column has no place in a bin; a table is none.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
@@ -110,6 +111,9 @@ def compare(  # noqa: PLR0913 - roles of columns, which a frame cannot say
     (['x'], 'warn')
 
     """
+    for what, listed in (("features", features), ("scores", scores)):
+        if isinstance(listed, str):
+            raise FrameError(f"{what} is the text {listed!r}: give a list of names")
     others = {*scores, *(name for name in (predicted, timestamps) if name is not None)}
     named = (
         [name for name in names_of(reference) if name not in others] if features is None else list(features)
@@ -119,6 +123,12 @@ def compare(  # noqa: PLR0913 - roles of columns, which a frame cannot say
     old = batch_of(reference, named, scores=scores, predicted=predicted, timestamps=timestamps)
     numbers = {name for block in old.features for name in block.names}
     have = set(names_of(current))
+    judged = [*named, *scores, *(() if predicted is None else (predicted,))]
+    if not have.intersection(judged):
+        what = ", ".join(map(repr, judged[:12]))
+        raise FrameError(
+            f"the current table has no column of {what}: it has {', '.join(sorted(have)) or 'none'}"
+        )
     new = batch_of(
         current,
         [name for name in named if name in have],

@@ -19,6 +19,7 @@ from driftline.schemas.shapes import Category, Gap, NumericBlock, PredictionColu
 
 _NUMBER_KINDS = "fiub"
 _TIME_KINDS = "mM"
+_MADE_OF_PARTS = (list, tuple, set, frozenset, dict, np.ndarray)
 
 
 class FrameError(DriftlineError):
@@ -74,7 +75,11 @@ def batch_of(
             raise FrameError(f"the table has no column {name!r}: it has {', '.join(sorted(have)) or 'none'}")
         if names.count(name) > 1:
             raise FrameError(f"the table has {names.count(name)} columns named {name!r}: rename all but one")
-    columns = {name: _array(_column(frame, name)) for name in wanted}
+        if wanted.count(name) > 1:
+            raise FrameError(
+                f"column {name!r} is named {wanted.count(name)} times: give each column one part"
+            )
+    columns = {name: _checked(name, _column(frame, name)) for name in wanted}
     sizes = {len(values) for values, _ in columns.values()}
     if len(sizes) > 1:
         raise FrameError(f"the columns have different lengths: {', '.join(map(str, sorted(sizes)))}")
@@ -100,9 +105,36 @@ def batch_of(
 
 def _column(frame: Any, name: str) -> Any:  # noqa: ANN401 - a column of whichever library
     if isinstance(frame, Mapping) or not hasattr(frame, "column_names"):
-        return frame[name]
+        keys = frame if isinstance(frame, Mapping) else frame.columns
+        return frame[next(key for key in keys if str(key) == name)]  # a data frame may have numbers for names
     column = frame.column(name)
     return column.combine_chunks() if hasattr(column, "combine_chunks") else column
+
+
+def _checked(name: str, column: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:  # noqa: ANN401 - as above
+    """Give values and nulls of a column that has one value a row.
+
+    Raises:
+        FrameError: it is no column, or its values are made of other values.
+
+    """
+    if isinstance(column, str | bytes | Mapping) or not (
+        hasattr(column, "__len__") and hasattr(column, "__getitem__")
+    ):
+        raise FrameError(
+            f"column {name!r} is of type {type(column).__name__}: give an array or a list, one value a row"
+        )
+    try:
+        values, nulls = _array(column)
+    except (TypeError, ValueError) as error:
+        raise FrameError(f"column {name!r} is no array of one value a row: {error}") from error
+    if values.ndim != 1:
+        raise FrameError(f"column {name!r} has the shape {values.shape}: give one value a row")
+    known = values[~nulls][:1].tolist() if values.dtype.kind == "O" else []
+    if values.dtype.kind in "Vc" or isinstance(next(iter(known), None), _MADE_OF_PARTS):
+        kind = type(known[0]).__name__ if known else values.dtype
+        raise FrameError(f"column {name!r} holds values of type {kind}: give the parts columns of their own")
+    return values, nulls
 
 
 def _array(column: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:  # noqa: ANN401 - as above
@@ -118,6 +150,8 @@ def _array(column: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:  # noqa: ANN4
         wanted = "datetime64[ms]" if getattr(dtype, "kind", "O") == "M" else object
         return column.to_numpy(dtype=wanted), np.asarray(column.isna(), np.bool_)
     values = np.asarray(column)
+    if isinstance(column, np.ma.MaskedArray):
+        return values, np.array(np.ma.getmaskarray(column))
     if values.dtype.kind == "O":
         return values, np.array([_is_null(value) for value in values.tolist()], np.bool_)
     if values.dtype.kind in _TIME_KINDS:
@@ -181,7 +215,7 @@ def _category(name: str, values: NDArray[Any], nulls: NDArray[np.bool_]) -> Cate
 
 def _number(value: Any) -> float | None:  # noqa: ANN401 - whatever has __float__, as Decimal
     """A single object as a float; None when it is no number. Texts are never parsed."""
-    if isinstance(value, str | bytes | complex):
+    if isinstance(value, str | bytes | complex | np.ndarray):
         return None
     try:
         return float(value)
@@ -206,7 +240,7 @@ def _times(name: str, values: NDArray[Any], nulls: NDArray[np.bool_]) -> NDArray
     if values.dtype.kind == "O":
         try:
             values = values.astype("datetime64[ms]")
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise FrameError(f"column {name!r} holds no times: give datetimes or ms since 1970") from error
     if values.dtype.kind == "M":
         values = values.astype("datetime64[ms]")

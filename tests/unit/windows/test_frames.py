@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -20,3 +24,75 @@ def test_two_columns_of_one_name_are_refused() -> None:
 def test_two_columns_of_one_name_do_no_harm_unused() -> None:
     """Columns that share a name and take no part do not keep the others from being compared."""
     assert batch_of(TWICE, ["b"]).rows == 2
+
+
+X = np.random.default_rng(0).normal(size=300)
+NO_COLUMNS: dict[str, tuple[Any, str]] = {
+    "two dimensions": (np.zeros((300, 2)), r"column 'x' has the shape \(300, 2\): give one value a row"),
+    "no dimension": (np.float64(1.0), "column 'x' is of type float64: give an array or a list"),
+    "an array of no dimension": (np.array(1.0), "column 'x' "),
+    "a number": (3, "column 'x' is of type int: give an array or a list, one value a row"),
+    "a text": ("high", "column 'x' is of type str: give an array or a list"),
+    "nothing": (None, "column 'x' is of type NoneType"),
+    "a set": ({1.0}, "column 'x' is of type set"),
+    "a generator": ((one for one in X), "column 'x' is of type generator"),
+    "lists of several lengths": ([[1.0], [2.0, 3.0]], "column 'x' is no array of one value a row"),
+    "lists of Arrow": (pa.array([[1.0]] * 300), "column 'x' holds values of type ndarray: give the parts"),
+    "structs of Arrow": (pa.array([{"a": 1}] * 300), "column 'x' holds values of type dict: give the parts"),
+    "records": (np.zeros(300, "i4,i4"), "column 'x' holds values of type"),
+    "complex numbers": (np.zeros(300, complex), "column 'x' holds values of type complex128"),
+}
+
+
+@pytest.mark.parametrize("side", ["reference", "current"])
+@pytest.mark.parametrize("what", NO_COLUMNS)
+def test_what_is_no_column_is_named(what: str, side: str) -> None:
+    """A column without one plain value a row is one sentence that names it, whichever table has it."""
+    column, sentence = NO_COLUMNS[what]
+    tables = {"reference": {"x": X}, "current": {"x": X}} | {side: {"x": column}}
+    with pytest.raises(FrameError, match=sentence):
+        compare(tables["reference"], tables["current"])
+
+
+def test_a_table_with_no_column_of_the_other_is_refused() -> None:
+    """One column that is gone is judged as missing; when all are gone the tables have nothing to do with each other."""
+    with pytest.raises(FrameError, match="the current table has no column of 'x': it has y"):
+        compare({"x": X}, {"y": X})
+    with pytest.raises(FrameError, match="the table has no column 't': it has x"):
+        compare({"x": X, "t": np.arange(300)}, {"x": X}, timestamps="t")
+    found = compare({"x": X, "y": X}, {"x": X})
+    assert found.figure("y", "missing").verdict is not None
+
+
+@pytest.mark.parametrize("named", [{"features": "x"}, {"features": ["x"], "scores": "x"}])
+def test_a_text_is_no_list_of_names(named: dict[str, Any]) -> None:
+    """A name where a list of names belongs is not read letter by letter."""
+    with pytest.raises(FrameError, match="is the text 'x': give a list of names"):
+        compare({"x": X}, {"x": X}, **named)
+
+
+def test_a_column_has_one_part() -> None:
+    """A column named twice is refused by its name."""
+    with pytest.raises(FrameError, match="column 'x' is named 2 times: give each column one part"):
+        compare({"x": X}, {"x": X}, features=["x"], scores=["x"])
+
+
+def test_a_data_frame_may_have_numbers_for_names() -> None:
+    """Pandas numbers columns that were given no names."""
+    assert compare(pd.DataFrame({0: X}), pd.DataFrame({0: X})).figure("0").value == 0
+
+
+def test_a_mask_is_null() -> None:
+    """What a masked array hides is no value."""
+    hidden = np.ma.array(X, mask=np.arange(300) % 2 == 0)
+    assert compare({"x": X}, {"x": hidden}).figure("x", "nulls").value == 0.5
+
+
+@pytest.mark.parametrize("column", [np.full(300, np.nan), [None] * 300, np.full(300, np.inf)])
+def test_a_reference_without_a_number_has_no_distance(column: Any) -> None:
+    """Where either side has no number every distance is undefined, W1 too: null, not 0."""
+    for old, new in ((column, X), (X, column), (column, column)):
+        found = compare({"x": old}, {"x": new})
+        assert {found.figure("x", name).value for name in ("psi", "js", "ks", "ks_upper", "w1_sigma")} == {
+            None
+        }
