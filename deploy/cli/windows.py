@@ -45,6 +45,11 @@ class NoWindowsError(DriftlineError):
     "--since", type=click.DateTime(TIME_FORMATS), metavar="T", help="Windows from this UTC time on."
 )
 @click.option("--until", type=click.DateTime(TIME_FORMATS), metavar="T", help="Windows before this UTC time.")
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Also AUC, average precision and losses of closed windows from their joined rows in the archive.",
+)
 @json_option
 def command(
     deployment: str,
@@ -53,6 +58,7 @@ def command(
     feature: str | None,
     since: datetime | None,
     until: datetime | None,
+    exact: bool,
     as_json: bool,
 ) -> None:
     """Show which features of DEPLOYMENT drifted, when and how sure that is.
@@ -60,6 +66,7 @@ def command(
     A verdict is FAIL or WARN only when a shift is larger than chance, than the effect floor and than the
     reference's own variation; "inconclusive" and "no data" are no verdict, and never mean ok.
     """
+    from driftline.deploy.cli.windows_exact import exact_lines
     from driftline.deploy.cli.windows_table import render, show
     from driftline.deploy.local.discover import settings_here
     from driftline.streams.clickhouse.reads import WindowFilter
@@ -73,6 +80,8 @@ def command(
         until_ms=_milliseconds(until),
     )
     lines = read(settings, deployment, wanted)
+    if exact:
+        lines += exact_lines(settings, lines)
     if as_json:
         for line in lines:
             print_json(line.as_json())

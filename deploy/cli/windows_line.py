@@ -16,7 +16,8 @@ class Line:
     Times are milliseconds since 1970, UTC. `verdict` is None for a figure that carries none. The thresholds are the
     iid null's quantile, the effect floor and the reference's own variation, or None. `rows` are those that the figure
     is about, `window_rows` all of the window. `low` and `high` are what `interval` says: the ends of a 95 % interval
-    (iid, days) or bounds. `labels` of the window's predictions have a label, `coverage` is their share.
+    (iid, days), bounds, or the value itself (exact). `labels` of the window's predictions have a label, `coverage` is
+    their share.
     """
 
     deployment: str

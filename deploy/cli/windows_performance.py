@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from driftline.deploy.cli.windows_exact import EXACT
 from driftline.deploy.cli.windows_line import Line
 
 _FIRST = ("accuracy", "auc", "f1", "macro_f1", "log_loss", "rmse", "mae", "bias")
@@ -14,7 +15,7 @@ def performance_text(lines: Iterable[Line]) -> str:
 
     Example: `accuracy 0.78 [0.75, 0.81], auc 0.672 [0.671, 0.673 bounds], labels 99.6%, provisional`.
     """
-    mine = _of(lines, "performance")
+    mine = [line for line in _of(lines, "performance") if line.interval != EXACT]
     if not mine:
         return ""
     parts = _parts(mine)

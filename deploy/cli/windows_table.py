@@ -14,6 +14,7 @@ from textwrap import fill
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from driftline.deploy.cli.windows_exact import EXACT, exact_text
 from driftline.deploy.cli.windows_health import health_text
 from driftline.deploy.cli.windows_line import NO_DATA, Line
 from driftline.deploy.cli.windows_performance import estimate_text, performance_text
@@ -92,9 +93,8 @@ def _block(lines: Sequence[Line], *, unfold: bool) -> RenderableType:
     health = health_text(lines)
     if health:
         rows.append(_under("health", "dim", health))
-    for word, sentence in (("truth", performance_text(lines)), ("estimate", estimate_text(lines))):
-        if sentence:
-            rows.append(_under(word, "dim", sentence))
+    told = (("truth", performance_text(lines)), (EXACT, exact_text(lines)), ("estimate", estimate_text(lines)))
+    rows += [_under(word, "dim", sentence) for word, sentence in told if sentence]
     return Group(*rows)
 
 

@@ -19,7 +19,7 @@ from driftline.schemas.clients import clickhouse_config
 from driftline.streams.clickhouse.errors import ClickHouseAwayError, ClickHouseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
     from clickhouse_connect.driver.client import Client as Driver
@@ -98,6 +98,15 @@ class Client:
                 sql, parameters=dict(parameters or {}), column_formats=dict(formats or {})
             )
             return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+        except (DriverError, urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._failed(error) from error
+
+    def blocks(self, sql: str, parameters: Mapping[str, Any]) -> Iterator[pa.Table]:
+        """Run a SELECT and give its rows as Arrow, a block of the server at a time. Raises as `query`."""
+        try:
+            with self._open().query_arrow_stream(sql, parameters=dict(parameters)) as stream:
+                for block in stream:
+                    yield block if isinstance(block, pa.Table) else pa.Table.from_batches([block])
         except (DriverError, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._failed(error) from error
 

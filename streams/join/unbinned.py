@@ -1,0 +1,110 @@
+"""Unbinned: the figures of one window from its joined rows as they are, so that AUC and average precision are exact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from driftline.streams.join.labels import NUMBER
+from driftline.streams.join.outcomes import Outcomes
+from driftline.streams.join.performance import performance_figures
+from driftline.streams.join.scheme import UNKNOWN
+from driftline.streams.join.vocabulary import Vocabulary
+from driftline.streams.stats.ranking import auc, average_precision
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from driftline.schemas.shapes import Category
+    from driftline.schemas.window import Figure
+    from driftline.streams.join.scheme import Scheme
+
+METRICS: Final = ("auc", "average_precision", "log_loss", "brier", "mae", "rmse", "bias")
+"""What is told of joined rows; the others are the same whether they come from bins or from rows."""
+
+
+class Unbinned:
+    """The joined rows of one window, as far as its figures need them: 9 bytes a labelled row of a binary task.
+
+    Args:
+        scheme: how answers are held against truth.
+    """
+
+    def __init__(self, scheme: Scheme) -> None:
+        self._scheme, self._vocabulary = scheme, Vocabulary()
+        self._outcomes = Outcomes.of(scheme)
+        self._scores: list[NDArray[np.float64]] = []
+        self._positive: list[NDArray[np.bool_]] = []
+
+    @property
+    def predictions(self) -> int:
+        """Predictions met, labelled or not."""
+        return self._outcomes.predictions
+
+    @property
+    def labels(self) -> int:
+        """Of them those with a label."""
+        return self._outcomes.labels
+
+    def add_unlabelled(self, rows: int) -> None:
+        """Count predictions whose truth is not known."""
+        self._outcomes.predictions += rows
+
+    def add(
+        self,
+        scores: NDArray[np.float64],
+        predicted: Category,
+        number: NDArray[np.float64],
+        classes: Category,
+    ) -> None:
+        """Take joined rows.
+
+        Args:
+            scores: (S, n), by `scheme.scores`; NaN for none.
+            predicted: the class that each prediction says.
+            number: float64 (n,), of the label; NaN for none.
+            classes: of the label.
+        """
+        rows, outcomes, scheme = len(number), self._outcomes, self._scheme
+        outcomes.predictions += rows
+        outcomes.labels += rows
+        if scheme.task == "regression":
+            outcomes.add_numbers(number, scores[0] if len(scores) else np.full(rows, np.nan))
+            return
+        code = self._vocabulary.codes_of(classes, rows)
+        code[~np.isnan(number)] = NUMBER
+        said = self._vocabulary.codes_of(predicted, rows)
+        texts = self._vocabulary.texts
+        truth = scheme.true_classes(code, number, texts)
+        outcomes.add_classes(scheme, truth, scheme.named_classes(said, texts), scores)
+        if scheme.task == "binary" and len(scores):
+            usable = (truth != UNKNOWN) & np.isfinite(scores[0])
+            self._scores.append(scores[0][usable])
+            self._positive.append(truth[usable] == 1)
+
+    def figures(self) -> list[Figure]:
+        """Give those of `METRICS` that the task has, with `low` and `high` equal to the value; undefined is None."""
+        found = [
+            figure
+            for figure in performance_figures(self._scheme, self._outcomes)
+            if figure.metric in METRICS and not (figure.feature or figure.segment)
+        ]
+        ranks = self._ranks()
+        for figure in found:
+            if figure.metric in ranks:
+                figure.value = ranks[figure.metric]
+            figure.low = figure.high = figure.value
+            figure.interval = "exact"
+        return found
+
+    def _ranks(self) -> dict[str, float | None]:
+        """AUC and average precision with a bin for each score there is, in which nothing is hidden."""
+        if not self._scores:
+            return {}
+        distinct, at = np.unique(np.concatenate(self._scores), return_inverse=True)
+        positive = np.concatenate(self._positive)
+        yes, no = (np.bincount(at[positive == is_yes], minlength=len(distinct)) for is_yes in (True, False))
+        atoms = np.ones(len(distinct), np.bool_)
+        found = {"auc": auc(yes, no, atoms), "average_precision": average_precision(yes, no, atoms)}
+        return {name: None if bounds is None else bounds.value for name, bounds in found.items()}
