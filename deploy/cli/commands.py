@@ -38,6 +38,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("deployment", "local", "Say what a deployment is judged by and who hears of it."),
     CommandEntry("emit", "local", "Send the rows of a table as predictions."),
     CommandEntry("windows", "local", "Show which features drifted, when and how sure that is."),
+    CommandEntry("labels", "local", "Show how much of the truth has come, and labels without a prediction."),
     CommandEntry("emitters", "local", "Hold what emitters say of their rows against what is stored."),
     CommandEntry("dead-letter", "local", "List refused messages, or send them again once mended."),
     CommandEntry("compare", "local", "Compare two tables without Kafka: the same figures and verdicts."),

@@ -49,7 +49,7 @@ WITH
         GROUP BY prediction_id
     ),
     elsewhere AS (
-        SELECT prediction_id, min((src_offset, ts)) AS place, 1 AS there FROM prediction_lookup
+        SELECT prediction_id, min((src_offset, ts)) AS place FROM prediction_lookup
         WHERE deployment = {deployment:String} AND model_version = {version:String} AND slot = {slot:String}
             AND NOT (ts >= {start:DateTime64(3, 'UTC')} AND ts < {end:DateTime64(3, 'UTC')})
             AND prediction_id IN (SELECT prediction_id FROM mine)
@@ -58,8 +58,7 @@ WITH
     told AS (
         SELECT
             prediction_id,
-            argMax((number, CAST(class AS Nullable(String)), withdrawn), (known_at, src_offset, src_row)) AS truth,
-            1 AS there
+            argMax((number, CAST(class AS Nullable(String)), withdrawn), (known_at, src_offset, src_row)) AS truth
         FROM labels
         WHERE deployment = {deployment:String} AND prediction_id IN (SELECT prediction_id FROM mine)
         GROUP BY prediction_id
@@ -69,11 +68,12 @@ SELECT
     said.answer.2 AS predicted,
     told.truth.1 AS number,
     told.truth.2 AS class,
-    told.there = 1 AND NOT told.truth.3 AS labelled
+    isNotNull(told.prediction_id) AND NOT told.truth.3 AS labelled
 FROM said
 LEFT JOIN elsewhere ON said.prediction_id = elsewhere.prediction_id
 LEFT JOIN told ON said.prediction_id = told.prediction_id
-WHERE elsewhere.there = 0 OR elsewhere.place > said.place
+WHERE isNull(elsewhere.prediction_id) OR elsewhere.place > said.place
+SETTINGS join_use_nulls = 1
 """
 
 
