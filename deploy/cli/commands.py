@@ -39,6 +39,9 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("emit", "local", "Send the rows of a table as predictions."),
     CommandEntry("windows", "local", "Show which features drifted, when and how sure that is."),
     CommandEntry("labels", "local", "Show how much of the truth has come, and labels without a prediction."),
+    CommandEntry(
+        "health", "local", "Show how often a deployment is asked, how it answers, and whether it fell quiet."
+    ),
     CommandEntry("emitters", "local", "Hold what emitters say of their rows against what is stored."),
     CommandEntry("dead-letter", "local", "List refused messages, or send them again once mended."),
     CommandEntry("compare", "local", "Compare two tables without Kafka: the same figures and verdicts."),

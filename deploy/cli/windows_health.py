@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from driftline.deploy.cli.windows_line import Line
 
@@ -16,7 +16,11 @@ def health_text(lines: Iterable[Line]) -> str:
 
     Example: `2.31 events/s, errors 1.2% (timeout 0.8%), latency p50 12 ms, p95 40 ms, p99 1.2 s`.
     """
-    found = {line.metric: line.value for line in lines if line.kind == "health"}
+    return figures_text({line.metric: line.value for line in lines if line.kind == "health"})
+
+
+def figures_text(found: Mapping[str, float | None]) -> str:
+    """Write health figures by metric; what is undefined is left out."""
     rate = found.get("rate")
     parts = [] if rate is None else [f"{rate:.3g} events/s"]
     if (errors := found.get("errors")) is not None:
@@ -28,7 +32,7 @@ def health_text(lines: Iterable[Line]) -> str:
     return ", ".join(parts)
 
 
-def _statuses(found: dict[str, float | None]) -> str:
+def _statuses(found: Mapping[str, float | None]) -> str:
     """The statuses that the errors are made of, the most frequent first."""
     shares = {
         metric.removeprefix("errors_"): value
