@@ -177,15 +177,17 @@ class Hot:
             del self.cells[key], self.outcomes[key]
         self._weigh()
 
-    def trim(self, wait_s: int = WAIT_S) -> None:
+    def trim(self, now_s: int, wait_s: int = WAIT_S) -> None:
         """Forget labels that no prediction in memory has and that have waited long enough; call `settle` before.
 
-        How long is measured by the broker's time of the newest of them.
+        Args:
+            now_s: the broker's time of the newest label of any deployment.
+            wait_s: how long a label waits.
         """
         rows = self.labels.rows
         if not len(rows):
             return
-        wanted = rows.heard_s.astype(np.int64) > int(rows.heard_s.max()) - wait_s
+        wanted = rows.heard_s.astype(np.int64) > now_s - wait_s
         if wanted.all():
             return
         for cell in self.cells.values():

@@ -35,6 +35,9 @@ FORMAT: Final = 1
 ROW_KEY: Final = b"r"
 DAY_KEY: Final = b"d"
 
+HOT_BYTES: Final = 4_000
+"""What a deployment takes beside its facts; names of deployments cost memory too."""
+
 Records = list[tuple[bytes, bytes | None]]
 """Keys and values of the stored state, in the order of writing; None is a tombstone."""
 
@@ -58,6 +61,7 @@ class Shard:
         predictions, labels: offsets of the last record taken of each topic.
         stored: the same two, as the stored state has them: what lies at or below is read again, not new.
         hots: the deployments.
+        heard_s: the broker's time of the newest label taken, s since 1970.
     """
 
     partition: int
@@ -69,11 +73,12 @@ class Shard:
     hots: dict[str, Hot] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     topic_ids: tuple[str, str] = ("", "")
+    heard_s: int = 0
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the facts held."""
-        return sum(hot.nbytes for hot in self.hots.values())
+        """Bytes of the facts held, and of the deployments that they are about."""
+        return sum(hot.nbytes for hot in self.hots.values()) + HOT_BYTES * len(self.hots)
 
     @property
     def is_restored(self) -> bool:
@@ -100,6 +105,7 @@ class Shard:
         self.labels = offset
         if cols is None:
             return
+        self.heard_s = max(self.heard_s, heard_ms // 1000)
         self._hot(cols.deployment).add_labels(cols, offset, heard_ms)
         self.changed.add(cols.deployment)
 
@@ -128,12 +134,13 @@ class Shard:
             hot.closed_ms, hot.is_restored = hot.watermark_ms, False
             cold = [key for key in hot.cells if self._is_cold(hot, key)]
             records += self._let_go(hot, cold)
-            hot.trim()
+            hot.trim(self.heard_s)
             oldest = hot.watermark_ms // DAY_MS * DAY_MS - self.rules.kept_days * DAY_MS
             gone = [key for key in hot.days if key.start_ms < oldest]
             for key in gone:
                 del hot.days[key]
             records += [(_day_key(name, key), None) for key in gone]
+        self._forget()
         if self.nbytes > self.rules.held_bytes:
             records += self._shed()
         self.changed.clear()
@@ -203,7 +210,8 @@ class Shard:
         """Past the cap let go of labels that wait, then of the oldest cells, until nine tenths of it are held."""
         records: Records = []
         for hot in self.hots.values():
-            hot.trim(0)
+            hot.trim(self.heard_s, 0)
+        self._forget()
         held = [(key, hot) for hot in self.hots.values() for key in hot.cells]
         for key, hot in sorted(held, key=lambda one: one[0].start_ms):
             if self.nbytes <= self.rules.held_bytes * 9 // 10:
@@ -214,8 +222,16 @@ class Shard:
             hot.floors_ms = {name: max(floor, hot.floors_ms.get(name, NEVER)) for name in WIDTHS_MS}
             cold = [one for one in hot.cells if one.start_ms < floor]
             records += self._let_go(hot, cold)
-            hot.trim(0)
+            hot.trim(self.heard_s, 0)
         return records
+
+    def _forget(self) -> None:
+        """Let go of deployments that only labels speak of, once none of those waits any more."""
+        for name, hot in tuple(self.hots.items()):
+            if hot.newest_ms == NEVER and not (hot.cells or hot.days):
+                hot.trim(self.heard_s)
+                if not len(hot.labels.rows):
+                    del self.hots[name]
 
     def _let_go(self, hot: Hot, cold: list[CellKey]) -> Records:
         """Drop cells, and give the records of the days that they were part of."""
@@ -240,6 +256,7 @@ class Shard:
                 "hots": [
                     (hot.name, hot.watermark_ms, hot.newest_ms, hot.heard_ms, hot.floors_ms, hot.late)
                     for hot in self.hots.values()
+                    if hot.newest_ms != NEVER
                 ],
             }
         )

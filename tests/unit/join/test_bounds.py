@@ -8,7 +8,7 @@ from driftline.schemas.columns import LabelColumns, NumericBlock, PredictionColu
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.streams.join.lanes import Lanes, Record
 from driftline.streams.join.scheme import Scheme
-from driftline.streams.join.shard import Shard
+from driftline.streams.join.shard import HOT_BYTES, Shard
 from driftline.streams.join.terms import Terms
 from driftline.streams.windows.rules import Rules
 
@@ -104,7 +104,8 @@ def test_what_is_held_is_weighed_at_every_step() -> None:
 
     def weighed() -> int:
         hots = shard.hots.values()
-        return sum(hot.labels.nbytes + sum(cell.nbytes for cell in hot.cells.values()) for hot in hots)
+        facts = sum(hot.labels.nbytes + sum(cell.nbytes for cell in hot.cells.values()) for hot in hots)
+        return facts + HOT_BYTES * len(hots)
 
     for day in range(5):
         shard.take_predictions(day, predictions(day * 50, 100, day), 0)
