@@ -13,6 +13,7 @@ from driftline.streams.stats.chi2 import chi2_of_rows
 from driftline.streams.stats.hellinger import hellinger_of_shares
 from driftline.streams.stats.js import js_of_shares
 from driftline.streams.stats.ks import ks_of_counts
+from driftline.streams.stats.mean_shift import mean_shift_of_bins
 from driftline.streams.stats.nulls import Threshold, iid_quantile
 from driftline.streams.stats.psi import psi_of_shares
 from driftline.streams.stats.shares import defined, shares
@@ -37,6 +38,7 @@ class Measured(NamedTuple):
     ks: list[float]
     ks_upper: list[float]
     w1_sigma: list[float]
+    mean_sigma: list[float]
 
 
 def measure(reference: Reference, counters: Counters, level: float) -> Measured:
@@ -44,7 +46,7 @@ def measure(reference: Reference, counters: Counters, level: float) -> Measured:
     counts = psi_counts(reference, counters.table[COUNT])
     p, q = shares(counts), shares(reference.counts)
     chi2, cells = chi2_of_rows(counts, reference.counts)
-    ks, ks_upper, w1 = _of_numbers(reference, counters)
+    ks, ks_upper, w1, mean = _of_numbers(reference, counters)
     return Measured(
         rows=counts.sum(axis=1).tolist(),
         reference_rows=reference.counts.sum(axis=1).tolist(),
@@ -57,12 +59,13 @@ def measure(reference: Reference, counters: Counters, level: float) -> Measured:
         ks=ks,
         ks_upper=ks_upper,
         w1_sigma=w1,
+        mean_sigma=mean,
     )
 
 
-def _of_numbers(reference: Reference, counters: Counters) -> tuple[list[float], list[float], list[float]]:
-    """KS with its bound and W1/sigma; NaN for categorical columns."""
-    found = np.full((3, len(reference.columns)), np.nan)
+def _of_numbers(reference: Reference, counters: Counters) -> list[list[float]]:
+    """KS with its bound, W1/sigma and the mean's shift; NaN for categorical columns."""
+    found = np.full((4, len(reference.columns)), np.nan)
     padded = np.concatenate([counters.normalised, np.zeros((3, 1), np.int64)], axis=1)
     for numbers in reference.numbers:
         if not len(numbers.rows):
@@ -71,8 +74,8 @@ def _of_numbers(reference: Reference, counters: Counters) -> tuple[list[float], 
         counts, sums = table[COUNT], sums_of(table[HI], table[LO])
         found[0, numbers.rows], found[1, numbers.rows] = ks_of_counts(counts, numbers.counts, numbers.atoms)
         found[2, numbers.rows] = w1_of_bins(counts, sums, numbers.counts, numbers.sums, numbers.sigma_edges)
-    ks, upper, w1 = found.tolist()
-    return ks, upper, w1
+        found[3, numbers.rows] = mean_shift_of_bins(counts, sums, numbers.counts, numbers.sums)
+    return found.tolist()
 
 
 def drift_figures(
@@ -92,7 +95,8 @@ def drift_figures(
         held_back: kind of figure -> why no figure of that kind may have a verdict now.
 
     Returns:
-        By column: psi with its verdict, then js, hellinger, chi2 and, of numbers, ks, ks_upper and w1_sigma.
+        By column: psi with its verdict, then js, hellinger, chi2 and, of numbers, ks, ks_upper,
+        w1_sigma and mean_sigma.
     """
     level = shared_level(rule.level, len(reference.columns))
     found = measure(reference, counters, level)
@@ -131,7 +135,8 @@ def drift_figures(
         )
         others = [("js", found.js), ("hellinger", found.hellinger), ("chi2", found.chi2)]
         if column.slot >= 0:
-            others += [("ks", found.ks), ("ks_upper", found.ks_upper), ("w1_sigma", found.w1_sigma)]
+            others += [("ks", found.ks), ("ks_upper", found.ks_upper)]
+            others += [("w1_sigma", found.w1_sigma), ("mean_sigma", found.mean_sigma)]
         figures += [
             Figure(kind, name, metric, defined(values[row]), rows=rows, reference_rows=reference_rows)
             for metric, values in others

@@ -164,6 +164,20 @@ def test_w1_is_a_close_lower_bound(name: str) -> None:
     assert value == pytest.approx(exact, rel=0.02, abs=0.02)
 
 
+@each_case
+def test_the_mean_moved_by_what_numpy_says(name: str) -> None:
+    """mean_sigma is the difference of the means over the reference's deviation; a constant has none."""
+    pair = CASES[name]()
+    found = compare({"x": pair[0]}, {"x": pair[1]})
+    reference, current = (values.astype(np.float64) for values in as_they_travel(found, pair))
+    value = found.figure("x", "mean_sigma").value
+    if reference.std() == 0:
+        assert value is None
+        return
+    exact = (current.mean() - reference.mean()) / reference.std()
+    assert value == pytest.approx(exact, rel=1e-9, abs=1e-9)
+
+
 def levels_case() -> tuple[list[str], list[str]]:
     """Return 300 levels in the reference; the current rows add 20 that it never had."""
     make = rng()

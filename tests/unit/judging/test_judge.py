@@ -75,10 +75,10 @@ def test_a_shift_fails_and_says_why() -> None:
 
 
 def test_each_column_has_every_figure() -> None:
-    """Numbers have seven figures, levels four, and every column its data quality."""
+    """Numbers have eight figures, levels four, and every column its data quality."""
     found = compared(table(1_000, days=1))
     metrics = {(figure.feature, figure.metric) for figure in found.figures}
-    numbers = {"psi", "js", "hellinger", "chi2", "ks", "ks_upper", "w1_sigma"}
+    numbers = {"psi", "js", "hellinger", "chi2", "ks", "ks_upper", "w1_sigma", "mean_sigma"}
     assert {metric for name, metric in metrics if name == "amount"} == numbers | {
         *("missing", "nulls", "wrong_type", "nonfinite", "out_of_range")
     }
