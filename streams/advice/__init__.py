@@ -1,0 +1,1 @@
+"""Advice on retraining: from final windows and the gain of a candidate to one of three words with its reasons."""
