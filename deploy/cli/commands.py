@@ -42,6 +42,8 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry(
         "health", "local", "Show how often a deployment is asked, how it answers, and whether it fell quiet."
     ),
+    CommandEntry("advice", "local", "Say whether a model needs retraining, and whether a candidate helps."),
+    CommandEntry("changes", "local", "Show when the error, the scores or a feature began to lie elsewhere."),
     CommandEntry("emitters", "local", "Hold what emitters say of their rows against what is stored."),
     CommandEntry("dead-letter", "local", "List refused messages, or send them again once mended."),
     CommandEntry("compare", "local", "Compare two tables without Kafka: the same figures and verdicts."),

@@ -29,6 +29,9 @@ SPAN: Final = 6.0
 """ADWIN takes values to span 1: the unit is six standard deviations of the first ones."""
 
 
+_NEVER: Final = -(1 << 62)
+
+
 class Found(NamedTuple):
     """A change point.
 
@@ -54,12 +57,15 @@ class Series(msgspec.Struct):
     Attributes:
         adwin: what it has been fed, in the unit.
         last_ms: start of the window taken last.
+        told_ms: start of the window that showed the last change. What is found later of values before it is the same
+            change again: ADWIN forgets the old part bucket by bucket.
         unit: of the values as ADWIN takes them; 0 until the first ones have come.
         first: those, with the starts of their windows, until then.
     """
 
     adwin: Adwin
-    last_ms: int = -(1 << 62)
+    last_ms: int = _NEVER
+    told_ms: int = _NEVER
     unit: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     first: Annotated[list[tuple[float, int]], msgspec.Meta(max_length=FIRST)] = msgspec.field(
         default_factory=list
@@ -77,8 +83,9 @@ class Series(msgspec.Struct):
             for one, at_ms in first[:-1]:
                 self.adwin.update(one / self.unit, at_ms)
         change = self.adwin.update(value / self.unit, start_ms)
-        if change is None:
+        if change is None or change.since_ms <= self.told_ms:
             return None
+        self.told_ms = start_ms
         return change._replace(before=change.before * self.unit, after=change.after * self.unit)
 
 

@@ -110,6 +110,13 @@ class Client:
         except (DriverError, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._failed(error) from error
 
+    def table(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """Run a SELECT and give its rows as one Arrow table, for many of them. Raises as `query`."""
+        try:
+            return self._open().query_arrow(sql, parameters=dict(parameters or {}), use_strings=True)
+        except (DriverError, urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._failed(error) from error
+
     def command(self, sql: str) -> None:
         """Run one statement that gives no rows. Raises as `query`."""
         try:

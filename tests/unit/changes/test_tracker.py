@@ -46,7 +46,7 @@ def found_in(days: list[WindowResult], tracker: Tracker | None = None) -> list[F
 
 def test_a_step_of_the_error_is_found_with_its_moment() -> None:
     """The error rises by a third: one change, dated within five days of the step, with both means."""
-    first, *_ = found_in(stepped("accuracy", 0.80, 0.70, 0.02))
+    (first,) = found_in(stepped("accuracy", 0.80, 0.70, 0.02))
     assert (first.figure.kind, first.figure.feature, first.figure.metric) == ("change", "", "error")
     assert abs(first.since_ms - STEP * DAY_MS) <= 5 * DAY_MS
     assert STEP * DAY_MS < first.found_ms <= (STEP + 30) * DAY_MS
@@ -55,6 +55,16 @@ def test_a_step_of_the_error_is_found_with_its_moment() -> None:
     assert first.figure.value == first.after - first.before
     assert first.figure.rows + first.figure.reference_rows == first.found_ms // DAY_MS
     assert first.figure.reason.startswith("The error went from 0.198 to 0.304 at about 1970-03-02")
+
+
+def test_each_change_is_told_once() -> None:
+    """Up after sixty days and down again sixty days later: two changes, each with its own moment."""
+    up = stepped("mean_sigma", 0.0, 2.0, 0.3, kind="drift", feature="x")
+    down = stepped("mean_sigma", 2.0, 0.0, 0.3, kind="drift", feature="x")[STEP:]
+    later = [day(2 * STEP + number, *one.figures) for number, one in enumerate(down)]
+    found = found_in([*up, *later])
+    assert [round(one.since_ms / DAY_MS / STEP) for one in found] == [1, 2]
+    assert [(one.figure.value or 0.0) > 0 for one in found] == [True, False]
 
 
 def test_nothing_is_found_where_nothing_changes() -> None:

@@ -1,0 +1,78 @@
+"""Change points on demand: every final window of a deployment fed once, in the order of events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftline.deploy.advice.collect import NoAdviceError
+from driftline.deploy.local.deployments import held
+from driftline.streams.changes.tracker import Found, Tracker
+from driftline.streams.clickhouse import reads
+from driftline.streams.clickhouse.reads import WindowFilter
+from driftline.streams.clickhouse.results import resolutions, results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from driftline.schemas.settings import Settings
+    from driftline.schemas.window import WindowResult
+
+
+def collect(
+    settings: Settings,
+    deployment: str,
+    resolution: str,
+    model_version: str | None,
+    features: frozenset[str],
+) -> list[tuple[WindowResult, Found]]:
+    """Give each change with the window that showed it, oldest first.
+
+    Args:
+        settings: where ClickHouse and Kafka are.
+        deployment: name of the deployment.
+        resolution: width of the windows.
+        model_version: only this version; None for each of them by itself.
+        features: those that are followed; empty for those with an importance in the deployment's settings, else all.
+
+    Raises:
+        NoAdviceError: there is no such window, or no window with such a feature.
+        ClickHouseError: the server is away or refuses.
+        BrokerError: Kafka is away, where the settings lie.
+    """
+    windows = results(settings, deployment, WindowFilter(resolution=resolution, model_version=model_version))
+    if not windows:
+        raise NoAdviceError(_missing(settings, deployment, resolution, model_version))
+    known = {figure.feature for window in windows for figure in window.figures if figure.kind == "drift"}
+    for name in features:
+        if name not in known:
+            there = ", ".join(sorted(known))
+            raise NoAdviceError(f"deployment {deployment!r} has no feature {name!r}: it is one of {there}")
+    return change_points(windows, features or _important(settings, deployment))
+
+
+def change_points(
+    windows: Iterable[WindowResult], features: frozenset[str]
+) -> list[tuple[WindowResult, Found]]:
+    """Give the changes of windows in the order of events, each model version and slot by itself."""
+    trackers: dict[tuple[str, str], Tracker] = {}
+    found = []
+    for window in windows:
+        tracker = trackers.setdefault((window.model_version, window.slot), Tracker(features=features))
+        found += [(window, one) for one in tracker.feed(window)]
+    return found
+
+
+def _important(settings: Settings, deployment: str) -> frozenset[str]:
+    state = held(settings.kafka).state(deployment)
+    weights = {} if state is None else state.settings.feature_importance
+    return frozenset(name for name, weight in weights.items() if weight > 0)
+
+
+def _missing(settings: Settings, deployment: str, resolution: str, model_version: str | None) -> str:
+    known = reads.deployments(settings)
+    if deployment not in known:
+        there = f"it is one of {', '.join(known)}" if known else "none has sent a prediction yet"
+        return f"deployment {deployment!r} is not known: {there}"
+    version = "" if model_version is None else f" of version {model_version!r}"
+    widths = ", ".join(resolutions(settings, deployment)) or "none yet"
+    return f"deployment {deployment!r} has no window of {resolution}{version}: it has {widths}"

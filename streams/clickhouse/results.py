@@ -1,0 +1,92 @@
+"""Results: windows as they were published, put together again from the view of figures."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from driftline.schemas.window import Figure, WindowResult
+from driftline.streams.clickhouse import reads
+from driftline.streams.clickhouse.client import Client
+
+if TYPE_CHECKING:
+    from driftline.schemas.settings import Settings
+    from driftline.streams.clickhouse.reads import WindowFilter
+
+_FIGURE: Final = (
+    "kind",
+    "feature",
+    "metric",
+    "value",
+    "verdict",
+    "reason",
+    "rows",
+    "reference_rows",
+    "level",
+    "low",
+    "high",
+    "interval",
+    "segment",
+)
+_WINDOW: Final = (
+    "deployment",
+    "model_version",
+    "slot",
+    "resolution",
+    "profile_digest",
+    "final",
+    "restated",
+    "late_rows",
+    "run",
+    "settings_revision",
+    "version",
+    "role",
+    "labels",
+    "delay_p50_s",
+    "delay_p90_s",
+    "provisional",
+)
+
+
+def results(settings: Settings, deployment: str, chosen: WindowFilter) -> list[WindowResult]:
+    """Give the windows of a deployment with their figures, oldest first; raises as `reads.windows`.
+
+    What the view does not carry is empty: `counts`, `partition`, `absorbed`.
+    """
+    found: dict[tuple[Any, ...], WindowResult] = {}
+    for row in reads.windows(settings, deployment, chosen):
+        place = tuple(row[name] for name in ("resolution", "window_start", "model_version", "slot", "role"))
+        if place not in found:
+            found[place] = _window(row)
+        figure = {name: row[name] for name in _FIGURE}
+        found[place].figures.append(Figure(**figure, **row["thresholds"]))
+    return sorted(found.values(), key=lambda one: (one.window_start_ms, one.model_version, one.slot))
+
+
+def resolutions(settings: Settings, deployment: str) -> list[str]:
+    """Give the widths of the windows of a deployment; raises as `reads.windows`."""
+    with Client(settings.clickhouse) as client:
+        rows = client.query(
+            "SELECT DISTINCT resolution FROM windows WHERE deployment = {deployment:String} AND run = 'live' "
+            "ORDER BY resolution",
+            {"deployment": deployment},
+        )
+    return [str(row["resolution"]) for row in rows]
+
+
+def _window(row: dict[str, Any]) -> WindowResult:
+    return WindowResult(
+        **{name: row[name] for name in _WINDOW},
+        window_start_ms=_ms(row["window_start"]),
+        window_end_ms=_ms(row["window_end"]),
+        partition=0,
+        absorbed=-1,
+        rows=row["window_rows"],
+        watermark_ms=_ms(row["watermark"]),
+        counts=b"",
+        computed_at_ms=_ms(row["computed_at"]),
+    )
+
+
+def _ms(time: datetime) -> int:
+    return round(time.timestamp() * 1000)
