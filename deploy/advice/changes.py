@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from driftline.deploy.advice.collect import NoAdviceError
 from driftline.deploy.local.deployments import held
-from driftline.streams.changes.tracker import Found, Tracker
+from driftline.streams.changes.tracker import ERRORS, MEAN, Found, Tracker
 from driftline.streams.clickhouse import reads
 from driftline.streams.clickhouse.reads import WindowFilter
 from driftline.streams.clickhouse.results import resolutions, results
@@ -24,6 +24,7 @@ def collect(
     resolution: str,
     model_version: str | None,
     features: frozenset[str],
+    since_ms: int | None = None,
 ) -> list[tuple[WindowResult, Found]]:
     """Give each change with the window that showed it, oldest first.
 
@@ -32,6 +33,7 @@ def collect(
         deployment: name of the deployment.
         resolution: width of the windows.
         model_version: only this version; None for each of them by itself.
+        since_ms: windows that start at this time or later; None for all.
         features: those that are followed; empty for those with an importance in the deployment's settings, else all.
 
     Raises:
@@ -39,7 +41,10 @@ def collect(
         ClickHouseError: the server is away or refuses.
         BrokerError: Kafka is away, where the settings lie.
     """
-    windows = results(settings, deployment, WindowFilter(resolution=resolution, model_version=model_version))
+    chosen = WindowFilter(
+        resolution=resolution, model_version=model_version, since_ms=since_ms, metrics=(MEAN, *ERRORS)
+    )
+    windows = results(settings, deployment, chosen)
     if not windows:
         raise NoAdviceError(_missing(settings, deployment, resolution, model_version))
     known = {figure.feature for window in windows for figure in window.figures if figure.kind == "drift"}

@@ -10,6 +10,7 @@ from driftline.deploy.local.deployments import held
 from driftline.deploy.tables.shelf import NoProfileError, published_profile
 from driftline.schemas.deployment_state import defaults
 from driftline.schemas.errors import DriftlineError
+from driftline.schemas.floors import METRICS
 from driftline.streams.advice.evidence import evidence_of
 from driftline.streams.advice.gain import gains_of
 from driftline.streams.advice.pairs import joined, matches
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from driftline.streams.join.scheme import Scheme
 
 CHAMPION: Final = "champion"
+READ: Final = ("coverage", "w1_sigma", *METRICS)
+"""Figures that advice rests on."""
 
 
 class NoAdviceError(DriftlineError):
@@ -73,6 +76,7 @@ def _windows(settings: Settings, deployment: str, wanted: Wanted) -> list[Eviden
         slot=CHAMPION,
         since_ms=wanted.since_ms,
         until_ms=wanted.until_ms,
+        metrics=READ,
     )
     found = evidence_of(results(settings, deployment, chosen))
     if not found:

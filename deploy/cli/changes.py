@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
+from driftline.deploy.cli.windows import TIME_FORMATS
 
 if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
@@ -34,9 +36,17 @@ HEAD = ("since", "found", "what", "from", "to", "windows", "version")
     show_default=True,
     help="Width of the windows.",
 )
+@click.option(
+    "--since", type=click.DateTime(TIME_FORMATS), metavar="T", help="Windows from this UTC time on."
+)
 @json_option
 def command(
-    deployment: str, model_version: str | None, features: tuple[str, ...], resolution: str, as_json: bool
+    deployment: str,
+    model_version: str | None,
+    features: tuple[str, ...],
+    resolution: str,
+    since: datetime | None,
+    as_json: bool,
 ) -> None:
     """Show the change points of DEPLOYMENT: the moment, as exactly as its windows tell, and the means around it.
 
@@ -46,9 +56,9 @@ def command(
     from driftline.deploy.advice.changes import collect
     from driftline.deploy.local.discover import settings_here
 
-    found = collect(
-        settings_here(os.environ, Path.cwd()), deployment, resolution, model_version, frozenset(features)
-    )
+    since_ms = None if since is None else round(since.replace(tzinfo=UTC).timestamp() * 1000)
+    settings = settings_here(os.environ, Path.cwd())
+    found = collect(settings, deployment, resolution, model_version, frozenset(features), since_ms)
     if as_json:
         for window, one in found:
             print_json(_facts(window, one))

@@ -44,6 +44,8 @@ class WindowFilter:
     run: str = "live"
     role: str | None = None
     """What counted the windows: drift or accuracy; None for both."""
+    metrics: tuple[str, ...] = ()
+    """Only these figures; empty for all."""
 
 
 def windows(settings: Settings, deployment: str, chosen: WindowFilter | None = None) -> list[dict[str, Any]]:
@@ -97,6 +99,13 @@ def window_counts(
             parameters,
             formats={"counts": "bytes"},
         )
+
+
+def window_total(settings: Settings, deployment: str, chosen: WindowFilter) -> int:
+    """Count a deployment's windows under a filter, of drift unless it names a role. Raises as `windows`."""
+    where, parameters = _where(deployment, chosen, figures=False)
+    with Client(settings.clickhouse) as client:
+        return int(client.query(f"SELECT count() AS n FROM windows_now WHERE {where}", parameters)[0]["n"])
 
 
 def auto_resolution(settings: Settings, deployment: str, chosen: WindowFilter, least_rows: int) -> str | None:
@@ -227,6 +236,9 @@ def _where(deployment: str, chosen: WindowFilter, *, figures: bool = True) -> tu
         if value is not None:
             parts.append(f"{name} = {{{name}:String}}")
             parameters[name] = value
+    if figures and chosen.metrics:
+        parts.append("metric IN {metrics:Array(String)}")
+        parameters["metrics"] = list(chosen.metrics)
     for name, sign, value in (("since", ">=", chosen.since_ms), ("until", "<", chosen.until_ms)):
         if value is not None:
             parts.append(f"window_start {sign} {{{name}:DateTime64(3, 'UTC')}}")

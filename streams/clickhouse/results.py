@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from driftline.schemas.errors import DriftlineError
 from driftline.schemas.window import Figure, WindowResult
 from driftline.streams.clickhouse import reads
 from driftline.streams.clickhouse.client import Client
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
     from driftline.streams.clickhouse.reads import WindowFilter
 
+WINDOWS_MAX: Final = 5_000
+"""Windows that are read at once: their figures are held in memory."""
 _FIGURE: Final = (
     "kind",
     "feature",
@@ -48,11 +51,20 @@ _WINDOW: Final = (
 )
 
 
+class TooManyWindowsError(DriftlineError):
+    """More windows are asked for than memory is given to."""
+
+
 def results(settings: Settings, deployment: str, chosen: WindowFilter) -> list[WindowResult]:
-    """Give the windows of a deployment with their figures, oldest first; raises as `reads.windows`.
+    """Give the windows of a deployment with their figures, oldest first.
 
     What the view does not carry is empty: `counts`, `partition`, `absorbed`.
+
+    Raises:
+        TooManyWindowsError: more than `WINDOWS_MAX` are asked for.
+        ClickHouseError: the server is away or refuses.
     """
+    _check_count(settings, deployment, chosen)
     found: dict[tuple[Any, ...], WindowResult] = {}
     for row in reads.windows(settings, deployment, chosen):
         place = tuple(row[name] for name in ("resolution", "window_start", "model_version", "slot", "role"))
@@ -61,6 +73,15 @@ def results(settings: Settings, deployment: str, chosen: WindowFilter) -> list[W
         figure = {name: row[name] for name in _FIGURE}
         found[place].figures.append(Figure(**figure, **row["thresholds"]))
     return sorted(found.values(), key=lambda one: (one.window_start_ms, one.model_version, one.slot))
+
+
+def _check_count(settings: Settings, deployment: str, chosen: WindowFilter) -> None:
+    windows = reads.window_total(settings, deployment, chosen)
+    if windows > WINDOWS_MAX:
+        raise TooManyWindowsError(
+            f"deployment {deployment!r} has {windows:,} windows of {chosen.resolution} in what was asked, at most "
+            f"{WINDOWS_MAX:,} are read: choose a wider --resolution or a later --since"
+        )
 
 
 def resolutions(settings: Settings, deployment: str) -> list[str]:
