@@ -86,14 +86,14 @@ class Row(NamedTuple):
     trials: int
 
 
-def means(stream: str, hours: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw mu of every numeric feature for a stretch of hours, (hours, NUMERIC)."""
-    mu = np.zeros((hours, NUMERIC))
+def means(stream: str, hours: int, rng: np.random.Generator, features: int = NUMERIC) -> NDArray[np.float64]:
+    """Draw mu of every numeric feature for a stretch of hours, (hours, features)."""
+    mu = np.zeros((hours, features))
     if stream in {"days", "all"}:
         days = -(-hours // 24) + 1
-        effect = np.zeros((days, NUMERIC))
-        effect[0] = rng.normal(0, 0.5, NUMERIC)
-        noise = rng.normal(0, 0.5 * np.sqrt(1 - 0.7**2), (days, NUMERIC))
+        effect = np.zeros((days, features))
+        effect[0] = rng.normal(0, 0.5, features)
+        noise = rng.normal(0, 0.5 * np.sqrt(1 - 0.7**2), (days, features))
         for day in range(1, days):
             effect[day] = 0.7 * effect[day - 1] + noise[day]
         mu += np.repeat(effect, 24, axis=0)[:hours]
@@ -104,8 +104,8 @@ def means(stream: str, hours: int, rng: np.random.Generator) -> NDArray[np.float
 
 
 def deciles(mu: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Deciles of 20,000 rows drawn from a reference, per feature; (CELLS - 1, NUMERIC)."""
-    rows = mu[rng.integers(0, len(mu), 20_000)] + rng.normal(size=(20_000, NUMERIC))
+    """Deciles of 20,000 rows drawn from a reference, per feature; (CELLS - 1, features)."""
+    rows = mu[rng.integers(0, len(mu), 20_000)] + rng.normal(size=(20_000, mu.shape[1]))
     return np.quantile(rows, np.arange(1, CELLS) / CELLS, axis=0)
 
 
