@@ -110,6 +110,9 @@ def _gains(
 ) -> dict[int, tuple[Gain, ...]]:
     """Give what a candidate gains on each window, by the window's start."""
     table = None if wanted.candidate is None else read_candidate(wanted.candidate, wanted.mapping)
+    whole = (windows[0].start_ms, windows[-1].end_ms)
+    if table is None and not answers.candidates(settings, deployment, version, *whole):
+        return {}
     scheme: Scheme | None = None
     found: dict[int, tuple[Gain, ...]] = {}
     most = 0

@@ -61,19 +61,19 @@ def train_and_score(flights: pa.Table) -> Scored:
 
 
 def _scored(flights: pa.Table) -> Scored:
-    features = _matrix(flights)
+    features = matrix(flights)
     times = pc.cast(flights["event_time"], pa.int64()).to_numpy()
     known = pc.is_valid(flights["target"]).to_numpy()
     target = pc.fill_null(pc.cast(flights["target"], pa.int8()), 0).to_numpy().astype(bool)
     early = times < TRAINED_UNTIL_MS
     learn = early & known
-    model = _fit(features[learn], target[learn])
+    model = fit(features[learn], target[learn])
     scores = model.predict_proba(features)[:, 1]
     in_sample = roc_auc_score(target[learn], scores[learn])
     fold = _folds(times // DAY_MS)
     for number in range(FOLDS):
         held = early & (fold == number)
-        partial = _fit(features[learn & ~held], target[learn & ~held])
+        partial = fit(features[learn & ~held], target[learn & ~held])
         scores[held] = partial.predict_proba(features[held])[:, 1]
     year = flights.append_column("p_late", pa.array(scores))
     return Scored(
@@ -91,13 +91,14 @@ def _folds(days: NDArray[np.int64]) -> NDArray[np.int64]:
     return dealt[which]
 
 
-def _fit(features: NDArray[np.float64], target: NDArray[np.bool_]) -> HistGradientBoostingClassifier:
+def fit(features: NDArray[np.float64], target: NDArray[np.bool_]) -> HistGradientBoostingClassifier:
+    """Train the model on rows of `matrix` and whether each was late."""
     categorical = [index >= len(NUMBERS) for index in range(features.shape[1])]
     model = HistGradientBoostingClassifier(max_iter=100, categorical_features=categorical, random_state=SEED)
     return model.fit(features, target)
 
 
-def _matrix(flights: pa.Table) -> NDArray[np.float64]:
+def matrix(flights: pa.Table) -> NDArray[np.float64]:
     """Give the inputs as (rows, features): NaN for null, levels as codes in alphabetical order."""
     columns = [pc.fill_null(flights[name], float("nan")).to_numpy() for name in NUMBERS]
     for name in LEVELS:

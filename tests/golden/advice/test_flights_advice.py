@@ -1,7 +1,7 @@
 """The flights of 2013: July is to be retrained, in April a refit does not help, and drift alone is no need.
 
-The figures of a month are computed here, by scikit-learn and with the interval over days; the candidate of a month is a
-refit on the months before it.
+The figures of a month are computed here, by scikit-learn and with the interval over days; the candidate of a month the
+newest refit before its quarter, as in the demo.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import compute as pc
 from sklearn.metrics import log_loss, roc_auc_score
-from threadpoolctl import threadpool_limits
 
-from driftline.deploy.demo import model
 from driftline.deploy.demo.flights import load_flights
+from driftline.deploy.demo.model import train_and_score
+from driftline.deploy.demo.refit import refit_scores
 from driftline.schemas.advice import Advice, Gain
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.window import Figure
@@ -37,25 +37,25 @@ SETTINGS = DeploymentSettings(
 
 
 class Year(NamedTuple):
-    """The flights that landed: month, day, whether late, and the live model's score."""
+    """The flights that landed: month, day, whether late, and the scores of the live model and of its refits."""
 
-    matrix: np.ndarray
     month: np.ndarray
     day: np.ndarray
     late: np.ndarray
     live: np.ndarray
+    refit: np.ndarray
 
 
 @pytest.fixture(scope="module")
 def year() -> Year:
     """Train the demo's model and score the year, the reference out of fold."""
     flights = load_flights()
-    live = model.train_and_score(flights).year["p_late"].to_numpy()
+    live = train_and_score(flights).year["p_late"].to_numpy()
     known = pc.and_(pc.is_valid(flights["target"]), pc.is_valid(flights["landed"])).to_numpy()
     times = pc.cast(flights["event_time"], pa.int64()).to_numpy()
     late = pc.fill_null(flights["target"], fill_value=False).to_numpy().astype(np.int64)
     month = times.astype("datetime64[ms]").astype("datetime64[M]").astype(int) % 12 + 1
-    return Year(*(one[known] for one in (model._matrix(flights), month, times // DAY_MS, late, live)))
+    return Year(*(one[known] for one in (month, times // DAY_MS, late, live, refit_scores(flights))))
 
 
 def figures(year: Year, rows: np.ndarray) -> dict[str, Figure]:
@@ -98,13 +98,10 @@ def month_of(year: Year, number: int) -> Evidence:
 
 
 def refit_gains(year: Year, number: int) -> tuple[Gain, ...]:
-    """Return what a refit on all months before gains in a month."""
-    before, rows = year.month < number, year.month == number
-    with threadpool_limits(1):
-        refit = model._fit(year.matrix[before], year.late[before].astype(bool))
-        score = refit.predict_proba(year.matrix[rows])[:, 1]
+    """Return what the refit gains in a month."""
+    rows = year.month == number
     silent = np.full(int(rows.sum()), -1)
-    answers = (Answers(silent, one[None]) for one in (year.live[rows], score))
+    answers = (Answers(silent, one[None, rows]) for one in (year.live, year.refit))
     return gains_of(pairs_of(SCHEME, year.day[rows], year.late[rows], *answers), SCHEME, "refit")
 
 

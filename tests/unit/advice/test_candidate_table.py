@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from driftline.deploy.advice import candidate
 from driftline.deploy.advice.candidate import read_candidate
+from driftline.deploy.demo.refit import write_candidate
 from driftline.deploy.tables.errors import TableError
 from driftline.schemas.ids import id_of
 
@@ -48,6 +50,16 @@ def test_a_mapping_names_the_columns(tmp_path: Path) -> None:
     said, _ = read_candidate(written(tmp_path, booking=[7, 8, 7], risk=[1.5, 2.5, 9.9]), mapping)
     assert sorted(said.scores["risk"]) == [1.5, 2.5]
     assert id_of("7") in {bytes(one) for one in said.ids}
+
+
+def test_the_demos_refit_is_such_a_table(tmp_path: Path) -> None:
+    """Flights that the refit did not answer are left out, the others are known by the ids that `log` gave."""
+    ids = np.arange(48, dtype=np.uint8).reshape(3, 16)
+    write_candidate(tmp_path / "refit.parquet", ids, np.array([0.25, np.nan, 0.75]))
+    _, made = read_candidate(tmp_path / "refit.parquet")
+    assert made is not None
+    found = dict(zip(map(bytes, made.ids), made.scores["p_late"].tolist(), strict=True))
+    assert found == {bytes(ids[0]): 0.25, bytes(ids[2]): 0.75}
 
 
 @pytest.mark.parametrize(
