@@ -18,7 +18,7 @@ from driftline.streams.advice.rules import advise
 from driftline.streams.clickhouse import answers, reads
 from driftline.streams.clickhouse.reads import WindowFilter
 from driftline.streams.clickhouse.results import resolutions, results
-from driftline.streams.join.scheme import scheme_of
+from driftline.streams.join.scheme_of import scheme_of
 
 if TYPE_CHECKING:
     from pathlib import Path
