@@ -52,6 +52,7 @@ def test_a_dead_letter_holds_any_message_it_may_have_to() -> None:
         ("emitter-status", "EmitterStatus"),
         ("profiles", "Profile"),
         ("windows", "WindowResult"),
+        ("alerts", "Alert"),
         ("dead-letter", "DeadLetter"),
     ],
 )

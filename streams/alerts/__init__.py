@@ -1,0 +1,1 @@
+"""When windows, silence and losses become alerts, and how receivers are told; time and chance are arguments."""

@@ -1,0 +1,136 @@
+"""Alertmanager: the alerts that fire, as its v2 interface takes them, said again until they are resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driftline.schemas.alert import Alert
+
+RESENDS: Final = 4
+"""An alert that was not said again for so many intervals is taken for resolved: what Prometheus uses."""
+RESOLVED_MS: Final = 15 * 60_000
+"""How long a resolved alert is still said to be resolved: what Prometheus uses."""
+MOST: Final = 20_000
+"""Alerts held; past it the one that changed longest ago is let go."""
+A_POST: Final = 200
+"""Alerts in one request."""
+SEVERITIES: Final = {"warn": "warning", "fail": "critical"}
+
+
+@dataclass(slots=True)
+class _Entry:
+    edge: Alert
+    ended_ms: int | None
+
+
+class Board:
+    """What fires, and what has ended lately, of one route. Pure: time is an argument.
+
+    Alertmanager knows an alert by its labels. So an edge that changes a label (a warning that becomes a failure, a new
+    owner) ends the alert with the old labels and begins one with the new.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, ...], _Entry] = {}
+        self._fires: dict[str, tuple[str, ...]] = {}
+        self.shed = 0
+
+    @property
+    def firing(self) -> int:
+        """How many fire."""
+        return len(self._fires)
+
+    def take(self, edge: Alert) -> bool:
+        """Take in the next edge of its deployment; False when it says nothing new."""
+        if edge.state == "acknowledged":
+            return False
+        name = tuple(labels(edge).values())
+        before = self._fires.pop(edge.alert_id, None)
+        if before is not None and (edge.state == "resolved" or before != name):
+            self._entries[before].ended_ms = edge.made_at_ms
+        if edge.state == "firing":
+            held = self._entries.pop(name, None)
+            is_known = held is not None and held.ended_ms is None
+            self._entries[name] = held if is_known and held is not None else _Entry(edge, None)
+            self._fires[edge.alert_id] = name
+            if len(self._entries) > MOST:
+                self._let_go()
+            return not is_known
+        return before is not None
+
+    def due(self, now_ms: int, resend_ms: int) -> Iterator[list[dict[str, Any]]]:
+        """Give the bodies of requests that say all that fires, and all that ended within the last quarter of an hour.
+
+        Args:
+            now_ms: the clock, ms since 1970.
+            resend_ms: when they will be said again, ms from now.
+        """
+        for name, entry in tuple(self._entries.items()):
+            if entry.ended_ms is not None and now_ms - entry.ended_ms > RESOLVED_MS:
+                del self._entries[name]
+        said = [_said(one, now_ms + RESENDS * resend_ms) for one in self._entries.values()]
+        for start in range(0, len(said), A_POST):
+            yield said[start : start + A_POST]
+
+    def _let_go(self) -> None:
+        oldest = next(iter(self._entries))
+        gone = self._entries.pop(oldest)
+        self._fires.pop(gone.edge.alert_id, None)
+        self.shed += 1
+
+
+def labels(edge: Alert) -> dict[str, str]:
+    """What Alertmanager groups and routes by."""
+    return {
+        "alertname": f"driftline_{edge.about}",
+        "alert_id": edge.alert_id,
+        "deployment": edge.deployment,
+        "about": edge.about,
+        "name": edge.name,
+        "segment": edge.segment,
+        "slot": edge.slot,
+        "rule": edge.rule,
+        "severity": SEVERITIES[edge.severity],
+        "importance": edge.importance,
+        "priority": str(edge.priority),
+        "owner": edge.owner or "",
+        "team": edge.team or "",
+    }
+
+
+def summary(edge: Alert) -> str:
+    """One line: what it is about.
+
+    Alertmanager and people read the same line.
+    """
+    what = " ".join(part for part in (edge.about, edge.name, edge.segment) if part)
+    return f"{edge.deployment}: {what} ({edge.severity})"
+
+
+def _said(entry: _Entry, until_ms: int) -> dict[str, Any]:
+    edge = entry.edge
+    notes = {"summary": summary(edge), "description": edge.reason, "edge": edge.id}
+    if edge.runbook is not None:
+        notes["runbook_url"] = edge.runbook
+    if edge.window_start_ms is not None and edge.window_end_ms is not None:
+        notes["window"] = f"{_text(edge.window_start_ms)}/{_text(edge.window_end_ms)}"
+    notes |= {
+        f"figure_{number}": f"{one.metric}{f' {one.feature}' if one.feature else ''} = {one.value}"
+        for number, one in enumerate(edge.figures, 1)
+    }
+    return {
+        # A label that is empty is, to Alertmanager, one that is not there.
+        "labels": {name: value for name, value in labels(edge).items() if value},
+        "annotations": notes,
+        "startsAt": _text(edge.made_at_ms),
+        "endsAt": _text(until_ms if entry.ended_ms is None else max(entry.ended_ms, edge.made_at_ms)),
+    }
+
+
+def _text(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds")
