@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from driftline.schemas import codec
+from driftline.schemas.alert import Alert
 from driftline.schemas.refusal import Refused
 from driftline.schemas.window import WindowResult
 from driftline.streams.archive.entry import Entry
 from driftline.streams.archive.letter import Letter, retry_of, without_retry
 from driftline.streams.clickhouse import letter_rows
+from driftline.streams.clickhouse.alert_rows import alert_rows
 from driftline.streams.clickhouse.emitter_rows import emitter_rows, spool_rows
 from driftline.streams.clickhouse.label_rows import label_rows
 from driftline.streams.clickhouse.prediction_rows import lookup_rows, prediction_rows
@@ -121,6 +123,10 @@ def _read_window(record: Record, _terms: Terms, entry: Entry) -> None:
     entry.content, entry.rows = WindowResult.from_bytes(record.value), 1
 
 
+def _read_alert(record: Record, _terms: Terms, entry: Entry) -> None:
+    entry.content, entry.rows = Alert.from_bytes(record.value), 1
+
+
 def _reader_of(record_type: str) -> Callable[[Record, Terms, Entry], None]:
     def read(record: Record, _terms: Terms, entry: Entry) -> None:
         found, content = codec.decode(record.value)
@@ -167,6 +173,12 @@ def _window_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
     return [("windows", window_rows(_contents(entries), offsets, arrivals))]
 
 
+def _alert_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
+    offsets = [entry.offset for entry in entries]
+    arrivals = [entry.time_ms for entry in entries]
+    return [("alerts", alert_rows(_contents(entries), offsets, arrivals))]
+
+
 def _emitter_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
     heartbeats = [(entry.content, entry.time_ms) for entry in entries]
     return [("emitters", emitter_rows(heartbeats)), ("adopted_spools", spool_rows(heartbeats))]
@@ -190,6 +202,7 @@ SHELVES: Mapping[str, Shelf] = {
         Shelf("predictions", _read_predictions, _prediction_tables),
         Shelf("labels", _read_labels, _label_tables),
         Shelf("windows", _read_window, _window_tables),
+        Shelf("alerts", _read_alert, _alert_tables),
         Shelf("emitter-status", _reader_of("EmitterStatus"), _emitter_tables),
         Shelf("dead-letter", _read_letter, _letter_tables),
     )
