@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "Alerts",
     "Archive",
     "ClickHouse",
     "Kafka",
@@ -138,6 +139,15 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True):
     windows_retention_days: Days = 730
 
 
+class Alerts(msgspec.Struct, frozen=True, kw_only=True):
+    """Where alerts go: the routes that the settings of deployments name, and how often open ones are said again."""
+
+    routes: File = ""
+    resend_seconds: Annotated[
+        float, Meta(description="a number of seconds, 0.1 to 3,600", ge=0.1, le=3_600)
+    ] = 60.0
+
+
 class Local(msgspec.Struct, frozen=True, kw_only=True):
     """The local stack: where it keeps its data, and which parts of it run elsewhere."""
 
@@ -167,6 +177,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse: ClickHouse = ClickHouse()
     worker: Worker = Worker()
     archive: Archive = Archive()
+    alerts: Alerts = Alerts()
     local: Local = Local()
     operator: Operator = Operator()
 
@@ -214,7 +225,11 @@ def _agree(settings: Settings, places: Mapping[tuple[str, str], str]) -> None:
     if bool(settings.clickhouse.client_certificate) != bool(settings.clickhouse.client_key):
         lacking = "client_key" if settings.clickhouse.client_certificate else "client_certificate"
         refuse(places, "clickhouse", lacking, "is needed: a client certificate and its key go together")
-    for section, part in (("kafka", settings.kafka), ("clickhouse", settings.clickhouse)):
+    for section, part in (
+        ("kafka", settings.kafka),
+        ("clickhouse", settings.clickhouse),
+        ("alerts", settings.alerts),
+    ):
         for item in msgspec.structs.fields(part):
             path = getattr(part, item.name)
             if item.type is File and path and not Path(path).is_file():

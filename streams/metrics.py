@@ -191,3 +191,72 @@ class AccuracyMetrics:
             ["topic", "partition"],
             registry=registry,
         )
+
+
+class AlertMetrics:
+    """What `worker alerts` tells about itself. Labels are partitions and routes: bounded by configuration."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Make the metrics for a registry."""
+        self.windows = Counter("driftline_alerts_windows", "Window results read.", registry=registry)
+        self.refused = Counter(
+            "driftline_alerts_refused",
+            "Records of windows that cannot be read, or are of one deployment too many.",
+            registry=registry,
+        )
+        self.edges = Counter(
+            "driftline_alerts_edges", "Edges published: fired or resolved.", ["state"], registry=registry
+        )
+        self.again = Counter(
+            "driftline_alerts_edges_again",
+            "Edges sent again, with the id they had, after a crash.",
+            registry=registry,
+        )
+        self.open = Gauge("driftline_alerts_open", "Alerts that fire.", ["partition"], registry=registry)
+        self.pending = Gauge(
+            "driftline_alerts_pending",
+            "Subjects with a bad window whose alert does not fire yet.",
+            ["partition"],
+            registry=registry,
+        )
+        self.shed = Gauge(
+            "driftline_alerts_shed",
+            "Alerts, subjects or windows left out at a bound, since the deployment's state began.",
+            ["partition"],
+            registry=registry,
+        )
+        self.lost = Counter(
+            "driftline_alerts_lost_messages",
+            "Window results that retention removed before they were read.",
+            ["partition"],
+            registry=registry,
+        )
+        self.unrouted = Counter(
+            "driftline_alerts_unrouted",
+            "Edges for a route that no route of this worker's file is called.",
+            registry=registry,
+        )
+        self.delivered = Counter(
+            "driftline_alerts_delivered",
+            "Edges, or for Alertmanager posts, that a receiver took.",
+            ["route"],
+            registry=registry,
+        )
+        self.failed = Counter(
+            "driftline_alerts_failed",
+            "Attempts that a receiver did not take; they are repeated.",
+            ["route"],
+            registry=registry,
+        )
+        self.given_up = Counter(
+            "driftline_alerts_given_up",
+            "Edges that a receiver refused for good.",
+            ["route"],
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "driftline_alerts_waiting_seconds",
+            "For how long a receiver has taken nothing; 0 while it does.",
+            ["route"],
+            registry=registry,
+        )

@@ -12,12 +12,12 @@ _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @click.command("worker")
-@click.argument("role", type=click.Choice(["drift", "accuracy", "archive"]))
+@click.argument("role", type=click.Choice(["drift", "accuracy", "alerts", "archive"]))
 def command(role: str) -> int:
     """Run one worker until it is told to stop (SIGTERM or Ctrl-C).
 
-    drift counts predictions into windows and judges them; accuracy holds them against labels; archive writes
-    everything to ClickHouse.
+    drift counts predictions into windows and judges them; accuracy holds them against labels; alerts tells people
+    of bad windows; archive writes everything to ClickHouse.
     """
     from importlib import import_module
 

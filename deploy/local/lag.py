@@ -15,7 +15,8 @@ from driftline.schemas.settings import Settings, consumer_config
 from driftline.schemas.topics import TOPICS, topic
 
 _ANSWER_SECONDS = 10.0
-# Read by every role; other topics show up once a role has acknowledged something in them.
+# What a role reads first; other topics show up once it has acknowledged something in them.
+_SOURCES = {"alerts": "windows"}
 _SOURCE = "predictions"
 _POLL_SECONDS = 0.1
 _NOT_YET = (
@@ -74,7 +75,7 @@ def _of_role(
     settings: Settings, role: str, places: list[TopicPartition], starts: Offsets, ends: Offsets
 ) -> list[Lag]:
     committed = _committed(settings, role, places)
-    source = settings.kafka.topic_prefix + topic(_SOURCE).name
+    source = settings.kafka.topic_prefix + topic(_SOURCES.get(role, _SOURCE)).name
     return [
         Lag(
             role=role,

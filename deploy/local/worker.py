@@ -11,7 +11,7 @@ from driftline.deploy.local.spawn import Process, spawn_guarded
 from driftline.schemas.settings import Settings
 
 # In the order of stopping: archive last, so that what the others published at their end is written too.
-ROLES = ("drift", "accuracy", "archive")
+ROLES = ("drift", "accuracy", "alerts", "archive")
 
 
 class WorkerProcess(Component):

@@ -1,4 +1,4 @@
-"""Store: the stored state of the join, a compacted topic with the partitions of the events."""
+"""Store: the stored state of a worker, a compacted topic with the partitions of the events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from driftline.streams.archive.errors import KafkaAwayError, TopicError
 from driftline.streams.archive.takeover import bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from driftline.schemas.settings import Settings
 
@@ -35,11 +35,19 @@ class Store:
 
     Args:
         settings: where Kafka is.
+        name: the topic of the state, without prefix.
+        reached: how much a partition's row, whose key begins with `r`, has absorbed; None asks for nothing (-1).
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        name: str = NAME,
+        reached: Callable[[bytes | None], int] | None = None,
+    ) -> None:
         self._kafka = settings.kafka
-        self.name = settings.kafka.topic_prefix + NAME
+        self._reached = reached or _reached
+        self.name = settings.kafka.topic_prefix + name
         self._producer = Producer(producer_config(settings.kafka, delivery_timeout_ms=int(ANSWER_S * 1000)))
         self._faults: list[KafkaError] = []
 
@@ -92,7 +100,7 @@ class Store:
                         return held
                     logger.warning("topic %s: %s", self.name, error)
                     continue
-                _hold(held, message.key() or b"", message.value())
+                self._hold(held, message.key() or b"", message.value())
         finally:
             consumer.close()
 
@@ -120,16 +128,15 @@ class Store:
             raise KafkaAwayError(f"{left + len(self._faults)} of {count} records were not taken: {why}")
         return count
 
+    def _hold(self, held: dict[bytes, bytes], key: bytes, value: bytes | None) -> None:
+        if value is None:
+            held.pop(key, None)
+        elif not key.startswith(b"r") or self._reached(value) >= self._reached(held.get(key)):
+            held[key] = value
+
     def _answered(self, error: KafkaError | None, _message: object) -> None:
         if error is not None:
             self._faults.append(error)
-
-
-def _hold(held: dict[bytes, bytes], key: bytes, value: bytes | None) -> None:
-    if value is None:
-        held.pop(key, None)
-    elif not key.startswith(b"r") or _reached(value) >= _reached(held.get(key)):
-        held[key] = value
 
 
 def _reached(row: bytes | None) -> int:

@@ -23,14 +23,14 @@ class Crew:
     """Worker processes of one lane, by role; started with the lane's environment, ended by pid."""
 
     def __init__(self, env: Mapping[str, str], logs: Path) -> None:
-        self._env, self._logs = dict(env), logs
+        self.environment, self._logs = dict(env), logs
         self.members: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def start(self, role: str) -> subprocess.Popen[bytes]:
         """Start one worker of a role ("drift", "archive")."""
         log = (self._logs / f"{role}-{len(self.members)}.log").open("ab")
         command = [sys.executable, "-m", "driftline.deploy.cli", "worker", role]
-        process = subprocess.Popen(command, env=self._env, stdout=log, stderr=log, cwd=self._logs)
+        process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=self._logs)
         log.close()
         self.members.append((role, process))
         return process

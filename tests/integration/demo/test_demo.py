@@ -24,7 +24,7 @@ from driftline.deploy.local.state import StackState
 pytestmark = pytest.mark.timeout(300)
 
 FLIGHTS = 328_521
-PARTS = {"kafka", "clickhouse", "drift", "accuracy", "archive"}
+PARTS = {"kafka", "clickhouse", "drift", "accuracy", "alerts", "archive"}
 LANDED = 327_346
 MONTHS = [f"2013-{number:02d}" for number in range(1, 13)]
 

@@ -119,7 +119,7 @@ def test_a_killed_supervisor_leaves_no_process(place: Place) -> None:
     """After kill -9 of the supervisor Kafka, ClickHouse and the workers end within 5 s; `up` then recovers."""
     place.up()
     pids = {each["name"]: each["pid"] for each in place.state()["components"]}
-    assert {"kafka", "clickhouse", "drift", "accuracy", "archive"} == set(pids)
+    assert {"kafka", "clickhouse", "drift", "accuracy", "alerts", "archive"} == set(pids)
     os.kill(place.state()["pid"], signal.SIGKILL)
     until(lambda: place.processes() == [], 5.0, "processes outlived their supervisor")
     told = place.run("status")
@@ -132,7 +132,10 @@ def test_a_killed_supervisor_leaves_no_process(place: Place) -> None:
 def test_killed_components_are_started_again(place: Place) -> None:
     """After kill -9 of workers, ClickHouse and Kafka: each comes back on its address, and status counts the restart."""
     place.up()
-    before = {name: place.component(name) for name in ("drift", "accuracy", "archive", "clickhouse", "kafka")}
+    before = {
+        name: place.component(name)
+        for name in ("drift", "accuracy", "alerts", "archive", "clickhouse", "kafka")
+    }
     for component in before.values():
         os.kill(component["pid"], signal.SIGKILL)
 
