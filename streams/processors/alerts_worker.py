@@ -19,6 +19,7 @@ from driftline.streams.archive.takeover import bounds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from driftline.schemas.alert import Alert
     from driftline.schemas.settings import Settings
     from driftline.streams.alerts.desk import Edges
     from driftline.streams.alerts.losses import LossBook
@@ -32,7 +33,15 @@ logger = logging.getLogger(__name__)
 GROUP: Final = "driftline-alerts"
 TAKE: Final = 200
 TAKE_WITHIN_S: Final = 0.2
-LOOK_SECONDS: Final = 1.0
+MISSED: Final = 1_000
+"""Names of unknown routes that are said once each."""
+LOOK_SECONDS: Final = 5.0
+_PUT_OUT: Final = (
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.FENCED_INSTANCE_ID,
+)
 
 
 class AlertsWorker:
@@ -59,6 +68,7 @@ class AlertsWorker:
         self._alerts = settings.kafka.topic_prefix + ALERTS
         self.routes: frozenset[str] = frozenset()
         """Routes that this worker knows: edges for others are counted."""
+        self._missed: set[str] = set()
         self._desks: dict[int, Desk] = {}
         self._caught_up: set[int] = set()
         self._committed_at = self._looked_at = time.monotonic()
@@ -109,7 +119,6 @@ class AlertsWorker:
                 continue
             # The broker refuses the commit of a member that it has put out: nothing is written then.
             if not self._acknowledge(partition, desk.offset):
-                self._desks.pop(partition, None)
                 return
             cases, edges, row = desk.commit()
             self._store.send((self._store.name, partition, key, value) for key, value in cases)
@@ -140,18 +149,29 @@ class AlertsWorker:
             return
         refused = desk.refused
         for one in desk.take(message.offset() or 0, message.value(), now_ms):
-            logger.info("%s %s: %s %s %s", one.deployment, one.state, one.about, one.name, one.reason)
-            self._metrics.edges.labels(one.state).inc()
-            self._metrics.unrouted.inc(sum(name not in self.routes for name in one.routes))
+            self._count(one)
         self._metrics.windows.inc()
         self._metrics.refused.inc(desk.refused - refused)
+
+    def _count(self, edge: Alert) -> None:
+        logger.info("%s %s: %s %s %s", edge.deployment, edge.state, edge.about, edge.name, edge.reason)
+        self._metrics.edges.labels(edge.state).inc()
+        self._miss(set(edge.routes) - self.routes)
+
+    def _miss(self, names: set[str]) -> None:
+        """Count, and say once, that contacts name a route which this worker does not know."""
+        self._metrics.unrouted.inc(len(names))
+        for name in names - self._missed:
+            if len(self._missed) < MISSED:
+                self._missed.add(name)
+                logger.warning("no route is called %r: name it in the file of DRIFTLINE_ALERTS_ROUTES", name)
 
     def _look(self, now_ms: int) -> None:
         losses = self._losses.look(now_ms)
         for partition in self._caught_up & self._desks.keys():
             mine = {name: loss for name, loss in losses.items() if self._is_of(name, partition)}
             for one in self._desks[partition].look(mine, now_ms):
-                self._metrics.edges.labels(one.state).inc()
+                self._count(one)
 
     def _is_of(self, deployment: str, partition: int) -> bool:
         return partition_of(deployment.encode(), self._windows.partitions) == partition
@@ -160,14 +180,20 @@ class AlertsWorker:
         self._store.send((self._alerts, None, key, value) for key, value in edges)
 
     def _acknowledge(self, partition: int, offset: int) -> bool:
-        """Commit what was taken, for those who look at lag; False when this worker is no member any more."""
+        """Commit what was taken, for those who look at lag; False when this is not the time to write.
+
+        A member that was put out begins anew with its next assignment; one whose broker does not answer tries again in
+        the next turn.
+        """
         if offset < 0:
             return True
         try:
             place = TopicPartition(self._windows.name, partition, offset + 1)
             self._consumer.commit(offsets=[place], asynchronous=False)
         except KafkaException as error:
-            logger.warning("partition %d: not stored, read again: %s", partition, error.args[0].str())
+            logger.warning("partition %d: not stored yet: %s", partition, error.args[0].str())
+            if error.args[0].code() in _PUT_OUT:
+                self._desks.clear()
             return False
         return True
 

@@ -133,7 +133,7 @@ def test_a_mark_nobody_can_read_is_none(header: bytes) -> None:
     assert retry_of(((letter.RETRY_HEADER, header),)) is None
 
 
-@pytest.mark.parametrize("topic", ["windows", "emitter-status", "dead-letter", "labels"])
+@pytest.mark.parametrize("topic", ["windows", "alerts", "emitter-status", "dead-letter", "labels"])
 def test_a_record_of_another_type_is_refused(topic: str) -> None:
     """Predictions on another topic are a letter of that topic."""
     entry = take(SHELVES[topic], record(batch()), TERMS)
