@@ -67,7 +67,7 @@ def run(settings: Settings, stopping: threading.Event, metrics: AlertMetrics) ->
             tail = TopicTail(settings, prefix + name, on_record)
             tail.start()
             edges.callback(tail.stop)
-            first_read(tail, name)
+            first_read(tail)
         feeds = start_feeds(settings, facts[ALERTS], routes, metrics)
         for feed in feeds:
             edges.callback(feed.stop)
