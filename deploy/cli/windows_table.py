@@ -93,7 +93,11 @@ def _block(lines: Sequence[Line], *, unfold: bool) -> RenderableType:
     health = health_text(lines)
     if health:
         rows.append(_under("health", "dim", health))
-    told = (("truth", performance_text(lines)), (EXACT, exact_text(lines)), ("estimate", estimate_text(lines)))
+    told = (
+        ("truth", performance_text(lines)),
+        (EXACT, exact_text(lines)),
+        ("estimate", estimate_text(lines)),
+    )
     rows += [_under(word, "dim", sentence) for word, sentence in told if sentence]
     return Group(*rows)
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from driftline.schemas.columns import Category, LabelColumns, NumericBlock, PredictionColumns
+from driftline.schemas.deployment import DeploymentSettings
 from driftline.streams.join.scheme import Scheme
 from driftline.streams.join.shard import HOT_BYTES, Shard
+from driftline.streams.join.terms import Terms
 from driftline.streams.join.vocabulary import CLASSES_MAX
 from driftline.streams.windows.rules import Rules
 
@@ -20,9 +22,10 @@ NUMBERS = Scheme("b" * 64, "regression", scores=("score",))
 class Book:
     """A binary model, and one that predicts numbers under version `n`."""
 
-    def scheme(self, _deployment: str, version: str) -> Scheme | None:
-        """The scheme."""
-        return NUMBERS if version == "n" else BINARY
+    def terms(self, deployment: str, version: str, _at_ms: int) -> Terms:
+        """The scheme, and nobody's settings."""
+        scheme = NUMBERS if version == "n" else BINARY
+        return Terms(DeploymentSettings(deployment=deployment), scheme=scheme)
 
     def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
         """Days alone."""

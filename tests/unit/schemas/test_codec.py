@@ -75,7 +75,7 @@ def test_a_record_that_does_not_fit_its_schema_is_refused(record: dict[str, Any]
 
 def test_an_unknown_record_type_is_named() -> None:
     """The error for a misspelt record type lists the ones there are."""
-    with pytest.raises(LookupError, match="'Lable'; there are Alert, DeadLetter"):
+    with pytest.raises(LookupError, match="'Lable'; there are Advice, Alert"):
         codec.encode("Lable", LABEL)
 
 
