@@ -13,6 +13,7 @@ from driftline.deploy.tables.guess import EPOCH_UNITS
 from driftline.deploy.tables.iso import first_unread, read, why_unread
 from driftline.deploy.tables.scan import is_text, plain
 from driftline.deploy.tables.source import BATCH_ROWS
+from driftline.schemas.wire import MAX_TIME_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
     from driftline.deploy.tables.roles import ColumnPlan, TablePlan
     from driftline.deploy.tables.source import TableSource
+
+YEARS = (1, 2199)
+"""Event times that are read: a calendar has no earlier ones, and no later ones travel."""
+YEARS_S = (-62_135_596_800, MAX_TIME_MS // 1_000)
 
 SORT_CAP_BYTES = 2 << 30
 """Bytes of columns that are sorted in memory; a larger table must come in order."""
@@ -65,7 +70,7 @@ def times_ms(column: pa.Array, plan: ColumnPlan) -> NDArray[np.int64]:
     """Give event times in ms since 1970 UTC, rounded down.
 
     Raises:
-        TableError: a row has no time.
+        TableError: a row has no time, or one that no window can hold.
 
     """
     values = plain(column)
@@ -78,11 +83,22 @@ def times_ms(column: pa.Array, plan: ColumnPlan) -> NDArray[np.int64]:
         values = _parsed(values, plan.name)
     if pa.types.is_date(values.type):
         values = pc.cast(values, pa.timestamp("ms"))
-    if pa.types.is_timestamp(values.type):
-        return _to_ms(
-            pc.cast(values, pa.int64()).to_numpy(zero_copy_only=False), EPOCH_UNITS[values.type.unit]
+    is_time = pa.types.is_timestamp(values.type)
+    a_second = EPOCH_UNITS[values.type.unit if is_time else plan.type]
+    stored = pc.cast(values, pa.int64()) if is_time else values
+    return _to_ms(_checked(stored, a_second, plan).to_numpy(zero_copy_only=False).astype(np.int64), a_second)
+
+
+def _checked(values: pa.Array, a_second: int, plan: ColumnPlan) -> pa.Array:
+    """Return whole numbers of time themselves, when all are in the years of `YEARS`."""
+    low, high = (moment * a_second for moment in YEARS_S)
+    ends = pc.min_max(values).as_py()
+    if len(values) and not (low <= ends["min"] and ends["max"] < high):
+        raise TableError(
+            f"column {plan.name!r} has times outside the years {YEARS[0]} to {YEARS[1]}, read as {plan.type}: "
+            "check the column, or its unit with a mapping"
         )
-    return _to_ms(values.to_numpy(zero_copy_only=False).astype(np.int64), EPOCH_UNITS[plan.type])
+    return values
 
 
 def _to_ms(values: NDArray[np.int64], a_second: int) -> NDArray[np.int64]:

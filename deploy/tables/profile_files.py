@@ -39,13 +39,23 @@ def save_profile(profile: Profile, path: Path) -> None:
     """Write a profile, whole or not at all.
 
     Raises:
-        TableError: the file cannot be written.
+        TableError: the file cannot be written, or the profile is too large to travel.
 
     """
     try:
+        content = profile.to_bytes()
+    except Refused as refused:
+        raise TableError(
+            f"the profile of {profile.deployment} {profile.model_version} cannot travel ({refused.detail}): "
+            "leave columns out by a mapping (--columns)"
+        ) from refused
+    try:
+        if path.exists() and not path.is_file():
+            # The file is put in the place of what has its name: a device would be gone.
+            raise TableError(f"{path} is no regular file: choose another place with --out")
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".part")
-        partial.write_bytes(profile.to_bytes())
+        partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
         raise TableError(

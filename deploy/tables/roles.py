@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from driftline.agents.emit.options import TREATMENTS, Treatment
 from driftline.deploy.tables.errors import TableError
-from driftline.schemas.names import name_fault
+from driftline.schemas.names import MAX_COLUMNS, name_fault
 
 ROLES = (
     "feature",
@@ -94,8 +94,8 @@ class TablePlan:
         """Return the plan itself when it can be used.
 
         Raises:
-            TableError: a role that one column may have has two, a name cannot travel, or nothing is left to
-            watch.
+            TableError: a role that one column may have has two, a name cannot travel, there are too many columns,
+            or nothing is left to watch.
 
         """
         for one in self.columns:
@@ -112,6 +112,12 @@ class TablePlan:
                     f"columns {names[0]!r} and {names[1]!r} both have the role {role!r}: "
                     "give one of them another role in the mapping"
                 )
+        watched = sum(one.role in NAMED for one in self.columns)
+        if watched > MAX_COLUMNS:
+            raise TableError(
+                f"the table has {watched:,} columns to watch, and at most {MAX_COLUMNS:,} can travel: "
+                "map some to ignore"
+            )
         if not self.features and not self.of("score") and self.one("predicted") is None:
             raise TableError(
                 "the table has no feature, score or predicted class to watch: "

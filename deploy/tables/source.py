@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,8 +42,9 @@ class TableSource:
             TableError: naming the first one missing and the nearest name the table has.
 
         """
+        have = set(self.schema.names)
         for name in columns:
-            if name not in self.schema.names:
+            if name not in have:
                 hint = suggestion(name, self.schema.names)
                 raise TableError(f"{self.path.name} has no column {name!r}: {hint}")
 
@@ -60,6 +62,8 @@ class TableSource:
         self.require(names)
         try:
             for batch in self._read(names):
+                # A damaged file may hold offsets beyond its bytes, or bytes that are no text.
+                batch.validate(full=True)
                 for start in range(0, batch.num_rows, BATCH_ROWS):
                     yield batch.select(names).slice(start, BATCH_ROWS)
         except (pa.ArrowException, OSError) as error:
@@ -86,8 +90,8 @@ def open_table(path: Path) -> TableSource:
     source = _opened(path)
     if not source.schema.names:
         raise TableError(f"{path} has no columns: give a table with at least one feature")
-    for name in source.schema.names:
-        if source.schema.names.count(name) > 1:
+    for name, times in Counter(source.schema.names).items():
+        if times > 1:
             raise TableError(f"{path} has two columns named {name!r}: rename one of them")
     return source
 
@@ -168,5 +172,8 @@ def _arrow_batches(path: Path, kind: str) -> Iterator[pa.RecordBatch]:
 
 
 def one_line(error: BaseException) -> str:
-    """Give another library's error as the end of a sentence."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    """Give another library's error as the end of a sentence, without what a terminal would obey."""
+    text = "".join(
+        one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in " ".join(str(error).split())
+    )
+    return text[:200] or type(error).__name__

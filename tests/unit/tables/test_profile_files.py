@@ -14,6 +14,7 @@ from driftline.deploy.tables.build import build_from_table
 from driftline.deploy.tables.errors import TableError
 from driftline.deploy.tables.plan import Planned, plan_table
 from driftline.deploy.tables.profile_files import load_profile, newest_profile, profile_path, save_profile
+from driftline.schemas import codec
 from driftline.schemas.settings import load
 
 DAY_MS = 86_400_000
@@ -108,3 +109,24 @@ def test_the_profile_built_last_is_the_one_to_publish(tmp_path: Path, planned: P
         save_profile(profile, path)
         os.utime(path, ns=(written_ns, written_ns))
     assert newest_profile(settings) == profile_path(settings, "churn", "1")
+
+
+def test_a_profile_too_large_to_travel_is_one_sentence(
+    planned: Planned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reference of too many columns is refused when it is kept, not when it is published."""
+    profile = build_from_table(planned, "d", "1").profile
+    monkeypatch.setattr(codec, "MAX_BYTES", {"Profile": 1_000})
+    with pytest.raises(TableError, match=r"the profile of d 1 cannot travel \(a Profile of .* bytes"):
+        save_profile(profile, tmp_path / "d.profile")
+    assert not (tmp_path / "d.profile").exists()
+
+
+def test_a_profile_takes_the_place_of_no_pipe_or_folder(planned: Planned, tmp_path: Path) -> None:
+    """A path of anything but a file is refused and left as it is."""
+    profile = build_from_table(planned, "d", "1").profile
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path()):
+        with pytest.raises(TableError, match="is no regular file: choose another place with --out"):
+            save_profile(profile, path)
+    assert (tmp_path / "pipe").is_fifo()

@@ -6,12 +6,14 @@ import gzip
 import os
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import csv, feather, ipc
 from pyarrow import parquet as pq
 
 from driftline.deploy.tables.errors import TableError, suggestion
+from driftline.deploy.tables.plan import plan_table
 from driftline.deploy.tables.scan import scan
 from driftline.deploy.tables.source import BATCH_ROWS, open_table
 
@@ -147,3 +149,34 @@ def test_a_path_that_cannot_be_is_one_sentence(tmp_path: Path, name: str) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(TableError, match=r"there is no file|cannot be looked at"):
         open_table(tmp_path / name)
+
+
+def bad_texts() -> pa.Table:
+    """A text column that holds bytes which are no UTF-8."""
+    offsets, data = pa.py_buffer(np.array([0, 1, 2], np.int32).tobytes()), pa.py_buffer(b"\xff\xfe")
+    return pa.table({"city": pa.Array.from_buffers(pa.string(), 2, [None, offsets, data]), "x": [1.0, 2.0]})
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.feather"])
+def test_bytes_that_are_no_text_are_one_sentence(tmp_path: Path, name: str) -> None:
+    """A text column of other bytes than UTF-8 is refused before anything reads it."""
+    source = open_table(write(bad_texts(), tmp_path / name))
+    with pytest.raises(
+        TableError, match=r"cannot be read as .*: In column 0: Invalid: Invalid UTF8 sequence"
+    ):
+        scan(source)
+
+
+def test_a_damaged_file_sends_nothing_to_the_terminal(tmp_path: Path) -> None:
+    """What a parser quotes of a file is shown without characters that a terminal would obey."""
+    (tmp_path / "t.csv").write_bytes(b"a,b\n1\x1b[31m\n")
+    with pytest.raises(TableError) as caught:
+        open_table(tmp_path / "t.csv")
+    assert str(caught.value).isprintable()
+
+
+def test_more_columns_than_can_travel_are_refused(tmp_path: Path) -> None:
+    """A table of 5,000 columns is one sentence, found in the time of one look."""
+    path = write(pa.table({f"c{number}": [1.0, 2.0] for number in range(5_000)}), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match="5,000 columns to watch, and at most 4,096 can travel"):
+        plan_table(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pytest
 from pyarrow import csv as pacsv
 from pyarrow import parquet as pq
 
+from driftline.deploy.compare.files import compare_files
 from driftline.deploy.tables.errors import TableError
 from driftline.deploy.tables.plan import plan_table
 from driftline.deploy.tables.rows import table_rows
@@ -55,3 +57,32 @@ def test_a_mapped_time_in_another_notation_names_the_text(tmp_path: Path) -> Non
     mapping.write_text('[columns]\nevent_time = "timestamp"\n')
     with pytest.raises(TableError, match="'31/12/2024' is no ISO 8601 time"):
         times(path, mapping)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([2**62, 1], pa.timestamp("s")),
+        pa.array([2**62, 1], pa.timestamp("ms")),
+        pa.array([-(2**62), 1], pa.timestamp("us")),
+        pa.array([2**31 - 1, 1], pa.date32()),
+    ],
+)
+def test_times_that_no_calendar_has_are_refused(tmp_path: Path, column: pa.Array) -> None:
+    """Neither a year of seven digits nor one that would wrap around is taken for a time."""
+    with pa.OSFile(str(tmp_path / "t.arrow"), "wb") as file:
+        table = pa.table({"event_time": column, "x": [1.0, 2.0]})
+        with pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+    with pytest.raises(TableError, match="column 'event_time' has times outside the years 1 to 2199"):
+        times(tmp_path / "t.arrow")
+
+
+def test_the_first_and_the_last_times_are_compared(tmp_path: Path) -> None:
+    """At both ends of what is read a comparison is made."""
+    ends = [dt.datetime(1, 1, 1), dt.datetime(2199, 12, 31)]  # noqa: DTZ001 - taken as UTC
+    pq.write_table(
+        pa.table({"event_time": pa.array(ends, pa.timestamp("us")), "x": [1.0, 2.0]}), tmp_path / "t.parquet"
+    )
+    for width in ("5m", "1h", "1d", "7d", "1M"):
+        compare_files(tmp_path / "t.parquet", tmp_path / "t.parquet", resolution=width)
