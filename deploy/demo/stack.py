@@ -70,10 +70,16 @@ def demo_stack(folder: Path, *, keep: bool, say: Callable[[str], None]) -> Itera
 def _clear(directory: DataDirectory, say: Callable[[str], None]) -> None:
     """Stop and remove what an earlier demo left; a folder that no demo made is not touched."""
     mark = directory.root / MARK
-    if directory.root.exists() and any(directory.root.iterdir()):
-        if not mark.exists():
-            raise StackError(f"{directory.root} holds files that no demo made: move them away first")
-        stop_stack(directory, say)
-        shutil.rmtree(directory.root)
-    directory.root.mkdir(parents=True, exist_ok=True)
-    mark.write_text("Made by 'driftline demo', which removes this folder when it runs again.\n")
+    try:
+        if directory.root.exists() and any(directory.root.iterdir()):
+            if not mark.exists():
+                raise StackError(f"{directory.root} holds files that no demo made: move them away first")
+            stop_stack(directory, say)
+            shutil.rmtree(directory.root)
+        directory.root.mkdir(parents=True, exist_ok=True)
+        mark.write_text("Made by 'driftline demo', which removes this folder when it runs again.\n")
+    except OSError as error:
+        raise StackError(
+            f"the demo's folder {str(directory.root)!r} cannot be made anew ({error.strerror}): "
+            "run it where you may write"
+        ) from error

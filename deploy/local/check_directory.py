@@ -7,7 +7,7 @@ import os
 import psutil
 
 from driftline.deploy.local.check import Check, fail, ok, split_sentence, warn
-from driftline.deploy.local.datadir import DataDirectory
+from driftline.deploy.local.datadir import DataDirectory, nearest
 from driftline.deploy.local.discover import running_state
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.owner import owner_of_port
@@ -25,9 +25,9 @@ def directory_checks(settings: Settings, directory: DataDirectory) -> list[Check
 
 def _directory(settings: Settings, directory: DataDirectory) -> Check:
     root = directory.root
-    if not root.exists():
-        parent = next(path for path in root.parents if path.exists())
-        if os.access(parent, os.W_OK):
+    parent = nearest(root)
+    if parent != root:
+        if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
             return ok("data directory", f"{root} will be made")
         return fail("data directory", f"{parent} may not be written", "choose another place with --data-dir")
     if not root.is_dir() or not os.access(root, os.W_OK):

@@ -14,6 +14,7 @@ import psutil
 
 from driftline.deploy.local.cache import cache_root
 from driftline.deploy.local.check import Check, fail, ok, warn
+from driftline.deploy.local.datadir import nearest
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.programs import JAVA, MAVEN, NPM, Program, major, version_text
 from driftline.schemas.settings import Settings
@@ -83,7 +84,7 @@ def _libraries() -> Check:
 
 
 def _disk(data_dir: Path) -> Check:
-    place = next(path for path in (data_dir, *data_dir.parents) if path.exists())
+    place = nearest(data_dir)
     free = shutil.disk_usage(place).free
     found = f"{free / _GIB:.1f} GiB free at {place}"
     if free < _NEEDED_BYTES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from dataclasses import dataclass
@@ -172,14 +173,12 @@ class DataDirectory:
             StackError: one was removed or lost.
 
         """
-        has_kafka, has_clickhouse = (
-            (one / "data").is_dir() and any((one / "data").iterdir()) for one in (self.kafka, self.clickhouse)
-        )
+        has_kafka, has_clickhouse = (self._holds_data(one / "data") for one in (self.kafka, self.clickhouse))
         if has_clickhouse and not has_kafka:
-            raise self._half("the log of Kafka", self.kafka, "ClickHouse", self.clickhouse)
+            raise self._half("Kafka", self.kafka, "ClickHouse", self.clickhouse)
         # A first start that was cut short has formatted the one and not begun the other.
         if has_kafka and not has_clickhouse and identity.whole:
-            raise self._half("the tables of ClickHouse", self.clickhouse, "Kafka", self.kafka)
+            raise self._half("ClickHouse", self.clickhouse, "Kafka", self.kafka)
         return identity if has_kafka else msgspec.structs.replace(identity, whole=False)
 
     def write_identity(self, identity: Identity) -> None:
@@ -188,8 +187,8 @@ class DataDirectory:
 
     def _half(self, lost: str, where: Path, kept: str, beside: Path) -> StackError:
         return StackError(
-            f"{lost} is missing in {str(where)!r} while {kept} still has its data, and the two belong together: "
-            f"put it back, or remove {str(beside)!r} as well to begin anew"
+            f"the data of {lost} is missing in {str(where)!r} while {kept} still has its own, "
+            f"and both belong together: put it back, or remove {str(beside)!r} as well to begin anew"
         )
 
     def _held_by_another(self) -> StackError:
@@ -214,15 +213,35 @@ class DataDirectory:
 
     def _cluster_of_segments(self) -> str:
         """Return the cluster id that Kafka wrote beside its segments, "" when it was not formatted."""
+        file = self.kafka / "data" / "meta.properties"
         try:
-            text = (self.kafka / "data" / "meta.properties").read_text()
-        except FileNotFoundError:
+            text = file.read_text()
+        except (FileNotFoundError, NotADirectoryError):
             return ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise StackError(f"{str(file)!r} cannot be read ({error}): {self._mend()}") from error
         pairs = (line.partition("=") for line in text.splitlines())
         return next((value.strip() for key, _, value in pairs if key.strip() == "cluster.id"), "")
 
+    def _holds_data(self, folder: Path) -> bool:
+        try:
+            return any(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise StackError(f"{str(folder)!r} cannot be read ({error.strerror}): {self._mend()}") from error
+
     def _mend(self) -> str:
         return "move it away, or choose another with --data-dir"
+
+
+def nearest(path: Path) -> Path:
+    """Return the path itself, or the nearest folder above it that this user can see."""
+    for one in (path, *path.parents):
+        with contextlib.suppress(OSError):  # it lies in a folder that may not be entered
+            if one.exists():
+                return one
+    return Path(path.anchor or ".")
 
 
 def newest(directory: Path, program: str, held: str, ours: str) -> str:

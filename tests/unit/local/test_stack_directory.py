@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from driftline.deploy.demo.stack import demo_stack
 from driftline.deploy.local.check_directory import directory_checks
-from driftline.deploy.local.datadir import DataDirectory, Identity, newest
+from driftline.deploy.local.datadir import DataDirectory, Identity, nearest, newest
 from driftline.deploy.local.discover import running_state, settings_here
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.ports import FREE_PORTS, claim, free_port
@@ -228,3 +229,24 @@ def test_a_log_is_bounded_while_it_is_written(tmp_path: Path) -> None:
 def test_an_identity_names_its_format() -> None:
     """An identity is written with its format, so that a later release can tell."""
     assert msgspec.json.decode(msgspec.json.encode(Identity()))["format"] == 1
+
+
+def test_a_cluster_id_that_cannot_be_read_is_one_sentence(directory: DataDirectory) -> None:
+    """Something else in the place of Kafka's own file is named, with what to do."""
+    (directory.kafka / "data" / "meta.properties").mkdir(parents=True)
+    with pytest.raises(StackError, match=r"meta\.properties' cannot be read .*: move it away"):
+        directory.identity()
+
+
+def test_a_data_directory_below_a_file_is_found_by_doctor(tmp_path: Path) -> None:
+    """Where no folder can be made doctor says so, and goes on to the disk."""
+    (tmp_path / "file").touch()
+    directory = DataDirectory(tmp_path / "file" / "deep" / "data")
+    assert nearest(directory.root) == tmp_path / "file"
+    check = next(one for one in directory_checks(Settings(), directory) if one.name == "data directory")
+    assert (check.level, check.found) == ("fail", f"{tmp_path / 'file'} may not be written")
+    with (
+        pytest.raises(StackError, match=r"cannot be made anew .*: run it where you may write"),
+        demo_stack(directory.root, keep=False, say=print),
+    ):
+        pass
