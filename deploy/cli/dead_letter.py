@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftline.deploy.cli.numbers import FiniteRange
 from driftline.deploy.cli.output import json_option, print_json
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.refusal import REASONS
@@ -68,7 +69,7 @@ def list_command(
 @click.option("--reason", type=click.Choice(REASONS), help="Those refused for this reason.")
 @click.option("--all", "everything", is_flag=True, help="All that are open.")
 @click.option(
-    "--wait", "wait_seconds", type=click.FloatRange(0, 3600), default=30.0, show_default=True,
+    "--wait", "wait_seconds", type=FiniteRange(0, 3600), default=30.0, show_default=True,
     help="Seconds to wait for the archive's answer.",
 )  # fmt: skip
 @json_option

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftline.deploy.cli.numbers import FiniteRange
 from driftline.deploy.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ LATE = "rows came too late: their windows had closed; they are stored, and await
 @click.option("--deployment", metavar="D", required=True, help="Name of the deployment.")
 @click.option("--version", "version", metavar="V", required=True, help="Version of the model.")
 @click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), metavar="R", help="Rows a second at most."
+    "--rate", type=FiniteRange(0.001, 1e9), metavar="R", help="Rows a second at most, 0.001 and more."
 )
 @click.option("--columns", "mapping", metavar="FILE", type=click.Path(path_type=Path), help="A mapping.toml.")
 @click.option(
@@ -39,7 +40,7 @@ LATE = "rows came too late: their windows had closed; they are stored, and await
 )
 @click.option("--wait/--no-wait", default=True, help="Wait until the rows are stored and counted [wait].")
 @click.option(
-    "--seconds", type=click.FloatRange(min=0), default=90.0, show_default=True, help="How long to wait."
+    "--seconds", type=FiniteRange(0, 1e6), default=90.0, show_default=True, help="How long to wait."
 )
 @json_option
 def command(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftline.deploy.cli.numbers import FiniteRange
 from driftline.deploy.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ WORD_WIDTH = 5
 @click.option(
     "--ended-after",
     "ended_after_minutes",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(0, 1e9, min_open=True),
     default=5.0,
     show_default=True,
     metavar="MINUTES",

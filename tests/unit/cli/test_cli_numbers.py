@@ -1,0 +1,30 @@
+"""Options that take numbers refuse what is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from driftline.deploy.cli import main
+
+NAMED = ["--deployment", "d", "--version", "1"]
+OPTIONS = {
+    "--rate": ["emit", "t.csv", *NAMED],
+    "--seconds": ["emit", "t.csv", *NAMED],
+    "--ended-after": ["emitters"],
+    "--wait": ["dead-letter", "retry", "--all"],
+}
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400", "-1", "x", ""])
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_number_is_finite_and_in_range(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """NaN passes every comparison and infinity many: both are wrong usage, in one line that names the option."""
+    assert main([*OPTIONS[option], option, value]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"Invalid value for '{option}'" in line
+
+
+def test_a_rate_is_not_so_slow_that_no_clock_counts_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """A row in 1,000 seconds is the slowest."""
+    assert main(["emit", "t.csv", *NAMED, "--rate", "1e-300"]) == 2
+    assert "0.001<=x" in capsys.readouterr().err
