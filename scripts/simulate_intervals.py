@@ -1,6 +1,6 @@
 """Simulate the 95 % intervals of performance: how often they cover the figure of the whole stream.
 
-Usage: scripts/simulate_intervals.py; prints a Markdown table.
+Usage: scripts/simulate_intervals.py [WINDOWS]   (2,000 by default, seeded); prints a Markdown table.
 
 A stream of days is drawn, its sums per day are kept as the workers keep them, and the interval of each figure
 is computed by the shipped code. It covers when it holds the figure of a stream without end. Every day has its
@@ -9,13 +9,14 @@ own effect on the rows' difficulty, an AR(1) from day to day with correlation rh
     binary       label ~ Bernoulli(0.3), score = ndtr(noise + (1 + effect) (label - 0.5)); class by 0.5
     regression   y ~ N(0, 1), error ~ N(0, exp(effect))
 
-A row says `days` when the window has at least 20 of them, else `iid`.
+Effects are weak (spread 0.15: hardly more than the noise of a day's 200 rows) or strong (0.5). Beside the interval as
+shipped stands that of independent rows, and that of days where no other is known, as for average precision.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from driftline.streams.stats.confusion import accuracy_of
-from driftline.streams.stats.intervals import Interval, around, of_mean, over_days, wider, wilson
+from driftline.streams.stats.intervals import Interval, around, of_mean, over_days, wilson
 from driftline.streams.stats.losses import log_loss_terms, mean_of
 from driftline.streams.stats.ranking import auc, auc_error, auc_of
 from driftline.streams.stats.regression import RegressionSums, rmse_error, rmse_of
@@ -43,21 +44,20 @@ class Stream(NamedTuple):
     rho: float
 
 
+WEAK, STRONG = 0.15, 0.5
 STREAMS = (
     Stream("iid", 0.0, 0.0),
-    Stream("days", 0.5, 0.0),
-    Stream("AR(1) 0.3", 0.5, 0.3),
-    Stream("AR(1) 0.5", 0.5, 0.5),
-    Stream("AR(1) 0.7", 0.5, 0.7),
+    *(Stream(f"weak, {rho}", WEAK, rho) for rho in (0.0, 0.3, 0.5, 0.7)),
+    *(Stream(f"strong, {rho}", STRONG, rho) for rho in (0.0, 0.3, 0.5, 0.7)),
 )
-DAYS = (20, 30, 90)
+DAYS = (20, 30, 60, 120)
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much is simulated."""
 
-    windows: int = 3_000
+    windows: int = 2_000
     """Windows drawn for each stream and length."""
     rows_a_day: int = 200
     truth_days: int = 20_000
@@ -74,6 +74,8 @@ class Row(NamedTuple):
     shipped: float
     iid: float
     """Of the interval of independent rows alone."""
+    days_alone: float
+    """Of the interval over days that knows of no other."""
     width: float
     """Median width of the shipped interval over that of independent rows."""
     windows: int
@@ -148,28 +150,37 @@ def values(days: Days) -> dict[str, float]:
     }
 
 
-def intervals(days: Days) -> dict[str, tuple[Interval | None, Interval | None]]:
-    """Intervals of every figure: of independent rows, and of days."""
+class Found(NamedTuple):
+    """Intervals of one figure."""
+
+    shipped: Interval | None
+    iid: Interval | None
+    days_alone: Interval | None
+
+
+def intervals(days: Days) -> dict[str, Found]:
+    """Intervals of every figure."""
     positives, negatives, confusion, loss, loss_squared, squared, fourth = (
         field.sum(axis=0) for field in days
     )
     rows = int(days.rows.sum())
     ranked = auc(positives, negatives)
     sums = regression_sums(rows, squared, fourth)
+    iid = {
+        "accuracy": wilson(int(np.trace(confusion)), rows),
+        "auc": around(None if ranked is None else ranked.value, auc_error(positives, negatives)),
+        "log_loss": of_mean(rows, loss, loss_squared),
+        "rmse": around(float(rmse_of(sums)), rmse_error(sums)),
+    }
+    by_day: dict[str, tuple[Callable[..., Array], list[Array]]] = {
+        "accuracy": (accuracy_of, [days.confusion]),
+        "auc": (lambda p, n: auc_of(p, n).value, [days.positives, days.negatives]),
+        "log_loss": (mean_of, [days.rows, days.loss]),
+        "rmse": (lambda n, total: rmse_of(regression_sums(n, total)), [days.rows, days.squared]),
+    }
     return {
-        "accuracy": (
-            wilson(int(np.trace(confusion)), rows),
-            over_days(accuracy_of, [days.confusion]),
-        ),
-        "auc": (
-            around(None if ranked is None else ranked.value, auc_error(positives, negatives)),
-            over_days(lambda p, n: auc_of(p, n).value, [days.positives, days.negatives]),
-        ),
-        "log_loss": (of_mean(rows, loss, loss_squared), over_days(mean_of, [days.rows, days.loss])),
-        "rmse": (
-            around(float(rmse_of(sums)), rmse_error(sums)),
-            over_days(lambda n, total: rmse_of(regression_sums(n, total)), [days.rows, days.squared]),
-        ),
+        figure: Found(over_days(*by_day[figure], iid[figure]), iid[figure], over_days(*by_day[figure]))
+        for figure in FIGURES
     }
 
 
@@ -182,15 +193,16 @@ def simulate(
         # The day's effect has the same law whatever rho is; independent days tell the truth soonest.
         truth = values(draw(stream._replace(rho=0.0), size.truth_days, size.rows_a_day, rng))
         for length in lengths:
-            covered = {figure: np.zeros(2) for figure in FIGURES}
+            covered = {figure: np.zeros(3) for figure in FIGURES}
             widths: dict[str, list[float]] = {figure: [] for figure in FIGURES}
             for _ in range(size.windows):
-                for figure, (iid, days) in intervals(draw(stream, length, size.rows_a_day, rng)).items():
-                    shipped = wider(iid, days)
-                    if iid is None or shipped is None:
-                        continue
-                    covered[figure] += [one.low <= truth[figure] <= one.high for one in (shipped, iid)]
-                    widths[figure].append((shipped.high - shipped.low) / (iid.high - iid.low))
+                for figure, found in intervals(draw(stream, length, size.rows_a_day, rng)).items():
+                    covered[figure] += [
+                        one is not None and one.low <= truth[figure] <= one.high for one in found
+                    ]
+                    if found.shipped is not None and found.iid is not None:
+                        ends = found.shipped.high - found.shipped.low, found.iid.high - found.iid.low
+                        widths[figure].append(ends[0] / ends[1])
             for figure in FIGURES:
                 share = covered[figure] / size.windows
                 yield Row(
@@ -205,22 +217,27 @@ def simulate(
 
 def table(rows: list[Row]) -> str:
     """The rows as a Markdown table: shares in percent, the width in widths of the iid interval."""
-    lines = ["| stream | days | figure | **covers** | iid alone | width |", "|---|--:|---|--:|--:|--:|"]
+    lines = [
+        "| effect, rho | days | figure | **covers** | iid alone | days alone | width |",
+        "|---|--:|---|--:|--:|--:|--:|",
+    ]
     for row in rows:
-        shown = f"{100 * row.shipped:.1f} | {100 * row.iid:.1f} | {row.width:.2f}"
-        lines.append(f"| {row.stream} | {row.days} | {row.figure} | {shown} |")
+        shares = " | ".join(f"{100 * share:.1f}" for share in (row.shipped, row.iid, row.days_alone))
+        lines.append(f"| {row.stream} | {row.days} | {row.figure} | {shares} | {row.width:.2f} |")
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Run the full simulation and print its table."""
-    size = Size()
-    rows = list(simulate(size))
-    print(
-        f"{size.windows:,} windows a row, {size.rows_a_day} rows a day, seed {size.seed}; in percent.\n\n{table(rows)}"
-    )
+def main(arguments: list[str]) -> int:
+    """Run the simulation and print its table."""
+    size = Size(windows=int(arguments[0])) if arguments else Size()
+    rows = []
+    for row in simulate(size):
+        rows.append(row)
+        print(row, file=sys.stderr, flush=True)
+    print(f"{size.windows:,} windows a row, {size.rows_a_day} rows a day, seed {size.seed}; in percent.")
+    print(f"\n{table(rows)}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -15,7 +15,7 @@ from driftline.streams.stats.confusion import (
     macro_f1_of,
     mcc_of,
 )
-from driftline.streams.stats.intervals import Interval, over_days, wider
+from driftline.streams.stats.intervals import Interval, around, over_days
 from driftline.streams.stats.losses import mean_of
 from driftline.streams.stats.ranking import auc_of, average_precision_of
 
@@ -54,29 +54,27 @@ _MEANS: Final = {"log_loss": "log_loss", "brier": "brier", "mae": "absolute", "b
 
 
 def widen(figures: Sequence[Figure], days: Sequence[Outcomes]) -> None:
-    """Give figures the interval over days where it is known and wider; under 20 days nothing changes.
+    """Give figures the interval over days where it is known; under 20 days nothing changes.
 
     Bounds of AUC and average precision give way to the interval, which is what a verdict asks for.
     """
     if not days:
         return
+    errors = {figure.metric: figure.value for figure in figures}
     for figure in figures:
-        found = _interval(figure.metric, days)
-        if found is None or figure.value is None:
-            continue
-        own = (
+        iid = (
             Interval(figure.low, figure.high, "iid")
             if figure.interval == "iid" and figure.low is not None and figure.high is not None
-            else None
+            else around(figure.value, errors.get(f"{figure.metric}_error"))
         )
-        widest = wider(own, found)
-        if widest is not None:
-            figure.low, figure.high, figure.interval = widest.within(*_RANGES.get(figure.metric, _ANY))
+        found = _interval(figure.metric, days, iid)
+        if found is not None and found.kind == "days" and figure.value is not None:
+            figure.low, figure.high, figure.interval = found.within(*_RANGES.get(figure.metric, _ANY))
 
 
-def _interval(metric: str, days: Sequence[Outcomes]) -> Interval | None:
+def _interval(metric: str, days: Sequence[Outcomes], iid: Interval | None) -> Interval | None:
     if metric in _OF_CONFUSION:
-        return over_days(_OF_CONFUSION[metric], [np.stack([day.confusion for day in days])])
+        return over_days(_OF_CONFUSION[metric], [np.stack([day.confusion for day in days])], iid)
     if metric in _OF_SCORES:
         ranked = _OF_SCORES[metric]
 
@@ -84,13 +82,13 @@ def _interval(metric: str, days: Sequence[Outcomes]) -> Interval | None:
             return ranked(positives, negatives).value
 
         scored = np.stack([day.scored for day in days])
-        return over_days(value, [scored[:, 1], scored[:, 0]])
+        return over_days(value, [scored[:, 1], scored[:, 0]], iid)
     if metric in _MEANS and _MEANS[metric] in days[0].sums:
         rows = np.array([day.counted for day in days])
-        return over_days(mean_of, [rows, _sums(days, _MEANS[metric])])
+        return over_days(mean_of, [rows, _sums(days, _MEANS[metric])], iid)
     if metric == "rmse" and "squared" in days[0].sums:
         rows = np.array([day.counted for day in days])
-        return over_days(lambda n, total: np.sqrt(mean_of(n, total)), [rows, _sums(days, "squared")])
+        return over_days(lambda n, total: np.sqrt(mean_of(n, total)), [rows, _sums(days, "squared")], iid)
     return None
 
 
