@@ -216,14 +216,16 @@ def simulate(
 
 
 def table(rows: list[Row]) -> str:
-    """The rows as a Markdown table: shares in percent, the width in widths of the iid interval."""
+    """The rows as a Markdown table, figures side by side; the last three columns are means over them."""
     lines = [
-        "| effect, rho | days | figure | **covers** | iid alone | days alone | width |",
-        "|---|--:|---|--:|--:|--:|--:|",
+        f"| effect, rho | days | {' | '.join(FIGURES)} | iid alone | days alone | width |",
+        "|---|--:|" + "--:|" * (len(FIGURES) + 3),
     ]
-    for row in rows:
-        shares = " | ".join(f"{100 * share:.1f}" for share in (row.shipped, row.iid, row.days_alone))
-        lines.append(f"| {row.stream} | {row.days} | {row.figure} | {shares} | {row.width:.2f} |")
+    for first in range(0, len(rows), len(FIGURES)):
+        beside = rows[first : first + len(FIGURES)]
+        iid, days, width = np.mean([[row.iid, row.days_alone, row.width] for row in beside], axis=0)
+        shares = " | ".join(f"{100 * share:.1f}" for share in (*(row.shipped for row in beside), iid, days))
+        lines.append(f"| {beside[0].stream} | {beside[0].days} | {shares} | {width:.1f} |")
     return "\n".join(lines)
 
 

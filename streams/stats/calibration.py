@@ -8,9 +8,9 @@ changes. Where a predicted class is thin in a group that knows both (other thres
 of the group alone stands for both classes. No prior is added: half a positive in each cell (Jeffreys) would make
 up several times the positives there are where one row in a thousand is one.
 
-How surely a rate of n rows is known is drawn from Beta(m (n - 1), (1 - m) (n - 1)), of variance m (1 - m) / n. Here m
-is the rate over a wider neighbourhood with `BOTH` rows of each class at least: of its own 32 rows, a rate of
-1 % mostly shows no positive, which looks certain and is not.
+How surely a rate of n rows is known is drawn from Beta(m (n - 2), (1 - m) (n - 2)), of variance m (1 - m) / (n - 1),
+as m is itself an estimate. Here m is the rate over a wider neighbourhood with `BOTH` rows of each class at least:
+of its own 32 rows, a rate of 1 % mostly shows no positive, which looks certain and is not.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Calibration:
 
     def drawn(self, draws: int, rng: np.random.Generator) -> Array:
         """Draw the rates, float64 (draws, rates), around `likely` and as uncertain as they are."""
-        weight = np.maximum(self.rows - 1, 1)
+        weight = np.maximum(self.rows - 2, 1)
         size = (draws, len(weight))
         return np.asarray(rng.beta(self.likely * weight, (1 - self.likely) * weight, size), np.float64)
 

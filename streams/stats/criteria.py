@@ -8,18 +8,22 @@
     predictive_parity   highest - lowest PPV at most 0.1 (Chouldechova 2017)
 
 Only four fifths comes with a threshold from its source; 0.1 is this product's default. With a named group, each
-other group is held against that one instead. A criterion is broken where two groups with enough rows break it;
-it holds where all groups have enough rows and none breaks it; else it is inconclusive, with the reason.
+other group is held against that one instead. A criterion fails where two groups with enough rows are past the
+threshold with their whole 95 % interval; it is ok where all groups have enough rows and none is past it; else it is
+inconclusive, with the reason. Every pair is looked at, so of twenty groups that are alike one pair may fail by
+chance where its gap is that of the threshold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from driftline.streams.stats.fairness import Fairness, Rate
+from driftline.streams.stats.contrast import UNKNOWN, Contrast, difference, ratio
+from driftline.streams.stats.proportion import Proportion
 
+RATES: Final = ("selection_rate", "tpr", "fpr", "ppv")
 RATES_OF: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "four_fifths": ("selection_rate",),
@@ -35,98 +39,141 @@ THRESHOLDS: Final[Mapping[str, float]] = MappingProxyType(
 ROUNDING: Final = 1e-12  # 0.45 - 0.35 is a hair above 0.1, and is 0.1
 
 
+class Rate(NamedTuple):
+    """One rate of one group."""
+
+    group: str
+    rate: str
+    """One of `RATES`."""
+    of: Proportion
+    enough: bool
+    """Whether it stands on at least the minimum of rows."""
+
+
 class Criterion(NamedTuple):
     """A named criterion over all groups of a segment."""
 
     name: str
-    holds: bool | None
-    """None: inconclusive."""
-    value: float | None
-    """The worst ratio (four fifths) or the widest gap between groups with enough rows."""
+    verdict: Literal["ok", "fail", "inconclusive"]
+    contrast: Contrast
+    """The ratio (four fifths) or the gap between two groups with enough rows that decided."""
     threshold: float
+    rows: int
+    """Rows that the rates of all groups stand on."""
     group: str | None
-    """The group that the value is worst for."""
+    """The group that fares worse of the two; of a gap that of the lower rate."""
+    other: str | None
     reason: str
 
 
 def criteria(
-    found: Fairness, named: str | None = None, thresholds: Mapping[str, float] = THRESHOLDS
+    rates: Mapping[str, Sequence[Rate]],
+    named: str | None,
+    minimum: int,
+    thresholds: Mapping[str, float] = THRESHOLDS,
 ) -> list[Criterion]:
     """Judge every criterion of `RATES_OF`.
 
     Args:
-        found: rates of the groups.
+        rates: of every group, by the names of `RATES`.
         named: the group that others are held against; None holds each against each.
+        minimum: rows that a rate must stand on, for the reason.
         thresholds: by criterion; those left out are the defaults.
 
-    >>> from driftline.streams.stats.fairness import fairness
-    >>> rates = fairness(["a", "b"], [[[50, 50], [20, 80]], [[80, 20], [30, 70]]])
-    >>> [(c.name, c.holds) for c in criteria(rates)][:2]
-    [('four_fifths', False), ('demographic_parity', False)]
-    >>> criteria(rates)[0].reason
-    'Selection rate of b is 0.692 of that of a; at least 0.8 is asked for.'
+    >>> from driftline.streams.stats.proportion import proportion
+    >>> groups = [Rate("a", "ppv", proportion(900, 1000), True), Rate("b", "ppv", proportion(600, 1000), True)]
+    >>> criteria({name: groups for name in RATES}, None, 100)[0].reason
+    'PPV of b is 0.667 of that of a; at least 0.8 is asked for.'
 
     """
-    return [_judge(found, name, named, {**THRESHOLDS, **thresholds}[name]) for name in RATES_OF]
+    return [_judge(rates, name, named, minimum, {**THRESHOLDS, **thresholds}[name]) for name in RATES_OF]
 
 
 class _Pair(NamedTuple):
-    """Two groups and how far apart they are; `value` grows with the unfairness."""
+    """Two groups, the lower rate first, and how far past the threshold they are."""
 
-    value: float
-    rate: str
-    group: str
-    other: str
+    past: float
+    lower: Rate
+    higher: Rate
 
 
-def _judge(found: Fairness, name: str, named: str | None, threshold: float) -> Criterion:
-    """Judge one criterion by the worst pair of groups with enough rows."""
-    rates = [rate for each in RATES_OF[name] for rate in found.of(each)]
-    short = sorted({rate.group for rate in rates if not rate.enough})
-    pairs = _pairs([rate for rate in rates if rate.enough], name, named)
-    few = f"{_listed(short)} with fewer than {found.minimum} rows to tell by"
+def _judge(
+    rates: Mapping[str, Sequence[Rate]], name: str, named: str | None, minimum: int, threshold: float
+) -> Criterion:
+    """Judge one criterion by the pair that is furthest past the threshold, if any surely is."""
+    among = [rate for each in RATES_OF[name] for rate in rates[each]]
+    rows = sum(rate.of.rows for rate in among)
+    short = sorted({rate.group for rate in among if not rate.enough})
+    pairs = _pairs([rate for rate in among if rate.enough], name, named, threshold)
     if not pairs:
-        strange = named is not None and all(rate.group != named for rate in rates)
-        why = f"no row of {named}" if strange else few if short else "no second group"
-        return Criterion(name, None, None, threshold, None, f"Nothing to compare: {why}.")
-    worst = max(pairs, key=lambda pair: pair.value)
-    value = -worst.value if name == "four_fifths" else worst.value
-    holds = value >= threshold - ROUNDING if name == "four_fifths" else value <= threshold + ROUNDING
-    said = _said(worst, name, value, threshold)
-    if holds and short:
-        return Criterion(name, None, value, threshold, worst.group, f"{said[:-1]}; {few}.")
-    return Criterion(name, holds, value, threshold, worst.group, said)
+        strange = named is not None and all(rate.group != named for rate in among)
+        why = f"no row of {named}" if strange else few(short, minimum) if short else "no second group"
+        said = f"Nothing to compare: {why}."
+        return Criterion(name, "inconclusive", UNKNOWN, threshold, rows, None, None, said)
+    pairs.sort(key=lambda pair: -pair.past)
+    past = [pair for pair in pairs if pair.past > ROUNDING]
+    surely = next((pair for pair in past if _surely(pair, name, threshold)), None)
+    pair = surely or pairs[0]
+    contrast = _contrast(pair, name)
+    said = _said(pair, name, contrast, threshold)
+    if surely is not None:
+        verdict: Literal["ok", "fail", "inconclusive"] = "fail"
+    elif past:
+        verdict, said = "inconclusive", f"{said[:-1]}; so few rows may show that by chance."
+    elif short:
+        verdict, said = "inconclusive", f"{said[:-1]}; {few(short, minimum)}."
+    else:
+        verdict = "ok"
+    return Criterion(name, verdict, contrast, threshold, rows, pair.lower.group, pair.higher.group, said)
 
 
-def _pairs(rates: list[Rate], name: str, named: str | None) -> list[_Pair]:
+def _pairs(rates: list[Rate], name: str, named: str | None, threshold: float) -> list[_Pair]:
     """All pairs to compare: each group with the named one, or with each other one."""
     pairs = []
-    for rate in rates:
-        for other in rates:
-            if rate.rate != other.rate or rate.group == other.group or named not in {None, other.group}:
+    for at, one in enumerate(rates):
+        for other in rates[at + 1 :]:
+            if one.rate != other.rate or (named is not None and named not in {one.group, other.group}):
                 continue
-            mine, theirs = rate.of.value, other.of.value
-            if mine is None or theirs is None:
+            lower, higher = sorted((one, other), key=lambda rate: rate.of.value or 0.0)
+            low, high = lower.of.value, higher.of.value
+            if low is None or high is None:
                 continue
-            if name == "four_fifths":
-                # Nobody is selected in either group: they fare alike.
-                share = mine / theirs if theirs > 0 else 1.0 if mine == 0 else None
-                if share is not None:
-                    pairs.append(_Pair(-share, rate.rate, rate.group, other.group))
-            else:
-                pairs.append(_Pair(abs(mine - theirs), rate.rate, rate.group, other.group))
+            # Nobody is selected in either group: they fare alike.
+            share = low / high if high > 0 else 1.0
+            pairs.append(
+                _Pair(threshold - share if name == "four_fifths" else high - low - threshold, lower, higher)
+            )
     return pairs
 
 
-def _said(worst: _Pair, name: str, value: float, threshold: float) -> str:
-    rate = {"selection_rate": "Selection rate"}.get(worst.rate, worst.rate.upper())
+def _contrast(pair: _Pair, name: str) -> Contrast:
+    """Give the ratio lower / higher, or the gap higher - lower."""
     if name == "four_fifths":
-        return f"{rate} of {worst.group} is {value:.3g} of that of {worst.other}; at least {threshold:g} is asked for."
-    gap = f"{rate} of {worst.group} and {worst.other} differ by {value:.3g}"
+        return ratio(pair.lower.of, pair.higher.of)
+    return difference(pair.higher.of, pair.lower.of)
+
+
+def _surely(pair: _Pair, name: str, threshold: float) -> bool:
+    """Whether the whole interval is past the threshold."""
+    found = _contrast(pair, name)
+    if name == "four_fifths":
+        return found.high is not None and found.high < threshold
+    return found.low is not None and found.low > threshold
+
+
+def _said(pair: _Pair, name: str, contrast: Contrast, threshold: float) -> str:
+    rate = {"selection_rate": "Selection rate"}.get(pair.lower.rate, pair.lower.rate.upper())
+    lower, higher = pair.lower.group, pair.higher.group
+    if name == "four_fifths":
+        if contrast.value is None:
+            return f"{rate} of {lower} and {higher} is 0."
+        share = f"{rate} of {lower} is {contrast.value:.3g} of that of {higher}"
+        return f"{share}; at least {threshold:g} is asked for."
+    gap = f"{rate} of {lower} and {higher} differ by {contrast.value:.3g}"
     return f"{gap}; at most {threshold:g} is asked for."
 
 
-def _listed(names: list[str], most: int = 3) -> str:
-    """Name a few groups and count the rest."""
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
+def few(groups: Sequence[str], minimum: int, most: int = 3) -> str:
+    """Name a few groups that are too small and count the rest."""
+    rest = f" and {len(groups) - most} more" if len(groups) > most else ""
+    return f"{', '.join(groups[:most])}{rest} with fewer than {minimum} rows to tell by"
