@@ -15,7 +15,7 @@ import numpy as np
 
 from driftline.schemas.advice import Gain
 from driftline.streams.stats.confusion import accuracy_of, balanced_accuracy_of, macro_f1_of
-from driftline.streams.stats.intervals import Interval, of_mean, over_days, wider
+from driftline.streams.stats.intervals import Interval, of_mean, over_days
 from driftline.streams.stats.losses import (
     brier_terms,
     brier_terms_of_classes,
@@ -146,7 +146,7 @@ class _Compared:
         value = float(np.asarray(figure(*totals)).item())
         if not np.isfinite(value):
             return
-        interval = wider(rows, over_days(figure, statistics))
+        interval = over_days(figure, statistics, rows)
         low, high, kind = (None, None, "") if interval is None else interval
         self.gains.append(
             Gain(

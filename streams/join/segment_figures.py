@@ -9,8 +9,7 @@ import numpy as np
 from driftline.schemas.window import Figure
 from driftline.streams.join.performance import performance_figures
 from driftline.streams.join.verdict import judge_performance
-from driftline.streams.stats.criteria import RATES_OF, criteria
-from driftline.streams.stats.fairness import Fairness, fairness
+from driftline.streams.stats.fairness import FairnessRow, fairness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
 NO_VALUE: Final = "(no value)"
 """What rows without a value of a segment are called."""
 _ALWAYS: Final = ("coverage", "accuracy", "base_rate")
-_OF_ANSWERS: Final = "selection_rate"
+_OF_ANSWERS: Final = ("selection_rate", "four_fifths", "demographic_parity")
+"""Rates and criteria that need no labels."""
 
 
 def segment_figures(terms: Terms, outcomes: Outcomes, days: Sequence[Outcomes], stage: Stage) -> list[Figure]:
@@ -87,55 +87,25 @@ def _fairness(segment: Segment, groups: Mapping[int, Outcomes], stage: Stage) ->
     told = np.array([one.answers.sum(axis=1) for one in known.values()], np.int64)
     # All predictions as if their truth were no: who is selected does not depend on it.
     every = np.stack([told, np.zeros_like(told)], axis=1)
-    of_all = fairness(names, every, segment.reference)
-    of_known = fairness(names, np.stack([one.confusion for one in known.values()]), segment.reference)
-    for found, mine in ((of_all, True), (of_known, False)):
-        yield from _rates(segment, found, selection=mine)
-        yield from _criteria(segment, found, stage, selection=mine)
+    labelled = np.stack([one.confusion for one in known.values()])
+    for confusions, selection in ((every, True), (labelled, False)):
+        for row in fairness(names, confusions, segment.reference):
+            if row.metric.startswith(_OF_ANSWERS) is selection:
+                yield _figure(segment, row, "" if selection else stage.provisional)
 
 
-def _rates(segment: Segment, found: Fairness, *, selection: bool) -> Iterator[Figure]:
-    for rate in found.rates:
-        if (rate.rate == _OF_ANSWERS) is not selection:
-            continue
-        where = f"{segment.name}={rate.group}"
-        figure = Figure("fairness", segment.name, rate.rate, rate.of.value, rows=rate.of.rows, segment=where)
-        if rate.of.low is not None and rate.of.high is not None:
-            figure.low, figure.high, figure.interval = rate.of.low, rate.of.high, "iid"
-        yield figure
-        against = rate.named or rate.best
-        if against is None or against.group == rate.group:
-            continue
-        for name, value in (("difference", against.difference), ("ratio", against.ratio)):
-            yield Figure(
-                "fairness",
-                segment.name,
-                f"{rate.rate}_{name}",
-                value,
-                rows=rate.of.rows,
-                reason=f"Against {against.group}.",
-                segment=where,
-            )
-
-
-def _criteria(segment: Segment, found: Fairness, stage: Stage, *, selection: bool) -> Iterator[Figure]:
-    for one in criteria(found, segment.reference):
-        if (RATES_OF[one.name] == (_OF_ANSWERS,)) is not selection:
-            continue
-        why = "" if selection else stage.provisional
-        verdict = "inconclusive" if why or one.holds is None else "ok" if one.holds else "warn"
-        rows = sum(rate.of.rows for rate in found.of(RATES_OF[one.name][0]))
-        yield Figure(
-            "fairness",
-            segment.name,
-            one.name,
-            one.value,
-            floor=one.threshold,
-            verdict=verdict,
-            reason=why or one.reason,
-            rows=rows,
-            segment="" if one.group is None else f"{segment.name}={one.group}",
-        )
+def _figure(segment: Segment, row: FairnessRow, provisional: str) -> Figure:
+    """Give a row as a figure; a criterion over labels that are still to come is not judged."""
+    figure = Figure("fairness", segment.name, row.metric, row.value, floor=row.threshold, rows=row.rows)
+    if row.low is not None and row.high is not None:
+        figure.low, figure.high, figure.interval = row.low, row.high, "iid"
+    figure.segment = f"{segment.name}={row.group}" if row.group else ""
+    figure.verdict, figure.reason = row.verdict, row.reason
+    if row.verdict is None and row.other:
+        figure.reason = f"Against {row.other}."
+    if row.verdict is not None and provisional:
+        figure.verdict, figure.reason = "inconclusive", provisional
+    return figure
 
 
 def _named(segment: Segment, place: int) -> str:
