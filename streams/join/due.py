@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from driftline.schemas.window import WindowResult
 from driftline.streams.join.figures import window_figures
-from driftline.streams.join.hot import CellKey, Window
+from driftline.streams.join.hot import Window
+from driftline.streams.join.kept import CellKey
 from driftline.streams.join.maturity import delays, provisional
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import pack
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from driftline.streams.join.hot import Hot
+    from driftline.streams.join.kept import Kept
     from driftline.streams.join.scheme import Scheme
     from driftline.streams.join.terms import Terms
 
@@ -85,12 +87,13 @@ def result_of(
         horizon_ms: how long its labels are waited for; None when that is not known.
     """
     scheme = terms.scheme
-    days = _days(hot, window) if window.resolution in MERGED else []
+    days = _kept(hot.days, window) if window.resolution in MERGED else []
     outcomes = _sum(days, scheme) if days else _counted(hot, window, scheme)
     if window.resolution == "1d":
-        hot.days[CellKey(window.version, window.slot, window.start_ms)] = outcomes
+        hot.days.put(CellKey(window.version, window.slot, window.start_ms), outcomes)
     median, ninety = delays(outcomes)
     is_final = window.end_ms <= hot.watermark_ms
+    expected = hot.estimates.of(window, terms, outcomes, closed=is_final)
     why = _provisional(hot, window, outcomes, horizon_ms)
     if is_final and window.resolution != "5m":
         hot.said[window] = bool(why)
@@ -110,7 +113,7 @@ def result_of(
         watermark_ms=hot.watermark_ms,
         counts=pack(outcomes),
         computed_at_ms=place.now_ms,
-        figures=window_figures(terms, outcomes, days, Stage(is_final, why)),
+        figures=window_figures(terms, outcomes, days, Stage(is_final, why), expected),
         late_rows=hot.late,
         role="accuracy",
         labels=outcomes.labels,
@@ -143,13 +146,8 @@ def _held(hot: Hot, window: Window) -> Outcomes | None:
     """What is held of a window, for its labels and predictions alone; None when nothing is."""
     if window.resolution == "5m":
         return None
-    held = hot.outcomes if window.resolution == "1h" else hot.days
-    found = [
-        (one.predictions, one.labels)
-        for key, one in held.items()
-        if (key.version, key.slot) == (window.version, window.slot)
-        and window.start_ms <= key.start_ms < window.end_ms
-    ]
+    kept = hot.outcomes if window.resolution == "1h" else hot.days
+    found = [kept.counts(key) for key in kept.within(*window[:2], window.start_ms, window.end_ms)]
     return Outcomes("", *(sum(part) for part in zip(*found, strict=True))) if found else None
 
 
@@ -157,26 +155,16 @@ def _counted(hot: Hot, window: Window, scheme: Scheme | None) -> Outcomes:
     if window.resolution == "5m":
         cell = CellKey(window.version, window.slot, window.start_ms // HOUR_MS * HOUR_MS)
         return hot.part(cell, window.start_ms, WIDTHS_MS["5m"])
-    parts = [
-        outcomes
-        for key, outcomes in hot.outcomes.items()
-        if (key.version, key.slot) == (window.version, window.slot)
-        and window.start_ms <= key.start_ms < window.end_ms
-    ]
+    parts = _kept(hot.outcomes, window)
     # A day that is cold is what it was when it took facts for the last time.
     day = hot.days.get(CellKey(window.version, window.slot, window.start_ms))
     return day if day is not None and not parts else _sum(parts, scheme)
 
 
-def _days(hot: Hot, window: Window) -> list[Outcomes]:
-    """The days of a week or month, in order, as they were last counted."""
-    mine = [
-        key
-        for key in hot.days
-        if (key.version, key.slot) == (window.version, window.slot)
-        and window.start_ms <= key.start_ms < window.end_ms
-    ]
-    return [hot.days[key] for key in sorted(mine)]
+def _kept(kept: Kept, window: Window) -> list[Outcomes]:
+    """The parts of a window that are kept, in order."""
+    keys = kept.within(window.version, window.slot, window.start_ms, window.end_ms)
+    return [outcomes for key in keys if (outcomes := kept.get(key)) is not None]
 
 
 def _sum(parts: Iterable[Outcomes], scheme: Scheme | None) -> Outcomes:

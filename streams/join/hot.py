@@ -6,32 +6,28 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftline.streams.join.cell import Cell
+from driftline.streams.join.figures import Estimates
+from driftline.streams.join.kept import CellKey, Kept
 from driftline.streams.join.keys import pairs
 from driftline.streams.join.labels import Labels, label_rows
-from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.pairing import outcomes_of, truths_of
 from driftline.streams.join.vocabulary import Vocabulary
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, cold_before
-from driftline.streams.windows.resolution import DAY_MS, Resolution, rows_by_start
+from driftline.streams.windows.kernel import LATENCY_BINS
+from driftline.streams.windows.resolution import Resolution, rows_by_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from driftline.schemas.columns import LabelColumns, PredictionColumns
+    from driftline.streams.join.outcomes import Outcomes
     from driftline.streams.join.scheme import Scheme
 
 WAIT_S: Final = 86_400
 """How long a label waits in memory for its prediction, in the broker's time; the archive keeps it for ever."""
-
-
-class CellKey(NamedTuple):
-    """Which predictions a cell holds."""
-
-    version: str
-    slot: str
-    start_ms: int
 
 
 class Window(NamedTuple):
@@ -62,10 +58,12 @@ class Hot:
         cells: the predictions of windows that still take facts.
         outcomes: of each cell, as of the last `settle`.
         days: of each whole day that was published, for the merges to weeks and months.
+        delays: int64 (LATENCY_BINS,), the sketch of how long the labels of the cells took, s.
         said: of each closed window that is held, whether it was published as provisional: time alone may change that.
+        estimates: of windows published lately.
         late: predictions that came when all their windows were cold.
         is_restored: whether it was taken up from a stored state and nothing was published since.
-        nbytes: bytes of the facts held.
+        facts_bytes: bytes of the predictions and labels held.
     """
 
     name: str
@@ -75,14 +73,21 @@ class Hot:
     closed_ms: int = NEVER
     floors_ms: dict[str, int] = field(default_factory=dict)
     cells: dict[CellKey, Cell] = field(default_factory=dict)
-    outcomes: dict[CellKey, Outcomes] = field(default_factory=dict)
-    days: dict[CellKey, Outcomes] = field(default_factory=dict)
+    outcomes: Kept = field(default_factory=Kept)
+    days: Kept = field(default_factory=Kept)
+    delays: NDArray[np.int64] = field(default_factory=lambda: np.zeros(LATENCY_BINS, np.int64))
     said: dict[Window, bool] = field(default_factory=dict)
+    estimates: Estimates = field(default_factory=Estimates)
     labels: Labels = field(default_factory=Labels)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     late: int = 0
     is_restored: bool = False
-    nbytes: int = 0
+    facts_bytes: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held: facts, and what they came to."""
+        return self.facts_bytes + self.outcomes.nbytes + self.days.nbytes
 
     def cold_before(self, resolution: str, watermark_ms: int, hot_windows: int) -> int:
         """Windows of a resolution that start before this time (ms) are cold when the watermark stands there."""
@@ -105,7 +110,7 @@ class Hot:
             cell = self.cells.get(key)
             if cell is None:
                 cell = self.cells[key] = Cell(start, offset, scheme)
-            self.nbytes += cell.add(cols, rows, self.vocabulary)
+            self.facts_bytes += cell.add(cols, rows, self.vocabulary)
         return int(cold.sum())
 
     def advance(self, cols: PredictionColumns, bound_ms: int, heard_ms: int) -> None:
@@ -118,30 +123,25 @@ class Hot:
     def add_labels(self, cols: LabelColumns, offset: int, heard_ms: int) -> None:
         """Take in a batch of labels."""
         rows = label_rows(cols, offset, heard_ms, self.vocabulary)
-        self.nbytes += rows.nbytes
+        self.facts_bytes += rows.nbytes
         self.labels.add(rows)
 
     def settle(self) -> set[CellKey]:
         """Put in force what has come and count what it changes; returns the cells whose outcomes are others."""
         before, after = self.labels.settle()
         changed: set[CellKey] = set()
+        texts = self.vocabulary.texts
         for name, cell in self.cells.items():
-            total = self.outcomes.get(name)
-            if total is None:
-                total = self.outcomes[name] = Outcomes.of(cell.scheme)
-                changed.add(name)
             # What was said of predictions held goes out, and what is said now comes in: both are exact sums.
             held = pairs(cell.rows.key, cell.rows.rest, after.key, after.rest)[0]
             if len(held):
                 rows = cell.rows.take(held)
-                texts = self.vocabulary.texts
-                total.merge(truths_of(cell.start_ms, rows, after, cell.scheme, texts))
-                total.merge(truths_of(cell.start_ms, rows, before, cell.scheme, texts), -1)
+                self._count(name, truths_of(cell.start_ms, rows, after, cell.scheme, texts))
+                self._count(name, truths_of(cell.start_ms, rows, before, cell.scheme, texts), -1)
                 changed.add(name)
             fresh = cell.settle()
             if len(fresh):
-                texts = self.vocabulary.texts
-                total.merge(outcomes_of(cell.start_ms, fresh, self.labels.rows, cell.scheme, texts))
+                self._count(name, outcomes_of(cell.start_ms, fresh, self.labels.rows, cell.scheme, texts))
                 changed.add(name)
         self._weigh()
         return changed
@@ -155,16 +155,6 @@ class Hot:
         scheme = None if cell.scheme is None else replace(cell.scheme, segments=())
         return outcomes_of(cell.start_ms, rows, self.labels.rows, scheme, self.vocabulary.texts)
 
-    def parts(self) -> list[Outcomes]:
-        """Give the outcomes of all that is known, each once: of the cells, and of the days that have none."""
-        held = {(key.version, key.slot, key.start_ms // DAY_MS) for key in self.outcomes}
-        cold = [
-            day
-            for key, day in self.days.items()
-            if (key.version, key.slot, key.start_ms // DAY_MS) not in held
-        ]
-        return [*self.outcomes.values(), *cold]
-
     def starts_in(self, key: CellKey, width_ms: int) -> list[int]:
         """Give the starts of the windows of that width in a cell that have rows."""
         cell = self.cells[key]
@@ -174,8 +164,16 @@ class Hot:
     def drop(self, keys: Iterable[CellKey]) -> None:
         """Let go of cells that take no facts any more; call `settle` before."""
         for key in keys:
-            del self.cells[key], self.outcomes[key]
+            gone = self.outcomes.get(key)
+            if gone is not None and gone.delays is not None:
+                self.delays -= gone.delays
+            self.outcomes.drop(key)
+            del self.cells[key]
         self._weigh()
+
+    def close(self) -> None:
+        """Pack what was counted, once it was published."""
+        self.outcomes.close()
 
     def trim(self, now_s: int, wait_s: int = WAIT_S) -> None:
         """Forget labels that no prediction in memory has and that have waited long enough; call `settle` before.
@@ -195,8 +193,13 @@ class Hot:
         self.labels.keep(wanted)
         self._weigh()
 
+    def _count(self, key: CellKey, part: Outcomes, sign: int = 1) -> None:
+        self.outcomes.opened(key, self.cells[key].scheme).merge(part, sign)
+        if part.delays is not None:
+            self.delays += sign * part.delays
+
     def _weigh(self) -> None:
-        self.nbytes = self.labels.nbytes + sum(cell.nbytes for cell in self.cells.values())
+        self.facts_bytes = self.labels.nbytes + sum(cell.nbytes for cell in self.cells.values())
 
 
 def cell_width(resolutions: tuple[str, ...]) -> int:

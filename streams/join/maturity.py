@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from driftline.streams.windows.latency import latency_quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import numpy as np
+    from numpy.typing import NDArray
 
     from driftline.streams.join.outcomes import Outcomes
 
@@ -28,10 +29,13 @@ def delays(outcomes: Outcomes) -> tuple[float | None, float | None]:
     return latency_quantile(outcomes.delays, 0.5), latency_quantile(outcomes.delays, 0.9)
 
 
-def observed_ms(parts: Iterable[Outcomes]) -> int | None:
-    """Give how long labels took so far, ms: the quantile `HORIZON` of their delays; None without labels."""
-    seen = [part.delays for part in parts if part.delays is not None]
-    longest = latency_quantile(sum(seen[1:], seen[0]), HORIZON) if seen else None
+def observed_ms(sketch: NDArray[np.int64]) -> int | None:
+    """Give how long labels took so far, ms: the quantile `HORIZON` of their delays; None without labels.
+
+    Args:
+        sketch: int64 (LATENCY_BINS,), of the delays in s.
+    """
+    longest = latency_quantile(sketch, HORIZON)
     return None if longest is None or math.isinf(longest) else round(longest * 1000)
 
 

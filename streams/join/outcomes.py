@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from driftline.schemas.errors import DriftlineError
 from driftline.streams.join.exact import exact_sum
+from driftline.streams.join.said import answer_shapes, said_of_scores
 from driftline.streams.join.scheme import UNKNOWN
 from driftline.streams.stats.class_calibration import fold, normalised
 from driftline.streams.stats.estimate_binary import binary_counts
@@ -33,6 +34,8 @@ Floats = NDArray[np.float64]
 
 CALIBRATION_BINS: Final = len(ECE_EDGES) + 1
 COUNTS: Final = ("predictions", "labels", "unknown", "undecided", "counted", "nonzero")
+SUM_BYTES: Final = 180
+"""An exact sum of 1,200 bits."""
 TABLES: Final = ("confusion", "cells", "calibration", "answers", "expected")
 LOSSES: Final = ("log_loss", "log_loss_squared", "brier", "brier_squared")
 """Exact sums of a task of classes, by name."""
@@ -101,7 +104,9 @@ class Outcomes:
             return cls("")
         size = len(scheme.classes)
         names = ERRORS if scheme.task == "regression" else LOSSES
-        answers, expected = ((2, scheme.bins), (2, 0, 0)) if scheme.task == "binary" else _shapes(scheme)
+        answers, expected = (
+            ((2, scheme.bins), (2, 0, 0)) if scheme.task == "binary" else answer_shapes(scheme)
+        )
         return cls(
             scheme.identity,
             confusion=np.zeros((size, size), np.int64),
@@ -110,6 +115,14 @@ class Outcomes:
             expected=np.zeros(expected, np.int64),
             sums=dict.fromkeys(names, 0),
         )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, those of groups too."""
+        tables = sum(getattr(self, name).nbytes for name in TABLES)
+        groups = sum(one.nbytes for values in self.groups.values() for one in values.values())
+        delays = 0 if self.delays is None else self.delays.nbytes
+        return int(tables + delays + groups) + SUM_BYTES * (len(self.sums) + CALIBRATION_BINS)
 
     @property
     def scored(self) -> Counts:
@@ -251,36 +264,6 @@ class Outcomes:
     def _add_losses(self, loss: Floats, brier: Floats) -> None:
         for name, values in zip(LOSSES, (loss, loss**2, brier, brier**2), strict=True):
             self.sums[name] += exact_sum(values)
-
-
-def said_of_scores(scheme: Scheme, said: Counts, scores: NDArray[np.floating]) -> Counts:
-    """Give the class that each answer says: the one its event carries, else what its scores say.
-
-    Args:
-        scheme: of the model version.
-        said: int64 (n,), the class that the event carries or `UNKNOWN`.
-        scores: (S, n); of a binary task the one is cut at the threshold, of classes the greatest counts, the first
-            of equals.
-
-    Returns:
-        int64 (n,); `UNKNOWN` for an answer without a class and without finite scores.
-    """
-    if not len(scores) or (said != UNKNOWN).all():
-        return said
-    # In float64, so that what is taken out later falls on the same side of the threshold.
-    found = scores.astype(np.float64)
-    usable = ~np.isnan(found).any(axis=0)
-    told = (found[0] > scheme.threshold).astype(np.int64) if scheme.task == "binary" else found.argmax(axis=0)
-    return np.where((said == UNKNOWN) & usable, told, said)
-
-
-def _shapes(scheme: Scheme) -> tuple[tuple[int, int], tuple[int, int, int]]:
-    """Shapes of what is counted for an estimate of many classes; empty without a calibration."""
-    found = scheme.calibration
-    if found is None:
-        return (0, 0), (2, 0, 0)
-    size = found.classes if found.tables else 0
-    return (len(found.top), len(found.top_edges) + 1), (2, size, size)
 
 
 def _bounded(values: Floats) -> Floats:

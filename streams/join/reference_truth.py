@@ -13,9 +13,9 @@ from driftline.streams.join.cell import Cell, PredictionRows
 from driftline.streams.join.class_reference_bytes import encode as encode_reference
 from driftline.streams.join.keys import pairs, sorted_order
 from driftline.streams.join.labels import Labels, label_rows
-from driftline.streams.join.outcomes import said_of_scores
 from driftline.streams.join.outcomes_bytes import encode
 from driftline.streams.join.pairing import outcomes_of
+from driftline.streams.join.said import said_of_scores
 from driftline.streams.join.scheme import Scheme
 from driftline.streams.join.scheme_of import found_scheme, with_segments
 from driftline.streams.join.vocabulary import Vocabulary

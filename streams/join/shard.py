@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from driftline.streams.join.due import Place, due_windows, result_of
-from driftline.streams.join.hot import CellKey, Hot, Window, cell_width
+from driftline.streams.join.hot import Hot, Window, cell_width
+from driftline.streams.join.kept import CellKey
 from driftline.streams.join.maturity import observed_ms
-from driftline.streams.join.outcomes_bytes import pack, unpack
+from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, closed_by_clock
 from driftline.streams.windows.held import StateError
 from driftline.streams.windows.merges import MERGED
@@ -121,7 +122,7 @@ class Shard:
             versions = {key.version for key in [*hot.cells, *hot.days]}
             widths = {version: self.book.resolutions(name, version) for version in versions}
 
-            horizon_ms = partial(self._horizon_ms, hot, observed_ms(hot.parts()))
+            horizon_ms = partial(self._horizon_ms, hot, observed_ms(hot.delays))
             for window in due_windows(hot, changed, widths, self.rules.hot_windows, horizon_ms):
                 terms = self.book.terms(name, window.version, window.end_ms)
                 yield result_of(hot, window, terms, place, horizon_ms(window))
@@ -138,7 +139,8 @@ class Shard:
             oldest = hot.watermark_ms // DAY_MS * DAY_MS - self.rules.kept_days * DAY_MS
             gone = [key for key in hot.days if key.start_ms < oldest]
             for key in gone:
-                del hot.days[key]
+                hot.days.drop(key)
+            hot.close()
             records += [(_day_key(name, key), None) for key in gone]
         self._forget()
         if self.nbytes > self.rules.held_bytes:
@@ -170,7 +172,7 @@ class Shard:
             if key.startswith(DAY_KEY):
                 name, version, slot, start_ms = msgspec.msgpack.decode(key[len(DAY_KEY) :])
                 hot = self._hot(name)
-                hot.days[CellKey(version, slot, start_ms)] = unpack(value)
+                hot.days.put(CellKey(version, slot, start_ms), unpack(value))
                 # What was said of windows that are cold is not stored; as provisional it is said again.
                 for width in ("1d", *MERGED):
                     hot.said[Window(version, slot, width, Resolution(width).start(start_ms))] = True
@@ -228,7 +230,7 @@ class Shard:
     def _forget(self) -> None:
         """Let go of deployments that only labels speak of, once none of those waits any more."""
         for name, hot in tuple(self.hots.items()):
-            if hot.newest_ms == NEVER and not (hot.cells or hot.days):
+            if hot.newest_ms == NEVER and not (hot.cells or len(hot.days)):
                 hot.trim(self.heard_s)
                 if not len(hot.labels.rows):
                     del self.hots[name]
@@ -237,7 +239,7 @@ class Shard:
         """Drop cells, and give the records of the days that they were part of."""
         days = [day for day in _days_of(cold) if day in hot.days]
         hot.drop(cold)
-        return [(_day_key(hot.name, day), pack(hot.days[day])) for day in days]
+        return [(_day_key(hot.name, day), hot.days.packed(day)) for day in days]
 
     def _row(self) -> bytes:
         cells = [cell.first for hot in self.hots.values() for cell in hot.cells.values()]
