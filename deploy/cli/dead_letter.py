@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftline.deploy.cli.numbers import FiniteRange
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.values import FiniteRange, Moment
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.refusal import REASONS
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
 
-TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
 # How much of the sentence a terminal line shows; --json has all of it.
 DETAIL_CHARS = 100
 
@@ -30,9 +29,7 @@ def command() -> None:
 @command.command("list")
 @click.option("--topic", help="Only messages of this topic.")
 @click.option("--reason", type=click.Choice(REASONS), help="Only messages refused for this reason.")
-@click.option(
-    "--since", type=click.DateTime(TIME_FORMATS), metavar="T", help="Refused at this UTC time or later."
-)
+@click.option("--since", type=Moment(), metavar="T", help="Refused at this UTC time or later.")
 @click.option(
     "--state",
     type=click.Choice(["open", "mended", "any"]),

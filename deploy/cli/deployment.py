@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
+from driftline.deploy.cli.values import Moment
 
 if TYPE_CHECKING:
     from driftline.schemas.deployment_state import DeploymentState
     from driftline.schemas.settings import Settings
-
-TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
 
 
 @click.group("deployment")
@@ -31,7 +30,7 @@ def command() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--since",
-    type=click.DateTime(TIME_FORMATS),
+    type=Moment(),
     metavar="T",
     help="Event time (UTC) from which they hold; default: now, and for a deployment's first settings always.",
 )
@@ -54,7 +53,7 @@ def apply_command(file: Path, since: datetime | None, as_json: bool) -> None:
         wanted,
         changed_by=operator_name(settings),
         now_ms=time.time_ns() // 1_000_000,
-        since_ms=None if since is None else int(since.replace(tzinfo=UTC).timestamp() * 1_000),
+        since_ms=None if since is None else int(since.timestamp() * 1_000),
     )
     if as_json:
         print_json({**_facts(state), "published": is_new})

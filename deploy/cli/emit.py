@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftline.deploy.cli.numbers import FiniteRange
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.values import FiniteRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable

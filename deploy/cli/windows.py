@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.values import Moment
 from driftline.schemas.errors import DriftlineError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 RESOLUTIONS = (AUTO, "5m", "1h", "1d", "7d", "1M")
-TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
 # What a row of the view `figures` and a line call by the same name.
 SAME = ("deployment", "model_version", "slot", "resolution", "kind", "feature", "metric", "value", "verdict",
         "reason", "rows", "reference_rows", "final", "restated", "window_rows", "low", "high", "interval", "segment",
@@ -41,10 +41,8 @@ class NoWindowsError(DriftlineError):
 )
 @click.option("--version", "model_version", metavar="V", help="Only this version of the model.")
 @click.option("--feature", metavar="F", help="Only this feature or score; shows its ok windows one by one.")
-@click.option(
-    "--since", type=click.DateTime(TIME_FORMATS), metavar="T", help="Windows from this UTC time on."
-)
-@click.option("--until", type=click.DateTime(TIME_FORMATS), metavar="T", help="Windows before this UTC time.")
+@click.option("--since", type=Moment(), metavar="T", help="Windows from this UTC time on.")
+@click.option("--until", type=Moment(), metavar="T", help="Windows before this UTC time.")
 @click.option(
     "--exact",
     is_flag=True,

@@ -169,8 +169,8 @@ def test_a_wrong_file_publishes_nothing(say: Say, log: Log, tmp_path: Path) -> N
 def test_a_time_before_1970_publishes_nothing(say: Say, log: Log) -> None:
     """A record that readers would refuse is never written."""
     code, _, err = say("apply", "flights.toml", "--since", "1960-01-01")
-    assert code == 1
-    assert err.startswith("driftline: the settings of 'flights' cannot be published: ")
+    assert code == 2
+    assert err.startswith("driftline: Invalid value for '--since': 1960-01-01 lies outside 1970 to 2199")
     assert log.records == []
 
 

@@ -1,4 +1,4 @@
-"""Options that take numbers refuse what is none."""
+"""Options that take numbers and times refuse what is none."""
 
 from __future__ import annotations
 
@@ -28,3 +28,19 @@ def test_a_rate_is_not_so_slow_that_no_clock_counts_it(capsys: pytest.CaptureFix
     """A row in 1,000 seconds is the slowest."""
     assert main(["emit", "t.csv", *NAMED, "--rate", "1e-300"]) == 2
     assert "0.001<=x" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["0001-01-01", "9999-12-31", "2024-13-01", "yesterday", ""])
+@pytest.mark.parametrize(
+    "words",
+    [["windows", "d", "--since"], ["windows", "d", "--until"], ["deployment", "apply", "d.toml", "--since"],
+     ["dead-letter", "list", "--since"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_time_is_one_that_events_have(
+    words: list[str], value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A text that is no time, and a time outside 1970 to 2199, are wrong usage in one line that names the option."""
+    assert main([*words, value]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"Invalid value for '{words[-1]}'" in line
