@@ -79,10 +79,9 @@ class Arrival:
 def late_so_far(settings: Settings, deployment: str, version: str) -> int:
     """Count the rows of a version that await restatement; 0 while ClickHouse does not answer."""
     try:
-        found = reads.late_rows(settings, deployment)
+        return _late(settings, deployment, version)
     except ClickHouseError:
         return 0
-    return sum(one["rows"] for one in found if (one["model_version"], one["slot"]) == (version, SLOT))
 
 
 def look(
@@ -121,13 +120,14 @@ def look(
                 where,
             )[0]["n"]
             windows = client.query(
-                "SELECT resolution, sum(rows) AS counted, max(late_rows) AS late FROM windows_now "
+                "SELECT resolution, sum(rows) AS counted FROM windows_now "
                 "WHERE deployment = {deployment:String} AND model_version = {version:String} "
                 "AND slot = {slot:String} AND run = 'live' AND role = '' GROUP BY resolution",
                 where,
             )
         # `blocks` is written last: only then are all rows of the block on disk.
         reached = reads.positions(settings, "predictions").get(of_emitter["partition"], -1)
+        late = _late(settings, deployment, version)
     except ClickHouseError as error:
         return Arrival(sent=sent, late_before=late_before, answer=str(error))
     found = {str(row["resolution"]): int(row["counted"]) for row in windows}
@@ -136,9 +136,14 @@ def look(
         stored=int(of_emitter["rows"]) if reached >= of_emitter["last"] else 0,
         version_rows=int(rows),
         counted={name: found.get(name, 0) for name in resolutions},
-        late=max((int(row["late"]) for row in windows), default=0),
+        late=late,
         late_before=late_before,
     )
+
+
+def _late(settings: Settings, deployment: str, version: str) -> int:
+    found = reads.late_rows(settings, deployment)
+    return sum(int(one["rows"]) for one in found if (one["model_version"], one["slot"]) == (version, SLOT))
 
 
 def wait(

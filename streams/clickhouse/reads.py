@@ -149,14 +149,14 @@ def counts(settings: Settings) -> dict[str, int]:
 def late_rows(settings: Settings, deployment: str | None = None) -> list[dict[str, Any]]:
     """Give the rows that came after their windows had closed, and await restatement, the most first.
 
-    Keys: deployment, model_version, slot, rows. The count never falls, so that the greatest published is the newest.
+    Keys: deployment, model_version, slot, rows: what the newest result of that version and slot says, of any window.
     At most 1,000 versions are listed. Raises as `windows`.
     """
     of_one = "" if deployment is None else "AND deployment = {deployment:String} "
     with Client(settings.clickhouse) as client:
         return client.query(
-            "SELECT deployment, model_version, slot, max(late_rows) AS rows FROM windows "
-            f"WHERE run = 'live' AND role = '' {of_one}"
+            "SELECT deployment, model_version, slot, argMax(late_rows, (computed_at, src_offset)) AS rows "
+            f"FROM windows WHERE run = 'live' AND role = '' {of_one}"
             "GROUP BY deployment, model_version, slot HAVING rows > 0 "
             "ORDER BY rows DESC, deployment, model_version, slot LIMIT 1000",
             {} if deployment is None else {"deployment": deployment},
