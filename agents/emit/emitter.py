@@ -148,8 +148,9 @@ class Emitter:
                         (shape, values, self._clock(), key, score, predicted, latency_ms, status, None, None)
                     )
                     return key
-            except Exception:  # noqa: BLE001, S110
-                # Other keys, a text that is none, no id left, a clock that raises: the long way sorts it out.
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # noqa: BLE001, S110 - other keys, no text, no id left, no clock: the long way
                 pass
         elif type(features) is np.ndarray and at is None and id is None and segments is None:
             # numpy has one object a type of number, so that `is` tells them apart; another object takes the long way.
@@ -189,8 +190,7 @@ class Emitter:
                             None,
                         )
                     )
-                except IndexError:
-                    # No id is left: the long way makes more.
+                except Exception:  # noqa: BLE001, S110 - no id is left, or the clock raises: the long way
                     pass
                 else:
                     return key

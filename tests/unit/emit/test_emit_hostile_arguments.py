@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emit_fakes import sink
+from emit_fakes import columns_of, sink
 
 from driftline.agents.emit import bulk
 
@@ -99,3 +99,24 @@ def test_a_clock_that_raises_costs_the_rows(tmp_path: Path) -> None:
         assert len(out.emitter.log({"a": 1.0})) == 16
         assert out.emitter.log_many({"a": [1.0, 2.0]}).shape == (2, 16)
         assert out.stats().dropped == {"invalid": 3}
+
+
+@pytest.mark.parametrize("what", [RuntimeError, SystemExit, _Mute])
+def test_a_value_that_raises_when_it_is_measured_costs_its_event(
+    tmp_path: Path, what: type[BaseException]
+) -> None:
+    """One event whose value has no length is `invalid`; nothing reaches the application."""
+    with sink(tmp_path) as out:
+        for value in ("x", _Raising(what), "y"):
+            assert len(out.emitter.log({"a": value})) == 16
+        assert columns_of(out.batch()) == {"a": ["x", "y"]}
+        assert out.stats().dropped == {"invalid": 1}
+
+
+def test_a_row_of_numbers_needs_no_clock_to_return(tmp_path: Path) -> None:
+    """A numpy row without a time is `invalid`."""
+    with sink(tmp_path, features=("a",)) as out:
+        out.emitter._clock = _broken_clock
+        object.__setattr__(out.emitter._intake, "_clock", _broken_clock)
+        assert len(out.emitter.log(np.ones(1))) == 16
+        assert out.stats().dropped == {"invalid": 1}
