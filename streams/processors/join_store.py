@@ -58,7 +58,7 @@ class Store:
             TopicError: it has another number of partitions.
             KafkaAwayError: no answer.
         """
-        admin = AdminClient(kafka_config(self._kafka))
+        admin = AdminClient({**kafka_config(self._kafka), "log_level": 0})
         wanted = NewTopic(
             self.name, self._kafka.partitions, self._kafka.replication_factor, config=changelog_config()
         )
