@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
-from driftline.deploy.cli.windows import TIME_FORMATS
+from driftline.deploy.cli.values import Moment
 
 RESOLUTIONS = ("5m", "1h", "1d", "7d", "1M")
 HEAD = ("window", "advice", "since", "fell", "gain", "labels", "why")
@@ -39,10 +39,8 @@ HEAD = ("window", "advice", "since", "fell", "gain", "labels", "why")
     show_default=True,
     help="Width of the windows; intervals know about days from 20 of them on, which months have.",
 )
-@click.option(
-    "--since", type=click.DateTime(TIME_FORMATS), metavar="T", help="Windows from this UTC time on."
-)
-@click.option("--until", type=click.DateTime(TIME_FORMATS), metavar="T", help="Windows before this UTC time.")
+@click.option("--since", type=Moment(), metavar="T", help="Windows from this UTC time on.")
+@click.option("--until", type=Moment(), metavar="T", help="Windows before this UTC time.")
 @json_option
 def command(
     deployment: str,

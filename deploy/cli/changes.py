@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
-from driftline.deploy.cli.windows import TIME_FORMATS
+from driftline.deploy.cli.values import Moment
 
 if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
@@ -36,9 +36,7 @@ HEAD = ("since", "found", "what", "from", "to", "windows", "version")
     show_default=True,
     help="Width of the windows.",
 )
-@click.option(
-    "--since", type=click.DateTime(TIME_FORMATS), metavar="T", help="Windows from this UTC time on."
-)
+@click.option("--since", type=Moment(), metavar="T", help="Windows from this UTC time on.")
 @json_option
 def command(
     deployment: str,

@@ -13,6 +13,7 @@ import click
 
 from driftline.deploy.cli.labels import span
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.values import Moment
 from driftline.deploy.cli.windows_health import figures_text
 from driftline.deploy.cli.windows_line import utc
 from driftline.schemas.errors import DriftlineError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from driftline.streams.archive.reconcile import Account, Life
     from driftline.streams.stats.quiet import Quiet
 
-TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
 HOUR_MS: Final = 3_600_000
 OK: Final = "ok"
 WORDS: Final = {"fail": "FAIL", "warn": "WARN", "inconclusive": "inconclusive", "ok": "ok"}
@@ -35,9 +35,7 @@ class NoHealthError(DriftlineError):
 
 @click.command("health")
 @click.argument("deployment", required=False)
-@click.option(
-    "--at", type=click.DateTime(TIME_FORMATS), metavar="T", help="As of this UTC time, instead of now."
-)
+@click.option("--at", type=Moment(), metavar="T", help="As of this UTC time, instead of now.")
 @click.option(
     "--hours", type=click.FloatRange(0.01, 8_784), default=1.0, show_default=True,
     help="Hours of event time before it that rate, errors and latency are of.",

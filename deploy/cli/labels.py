@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
+from driftline.deploy.cli.values import Moment
 from driftline.schemas.errors import DriftlineError
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
 
-TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
 DEFAULT = "show"
 _MINUTE_S = 60
 _HOUR_S = 3_600
@@ -71,10 +71,8 @@ def show_command(deployment: str, day_limit: int, as_json: bool) -> None:
 
 @command.command("unmatched")
 @click.argument("deployment")
-@click.option(
-    "--since", type=click.DateTime(TIME_FORMATS), metavar="T", help="Known at this UTC time or later."
-)
-@click.option("--until", type=click.DateTime(TIME_FORMATS), metavar="T", help="Known before this UTC time.")
+@click.option("--since", type=Moment(), metavar="T", help="Known at this UTC time or later.")
+@click.option("--until", type=Moment(), metavar="T", help="Known before this UTC time.")
 @click.option(
     "--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="At most so many."
 )
