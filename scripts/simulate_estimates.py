@@ -153,8 +153,8 @@ def estimate_of_binary(reference: Sample, window: Sample, threshold: float) -> E
 def estimate_of_classes(reference: Sample, window: Sample) -> Estimate:
     """Estimate a window as a worker does."""
     kept = class_reference(*reference)
-    assert kept is not None  # noqa: S101 - the reference has rows
-    calibration = class_calibration(kept)
+    calibration = None if kept is None else class_calibration(kept)
+    assert calibration is not None  # noqa: S101 - the reference has rows
     return estimate_classes(calibration, fold(calibration, window.scores, window.said))
 
 

@@ -10,8 +10,8 @@ Sums are exact. A probability is rounded once to a multiple of 2**-40, and what 
 goes to its most probable class: a row adds exactly 1, and no order of rows, no cut into batches and no later
 subtraction changes the sum. It is kept as lo + hi * 2**32, like the sums of the counters.
 
-Beside it stand the predictions by the predicted class's own score, the top bins: from them come intervals, and with
-more than 20 classes accuracy itself.
+Beside it stand the predictions by predicted class and its own score, the top bins: from them come intervals, and
+with more than 20 classes accuracy itself.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from driftline.streams.stats.shares import Array
 
 MOST_CLASSES: Final = 20
 """With more classes only accuracy is estimated: K x K sums grow past their use."""
-TOP_BINS: Final = 64
+TOP_BINS: Final = 32
 CLASS_BINS: Final = 256
 LO: Final = 0
 HI: Final = 1
@@ -44,18 +44,18 @@ class ClassCounts(NamedTuple):
     """Expected confusion, (2, K, K): LO and HI of each cell, [true, predicted]; (2, 0, 0) past `MOST_CLASSES`.
     Sums of any rows may be added and taken out again 2**30 times before `normalised` has to be called."""
     top: NDArray[np.int64]
-    """Predictions, (P, T): [predicted class, bin of its score]; past `MOST_CLASSES` P is 1, all classes as one."""
+    """Predictions, (K, T): [predicted class, bin of its score], T at most `TOP_BINS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassReference:
     """What is kept of a reference's labels: enough for every estimate of K classes; made by `class_reference`.
 
-    Past `MOST_CLASSES` there are no tables by class: K is 0 and P is 1.
+    Past `MOST_CLASSES` there are but the top bins: the tuples are empty, and the tables of shape (0, 0).
     """
 
     classes: int
-    """Number of scores of a row."""
+    """K, scores of a row."""
     edges: tuple[Array, ...]
     """Of each class's score bins, ascending, (bins - 1,); at most `CLASS_BINS` bins (edges[b - 1], edges[b]]."""
     positives: tuple[NDArray[np.int64], ...]
@@ -69,7 +69,7 @@ class ClassReference:
     top_edges: Array
     """Of the bins of the predicted class's score, ascending, (T - 1,)."""
     top: NDArray[np.int64]
-    """Rows, (2, P, T): [wrong or right, predicted class, bin of its score]."""
+    """Rows, (2, K, T): [wrong or right, predicted class, bin of its score]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,14 @@ class ClassCalibration:
     anchor: Array
     """Rows counted for each row expected in the reference, (K, K): dividing rates by their sum biases them."""
     top_edges: Array
-    top: tuple[Calibration | None, ...]
-    """Of each predicted class, P of them: how often it was right; None where the reference never predicts it."""
+    top: tuple[Calibration, ...]
+    """Of each predicted class: how often it was right; that of all classes where the reference never predicts it."""
     wrong: NDArray[np.int64]
-    """Reference rows predicted wrong as each class, (P,)."""
+    """Reference rows predicted wrong as each class, (K,)."""
 
     @property
     def tables(self) -> bool:
-        """Whether classes are told apart."""
+        """Whether there is an expected confusion."""
         return self.classes <= MOST_CLASSES
 
 
@@ -130,11 +130,15 @@ def class_reference(scores: ArrayLike, predicted: ArrayLike, truth: ArrayLike) -
         confusion=np.bincount(true * size + said, minlength=size * size).reshape(size, size),
         expected=np.zeros((2, size, size), np.int64),
     )
-    return replace(found, expected=fold(class_calibration(found), score, said).sums)
+    calibration = class_calibration(found)
+    return None if calibration is None else replace(found, expected=fold(calibration, score, said).sums)
 
 
-def class_calibration(reference: ClassReference) -> ClassCalibration:
-    """Learn the rates of a reference."""
+def class_calibration(reference: ClassReference) -> ClassCalibration | None:
+    """Learn the rates of a reference; None when it has no labelled row."""
+    top = _calibrate_top(reference.top)
+    if top is None:
+        return None
     edges, rates = [], []
     for ends, positives, rows in zip(reference.edges, reference.positives, reference.rows, strict=True):
         # The predicted class follows from all K scores; one class's bins know nothing of it.
@@ -145,7 +149,6 @@ def class_calibration(reference: ClassReference) -> ClassCalibration:
         rates.append(of[np.concatenate([[True], differs])])
     # One row more on either side: a cell that hardly a row was expected in tells nothing of the next ones.
     anchor = (reference.confusion + 1) / (confusion_of(reference.expected) + 1)
-    wrong, right = reference.top
     return ClassCalibration(
         reference.classes,
         tuple(edges),
@@ -153,8 +156,8 @@ def class_calibration(reference: ClassReference) -> ClassCalibration:
         reference.confusion.sum(axis=1) / max(reference.confusion.sum(), 1),
         anchor,
         reference.top_edges,
-        tuple(calibrate(bins_alone(r), bins_alone(r + w)) for r, w in zip(right, wrong, strict=True)),
-        wrong.sum(axis=1),
+        top,
+        reference.top[0].sum(axis=1),
     )
 
 
@@ -185,6 +188,18 @@ def fold(calibration: ClassCalibration, scores: ArrayLike, predicted: ArrayLike)
     return ClassCounts(normalised(sums), top)
 
 
+def _calibrate_top(top: NDArray[np.int64]) -> tuple[Calibration, ...] | None:
+    """Learn how often each predicted class was right by its score, from rows (2, K, T)."""
+    wrong, right = top
+    overall = calibrate(bins_alone(right.sum(axis=0)), bins_alone(top.sum(axis=(0, 1))))
+    if overall is None:
+        return None
+    unseen = replace(overall, seen=np.zeros_like(overall.seen))
+    return tuple(
+        calibrate(bins_alone(r), bins_alone(r + w)) or unseen for r, w in zip(right, wrong, strict=True)
+    )
+
+
 def normalised(sums: NDArray[np.int64]) -> NDArray[np.int64]:
     """Carry LO into HI, so that equal sums are equal arrays: LO in [0, 2**32)."""
     return np.stack([sums[LO] & ((1 << _LO_BITS) - 1), sums[HI] + (sums[LO] >> _LO_BITS)])
@@ -210,13 +225,11 @@ def _edges(scores: Array) -> Array:
 
 
 def _top(scores: Array, predicted: NDArray[np.int64], edges: Array, classes: int) -> NDArray[np.int64]:
-    """Count rows by predicted class and its score, (P, T)."""
+    """Count rows by predicted class and its score, (K, T)."""
     size = len(edges) + 1
     own = scores[np.arange(len(predicted)), predicted]
-    cell = np.searchsorted(edges, own, side="left")
-    if classes > MOST_CLASSES:
-        return np.bincount(cell, minlength=size)[None]
-    return np.bincount(cell + size * predicted, minlength=size * classes).reshape(classes, size)
+    cell = np.searchsorted(edges, own, side="left") + size * predicted
+    return np.bincount(cell, minlength=size * classes).reshape(classes, size)
 
 
 def _probabilities(scores: Array, calibration: ClassCalibration) -> Array:

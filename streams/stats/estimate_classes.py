@@ -77,11 +77,9 @@ def expected_confusion(calibration: ClassCalibration, counts: ClassCounts) -> Ar
 def _right(
     calibration: ClassCalibration, top: NDArray[np.int64], draws: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Right rows of each predicted class by its score alone, (P,), and drawn ones, (draws, P)."""
+    """Right rows of each predicted class by its score alone, (K,), and drawn ones, (draws, K)."""
     right, drawn = np.zeros(len(top)), np.zeros((draws, len(top)))
     for j, (rows, rates) in enumerate(zip(top, calibration.top, strict=True)):
-        if rates is None:
-            continue
         some = rows > 0
         right[j] = rows @ rates.rates[:, 0]
         chances = rates.drawn(draws, rng)[:, rates.rate_of[some, 0]]
@@ -115,11 +113,8 @@ def _unseen(calibration: ClassCalibration, top: NDArray[np.int64]) -> float | No
     total = top.sum()
     if not total:
         return None
-    unseen = [
-        int(rows.sum()) if rates is None else int(rows[~rates.seen].sum())
-        for rows, rates in zip(top, calibration.top, strict=True)
-    ]
-    return sum(unseen) / int(total)
+    unseen = sum(int(rows[~rates.seen].sum()) for rows, rates in zip(top, calibration.top, strict=True))
+    return unseen / int(total)
 
 
 def _figures(confusion: Array) -> dict[str, Array]:

@@ -37,6 +37,7 @@ def of_classes(reference: Table, window: Table) -> Estimate:
     kept = class_reference(*reference)
     assert kept is not None
     calibration = class_calibration(kept)
+    assert calibration is not None
     return estimate_classes(calibration, fold(calibration, window.scores, window.said))
 
 

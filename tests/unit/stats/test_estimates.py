@@ -56,7 +56,9 @@ def calibrated(rows: Rows) -> ClassCalibration:
     """Calibrate many classes on rows."""
     reference = class_reference(*rows)
     assert reference is not None
-    return class_calibration(reference)
+    calibration = class_calibration(reference)
+    assert calibration is not None
+    return calibration
 
 
 def estimate_of(reference: Rows, window: Rows) -> Estimate:
@@ -200,6 +202,17 @@ def test_many_classes_are_estimated_near_their_truth() -> None:
     assert [figure.metric for figure in found.figures] == list(CLASS_FIGURES)
 
 
+def test_a_class_that_the_reference_never_predicts_is_taken_as_all_are() -> None:
+    """Its rows count as unseen, and are right as often as the others with such scores, not never."""
+    rng = np.random.default_rng(13)
+    scores, said, truth = many_classes(25, 20_000, rng)
+    others = said != said[0]
+    calibration = calibrated((scores[others], said[others], truth[others]))
+    found = estimate_classes(calibration, fold(calibration, scores[~others], said[~others]))
+    assert found.unseen == 1.0
+    assert found.of("accuracy").value == pytest.approx((said == truth)[~others].mean(), abs=0.1)
+
+
 def test_past_twenty_classes_only_accuracy_is_estimated() -> None:
     """With 25 classes nothing of K x K is kept, and accuracy comes from the score of the predicted class."""
     rng = np.random.default_rng(12)
@@ -207,7 +220,7 @@ def test_past_twenty_classes_only_accuracy_is_estimated() -> None:
     calibration = calibrated(rows)
     counts = fold(calibration, *rows[:2])
     assert counts.sums.size == 0
-    assert counts.top.shape[0] == 1
+    assert counts.top.shape == (25, 32)
     found = estimate_classes(calibration, counts)
     assert [figure.metric for figure in found.figures] == ["accuracy"]
     assert found.of("accuracy").value == pytest.approx((rows[1] == rows[2]).mean(), abs=1e-9)
