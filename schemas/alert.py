@@ -9,11 +9,16 @@ import msgspec
 
 from driftline.schemas import codec
 from driftline.schemas.refusal import Refused
+from driftline.schemas.wire import MAX_TIME_MS
 
 TOPIC: Final = "alerts"
 _RECORD: Final = "Alert"
 ID_CHARS: Final = 16
 """Hexadecimal digits of an alert's name: two of a million alerts share one with a chance of 3 in 100 million."""
+
+Moment = Annotated[int, msgspec.Meta(ge=0, lt=MAX_TIME_MS)]
+Id = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-z-]{1,120}\Z")]
+"""A name that may stand in a header of a request."""
 
 State: TypeAlias = Literal["firing", "resolved", "acknowledged"]
 Severity: TypeAlias = Literal["warn", "fail"]
@@ -48,8 +53,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One edge, or one acknowledgement; what each field means stands in `events/alert.v1.avsc`."""
 
-    id: str
-    alert_id: str
+    id: Id
+    alert_id: Id
     ordinal: int
     deployment: str
     rule: Rule
@@ -64,12 +69,12 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     model_version: str = ""
     resolution: str = ""
-    window_start_ms: int | None = None
-    window_end_ms: int | None = None
+    window_start_ms: Moment | None = None
+    window_end_ms: Moment | None = None
     window_version: int = -1
     rows: int = 0
-    since_ms: int
-    made_at_ms: int
+    since_ms: Moment
+    made_at_ms: Moment
     settings_revision: int = 0
     owner: str | None = None
     team: str | None = None

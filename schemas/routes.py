@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -80,10 +81,23 @@ def _route(path: Path, name: str, table: object, env: Mapping[str, str]) -> Rout
     except msgspec.ValidationError as error:
         allowed = "an address that begins with http:// or https://"
         raise SettingsError(f"{place}: {kinds[0]} is {table[kinds[0]]!r}; it must be {allowed}") from error
+    _check_address(f"{place}: {kinds[0]}", url)
     secret = _secret(place, table, env)
     if secret and kinds[0] == "alertmanager":
         raise SettingsError(f"{place} has a secret, which only webhooks are signed with: take it away")
     return Route(name=name, kind=kinds[0], url=url, secret=secret, everything=everything)
+
+
+def _check_address(place: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host, user, _ = parts.hostname, parts.username, parts.port
+    except ValueError as error:
+        raise SettingsError(f"{place} is {url!r}, which is no address: {error}") from error
+    if not host:
+        raise SettingsError(f"{place} is {url!r}, which names no host")
+    if user is not None:
+        raise SettingsError(f"{place} has a user in its address, which is not supported: take it away")
 
 
 def _secret(place: str, table: Mapping[str, Any], env: Mapping[str, str]) -> bytes:

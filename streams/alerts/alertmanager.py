@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from driftline.streams.alerts.recent import Recent
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -38,6 +40,7 @@ class Board:
     def __init__(self) -> None:
         self._entries: dict[tuple[str, ...], _Entry] = {}
         self._fires: dict[str, tuple[str, ...]] = {}
+        self._recent = Recent()
         self.shed = 0
 
     @property
@@ -47,8 +50,9 @@ class Board:
 
     def take(self, edge: Alert) -> bool:
         """Take in the next edge of its deployment; False when it says nothing new."""
-        if edge.state == "acknowledged":
+        if edge.state == "acknowledged" or edge.id in self._recent:
             return False
+        self._recent.add(edge.id)
         name = tuple(labels(edge).values())
         before = self._fires.pop(edge.alert_id, None)
         if before is not None and (edge.state == "resolved" or before != name):

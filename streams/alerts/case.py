@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from driftline.schemas.deployment_state import DeploymentState
     from driftline.streams.alerts.rule import Turn
 
+REASON_CHARS: Final = 1_000
 OPEN: Final = 200
 """Alerts of one deployment that fire at once; more wait until one of them is resolved."""
 
@@ -45,7 +46,8 @@ class Case(msgspec.Struct, kw_only=True):
 
     Attributes:
         deployment: its name.
-        ordinal: edges made so far.
+        ordinal: that of the last edge; each is one more. It begins at the second in which the deployment was first
+            seen, so that no name comes twice even when the state was lost or let go.
         resolution: width of the windows in `tracks`.
         newest_end_ms: greatest end of a final window seen; the rule in force at it holds.
         watermark_ms: greatest watermark seen.
@@ -157,7 +159,7 @@ def edge(
         severity=severity,
         importance=settings.importance,
         priority=priority(settings.importance, severity),
-        reason=why.reason,
+        reason=why.reason[:REASON_CHARS],
         model_version=why.window.model_version,
         resolution=why.window.resolution,
         window_start_ms=why.window.start_ms,

@@ -36,6 +36,8 @@ CASE: Final = b"case/"
 CASES: Final = 10_000
 """Deployments of one partition; more are not watched, and counted."""
 CASE_BYTES: Final = 1_900_000
+FORGOTTEN_MS: Final = 90 * 86_400_000
+"""A deployment that nobody has heard of for so long, and of which nothing fires, is let go."""
 HEARD_MS: Final = 60_000
 """That a deployment was heard is stored once a minute: silence is told in widths of windows, 5 minutes or more."""
 
@@ -86,6 +88,7 @@ class Desk:
         self._cases: dict[str, Case] = {}
         self._edges: dict[str, list[Alert]] = {}
         self._changed: set[str] = set()
+        self._forgotten: set[str] = set()
         self._stored_heard: dict[str, int] = {}
         self._commits = 0
         self.offset = -1
@@ -113,7 +116,15 @@ class Desk:
         Raises:
             Refused: it is of another topic, or of another release.
         """
-        row = msgspec.msgpack.decode(records[ROW], type=Row) if ROW in records else None
+        try:
+            row = msgspec.msgpack.decode(records[ROW], type=Row) if ROW in records else None
+            held = [
+                msgspec.msgpack.decode(value, type=Stored)
+                for key, value in records.items()
+                if key.startswith(CASE)
+            ]
+        except msgspec.DecodeError as error:
+            raise Refused("bad_bytes", f"the state of alerts cannot be read: {error}") from error
         if row is not None and row.format != FORMAT:
             raise Refused("unknown_schema", f"the state of alerts has format {row.format}, not {FORMAT}")
         if row is not None and row.topic_id != self._topic_id:
@@ -123,10 +134,7 @@ class Desk:
         self.offset = self._stored_offset = -1 if row is None else row.offset
         reached = self._commits = 0 if row is None else row.commit
         again: Edges = []
-        for key, value in records.items():
-            if not key.startswith(CASE):
-                continue
-            stored = msgspec.msgpack.decode(value, type=Stored)
+        for stored in held:
             case = stored.case
             self._cases[case.deployment] = case
             self._stored_heard[case.deployment] = case.heard_ms
@@ -143,7 +151,7 @@ class Desk:
         except Refused:
             self.refused += 1
             return []
-        case = self._case(result.deployment)
+        case = self._case(result.deployment, now_ms)
         if case is None:
             self.refused += 1
             return []
@@ -161,14 +169,21 @@ class Desk:
         """
         found = []
         for name in losses.keys() - self._cases.keys():
-            self._case(name)
+            self._case(name, now_ms)
         for name, case in self._cases.items():
             people = self._settings.latest(name)
             edges = look_at_clock(case, people, now_ms)
             edges += look_at_losses(case, losses.get(name), people, now_ms)
             if edges:
                 self._note(case, edges)
+            # Its ordinal began at the second in which it was first seen.
+            heard_ms = max(case.heard_ms, case.ordinal * 1000)
+            if not case.firing and heard_ms < now_ms - FORGOTTEN_MS:
+                self._changed.add(name)
+                self._forgotten.add(name)
             found += edges
+        for name in self._forgotten:
+            self._cases.pop(name, None)
         return found
 
     def commit(self) -> Commit:
@@ -177,12 +192,17 @@ class Desk:
         edges: Edges = []
         cases: list[tuple[bytes, bytes | None]] = []
         for name in sorted(self._changed):
+            if name in self._forgotten and name not in self._cases:
+                cases.append((CASE + name.encode(), None))
+                self._stored_heard.pop(name, None)
+                continue
             outbox = [one.to_bytes() for one in self._edges.get(name, ())]
             edges += [(name.encode(), data) for data in outbox]
             cases.append((CASE + name.encode(), self._stored(self._cases[name], outbox)))
             self._stored_heard[name] = self._cases[name].heard_ms
         self._edges.clear()
         self._changed.clear()
+        self._forgotten.clear()
         self._stored_offset = self.offset
         row = Row(topic_id=self._topic_id, offset=self.offset, commit=self._commits)
         return Commit(cases, edges, (ROW, msgspec.msgpack.encode(row)))
@@ -195,9 +215,9 @@ class Desk:
             data = msgspec.msgpack.encode(stored)
         return data
 
-    def _case(self, name: str) -> Case | None:
+    def _case(self, name: str, now_ms: int) -> Case | None:
         if name not in self._cases and len(self._cases) < CASES:
-            self._cases[name] = Case(deployment=name)
+            self._cases[name] = Case(deployment=name, ordinal=now_ms // 1000)
         return self._cases.get(name)
 
     def _note(self, case: Case, edges: list[Alert]) -> None:

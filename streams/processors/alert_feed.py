@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 GROUP: Final = "driftline-alerts-to-"
 POLL_S: Final = 0.2
 RETRY_S: Final = 2.0
-STOP_S: Final = 15.0
 FETCHED_KB: Final = 1_024
 
 
@@ -59,9 +58,12 @@ class Feed(ABC):
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; waits for a request in hand."""
+        """Tell the thread to end."""
         self._stopping.set()
-        self._thread.join(STOP_S)
+
+    def join(self, seconds: float) -> None:
+        """Wait for it: a request may be in hand."""
+        self._thread.join(max(seconds, 0.0))
 
     def check(self) -> None:
         """Raise what ended the thread, if anything did: the worker must not go on without it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 
+from driftline.streams.alerts.recent import Recent
 from driftline.streams.alerts.webhook import body, headers, is_refusal, pause_s
 from driftline.streams.archive import takeover
 from driftline.streams.processors.alert_feed import POLL_S, Feed, is_end
@@ -35,6 +36,7 @@ class WebhookFeed(Feed):
     def __init__(self, route: Route, settings: Settings, topic: Facts, metrics: AlertMetrics) -> None:
         super().__init__(route, settings, topic, metrics)
         self._rng = random.Random()  # noqa: S311 - it spreads retries
+        self._recent = Recent()
         self._moves = 0
         self._holding = False
 
@@ -79,9 +81,10 @@ class WebhookFeed(Feed):
         if message is None or is_end(message):
             return
         edge = self.read(message)
-        if edge is None:
+        if edge is None or edge.id in self._recent:
             consumer.commit(message=message, asynchronous=True)
         elif self._told(consumer, edge):
+            self._recent.add(edge.id)
             self._commit(consumer, message)
 
     def _told(self, consumer: Consumer, edge: Alert) -> bool:

@@ -19,7 +19,7 @@ from driftline.streams.alerts.desk import reached
 from driftline.streams.alerts.losses import LossBook
 from driftline.streams.archive import topics
 from driftline.streams.metrics import AlertMetrics
-from driftline.streams.processors.alert_routes import start_feeds
+from driftline.streams.processors.alert_routes import start_feeds, stop_feeds
 from driftline.streams.processors.alerts_worker import AlertsWorker
 from driftline.streams.processors.join_store import Store
 from driftline.streams.processors.profile_tail import first_read
@@ -69,8 +69,7 @@ def run(settings: Settings, stopping: threading.Event, metrics: AlertMetrics) ->
             edges.callback(tail.stop)
             first_read(tail)
         feeds = start_feeds(settings, facts[ALERTS], routes, metrics)
-        for feed in feeds:
-            edges.callback(feed.stop)
+        edges.callback(stop_feeds, feeds)
         worker = AlertsWorker(settings, facts["windows"], (book, losses), store, metrics)
         edges.callback(worker.close)
         worker.routes = frozenset(routes)

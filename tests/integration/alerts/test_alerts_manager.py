@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from alerting import routed_by, send_days, send_people, watching
 from alertmanager import alertmanager, free_port, held
+from archiving import send
+from bad_windows import window
 from emit_rig import wait_for
 from receiver import Receiver, receiving
 
+from driftline.agents.emit import Emitter
 from driftline.schemas.settings import Settings
 
 
@@ -95,3 +98,20 @@ def test_only_the_routes_of_the_contacts_hear(lane: Settings, tmp_path: Path, ro
                 wait_for(lambda: len(hook.taken) == 1, "the route hears")
             unrouted = metrics.get_sample_value("driftline_alerts_unrouted_total")
         assert (unrouted, len(hook.taken)) == ((0, 1) if route == "on-call" else (1, 0))
+
+
+def test_rows_that_an_emitter_loses_and_silence_are_told(lane: Settings, tmp_path: Path) -> None:
+    """A heartbeat that says what was dropped fires; so does a declared deployment that nothing is heard of."""
+    with receiving() as hook:
+        routed = routed_by(lane, tmp_path / "routes.toml", f'[on-call]\nwebhook = "{hook.url}"\n')
+        send_people(routed, "shop", "quiet")
+        old = window(0, 0, {"x": "ok"}, deployment="quiet", computed_at_ms=1)
+        send(routed, "windows", (b"quiet", old.to_bytes()))
+        with Emitter("shop", "3", settings=routed) as emitter:
+            emitter.log({"x": 1.0}, {"score": 0.5})
+            emitter.log({}, {"score": 0.5})
+            emitter.flush(30)
+        with watching(routed):
+            wait_for(lambda: len(hook.taken) == 2, "both are told")
+        found = {body["deployment"]: (body["about"], body["severity"], body["rule"]) for body in hook.bodies}
+    assert found == {"shop": ("loss", "warn", "ledger"), "quiet": ("freshness", "fail", "silence")}

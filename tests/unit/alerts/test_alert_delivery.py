@@ -111,6 +111,6 @@ def test_the_board_is_bounded() -> None:
     (edge,) = edges("fail")
     board = Board()
     for number in range(MOST + 3):
-        board.take(msgspec.structs.replace(edge, alert_id=str(number)))
+        board.take(msgspec.structs.replace(edge, id=f"{number}-1", alert_id=str(number)))
     assert (board.shed, board.firing, len(said(board))) == (3, MOST, MOST)
     assert labels(edge)["alert_id"] == edge.alert_id

@@ -79,6 +79,9 @@ def test_routes_are_read_with_their_secrets(tmp_path: Path) -> None:
             '[chat]\nwebhook = "ftp://x"',
             "webhook is 'ftp://x'; it must be an address that begins with http:// or",
         ),
+        ('[chat]\nwebhook = "http://:80/"', "webhook is 'http://:80/', which names no host"),
+        ('[chat]\nwebhook = "http://x:99999/"', "which is no address: Port out of range"),
+        ('[chat]\nwebhook = "http://me:secret@x/"', "has a user in its address"),
         ('[chat]\nwebhook = "http://x"\neverything = 1', "everything is 1; it must be true or false"),
         (
             '[chat]\nwebhook = "http://x"\nsecret_file = "none"',
