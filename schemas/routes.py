@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from driftline.schemas.deployment import Name
 from driftline.schemas.sources import SettingsError, nearest, read_document
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ def read_routes(path: Path, env: Mapping[str, str]) -> dict[str, Route]:
 
 def _route(path: Path, name: str, table: object, env: Mapping[str, str]) -> Route:
     place = f"{path}: route {name!r}"
+    try:
+        msgspec.convert(name, Name)
+    except msgspec.ValidationError as error:
+        allowed = "1 to 200 printable characters, without a space at an end"
+        raise SettingsError(f"{place} has a name that no contact can have; give it {allowed}") from error
     if not isinstance(table, dict):
         raise SettingsError(f"{place} is {table!r} and must be a table, [{name}]")
     for key in table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -108,17 +109,25 @@ def labels(edge: Alert) -> dict[str, str]:
 
 
 def summary(edge: Alert) -> str:
-    """One line: what it is about.
-
-    Alertmanager and people read the same line.
-    """
+    """One line: what it is about."""
     what = " ".join(part for part in (edge.about, edge.name, edge.segment) if part)
     return f"{edge.deployment}: {what} ({edge.severity})"
 
 
+def look(edge: Alert) -> str:
+    """The command that shows the windows, or emitters, behind an edge."""
+    name = shlex.quote(edge.deployment)
+    if edge.rule == "ledger":
+        return f"driftline emitters {name}"
+    if edge.window_start_ms is None:
+        return f"driftline windows {name}"
+    since = datetime.fromtimestamp(edge.since_ms / 1000, UTC)
+    return f"driftline windows {name} --resolution {edge.resolution} --since {since:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _said(entry: _Entry, until_ms: int) -> dict[str, Any]:
     edge = entry.edge
-    notes = {"summary": summary(edge), "description": edge.reason, "edge": edge.id}
+    notes = {"summary": summary(edge), "description": edge.reason, "edge": edge.id, "look": look(edge)}
     if edge.runbook is not None:
         notes["runbook_url"] = edge.runbook
     if edge.window_start_ms is not None and edge.window_end_ms is not None:

@@ -21,6 +21,7 @@ from driftline.schemas.refusal import Refused
 from driftline.schemas.window import WindowResult
 from driftline.streams.alerts.case import Case
 from driftline.streams.alerts.clock import look_at_clock, look_at_losses
+from driftline.streams.alerts.stored import CASE, ROW, Row, Stored, read_stored
 from driftline.streams.alerts.windows import take
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from driftline.streams.alerts.losses import Loss
     from driftline.streams.alerts.windows import Settings
 
-FORMAT: Final = 1
-ROW: Final = b"row"
-CASE: Final = b"case/"
 CASES: Final = 10_000
 """Deployments of one partition; more are not watched, and counted."""
 CASE_BYTES: Final = 1_900_000
@@ -43,28 +41,6 @@ HEARD_MS: Final = 60_000
 
 Edges = list[tuple[bytes, bytes]]
 """Records of the topic `alerts`: key and value."""
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a partition has come."""
-
-    format: int = FORMAT
-    topic_id: str
-    offset: int
-    commit: int
-
-
-def reached(row: bytes | None) -> int:
-    """How far a stored row has come; -1 for none. Of two the greater holds: a paused worker may have written late."""
-    return -1 if row is None else msgspec.msgpack.decode(row, type=Row).offset
-
-
-class Stored(msgspec.Struct, kw_only=True):
-    """A case as it is stored."""
-
-    commit: int
-    outbox: list[bytes]
-    case: Case
 
 
 class Commit(NamedTuple):
@@ -116,21 +92,7 @@ class Desk:
         Raises:
             Refused: it is of another topic, or of another release.
         """
-        try:
-            row = msgspec.msgpack.decode(records[ROW], type=Row) if ROW in records else None
-            held = [
-                msgspec.msgpack.decode(value, type=Stored)
-                for key, value in records.items()
-                if key.startswith(CASE)
-            ]
-        except msgspec.DecodeError as error:
-            raise Refused("bad_bytes", f"the state of alerts cannot be read: {error}") from error
-        if row is not None and row.format != FORMAT:
-            raise Refused("unknown_schema", f"the state of alerts has format {row.format}, not {FORMAT}")
-        if row is not None and row.topic_id != self._topic_id:
-            raise Refused(
-                "bad_shape", f"the state of alerts is of topic {row.topic_id}, not {self._topic_id}"
-            )
+        row, held = read_stored(records, self._topic_id)
         self.offset = self._stored_offset = -1 if row is None else row.offset
         reached = self._commits = 0 if row is None else row.commit
         again: Edges = []

@@ -15,11 +15,12 @@ from driftline.schemas.alert import TOPIC as ALERTS
 from driftline.schemas.deployment_state import TOPIC as STATE
 from driftline.schemas.routes import read_routes
 from driftline.schemas.topics import topic
-from driftline.streams.alerts.desk import reached
 from driftline.streams.alerts.losses import LossBook
+from driftline.streams.alerts.stored import reached
 from driftline.streams.archive import topics
 from driftline.streams.metrics import AlertMetrics
 from driftline.streams.processors.alert_routes import start_feeds, stop_feeds
+from driftline.streams.processors.alert_tally import Tally
 from driftline.streams.processors.alerts_worker import AlertsWorker
 from driftline.streams.processors.join_store import Store
 from driftline.streams.processors.profile_tail import first_read
@@ -70,9 +71,9 @@ def run(settings: Settings, stopping: threading.Event, metrics: AlertMetrics) ->
             first_read(tail)
         feeds = start_feeds(settings, facts[ALERTS], routes, metrics)
         edges.callback(stop_feeds, feeds)
-        worker = AlertsWorker(settings, facts["windows"], (book, losses), store, metrics)
+        tally = Tally(metrics, routes)
+        worker = AlertsWorker(settings, facts["windows"], (book, losses), store, tally)
         edges.callback(worker.close)
-        worker.routes = frozenset(routes)
         while not stopping.is_set():
             worker.turn()
             for feed in feeds:

@@ -19,12 +19,11 @@ from driftline.streams.archive.takeover import bounds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from driftline.schemas.alert import Alert
     from driftline.schemas.settings import Settings
     from driftline.streams.alerts.desk import Edges
     from driftline.streams.alerts.losses import LossBook
     from driftline.streams.archive.topics import Facts
-    from driftline.streams.metrics import AlertMetrics
+    from driftline.streams.processors.alert_tally import Tally
     from driftline.streams.processors.join_store import Store
     from driftline.streams.processors.settings_book import SettingsBook
 
@@ -33,8 +32,6 @@ logger = logging.getLogger(__name__)
 GROUP: Final = "driftline-alerts"
 TAKE: Final = 200
 TAKE_WITHIN_S: Final = 0.2
-MISSED: Final = 1_000
-"""Names of unknown routes that are said once each."""
 LOOK_SECONDS: Final = 5.0
 _PUT_OUT: Final = (
     KafkaError.ILLEGAL_GENERATION,
@@ -52,7 +49,7 @@ class AlertsWorker:
         windows: the topic, as the broker has it.
         books: settings of deployments, and losses of emitters.
         store: where edges and state go.
-        metrics: where to count.
+        tally: where to count.
     """
 
     def __init__(
@@ -61,14 +58,11 @@ class AlertsWorker:
         windows: Facts,
         books: tuple[SettingsBook, LossBook],
         store: Store,
-        metrics: AlertMetrics,
+        tally: Tally,
     ) -> None:
-        self._settings, self._windows, self._store, self._metrics = settings, windows, store, metrics
+        self._settings, self._windows, self._store, self._tally = settings, windows, store, tally
         self._book, self._losses = books
         self._alerts = settings.kafka.topic_prefix + ALERTS
-        self.routes: frozenset[str] = frozenset()
-        """Routes that this worker knows: edges for others are counted."""
-        self._missed: set[str] = set()
         self._desks: dict[int, Desk] = {}
         self._caught_up: set[int] = set()
         self._committed_at = self._looked_at = time.monotonic()
@@ -124,10 +118,7 @@ class AlertsWorker:
             self._store.send((self._store.name, partition, key, value) for key, value in cases)
             self._publish(edges)
             self._store.send([(self._store.name, partition, *row)])
-            held = desk.cases.values()
-            self._metrics.open.labels(partition).set(sum(len(case.firing) for case in held))
-            self._metrics.pending.labels(partition).set(sum(case.pending for case in held))
-            self._metrics.shed.labels(partition).set(sum(case.left_out for case in held))
+            self._tally.desk(partition, desk)
 
     def close(self) -> None:
         """Leave the group."""
@@ -149,29 +140,15 @@ class AlertsWorker:
             return
         refused = desk.refused
         for one in desk.take(message.offset() or 0, message.value(), now_ms):
-            self._count(one)
-        self._metrics.windows.inc()
-        self._metrics.refused.inc(desk.refused - refused)
-
-    def _count(self, edge: Alert) -> None:
-        logger.info("%s %s: %s %s %s", edge.deployment, edge.state, edge.about, edge.name, edge.reason)
-        self._metrics.edges.labels(edge.state).inc()
-        self._miss(set(edge.routes) - self.routes)
-
-    def _miss(self, names: set[str]) -> None:
-        """Count, and say once, that contacts name a route which this worker does not know."""
-        self._metrics.unrouted.inc(len(names))
-        for name in names - self._missed:
-            if len(self._missed) < MISSED:
-                self._missed.add(name)
-                logger.warning("no route is called %r: name it in the file of DRIFTLINE_ALERTS_ROUTES", name)
+            self._tally.edge(one)
+        self._tally.window(desk.refused - refused)
 
     def _look(self, now_ms: int) -> None:
         losses = self._losses.look(now_ms)
         for partition in self._caught_up & self._desks.keys():
             mine = {name: loss for name, loss in losses.items() if self._is_of(name, partition)}
             for one in self._desks[partition].look(mine, now_ms):
-                self._count(one)
+                self._tally.edge(one)
 
     def _is_of(self, deployment: str, partition: int) -> bool:
         return partition_of(deployment.encode(), self._windows.partitions) == partition
@@ -211,11 +188,10 @@ class AlertsWorker:
                     "begin anew"
                 ) from refused
             self._publish(again)
-            self._metrics.again.inc(len(again))
+            self._tally.again(len(again))
             low, _ = bounds(consumer, TopicPartition(self._windows.name, partition))
-            if desk.offset + 1 < low and desk.offset >= 0:
-                self._metrics.lost.labels(partition).inc(low - desk.offset - 1)
-                logger.error("windows, partition %d: retention removed windows that were not read", partition)
+            if 0 <= desk.offset < low - 1:
+                self._tally.lost(partition, low - 1 - desk.offset)
             self._desks[partition] = desk
             starts.append(TopicPartition(self._windows.name, partition, max(low, desk.offset + 1)))
         consumer.assign(starts)

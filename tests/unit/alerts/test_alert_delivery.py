@@ -70,6 +70,9 @@ def test_what_fires_is_said_again_and_ends_four_intervals_later() -> None:
     assert (first["labels"]["severity"], first["labels"]["owner"]) == ("critical", "Ana")
     assert "segment" not in first["labels"]
     assert first["annotations"]["runbook_url"] == "https://wiki.example.org/x"
+    assert (
+        first["annotations"]["look"] == "driftline windows shop --resolution 1d --since 1970-01-01T00:00:00Z"
+    )
     assert first["startsAt"] == "1970-01-01T00:00:01.000+00:00"
     assert first["endsAt"] == f"1970-01-01T00:0{RESENDS}:02.000+00:00"
     (again,) = said(board, now_ms=62_000)

@@ -10,8 +10,9 @@ from driftline.schemas.alert import Alert
 from driftline.schemas.deployment import AlertRule
 from driftline.schemas.refusal import Refused
 from driftline.streams.alerts import desk as module
-from driftline.streams.alerts.desk import CASE, FORGOTTEN_MS, ROW, Desk, Row, reached
+from driftline.streams.alerts.desk import FORGOTTEN_MS, Desk
 from driftline.streams.alerts.losses import Loss
+from driftline.streams.alerts.stored import CASE, ROW, Row, reached
 
 NOW_MS = 1_795_000_000_000
 ONE = OneBook(alerts=AlertRule(k=1, m=1))

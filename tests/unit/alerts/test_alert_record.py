@@ -72,6 +72,10 @@ def test_routes_are_read_with_their_secrets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        (
+            '[" chat"]\nwebhook = "http://x"',
+            "route ' chat' has a name that no contact can have; give it 1 to 200",
+        ),
         ("chat = 1", "route 'chat' is 1 and must be a table, [chat]"),
         ('[chat]\nwebhok = "http://x"', "unknown key 'webhok'; did you mean webhook?"),
         ("[chat]\neverything = true", "must have one of webhook and alertmanager"),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from bad_windows import DAY_MS, OneBook, window
 
 from driftline.schemas.alert import Alert
-from driftline.schemas.deployment import AlertRule, Contact, Mute
-from driftline.schemas.window import Figure, WindowResult
+from driftline.schemas.deployment import AlertRule, Contact, Mute, Subject
+from driftline.schemas.window import KINDS, Figure, WindowResult
 from driftline.streams.alerts.case import OPEN, Case
 from driftline.streams.alerts.rule import Turn, decide, priority
-from driftline.streams.alerts.verdicts import FAIL, FINE, UNSURE, WARN, judged
+from driftline.streams.alerts.verdicts import ABOUT, FAIL, FINE, UNSURE, WARN, judged
 from driftline.streams.alerts.windows import take
 
 NOW_MS = 1_000
@@ -133,6 +135,12 @@ def test_all_metrics_of_a_feature_are_one_alert() -> None:
     assert names == [("drift", "x", ""), ("quality", "x", ""), ("performance", "recall late", "c=UA")]
     code, evidence = next(iter(found.values()))
     assert (code, [one.metric for one in evidence]) == (FAIL, ["ks", "psi"])
+
+
+def test_every_kind_of_figure_is_about_something() -> None:
+    """No figure that a window may carry is left without a subject that settings can mute."""
+    assert set(ABOUT) == set(KINDS)
+    assert set(ABOUT.values()) <= set(get_args(Subject))
 
 
 def test_provisional_performance_waits_for_its_labels() -> None:
