@@ -45,6 +45,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("advice", "local", "Say whether a model needs retraining, and whether a candidate helps."),
     CommandEntry("changes", "local", "Show when the error, the scores or a feature began to lie elsewhere."),
     CommandEntry("alerts", "local", "Show which alerts fire, and say that somebody knows of one."),
+    CommandEntry("replay", "local", "Count windows again from the log or the archive, beside the live ones."),
     CommandEntry("emitters", "local", "Hold what emitters say of their rows against what is stored."),
     CommandEntry("dead-letter", "local", "List refused messages, or send them again once mended."),
     CommandEntry("compare", "local", "Compare two tables without Kafka: the same figures and verdicts."),

@@ -48,6 +48,9 @@ class NoWindowsError(DriftlineError):
     is_flag=True,
     help="Also AUC, average precision and losses of closed windows from their joined rows in the archive.",
 )
+@click.option(
+    "--run", metavar="NAME", default="live", show_default=True, help="Windows of a replay, by its name."
+)
 @json_option
 def command(
     deployment: str,
@@ -57,6 +60,7 @@ def command(
     since: datetime | None,
     until: datetime | None,
     exact: bool,
+    run: str,
     as_json: bool,
 ) -> None:
     """Show which features of DEPLOYMENT drifted, when and how sure that is.
@@ -76,6 +80,7 @@ def command(
         feature=feature,
         since_ms=_milliseconds(since),
         until_ms=_milliseconds(until),
+        run=run,
     )
     lines = read(settings, deployment, wanted)
     if exact:
@@ -105,6 +110,8 @@ def read(settings: Settings, deployment: str, wanted: WindowFilter) -> list[Line
     everything = replace(wanted, feature=None, model_version=None, since_ms=None, until_ms=None)
     if wanted.resolution is None:
         name = reads.auto_resolution(settings, deployment, everything, Rule().minimum_rows)
+        if name is None and wanted.run != "live":
+            raise NoWindowsError(_no_run(settings, deployment, wanted.run))
         if name is None:
             raise NoWindowsError(
                 f"deployment {deployment!r} has predictions but no window yet: "
@@ -117,11 +124,20 @@ def read(settings: Settings, deployment: str, wanted: WindowFilter) -> list[Line
     return [_line(row) for row in rows]
 
 
+def _no_run(settings: Settings, deployment: str, run: str) -> str:
+    """Say which replays of a deployment there are."""
+    from driftline.streams.clickhouse.reads import runs
+
+    there = ", ".join(runs(settings, deployment)) or "none"
+    return f"deployment {deployment!r} has no windows of a run {run!r}: there are {there}"
+
+
 def _missing(deployment: str, wanted: WindowFilter, there: list[dict[str, Any]]) -> str:
     """Say what keeps a filter from matching, by what the resolution's windows hold without it."""
     what = f"deployment {deployment!r} has no window of {wanted.resolution}"
     if not there:
-        return f"{what}: leave --resolution away to see the one that it has"
+        of_run = "" if wanted.run == "live" else f" of run {wanted.run!r}"
+        return f"{what}{of_run}: leave --resolution away to see the one that it has"
     asked = (("version", wanted.model_version, "model_version"), ("feature", wanted.feature, "feature"))
     for option, value, key in asked:
         names = sorted({str(row[key]) for row in there if row[key]})

@@ -107,7 +107,7 @@ class Client:
             with self._open().query_arrow_stream(sql, parameters=dict(parameters)) as stream:
                 for block in stream:
                     yield block if isinstance(block, pa.Table) else pa.Table.from_batches([block])
-        except (DriverError, urllib3.exceptions.HTTPError, OSError) as error:
+        except (DriverError, urllib3.exceptions.HTTPError, OSError, pa.ArrowInvalid) as error:
             raise self._failed(error) from error
 
     def table(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:

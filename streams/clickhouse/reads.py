@@ -137,6 +137,16 @@ def deployments(settings: Settings) -> list[str]:
     return [str(row["deployment"]) for row in rows]
 
 
+def runs(settings: Settings, deployment: str) -> list[str]:
+    """Give the names of the runs that a deployment has windows of, sorted. Raises as `windows`."""
+    with Client(settings.clickhouse) as client:
+        rows = client.query(
+            "SELECT DISTINCT run FROM windows WHERE deployment = {deployment:String} ORDER BY run",
+            {"deployment": deployment},
+        )
+    return [str(row["run"]) for row in rows]
+
+
 def counts(settings: Settings) -> dict[str, int]:
     """Give the rows of each table of `COUNTED`, replaced rows not counted. Raises as `windows`."""
     parts = " UNION ALL ".join(

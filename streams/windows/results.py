@@ -132,7 +132,12 @@ def _result(
         late_rows=book.late.rows(version, slot),
         watermark_ms=book.watermark_ms,
         figures=judge(
-            profile, counters, resolution, closed=is_final, counted_ms=span_ms - counted.left_out_ms
+            profile,
+            counters,
+            resolution,
+            rule=shard.rules.verdict,
+            closed=is_final,
+            counted_ms=span_ms - counted.left_out_ms,
         ),
         counts=counters.to_bytes(),
         computed_at_ms=now_ms,

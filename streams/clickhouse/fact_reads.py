@@ -1,0 +1,127 @@
+"""Facts of the archive, as the workers read them of the log: predictions of a span of event time, labels in force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from driftline.streams.clickhouse.fact_columns import label_columns, prediction_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driftline.schemas.shapes import LabelColumns, PredictionColumns
+    from driftline.streams.clickhouse.client import Client
+
+DAY_MS: Final = 86_400_000
+_SPAN: Final = (
+    "deployment = {deployment:String} AND ts >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') "
+    "AND ts < fromUnixTimestamp64Milli({until:Int64}, 'UTC')"
+)
+_ALL: Final = (
+    "model_version, slot, ts, prediction_id, float_names, floats, double_names, doubles, category_names, categories, "
+    "nulls, wrong, score_names, scores, predicted, segment_names, segments, latency_ms, status, src_offset"
+)
+# What is held against labels. In the order of the log, for of an id that is predicted twice the first counts.
+_ANSWERS: Final = (
+    "model_version, slot, ts, prediction_id, score_names, scores, predicted, segment_names, segments, "
+    "src_offset"
+)
+
+
+class Stretch(NamedTuple):
+    """A span of event time of one deployment, ms since 1970, `until_ms` exclusive."""
+
+    deployment: str
+    since_ms: int
+    until_ms: int
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The values of a query's condition."""
+        return {"deployment": self.deployment, "since": self.since_ms, "until": self.until_ms}
+
+
+def predictions(client: Client, stretch: Stretch) -> Iterator[tuple[int, PredictionColumns]]:
+    """Give all that is stored of predictions, in no order, with an offset each.
+
+    Raises:
+        ClickHouseError: the server is away or refuses.
+    """
+    for table in client.blocks(f"SELECT {_ALL} FROM predictions WHERE {_SPAN}", stretch.parameters):
+        for block in table.to_batches():
+            yield from prediction_columns(block, stretch.deployment)
+
+
+def answers(client: Client, stretch: Stretch) -> Iterator[tuple[int, PredictionColumns]]:
+    """Give predictions without their features, in the order of the log; raises as `predictions`."""
+    query = f"SELECT {_ANSWERS} FROM predictions WHERE {_SPAN} ORDER BY src_offset"
+    for table in client.blocks(query, stretch.parameters):
+        for block in table.to_batches():
+            yield from prediction_columns(block, stretch.deployment, in_order=True)
+
+
+def labels(client: Client, stretch: Stretch) -> Iterator[LabelColumns]:
+    """Give the label in force of every prediction of the stretch that has one; raises as `predictions`.
+
+    In force is the one with the greatest (known_at, place in the log), a withdrawn one too.
+    """
+    query = (
+        "SELECT prediction_id, tupleElement(winner, 1) AS known_at, tupleElement(winner, 2) AS number, "
+        "tupleElement(winner, 3) AS class, tupleElement(winner, 4) AS withdrawn FROM ("
+        "SELECT prediction_id, argMax(tuple(known_at, number, class, withdrawn), tuple(known_at, src_offset, src_row)) "
+        "AS winner FROM labels WHERE deployment = {deployment:String} "
+        f"AND prediction_id IN (SELECT prediction_id FROM predictions WHERE {_SPAN}) GROUP BY prediction_id)"
+    )
+    for table in client.blocks(query, stretch.parameters):
+        for block in table.to_batches():
+            if block.num_rows:
+                yield label_columns(block, stretch.deployment)
+
+
+def rows_by_day(client: Client, stretch: Stretch) -> dict[int, int]:
+    """Give the predictions of each UTC day that has some: start of the day, ms, to rows; raises as `predictions`."""
+    found = client.query(
+        "SELECT intDiv(toUnixTimestamp64Milli(ts), 86400000) AS day, count() AS n FROM predictions "
+        f"WHERE {_SPAN} GROUP BY day ORDER BY day",
+        stretch.parameters,
+    )
+    return {int(row["day"]) * DAY_MS: int(row["n"]) for row in found}
+
+
+def newest_ms(client: Client, deployment: str) -> int | None:
+    """Give the greatest event time of a deployment, ms; None without predictions; raises as `predictions`."""
+    found = client.query(
+        "SELECT toUnixTimestamp64Milli(ts) AS at FROM predictions WHERE deployment = {deployment:String} "
+        "ORDER BY deployment DESC, ts DESC LIMIT 1",
+        {"deployment": deployment},
+    )
+    return int(found[0]["at"]) if found else None
+
+
+def has_labels(client: Client, deployment: str) -> bool:
+    """Whether a deployment has any label; raises as `predictions`."""
+    return bool(
+        client.query(
+            "SELECT 1 AS one FROM labels WHERE deployment = {deployment:String} LIMIT 1",
+            {"deployment": deployment},
+        )
+    )
+
+
+def kept_from_ms(client: Client, partition: int, retention_ms: int, now_ms: int) -> int | None:
+    """Give the time, ms, before which records of a partition may have been removed; None when all that came is there.
+
+    Retention counts from arrival, and takes the books of blocks with the rows; so what it may have taken is what came
+    before its own bound, or before the oldest block that is left. Raises as `predictions`.
+    """
+    found = client.query(
+        "SELECT min(first) AS first, min(toUnixTimestamp64Milli(written_at)) AS oldest, count() AS n FROM blocks "
+        "WHERE topic = 'predictions' AND partition = {partition:UInt32}",
+        {"partition": partition},
+    )[0]
+    if not found["n"]:
+        return None
+    bound, oldest = now_ms - retention_ms, int(found["oldest"])
+    if found["first"] == 0 and oldest >= bound:
+        return None
+    return max(bound, oldest)

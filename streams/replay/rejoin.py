@@ -1,0 +1,114 @@
+"""Rejoin: performance windows of one deployment counted again from predictions and labels, by the live join's parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from driftline.streams.join.due import Place, due_windows, result_of
+from driftline.streams.join.hot import Hot
+from driftline.streams.join.labels import Labels
+from driftline.streams.join.maturity import observed_ms
+from driftline.streams.replay.errors import ReplayError
+from driftline.streams.windows.merges import MERGED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driftline.schemas.columns import LabelColumns, PredictionColumns
+    from driftline.schemas.window import WindowResult
+    from driftline.streams.join.hot import Window
+    from driftline.streams.join.shard import Book
+    from driftline.streams.join.terms import Terms
+    from driftline.streams.replay.choice import Choice
+
+NONE_COLD: Final = 1 << 30
+"""So many windows take facts that none is ever cold."""
+HELD_BYTES: Final = 2 << 30
+"""Predictions and labels in memory, before a replay of so many is refused."""
+
+
+class Rejoin:
+    """Holds predictions against labels, whenever either came, and gives the results of a choice of windows.
+
+    What it holds is one deployment as the accuracy worker holds it, with no window cold: the same cells, labels in
+    force, outcomes and figures.
+
+    Args:
+        deployment: its name.
+        place: where the results say they were counted.
+        choice: which windows to count.
+        book: by what versions are counted and judged.
+        held_bytes: cap of the facts in memory.
+    """
+
+    def __init__(
+        self, deployment: str, place: Place, choice: Choice, book: Book, held_bytes: int = HELD_BYTES
+    ) -> None:
+        self.hot = Hot(deployment)
+        self.choice = choice
+        self._place, self._book, self._held_bytes = place, book, held_bytes
+        self._merges: set[Window] = set()
+        self._given: set[Window] = set()
+
+    def take(self, offset: int, cols: PredictionColumns) -> None:
+        """Take predictions in, in the order of the log; of an id that comes twice in a cell the first counts.
+
+        Raises:
+            ReplayError: there are more than memory is allowed for.
+        """
+        name, version = self.hot.name, cols.model_version
+        scheme = self._book.terms(name, version, cols.span_ms[1]).scheme
+        self.hot.fold(cols, offset, scheme, self._book.resolutions(name, version), NONE_COLD)
+        self._check()
+
+    def take_labels(self, offset: int, cols: LabelColumns) -> None:
+        """Take labels in; raises as `take`."""
+        self.hot.add_labels(cols, offset, 0)
+        self._check()
+
+    def results(
+        self, watermark_ms: int, now_ms: int, *, before_ms: int | None = None
+    ) -> Iterator[WindowResult]:
+        """Give the results of all windows whose facts were taken in since the last call, and let the facts go.
+
+        Args:
+            watermark_ms: what ends before it is final.
+            now_ms: wall-clock time, ms.
+            before_ms: no facts of weeks and months that end before it are to come; None when none are to come at all.
+        """
+        hot = self.hot
+        hot.watermark_ms = watermark_ms
+        changed = hot.settle()
+        versions = {key.version for key in [*hot.cells, *hot.days]}
+        widths = {version: self._book.resolutions(hot.name, version) for version in versions}
+        waited_ms = observed_ms(hot.parts())
+
+        def horizon_ms(window: Window) -> int | None:
+            declared = self._terms(window).settings.label_horizon_ms
+            return waited_ms if declared is None else declared
+
+        place = self._place._replace(now_ms=now_ms)
+        for window in due_windows(hot, changed, widths, NONE_COLD, horizon_ms):
+            if window.resolution in MERGED:
+                self._merges |= {window} - self._given
+            elif self.choice.has(window):
+                yield result_of(hot, window, self._terms(window), place, horizon_ms(window))
+        hot.drop(list(hot.cells))
+        hot.labels = Labels()
+        for window in sorted(self._merges):
+            if before_ms is None or window.end_ms <= before_ms:
+                self._merges.discard(window)
+                self._given.add(window)
+                if self.choice.has(window):
+                    yield result_of(hot, window, self._terms(window), place, horizon_ms(window))
+        hot.said.clear()
+
+    def _terms(self, window: Window) -> Terms:
+        return self._book.terms(self.hot.name, window.version, window.end_ms)
+
+    def _check(self) -> None:
+        if self.hot.nbytes > self._held_bytes:
+            raise ReplayError(
+                f"predictions and labels of deployment {self.hot.name!r} take more than "
+                f"{self._held_bytes >> 20:,} MiB: replay a shorter span, or day by day with --source archive"
+            )

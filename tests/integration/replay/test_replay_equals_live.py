@@ -1,0 +1,126 @@
+"""`driftline replay` on the real Kafka and ClickHouse: the live windows again, and with other bins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from real_stack import TestStack
+from replaying import DAY_MS, Traffic, command, counters, outcomes, reference, refusal
+from rig import Crew, settle
+
+from driftline.deploy.tables.profile_files import save_profile
+from driftline.deploy.tables.shelf import publish
+from driftline.schemas.settings import Settings
+from driftline.streams.clickhouse import fact_reads, reads
+from driftline.streams.clickhouse.client import Client
+from driftline.streams.windows.counters import Counters
+from driftline.streams.windows.layout import Layout
+
+ROWS = 6_000
+DAYS = 3
+WIDTHS = ("1h", "1d")
+
+
+@pytest.fixture
+def busy(lane: Settings) -> Settings:
+    """A lane that publishes every second and keeps every window hot."""
+    worker = msgspec.structs.replace(lane.worker, publish_seconds=1.0, checkpoint_seconds=1.0)
+    return msgspec.structs.replace(lane, worker=msgspec.structs.replace(worker, label_windows=1_000))
+
+
+@pytest.fixture
+def crew(stack: TestStack, busy: Settings, tmp_path: Path) -> Iterator[Crew]:
+    """Workers of the lane."""
+    team = Crew(stack.env_of(busy), tmp_path)
+    yield team
+    team.dismiss()
+
+
+def utc(time_ms: int) -> str:
+    """Write a time as the command takes it."""
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+def test_the_settings_of_the_live_run_give_the_live_counts(
+    stack: TestStack, busy: Settings, crew: Crew, tmp_path: Path
+) -> None:
+    """From the log and from the archive, counters and outcomes are the live ones, `==`; bad input is said."""
+    start_ms = (round(time.time() * 1000) // DAY_MS - DAYS - 1) * DAY_MS
+    live, other = reference(1, resolutions=WIDTHS), reference(2, "other", resolutions=WIDTHS)
+    publish(busy, live)
+    for role in ("drift", "accuracy", "archive"):
+        crew.keep(role, 1)
+    traffic = Traffic(busy, start_ms, DAYS, ROWS)
+    traffic.send()
+    labels = traffic.label(slice(0, ROWS, 3))
+    traffic.close()
+    layout = Layout(live)
+
+    def settled() -> bool:
+        counted, joined = counters(busy, layout, "live"), outcomes(busy, "live")
+        days = [joined[one] for one in joined if one[0] == "1d"]
+        return (
+            sum(one.rows for place, one in counted.items() if place[0] == "1d") == ROWS
+            and sum(one.labels for one in days) == labels
+            and sum(one.labels for place, one in joined.items() if place[0] == "1h") == labels
+        )
+
+    try:
+        reads.wait_until(settled, seconds=60, what="that all is counted live")
+    except Exception as late:
+        raise AssertionError(crew.tails()) from late
+    env, span = (
+        stack.env_of(busy),
+        ("--since", utc(start_ms - 31 * DAY_MS), "--until", utc(start_ms + 70 * DAY_MS)),
+    )
+    for source in ("kafka", "archive"):
+        done = command(env, tmp_path, "replay", "churn", *span, "--source", source, "--name", source)
+        assert (done["predictions"], done["labels"]) == (ROWS, labels)
+
+        def archived(run: str = source, wanted: dict[str, int] = done["windows"]) -> list[str]:
+            found = {"drift": len(counters(busy, layout, run)), "accuracy": len(outcomes(busy, run))}
+            return [] if found == wanted else [f"{run}: {found} of {wanted}"]
+
+        assert settle(archived, 30) == [], crew.tails()
+        assert counters(busy, layout, source) == counters(busy, layout, "live")
+        assert outcomes(busy, source) == outcomes(busy, "live")
+    save_profile(other, tmp_path / "other.profile")
+    command(
+        env,
+        tmp_path,
+        "replay",
+        "churn",
+        *span,
+        "--profile",
+        "other.profile",
+        "--resolution",
+        "1d",
+        "--name",
+        "bins",
+    )
+    reads.wait_until(
+        lambda: len(counters(busy, Layout(other), "bins")) == DAYS, seconds=30, what="three days"
+    )
+    with Client(busy.clickhouse) as client:
+        for (_, day), found in counters(busy, Layout(other), "bins").items():
+            plain = Counters(Layout(other))
+            for _, cols in fact_reads.predictions(client, fact_reads.Stretch("churn", day, day + DAY_MS)):
+                plain.fold(cols)
+            assert found == plain
+    assert "is not before until" in refusal(
+        env, tmp_path, "replay", "churn", "--since", "2025-02-01", "--until", "2025-01-01"
+    )
+    assert "choose another name" in refusal(env, tmp_path, "replay", "churn", *span, "--name", "live")
+    assert "did you mean 'churn'?" in refusal(env, tmp_path, "replay", "chrun", *span)
+    assert "neither a published version" in refusal(env, tmp_path, "replay", "churn", *span, "--profile", "9")
+    assert "is of no metric: did you mean 'psi'?" in refusal(
+        env, tmp_path, "replay", "churn", *span, "--floors", "pis.warn=1"
+    )
+    assert "there are archive, bins, kafka, live" in refusal(
+        env, tmp_path, "windows", "churn", "--run", "nobody"
+    )
