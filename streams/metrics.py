@@ -49,7 +49,7 @@ class DriftMetrics:
         )
         self.awaiting = Gauge(
             "driftline_drift_awaiting_restatement_rows",
-            "Rows of cold windows that a replay has to recount.",
+            "Rows of cold windows that are to be counted again from the archive.",
             ["partition"],
             registry=registry,
         )
@@ -69,6 +69,11 @@ class DriftMetrics:
         )
         self.windows = Counter(
             "driftline_drift_windows_published", "Window results sent.", ["resolution"], registry=registry
+        )
+        self.restated = Counter(
+            "driftline_drift_windows_restated",
+            "Cold windows counted again from the archive.",
+            registry=registry,
         )
         self.gaps = Counter(
             "driftline_drift_gaps",
@@ -178,6 +183,11 @@ class AccuracyMetrics:
         )
         self.windows = Counter(
             "driftline_accuracy_windows_published", "Window results sent.", registry=registry
+        )
+        self.restated = Counter(
+            "driftline_accuracy_windows_restated",
+            "Cold windows counted again from the archive.",
+            registry=registry,
         )
         self.publish_seconds = Histogram(
             "driftline_accuracy_publish_seconds",

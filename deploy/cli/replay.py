@@ -10,21 +10,22 @@ from pathlib import Path
 import click
 
 from driftline.deploy.cli.output import json_option, print_json
-from driftline.deploy.cli.windows import RESOLUTIONS, TIME_FORMATS
+from driftline.deploy.cli.values import Moment
+from driftline.deploy.cli.windows import RESOLUTIONS
 
 
 @click.command("replay")
 @click.argument("deployment")
 @click.option(
     "--since",
-    type=click.DateTime(TIME_FORMATS),
+    type=Moment(),
     metavar="T",
     required=True,
     help="Windows from this UTC time on.",
 )
 @click.option(
     "--until",
-    type=click.DateTime(TIME_FORMATS),
+    type=Moment(),
     metavar="T",
     required=True,
     help="Windows that end by this UTC time.",

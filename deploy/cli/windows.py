@@ -53,6 +53,7 @@ class NoWindowsError(DriftlineError):
 )
 @json_option
 def command(
+    *,
     deployment: str,
     resolution: str,
     model_version: str | None,

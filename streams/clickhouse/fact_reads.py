@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from driftline.streams.clickhouse.fact_columns import label_columns, prediction_columns
 
@@ -11,8 +11,13 @@ if TYPE_CHECKING:
 
     from driftline.schemas.shapes import LabelColumns, PredictionColumns
     from driftline.streams.clickhouse.client import Client
+    from driftline.streams.join.dirty import Offsets
+    from driftline.streams.join.hot import Window
+    from driftline.streams.windows.late import Late
 
 DAY_MS: Final = 86_400_000
+PART_MS: Final = 300_000
+_PART: Final = "intDiv(toUnixTimestamp64Milli(ts), 300000)"
 _SPAN: Final = (
     "deployment = {deployment:String} AND ts >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') "
     "AND ts < fromUnixTimestamp64Milli({until:Int64}, 'UTC')"
@@ -39,6 +44,15 @@ class Stretch(NamedTuple):
     def parameters(self) -> dict[str, object]:
         """The values of a query's condition."""
         return {"deployment": self.deployment, "since": self.since_ms, "until": self.until_ms}
+
+
+class Touched(NamedTuple):
+    """Five minutes of a model version and slot that hold rows in question."""
+
+    deployment: str
+    version: str
+    slot: str
+    start_ms: int
 
 
 def predictions(client: Client, stretch: Stretch) -> Iterator[tuple[int, PredictionColumns]]:
@@ -125,3 +139,63 @@ def kept_from_ms(client: Client, partition: int, retention_ms: int, now_ms: int)
     if found["first"] == 0 and oldest >= bound:
         return None
     return max(bound, oldest)
+
+
+def touched_by_rows(client: Client, deployment: str, late: Late) -> list[Touched]:
+    """Give where the predictions of some offsets lie; raises as `predictions`."""
+    stretch = Stretch(deployment, late.since_ms, late.until_ms)
+    of = "" if late.version is None else "AND model_version = {version:String} AND slot = {slot:String} "
+    found = client.query(
+        f"SELECT DISTINCT model_version, slot, {_PART} AS part FROM predictions WHERE {_SPAN} {of}"
+        "AND src_offset BETWEEN {first:UInt64} AND {last:UInt64}",
+        {
+            **stretch.parameters,
+            "version": late.version or "",
+            "slot": late.slot or "",
+            "first": late.first,
+            "last": late.last,
+        },
+    )
+    return [_touched(deployment, row) for row in found]
+
+
+def touched_by_labels(client: Client, partition: int, offsets: Offsets) -> list[Touched]:
+    """Give where the predictions lie that the labels of some offsets name; raises as `predictions`."""
+    which = "src_offset IN {single:Array(UInt64)}"
+    if offsets.span is not None:
+        which = f"({which} OR src_offset BETWEEN {{first:UInt64}} AND {{last:UInt64}})"
+    first, last = offsets.span or (0, 0)
+    found = client.query(
+        f"SELECT DISTINCT deployment, model_version, slot, {_PART} AS part FROM prediction_lookup "
+        "WHERE (deployment, prediction_id) IN (SELECT deployment, prediction_id FROM labels "
+        f"WHERE src_partition = {{partition:UInt32}} AND {which})",
+        {"partition": partition, "single": sorted(offsets.single), "first": first, "last": last},
+    )
+    return [_touched(str(row["deployment"]), row) for row in found]
+
+
+def published_days(
+    client: Client, deployment: str, window: Window, role: str
+) -> dict[int, tuple[str, bytes]]:
+    """Give the days of a week or month as the live run published them: start in ms to (profile digest, counts)."""
+    found = client.query(
+        "SELECT toUnixTimestamp64Milli(window_start) AS at, profile_digest, counts FROM windows_now "
+        "WHERE deployment = {deployment:String} AND resolution = '1d' AND run = 'live' AND role = {role:String} "
+        "AND model_version = {version:String} AND slot = {slot:String} "
+        "AND window_start >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') "
+        "AND window_start < fromUnixTimestamp64Milli({until:Int64}, 'UTC') ORDER BY window_start",
+        {
+            "deployment": deployment,
+            "role": "" if role == "drift" else role,
+            "version": window.version,
+            "slot": window.slot,
+            "since": window.start_ms,
+            "until": window.end_ms,
+        },
+        formats={"counts": "bytes"},
+    )
+    return {int(row["at"]): (str(row["profile_digest"]), bytes(row["counts"])) for row in found}
+
+
+def _touched(deployment: str, row: dict[str, Any]) -> Touched:
+    return Touched(deployment, str(row["model_version"]), str(row["slot"]), int(row["part"]) * PART_MS)

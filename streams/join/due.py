@@ -114,7 +114,7 @@ def result_of(
         counts=pack(outcomes),
         computed_at_ms=place.now_ms,
         figures=window_figures(terms, outcomes, days, Stage(is_final, why), expected),
-        late_rows=hot.late,
+        late_rows=hot.late.rows(window.version, window.slot),
         role="accuracy",
         labels=outcomes.labels,
         delay_p50_s=median,

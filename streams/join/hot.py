@@ -12,12 +12,13 @@ from driftline.streams.join.cell import Cell
 from driftline.streams.join.figures import Estimates
 from driftline.streams.join.kept import CellKey, Kept
 from driftline.streams.join.keys import pairs
-from driftline.streams.join.labels import Labels, label_rows
+from driftline.streams.join.labels import LabelRows, Labels, label_rows
 from driftline.streams.join.pairing import outcomes_of, truths_of
 from driftline.streams.join.vocabulary import Vocabulary
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, cold_before
 from driftline.streams.windows.kernel import LATENCY_BINS
-from driftline.streams.windows.resolution import Resolution, rows_by_start
+from driftline.streams.windows.late import LateDays
+from driftline.streams.windows.resolution import DAY_MS, Resolution, rows_by_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,7 +62,8 @@ class Hot:
         delays: int64 (LATENCY_BINS,), the sketch of how long the labels of the cells took, s.
         said: of each closed window that is held, whether it was published as provisional: time alone may change that.
         estimates: of windows published lately.
-        late: predictions that came when all their windows were cold.
+        late: predictions that came when a window of theirs was cold.
+        fresh: labels that came into force at the last `settle`.
         is_restored: whether it was taken up from a stored state and nothing was published since.
         facts_bytes: bytes of the predictions and labels held.
     """
@@ -80,7 +82,8 @@ class Hot:
     estimates: Estimates = field(default_factory=Estimates)
     labels: Labels = field(default_factory=Labels)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    late: int = 0
+    late: LateDays = field(default_factory=LateDays)
+    fresh: LabelRows = field(default_factory=LabelRows.empty)
     is_restored: bool = False
     facts_bytes: int = 0
 
@@ -92,6 +95,10 @@ class Hot:
     def cold_before(self, resolution: str, watermark_ms: int, hot_windows: int) -> int:
         """Windows of a resolution that start before this time (ms) are cold when the watermark stands there."""
         return cold_before(self.floors_ms, resolution, watermark_ms, hot_windows)
+
+    def kept_from_ms(self, kept_days: int) -> int:
+        """The first day, ms, that is kept for weeks and months since the last publication."""
+        return NEVER if self.closed_ms == NEVER else self.closed_ms // DAY_MS * DAY_MS - kept_days * DAY_MS
 
     def fold(
         self,
@@ -129,6 +136,7 @@ class Hot:
     def settle(self) -> set[CellKey]:
         """Put in force what has come and count what it changes; returns the cells whose outcomes are others."""
         before, after = self.labels.settle()
+        self.fresh = after
         changed: set[CellKey] = set()
         texts = self.vocabulary.texts
         for name, cell in self.cells.items():

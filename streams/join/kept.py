@@ -82,6 +82,10 @@ class Kept:
         one = self._packed[key] = _Packed(pack(outcomes), outcomes.predictions, outcomes.labels)
         self._packed_bytes += len(one.data)
 
+    def all(self) -> dict[CellKey, Outcomes]:
+        """Give everything, to be read."""
+        return {key: one for key in self if (one := self.get(key)) is not None}
+
     def drop(self, key: CellKey) -> None:
         """Forget outcomes."""
         self._open.pop(key, None)

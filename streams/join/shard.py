@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from driftline.streams.join.day_key import DAY_KEY, day_key
+from driftline.streams.join.dirty import Offsets, count_late, missed
 from driftline.streams.join.due import Place, due_windows, result_of
 from driftline.streams.join.hot import Hot, Window, cell_width
 from driftline.streams.join.kept import CellKey
@@ -21,6 +23,7 @@ from driftline.streams.join.maturity import observed_ms
 from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, closed_by_clock
 from driftline.streams.windows.held import StateError
+from driftline.streams.windows.late import LateDays
 from driftline.streams.windows.merges import MERGED
 from driftline.streams.windows.resolution import DAY_MS, Resolution
 
@@ -29,28 +32,17 @@ if TYPE_CHECKING:
 
     from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.schemas.window import WindowResult
-    from driftline.streams.join.terms import Terms
+    from driftline.streams.join.terms import Book
     from driftline.streams.windows.rules import Rules
 
 FORMAT: Final = 1
 ROW_KEY: Final = b"r"
-DAY_KEY: Final = b"d"
 
 HOT_BYTES: Final = 4_000
 """What a deployment takes beside its facts; names of deployments cost memory too."""
 
 Records = list[tuple[bytes, bytes | None]]
 """Keys and values of the stored state, in the order of writing; None is a tombstone."""
-
-
-class Book(Protocol):
-    """Where a shard finds by what a version is counted and judged."""
-
-    def terms(self, deployment: str, version: str, at_ms: int) -> Terms:
-        """What holds at an event time, ms since 1970."""
-
-    def resolutions(self, deployment: str, version: str) -> tuple[str, ...]:
-        """The resolutions to count, narrowest first."""
 
 
 @dataclass(slots=True)
@@ -63,6 +55,7 @@ class Shard:
         stored: the same two, as the stored state has them: what lies at or below is read again, not new.
         hots: the deployments.
         heard_s: the broker's time of the newest label taken, s since 1970.
+        dirty: records of labels that not all windows in memory took.
     """
 
     partition: int
@@ -75,6 +68,7 @@ class Shard:
     changed: set[str] = field(default_factory=set)
     topic_ids: tuple[str, str] = ("", "")
     heard_s: int = 0
+    dirty: Offsets = field(default_factory=Offsets)
 
     @property
     def nbytes(self) -> int:
@@ -92,12 +86,13 @@ class Shard:
         if cols is None:
             return
         hot = self._hot(cols.deployment)
-        name, version = cols.deployment, cols.model_version
+        name, version, hot_windows = cols.deployment, cols.model_version, self.rules.hot_windows
         widths = self.book.resolutions(name, version)
         scheme = self.book.terms(name, version, cols.span_ms[1]).scheme
-        late = hot.fold(cols, offset, scheme, widths, self.rules.hot_windows)
         if offset > self.stored[0]:
-            hot.late += late
+            count_late(hot, cols, offset, widths, hot_windows)
+        hot.fold(cols, offset, scheme, widths, hot_windows)
+        if offset > self.stored[0]:
             hot.advance(cols, self.rules.out_of_orderness_ms, heard_ms)
         self.changed.add(name)
 
@@ -121,9 +116,13 @@ class Shard:
             changed = hot.settle()
             versions = {key.version for key in [*hot.cells, *hot.days]}
             widths = {version: self.book.resolutions(name, version) for version in versions}
-
-            horizon_ms = partial(self._horizon_ms, hot, observed_ms(hot.delays))
+            missing = missed(hot, widths, self.rules.hot_windows)
+            self.dirty.add(offset for offset in missing if offset > self.stored[1])
+            horizon_ms = partial(self.horizon_ms, hot, observed_ms(hot.delays))
             for window in due_windows(hot, changed, widths, self.rules.hot_windows, horizon_ms):
+                if window.resolution in MERGED and window.start_ms < hot.kept_from_ms(self.rules.kept_days):
+                    hot.said.pop(window, None)  # some of its days are gone: its last result stands
+                    continue
                 terms = self.book.terms(name, window.version, window.end_ms)
                 yield result_of(hot, window, terms, place, horizon_ms(window))
 
@@ -141,7 +140,7 @@ class Shard:
             for key in gone:
                 hot.days.drop(key)
             hot.close()
-            records += [(_day_key(name, key), None) for key in gone]
+            records += [(day_key(name, key), None) for key in gone]
         self._forget()
         if self.nbytes > self.rules.held_bytes:
             records += self._shed()
@@ -191,10 +190,14 @@ class Shard:
                 "made from: use another DRIFTLINE_KAFKA_TOPIC_PREFIX, or delete the topic driftline-accuracy-state"
             )
         self.stored = (state["predictions"], state["labels"])
+        if "dirty" in state:
+            self.dirty = Offsets.from_list(state["dirty"])
         for name, watermark, newest, heard, floors, late in state["hots"]:
             hot = self._hot(name)
             hot.watermark_ms = hot.closed_ms = watermark
-            hot.newest_ms, hot.heard_ms, hot.floors_ms, hot.late = newest, heard, floors, late
+            hot.newest_ms, hot.heard_ms, hot.floors_ms = newest, heard, floors
+            # An earlier release counted late rows, and did not say where they lie.
+            hot.late = LateDays() if isinstance(late, int) else LateDays.from_list(late)
             hot.is_restored = True
         return state["from"][0], state["from"][1]
 
@@ -203,7 +206,7 @@ class Shard:
         for hot in self.hots.values():
             hot.floors_ms = {name: (hot.newest_ms // width + 1) * width for name, width in WIDTHS_MS.items()}
 
-    def _horizon_ms(self, hot: Hot, observed: int | None, window: Window) -> int | None:
+    def horizon_ms(self, hot: Hot, observed: int | None, window: Window) -> int | None:
         """How long labels of a window are waited for: as people declare, else as long as they took so far."""
         declared = self.book.terms(hot.name, window.version, window.end_ms).settings.label_horizon_ms
         return observed if declared is None else declared
@@ -239,7 +242,7 @@ class Shard:
         """Drop cells, and give the records of the days that they were part of."""
         days = [day for day in _days_of(cold) if day in hot.days]
         hot.drop(cold)
-        return [(_day_key(hot.name, day), hot.days.packed(day)) for day in days]
+        return [(day_key(hot.name, day), hot.days.packed(day)) for day in days]
 
     def _row(self) -> bytes:
         cells = [cell.first for hot in self.hots.values() for cell in hot.cells.values()]
@@ -255,8 +258,16 @@ class Shard:
                     min(cells, default=self.predictions + 1),
                     min(firsts, default=self.labels + 1),
                 ),
+                "dirty": self.dirty.to_list(),
                 "hots": [
-                    (hot.name, hot.watermark_ms, hot.newest_ms, hot.heard_ms, hot.floors_ms, hot.late)
+                    (
+                        hot.name,
+                        hot.watermark_ms,
+                        hot.newest_ms,
+                        hot.heard_ms,
+                        hot.floors_ms,
+                        hot.late.to_list(),
+                    )
                     for hot in self.hots.values()
                     if hot.newest_ms != NEVER
                 ],
@@ -279,7 +290,3 @@ class Shard:
 
 def _days_of(keys: list[CellKey]) -> list[CellKey]:
     return sorted({CellKey(key.version, key.slot, key.start_ms // DAY_MS * DAY_MS) for key in keys})
-
-
-def _day_key(name: str, day: CellKey) -> bytes:
-    return DAY_KEY + msgspec.msgpack.encode((name, day.version, day.slot, day.start_ms))

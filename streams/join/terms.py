@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from driftline.schemas.deployment import DeploymentSettings
@@ -24,3 +24,13 @@ class Terms(NamedTuple):
     revision: int = 0
     scheme: Scheme | None = None
     yardstick: Yardstick | None = None
+
+
+class Book(Protocol):
+    """Where a shard finds by what a version is counted and judged."""
+
+    def terms(self, deployment: str, version: str, at_ms: int) -> Terms:
+        """What holds at an event time, ms since 1970."""
+
+    def resolutions(self, deployment: str, version: str) -> tuple[str, ...]:
+        """The resolutions to count, narrowest first."""

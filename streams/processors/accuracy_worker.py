@@ -14,6 +14,7 @@ from driftline.streams.archive.errors import KafkaAwayError
 from driftline.streams.archive.takeover import bounds
 from driftline.streams.join.lanes import TOPICS, Lanes, Record
 from driftline.streams.join.shard import Shard
+from driftline.streams.processors.accuracy_restating import Restating
 from driftline.streams.windows import intake
 from driftline.streams.windows.rules import Rules
 
@@ -72,6 +73,7 @@ class AccuracyWorker:
         self._windows = settings.kafka.topic_prefix + "windows"
         self._shards: dict[int, tuple[Shard, Lanes]] = {}
         self._published_at = time.monotonic()
+        self._restating = Restating(settings, book, store, metrics)
         self._paused: set[tuple[str, int]] = set()
         self._lane_bytes = max(worker.prefetch_bytes // (2 * settings.kafka.partitions), 1 << 20)
         self._consumer = Consumer(
@@ -104,6 +106,7 @@ class AccuracyWorker:
             while (one := lanes.next()) is not None:
                 self._take(shard, *one)
         self._hold_back()
+        self._restating.take({partition: shard for partition, (shard, _) in self._shards.items()})
         now_s = time.monotonic()
         full = sum(shard.nbytes for shard, _ in self._shards.values()) > self._settings.worker.state_bytes
         if full or now_s - self._published_at >= self._settings.worker.publish_seconds:
@@ -138,11 +141,14 @@ class AccuracyWorker:
             self._store.send((self._store.name, partition, key, value) for key, value in days)
             self._store.send([(self._store.name, partition, *row)])
             self._metrics.held_bytes.labels(partition).set(shard.nbytes)
-            self._metrics.late.labels(partition).set(sum(hot.late for hot in shard.hots.values()))
+            self._metrics.late.labels(partition).set(sum(hot.late.total for hot in shard.hots.values()))
+        whole = [shard for shard, _ in self._shards.values() if shard.is_restored and not shard.changed]
+        self._restating.offer(whole)
         self._metrics.publish_seconds.observe(time.monotonic() - began)
 
     def close(self) -> None:
         """Leave the group."""
+        self._restating.stop()
         self._consumer.close()
 
     def _put(self, message: Message) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
 from driftline.streams.processors.allocator import give_back
+from driftline.streams.processors.drift_restating import DriftRestating
 from driftline.streams.processors.drift_writer import LostGroundError
 from driftline.streams.processors.faust_mends import is_current
 from driftline.streams.windows import intake
@@ -72,6 +73,7 @@ class DriftWorker:
             working_bytes=self._settings.state_bytes // 4 // self._partitions,
             held_bytes=self._settings.state_bytes // self._partitions,
         )
+        self._restating = DriftRestating(settings, self._profiles, self._rules, metrics)
         self._shards: dict[int, Shard] = {}
         self._generation = -1
         self._folded_bytes = 0
@@ -114,6 +116,8 @@ class DriftWorker:
             self._load([p for p in self._source.partitions() if p not in self._shards])
             await self._source.overlooked({p: shard.position + 1 for p, shard in self._shards.items()})
             self._close_idle()
+            if self._restating.take(self._shards):
+                self._checkpointed_at = float("-inf")
             if self._is_due():
                 await self._checkpoint()
 
@@ -122,6 +126,7 @@ class DriftWorker:
         async with self._lock:
             if self._enter():
                 await self._checkpoint(closing=True)
+        self._restating.stop()
 
     def _enter(self) -> bool:
         """Whether work may be done now; what was worked on in another generation is thrown away."""
@@ -242,6 +247,7 @@ class DriftWorker:
             return
         if reached:
             self._metrics.checkpoint_seconds.observe(time.monotonic() - began)
+        self._restating.offer(self._shards)
         tps = self._source.partitions()
         if began - self._trimmed_at >= TRIM_S:
             self._trimmed_at = began

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.schemas.window import WindowResult
     from driftline.streams.join.hot import Window
-    from driftline.streams.join.shard import Book
-    from driftline.streams.join.terms import Terms
+    from driftline.streams.join.terms import Book, Terms
     from driftline.streams.replay.choice import Choice
 
 NONE_COLD: Final = 1 << 30
@@ -81,7 +80,7 @@ class Rejoin:
         changed = hot.settle()
         versions = {key.version for key in [*hot.cells, *hot.days]}
         widths = {version: self._book.resolutions(hot.name, version) for version in versions}
-        waited_ms = observed_ms(hot.parts())
+        waited_ms = observed_ms(hot.delays)
 
         def horizon_ms(window: Window) -> int | None:
             declared = self._terms(window).settings.label_horizon_ms

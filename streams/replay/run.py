@@ -18,7 +18,7 @@ from driftline.streams.windows.rules import Rules
 
 if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
-    from driftline.streams.join.shard import Book
+    from driftline.streams.join.terms import Book
     from driftline.streams.replay.books import ReplayProfiles
     from driftline.streams.replay.steps import Source
 

@@ -13,7 +13,7 @@ is cold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,7 @@ def plan(shard: Shard, now_ms: int, clock_s: float, *, closing: bool = False) ->
     push_out(shard)
     for deployment in sorted(shard.changed | shard.pending):
         _plan_deployment(shard, checkpoint, shard.book(deployment), now_ms, clock_s, closing=closing)
+    checkpoint.due += [Due(one.resolution, partial(replace, one)) for one in shard.recounted]
     for deployment in sorted(shard.changed):
         book = shard.book(deployment)
         checkpoint.books.append((book.key, book.encode()))
@@ -139,6 +140,7 @@ def commit(shard: Shard, checkpoint: Checkpoint) -> None:
     for leftover in shard.leftovers:
         shard.held.pop(leftover, None)
     shard.leftovers.clear()
+    shard.recounted.clear()
     for deployment in shard.changed:
         shard.closed_ms[deployment] = shard.book(deployment).watermark_ms
     shard.changed.clear()

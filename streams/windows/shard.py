@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from driftline.schemas.columns import PredictionColumns
     from driftline.schemas.profile import Profile
+    from driftline.schemas.window import WindowResult
     from driftline.streams.windows.layout import Layout
     from driftline.streams.windows.rules import Rules
 
@@ -82,6 +83,7 @@ class Shard:
         leftovers: keys of stored windows that are cold already; their tombstones were lost.
         source_id: names the source topic's life; stored with the position.
         merged_at: when those still open were published last, seconds on the caller's clock.
+        recounted: results of cold windows that were restated, to be published at the next checkpoint.
     """
 
     partition: int
@@ -102,6 +104,7 @@ class Shard:
     leftovers: list[bytes] = field(default_factory=list)
     source_id: bytes = b""
     merged_at: dict[MergeKey, float] = field(default_factory=dict)
+    recounted: list[WindowResult] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
 
     @classmethod
@@ -200,7 +203,7 @@ class Shard:
             cold = self._fold_resolution(book, columns, offset, resolution, before, own)
             late = cold if late is None or (cold is not None and cold.sum() > late.sum()) else late
         if late is not None and late.any():
-            count_late(self, book, columns, late)
+            count_late(self, book, columns, late, offset)
 
     def _fold_resolution(
         self,

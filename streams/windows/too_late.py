@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from driftline.streams.windows.shard import Shard
 
 
-def count_late(shard: Shard, book: Book, columns: PredictionColumns, late: np.ndarray) -> None:
+def count_late(shard: Shard, book: Book, columns: PredictionColumns, late: np.ndarray, offset: int) -> None:
     """Enter late rows in the book, and have the newest window of their version and slot published again with them.
 
     Args:
@@ -26,27 +26,31 @@ def count_late(shard: Shard, book: Book, columns: PredictionColumns, late: np.nd
         book: the deployment's.
         columns: the batch.
         late: bool (rows,), which are too late for at least one resolution.
+        offset: of the batch.
     """
     days, counts = np.unique(columns.times_ms[late] // DAY_MS * DAY_MS, return_counts=True)
     for day, count in zip(days.tolist(), counts.tolist(), strict=True):
-        book.late.add(columns.model_version, columns.slot, day, count)
+        book.late.add(columns.model_version, columns.slot, day, count, offset)
     shard.tally.late += int(late.sum())
     shard.unpublished.add(_newest(shard, book, columns))
 
 
-def _newest(shard: Shard, book: Book, columns: PredictionColumns) -> PaneKey:
-    """Find the newest hot window of the version and slot, of the narrowest width.
-
-    Without one, all of the version's rows having been late, the window in which the watermark stands is begun empty.
-    """
-    deployment, version, slot = columns.deployment, columns.model_version, columns.slot
+def newest_hot(shard: Shard, deployment: str, version: str, slot: str) -> PaneKey | None:
+    """Find the newest hot window of a version and slot, of the narrowest width; None without one."""
     hot = [
         key
         for key in shard.index[deployment]
         if (key.version, key.slot) == (version, slot) and not shard.is_cold(key)
     ]
-    if hot:
-        return max(hot, key=lambda key: (-WIDTHS_MS[key.resolution], key.start_ms))
+    return max(hot, key=lambda key: (-WIDTHS_MS[key.resolution], key.start_ms), default=None)
+
+
+def _newest(shard: Shard, book: Book, columns: PredictionColumns) -> PaneKey:
+    """Find the newest hot window; without one, all rows having been late, that of the watermark is begun empty."""
+    deployment, version, slot = columns.deployment, columns.model_version, columns.slot
+    hot = newest_hot(shard, deployment, version, slot)
+    if hot is not None:
+        return hot
     resolution = shard.profiles.resolutions(deployment, version)[0]
     width = WIDTHS_MS[resolution]
     start = max(book.watermark_ms // width * width, book.floors_ms.get(resolution, NEVER))

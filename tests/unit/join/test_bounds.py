@@ -79,7 +79,7 @@ def test_past_the_cap_the_oldest_days_go_cold_as_they_were_published() -> None:
         assert shard.nbytes <= CAP
     assert published == dict.fromkeys(range(8), (2000, 2000))
     shard.take_predictions(8, predictions(50_000, 10, 0), 0)
-    assert shard.hots["d"].late == 10
+    assert shard.hots["d"].late.total == 10
     days = [key for key in shard.hots["d"].days if key.start_ms == START_MS]
     assert len(days) == 1
 

@@ -12,6 +12,7 @@ from driftline.schemas.columns import PredictionColumns
 from driftline.schemas.window import WindowResult
 from driftline.streams.windows.checkpoint import Checkpoint, commit, plan
 from driftline.streams.windows.held import StateError, book_key
+from driftline.streams.windows.late import Late
 from driftline.streams.windows.results import Due
 from driftline.streams.windows.rules import Rules
 from driftline.streams.windows.shard import Shard
@@ -95,7 +96,7 @@ def test_a_late_row_restates_a_hot_window_and_marks_a_cold_one() -> None:
     assert rows_of(checkpoint(shard, 1.0), "1h") == {}
     assert rows_of(checkpoint(shard, 6.0), "1h") == {3: (2, True, True), 5: (1, False, False)}
     assert shard.books["a"].late.total == 1
-    assert shard.books["a"].late.days == {("1", "champion", BASE_MS): 1}
+    assert shard.books["a"].late.spans == [Late("1", "champion", BASE_MS, BASE_MS + DAY_MS, 1, 1, 1)]
 
 
 def days(*numbers: int) -> list[int]:

@@ -1,0 +1,90 @@
+"""Cold: where what is in memory ends, and which windows lie beyond it.
+
+A window is hot or cold, never both, and its row has one writer at a time. Hot windows are published from memory; a cold
+one is restated whole, from the archive. A week or month is published from memory while all its days are kept there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from driftline.streams.join.hot import Window
+from driftline.streams.windows.book import NEVER, WIDTHS_MS, cold_before
+from driftline.streams.windows.late import DAY_MS
+from driftline.streams.windows.merges import MERGED
+from driftline.streams.windows.resolution import Resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from driftline.streams.clickhouse.fact_reads import Touched
+
+FOREVER: Final = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Where hot ends for one deployment, as the stored state of its worker says.
+
+    Attributes:
+        watermark_ms: no event before this time is expected any more.
+        floors_ms: per resolution, windows that start before it were pushed out.
+        hot_windows: closed windows that take facts.
+        kept_days: days kept for weeks and months.
+    """
+
+    watermark_ms: int
+    floors_ms: Mapping[str, int]
+    hot_windows: int
+    kept_days: int
+
+    def is_cold(self, resolution: str, start_ms: int) -> bool:
+        """Whether a counted window takes no facts from memory any more; all are when nothing is in memory."""
+        if self.watermark_ms == NEVER:
+            return True
+        return start_ms < cold_before(self.floors_ms, resolution, self.watermark_ms, self.hot_windows)
+
+    def is_kept(self, merge: Window) -> bool:
+        """Whether all days of a week or month are in memory."""
+        if self.watermark_ms == NEVER:
+            return False
+        oldest = self.watermark_ms // DAY_MS * DAY_MS - self.kept_days * DAY_MS
+        return merge.start_ms >= max(oldest, self.floors_ms.get("1d", NEVER))
+
+
+def cold_windows(
+    touched: Iterable[Touched], resolutions: Callable[[str], tuple[str, ...]], edge: Edge
+) -> set[Window]:
+    """Give the counted windows that hold some five minutes and are cold."""
+    return {
+        Window(one.version, one.slot, name, start)
+        for one in touched
+        for name in resolutions(one.version)
+        if edge.is_cold(name, start := one.start_ms // WIDTHS_MS[name] * WIDTHS_MS[name])
+    }
+
+
+def by_day(windows: Iterable[Window]) -> dict[int, set[Window]]:
+    """Sort windows by the UTC day they lie in, ms, oldest first."""
+    found: dict[int, set[Window]] = {}
+    for window in sorted(windows, key=lambda one: one.start_ms):
+        found.setdefault(window.start_ms // DAY_MS * DAY_MS, set()).add(window)
+    return found
+
+
+def hull(windows: Iterable[Window], width_ms: int) -> tuple[int, int]:
+    """Give the span of event time that windows lie in, ms, made of whole cells of a width."""
+    ends = [(one.start_ms // width_ms * width_ms, -(-one.end_ms // width_ms) * width_ms) for one in windows]
+    return min(start for start, _ in ends), max(end for _, end in ends)
+
+
+def merges_of(windows: Iterable[Window]) -> set[Window]:
+    """Give the weeks and months of the days among windows."""
+    return {
+        Window(day.version, day.slot, name, Resolution(name).start(day.start_ms))
+        for day in windows
+        if day.resolution == "1d"
+        for name in MERGED
+    }

@@ -1,0 +1,247 @@
+"""Restate: cold windows counted whole again out of the archive, with what came too late for them.
+
+Why it is exact. The worker that owns a partition keeps, in its stored state, what no window in memory took: late rows
+by day with the offsets of their records, and the offsets of labels. Once the archive has passed the positions of that
+state, every fact that the state knows of lies in ClickHouse, those of hot windows as of cold ones. A cold window
+counted from there holds each of them once: the archive keeps sealed batches once, and of an id's labels the one in
+force. Nothing but a later fact can change it, and a later fact is kept again. So what is published last is what a plain
+sort and join of all facts gives, whenever a worker is killed: what was not taken out of the state is done again, with
+the same outcome.
+
+Why it wins. The same worker publishes it, at its present position, which is at least that of any earlier result of the
+window. It publishes nothing else of a window that is cold.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from driftline.streams.clickhouse import fact_reads
+from driftline.streams.clickhouse.fact_reads import Stretch
+from driftline.streams.join.due import Place, result_of
+from driftline.streams.join.hot import Hot, Window, cell_width
+from driftline.streams.join.kept import CellKey
+from driftline.streams.join.outcomes_bytes import unpack
+from driftline.streams.replay.choice import Listed
+from driftline.streams.replay.cold import FOREVER, Edge, by_day, cold_windows, hull, merges_of
+from driftline.streams.replay.recount import Recount, merged_of
+from driftline.streams.replay.rejoin import Rejoin
+from driftline.streams.windows.book import NEVER, WIDTHS_MS
+from driftline.streams.windows.counters import Counters
+from driftline.streams.windows.held import PaneKey, StateError
+
+if TYPE_CHECKING:
+    from driftline.schemas.window import WindowResult
+    from driftline.streams.clickhouse.client import Client
+    from driftline.streams.join.dirty import Offsets
+    from driftline.streams.join.outcomes import Outcomes
+    from driftline.streams.join.terms import Book
+    from driftline.streams.windows.late import Late
+    from driftline.streams.windows.rules import Rules
+    from driftline.streams.windows.shard import Profiles
+
+logger = logging.getLogger(__name__)
+
+
+class Part(NamedTuple):
+    """What was restated of one deployment.
+
+    Attributes:
+        results: of cold windows, ready but for the position.
+        days: counters, or outcomes, of the days among them, for weeks and months that memory still merges.
+        merges: those weeks and months.
+    """
+
+    deployment: str
+    results: list[WindowResult]
+    days: dict[CellKey, Counters] | dict[CellKey, Outcomes]
+    merges: set[Window]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftTask:
+    """Late rows of one deployment.
+
+    Attributes:
+        positions: of `predictions`, and -1, that the archive must have passed.
+        late: what is to be restated.
+        edge: where hot ends.
+    """
+
+    deployment: str
+    partition: int
+    positions: tuple[int, int]
+    late: tuple[Late, ...]
+    edge: Edge
+
+
+@dataclass(frozen=True, slots=True)
+class JoinTask:
+    """Late predictions by deployment, and labels by offset, of one partition.
+
+    Attributes:
+        positions: of `predictions` and `labels` that the archive must have passed.
+        late: what is to be restated, by deployment.
+        labels: likewise.
+        edges: where hot ends, by deployment; of others nothing is in memory.
+    """
+
+    partition: int
+    positions: tuple[int, int]
+    late: Mapping[str, tuple[Late, ...]]
+    labels: Offsets
+    edges: Mapping[str, Edge]
+
+
+def restated(result: WindowResult, absorbed: int, late_rows: int) -> WindowResult:
+    """Give a result that was counted again the position of its writer, and the late rows that are left."""
+    version = 2 * (absorbed + 1) + int(result.final)
+    return replace(result, absorbed=absorbed, version=version, restated=result.final, late_rows=late_rows)
+
+
+def restate_drift(
+    client: Client,
+    task: DriftTask,
+    profiles: Profiles,
+    rules: Rules,
+    now_ms: int,
+    settled: Callable[[], None] = lambda: None,
+) -> Iterator[Part]:
+    """Count the windows of late rows again, a day at a time.
+
+    Args:
+        client: where the archive is.
+        task: what, once the archive has passed its positions.
+        profiles: what windows are measured against.
+        rules: what they are judged by.
+        now_ms: wall-clock time, ms.
+        settled: returns when the archive holds all windows published so far.
+
+    Raises:
+        ClickHouseError: the server is away or refuses.
+    """
+    name, edge = task.deployment, task.edge
+    touched = {one for late in task.late for one in fact_reads.touched_by_rows(client, name, late)}
+    windows = cold_windows(touched, lambda version: profiles.resolutions(name, version), edge)
+    packed: dict[CellKey, bytes] = {}
+    for mine in by_day(windows).values():
+        recount = Recount(name, task.partition, task.positions[0], Listed.of(mine), profiles, rules)
+        for _, cols in fact_reads.predictions(client, Stretch(name, *hull(mine, WIDTHS_MS["5m"]))):
+            recount.take(cols)
+        days = {
+            CellKey(key.version, key.slot, key.start_ms): counters
+            for key, counters in recount.counters()
+            if key.resolution == "1d"
+        }
+        packed |= {key: counters.to_bytes() for key, counters in days.items()}
+        kept = {merge for merge in merges_of(mine) if edge.is_kept(merge)}
+        yield Part(name, list(recount.results(edge.watermark_ms, now_ms)), days, kept)
+    found = []
+    for merge in _unkept(windows, edge, settled):
+        stored = fact_reads.published_days(client, name, merge, "drift")
+        counted = _days(profiles, name, merge, stored, packed)
+        if counted:
+            shard = (name, task.partition, profiles, rules)
+            found.append(merged_of(*shard, merge, counted, edge.watermark_ms, now_ms))
+    yield Part(name, found, {}, set())
+
+
+def restate_join(
+    client: Client, task: JoinTask, book: Book, now_ms: int, settled: Callable[[], None] = lambda: None
+) -> Iterator[Part]:
+    """Hold predictions against labels again in the windows that late ones lie in; arguments as `restate_drift`."""
+    touched = {
+        one
+        for name, spans in task.late.items()
+        for late in spans
+        for one in fact_reads.touched_by_rows(client, name, late)
+    }
+    if task.labels:
+        touched |= set(fact_reads.touched_by_labels(client, task.partition, task.labels))
+    for name in sorted({one.deployment for one in touched}):
+        edge = task.edges.get(name, Edge(NEVER, {}, 0, 0))
+        mine = [one for one in touched if one.deployment == name]
+        windows = cold_windows(mine, lambda version, name=name: book.resolutions(name, version), edge)  # type: ignore[misc]
+        if windows:
+            yield from _restate_one(client, (name, task.partition), windows, edge, book, now_ms, settled)
+
+
+def _restate_one(
+    client: Client,
+    of: tuple[str, int],
+    windows: set[Window],
+    edge: Edge,
+    book: Book,
+    now_ms: int,
+    settled: Callable[[], None],
+) -> Iterator[Part]:
+    name, partition = of
+    watermark_ms = edge.watermark_ms
+    if watermark_ms == NEVER:
+        watermark_ms = fact_reads.newest_ms(client, name) or NEVER
+    place = Place(partition, 0, now_ms)
+    restated: dict[CellKey, Outcomes] = {}
+    for mine in by_day(windows).values():
+        rejoin = Rejoin(name, place, Listed.of(mine), book, FOREVER)
+        width = max(cell_width(book.resolutions(name, window.version)) for window in mine)
+        stretch = Stretch(name, *hull(mine, width))
+        for truth in fact_reads.labels(client, stretch):
+            rejoin.take_labels(0, truth)
+        for offset, cols in fact_reads.answers(client, stretch):
+            rejoin.take(offset, cols)
+        results = list(rejoin.results(watermark_ms, now_ms))
+        days = rejoin.hot.days.all()
+        restated |= days
+        kept = {merge for merge in merges_of(mine) if edge.is_kept(merge)}
+        yield Part(name, results, days, kept)
+    found = []
+    for merge in _unkept(windows, edge, settled):
+        hot = Hot(name, watermark_ms=watermark_ms)
+        for start, (_, counts) in fact_reads.published_days(client, name, merge, "accuracy").items():
+            hot.days.put(CellKey(merge.version, merge.slot, start), unpack(counts))
+        for key, one in restated.items():
+            if _is_in(merge, key):
+                hot.days.put(key, one)
+        found.append(result_of(hot, merge, book.terms(name, merge.version, merge.end_ms), place))
+    yield Part(name, found, {}, set())
+
+
+def _unkept(windows: set[Window], edge: Edge, settled: Callable[[], None]) -> list[Window]:
+    """The weeks and months that are merged from what was published, in order, once all of that is stored."""
+    merges = sorted(merge for merge in merges_of(windows) if not edge.is_kept(merge))
+    if merges:
+        settled()
+    return merges
+
+
+def _is_in(merge: Window, key: CellKey) -> bool:
+    return (key.version, key.slot) == (
+        merge.version,
+        merge.slot,
+    ) and merge.start_ms <= key.start_ms < merge.end_ms
+
+
+def _days(
+    profiles: Profiles,
+    name: str,
+    merge: Window,
+    stored: dict[int, tuple[str, bytes]],
+    packed: dict[CellKey, bytes],
+) -> dict[int, Counters]:
+    """The days of a week or month, by start: as restated, else as published."""
+    mine = profiles.layout(name, merge.version)
+    found = {
+        key.start_ms: Counters.from_bytes(mine, data) for key, data in packed.items() if _is_in(merge, key)
+    }
+    for start, (digest, data) in stored.items():
+        if start not in found:
+            try:
+                key = PaneKey(name, merge.version, merge.slot, "1d", start)
+                found[start] = Counters.from_bytes(profiles.layout_of(key, digest), data)
+            except StateError as gone:
+                logger.warning("%s of %d is not restated: %s", merge.resolution, merge.start_ms, gone)
+                return {}
+    return found

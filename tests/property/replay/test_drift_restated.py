@@ -1,0 +1,122 @@
+"""P1, whole: hot drift windows and restated ones together are a plain count of all rows, over crashes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from cold_archive import ColdArchive
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shards import BASE_MS, DAY_MS, HOUR_MS, RowsOnly, batch
+
+from driftline.streams.replay.choice import Span
+from driftline.streams.replay.drift_tasks import drift_done, drift_task, take_part
+from driftline.streams.replay.recount import Recount
+from driftline.streams.replay.restate import restate_drift
+from driftline.streams.windows.checkpoint import commit, plan
+from driftline.streams.windows.held import is_backward
+from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.shard import Shard
+
+RULES = Rules(out_of_orderness_ms=60_000, hot_windows=2, publish_seconds=0.0)
+STEPS = 5
+DAYS = (0, 1, 2, 3, 14, 15, 33, 36, 37, 38, 60, 61)
+TIMES = st.lists(
+    st.tuples(st.sampled_from(DAYS), st.integers(0, 23)).map(
+        lambda at: BASE_MS + at[0] * DAY_MS + at[1] * HOUR_MS
+    ),
+    min_size=1,
+    max_size=4,
+)
+TURNS = st.lists(st.tuples(st.sampled_from("pppppprrck"), st.integers(0, 12), TIMES), max_size=40)
+
+
+@dataclass
+class World:
+    """The log, what was published, and the changelog."""
+
+    archive: ColdArchive = field(default_factory=ColdArchive)
+    held: dict[bytes, bytes] = field(default_factory=dict)
+    clock_s: float = 0.0
+
+    def begin(self) -> Shard:
+        """A worker that has read the changelog, and the log from there on."""
+        shard = Shard.load(0, self.held, RowsOnly(), RULES)
+        for offset in range(shard.position + 1, len(self.archive.log)):
+            shard.fold(offset, self.archive.log[offset], offset)
+        return shard
+
+    def checkpoint(self, shard: Shard, steps: int = STEPS) -> None:
+        """Carry out a checkpoint, or so many steps of it."""
+        self.clock_s += 1_000.0
+        written = plan(shard, 0, self.clock_s)
+        if steps >= 1:
+            self._write(written.states[: len(written.states) // (2 if steps == 1 else 1)])
+        if steps >= 2:
+            for result in written.results:
+                self.archive.publish(result)
+        if steps >= 3:
+            self._write(written.books)
+        if steps >= 4 and written.partition_row is not None:
+            self._write([written.partition_row])
+        if steps >= STEPS:
+            for key in written.tombstones:
+                self.held.pop(key, None)
+            commit(shard, written)
+
+    def restate(self, shard: Shard, steps: int = STEPS) -> bool:
+        """Restate what is cold; False when there was nothing."""
+        self.checkpoint(shard)
+        task = drift_task(shard, "a")
+        if task is None:
+            return False
+        for part in restate_drift(None, task, RowsOnly(), RULES, 0):  # type: ignore[arg-type]
+            assert take_part(shard, task, part)
+            self.checkpoint(shard, steps)
+            if steps < STEPS:
+                return True
+        drift_done(shard, task)
+        self.checkpoint(shard)
+        return True
+
+    def _write(self, records: list[tuple[bytes, bytes]]) -> None:
+        for key, value in records:
+            if not is_backward(self.held.get(key), value):
+                self.held[key] = value
+
+
+@settings(max_examples=80, deadline=None)
+@given(TURNS)
+def test_hot_and_restated_windows_are_a_plain_count(turns: list[tuple[str, int, list[int]]]) -> None:
+    """For any rows, copies, restatements, and crashes at any step, counters of every window `==` a plain count."""
+    world, first = World(), dict[int, list[int]]()
+    with pytest.MonkeyPatch.context() as patch:
+        world.archive.stand_in(patch)
+        shard = world.begin()
+        for kind, number, times in turns:
+            if kind == "p":
+                world.archive.log.append(batch("a", number, first.setdefault(number, times)))
+                shard.fold(len(world.archive.log) - 1, world.archive.log[-1], len(world.archive.log))
+            elif kind == "c":
+                world.checkpoint(shard)
+            elif kind == "r":
+                world.restate(shard)
+            else:
+                (world.checkpoint if number % 2 else world.restate)(shard, number % STEPS)
+                shard = world.begin()
+        rounds = 0
+        while world.restate(shard):
+            rounds += 1
+            assert rounds < 3
+    plain = Recount("a", 0, 0, Span(0, BASE_MS * 2), RowsOnly(), RULES)
+    for cols in world.archive.log:
+        plain.take(cols)
+    want = {
+        (one.resolution, one.window_start_ms): (one.rows, one.counts)
+        for one in plain.results(shard.book("a").watermark_ms, 0)
+    }
+    windows = world.archive.windows.items()
+    # Without a hot window an empty one is published, to say how many rows are late.
+    found = {(key[3], key[4]): (one.rows, one.counts) for key, one in windows if one.rows}
+    assert found == want

@@ -1,0 +1,135 @@
+"""An archive in memory: what `fact_reads` asks of ClickHouse, answered from lists of batches, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from driftline.schemas.columns import Category, LabelColumns, NumericBlock, PredictionColumns
+from driftline.schemas.window import WindowResult
+from driftline.streams.clickhouse import fact_reads
+from driftline.streams.clickhouse.fact_reads import PART_MS, Stretch, Touched
+from driftline.streams.join.dirty import Offsets
+from driftline.streams.join.hot import Window
+from driftline.streams.windows.late import Late
+
+ASKED = (
+    "touched_by_rows",
+    "touched_by_labels",
+    "predictions",
+    "answers",
+    "labels",
+    "published_days",
+    "newest_ms",
+)
+
+
+@dataclass
+class ColdArchive:
+    """Both logs, and the newest result of each window: role, version, slot, resolution, start."""
+
+    log: list[PredictionColumns] = field(default_factory=list)
+    truths: list[LabelColumns] = field(default_factory=list)
+    windows: dict[tuple[str, str, str, str, int], WindowResult] = field(default_factory=dict)
+
+    def stand_in(self, patch: pytest.MonkeyPatch) -> None:
+        """Answer in the place of ClickHouse."""
+        for name in ASKED:
+            patch.setattr(fact_reads, name, getattr(self, name))
+
+    def publish(self, result: WindowResult) -> None:
+        """Take a result as ClickHouse does: the greatest version holds, of equal ones the later."""
+        key = (result.role, result.model_version, result.slot, result.resolution, result.window_start_ms)
+        held = self.windows.get(key)
+        if held is None or result.version >= held.version:
+            self.windows[key] = WindowResult.from_bytes(result.to_bytes())
+
+    def touched_by_rows(self, _client: object, deployment: str, late: Late) -> list[Touched]:
+        """Where the rows of some offsets lie."""
+        return [
+            Touched(deployment, cols.model_version, cols.slot, time // PART_MS * PART_MS)
+            for cols in self.log[late.first : late.last + 1]
+            if cols.deployment == deployment
+            and late.version in (None, cols.model_version)
+            and late.slot in (None, cols.slot)
+            for time in cols.times_ms.tolist()
+            if late.since_ms <= time < late.until_ms
+        ]
+
+    def touched_by_labels(self, _client: object, _partition: int, offsets: Offsets) -> list[Touched]:
+        """Where the predictions lie that some labels name."""
+        first, last = offsets.span or (0, -1)
+        named = {
+            (cols.deployment, bytes(one))
+            for offset, cols in enumerate(self.truths)
+            if offset in offsets.single or first <= offset <= last
+            for one in cols.ids
+        }
+        return [
+            Touched(cols.deployment, cols.model_version, cols.slot, time // PART_MS * PART_MS)
+            for cols in self.log
+            for one, time in zip(cols.ids, cols.times_ms.tolist(), strict=True)
+            if (cols.deployment, bytes(one)) in named
+        ]
+
+    def predictions(self, _client: object, stretch: Stretch) -> Iterator[tuple[int, PredictionColumns]]:
+        """Rows of a stretch, in the order of the log; of a sealed batch once."""
+        seen = set()
+        for offset, cols in enumerate(self.log):
+            seal = offset if cols.identity is None else (cols.deployment, cols.identity.seq)
+            if seal in seen:
+                continue
+            seen.add(seal)
+            inside = (cols.times_ms >= stretch.since_ms) & (cols.times_ms < stretch.until_ms)
+            if cols.deployment == stretch.deployment and inside.any():
+                yield offset, some(cols, inside)
+
+    answers = predictions
+
+    def labels(self, client: object, stretch: Stretch) -> Iterator[LabelColumns]:
+        """The label in force of each prediction of a stretch."""
+        there = {bytes(one) for _, cols in self.predictions(client, stretch) for one in cols.ids}
+        force: dict[bytes, tuple[int, int, int]] = {}
+        for offset, cols in enumerate(self.truths):
+            for row in range(cols.rows):
+                one = bytes(cols.ids[row])
+                if cols.deployment == stretch.deployment and one in there:
+                    force[one] = max(force.get(one, (-1, -1, -1)), (int(cols.known_at_ms[row]), offset, row))
+        for _, offset, row in force.values():
+            cols = self.truths[offset]
+            yield some(cols, np.arange(cols.rows) == row)
+
+    def published_days(
+        self, _client: object, _deployment: str, window: Window, role: str
+    ) -> dict[int, tuple[str, bytes]]:
+        """Days of a week or month, as they were published last."""
+        return {
+            start: (result.profile_digest, result.counts)
+            for (of, version, slot, resolution, start), result in self.windows.items()
+            if (of, version, slot, resolution) == (role, window.version, window.slot, "1d")
+            and window.start_ms <= start < window.end_ms
+        }
+
+    def newest_ms(self, _client: object, _deployment: str) -> int | None:
+        """The greatest event time."""
+        return max((cols.span_ms[1] for cols in self.log), default=None)
+
+
+def some(cols: Any, rows: np.ndarray) -> Any:
+    """Some rows of a batch, without its seal."""
+    found = {one.name: _some(getattr(cols, one.name), rows) for one in fields(cols) if one.init}
+    return replace(cols, **{**found, "rows": int(rows.sum()), "identity": None})
+
+
+def _some(part: Any, rows: np.ndarray) -> Any:
+    if isinstance(part, np.ndarray):
+        return part[rows]
+    if isinstance(part, NumericBlock):
+        return NumericBlock(part.names, part.values[:, rows])
+    if isinstance(part, Category):
+        return Category(part.name, part.levels, part.codes[rows])
+    return [_some(one, rows) for one in part] if isinstance(part, list) else part
