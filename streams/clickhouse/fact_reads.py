@@ -178,19 +178,27 @@ def published_days(
     client: Client, deployment: str, window: Window, role: str
 ) -> dict[int, tuple[str, bytes]]:
     """Give the days of a week or month as the live run published them: start in ms to (profile digest, counts)."""
+    return published(client, deployment, window._replace(resolution="1d"), window.end_ms, role)
+
+
+def published(
+    client: Client, deployment: str, first: Window, until_ms: int, role: str
+) -> dict[int, tuple[str, bytes]]:
+    """Give windows as the live run published them, from one to the last that begins before a time, ms."""
     found = client.query(
         "SELECT toUnixTimestamp64Milli(window_start) AS at, profile_digest, counts FROM windows_now "
-        "WHERE deployment = {deployment:String} AND resolution = '1d' AND run = 'live' AND role = {role:String} "
-        "AND model_version = {version:String} AND slot = {slot:String} "
+        "WHERE deployment = {deployment:String} AND resolution = {width:String} AND run = 'live' "
+        "AND role = {role:String} AND model_version = {version:String} AND slot = {slot:String} "
         "AND window_start >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') "
         "AND window_start < fromUnixTimestamp64Milli({until:Int64}, 'UTC') ORDER BY window_start",
         {
             "deployment": deployment,
+            "width": first.resolution,
             "role": "" if role == "drift" else role,
-            "version": window.version,
-            "slot": window.slot,
-            "since": window.start_ms,
-            "until": window.end_ms,
+            "version": first.version,
+            "slot": first.slot,
+            "since": first.start_ms,
+            "until": until_ms,
         },
         formats={"counts": "bytes"},
     )

@@ -123,6 +123,10 @@ class Recount:
         for key in sorted(self.keys, key=lambda one: (one.start_ms, one.resolution)):
             yield key, self._shard.look(key).counters
 
+    def put(self, key: PaneKey, counters: Counters) -> None:
+        """Put counters in the place of those of a window that is held."""
+        self._shard.panes[key] = Pane(key, counters, absorbed=self._absorbed)
+
     def _merged(self, watermark_ms: int, now_ms: int, before_ms: int | None) -> Iterator[WindowResult]:
         """Weeks and months whose days are all counted; a day is let go once both are."""
         for window in sorted(one for one in self._merges if one.resolution in MERGED):

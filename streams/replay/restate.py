@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from driftline.streams.clickhouse import fact_reads
@@ -123,7 +124,7 @@ def restate_drift(
     Raises:
         ClickHouseError: the server is away or refuses.
     """
-    name, edge = task.deployment, task.edge
+    name, edge, stored = task.deployment, task.edge, cache(settled)
     touched = {one for late in task.late for one in fact_reads.touched_by_rows(client, name, late)}
     windows = cold_windows(touched, lambda version: profiles.resolutions(name, version), edge)
     packed: dict[CellKey, bytes] = {}
@@ -131,18 +132,21 @@ def restate_drift(
         recount = Recount(name, task.partition, task.positions[0], Listed.of(mine), profiles, rules)
         for _, cols in fact_reads.predictions(client, Stretch(name, *hull(mine, WIDTHS_MS["5m"]))):
             recount.take(cols)
-        days = {
-            CellKey(key.version, key.slot, key.start_ms): counters
-            for key, counters in recount.counters()
-            if key.resolution == "1d"
-        }
+        days = {}
+        for key, counters in recount.counters():
+            if counters.absent:
+                stored()
+                _borrow(client, profiles, key, counters)
+                recount.put(key, counters)
+            if key.resolution == "1d":
+                days[CellKey(key.version, key.slot, key.start_ms)] = counters
         packed |= {key: counters.to_bytes() for key, counters in days.items()}
         kept = {merge for merge in merges_of(mine) if edge.is_kept(merge)}
         yield Part(name, list(recount.results(edge.watermark_ms, now_ms)), days, kept)
     found = []
-    for merge in _unkept(windows, edge, settled):
-        stored = fact_reads.published_days(client, name, merge, "drift")
-        counted = _days(profiles, name, merge, stored, packed)
+    for merge in _unkept(windows, edge, stored):
+        published = fact_reads.published_days(client, name, merge, "drift")
+        counted = _days(profiles, name, merge, published, packed)
         if counted:
             shard = (name, task.partition, profiles, rules)
             found.append(merged_of(*shard, merge, counted, edge.watermark_ms, now_ms))
@@ -207,6 +211,18 @@ def _restate_one(
                 hot.days.put(key, one)
         found.append(result_of(hot, merge, book.terms(name, merge.version, merge.end_ms), place))
     yield Part(name, found, {}, set())
+
+
+def _borrow(client: Client, profiles: Profiles, key: PaneKey, counters: Counters) -> None:
+    """Take columns that the archive does not hold, for they may only be counted, as the window had them before.
+
+    Its late rows are then missing in those columns alone.
+    """
+    window = Window(key.version, key.slot, key.resolution, key.start_ms)
+    found = fact_reads.published(client, key.deployment, window, window.end_ms, "drift").get(key.start_ms)
+    if found is not None and found[0] == counters.layout.digest:
+        before = Counters.from_bytes(profiles.layout_of(key, found[0]), found[1])
+        counters.borrow(counters.absent, before)
 
 
 def _unkept(windows: set[Window], edge: Edge, settled: Callable[[], None]) -> list[Window]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.shapes import PredictionColumns
 from driftline.streams.windows import counters_bytes, fold
-from driftline.streams.windows.kernel import FAST_ROWS, HI, LATENCY_BINS, LO, QUALITIES
-from driftline.streams.windows.layout import Layout
+from driftline.streams.windows.kernel import FAST_ROWS, HI, LATENCY_BINS, LO, MISSING, QUALITIES
+from driftline.streams.windows.layout import Layout, LayoutColumn
 from driftline.streams.windows.plain import normalise
 from driftline.streams.windows.view import ColumnCounts, view_of
 
@@ -114,6 +115,25 @@ class Counters:
         self._add(other, -1)
         if self.rows == 0:
             self.first_ms = self.last_ms = None
+
+    @property
+    def absent(self) -> list[LayoutColumn]:
+        """Columns of the profile that none of the rows had."""
+        return [one for one in self.layout.columns if 0 < self.rows == self.quality[one.index, MISSING]]
+
+    def borrow(self, columns: Iterable[LayoutColumn], other: Counters) -> None:
+        """Take some columns as another window counted them, with the rows that it had.
+
+        Raises:
+            CountersError: when the two were counted against different profiles.
+        """
+        if self.layout.digest != other.layout.digest:
+            raise CountersError(f"columns of {other!r} do not belong to {self!r}")
+        self._normalise()
+        for column in columns:
+            cells = slice(column.first, column.end)
+            self.table[:, cells] = other.normalised[:, cells]
+            self.quality[column.index] = other.quality[column.index]
 
     def copy(self) -> Counters:
         """Give counters of the same content that change apart from these."""

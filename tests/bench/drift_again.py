@@ -10,7 +10,7 @@ from unittest import mock
 from prometheus_client import start_http_server
 
 from driftline.schemas.settings import load
-from driftline.streams.processors import drift
+from driftline.streams.processors import drift, service
 
 
 def main(group: str) -> int:
@@ -25,7 +25,7 @@ def main(group: str) -> int:
         print(json.dumps({"port": server.server_port}), flush=True)
         return server, thread
 
-    with mock.patch.object(drift, "DriftApp", named), mock.patch.object(drift, "start_http_server", served):
+    with mock.patch.object(drift, "DriftApp", named), mock.patch.object(service, "start_http_server", served):
         return drift.main(load(os.environ, None))
 
 
