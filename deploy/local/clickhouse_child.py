@@ -21,7 +21,8 @@ _ARGUMENTS = (
     "--interactive",
     "--disable_suggestion",
     "--highlight=0",
-    "--history_file=/dev/null",
+    # In the folder it is started in. The line editor makes its history private: as root it would close /dev/null.
+    "--history_file=history",
     "--log-level=warning",
 )
 

@@ -64,6 +64,12 @@ def test_clickhouse_keeps_acknowledged_rows(stack: TestStack, lane: Settings, in
         assert client.query("SELECT x FROM kept") == [{"x": 7}]
 
 
+def test_the_engine_keeps_its_history_in_its_own_folder(stack: TestStack) -> None:
+    """ClickHouse's line editor takes a history's rights from other users: it must not be a device of the machine."""
+    assert stack.clickhouse is not None
+    assert (stack.clickhouse.directory / "work" / "history").is_file()
+
+
 def test_a_paused_broker_goes_on(stack: TestStack, lane: Settings) -> None:
     """A frozen broker answers nobody; resumed, it goes on."""
     assert stack.kafka is not None
