@@ -165,7 +165,7 @@ def late_rows(settings: Settings, deployment: str | None = None) -> list[dict[st
     of_one = "" if deployment is None else "AND deployment = {deployment:String} "
     with Client(settings.clickhouse) as client:
         return client.query(
-            "SELECT deployment, model_version, slot, argMax(late_rows, (computed_at, src_offset)) AS rows "
+            "SELECT deployment, model_version, slot, argMax(late_rows, (arrived, src_offset)) AS rows "
             f"FROM windows WHERE run = 'live' AND role = '' {of_one}"
             "GROUP BY deployment, model_version, slot HAVING rows > 0 "
             "ORDER BY rows DESC, deployment, model_version, slot LIMIT 1000",

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 AT_ONCE_BYTES: Final = 4 << 20
 """New states of partitions that are written together: those of 200 deployments, beside the old ones, take 16 MB."""
 
+PARTS_A_TICK: Final = 4
+"""Restated parts that are published between two looks at the clock."""
+
 TRIM_S: Final = 2.0
 """How often at most free memory is given back to the system."""
 
@@ -116,8 +119,10 @@ class DriftWorker:
             self._load([p for p in self._source.partitions() if p not in self._shards])
             await self._source.overlooked({p: shard.position + 1 for p, shard in self._shards.items()})
             self._close_idle()
-            if self._restating.take(self._shards):
-                self._checkpointed_at = float("-inf")
+            for _ in range(PARTS_A_TICK):
+                if not self._restating.take(self._shards):
+                    break
+                await self._checkpoint()
             if self._is_due():
                 await self._checkpoint()
 

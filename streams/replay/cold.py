@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from driftline.streams.clickhouse.fact_reads import Touched
 
 FOREVER: Final = 1 << 62
+RUN_WINDOWS: Final = 400
+"""Windows restated together: their results are held until they are published."""
+RUN_ROWS: Final = 2_000_000
+"""Predictions held against labels together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,26 @@ def cold_windows(
     }
 
 
-def by_day(windows: Iterable[Window]) -> dict[int, set[Window]]:
-    """Sort windows by the UTC day they lie in, ms, oldest first."""
-    found: dict[int, set[Window]] = {}
-    for window in sorted(windows, key=lambda one: one.start_ms):
-        found.setdefault(window.start_ms // DAY_MS * DAY_MS, set()).add(window)
+def runs(windows: Iterable[Window], rows_of_day: Mapping[int, int]) -> list[set[Window]]:
+    """Part windows into runs of days without a gap, oldest first, each read at once: a day, or more of few windows.
+
+    Args:
+        windows: counted ones.
+        rows_of_day: predictions by UTC day, ms; a run of several days holds no more than `RUN_ROWS`.
+    """
+    days: dict[int, set[Window]] = {}
+    for window in windows:
+        days.setdefault(window.start_ms // DAY_MS * DAY_MS, set()).add(window)
+    found: list[set[Window]] = []
+    last, rows = -1, 0
+    for day, mine in sorted(days.items()):
+        rows += rows_of_day.get(day, 0)
+        if last == day - DAY_MS and len(found[-1]) + len(mine) <= RUN_WINDOWS and rows <= RUN_ROWS:
+            found[-1] |= mine
+        else:
+            found.append(mine)
+            rows = rows_of_day.get(day, 0)
+        last = day
     return found
 
 

@@ -27,12 +27,13 @@ from driftline.streams.join.hot import Hot, Window, cell_width
 from driftline.streams.join.kept import CellKey
 from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.replay.choice import Listed
-from driftline.streams.replay.cold import FOREVER, Edge, by_day, cold_windows, hull, merges_of
+from driftline.streams.replay.cold import FOREVER, Edge, cold_windows, hull, merges_of, runs
 from driftline.streams.replay.recount import Recount, merged_of
 from driftline.streams.replay.rejoin import Rejoin
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey, StateError
+from driftline.streams.windows.late import DAY_MS
 
 if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
@@ -111,7 +112,7 @@ def restate_drift(
     now_ms: int,
     settled: Callable[[], None] = lambda: None,
 ) -> Iterator[Part]:
-    """Count the windows of late rows again, a day at a time.
+    """Count the windows of late rows again, some days at a time.
 
     Args:
         client: where the archive is.
@@ -128,7 +129,7 @@ def restate_drift(
     touched = {one for late in task.late for one in fact_reads.touched_by_rows(client, name, late)}
     windows = cold_windows(touched, lambda version: profiles.resolutions(name, version), edge)
     packed: dict[CellKey, bytes] = {}
-    for mine in by_day(windows).values():
+    for mine in runs(windows, {}):
         recount = Recount(name, task.partition, task.positions[0], Listed.of(mine), profiles, rules)
         for _, cols in fact_reads.predictions(client, Stretch(name, *hull(mine, WIDTHS_MS["5m"]))):
             recount.take(cols)
@@ -188,7 +189,8 @@ def _restate_one(
         watermark_ms = fact_reads.newest_ms(client, name) or NEVER
     place = Place(partition, 0, now_ms)
     restated: dict[CellKey, Outcomes] = {}
-    for mine in by_day(windows).values():
+    span = hull(windows, DAY_MS)
+    for mine in runs(windows, fact_reads.rows_by_day(client, Stretch(name, *span))):
         rejoin = Rejoin(name, place, Listed.of(mine), book, FOREVER)
         width = max(cell_width(book.resolutions(name, window.version)) for window in mine)
         stretch = Stretch(name, *hull(mine, width))

@@ -17,7 +17,6 @@ from rig import Crew, differences, settle
 
 from driftline.schemas.columns import Identity, pack_predictions
 from driftline.schemas.settings import Settings, producer_config
-from driftline.streams.clickhouse.client import Client
 
 YEAR_MS = 365 * 86_400_000
 YEAR_2099_MS = 4_070_908_800_000
@@ -43,9 +42,9 @@ def crew(stack: TestStack, quick: Settings, tmp_path: Path) -> Iterator[Crew]:
     made.dismiss()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_the_year_2099_and_a_shuffled_decade(quick: Settings, crew: Crew) -> None:
-    """One event of 2099 refuses its batch; a decade in any order is stored whole, counted where hot, else listed late.
+    """One event of 2099 refuses its batch; a decade in any order is stored whole, counted where hot, else restated.
 
     A deployment that behaves shares the partition and has all its windows.
     """
@@ -68,13 +67,7 @@ def test_the_year_2099_and_a_shuffled_decade(quick: Settings, crew: Crew) -> Non
     facts = read_facts(quick, ("5m", "1h", "1d"))
     assert list(facts.refused.values()) == ["future"]
     assert facts.rows == {"decade": 40 * ROWS, "steady": 40 * 50}
-    wrong = settle(lambda: differences(quick, facts), 90)
+    wrong = settle(lambda: differences(quick, facts), 240)
     assert not wrong, f"{len(wrong)} wrong, first {wrong[:5]}\n{crew.tails()}"
-    with Client(quick.clickhouse) as client:
-        late = client.query("SELECT max(late_rows) AS late FROM windows_now WHERE deployment = 'decade'")[0][
-            "late"
-        ]
-    # What a published window says of late rows is what had come by then.
-    assert 0 < late <= facts.late["decade"]
     assert facts.late["decade"] > 30 * ROWS
     assert facts.late["steady"] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from driftline.schemas.columns import Category, LabelColumns, NumericBlock, PredictionColumns
 from driftline.schemas.window import WindowResult
 from driftline.streams.clickhouse import fact_reads
-from driftline.streams.clickhouse.fact_reads import PART_MS, Stretch, Touched
+from driftline.streams.clickhouse.fact_reads import DAY_MS, PART_MS, Stretch, Touched
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.hot import Window
 from driftline.streams.windows.late import Late
@@ -25,6 +26,7 @@ ASKED = (
     "labels",
     "published_days",
     "newest_ms",
+    "rows_by_day",
 )
 
 
@@ -113,6 +115,11 @@ class ColdArchive:
             if (of, version, slot, resolution) == (role, window.version, window.slot, "1d")
             and window.start_ms <= start < window.end_ms
         }
+
+    def rows_by_day(self, client: object, stretch: Stretch) -> dict[int, int]:
+        """How many rows each day has."""
+        times = [time for _, cols in self.predictions(client, stretch) for time in cols.times_ms.tolist()]
+        return dict(Counter(time // DAY_MS * DAY_MS for time in times))
 
     def newest_ms(self, _client: object, _deployment: str) -> int | None:
         """The greatest event time."""

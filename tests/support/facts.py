@@ -28,7 +28,7 @@ class Facts:
 
     Attributes:
         rows: rows of each deployment, batches once.
-        windows: rows of each window, those that came for a cold window left out.
+        windows: rows of each window, those that came for a cold window too: it is restated.
         late: rows that came for a cold window of at least one resolution, by deployment.
         refused: places of records that are dead letters, with their reason.
         records: records read.
@@ -89,11 +89,9 @@ def read_facts(
                 mark = (
                     None if known is None else (known - settings.worker.out_of_orderness_ms) // width * width
                 )
-                if mark is not None and start < mark - settings.worker.hot_windows * width:
-                    late = True
-                else:
-                    window = (columns.deployment, columns.model_version, name, start)
-                    places.setdefault(window, []).append(row)
+                late = late or (mark is not None and start < mark - settings.worker.hot_windows * width)
+                window = (columns.deployment, columns.model_version, name, start)
+                places.setdefault(window, []).append(row)
             facts.late[columns.deployment] += late
             newest[columns.deployment] = time if known is None else max(known, time)
         for window, rows in places.items():
