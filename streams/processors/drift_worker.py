@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 AT_ONCE_BYTES: Final = 4 << 20
 """New states of partitions that are written together: those of 200 deployments, beside the old ones, take 16 MB."""
 
-PARTS_A_TICK: Final = 4
+PARTS_A_TICK: Final = 16
 """Restated parts that are published between two looks at the clock."""
 
 TRIM_S: Final = 2.0

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 Task = TypeVar("Task", "DriftTask", "JoinTask")
 
 PARTS: Final = 2
-"""Parts that wait to be taken; each holds the windows of a day at most."""
+"""Parts that wait to be taken."""
 LOOK_S: Final = 0.5
 STORED_S: Final = 60.0
 """How long the archive may take for windows that are published."""

@@ -18,14 +18,15 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.join.due import Place, result_of
 from driftline.streams.join.hot import Hot, Window, cell_width
 from driftline.streams.join.kept import CellKey
-from driftline.streams.join.outcomes_bytes import unpack
+from driftline.streams.join.outcomes_bytes import pack, unpack
 from driftline.streams.replay.choice import Listed
 from driftline.streams.replay.cold import FOREVER, Edge, cold_windows, hull, merges_of, runs
 from driftline.streams.replay.recount import Recount, merged_of
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from driftline.streams.windows.shard import Profiles
 
 logger = logging.getLogger(__name__)
+
+RESULTS_A_PART: Final = 64
 
 
 class Part(NamedTuple):
@@ -143,15 +146,15 @@ def restate_drift(
                 days[CellKey(key.version, key.slot, key.start_ms)] = counters
         packed |= {key: counters.to_bytes() for key, counters in days.items()}
         kept = {merge for merge in merges_of(mine) if edge.is_kept(merge)}
-        yield Part(name, list(recount.results(edge.watermark_ms, now_ms)), days, kept)
-    found = []
+        yield from _slices(name, recount.results(edge.watermark_ms, now_ms))
+        yield Part(name, [], days, kept)
     for merge in _unkept(windows, edge, stored):
         published = fact_reads.published_days(client, name, merge, "drift")
         counted = _days(profiles, name, merge, published, packed)
         if counted:
             shard = (name, task.partition, profiles, rules)
-            found.append(merged_of(*shard, merge, counted, edge.watermark_ms, now_ms))
-    yield Part(name, found, {}, set())
+            merged = merged_of(*shard, merge, counted, edge.watermark_ms, now_ms)
+            yield Part(name, [merged], {}, set())
 
 
 def restate_join(
@@ -188,7 +191,7 @@ def _restate_one(
     if watermark_ms == NEVER:
         watermark_ms = fact_reads.newest_ms(client, name) or NEVER
     place = Place(partition, 0, now_ms)
-    restated: dict[CellKey, Outcomes] = {}
+    packed: dict[CellKey, bytes] = {}
     span = hull(windows, DAY_MS)
     for mine in runs(windows, fact_reads.rows_by_day(client, Stretch(name, *span))):
         rejoin = Rejoin(name, place, Listed.of(mine), book, FOREVER)
@@ -198,21 +201,25 @@ def _restate_one(
             rejoin.take_labels(0, truth)
         for offset, cols in fact_reads.answers(client, stretch):
             rejoin.take(offset, cols)
-        results = list(rejoin.results(watermark_ms, now_ms))
+        yield from _slices(name, rejoin.results(watermark_ms, now_ms))
         days = rejoin.hot.days.all()
-        restated |= days
-        kept = {merge for merge in merges_of(mine) if edge.is_kept(merge)}
-        yield Part(name, results, days, kept)
-    found = []
+        packed |= {key: pack(one) for key, one in days.items()}
+        yield Part(name, [], days, {merge for merge in merges_of(mine) if edge.is_kept(merge)})
     for merge in _unkept(windows, edge, settled):
         hot = Hot(name, watermark_ms=watermark_ms)
         for start, (_, counts) in fact_reads.published_days(client, name, merge, "accuracy").items():
             hot.days.put(CellKey(merge.version, merge.slot, start), unpack(counts))
-        for key, one in restated.items():
+        for key, counts in packed.items():
             if _is_in(merge, key):
-                hot.days.put(key, one)
-        found.append(result_of(hot, merge, book.terms(name, merge.version, merge.end_ms), place))
-    yield Part(name, found, {}, set())
+                hot.days.put(key, unpack(counts))
+        merged = result_of(hot, merge, book.terms(name, merge.version, merge.end_ms), place)
+        yield Part(name, [merged], {}, set())
+
+
+def _slices(name: str, results: Iterator[WindowResult]) -> Iterator[Part]:
+    """Give results some at a time: with 25 features each takes 100 KB while it waits to be published."""
+    while some := list(islice(results, RESULTS_A_PART)):
+        yield Part(name, some, {}, set())
 
 
 def _borrow(client: Client, profiles: Profiles, key: PaneKey, counters: Counters) -> None:
