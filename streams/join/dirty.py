@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from driftline.streams.join.hot import cell_width
 from driftline.streams.join.keys import pairs
 from driftline.streams.join.labels import ROW_BITS
 from driftline.streams.windows.book import WIDTHS_MS
@@ -81,14 +82,13 @@ def missed(hot: Hot, resolutions: dict[str, tuple[str, ...]], hot_windows: int) 
     fresh = hot.fresh
     took = np.zeros(len(fresh), np.bool_)
     for key, cell in hot.cells.items() if len(fresh) else ():
-        mine, theirs = pairs(cell.rows.key, cell.rows.rest, fresh.key, fresh.rest)
         narrow = resolutions[key.version][0]
-        starts = (
-            (cell.start_ms + cell.rows.after_ms[mine].astype(np.int64))
-            // WIDTHS_MS[narrow]
-            * WIDTHS_MS[narrow]
-        )
-        took[theirs[starts >= hot.cold_before(narrow, hot.closed_ms, hot_windows) + NEAR_MS]] = True
+        sure_ms = hot.cold_before(narrow, hot.closed_ms, hot_windows) + NEAR_MS
+        if cell.start_ms + cell_width(resolutions[key.version]) <= sure_ms:
+            continue
+        mine, theirs = pairs(cell.rows.key, cell.rows.rest, fresh.key, fresh.rest)
+        times_ms = cell.start_ms + cell.rows.after_ms[mine].astype(np.int64)
+        took[theirs[times_ms // WIDTHS_MS[narrow] * WIDTHS_MS[narrow] >= sure_ms]] = True
     return set(np.unique(fresh.place[~took] >> ROW_BITS).tolist())
 
 
