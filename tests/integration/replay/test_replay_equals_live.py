@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from real_stack import TestStack
-from replaying import DAY_MS, Traffic, command, counters, outcomes, reference, refusal
+from replaying import DAY_MS, Traffic, command, counters, outcomes, reference, refusal, rows_of
 from rig import Crew, settle
 
 from driftline.deploy.tables.profile_files import save_profile
@@ -112,6 +112,14 @@ def test_the_settings_of_the_live_run_give_the_live_counts(
             for _, cols in fact_reads.predictions(client, fact_reads.Stretch("churn", day, day + DAY_MS)):
                 plain.fold(cols)
             assert found == plain
+    words = ("--restate", "--resolution", "1d", "--source", "archive")
+    assert command(env, tmp_path, "replay", "churn", *span, *words)["run"] == "live"
+
+    def unrestated() -> list[int]:
+        return [start for start, row in rows_of(busy, "live", "drift").items() if not row["restated"]]
+
+    assert settle(unrestated, 30) == [], crew.tails()
+    assert counters(busy, layout, "live") == counters(busy, layout, "kafka")
     assert "is not before until" in refusal(
         env, tmp_path, "replay", "churn", "--since", "2025-02-01", "--until", "2025-01-01"
     )
