@@ -1,7 +1,7 @@
 """Cell: the predictions of one model version and slot in one stretch of event time, sorted by id.
 
 An id that is predicted twice in a cell counts once, as it was first: it comes from a batch that was sent again, or from
-an application that logs an id twice.
+an application that logs an id twice. What other cells hold is the matter of `repeats`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.streams.join.keys import find, is_repeat, keys_of, places, sorted_order
+from driftline.streams.join.labels import ROW_BITS
+from driftline.streams.windows.book import NEVER
 
 if TYPE_CHECKING:
     from driftline.schemas.columns import PredictionColumns
@@ -94,6 +96,22 @@ class PredictionRows:
         )
 
 
+@dataclass(slots=True)
+class Fresh:
+    """Predictions that came since the last time, sorted by id, one an id.
+
+    Attributes:
+        rows: n of them.
+        place: int64 (n,), where each lies in the log.
+        cold_ms: int64 (n,), windows that began before this time took no facts any more when it came.
+    """
+
+    rows: PredictionRows
+    place: NDArray[np.int64]
+    cold_ms: NDArray[np.int64]
+
+
+_NOTHING: Final = (1 << 64, -1)
 _COLUMNS: Final = tuple(field.name for field in fields(PredictionRows))
 
 
@@ -105,6 +123,7 @@ class Cell:
         first: offset of the first record that had rows of it.
         scheme: what is read of its predictions; None counts them alone.
         rows: sorted by id, one an id.
+        rest_span: least and greatest half of an id that is no key.
     """
 
     def __init__(self, start_ms: int, first: int, scheme: Scheme | None) -> None:
@@ -112,15 +131,30 @@ class Cell:
         self.first = first
         self.scheme = scheme
         self.rows = PredictionRows.empty(scheme)
-        self._tail: list[PredictionRows] = []
+        self.rest_span: tuple[int, int] = _NOTHING
+        self._tail: list[Fresh] = []
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return self.rows.nbytes + sum(part.nbytes for part in self._tail)
+        return self.rows.nbytes + sum(part.rows.nbytes for part in self._tail)
 
-    def add(self, cols: PredictionColumns, rows: slice | NDArray[np.intp], vocabulary: Vocabulary) -> int:
+    def add(
+        self,
+        cols: PredictionColumns,
+        rows: slice | NDArray[np.intp],
+        vocabulary: Vocabulary,
+        offset: int = 0,
+        cold_ms: int = NEVER,
+    ) -> int:
         """Take in rows of a batch whose event times lie in the cell; they count from the next `settle` on.
+
+        Args:
+            cols: the batch.
+            rows: of it.
+            vocabulary: of the deployment.
+            offset: where its record lies in the log.
+            cold_ms: windows that begin before this time take no facts any more.
 
         Returns:
             The bytes they take.
@@ -131,22 +165,39 @@ class Cell:
         names, segments = ((), ()) if self.scheme is None else (self.scheme.scores, self.scheme.segments)
         scores = _scores(cols, names, rows, len(key))
         part = PredictionRows(key, rest, after, predicted, scores, _groups(cols, segments, rows, len(key)))
-        self._tail.append(part.take(sorted_order(key, rest)))
+        order = sorted_order(key, rest)
+        place = (offset << ROW_BITS) + np.arange(cols.rows)[rows][order]
+        self._tail.append(Fresh(part.take(order), place, np.full(len(key), cold_ms)))
         return part.nbytes
 
-    def settle(self) -> PredictionRows:
-        """Put what was added among the rows, but for those whose id is there already; returns the new ones, by id."""
+    def fresh(self) -> Fresh | None:
+        """Hand over what was added, but for ids that are among the rows already; None when nothing was."""
         if not self._tail:
-            return self.rows.take(slice(0))
-        fresh = PredictionRows.joined(self._tail)
+            return None
+        rows = PredictionRows.joined([part.rows for part in self._tail])
+        place = np.concatenate([part.place for part in self._tail])
+        cold_ms = np.concatenate([part.cold_ms for part in self._tail])
         self._tail = []
-        fresh = fresh.take(sorted_order(fresh.key, fresh.rest))
-        known = is_repeat(fresh.key, fresh.rest)
-        known |= find(self.rows.key, self.rows.rest, fresh.key, fresh.rest) >= 0
+        order = sorted_order(rows.key, rows.rest)
+        rows = rows.take(order)
+        known = is_repeat(rows.key, rows.rest)
+        known |= find(self.rows.key, self.rows.rest, rows.key, rows.rest) >= 0
         if known.any():
-            fresh = fresh.take(~known)
-        self.rows = self.rows.with_rows(fresh)
-        return fresh
+            order, rows = order[~known], rows.take(~known)
+        return Fresh(rows, place[order], cold_ms[order])
+
+    def put(self, rows: PredictionRows) -> None:
+        """Put predictions, sorted by id, none of which is here, among the rows."""
+        if len(rows):
+            low, high = int(rows.rest.min()), int(rows.rest.max())
+            self.rest_span = min(low, self.rest_span[0]), max(high, self.rest_span[1])
+            self.rows = self.rows.with_rows(rows)
+
+    def settle(self) -> None:
+        """Put what was added among the rows, whatever other cells hold."""
+        fresh = self.fresh()
+        if fresh is not None:
+            self.put(fresh.rows)
 
 
 def _with(held: NDArray[Any], at: NDArray[np.intp], more: NDArray[Any]) -> NDArray[Any]:

@@ -51,7 +51,9 @@ def due_windows(
     """
     altered = set(changed)
     due = _changed_by_time(hot, horizon_ms)
-    for key in hot.cells:
+    for key, cell in hot.cells.items():
+        if not len(cell.rows):
+            continue  # every id in it counts in another
         for name in resolutions[key.version]:
             width = WIDTHS_MS[name]
             cold_before = hot.cold_before(name, hot.closed_ms, hot_windows)

@@ -14,6 +14,7 @@ from driftline.streams.join.kept import CellKey, Kept
 from driftline.streams.join.keys import pairs
 from driftline.streams.join.labels import LabelRows, Labels, label_rows
 from driftline.streams.join.pairing import outcomes_of, truths_of
+from driftline.streams.join.repeats import Repeats
 from driftline.streams.join.vocabulary import Vocabulary
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, cold_before
 from driftline.streams.windows.kernel import LATENCY_BINS
@@ -21,7 +22,7 @@ from driftline.streams.windows.late import LateDays
 from driftline.streams.windows.resolution import DAY_MS, Resolution, rows_by_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.streams.join.outcomes import Outcomes
@@ -62,6 +63,7 @@ class Hot:
         delays: int64 (LATENCY_BINS,), the sketch of how long the labels of the cells took, s.
         said: of each closed window that is held, whether it was published as provisional: time alone may change that.
         estimates: of windows published lately.
+        repeats: ids that were predicted again in another cell.
         late: predictions that came when a window of theirs was cold.
         fresh: labels that came into force at the last `settle`.
         is_restored: whether it was taken up from a stored state and nothing was published since.
@@ -82,6 +84,7 @@ class Hot:
     estimates: Estimates = field(default_factory=Estimates)
     labels: Labels = field(default_factory=Labels)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    repeats: Repeats = field(default_factory=Repeats)
     late: LateDays = field(default_factory=LateDays)
     fresh: LabelRows = field(default_factory=LabelRows.empty)
     is_restored: bool = False
@@ -111,13 +114,14 @@ class Hot:
         """Take in a batch of predictions; returns how many rows came too late, all their windows being cold."""
         widest, width = resolutions[-1], cell_width(resolutions)
         starts = cols.times_ms // WIDTHS_MS[widest] * WIDTHS_MS[widest]
-        cold = starts < self.cold_before(widest, self.watermark_ms, hot_windows)
+        cold_ms = self.cold_before(widest, self.watermark_ms, hot_windows)
+        cold = starts < cold_ms
         for start, rows in rows_by_start(cols.times_ms // width * width, ~cold):
             key = CellKey(cols.model_version, cols.slot, start)
             cell = self.cells.get(key)
             if cell is None:
                 cell = self.cells[key] = Cell(start, offset, scheme)
-            self.facts_bytes += cell.add(cols, rows, self.vocabulary)
+            self.facts_bytes += cell.add(cols, rows, self.vocabulary, offset, cold_ms)
         return int(cold.sum())
 
     def advance(self, cols: PredictionColumns, bound_ms: int, heard_ms: int) -> None:
@@ -139,6 +143,8 @@ class Hot:
         self.fresh = after
         changed: set[CellKey] = set()
         texts = self.vocabulary.texts
+        news = {name: one for name, cell in self.cells.items() if (one := cell.fresh()) is not None}
+        firsts = self.repeats.first_of(news, self.cells)
         for name, cell in self.cells.items():
             # What was said of predictions held goes out, and what is said now comes in: both are exact sums.
             held = pairs(cell.rows.key, cell.rows.rest, after.key, after.rest)[0]
@@ -147,9 +153,10 @@ class Hot:
                 self._count(name, truths_of(cell.start_ms, rows, after, cell.scheme, texts))
                 self._count(name, truths_of(cell.start_ms, rows, before, cell.scheme, texts), -1)
                 changed.add(name)
-            fresh = cell.settle()
-            if len(fresh):
-                self._count(name, outcomes_of(cell.start_ms, fresh, self.labels.rows, cell.scheme, texts))
+            if name in firsts:
+                rows = firsts[name]
+                cell.put(rows)
+                self._count(name, outcomes_of(cell.start_ms, rows, self.labels.rows, cell.scheme, texts))
                 changed.add(name)
         self._weigh()
         return changed
@@ -169,7 +176,7 @@ class Hot:
         parts = np.unique(cell.rows.after_ms // width_ms).tolist()
         return [cell.start_ms + part * width_ms for part in parts]
 
-    def drop(self, keys: Iterable[CellKey]) -> None:
+    def drop(self, keys: Collection[CellKey]) -> None:
         """Let go of cells that take no facts any more; call `settle` before."""
         for key in keys:
             gone = self.outcomes.get(key)
@@ -177,6 +184,7 @@ class Hot:
                 self.delays -= gone.delays
             self.outcomes.drop(key)
             del self.cells[key]
+        self.repeats.drop(keys)
         self._weigh()
 
     def close(self) -> None:
@@ -207,7 +215,8 @@ class Hot:
             self.delays += sign * part.delays
 
     def _weigh(self) -> None:
-        self.facts_bytes = self.labels.nbytes + sum(cell.nbytes for cell in self.cells.values())
+        cells = sum(cell.nbytes for cell in self.cells.values())
+        self.facts_bytes = self.labels.nbytes + self.repeats.nbytes + cells
 
 
 def cell_width(resolutions: tuple[str, ...]) -> int:

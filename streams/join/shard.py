@@ -21,6 +21,7 @@ from driftline.streams.join.hot import Hot, Window, cell_width
 from driftline.streams.join.kept import CellKey
 from driftline.streams.join.maturity import observed_ms
 from driftline.streams.join.outcomes_bytes import unpack
+from driftline.streams.join.repeats import REPEATS_KEY, unpack_key
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, closed_by_clock
 from driftline.streams.windows.held import StateError
 from driftline.streams.windows.late import LateDays
@@ -175,6 +176,9 @@ class Shard:
                 # What was said of windows that are cold is not stored; as provisional it is said again.
                 for width in ("1d", *MERGED):
                     hot.said[Window(version, slot, width, Resolution(width).start(start_ms))] = True
+            elif key.startswith(REPEATS_KEY):
+                name, version, slot, start_ms = unpack_key(key)
+                self._hot(name).repeats.take_up(CellKey(version, slot, start_ms), value)
         row = held.get(ROW_KEY + b"%d" % self.partition)
         if row is None:
             return 0, 0
@@ -239,10 +243,11 @@ class Shard:
                     del self.hots[name]
 
     def _let_go(self, hot: Hot, cold: list[CellKey]) -> Records:
-        """Drop cells, and give the records of the days that they were part of."""
+        """Drop cells, and give the records of the days that they were part of, and of ids that came first in them."""
+        repeats = hot.repeats.records(hot.name, hot.cells, cold)
         days = [day for day in _days_of(cold) if day in hot.days]
         hot.drop(cold)
-        return [(day_key(hot.name, day), hot.days.packed(day)) for day in days]
+        return [*repeats, *((day_key(hot.name, day), hot.days.packed(day)) for day in days)]
 
     def _row(self) -> bytes:
         cells = [cell.first for hot in self.hots.values() for cell in hot.cells.values()]

@@ -105,7 +105,7 @@ def test_what_is_held_is_weighed_at_every_step() -> None:
     def weighed() -> int:
         hots = shard.hots.values()
         facts = sum(hot.labels.nbytes + sum(cell.nbytes for cell in hot.cells.values()) for hot in hots)
-        counted = sum(hot.outcomes.nbytes + hot.days.nbytes for hot in hots)
+        counted = sum(hot.outcomes.nbytes + hot.days.nbytes + hot.repeats.nbytes for hot in hots)
         return facts + counted + HOT_BYTES * len(hots)
 
     for day in range(5):
