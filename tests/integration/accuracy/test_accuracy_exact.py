@@ -113,6 +113,8 @@ def published(settings: Settings, name: str) -> dict[int, dict[str, Any]]:
     chosen = reads.WindowFilter(resolution="1d", role="accuracy")
     found: dict[int, dict[str, Any]] = {}
     for row in reads.windows(settings, name, chosen):
+        if row["kind"] != "performance":
+            continue
         day = found.setdefault(round(row["window_start"].timestamp() * 1000), {})
         day |= {"rows": row["window_rows"], "labels": row["labels"], row["metric"]: row["value"]}
         if row["metric"] == "auc":
