@@ -9,12 +9,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 from real_stack import TestStack
 from replaying import DAY_MS, Traffic, command, counters, outcomes, reference, refusal, rows_of
 from rig import Crew, settle
 
 from driftline.deploy.tables.profile_files import save_profile
 from driftline.deploy.tables.shelf import publish
+from driftline.schemas.clients import kafka_config
+from driftline.schemas.partition import partition_of
 from driftline.schemas.settings import Settings
 from driftline.streams.clickhouse import fact_reads, reads
 from driftline.streams.clickhouse.client import Client
@@ -132,3 +136,15 @@ def test_the_settings_of_the_live_run_give_the_live_counts(
     assert "there are archive, bins, kafka, live" in refusal(
         env, tmp_path, "windows", "churn", "--run", "nobody"
     )
+    forget_first_record(busy)
+    assert "or --source archive" in refusal(env, tmp_path, "replay", "churn", *span, "--source", "kafka")
+    assert command(env, tmp_path, "replay", "churn", *span, "--name", "short")["source"] == "archive"
+
+
+def forget_first_record(settings: Settings) -> None:
+    """Remove the first prediction's record from the log, as retention would."""
+    topic = settings.kafka.topic_prefix + "predictions"
+    place = TopicPartition(topic, partition_of(b"churn", settings.kafka.partitions), 1)
+    admin = AdminClient(kafka_config(settings.kafka))
+    for answer in admin.delete_records([place], request_timeout=30).values():
+        answer.result(30)
