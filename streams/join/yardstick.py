@@ -67,7 +67,8 @@ def yardstick_of(profile: Profile, scheme: Scheme) -> Yardstick | None:
     """
     if profile.truth is None:
         return None
-    total = Outcomes.of(scheme)
+    # The days were counted before there was a calibration: it was made of them.
+    total = Outcomes.of(replace(scheme, calibration=None))
     days = []
     for data in profile.truth.days:
         day = decode(data)
