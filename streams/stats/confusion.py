@@ -14,12 +14,15 @@ counts; every figure here has degree 0 in the counts, so its variance is sum_ij 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from driftline.streams.stats.shares import Array, defined
+
+_ROUNDING: Final = 1e-13
+"""Share of rows^2 below which a spread is what rounding left of none; a single other row of 10^12 has more."""
 
 
 class ClassFigures(NamedTuple):
@@ -170,7 +173,10 @@ def mcc_of(confusion: ArrayLike) -> Array:
     true_spread = (labels * (rows[..., None] - labels)).sum(axis=-1)
     predicted_spread = (predicted * (rows[..., None] - predicted)).sum(axis=-1)
     covered = (hits * rows[..., None] - labels * predicted).sum(axis=-1)
-    return _over(covered, np.sqrt(true_spread) * np.sqrt(predicted_spread))
+    # Expected counts are no whole numbers: of a single class a rest of their rounding is left, of either sign.
+    rest = _ROUNDING * rows**2
+    spreads = [np.where(spread > rest, spread, 0.0) for spread in (true_spread, predicted_spread)]
+    return _over(covered, np.sqrt(spreads[0]) * np.sqrt(spreads[1]))
 
 
 def f1_errors(confusion: ArrayLike) -> list[float | None]:

@@ -161,3 +161,13 @@ def test_counts_beyond_the_square_of_an_int64() -> None:
     small_error, large_error = mcc_error(small), mcc_error(large)
     assert small_error is not None
     assert large_error == pytest.approx(small_error / 1e6)
+
+
+def test_mcc_of_one_class_is_undefined_for_expected_counts_too() -> None:
+    """Counts that are no whole numbers leave a rest of rounding where all rows are of one class: it is none."""
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        expected = np.zeros((3, 3))
+        expected[:, 1] = rng.random(3) * 1e6
+        assert np.isnan(mcc_of(expected))
+        assert np.isnan(mcc_of(expected.T))
