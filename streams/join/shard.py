@@ -22,9 +22,9 @@ from driftline.streams.join.kept import CellKey
 from driftline.streams.join.maturity import observed_ms
 from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.join.repeats import REPEATS_KEY, unpack_key
+from driftline.streams.join.seals import SealBook
+from driftline.streams.join.shard_row import ROW_KEY, hot_parts, read_row, take_up, write_row
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, closed_by_clock
-from driftline.streams.windows.held import StateError
-from driftline.streams.windows.late import LateDays
 from driftline.streams.windows.merges import MERGED
 from driftline.streams.windows.resolution import DAY_MS, Resolution
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
     from driftline.streams.join.terms import Book
     from driftline.streams.windows.rules import Rules
-
-FORMAT: Final = 1
-ROW_KEY: Final = b"r"
 
 HOT_BYTES: Final = 4_000
 """What a deployment takes beside its facts; names of deployments cost memory too."""
@@ -57,6 +54,7 @@ class Shard:
         hots: the deployments.
         heard_s: the broker's time of the newest label taken, s since 1970.
         dirty: records of labels that not all windows in memory took.
+        seals: of batches of labels that were taken.
     """
 
     partition: int
@@ -70,6 +68,7 @@ class Shard:
     topic_ids: tuple[str, str] = ("", "")
     heard_s: int = 0
     dirty: Offsets = field(default_factory=Offsets)
+    seals: SealBook = field(default_factory=SealBook)
 
     @property
     def nbytes(self) -> int:
@@ -103,8 +102,9 @@ class Shard:
         if cols is None:
             return
         self.heard_s = max(self.heard_s, heard_ms // 1000)
-        self._hot(cols.deployment).add_labels(cols, offset, heard_ms)
-        self.changed.add(cols.deployment)
+        if self.seals.is_new(offset, cols, heard_ms):
+            self._hot(cols.deployment).add_labels(cols, offset, heard_ms)
+            self.changed.add(cols.deployment)
 
     def results(self, now_ms: int) -> Iterator[WindowResult]:
         """Give what is to be published now, each worked out when it is asked for; `commit` afterwards.
@@ -146,6 +146,7 @@ class Shard:
         if self.nbytes > self.rules.held_bytes:
             records += self._shed()
         self.changed.clear()
+        records += self.seals.records(self.hots, self._first_label())
         records.append((ROW_KEY + b"%d" % self.partition, self._row()))
         return records
 
@@ -169,6 +170,7 @@ class Shard:
             StateError: the state has another format, or was made from other topics.
         """
         for key, value in held.items():
+            self.seals.take_up(key, value)
             if key.startswith(DAY_KEY):
                 name, version, slot, start_ms = msgspec.msgpack.decode(key[len(DAY_KEY) :])
                 hot = self._hot(name)
@@ -182,27 +184,12 @@ class Shard:
         row = held.get(ROW_KEY + b"%d" % self.partition)
         if row is None:
             return 0, 0
-        state = msgspec.msgpack.decode(row)
-        if state["format"] != FORMAT:
-            raise StateError(
-                f"the state of accuracy, partition {self.partition}, has format {state['format']}, this release reads "
-                f"{FORMAT}: run the release that wrote it"
-            )
-        if self.topic_ids != tuple(state["topic_ids"]):
-            raise StateError(
-                f"topics predictions and labels are others than the state of accuracy, partition {self.partition}, was "
-                "made from: use another DRIFTLINE_KAFKA_TOPIC_PREFIX, or delete the topic driftline-accuracy-state"
-            )
+        state = read_row(row, self.partition, self.topic_ids)
         self.stored = (state["predictions"], state["labels"])
         if "dirty" in state:
             self.dirty = Offsets.from_list(state["dirty"])
-        for name, watermark, newest, heard, floors, late in state["hots"]:
-            hot = self._hot(name)
-            hot.watermark_ms = hot.closed_ms = watermark
-            hot.newest_ms, hot.heard_ms, hot.floors_ms = newest, heard, floors
-            # An earlier release counted late rows, and did not say where they lie.
-            hot.late = LateDays() if isinstance(late, int) else LateDays.from_list(late)
-            hot.is_restored = True
+        for parts in state["hots"]:
+            take_up(self._hot(parts[0]), parts)
         return state["from"][0], state["from"][1]
 
     def give_up_hot(self) -> None:
@@ -249,34 +236,20 @@ class Shard:
         hot.drop(cold)
         return [*repeats, *((day_key(hot.name, day), hot.days.packed(day)) for day in days)]
 
+    def _first_label(self) -> int:
+        firsts = [hot.labels.first for hot in self.hots.values()]
+        return min((first for first in firsts if first is not None), default=self.labels + 1)
+
     def _row(self) -> bytes:
         cells = [cell.first for hot in self.hots.values() for cell in hot.cells.values()]
-        waiting = [hot.labels.first for hot in self.hots.values()]
-        firsts = [first for first in waiting if first is not None]
-        return msgspec.msgpack.encode(
-            {
-                "format": FORMAT,
-                "topic_ids": self.topic_ids,
-                "predictions": self.predictions,
-                "labels": self.labels,
-                "from": (
-                    min(cells, default=self.predictions + 1),
-                    min(firsts, default=self.labels + 1),
-                ),
-                "dirty": self.dirty.to_list(),
-                "hots": [
-                    (
-                        hot.name,
-                        hot.watermark_ms,
-                        hot.newest_ms,
-                        hot.heard_ms,
-                        hot.floors_ms,
-                        hot.late.to_list(),
-                    )
-                    for hot in self.hots.values()
-                    if hot.newest_ms != NEVER
-                ],
-            }
+        first = min(cells, default=self.predictions + 1)
+        return write_row(
+            self.topic_ids,
+            predictions=self.predictions,
+            labels=self.labels,
+            dirty=self.dirty.to_list(),
+            hots=[hot_parts(hot) for hot in self.hots.values() if hot.newest_ms != NEVER],
+            **{"from": (first, self._first_label())},
         )
 
     def _hot(self, name: str) -> Hot:

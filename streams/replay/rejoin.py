@@ -8,6 +8,7 @@ from driftline.streams.join.due import Place, due_windows, result_of
 from driftline.streams.join.hot import Hot
 from driftline.streams.join.labels import Labels
 from driftline.streams.join.maturity import observed_ms
+from driftline.streams.join.seals import Seals
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.windows.merges import MERGED
 
@@ -46,6 +47,7 @@ class Rejoin:
         self.hot = Hot(deployment)
         self.choice = choice
         self._place, self._book, self._held_bytes = place, book, held_bytes
+        self._seals = Seals()
         self._merges: set[Window] = set()
         self._given: set[Window] = set()
 
@@ -61,8 +63,9 @@ class Rejoin:
         self._check()
 
     def take_labels(self, offset: int, cols: LabelColumns) -> None:
-        """Take labels in; raises as `take`."""
-        self.hot.add_labels(cols, offset, 0)
+        """Take labels in, a sealed batch once; raises as `take`."""
+        if self._seals.is_new(offset, cols.identity, 0):
+            self.hot.add_labels(cols, offset, 0)
         self._check()
 
     def results(
