@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from driftline.deploy.demo.told import unheard
 from driftline.streams.clickhouse import reads
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def ledger(book: Book) -> dict[str, Any]:
 
 
 def faults(summary: Mapping[str, Any]) -> list[str]:
-    """Say in sentences what does not add up: emitted = delivered = in ClickHouse, nothing refused."""
+    """Say in sentences what does not add up: rows that differ, or alerts that were not told."""
     emitted, book = summary["events_emitted"], summary["emitter"]
     found = []
     if book["enqueued"] != emitted:
@@ -70,4 +71,6 @@ def faults(summary: Mapping[str, Any]) -> list[str]:
         found.append(f"{summary['dead_letters']:,} messages were refused as dead letters")
     if not summary["drift"]:
         found.append("no month has a verdict")
-    return found
+    if not summary["advice"]:
+        found.append("no month has advice")
+    return found + unheard(summary["alerts"])

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
+
+from driftline.deploy.demo.story import advice_part, alerts_part, fairness_part, month_name, plain_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
 Month = Mapping[str, Mapping[str, Any]]
 """Feature -> what was found of it in one month."""
@@ -22,7 +24,7 @@ DRIFTED = ("fail", "warn")
 REFERENCE_MONTHS = ("2013-01", "2013-02")
 LARGE_MISS = 0.05
 """By how much an estimate may be too good before it is marked."""
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+FAIRNESS_MONTH = "2013-07"
 
 
 def report(summary: Mapping[str, Any], *, keep: bool, folder: str) -> RenderableType:
@@ -39,40 +41,34 @@ def report(summary: Mapping[str, Any], *, keep: bool, folder: str) -> Renderable
     parts += [_drift_is_not_failure(summary["model"]), Text("")]
     parts += [truth_table(summary["performance"]), Text("")]
     parts += [estimate_table(summary["performance"], summary["estimated"]), Text(""), _misses(), Text("")]
+    parts += [advice_part(summary["advice"]), Text("")]
+    if FAIRNESS_MONTH in summary["fairness"]:
+        parts += [fairness_part(summary["fairness"], FAIRNESS_MONTH), Text("")]
+    parts += [alerts_part(summary["alerts"]), Text("")]
     parts += [_books(summary), Text("")]
     return Group(*parts, _next(keep, folder))
 
 
-def _table(title: str) -> Table:
-    return Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
-
-
 def month_table(drift: Mapping[str, Month]) -> Table:
     """One line a month, one column a feature that drifted in some month, and the score."""
-    view = _table("PSI by month (UTC) against January and February, with its verdict")
     names = [*drifted(drift), *_scores(drift)]
-    view.add_column("month")
-    view.add_column("events", justify="right")
-    for name in names:
-        view.add_column(Text(name))
+    title = "PSI by month (UTC) against January and February, with its verdict"
+    view = plain_table(title, ("month", "events", *names), ("events",))
     for month in sorted(drift):
         cells = drift[month]
         rows = max(cell["rows"] for cell in cells.values())
-        view.add_row(_month(month), f"{rows:,}", *(_cell(cells.get(name)) for name in names))
+        view.add_row(month_name(month), f"{rows:,}", *(_cell(cells.get(name)) for name in names))
     return view
 
 
 def truth_table(performance: Mapping[str, Mapping[str, Any]]) -> Table:
     """One line a month: how the model did on the flights that have landed, with 95 % intervals over days."""
-    view = _table("What became of the flights: how the model did, with 95 % intervals")
-    for name in ("month", "landed", "accuracy", "AUC", "log loss"):
-        view.add_column(name, justify="right" if name == "landed" else "left")
+    title = "What became of the flights: how the model did, with 95 % intervals"
+    view = plain_table(title, ("month", "landed", "accuracy", "AUC", "log loss"), ("landed",))
     for month, found in sorted(performance.items()):
         cells = (_figure(found.get(name)) for name in ("accuracy", "auc", "log_loss"))
         coverage = found["coverage"]
-        view.add_row(_month(month), "" if coverage is None else f"{100 * coverage:.1f}%", *cells)
+        view.add_row(month_name(month), "" if coverage is None else f"{100 * coverage:.1f}%", *cells)
     return view
 
 
@@ -80,9 +76,10 @@ def estimate_table(
     performance: Mapping[str, Mapping[str, Any]], estimated: Mapping[str, Mapping[str, Any]]
 ) -> Table:
     """One line a month after the reference: what scores alone said, what was true, and by how much they missed."""
-    view = _table("What the scores alone said, what was true, and the miss")
-    for name in ("month", "accuracy", "true", "miss", "", "AUC", "true", "miss"):
-        view.add_column(name, justify="left" if name in ("month", "") else "right")
+    columns = ("month", "accuracy", "true", "miss", "", "AUC", "true", "miss")
+    view = plain_table(
+        "What the scores alone said, what was true, and the miss", columns, set(columns) - {"month", ""}
+    )
     for month in sorted(estimated):
         if month in REFERENCE_MONTHS or not performance.get(month, {}).get("coverage"):
             continue
@@ -91,7 +88,7 @@ def estimate_table(
             said, true = (of[month].get(metric, {}).get("value") for of in (estimated, performance))
             cells += _missed(said, true)
             cells.append(Text(""))
-        view.add_row(_month(month), *cells[:-1])
+        view.add_row(month_name(month), *cells[:-1])
     return view
 
 
@@ -144,11 +141,6 @@ def _cell(cell: Mapping[str, Any] | None) -> Text:
     return Text(number + WORDS[cell["verdict"]], STYLES[cell["verdict"]])
 
 
-def _month(month: str) -> str:
-    year, number = month.split("-")
-    return f"{MONTHS[int(number) - 1]} {year}"
-
-
 def _reading(drift: Mapping[str, Month]) -> Group:
     """Say in words what the table shows, and what it leaves out."""
     lines = [
@@ -162,7 +154,7 @@ def _reading(drift: Mapping[str, Month]) -> Group:
     for month in sorted(drift):
         for name, cell in drift[month].items():
             if cell["verdict"] == "fail":
-                failing.setdefault(name, []).append(_month(month)[:3])
+                failing.setdefault(name, []).append(month_name(month)[:3])
     if failing:
         said = "; ".join(f"{name} in {', '.join(months)}" for name, months in failing.items())
         lines.append(Text.assemble(("Drifted: ", "bold"), said, "."))
@@ -179,7 +171,8 @@ def _reading(drift: Mapping[str, Month]) -> Group:
         rows = max(cell["rows"] for cell in drift[few[0]].values())
         lines.append(
             Text(
-                f"? {_month(few[0])} has {rows} events, too few for a verdict: no data is no verdict.", "cyan"
+                f"? {month_name(few[0])} has {rows} events, too few for a verdict: no data is no verdict.",
+                "cyan",
             )
         )
     return Group(*lines)
@@ -214,6 +207,8 @@ def _next(keep: bool, folder: str) -> Group:  # noqa: FBT001 - a fact, not a mod
             ("the stack was left running; to reach it", f"export {here}"),
             ("the same verdicts from the command line", "driftline windows flights --resolution 1M"),
             ("every figure, for programs", "driftline windows flights --feature temp --json"),
+            ("what fired, and what fires", "driftline alerts flights"),
+            ("what to do about it", f"driftline advice flights --candidate {folder}/refit.parquet"),
             ("what runs, where, and how far it is", "driftline status"),
             ("stop it", "driftline down"),
         ]

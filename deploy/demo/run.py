@@ -12,13 +12,19 @@ from pyarrow import parquet as pq
 
 from driftline.agents.emit import Emitter
 from driftline.deploy.demo.flights import load_flights
+from driftline.deploy.demo.groups import fairness_by_month
 from driftline.deploy.demo.model import Scored, train_and_score
 from driftline.deploy.demo.outcome import drift_by_month, faults, ledger
+from driftline.deploy.demo.people import People, people, wishes
 from driftline.deploy.demo.phases import Phases
+from driftline.deploy.demo.refit import Refits, advice_by_month, write_candidate
 from driftline.deploy.demo.settle import wait_until_closed
-from driftline.deploy.demo.stack import demo_stack
+from driftline.deploy.demo.stack import clear, demo_stack
+from driftline.deploy.demo.told import alerts_told, wait_until_told
 from driftline.deploy.demo.truth import Truth, is_all_told, performance_by_month
+from driftline.deploy.local import deployments
 from driftline.deploy.local.datadir import DataDirectory
+from driftline.deploy.local.operator import operator_name
 from driftline.deploy.tables.arrival import look, wait
 from driftline.deploy.tables.build import build_from_table
 from driftline.deploy.tables.plan import plan_table
@@ -27,6 +33,7 @@ from driftline.deploy.tables.send import Sent, send
 from driftline.deploy.tables.shelf import publish
 from driftline.schemas.errors import DriftlineError
 from driftline.streams.clickhouse import reads
+from driftline.streams.clickhouse.alert_reads import edges
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,12 +45,13 @@ if TYPE_CHECKING:
 
 DEPLOYMENT = "flights"
 VERSION = "1"
-STEPS = 6
+STEPS = 7
 SEGMENTS = ("carrier", "origin")
 BOUND_S = 120.0
 """How long the rows may take into ClickHouse, and the windows to close."""
 
 REFERENCE, YEAR, SUMMARY = "reference.parquet", "year.parquet", "summary.json"
+CANDIDATE, REFIT = "refit.parquet", "refit.npy"
 
 
 class DemoError(DriftlineError):
@@ -68,8 +76,10 @@ def run_demo(folder: Path, *, keep: bool, console: Console) -> dict[str, Any]:
     began = time.perf_counter()
     with contextlib.ExitStack() as running:
         with phases.step("start", "Start a real Kafka, a real ClickHouse and the stream workers"):
-            settings = running.enter_context(demo_stack(folder, keep=keep, say=phases.say))
-        summary = _replay(settings, folder, phases)
+            clear(folder, phases.say)
+            told = running.enter_context(people(folder, phases.say))
+            settings = running.enter_context(demo_stack(folder, told.alerts, keep=keep, say=phases.say))
+        summary = _replay(settings, folder, told, phases)
         summary["seconds"]["total"] = round(time.perf_counter() - began, 2)
         (folder / SUMMARY).write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2))
     return summary
@@ -87,38 +97,46 @@ def check(summary: dict[str, Any]) -> None:
         raise DemoError("; ".join(found))
 
 
-def _replay(settings: Settings, folder: Path, phases: Phases) -> dict[str, Any]:
+def _replay(settings: Settings, folder: Path, told: People, phases: Phases) -> dict[str, Any]:
     """Everything between a stack that runs and a summary."""
     with phases.step("model", "Train a model on the flights of January and February 2013"):
         scored = _data(folder, phases)
     with phases.step("profile", "Build the reference from rows the model had not seen, and publish it"):
         profile = _profile(settings, folder, phases)
-    with phases.step("emit", "Replay the year in event time through the Emitter, Kafka and the workers"):
-        sent, labels = _emit(settings, scored, folder, profile, phases)
-    with phases.step("settle", "Wait until every event is in ClickHouse and every window is closed"):
-        _settle(settings, folder, sent, profile, labels, phases)
-    with phases.step("read", "Ask ClickHouse what drifted"):
+        _settings(settings, scored, phases)
+    refits = Refits(folder / YEAR, folder / REFIT, DataDirectory(folder).log("refit"))
+    with contextlib.closing(refits):
+        with phases.step("emit", "Replay the year in event time through the Emitter, Kafka and the workers"):
+            sent, truth = _emit(settings, scored, folder, profile, phases)
+        with phases.step(
+            "settle", "Wait until all is in ClickHouse, every window closed and every alert told"
+        ):
+            _settle(settings, folder, sent, profile, truth.by_month, told, phases)
+        with phases.step("advise", "Hold the model against itself trained again each quarter"):
+            write_candidate(folder / CANDIDATE, truth.ids, refits.scores(BOUND_S))
+            advice = advice_by_month(settings, DEPLOYMENT, folder / CANDIDATE)
+    with phases.step("read", "Ask ClickHouse what was found"):
         counts = reads.counts(settings)
-        stored = reads.prediction_count(settings, DEPLOYMENT)
-        drift = drift_by_month(settings, DEPLOYMENT)
-        performance = performance_by_month(settings, DEPLOYMENT)
-        estimated = performance_by_month(settings, DEPLOYMENT, "estimate")
-    return {
-        "events_emitted": sent.rows,
-        "events_in_clickhouse": stored,
-        "emitter": ledger(sent.stats.total),
-        "windows": counts["windows"],
-        "drift": drift,
-        "performance": performance,
-        "estimated": estimated,
-        "dead_letters": counts["dead_letters"],
-        "model": {
-            "auc_out_of_fold": round(scored.auc_out_of_fold, 4),
-            "auc_in_sample": round(scored.auc_in_sample, 4),
-            "reference_rows": scored.reference.num_rows,
-        },
-        "seconds": phases.seconds,
-    }
+        summary = {
+            "events_emitted": sent.rows,
+            "events_in_clickhouse": reads.prediction_count(settings, DEPLOYMENT),
+            "emitter": ledger(sent.stats.total),
+            "windows": counts["windows"],
+            "drift": drift_by_month(settings, DEPLOYMENT),
+            "performance": performance_by_month(settings, DEPLOYMENT),
+            "estimated": performance_by_month(settings, DEPLOYMENT, "estimate"),
+            "fairness": fairness_by_month(settings, DEPLOYMENT, SEGMENTS[0]),
+            "alerts": alerts_told(edges(settings, DEPLOYMENT), told),
+            "advice": advice,
+            "dead_letters": counts["dead_letters"],
+            "model": {
+                "auc_out_of_fold": round(scored.auc_out_of_fold, 4),
+                "auc_in_sample": round(scored.auc_in_sample, 4),
+                "reference_rows": scored.reference.num_rows,
+                "importance": scored.importance,
+            },
+        }
+    return summary | {"seconds": phases.seconds}
 
 
 def _data(folder: Path, phases: Phases) -> Scored:
@@ -145,6 +163,19 @@ def _profile(settings: Settings, folder: Path, phases: Phases) -> Profile:
     return built.profile
 
 
+def _settings(settings: Settings, scored: Scored, phases: Phases) -> None:
+    """Say who answers for the flights, who hears of them, and what the model leans on."""
+    wanted = wishes(DEPLOYMENT, scored.importance)
+    deployments.apply(
+        settings.kafka,
+        wanted,
+        changed_by=operator_name(settings),
+        now_ms=time.time_ns() // 1_000_000,
+    )
+    first = sorted(scored.importance, key=lambda name: -scored.importance[name])[:3]
+    phases.say(f"{wanted.owner} answers for it and hears of it; the model leans most on {', '.join(first)}")
+
+
 def _columns(folder: Path) -> Path:
     """Say that figures are told apart by carrier and airport."""
     mapping = folder / "columns.toml"
@@ -156,8 +187,8 @@ def _columns(folder: Path) -> Path:
 
 def _emit(
     settings: Settings, scored: Scored, folder: Path, profile: Profile, phases: Phases
-) -> tuple[Sent, dict[str, int]]:
-    """Send the year, and what became of each flight once it had landed; gives the labels of each month."""
+) -> tuple[Sent, Truth]:
+    """Send the year, and what became of each flight once it had landed."""
     planned = plan_table(folder / YEAR, _columns(folder), profile)
     with (
         bar(phases.console, "      sending", planned.rows) as told,
@@ -172,11 +203,17 @@ def _emit(
         f"{sent.rows:,} events offered, {sent.stats.delivered:,} acknowledged by Kafka in "
         f"{sent.seconds:.1f} s; {truth.told:,} landed and were told late or not"
     )
-    return sent, truth.by_month
+    return sent, truth
 
 
 def _settle(
-    settings: Settings, folder: Path, sent: Sent, profile: Profile, labels: dict[str, int], phases: Phases
+    settings: Settings,
+    folder: Path,
+    sent: Sent,
+    profile: Profile,
+    labels: dict[str, int],
+    told: People,
+    phases: Phases,
 ) -> None:
     ask = partial(
         look, settings, DEPLOYMENT, VERSION, sent.stats.instance, sent.stats.delivered, profile.resolutions
@@ -199,4 +236,7 @@ def _settle(
             seconds=BOUND_S,
             what="that every label is counted in its month",
         )
-    phases.say(f"{arrival.stored:,} events stored and counted")
+        wait_until_told(settings, told, BOUND_S, lambda missing: status.update(f"      {missing}"))
+    phases.say(
+        f"{arrival.stored:,} events stored and counted, {len(told.heard.edges):,} edges of alerts told"
+    )

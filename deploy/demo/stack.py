@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from driftline.schemas.settings import Alerts
+
 # A replay is over when it is over: seconds, where a live stream would be given a quarter of a minute.
 IDLE_S = 2.0
 PUBLISH_S = 2.0
@@ -30,16 +32,17 @@ MARK = "demo.txt"
 
 
 @contextlib.contextmanager
-def demo_stack(folder: Path, *, keep: bool, say: Callable[[str], None]) -> Iterator[Settings]:
+def demo_stack(folder: Path, alerts: Alerts, *, keep: bool, say: Callable[[str], None]) -> Iterator[Settings]:
     """Start a stack with empty data in `folder`, give the settings that reach it, and stop it at the end.
 
     Args:
-        folder: its data directory; what an earlier demo left there is removed.
+        folder: its data directory, as `clear` leaves it.
+        alerts: where its alerts go.
         keep: leave it running when all went well.
         say: told what takes time.
 
     Raises:
-        StackError: it does not start, or the folder holds something that is no demo's.
+        StackError: it does not start.
 
     """
     wishes = Settings(
@@ -49,10 +52,10 @@ def demo_stack(folder: Path, *, keep: bool, say: Callable[[str], None]) -> Itera
             checkpoint_seconds=CHECKPOINT_S,
             label_windows=LABEL_WINDOWS,
         ),
+        alerts=alerts,
         local=Local(data_dir=str(folder)),
     )
     directory = DataDirectory(folder)
-    _clear(directory, say)
     # Without --keep the stack ends with the demo, even with one that is killed.
     start_in_background(wishes, ROLES, say, tied=not keep)
     done = False
@@ -67,8 +70,13 @@ def demo_stack(folder: Path, *, keep: bool, say: Callable[[str], None]) -> Itera
             stop_stack(directory, say)
 
 
-def _clear(directory: DataDirectory, say: Callable[[str], None]) -> None:
-    """Stop and remove what an earlier demo left; a folder that no demo made is not touched."""
+def clear(folder: Path, say: Callable[[str], None]) -> None:
+    """Stop and remove what an earlier demo left; a folder that no demo made is not touched.
+
+    Raises:
+        StackError: the folder holds something that is no demo's, or cannot be made.
+    """
+    directory = DataDirectory(folder)
     mark = directory.root / MARK
     try:
         if directory.root.exists() and any(directory.root.iterdir()):

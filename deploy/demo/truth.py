@@ -41,6 +41,11 @@ class Truth:
         self.told = 0
 
     @property
+    def ids(self) -> NDArray[np.uint8]:
+        """Of the flights that have been sent, in their order: uint8 (n, 16)."""
+        return self._ids[: self._sent]
+
+    @property
     def by_month(self) -> dict[str, int]:
         """Labels that there are, by the month of the departure."""
         months = self._departed_ms.astype("datetime64[ms]").astype("datetime64[M]")

@@ -71,6 +71,21 @@ def alerts(settings: Settings, chosen: AlertFilter, limit: int) -> list[dict[str
     return [_with_figures(row) for row in rows]
 
 
+def edges(settings: Settings, deployment: str) -> list[dict[str, Any]]:
+    """Give every edge of a deployment's alerts, in the order in which they were made.
+
+    Keys: id, alert_id, ordinal, about, name, segment, slot, state, severity, reason, resolution, window_start,
+    window_end, since, made_at (datetime, UTC). Raises as `alerts`.
+    """
+    with Client(settings.clickhouse) as client:
+        return client.query(
+            "SELECT id, alert_id, ordinal, about, name, segment, slot, state, severity, reason, resolution, "
+            "window_start, window_end, since, made_at FROM alerts FINAL "
+            "WHERE deployment = {deployment:String} AND state != 'acknowledged' ORDER BY src_offset, id",
+            {"deployment": deployment},
+        )
+
+
 def edge_of(row: dict[str, Any]) -> Alert:
     """The edge of a row of `alerts`, without its figures: what an acknowledgement is made of."""
     whole: dict[str, Any] = {name: row[name] for name in _SAME}

@@ -116,6 +116,44 @@ def test_performance_is_what_a_batch_gives(folder: Path, summary: dict[str, Any]
         assert of["auc"]["interval"] == "days"
 
 
+def test_july_is_to_be_retrained_and_april_watched(summary: dict[str, Any]) -> None:
+    """The refit of June gains on July's flights with its whole interval; April is down; drift alone is no reason."""
+    advice = summary["advice"]
+    assert list(advice) == MONTHS
+    assert advice["2013-07"]["advice"] == "retrain"
+    assert advice["2013-07"]["gain"]["low"] > 0
+    assert advice["2013-07"]["gain"]["interval"] == "days"
+    assert advice["2013-04"]["advice"] in ("watch", "retrain")
+    # Drift fails in May as in July; what the model did holds.
+    assert summary["drift"]["2013-10"]["temp"]["verdict"] == "fail"
+    assert advice["2013-10"]["advice"] == "no need"
+
+
+def test_every_edge_reaches_the_receivers_once(summary: dict[str, Any]) -> None:
+    """Temperature fires once and is resolved once; each edge came once and signed, some of them by Alertmanager too."""
+    alerts = summary["alerts"]
+    (temp,) = [one for one in alerts["list"] if (one["about"], one["name"]) == ("drift", "temp")]
+    assert (temp["fired_at"], temp["severity"], temp["resolved"]) == ("2013-04", "fail", "2013-11")
+    edges = alerts["fired"] + alerts["resolved"]
+    assert alerts["received"] == {"edges": edges, "twice": 0, "forged": 0, "missing": 0}
+    assert alerts["alertmanager"]["firing"] > 0
+    assert alerts["alertmanager"]["resolved"] > 0
+
+
+def test_airlines_are_told_apart(folder: Path, summary: dict[str, Any]) -> None:
+    """July's rates of an airline are those of its rows, and between airlines they differ by more than chance."""
+    year = pq.read_table(folder / "year.parquet", columns=["event_time", "carrier", "target", "p_late"])
+    mine = (np.array(year["event_time"].to_numpy(), "datetime64[M]").astype(str) == "2013-07") & (
+        np.array(year["carrier"]) == "EV"
+    )
+    late = pc.fill_null(year["target"], fill_value=False).to_numpy()[mine]
+    said = year["p_late"].to_numpy().astype(np.float32)[mine] > 0.5
+    found = summary["fairness"]["2013-07"]
+    assert found["selection_rate"]["groups"]["EV"]["value"] == pytest.approx(said.mean())
+    assert found["tpr"]["groups"]["EV"]["value"] == pytest.approx(said[late].mean())
+    assert found["selection_rate"]["verdict"] == "fail"
+
+
 def test_too_few_rows_are_no_verdict(summary: dict[str, Any]) -> None:
     """The 89 flights of the first hours of 2014 are inconclusive, never ok."""
     assert {cell["verdict"] for cell in summary["drift"]["2014-01"].values()} == {"inconclusive"}
@@ -129,6 +167,8 @@ def test_the_output_speaks_to_a_stranger(folder: Path) -> None:
         "Drift is not failure",
         "no data is no verdict",
         "driftline profile build",
+        "a valid signature",
+        "the gain is the answer",
     ):
         assert words in text.replace("\n", " ")
     assert max(map(len, text.splitlines()[-40:])) <= 80

@@ -29,6 +29,58 @@ def told(accuracy: float, auc: float) -> dict[str, Any]:
     }
 
 
+def alerts(**changes: Any) -> dict[str, Any]:
+    """Return alerts that were told as they must be: temp fires in April and is resolved in November."""
+    drift = {"about": "drift", "name": "temp", "segment": "", "severity": "fail", "reason": "psi 1.20"}
+    slow = {
+        "about": "performance",
+        "name": "log_loss",
+        "segment": "carrier=UA",
+        "severity": "warn",
+        "reason": "",
+    }
+    return {
+        "fired": 2,
+        "resolved": 1,
+        "open": 1,
+        "list": [
+            drift | {"fired_at": "2013-04", "resolved": "2013-11"},
+            slow | {"fired_at": "2013-07", "resolved": None},
+        ],
+        "received": {"edges": 3, "twice": 0, "forged": 0, "missing": 0},
+        "alertmanager": {"firing": 2, "resolved": 1},
+    } | changes
+
+
+def advised(word: str, code: str, value: float, low: float) -> dict[str, Any]:
+    """Return the advice on a month whose log loss rose by a fifth."""
+    return {
+        "advice": word,
+        "reasons": [code, "important inputs drifted"],
+        "why": "",
+        "fell": {"metric": "log_loss", "value": 0.2},
+        "gain": {"metric": "auc", "value": value, "low": low, "high": value + 0.01, "interval": "days"},
+        "since": "2013-04",
+    }
+
+
+def fairness() -> dict[str, Any]:
+    """Return the rates of three airlines in July, one of them too small to name."""
+    groups = {
+        "UA": {"value": 0.1, "low": 0.08, "high": 0.12, "rows": 4000},
+        "EV": {"value": 0.3, "low": 0.28, "high": 0.32, "rows": 4000},
+        "OO": {"value": 0.9, "low": 0.2, "high": 1.0, "rows": 3},
+    }
+    said = {"groups": groups, "value": 0.2, "low": 0.1, "high": 0.3, "verdict": "fail"}
+    return {
+        "2013-07": {
+            "selection_rate": said
+            | {"criterion": "four_fifths", "reason": "Selection rate of UA is 0.333 of EV."},
+            "tpr": said | {"criterion": "equal_opportunity", "reason": "TPR of UA and EV differ by 0.2."},
+        }
+    }
+
+
 def summary(**changes: Any) -> dict[str, Any]:
     """A summary that adds up, with changes."""
     drift = {
@@ -50,6 +102,12 @@ def summary(**changes: Any) -> dict[str, Any]:
         "dead_letters": 0,
         "performance": {"2013-01": told(0.78, 0.684), "2013-04": told(0.734, 0.633)},
         "estimated": {"2013-01": told(0.776, 0.679), "2013-04": told(0.797, 0.665)},
+        "alerts": alerts(),
+        "advice": {
+            "2013-04": advised("watch", "a refit does not help", 0.001, -0.01),
+            "2013-07": advised("retrain", "a refit helps", 0.031, 0.02),
+        },
+        "fairness": fairness(),
         "model": {"auc_out_of_fold": 0.67, "auc_in_sample": 0.82},
         "seconds": {"emit": 1.0, "total": 30.0},
     } | changes
@@ -99,6 +157,19 @@ def test_the_next_commands_fit_what_was_left(*, keep: bool) -> None:
         ({"emitter": {"enqueued": 901, "delivered": 900}}, "counted 901"),
         ({"dead_letters": 2}, "2 messages were refused"),
         ({"drift": {}}, "no month has a verdict"),
+        ({"advice": {}}, "no month has advice"),
+        ({"alerts": alerts(fired=0)}, "no alert fired"),
+        (
+            {"alerts": alerts(received={"edges": 2, "twice": 0, "forged": 0, "missing": 1})},
+            "1 edges .* not reach",
+        ),
+        ({"alerts": alerts(received={"edges": 3, "twice": 1, "forged": 0, "missing": 0})}, "1 edges twice"),
+        (
+            {"alerts": alerts(received={"edges": 3, "twice": 0, "forged": 4, "missing": 0})},
+            "no valid signature",
+        ),
+        ({"alerts": alerts(received={"edges": 4, "twice": 0, "forged": 0, "missing": 0})}, "heard 4 edges"),
+        ({"alerts": alerts(alertmanager={"firing": 0, "resolved": 0})}, "Alertmanager passed on no alert"),
     ],
 )
 def test_books_that_do_not_balance_fail_the_demo(changes: dict[str, Any], words: str) -> None:
@@ -120,3 +191,46 @@ def test_an_estimate_that_was_too_good_is_told_with_its_miss() -> None:
     assert april.split()[2:] == ["0.797", "0.734", "+0.063", "0.665", "0.633", "+0.032"]
     assert "Jan 2013" not in table[: table.index("An estimate sees")]
     assert "concept" in table
+
+
+def test_an_alert_has_a_line_from_its_firing_to_its_end() -> None:
+    """The table says which month made it fire and which resolved it; the words say what the receivers heard."""
+    text = shown(summary())
+    line = next(line for line in text.splitlines() if line.startswith("drift "))
+    assert line.split() == ["drift", "temp", "FAIL", "Apr", "2013", "Nov", "2013"]
+    assert "log loss carrier=UA" in text
+    assert "still open" in text
+    assert "heard 3 of 3, each once and with a valid signature" in " ".join(text.split())
+
+
+def test_without_alertmanager_the_report_says_so() -> None:
+    """Where the program is not installed nothing is wrong, and the reader learns of it."""
+    none = summary(alerts=alerts(alertmanager=None))
+    assert faults(none) == []
+    assert "Alertmanager is not installed" in shown(none)
+
+
+def test_advice_is_told_month_by_month_and_in_words() -> None:
+    """July's line has its gain and interval; the words name the month to retrain, and that where it cannot help."""
+    text = shown(summary())
+    line = next(line for line in text.splitlines() if "retrain" in line and "+.031" in line)
+    assert "log loss +20%" in line
+    assert "AUC +.031 (+.020 to +.041)" in line
+    words = " ".join(text.split())
+    assert "That is so in Jul." in words
+    assert "In Apr it did as badly, and no refit would have helped" in words
+
+
+def test_the_airlines_that_fare_worst_and_best_are_named() -> None:
+    """Lowest and highest of those with enough rows have their intervals, and the criterion its verdict."""
+    text = shown(summary())
+    line = next(line for line in text.splitlines() if line.startswith("of the late, found"))
+    assert "UA 0.10 (0.08 to 0.12)" in line
+    assert "EV 0.30 (0.28 to 0.32)" in line
+    assert "OO" not in text
+    assert "Equal opportunity: TPR of UA and EV differ by 0.2." in " ".join(text.split())
+
+
+def test_the_report_is_80_columns_wide() -> None:
+    """Nothing is wider than a terminal of 80 columns."""
+    assert max(map(len, shown(summary()).splitlines())) <= 80

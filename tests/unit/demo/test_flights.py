@@ -99,3 +99,7 @@ def test_the_model_is_judged_on_days_it_has_not_seen(flights: pa.Table) -> None:
     assert set(NUMBERS) | set(LEVELS) | {"event_time", "target", "landed", "p_late"} == set(
         scored.year.column_names
     )
+    weights = scored.importance
+    assert list(weights) == [*NUMBERS, *LEVELS]
+    assert set(sorted(weights, key=lambda name: -weights[name])[:3]) == {"carrier", "hour", "dest"}
+    assert 0 <= min(weights.values()) < 0.001 < weights["temp"]
