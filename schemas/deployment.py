@@ -31,6 +31,7 @@ Value = Annotated[
 ]
 Counted: TypeAlias = Literal["5m", "1h", "1d"]
 Width: TypeAlias = Literal["5m", "1h", "1d", "7d", "1M"]
+Baseline: TypeAlias = Literal["previous", "same-hour-of-week"]
 Subject: TypeAlias = Literal[
     "drift", "quality", "performance", "estimate", "fairness", "health", "loss", "freshness", "coverage"
 ]
@@ -135,7 +136,7 @@ class DeploymentSettings(msgspec.Struct, frozen=True, kw_only=True):
         | None
     ) = None
     baselines: Annotated[
-        tuple[Literal["previous", "same-hour-of-week"], ...],
+        tuple[Baseline, ...],
         Meta(description="a list of previous, same-hour-of-week, each once"),
     ] = ()
     segments: Annotated[dict[str, Segment], Meta(description="tables [segments.NAME]")] = {}

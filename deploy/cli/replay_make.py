@@ -27,7 +27,6 @@ from driftline.streams.replay.errors import ReplayError
 from driftline.streams.replay.log import Log
 from driftline.streams.replay.run import LIVE, Request, Summary, results
 from driftline.streams.replay.stored import Stored
-from driftline.streams.stats.verdict import Rule
 from driftline.streams.windows.results import encoded
 from driftline.streams.windows.rules import Rules
 
@@ -122,16 +121,15 @@ def make(settings: Settings, asked: Asked, now_ms: int, bar: Bar) -> Done:
     began = time.monotonic()
     known = published(settings)
     mine = [profile for (of, _), profile in known.items() if of == asked.deployment]
-    profiles = ReplayProfiles(mine, _instead(asked, known), asked.resolution)
     _check_known(settings, asked.deployment, {of for of, _ in known})
-    floors = floors_of(asked.floors)
-    rule = Rule(warn=floors["psi"].warn, fail=floors["psi"].fail) if "psi" in floors else Rule()
-    rules = Rules(out_of_orderness_ms=settings.worker.out_of_orderness_ms, verdict=rule)
+    declared = _declared(settings, floors_of(asked.floors))
+    profiles = ReplayProfiles(mine, _instead(asked, known), asked.resolution, declared)
+    rules = Rules(out_of_orderness_ms=settings.worker.out_of_orderness_ms)
     request = Request(asked.deployment, asked.since_ms, asked.until_ms, asked.run, asked.resolution, rules)
     summary, topic = Summary(), settings.kafka.topic_prefix + "windows"
     source = _opened(settings, asked, now_ms)
     with source, bar(f"{source.name}: {asked.deployment}", source.total) as told:
-        book = TermsBook(profiles, _declared(settings, floors))
+        book = TermsBook(profiles, declared)
         found = results(source, request, profiles, book, now_ms, summary, told)
         Store(settings).send((topic, None, asked.deployment.encode(), value) for value in _records(found))
     if not summary.windows:

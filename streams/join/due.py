@@ -60,7 +60,7 @@ def due_windows(
             starts = hot.starts_in(key, width) if name == "5m" else [key.start_ms // width * width]
             for start in starts:
                 closes = hot.closed_ms < start + width <= hot.watermark_ms
-                if start >= cold_before and (key in altered or closes):
+                if start >= cold_before and (key in altered or closes) and hot.serves(key, width):
                     due.add(Window(key.version, key.slot, name, start))
     days = [one for one in due if one.resolution == "1d"]
     due |= {

@@ -176,6 +176,11 @@ class Hot:
         parts = np.unique(cell.rows.after_ms // width_ms).tolist()
         return [cell.start_ms + part * width_ms for part in parts]
 
+    def serves(self, key: CellKey, width_ms: int) -> bool:
+        """Whether windows of that width can be counted from a cell; not from a day that was begun as a whole."""
+        after_ms = self.cells[key].rows.after_ms
+        return width_ms >= DAY_MS or not len(after_ms) or int(after_ms.max()) < WIDTHS_MS["1h"]
+
     def drop(self, keys: Collection[CellKey]) -> None:
         """Let go of cells that take no facts any more; call `settle` before."""
         for key in keys:

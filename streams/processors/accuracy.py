@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.schemas.deployment_state import TOPIC as DEPLOYMENT_STATE
 from driftline.streams.archive import topics
 from driftline.streams.join.lanes import TOPICS
 from driftline.streams.metrics import AccuracyMetrics
 from driftline.streams.processors.accuracy_worker import AccuracyWorker
 from driftline.streams.processors.join_store import Store
-from driftline.streams.processors.profile_tail import first_read, followed_profiles
+from driftline.streams.processors.profile_tail import followed
 from driftline.streams.processors.service import served_metrics, told_to_stop
-from driftline.streams.processors.settings_book import SettingsBook
-from driftline.streams.processors.tail import TopicTail
 from driftline.streams.processors.terms_book import TermsBook
 
 if TYPE_CHECKING:
@@ -47,17 +44,13 @@ def run(settings: Settings, stopping: threading.Event, metrics: AccuracyMetrics)
     facts = topics.described(settings.kafka, list(TOPICS), stopping.is_set)
     if not facts:
         return
-    profiles, tail = followed_profiles(settings, keeps_truth=True)
-    declared = SettingsBook()
-    told = TopicTail(settings, settings.kafka.topic_prefix + DEPLOYMENT_STATE, declared.on_record)
+    books = followed(settings, keeps_truth=True)
     store = Store(settings)
     store.create()
-    tail.start()
-    told.start()
     try:
-        first_read(tail)
-        first_read(told)
-        worker = AccuracyWorker(settings, facts, TermsBook(profiles, declared), store, metrics)
+        books.start()
+        terms = TermsBook(books.profiles, books.declared)
+        worker = AccuracyWorker(settings, facts, terms, store, metrics)
         try:
             while not stopping.is_set():
                 worker.turn()
@@ -65,5 +58,4 @@ def run(settings: Settings, stopping: threading.Event, metrics: AccuracyMetrics)
         finally:
             worker.close()
     finally:
-        told.stop()
-        tail.stop()
+        books.stop()

@@ -31,7 +31,7 @@ from driftline.streams.processors.faust_mends import (
     wait_where_it_is_full,
 )
 from driftline.streams.processors.faust_security import credentials
-from driftline.streams.processors.profile_tail import first_read, followed_profiles
+from driftline.streams.processors.profile_tail import Followed, followed
 from driftline.streams.processors.service import served_metrics
 from driftline.streams.processors.tail import TopicTail
 from driftline.streams.windows.kernel import warm
@@ -92,7 +92,7 @@ class Drift:
     """The app and the threads that feed its look-ups."""
 
     app: DriftApp
-    profiles: TopicTail
+    books: Followed
     emitters: TopicTail
 
 
@@ -115,8 +115,7 @@ def _run(settings: Settings, registry: CollectorRegistry, source_id: bytes) -> i
     warm()
     let_go_of_code("libllvmlite")
     drift.emitters.start()
-    drift.profiles.start()
-    first_read(drift.profiles)
+    drift.books.start()
     give_back()
     # What was imported and compiled lives as long as the process; decoding makes many small objects and no cycles.
     gc.collect()
@@ -128,7 +127,7 @@ def _run(settings: Settings, registry: CollectorRegistry, source_id: bytes) -> i
     except SystemExit as stopped:
         return int(stopped.code or 0)
     finally:
-        drift.profiles.stop()
+        drift.books.stop()
         drift.emitters.stop()
 
 
@@ -219,12 +218,14 @@ def _wire(
     """Put the mends on, and the worker between the stream and the state."""
     prefix = settings.kafka.topic_prefix
     emitters = EmitterWatch()
-    profiles, profile_tail = followed_profiles(settings)
+    books = followed(settings)
     emitter_tail = TopicTail(settings, prefix + topic("emitter-status").name, emitters.on_record)
     heartbeat = HeartbeatAge(app)
     reading = Source(app, topics["predictions"], table.values, metrics, source_id)
     writer = partial(Writer, app, topics["changelog"], topics["windows"], table)
-    worker = DriftWorker(app, settings, table, (profiles, emitters), heartbeat, reading, writer, metrics)
+    worker = DriftWorker(
+        app, settings, table, (books.profiles, emitters), heartbeat, reading, writer, metrics
+    )
 
     def starts(first: Mapping[int, int]) -> dict[int, int]:
         heartbeat.joined()
@@ -250,4 +251,4 @@ def _wire(
     app.agent(source, name="drift")(fold)
     app.task(tick)
     app.before_stop = worker.finish
-    return Drift(app, profile_tail, emitter_tail)
+    return Drift(app, books, emitter_tail)

@@ -7,8 +7,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from driftline.schemas.profile import Profile
 from driftline.schemas.refusal import Refused
+from driftline.streams.processors.settings_book import SettingsBook
 from driftline.streams.windows.book import WIDTHS_MS
 from driftline.streams.windows.held import PaneKey, StateError
 from driftline.streams.windows.judge import DEFAULT
@@ -17,6 +20,8 @@ from driftline.streams.windows.null_tails import cut_tails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from driftline.schemas.deployment_state import DeploymentState
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +51,8 @@ class ProfileBook:
         refresh: called when an unknown version is met; must return within two seconds, having read the topic to
             its end if that was possible.
         clock_s: a monotonic clock, seconds.
-        keeps_truth: whether what performance is held against is kept too.
+        declared: what people want for each deployment; None for a worker that knows no settings.
+        keeps_truth: whether what performance is held against is kept too, and hours of the week never are.
     """
 
     def __init__(
@@ -54,9 +60,11 @@ class ProfileBook:
         refresh: Callable[[], object],
         clock_s: Callable[[], float] = time.monotonic,
         *,
+        declared: SettingsBook | None = None,
         keeps_truth: bool = False,
     ) -> None:
         self._refresh, self._clock_s, self._keeps_truth = refresh, clock_s, keeps_truth
+        self._declared = declared or SettingsBook()
         self._layouts: dict[tuple[str, str], Layout] = {}
         self._by_digest: dict[str, tuple[Profile, Layout]] = {}
         self._folded: dict[str, tuple[str, ...]] = {}
@@ -72,8 +80,12 @@ class ProfileBook:
         except Refused as refused:
             logger.warning("profile %r is left out: %s", key, refused)
             return
-        kept = _kept(profile) if self._keeps_truth else replace(_kept(profile), truth=None)
-        layout = Layout(kept, profile.digest())
+        kept = _kept(profile, with_hours=self._wants_hours(profile.deployment))
+        if not self._keeps_truth:
+            kept = replace(kept, truth=None)
+        digest = profile.digest()
+        known = self._by_digest.get(digest)
+        layout = Layout(kept, digest) if known is None else known[1]
         self._by_digest[layout.digest] = (kept, layout)
         folded = tuple(width for width in WIDTHS_MS if width in profile.resolutions)
         self._folded[layout.digest] = folded or ("1d",)
@@ -110,11 +122,35 @@ class ProfileBook:
         return found[0] if found else None
 
     def resolutions(self, deployment: str, version: str) -> tuple[str, ...]:
-        """The resolutions to fold: the profile's that are no merges; days, for the merges, if it names no other."""
+        """The resolutions to fold, narrowest first: those of the newest settings, else of the profile, no merges.
+
+        A profile that names merges alone has its days counted.
+        """
+        wanted = self._declared.latest(deployment).settings.resolutions
+        if wanted:
+            return tuple(width for width in WIDTHS_MS if width in wanted)
         digest = self._find(deployment, version).digest
         if digest not in self._by_digest:
             return DEFAULT_RESOLUTIONS
         return self._folded[digest]
+
+    def state(self, deployment: str, at_ms: int) -> DeploymentState:
+        """The settings in force at an event time, ms since 1970: for a window its end."""
+        return self._declared.state(deployment, at_ms)
+
+    def lacks_hours(self, deployment: str) -> bool:
+        """Whether settings ask for the reference's hours of the week, which were let go when its profile was read."""
+        if not self._wants_hours(deployment):
+            return False
+        digests = [layout.digest for (name, _), layout in tuple(self._layouts.items()) if name == deployment]
+        kept = [profile for digest in digests if (profile := self.profile_of(digest)) is not None]
+        return any(
+            len(profile.day_starts_ms) and not any(column.hour_of_week.size for column in profile.columns)
+            for profile in kept
+        )
+
+    def _wants_hours(self, deployment: str) -> bool:
+        return not self._keeps_truth and self._declared.asks_for(deployment, "same-hour-of-week")
 
     def _find(self, deployment: str, version: str) -> Layout:
         name = (deployment, version)
@@ -140,7 +176,12 @@ class ProfileBook:
         return True
 
 
-def _kept(profile: Profile) -> Profile:
+def _kept(profile: Profile, *, with_hours: bool) -> Profile:
     """Give what windows are counted and judged by; a worker holds hundreds, and a profile comes as a megabyte."""
-    columns = (cut_tails(column.without_history().narrowed(), DEFAULT.level) for column in profile.columns)
+    columns = [cut_tails(column.without_history().narrowed(), DEFAULT.level) for column in profile.columns]
+    if with_hours:
+        columns = [
+            replace(kept, hour_of_week=column.hour_of_week.astype(np.int32))
+            for kept, column in zip(columns, profile.columns, strict=True)
+        ]
     return replace(profile, columns=tuple(columns))

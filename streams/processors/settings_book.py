@@ -9,7 +9,7 @@ from driftline.schemas.deployment_state import DeploymentState, defaults, follow
 from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
-    from driftline.schemas.deployment import DeploymentSettings
+    from driftline.schemas.deployment import Baseline, DeploymentSettings
 
 logger = logging.getLogger(__name__)
 
@@ -58,3 +58,7 @@ class SettingsBook:
         """The newest revision, whenever it holds: for who owns a deployment, not for how a window is judged."""
         held = self._revisions.get(deployment)
         return held[-1] if held else defaults(deployment)
+
+    def asks_for(self, deployment: str, baseline: Baseline) -> bool:
+        """Whether any revision that is kept asks for a baseline besides the profile."""
+        return any(baseline in state.settings.baselines for state in self._revisions.get(deployment, ()))

@@ -37,7 +37,7 @@ class TopicTail:
         self, settings: Settings, topic: str, on_record: Callable[[bytes | None, bytes | None, int], None]
     ) -> None:
         self._settings, self.topic, self._on_record = settings, topic, on_record
-        self._stopping = threading.Event()
+        self._stopping, self._again = threading.Event(), threading.Event()
         self._progress = threading.Condition()
         self._read: dict[int, int] = {}
         self._thread = threading.Thread(target=self._run, name=f"tail-{topic}", daemon=True)
@@ -49,7 +49,12 @@ class TopicTail:
     def stop(self) -> None:
         """End the thread; waits for it at most five seconds."""
         self._stopping.set()
-        self._thread.join(5.0)
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+
+    def read_again(self) -> None:
+        """Have the whole topic read once more, from its first record on; returns at once."""
+        self._again.set()
 
     def caught_up(self, timeout_s: float) -> bool:
         """Wait until what the topic held at the time of the call has been read; False when time ran out."""
@@ -109,6 +114,11 @@ class TopicTail:
                 [TopicPartition(self.topic, p, self._read.get(p, OFFSET_BEGINNING)) for p in partitions]
             )
             while not self._stopping.is_set():
+                if self._again.is_set():
+                    self._again.clear()
+                    with self._progress:
+                        self._read.clear()
+                    return
                 message = consumer.poll(POLL_S)
                 if message is None:
                     continue

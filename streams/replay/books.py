@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from driftline.schemas.profile import Profile
+    from driftline.streams.processors.settings_book import SettingsBook
     from driftline.streams.windows.layout import Layout
 
 
@@ -21,12 +22,17 @@ class ReplayProfiles(ProfileBook):
         profiles: the published ones.
         instead: the one that every version is measured against; None for each its own.
         resolution: the only one to count, or to merge days for; None for those of the profile.
+        declared: what people want for each deployment; None for the defaults.
     """
 
     def __init__(
-        self, profiles: Iterable[Profile], instead: Profile | None = None, resolution: str | None = None
+        self,
+        profiles: Iterable[Profile],
+        instead: Profile | None = None,
+        resolution: str | None = None,
+        declared: SettingsBook | None = None,
     ) -> None:
-        super().__init__(lambda: None, keeps_truth=True)
+        super().__init__(lambda: None, declared=declared, keeps_truth=True)
         self._instead = None if instead is None else (instead.deployment, instead.model_version)
         self._resolution = resolution
         for profile in [*profiles, *([] if instead is None else [instead])]:

@@ -40,7 +40,7 @@ def take_part(shard: Shard, task: DriftTask, part: Part) -> bool:
         shard.recounted.append(restated(one, shard.position, left))
     for day, counters in part.days.items():
         key = PaneKey(task.deployment, day.version, day.slot, "1d", day.start_ms)
-        if isinstance(counters, Counters) and shard.is_kept_day(key):
+        if isinstance(counters, Counters) and shard.is_kept(key):
             pane = shard.pane(key) or Pane(key, counters)
             pane.counters, pane.absorbed = counters, shard.position
             pane.restated = pane.changed = True

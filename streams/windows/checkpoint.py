@@ -113,7 +113,7 @@ def _plan_deployment(
                 shard.published_at[key] = clock_s
             else:
                 waiting = True
-        if is_cold and not shard.is_kept_day(key):
+        if is_cold and not shard.is_kept(key):
             checkpoint.cold.append(key)
             if key.encode() in shard.held:
                 checkpoint.tombstones.append(key.encode())

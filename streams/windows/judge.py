@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.profile import Profile
 from driftline.schemas.window import Figure
 from driftline.streams.stats.nulls import WINDOW_DAYS
@@ -31,6 +32,12 @@ NOTHING: Final = "The profile has no feature, score or class to judge."
 DEFAULT: Final = Rule()
 FULL_ENOUGH: Final = 0.7
 """Part of a week or month that its rows must span to be held against whole ones."""
+
+
+def rule_of(settings: DeploymentSettings) -> Rule:
+    """The rule that the settings of a deployment make."""
+    floor = settings.floor("psi")
+    return Rule(minimum_rows=settings.minimum_rows, warn=floor.warn, fail=floor.fail)
 
 
 def judge(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.streams.windows.book import NEVER
 from driftline.streams.windows.resolution import Resolution
-from driftline.streams.windows.results import Due, merged_result
+from driftline.streams.windows.results import Due, days_of, merged_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ def due_merges(
         last = shard.merged_at.pop(merge, float("-inf"))
         if final or closing or clock_s - last >= OPEN_EVERY * shard.rules.publish_seconds:
             last = clock_s
-            keys = _days_of(shard, merge)
+            keys = days_of(shard, merge)
             # With days pushed out at the byte cap the sum would lie: what was published before stands.
             if keys and merge[4] >= book.floors_ms.get("1d", NEVER):
                 make = partial(merged_result, shard, book, merge, keys, is_final=final, now_ms=now_ms)
@@ -71,16 +71,3 @@ def _merges_of(days: Iterable[PaneKey]) -> set[MergeKey]:
         for name in MERGED:
             found.add((key.deployment, key.version, key.slot, name, Resolution(name).start(key.start_ms)))
     return found
-
-
-def _days_of(shard: Shard, merge: MergeKey) -> list[PaneKey]:
-    deployment, version, slot, _, start = merge
-    end = _end(merge)
-    keys = [
-        key
-        for key in shard.index[deployment]
-        if key.resolution == "1d"
-        and (key.version, key.slot) == (version, slot)
-        and start <= key.start_ms < end
-    ]
-    return sorted(keys, key=lambda key: key.start_ms)

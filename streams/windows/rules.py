@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from driftline.streams.stats.verdict import Rule
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +16,6 @@ class Rules:
         publish_seconds: how often an open window is published.
         working_bytes: decoded panes kept between checkpoints beside those at work, bytes.
         held_bytes: cap of the stored state of a partition, bytes; past it the oldest windows go cold.
-        verdict: what a window is judged by.
     """
 
     out_of_orderness_ms: int = 60_000
@@ -27,4 +24,3 @@ class Rules:
     publish_seconds: float = 10.0
     working_bytes: int = 4 * 1024 * 1024
     held_bytes: int = 256 * 1024 * 1024
-    verdict: Rule = field(default_factory=Rule)

@@ -8,7 +8,7 @@ message (its state was written, its book was not) skips it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from driftline.schemas.columns import PredictionColumns
+    from driftline.schemas.deployment_state import DeploymentState
     from driftline.schemas.profile import Profile
     from driftline.schemas.window import WindowResult
     from driftline.streams.windows.layout import Layout
@@ -36,7 +37,7 @@ MergeKey = tuple[str, str, str, str, int]
 
 
 class Profiles(Protocol):
-    """Where a shard finds what a model version is measured against."""
+    """Where a shard finds what a model version is measured against, and by which settings."""
 
     def layout(self, deployment: str, version: str) -> Layout:
         """The layout to count a new window with; one that counts rows and health alone while no profile is known."""
@@ -48,7 +49,10 @@ class Profiles(Protocol):
         """The profile of that digest, None for the layout without one."""
 
     def resolutions(self, deployment: str, version: str) -> tuple[str, ...]:
-        """The resolutions to fold, a subset of `WIDTHS_MS`."""
+        """The resolutions to fold, a subset of `WIDTHS_MS`, narrowest first."""
+
+    def state(self, deployment: str, at_ms: int) -> DeploymentState:
+        """The settings in force at an event time, ms since 1970; the defaults where nobody published any."""
 
 
 @dataclass(slots=True)
@@ -124,7 +128,7 @@ class Shard:
                 if not shard.is_cold(pane_key):
                     shard.unpublished.add(pane_key)
                     shard.pending.add(pane_key.deployment)
-                elif not shard.is_kept_day(pane_key):
+                elif not shard.is_kept(pane_key):
                     shard.leftovers.append(key)
                     continue
                 shard.index[pane_key.deployment].add(pane_key)
@@ -163,15 +167,21 @@ class Shard:
         book = self.book(key.deployment)
         return key.start_ms < book.cold_before(key.resolution, book.watermark_ms, self.rules.hot_windows)
 
-    def is_kept_day(self, key: PaneKey) -> bool:
-        """Whether a cold window's state is still needed, for the merges of days."""
+    def is_kept(self, key: PaneKey) -> bool:
+        """Whether a cold window's state is still needed: for the merges of days, or to hold the next one against."""
         book = self.book(key.deployment)
+        if key.resolution == "1d":
+            return key.start_ms >= self.days_kept_from(book)
+        after = replace(key, start_ms=key.start_ms + WIDTHS_MS[key.resolution])
+        if self.is_cold(after) or key.start_ms < book.floors_ms.get(key.resolution, NEVER):
+            return False
+        end_ms = after.start_ms + WIDTHS_MS[key.resolution]
+        return "previous" in self.profiles.state(key.deployment, end_ms).settings.baselines
+
+    def days_kept_from(self, book: Book) -> int:
+        """Start of the first day whose state is kept, ms."""
         kept_from = book.watermark_ms // DAY_MS * DAY_MS - self.rules.kept_days * DAY_MS
-        return (
-            key.resolution == "1d"
-            and key.start_ms >= kept_from
-            and key.start_ms >= book.floors_ms.get("1d", NEVER)
-        )
+        return max(kept_from, book.floors_ms.get("1d", NEVER))
 
     def fold(self, offset: int, columns: PredictionColumns | None, record_time_ms: int) -> None:
         """Take in the next message of the partition; offsets must come in ascending order.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from driftline.schemas.columns import Identity, PredictionColumns
+from driftline.schemas.deployment_state import DeploymentState, defaults
 from driftline.schemas.profile import Profile
 from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.layout import Layout
@@ -32,6 +33,10 @@ class RowsOnly:
     def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
         """Fold hours and days."""
         return ("1h", "1d")
+
+    def state(self, deployment: str, _at_ms: int) -> DeploymentState:
+        """Judge by the defaults."""
+        return defaults(deployment)
 
 
 def batch(deployment: str, seq: int, times: list[int]) -> PredictionColumns:

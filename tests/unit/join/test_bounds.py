@@ -12,14 +12,16 @@ from driftline.streams.join.shard import HOT_BYTES, Shard
 from driftline.streams.join.terms import Terms
 from driftline.streams.windows.rules import Rules
 
-DAY_MS = 86_400_000
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 START_MS = 1_750_032_000_000 // DAY_MS * DAY_MS
 CAP = 200_000
 SCHEME = Scheme("ab" * 32, "binary", ("0", "1"), ("score",), edges=np.array([0.5]))
 
 
 class Book:
-    """One scheme for all, counted by days."""
+    """One scheme for all, counted by days, or as somebody has said since."""
+
+    widths: tuple[str, ...] = ()
 
     def terms(self, deployment: str, _version: str, _at_ms: int) -> Terms:
         """The scheme, and nobody's settings."""
@@ -27,7 +29,7 @@ class Book:
 
     def resolutions(self, _deployment: str, version: str) -> tuple[str, ...]:
         """Days alone, or five minutes alone."""
-        return ("5m",) if version == "short" else ("1d",)
+        return self.widths or (("5m",) if version == "short" else ("1d",))
 
 
 def ids(first: int, rows: int) -> np.ndarray:
@@ -133,3 +135,27 @@ def test_the_older_record_of_two_logs_comes_first() -> None:
     lanes.ended("predictions")
     assert lanes.is_read
     assert lanes.size_bytes == {"predictions": 0, "labels": 0}
+
+
+def test_hours_asked_for_within_a_day_are_counted_from_then_on() -> None:
+    """What lies in a cell of a whole day makes no hour; the day holds the rows of before and after."""
+    book = Book()
+    shard = Shard(0, book, Rules(held_bytes=10**9))
+    shard.take_predictions(0, at(0, 100, (0, 2, 5)), 0)
+    list(shard.results(0))
+    shard.commit()
+    book.widths = ("5m", "1h", "1d")
+    shard.take_predictions(1, at(500, 80, (0, 7)), 0)
+    found = {(one.resolution, one.window_start_ms - START_MS): one.rows for one in shard.results(0)}
+    assert found["1d", 0] == 460
+    assert {key: rows for key, rows in found.items() if key[0] in ("5m", "1h")} == {
+        ("1h", 7 * HOUR_MS): 80,
+        ("5m", 7 * HOUR_MS): 80,
+    }
+
+
+def at(first: int, rows: int, hours: tuple[int, ...]) -> PredictionColumns:
+    """Predictions in some hours of the first day."""
+    cols = predictions(first, rows * len(hours), 0)
+    cols.times_ms[:] += np.repeat(hours, rows) * HOUR_MS
+    return cols
