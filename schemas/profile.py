@@ -10,6 +10,7 @@ import numpy as np
 from driftline.schemas import canonical, codec
 from driftline.schemas.packed import pack, unpack
 from driftline.schemas.profile_column import ProfileColumn, column_record, read_column
+from driftline.schemas.profile_split import ProfileSplit, read_splits, split_records
 from driftline.schemas.profile_truth import ProfileTruth, read_truth, truth_record
 from driftline.schemas.refusal import Refused
 
@@ -35,6 +36,7 @@ class Profile:
         truth: what performance is held against; None for a reference without truth.
         timestamp: the column of the reference's table that held the event times, which other tables are read by; None
             without times or where it is not known; no part of the digest.
+        splits: features and scores by the values of segments; empty without a segment.
     """
 
     deployment: str
@@ -49,10 +51,13 @@ class Profile:
     day_starts_ms: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     truth: ProfileTruth | None = None
     timestamp: str | None = None
+    splits: tuple[ProfileSplit, ...] = ()
 
     def digest(self) -> str:
         """Give the sha256 of the content in hex; the same reference built twice has the same digest."""
-        content = {"truth": self.truth} if self.truth is not None else {}
+        content: dict[str, object] = {"truth": self.truth} if self.truth is not None else {}
+        if self.splits:
+            content["splits"] = self.splits
         return canonical.digest(
             {
                 **content,
@@ -102,6 +107,7 @@ class Profile:
                 "timestamp": self.timestamp,
                 "columns": [column_record(column) for column in self.columns],
                 "truth": truth_record(self.truth),
+                "splits": split_records(self.splits),
             },
         )
 
@@ -141,4 +147,5 @@ def _read(record: dict[str, Any]) -> Profile:
         day_starts_ms=day_starts_ms,
         truth=read_truth(record["truth"]),
         timestamp=record["timestamp"],
+        splits=read_splits(record["splits"], columns),
     )

@@ -57,7 +57,9 @@ class Line:
 
     @property
     def subject(self) -> str:
-        """What the figure is about: the value of a segment, a feature, or empty for the whole window."""
+        """What the figure is about: a feature, the value of a segment, both, or empty for the whole window."""
+        if self.segment and self.kind in ("drift", "prediction"):
+            return f"{self.feature} {self.segment}"
         return self.segment or self.feature
 
     @property

@@ -27,7 +27,7 @@ def drift_by_month(settings: Settings, deployment: str) -> dict[str, dict[str, d
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for row in reads.windows(settings, deployment, reads.WindowFilter(resolution=MONTH, metric="psi")):
-        if row["kind"] not in KINDS or row["verdict"] is None:
+        if row["kind"] not in KINDS or row["verdict"] is None or row["segment"]:
             continue
         given = [limit for limit in row["thresholds"].values() if limit is not None]
         month = f"{row['window_start']:%Y-%m}"

@@ -12,6 +12,7 @@ from driftline.streams.join.class_reference_bytes import decode
 from driftline.streams.join.scheme import CLASSES_MAX, Scheme, Segment
 from driftline.streams.stats.class_calibration import class_calibration
 from driftline.streams.windows.judge import UNCOMPARED
+from driftline.streams.windows.splits import SEGMENTS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from driftline.schemas.profile import Profile
     from driftline.schemas.profile_column import ProfileColumn
 
-SEGMENTS_MAX: Final = 8
-"""Segments that figures are split by; those declared after them are left out."""
 COARSE_BINS: Final = 32
 """Score bins of the values of a segment."""
 THRESHOLD: Final = 0.5

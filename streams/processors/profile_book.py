@@ -81,8 +81,7 @@ class ProfileBook:
             logger.warning("profile %r is left out: %s", key, refused)
             return
         kept = _kept(profile, with_hours=self._wants_hours(profile.deployment))
-        if not self._keeps_truth:
-            kept = replace(kept, truth=None)
+        kept = replace(kept, splits=()) if self._keeps_truth else replace(kept, truth=None)
         digest = profile.digest()
         known = self._by_digest.get(digest)
         layout = Layout(kept, digest) if known is None else known[1]
@@ -179,9 +178,10 @@ class ProfileBook:
 def _kept(profile: Profile, *, with_hours: bool) -> Profile:
     """Give what windows are counted and judged by; a worker holds hundreds, and a profile comes as a megabyte."""
     columns = [cut_tails(column.without_history().narrowed(), DEFAULT.level) for column in profile.columns]
+    splits = tuple(replace(split, counts=split.counts.astype(np.int32)) for split in profile.splits)
     if with_hours:
         columns = [
             replace(kept, hour_of_week=column.hour_of_week.astype(np.int32))
             for kept, column in zip(columns, profile.columns, strict=True)
         ]
-    return replace(profile, columns=tuple(columns))
+    return replace(profile, columns=tuple(columns), splits=splits)

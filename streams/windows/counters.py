@@ -14,6 +14,7 @@ from driftline.streams.windows import counters_bytes, fold
 from driftline.streams.windows.kernel import FAST_ROWS, HI, LATENCY_BINS, LO, MISSING, QUALITIES
 from driftline.streams.windows.layout import Layout, LayoutColumn
 from driftline.streams.windows.plain import normalise
+from driftline.streams.windows.splits import Split, Tables, add_splits, shape_of
 from driftline.streams.windows.view import ColumnCounts, view_of
 
 Rows: TypeAlias = slice | np.ndarray
@@ -41,6 +42,7 @@ class Counters:
         quality: int64 (columns, QUALITIES).
         latency: int64 (LATENCY_BINS,), the sketch of `driftline.streams.windows.latency`; None before
             the first.
+        splits: counts by the values of segments (`driftline.streams.windows.splits`); empty without.
     """
 
     __slots__ = (
@@ -52,6 +54,7 @@ class Counters:
         "layout",
         "quality",
         "rows",
+        "splits",
         "table",
     )
     __hash__ = None  # type: ignore[assignment]
@@ -65,6 +68,7 @@ class Counters:
         self.table = np.zeros((3, layout.cells), np.int64)
         self.quality = np.zeros((len(layout.columns), QUALITIES), np.int64)
         self.latency: np.ndarray | None = None
+        self.splits: Tables = {}
         self._unnormalised = 0  # rows folded since lo was last cut to 32 bits
 
     def fold(self, cols: PredictionColumns, rows: Rows = ALL) -> None:
@@ -95,6 +99,11 @@ class Counters:
         self.extra += fold.add_batch(self.layout, self.table, self.quality, cols, None if whole else rows)
         if cols.latency_ms is not None:
             fold.add_latency(self._sketch(), cols.latency_ms, None if whole else rows)
+
+    def fold_splits(self, splits: tuple[Split, ...], cols: PredictionColumns, rows: Rows = ALL) -> None:
+        """Count the same rows by the values of segments, beside `fold`; they are no part of its counts."""
+        whole = isinstance(rows, slice) and rows in (ALL, slice(0, cols.rows))
+        add_splits(splits, self.splits, cols, None if whole else rows)
 
     def merge(self, other: Counters) -> None:
         """Add another window's counts to these.
@@ -163,6 +172,7 @@ class Counters:
     def size_bytes(self) -> int:
         """Memory held by these counters alone, about."""
         latency = 0 if self.latency is None else self.latency.nbytes
+        latency += sum(table.nbytes for table in self.splits.values())
         return self.table.nbytes + self.quality.nbytes + latency + 4 * sys.getsizeof(0) + 256
 
     def to_bytes(self) -> bytes:
@@ -174,6 +184,7 @@ class Counters:
                 table=self.normalised,
                 quality=self.quality,
                 latency=self.latency,
+                splits=self.splits,
             )
         )
 
@@ -187,7 +198,9 @@ class Counters:
         """
         counters = cls(layout)
         try:
-            content = counters_bytes.unpack(data, layout.digest, counters.table.shape, counters.quality.shape)
+            content = counters_bytes.unpack(
+                data, layout.digest, counters.table.shape, counters.quality.shape, counters._split_shapes
+            )
         except ValueError as error:
             name = f"{layout.deployment!r} {layout.model_version!r}"
             raise CountersError(f"counters of {name}: {error}") from error
@@ -195,6 +208,7 @@ class Counters:
         counters.table = content.table
         counters.quality = content.quality
         counters.latency = content.latency
+        counters.splits = dict(content.splits)
         return counters
 
     def __eq__(self, other: object) -> bool:
@@ -206,6 +220,7 @@ class Counters:
             and np.array_equal(self.normalised, other.normalised)
             and np.array_equal(self.quality, other.quality)
             and np.array_equal(_or_zeros(self.latency), _or_zeros(other.latency))
+            and _same_splits(self.splits, other.splits)
         )
 
     def __repr__(self) -> str:
@@ -233,9 +248,19 @@ class Counters:
         self.quality += sign * other.quality
         if other.latency is not None:
             self.latency = self._sketch() + sign * other.latency
+        for pair, table in other.splits.items():
+            self.splits[pair] = self._split(pair) + sign * table
         self._normalise()
         self.table += sign * other.normalised
         normalise(self.table[LO], self.table[HI])
+
+    def _split(self, pair: tuple[int, int]) -> np.ndarray:
+        held = self.splits.get(pair)
+        return np.zeros(self._split_shapes(pair), np.int64) if held is None else held
+
+    def _split_shapes(self, pair: tuple[int, int]) -> tuple[int, int]:
+        segment, column = pair
+        return shape_of(self.layout.columns[segment], self.layout.columns[column])
 
     def _sketch(self) -> np.ndarray:
         if self.latency is None:
@@ -245,3 +270,16 @@ class Counters:
 
 def _or_zeros(sketch: np.ndarray | None) -> np.ndarray:
     return np.zeros(LATENCY_BINS, np.int64) if sketch is None else sketch
+
+
+def _same_splits(mine: Tables, theirs: Tables) -> bool:
+    """Whether two have the same counts; a table of zeros is as good as none."""
+    for pair in {*mine, *theirs}:
+        one, other = mine.get(pair), theirs.get(pair)
+        if one is None or other is None:
+            left = other if one is None else one
+            if left is not None and left.any():
+                return False
+        elif not np.array_equal(one, other):
+            return False
+    return True

@@ -37,7 +37,7 @@ def add_batch(
     for at, column in plan.codes:
         category = batch_categories[at][2]
         bin_of = column.cells_of_levels(category.levels)
-        kernel.codes(_line(category.codes, rows), bin_of, column.index, table, quality)
+        kernel.codes(line(category.codes, rows), bin_of, column.index, table, quality)
     gaps = {gap.name: _held(gap, rows) for gap in cols.gaps}
     _enter_gaps(plan, quality, gaps)
     if plan.crossed_numbers or plan.crossed_codes:
@@ -49,7 +49,7 @@ def add_batch(
 
 def add_latency(sketch: np.ndarray, latency_ms: np.ndarray, rows: Rows | None) -> None:
     """Add float32 latencies of the chosen rows to a latency sketch, in place."""
-    compiled().latency(_line(latency_ms, rows).view(np.int32), sketch)
+    compiled().latency(line(latency_ms, rows).view(np.int32), sketch)
 
 
 def _enter_gaps(plan: Plan, quality: np.ndarray, gaps: dict[str, tuple[int, int]]) -> None:
@@ -81,7 +81,7 @@ def _enter_crossed(
         quality[crossed.column.index, NULLS] += nulls
         quality[crossed.column.index, WRONG] += count - nulls
     for crossed in plan.crossed_codes:
-        codes = _line(categories(cols)[crossed.at][2].codes, rows)
+        codes = line(categories(cols)[crossed.at][2].codes, rows)
         without = int(np.count_nonzero(codes < 0))
         nulls = without - gaps.get(crossed.column.profile.name, (0, 0))[1]
         quality[crossed.column.index, NULLS] += nulls
@@ -102,7 +102,8 @@ def _block(values: np.ndarray, rows: Rows | None, step: Numbers) -> tuple[np.nda
     return values, pick
 
 
-def _line(values: np.ndarray, rows: Rows | None) -> np.ndarray:
+def line(values: np.ndarray, rows: Rows | None) -> np.ndarray:
+    """Give the chosen rows of one column as the kernel takes them: C order, aligned."""
     if rows is not None:
         values = values[rows]
     return values if values.flags.c_contiguous and values.flags.aligned else values.copy()

@@ -18,9 +18,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numba.core.typing.templates import Signature
 
 GRID_CELLS: Final = 1024
 FRACTION_BITS: Final = 40
@@ -76,9 +79,7 @@ class Kernel:
 @functools.cache
 def compiled() -> Kernel:
     """Compile the kernel once a process, in seconds, or load it from numba's cache on disk, in less."""
-    import numba  # noqa: PLC0415 - half a second that only counting needs
-    from numba.core import types  # noqa: PLC0415 - the same
-    from numba.core.typing.templates import Signature  # noqa: PLC0415 - the same
+    from numba.core import types  # noqa: PLC0415 - half a second that only counting needs
 
     def read(kind: types.Type, dimensions: int) -> types.Type:
         # Read-only, as arrays over a message's bytes are; what can be written is taken too.
@@ -93,13 +94,17 @@ def compiled() -> Kernel:
     codes = [types.void(read(types.int32, 1), read(types.int64, 1), types.int64, cells, cells)]
     latency = [types.void(read(types.int32, 1), sketch)]
 
-    def build(function: Callable[..., None], signatures: list[Signature]) -> Callable[..., None]:
-        try:
-            return numba.njit(signatures, cache=True, error_model="numpy")(function)
-        except RuntimeError:  # no folder to cache in can be written: each start compiles, in seconds
-            return numba.njit(signatures, error_model="numpy")(function)
+    return Kernel(built(_numbers, numbers), built(_codes, codes), built(_latency, latency))
 
-    return Kernel(build(_numbers, numbers), build(_codes, codes), build(_latency, latency))
+
+def built(function: Callable[..., None], signatures: list[Signature]) -> Callable[..., None]:
+    """Compile a function for these signatures, from numba's cache on disk where that can be."""
+    import numba  # noqa: PLC0415 - half a second that only counting needs
+
+    try:
+        return numba.njit(signatures, cache=True, error_model="numpy")(function)
+    except RuntimeError:  # no folder to cache in can be written: each start compiles, in seconds
+        return numba.njit(signatures, error_model="numpy")(function)
 
 
 def warm() -> None:

@@ -88,6 +88,8 @@ class Layout:
         cells: length of the cell table.
         places: int64 (slots, 3): first cell, end and column index of each numeric column.
         scales: float64 (slots, 4): mean, 2**40 / unit, low and scale of the grid.
+        splits: integers (V, B) by (segment's index, column's index): rows of the reference by segment value
+            (`driftline.schemas.profile_split`); empty without a segment, and then nothing is counted so.
         edges32: float32 (cells,), each numeric column's edges and two +inf; (0,) where no column travels in this width.
         edges64: float64 (cells,), likewise.
         grid: uint16 (slots, GRID_CELLS + 1): edges before each cell of the grid; the last entry leads aside.
@@ -99,6 +101,9 @@ class Layout:
         """Lay a profile out; `digest` is that of the whole one, when this is what is left of it."""
         columns = _with_status(profile.without_history().columns)
         self._lay(profile.deployment, profile.model_version, digest or profile.digest(), columns)
+        for split in profile.splits:
+            pair = self.by_name["segment", split.segment].index, self.by_name[split.role, split.column].index
+            self.splits[pair] = split.counts
 
     @classmethod
     def without_profile(cls, deployment: str, model_version: str) -> Layout:
@@ -125,6 +130,7 @@ class Layout:
         self.by_name = {(column.profile.role, column.profile.name): column for column in self.columns}
         self.cells = self.columns[-1].end if self.columns else 0
         self.plans: dict[object, object] = {}
+        self.splits: dict[tuple[int, int], np.ndarray] = {}
         numeric = [column for column in self.columns if column.slot >= 0]
         self.places = np.zeros((len(numeric), 3), np.int64)
         self.scales = np.zeros((len(numeric), 4), np.float64)

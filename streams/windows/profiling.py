@@ -5,7 +5,7 @@ Pure: chance comes in as a generator, time as a number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +14,7 @@ import xxhash
 
 from driftline.schemas.profile import PROVENANCES, Profile
 from driftline.schemas.profile_column import HOURS_OF_WEEK, LEVELS_MAX, NullTail, ProfileColumn
+from driftline.schemas.profile_split import ProfileSplit, split_bins
 from driftline.schemas.shapes import PredictionColumns
 from driftline.streams.windows.edges import find_edges, travel_dtype
 from driftline.streams.windows.layout import term_scale
@@ -21,6 +22,7 @@ from driftline.streams.windows.null_tails import day_tails, short_tails, window_
 from driftline.streams.windows.plain import count_numbers
 from driftline.streams.windows.resolution import DAY_MS, HOUR_MS, Resolution
 from driftline.streams.windows.sample import Sample, SampleColumn, SampleError, gather
+from driftline.streams.windows.splits import SEGMENTS_MAX, SPLIT_FEATURES, count_pairs
 
 SEGMENT_VALUES: Final = 32
 REST_MAX: Final = 20_000
@@ -64,11 +66,14 @@ def build_profile(
     sample = gather(batches)
     short = tuple(name for name in widths if name in ("5m", "1h"))
     columns: list[ProfileColumn] = []
+    bins_of: list[np.ndarray] = []
     for material in sample.columns:
         column, bins = _numeric(material, threshold) if material.codes is None else _categorical(material)
         if has_times:
             column = _with_times(column, bins, sample, short, minimum_rows)
         columns.append(column)
+        bins_of.append(bins)
+    splits = tuple(_splits(columns, bins_of))
     if has_times:
         tails = day_tails([column.days for column in columns], minimum_rows, rng)
         columns = [_with_tails(column, more) for column, more in zip(columns, tails, strict=True)]
@@ -84,7 +89,21 @@ def build_profile(
         start_ms=int(sample.times_ms.min()) if has_times else None,
         end_ms=int(sample.times_ms.max()) if has_times else None,
         day_starts_ms=day_starts,
+        splits=splits,
     )
+
+
+def _splits(columns: Sequence[ProfileColumn], bins_of: Sequence[np.ndarray]) -> Iterator[ProfileSplit]:
+    """Count the features and the first score by the values of each segment; bins are those of PSI, -1 for none."""
+    pairs = list(zip(columns, bins_of, strict=True))
+    segments = [pair for pair in pairs if pair[0].role == "segment" and pair[0].kind == "categorical"]
+    split = [pair for pair in pairs if pair[0].role == "feature"][:SPLIT_FEATURES]
+    split += [pair for pair in pairs if pair[0].role == "score"][:1]
+    for segment, values in segments[:SEGMENTS_MAX]:
+        for column, bins in split:
+            counts = np.zeros((len(segment.levels) + 1, split_bins(column)), np.int64)
+            count_pairs(counts, values, bins)
+            yield ProfileSplit(segment.name, column.role, column.name, counts)
 
 
 def _numeric(material: SampleColumn, threshold: float | None) -> tuple[ProfileColumn, np.ndarray]:

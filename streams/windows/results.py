@@ -11,8 +11,10 @@ from driftline.streams.windows.baselines import GONE, OTHER_PROFILE, baseline_fi
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.health_figures import counted_ms
 from driftline.streams.windows.held import PaneKey
-from driftline.streams.windows.judge import judge, rule_of
+from driftline.streams.windows.judge import UNCOMPARED, judge, rule_of
 from driftline.streams.windows.resolution import DAY_MS, Resolution
+from driftline.streams.windows.split_figures import split_figures
+from driftline.streams.windows.splits import splits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,6 +164,9 @@ def _result(
     if wanted and is_final and profile is not None:
         before = _before(shard, book, where) if "previous" in wanted else GONE
         figures += baseline_figures(wanted, counters, profile, before, (start_ms, end_ms), rule)
+    if counters.splits and is_final and profile is not None:
+        held_back = {"prediction": UNCOMPARED[profile.provenance]} if profile.provenance in UNCOMPARED else {}
+        figures += split_figures(splits_of(counters.layout, state), counters, rule, held_back)
     return WindowResult(
         deployment=deployment,
         model_version=version,

@@ -166,3 +166,14 @@ def test_json_carries_every_field() -> None:
         "reason",
     }
     assert set(line) >= {"rows", "reference_rows", "resolution", "final", "restated"}
+
+
+def test_a_value_of_a_segment_is_named_with_its_feature_when_it_asks_for_attention() -> None:
+    """Drift within carrier=UA is a line of its own; values that are well, or have too few rows, are left out."""
+    moved = dataclasses.replace(TEMP, verdict="warn", block=None, segment="carrier=UA")
+    calm = dataclasses.replace(moved, verdict="ok", segment="carrier=AA")
+    few = dataclasses.replace(moved, verdict="inconclusive", segment="carrier=HA")
+    lines = drawn(moved, calm, few)
+    assert lines[1].split() == ["WARN", "drift", "temp", "carrier=UA", "psi", "0.812", "limit", "0.250"]
+    assert len(lines) == 3
+    assert moved.as_json()["segment"] == "carrier=UA"
