@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from driftline.schemas.columns import PredictionColumns
     from driftline.schemas.window import WindowResult
     from driftline.streams.replay.choice import Choice
+    from driftline.streams.windows.profiles import Profiles
     from driftline.streams.windows.rules import Rules
-    from driftline.streams.windows.shard import Profiles
 
 DECODED_BYTES: Final = 64 << 20
 """Windows at work, as tables; past it they are packed, and unpacked when rows of theirs come again."""

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from driftline.streams.join.outcomes import Outcomes
     from driftline.streams.join.terms import Book
     from driftline.streams.windows.late import Late
+    from driftline.streams.windows.profiles import Profiles
     from driftline.streams.windows.rules import Rules
-    from driftline.streams.windows.shard import Profiles
 
 logger = logging.getLogger(__name__)
 

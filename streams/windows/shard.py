@@ -9,7 +9,7 @@ message (its state was written, its book was not) skips it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,34 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from driftline.schemas.columns import PredictionColumns
-    from driftline.schemas.deployment_state import DeploymentState
-    from driftline.schemas.profile import Profile
     from driftline.schemas.window import WindowResult
-    from driftline.streams.windows.layout import Layout
+    from driftline.streams.windows.profiles import Profiles
     from driftline.streams.windows.rules import Rules
 
 
 MergeKey = tuple[str, str, str, str, int]
 """A week or month: deployment, model version, slot, resolution, start in ms."""
-
-
-class Profiles(Protocol):
-    """Where a shard finds what a model version is measured against, and by which settings."""
-
-    def layout(self, deployment: str, version: str) -> Layout:
-        """The layout to count a new window with; one that counts rows and health alone while no profile is known."""
-
-    def layout_of(self, key: PaneKey, digest: str) -> Layout:
-        """The layout that an older window was counted with, by the digest of its profile."""
-
-    def profile_of(self, digest: str) -> Profile | None:
-        """The profile of that digest, None for the layout without one."""
-
-    def resolutions(self, deployment: str, version: str) -> tuple[str, ...]:
-        """The resolutions to fold, a subset of `WIDTHS_MS`, narrowest first."""
-
-    def state(self, deployment: str, at_ms: int) -> DeploymentState:
-        """The settings in force at an event time, ms since 1970; the defaults where nobody published any."""
 
 
 @dataclass(slots=True)
