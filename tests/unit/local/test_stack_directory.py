@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from driftline.deploy.demo.stack import demo_stack
+from driftline.deploy.demo.stack import clear
 from driftline.deploy.local.check_directory import directory_checks
 from driftline.deploy.local.datadir import DataDirectory, Identity, nearest, newest
 from driftline.deploy.local.discover import running_state, settings_here
@@ -245,8 +245,5 @@ def test_a_data_directory_below_a_file_is_found_by_doctor(tmp_path: Path) -> Non
     assert nearest(directory.root) == tmp_path / "file"
     check = next(one for one in directory_checks(Settings(), directory) if one.name == "data directory")
     assert (check.level, check.found) == ("fail", f"{tmp_path / 'file'} may not be written")
-    with (
-        pytest.raises(StackError, match=r"cannot be made anew .*: run it where you may write"),
-        demo_stack(directory.root, keep=False, say=print),
-    ):
-        pass
+    with pytest.raises(StackError, match=r"cannot be made anew .*: run it where you may write"):
+        clear(directory.root, print)
