@@ -112,12 +112,12 @@ def ids_of(day: int, *ids: int) -> np.ndarray:
     return found
 
 
-def batch(id_: int, day: int, hour: int, slot: int, version: str) -> PredictionColumns:
-    """Two predictions, by the champion or hours later by a shadow; the second id may be said again."""
-    times = START_MS + day * DAY_MS + (np.array([hour, hour + 5], np.int64) // 2 + 12 + 9 * slot) * HOUR_MS
+def batch(id_: int, day: int, slot: int, version: str) -> PredictionColumns:
+    """Two predictions, by the champion or hours later by a shadow; an id that is said again has the same event time."""
+    hours = np.array([id_, id_ + 1], np.int64) * 3 + 12 + 9 * slot
     scores = [NumericBlock(("score",), np.array([[id_ / 4, 0.5]], np.float32))]
     name = ("champion", "shadow")[slot]
-    ids = ids_of(day, id_, id_ + 1)
+    ids, times = ids_of(day, id_, id_ + 1), START_MS + day * DAY_MS + hours * HOUR_MS
     return PredictionColumns("d", version, name, 2, None, ids, None, times, scores=scores)
 
 
@@ -141,7 +141,7 @@ def test_hot_and_restated_windows_are_a_plain_join(steps: list[Step], version: s
         shard = world.begin()
         for kind, id_, day, hour, value in steps:
             if kind == "p":
-                world.archive.log.append(batch(id_, day, hour, value, version))
+                world.archive.log.append(batch(id_, day, value, version))
                 shard.take_predictions(len(world.archive.log) - 1, world.archive.log[-1], 0)
             elif kind == "l":
                 world.archive.truths.append(truth(id_, day, hour, value))
