@@ -62,6 +62,7 @@ class Recount:
         self._shard = Shard(partition, {}, profiles, rules)
         self._book = self._shard.book(deployment)
         self._size_bytes = 0
+        self._told: set[Window] = set()
         self._merges: set[Window] = set()
 
     @property
@@ -104,19 +105,21 @@ class Recount:
         """
         shard, book = self._shard, self._book
         book.watermark_ms = watermark_ms
-        for key in sorted(self.keys, key=lambda one: (NAMES.index(one.resolution), one.start_ms)):
+        told: list[PaneKey] = []
+        # The newest first: each may be held against the one before, which must still be there.
+        for key in sorted(self.keys, key=lambda one: (NAMES.index(one.resolution), -one.start_ms)):
             window = Window(key.version, key.slot, key.resolution, key.start_ms)
             if before_ms is not None and window.end_ms > before_ms:
                 continue
-            if window in self._merges or not self.choice.has(window):
+            told.append(key)
+            if window in self._told or not self.choice.has(window):
                 continue
             yield pane_result(shard, book, key, is_final=window.end_ms <= watermark_ms, now_ms=now_ms)
+            self._told.add(window)
             if key.resolution == "1d":
-                self._merges.add(window)  # told once, and kept for its week and month
                 self._merges |= {_merge(key, name) for name in MERGED}
-            else:
-                self._drop(key)
         yield from self._merged(watermark_ms, now_ms, before_ms)
+        self._let_go(told, keeps_newest=before_ms is not None)
 
     def counters(self) -> Iterator[tuple[PaneKey, Counters]]:
         """Give the counters of every window that is held."""
@@ -128,7 +131,7 @@ class Recount:
         self._shard.panes[key] = Pane(key, counters, absorbed=self._absorbed)
 
     def _merged(self, watermark_ms: int, now_ms: int, before_ms: int | None) -> Iterator[WindowResult]:
-        """Weeks and months whose days are all counted; a day is let go once both are."""
+        """Weeks and months whose days are all counted."""
         for window in sorted(one for one in self._merges if one.resolution in MERGED):
             if before_ms is not None and window.end_ms > before_ms:
                 continue
@@ -147,11 +150,18 @@ class Recount:
             merge = (self.deployment, window.version, window.slot, window.resolution, window.start_ms)
             final = window.end_ms <= watermark_ms
             yield merged_result(self._shard, self._book, merge, days, is_final=final, now_ms=now_ms)
-        for key in [key for key in self.keys if key.resolution == "1d"]:
-            told = Window(key.version, key.slot, "1d", key.start_ms)
-            if told in self._merges and not {_merge(key, name) for name in MERGED} & self._merges:
-                self._merges.discard(told)
+
+    def _let_go(self, told: list[PaneKey], *, keeps_newest: bool) -> None:
+        """Drop windows that were told: a day once its week and month were; the newest stays for the one after it."""
+        seen: set[tuple[str, str, str]] = set()
+        for key in told:
+            place = (key.version, key.slot, key.resolution)
+            is_newest = place not in seen
+            seen.add(place)
+            waits = key.resolution == "1d" and {_merge(key, name) for name in MERGED} & self._merges
+            if not waits and not (is_newest and keeps_newest):
                 self._drop(key)
+                self._told.discard(Window(key.version, key.slot, key.resolution, key.start_ms))
 
     def _fold(self, key: PaneKey, cols: PredictionColumns, rows: slice | np.ndarray) -> None:
         shard = self._shard
