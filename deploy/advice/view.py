@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from driftline.schemas.advice import Advice, Fell, Gain
 
 WIDTH: Final = 80
+WHY_LEAST: Final = 8
 _DAY_MS: Final = 86_400_000
 
 
@@ -28,19 +29,23 @@ def as_json(advice: Advice) -> dict[str, Any]:
 
 
 def rows(advices: Sequence[Advice]) -> list[tuple[str, ...]]:
-    """Give the cells of each window: window, advice, since, fell, gain, labels, why."""
-    return [
+    """Give the cells of each window: window, advice, fell, gain, why; a long `why` goes on in the next row."""
+    cells = [
         (
             span(one.window_start_ms, one.resolution),
             one.advice,
-            span(one.since_ms, one.resolution),
             "" if one.fell is None else fell_text(one.fell),
             "unknown" if one.gain is None else gain_text(one.gain),
-            "-" if one.coverage is None else f"{100 * one.coverage:.1f}%",
-            one.reasons[0].code,
         )
         for one in advices
     ]
+    taken = sum(max(map(len, column)) + 2 for column in zip(*cells, strict=True))
+    found: list[tuple[str, ...]] = []
+    for one, line in zip(advices, cells, strict=True):
+        first, *rest = wrap(one.reasons[0].code, max(WHY_LEAST, WIDTH - taken))
+        found.append((*line, first))
+        found += [("",) * len(line) + (more,) for more in rest]
+    return found
 
 
 def in_words(advice: Advice) -> str:
@@ -74,14 +79,24 @@ def span(start_ms: int, resolution: str) -> str:
 
 
 def fell_text(fell: Fell) -> str:
-    """Name a fall: the figure, now and in the reference."""
-    return f"{fell.metric} {fell.reference:.3f} to {fell.figure:.3f}"
+    """Name a fall: of figures that rise the share of the reference, of the others the difference."""
+    rises = fell.figure > fell.reference
+    return f"{fell.metric} {f'+{100 * fell.value:.0f}%' if rises else short(-fell.value)}"
 
 
 def gain_text(gain: Gain) -> str:
     """Name a gain with its interval."""
-    ends = "" if gain.low is None or gain.high is None else f" [{gain.low:+.3f}, {gain.high:+.3f}]"
-    return f"{gain.metric} {gain.value:+.3f}{ends}"
+    ends = "" if gain.low is None or gain.high is None else f" [{short(gain.low)}, {short(gain.high)}]"
+    return f"{gain.metric} {short(gain.value)}{ends}"
+
+
+def short(value: float) -> str:
+    """Write a difference with its sign and three decimals, without the zero before the point.
+
+    >>> short(0.0312), short(-0.0004), short(1.5)
+    ('+.031', '-.000', '+1.500')
+    """
+    return f"{value:+.3f}".replace("+0.", "+.").replace("-0.", "-.")
 
 
 def _point(sentence: str) -> str:

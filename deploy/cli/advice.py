@@ -12,7 +12,7 @@ from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.values import Moment
 
 RESOLUTIONS = ("5m", "1h", "1d", "7d", "1M")
-HEAD = ("window", "advice", "since", "fell", "gain", "labels", "why")
+HEAD = ("window", "advice", "fell", "gain", "why")
 
 
 @click.command()

@@ -6,6 +6,7 @@ import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 WORDS: Final = {"fail": "FAIL", "warn": "WARN"}
 COLOURS: Final = {"fail": "red", "warn": "yellow"}
 COMMENT_CHARS: Final = 1_000
+WIDTH: Final = 80
 
 
 class _Alerts(click.Group):
@@ -104,9 +106,12 @@ def _show(row: dict[str, Any]) -> None:
     word = WORDS[row["severity"]] if fires else "resolved"
     colour = COLOURS[row["severity"]] if fires else "green"
     whom = " ".join(part for part in (row["owner"], f"({row['team']})" if row["team"] else "") if part)
+    window = "" if row["window_start"] is None else f"window {_window(row)}, "
+    told = f"{row['made_at']:%Y-%m-%d %H:%M} UTC"
     head = f"{click.style(f'{word:<8}', fg=colour)} {click.style(_title(row), bold=True)}"
-    click.echo(f"{head}  P{row['priority']}  {row['alert_id']}{f'  {whom}' if whom else ''}")
-    click.echo(f"  {row['made_at']:%Y-%m-%d %H:%M} UTC  {row['reason']}")
+    click.echo(f"{head}  P{row['priority']}  {row['alert_id']}")
+    click.echo(f"  {window}told {told}{f', {whom}' if whom else ''}")
+    click.echo(fill(row["reason"], WIDTH, initial_indent="  ", subsequent_indent="  "))
     if fires and row["runbook"]:
         click.echo(f"  runbook {row['runbook']}")
     if row["acknowledged_by"]:
@@ -115,8 +120,15 @@ def _show(row: dict[str, Any]) -> None:
 
 
 def _title(row: dict[str, Any]) -> str:
-    parts = (row["deployment"], row["about"], row["name"], row["segment"], row["slot"])
+    slot = "" if row["slot"] == "champion" else row["slot"]
+    parts = (row["deployment"], row["about"], row["name"], row["segment"], slot)
     return " ".join(part for part in parts if part)
+
+
+def _window(row: dict[str, Any]) -> str:
+    from driftline.deploy.advice.view import span
+
+    return span(round(row["window_start"].timestamp() * 1000), row["resolution"])
 
 
 def _plain(value: object) -> object:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from driftline.streams.stats.quiet import Quiet
 
 HOUR_MS: Final = 3_600_000
+WIDTH: Final = 80
 OK: Final = "ok"
 WORDS: Final = {"fail": "FAIL", "warn": "WARN", "inconclusive": "inconclusive", "ok": "ok"}
 COLOURS: Final = {"fail": "red", "warn": "yellow", "inconclusive": "cyan", "ok": "green"}
@@ -184,7 +186,8 @@ def _show(found: dict[str, Any]) -> None:
     )
     if found["last_event"] is not None:
         lags = ", ".join(f"{role} {span(lag)} behind it" for role, lag in found["watermark_lag_s"].items())
-        click.echo(f"  last event {found['last_event']}" + (f", watermark of {lags}" if lags else ""))
+        last = f"last event {found['last_event']}" + (f", watermark of {lags}" if lags else "")
+        click.echo(fill(last, WIDTH, initial_indent="  ", subsequent_indent="    "))
     for one in found["services"]:
         who = f"    {one['agent']}" if one["agent"] else f"  version {one['model_version']} ({one['slot']})"
         figures = {

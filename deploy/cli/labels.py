@@ -63,7 +63,7 @@ def show_command(deployment: str, day_limit: int, as_json: bool) -> None:
         return
     figures = asdict(counts)
     click.echo(
-        click.style(deployment, bold=True) + "  " + "  ".join(f"{name} {n:,}" for name, n in figures.items())
+        click.style(deployment, bold=True) + ": " + ", ".join(f"{name} {n:,}" for name, n in figures.items())
     )
     head = ("day", "version", "slot", "predictions", "labels", "coverage", "delay p50", "p90", "")
     print_table(head, [_row(_day(day)) for day in days])

@@ -133,7 +133,9 @@ def _span(line: Line) -> str:
 def _row(line: Line) -> Text:
     style = STYLES[line.state]
     text = Text("  ").append(f"{WORDS[line.state]:<{WORD_WIDTH}} ", style=style)
-    text.append(f"{line.kind:<{KIND_WIDTH}} ", style="dim").append(f"{line.subject:<{FEATURE_WIDTH}} ")
+    # A metric with a long name takes room from the subject beside it.
+    room = max(0, FEATURE_WIDTH - max(0, len(line.metric) - METRIC_WIDTH))
+    text.append(f"{line.kind:<{KIND_WIDTH}} ", style="dim").append(f"{line.subject:<{room}} ")
     text.append(f"{line.metric:<{METRIC_WIDTH}} ").append(
         f"{_number(line.value):>{VALUE_WIDTH}}", style=style
     )

@@ -9,6 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from driftline.deploy.advice.view import short
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -47,9 +49,9 @@ def plain_table(title: str, columns: Sequence[str], right: Collection[str] = ())
 
 
 def alerts_part(alerts: Facts) -> RenderableType:
-    """One line an alert, in the order of firing, and what the receivers heard."""
+    """One line an alert, by what it is about and when it fired, and what the receivers heard."""
     view = plain_table("Alerts: who was told of what", ("alert", "of", "severity", "fired by", "resolved by"))
-    for one in alerts["list"][:SHOWN]:
+    for one in sorted(alerts["list"], key=lambda one: (one["about"] == "fairness", one["fired_at"]))[:SHOWN]:
         word, style = SEVERITIES[one["severity"]]
         subject = " ".join(part for part in (_figure_name(one["name"]), one["segment"]) if part)
         view.add_row(
@@ -103,9 +105,7 @@ def advice_part(advice: Mapping[str, Facts]) -> RenderableType:
     if helped:
         said += f" That is so in {_listed(helped)}."
     if hard:
-        said += (
-            f" In {_listed(hard)} it did as badly, and no refit would have helped: hard days for any model."
-        )
+        said += f" In {_listed(hard)} it was down too, and no refit is better beyond chance: hard days for any model."
     return Group(view, Text.assemble(("A fall is a question, the gain is the answer. ", "bold"), said))
 
 
@@ -152,24 +152,15 @@ def _fell(fell: Facts | None) -> str:
     return (
         f"{name} +{100 * fell['value']:.0f}%"
         if "loss" in fell["metric"]
-        else f"{name} {_short(-fell['value'])}"
+        else f"{name} {short(-fell['value'])}"
     )
 
 
 def _gain(gain: Facts | None) -> str:
     if gain is None:
         return "not known"
-    ends = "" if gain["low"] is None else f" ({_short(gain['low'])} to {_short(gain['high'])})"
-    return f"{METRICS.get(gain['metric'], gain['metric'])} {_short(gain['value'])}{ends}"
-
-
-def _short(value: float) -> str:
-    """A number with its sign and three decimals, as short as a column of figures near 0 wants it.
-
-    >>> _short(0.0312), _short(-0.0004), _short(1.5)
-    ('+.031', '-.000', '+1.500')
-    """
-    return f"{value:+.3f}".replace("+0.", "+.").replace("-0.", "-.")
+    ends = "" if gain["low"] is None else f" ({short(gain['low'])} to {short(gain['high'])})"
+    return f"{METRICS.get(gain['metric'], gain['metric'])} {short(gain['value'])}{ends}"
 
 
 def _figure_name(name: str) -> str:

@@ -88,6 +88,9 @@ def _turned(case: Case, track: Track, entry: Entry, terms: Terms) -> list[Alert]
 
 
 def _sentence(codes: list[int], turn: str, resolution: str, figures: list[Figure]) -> str:
+    if len(codes) == 1:
+        last = f"The last window of {resolution} is {'well' if turn == 'resolved' else 'bad'}."
+        return last if turn == "resolved" or not figures else f"{last} {figures[0].reason}".rstrip()
     windows = f"the last {len(codes)} windows of {resolution}"
     if turn == "resolved":
         return f"None of {windows} is bad, and {sum(code == FINE for code in codes)} are well."

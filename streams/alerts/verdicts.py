@@ -59,11 +59,14 @@ def judged(result: WindowResult) -> Found:
 
 
 def subject_of(figure: Figure, slot: str) -> Subject:
-    """What a figure is about: all metrics of one feature are one subject, so that one shift is one alert."""
+    """What a figure is about: all metrics of one feature are one subject, so that one shift is one alert.
+
+    A criterion of fairness is one subject, whichever group it is worst for in the window.
+    """
     about = ABOUT[figure.kind]
     by_metric = f"{figure.metric} {figure.feature}".rstrip()
     name = (figure.feature or figure.metric) if about in BY_FEATURE else by_metric
-    return Subject(about, name, figure.segment, slot)
+    return Subject(about, name, "" if about == "fairness" else figure.segment, slot)
 
 
 def evidence(figures: Iterable[Figure]) -> tuple[Evidence, ...]:

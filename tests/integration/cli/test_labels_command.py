@@ -98,7 +98,7 @@ def test_labels_are_counted_by_id(say: Say) -> None:
     assert (day["predictions"], day["labels"], day["coverage"], day["delay_p90_s"]) == (10, 3, 0.3, 7200.0)
     code, out, _ = say("churn")
     assert code == 0
-    assert out.splitlines()[0] == "churn  told 11  labels 5  corrected 1  withdrawn 2  unmatched 1  waiting 1"
+    assert out.splitlines()[0] == "churn: told 11, labels 5, corrected 1, withdrawn 2, unmatched 1, waiting 1"
     assert out.splitlines()[2].split()[1:] == [
         *("1", "champion", "10", "3", "30.0%", "1.0", "min", "2.0", "h", "provisional"),
     ]

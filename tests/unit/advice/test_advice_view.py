@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from driftline.deploy.advice import view
 from driftline.schemas.advice import Advice, Fell, Gain, Reason
 
@@ -28,11 +30,26 @@ ADVICE = Advice(
 
 
 def test_a_window_is_a_line() -> None:
-    """Window, word, since when, what fell, what is gained, labels, and the weightiest reason."""
-    assert view.rows([ADVICE]) == [(
-        "2013-07", "retrain", "2013-06", "auc 0.700 to 0.600", "auc +0.050 [+0.020, +0.080]", "99.4%",
-        "performance fell",
-    )]  # fmt: skip
+    """Window, word, what fell, what is gained, and the weightiest reason."""
+    assert view.rows([ADVICE]) == [
+        ("2013-07", "retrain", "auc -.100", "auc +.050 [+.020, +.080]", "performance fell")
+    ]
+
+
+def test_a_line_is_at_most_eighty_columns() -> None:
+    """A long reason beside a long gain goes on in rows of its own, and nothing of it is lost."""
+    reason = Reason(code="performance may have fallen", sentence="")
+    gain = msgspec.structs.replace(ADVICE.gains[0], metric="log_loss")
+    fell = Fell(
+        metric="log_loss", value=0.181, low=0.0, high=0.3, interval="days", figure=0.6, reference=0.508
+    )
+    wide = msgspec.structs.replace(ADVICE, reasons=(reason,), gains=(gain,), fell=fell)
+    found = view.rows([wide])
+    assert found[0][2] == "log_loss +18%"
+    assert [line[:4] for line in found[1:]] == [("",) * 4]
+    assert " ".join(line[4] for line in found) == reason.code
+    widths = [max(map(len, column)) for column in zip(*found, strict=True)]
+    assert sum(widths) + 2 * (len(widths) - 1) <= 80
 
 
 def test_words_fit_in_eighty_columns_and_end_with_chance() -> None:

@@ -141,6 +141,22 @@ def test_every_kind_of_figure_is_about_something() -> None:
     """No figure that a window may carry is left without a subject that settings can mute."""
     assert set(ABOUT) == set(KINDS)
     assert set(ABOUT.values()) <= set(get_args(Subject))
+def test_a_criterion_is_one_alert_whichever_group_it_fails_for() -> None:
+    """It fires for one group, goes on for another without a new edge, and is resolved when it holds for all."""
+    found = []
+    for day, (group, verdict) in enumerate((("a", "fail"), ("b", "fail"), ("", "ok"))):
+        figure = Figure("fairness", "sex", "four_fifths", 0.5, verdict=verdict, reason=f"Worst for {group}.")
+        figure.segment = f"sex={group}" if group else ""
+        found.append(window(day, day, {}, role="accuracy", labels=500, figures=[figure]))
+    edges = run(OneBook(alerts=AlertRule(k=1, m=1)), *found)[1]
+    assert [(one.state, one.name, one.segment) for one in edges] == [
+        ("firing", "four_fifths sex", ""),
+        ("resolved", "four_fifths sex", ""),
+    ]
+    assert [one.reason for one in edges] == [
+        "The last window of 1d is bad. Worst for a.",
+        "The last window of 1d is well.",
+    ]
 
 
 def test_provisional_performance_waits_for_its_labels() -> None:

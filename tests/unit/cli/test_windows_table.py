@@ -98,7 +98,11 @@ def test_eighty_columns_are_enough() -> None:
         TEMP, kind="prediction", verdict="inconclusive", reason="scores in sample: " * 9
     )
     quality = dataclasses.replace(TEMP, kind="quality", metric="null_share", value=123.0, verdict="warn")
-    assert max(map(len, drawn(wordy, quality))) <= 80
+    fair = dataclasses.replace(
+        TEMP, kind="fairness", feature="carrier", segment="carrier=VX", metric="demographic_parity"
+    )
+    assert max(map(len, drawn(wordy, quality, fair))) <= 80
+    assert any("carrier=VX" in line and "demographic_parity" in line for line in drawn(fair))
 
 
 def test_windows_stand_in_the_order_of_time() -> None:

@@ -218,7 +218,7 @@ def test_advice_is_told_month_by_month_and_in_words() -> None:
     assert "AUC +.031 (+.020 to +.041)" in line
     words = " ".join(text.split())
     assert "That is so in Jul." in words
-    assert "In Apr it did as badly, and no refit would have helped" in words
+    assert "In Apr it was down too, and no refit is better beyond chance" in words
 
 
 def test_the_airlines_that_fare_worst_and_best_are_named() -> None:
