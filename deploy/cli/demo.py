@@ -1,4 +1,4 @@
-"""`driftline demo`: a real year of flights through the whole road, and what drifted in it."""
+"""`driftline demo`: a real year of flights through the whole road, what drifted in it, and what came of that."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ FOLDER = "demo"
 def command(*, keep: bool, as_json: bool) -> None:
     """Replay the flights of 2013 through a real Kafka, the stream workers and a real ClickHouse.
 
-    A model is trained on January and February; the year is then sent through the Emitter in event time, and
-    what drifted is read back month by month. Everything runs on this machine, in .driftline/demo/, and ends
-    by itself. Exits with 1 when emitted, delivered and stored events are not the same number.
+    A model is trained on January and February; the year is then sent through the Emitter in event time, with
+    what became of each flight once it had landed. Month by month it is read back what drifted, how the model
+    did, for which airlines, and whether to retrain; alerts go to a receiver on this machine, and to an
+    Alertmanager where one is installed. Everything runs here, in .driftline/demo/, and ends by itself. Exits
+    with 1 when emitted, delivered and stored events are not the same number, or an alert was not told.
     """
     from rich.console import Console
 

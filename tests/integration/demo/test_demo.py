@@ -50,7 +50,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             stderr=errors,
         )
         try:
-            processes = stack_of(running(DataDirectory(folder), demo))
+            processes = all_of(running(DataDirectory(folder), demo), demo)
             demo.wait(280)
         finally:
             demo.kill()
@@ -174,8 +174,8 @@ def test_the_output_speaks_to_a_stranger(folder: Path) -> None:
 
 
 def test_nothing_is_left_running(run: Run) -> None:
-    """Without --keep no process of the stack outlives the demo: not its supervisor, nor any that it started."""
-    assert len(run.processes) >= 1 + len(PARTS)
+    """Without --keep no process of the stack outlives the demo: not its supervisor, nor Alertmanager."""
+    assert len(run.processes) >= 2 + len(PARTS)
     assert still_alive(run.processes, 0) == []
 
 
@@ -188,7 +188,7 @@ def test_a_killed_demo_leaves_nothing_running(tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
     )
     directory = DataDirectory(tmp_path / ".driftline" / "demo")
-    processes = stack_of(running(directory, demo))
+    processes = all_of(running(directory, demo), demo)
     demo.kill()
     demo.wait(10)
     assert still_alive(processes, 60) == []
@@ -210,11 +210,11 @@ def running(directory: DataDirectory, demo: subprocess.Popen[bytes]) -> StackSta
     pytest.fail(f"the demo's stack did not come up (exit code {demo.poll()})")
 
 
-def stack_of(state: StackState) -> list[psutil.Process]:
-    """The supervisor and everything below it; each knows when it started, so a pid used again is not taken for it."""
-    supervisor = psutil.Process(state.pid)
-    processes = [supervisor, *supervisor.children(recursive=True)]
-    assert {part.pid for part in state.components} <= {process.pid for process in processes}
+def all_of(state: StackState, demo: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Everything that the demo started: Alertmanager, and the supervisor with all below it."""
+    processes = psutil.Process(demo.pid).children(recursive=True)
+    assert {state.pid, *(part.pid for part in state.components)} <= {process.pid for process in processes}
+    assert any("prometheus-alertmanager" in " ".join(process.cmdline()) for process in processes)
     return processes
 
 
