@@ -45,7 +45,10 @@ def render(lines: Iterable[Line], *, unfold: bool = False) -> RenderableType:
         lines: in any order; others without a verdict are left to `--json`.
         unfold: show figures of drift that are "ok" on lines of their own instead of naming some features.
     """
-    shown = sorted((line for line in lines if _is_shown(line)), key=_place)
+    given = list(lines)
+    whole = {_feature(line) for line in given if not line.segment and line.state in ("fail", "warn")}
+    wanted = (line for line in given if _is_shown(line) and not (line.segment and _feature(line) in whole))
+    shown = sorted(wanted, key=_place)
     blocks: list[RenderableType] = []
     for _, group in groupby(shown, key=_window):
         blocks.append(_block(list(group), unfold=unfold))
@@ -54,7 +57,10 @@ def render(lines: Iterable[Line], *, unfold: bool = False) -> RenderableType:
 
 
 def _is_shown(line: Line) -> bool:
-    """Leave out figures that say nothing by themselves; of values of segments, all but those that ask for attention."""
+    """Leave out figures that say nothing by themselves; of values of segments, all but those that ask for attention.
+
+    A value whose feature asks for attention over all rows says nothing new either.
+    """
     if line.segment or line.kind == "fairness":
         return line.state in ("fail", "warn")
     return line.verdict is not None or line.kind in SUMMED_UP
@@ -70,6 +76,11 @@ def show(picture: RenderableType) -> None:
 
 def _window(line: Line) -> tuple[int, str, str, str]:
     return (line.window_start_ms, line.model_version, line.slot, line.resolution)
+
+
+def _feature(line: Line) -> tuple[object, ...]:
+    """What a value of a segment repeats: the same figure over all rows of the window; nothing without a feature."""
+    return (*_window(line), line.kind, line.metric, line.feature or line.segment)
 
 
 def _place(line: Line) -> tuple[int, str, str, str, int, str, str]:

@@ -13,7 +13,7 @@ from driftline.streams.windows.health_figures import counted_ms
 from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.judge import UNCOMPARED, judge, rule_of
 from driftline.streams.windows.resolution import DAY_MS, Resolution
-from driftline.streams.windows.split_figures import split_figures
+from driftline.streams.windows.split_figures import split_figures, usual_of
 from driftline.streams.windows.splits import splits_of
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ def _result(
         figures += baseline_figures(wanted, counters, profile, before, (start_ms, end_ms), rule)
     if counters.splits and is_final and profile is not None:
         held_back = {"prediction": UNCOMPARED[profile.provenance]} if profile.provenance in UNCOMPARED else {}
-        figures += split_figures(splits_of(counters.layout, state), counters, rule, held_back)
+        usual = usual_of(profile, counters, resolution, rule)
+        figures += split_figures(splits_of(counters.layout, state), counters, rule, held_back, usual)
     return WindowResult(
         deployment=deployment,
         model_version=version,

@@ -55,7 +55,7 @@ def test_counts_and_psi_equal_a_groupby() -> None:
     for part in np.array_split(np.random.default_rng(0).permutation(CURRENT), 7):
         counters.fold(current, part)
         counters.fold_splits(splits, current, part)
-    figures = {(one.feature, one.segment): one for one in split_figures(splits, counters, Rule(), {})}
+    figures = {(one.feature, one.segment): one for one in split_figures(splits, counters, Rule(), {}, {})}
     seen = 0
     for split in profile.splits:
         pair = (layout.column(split.segment, "segment").index, layout.column(split.column, split.role).index)

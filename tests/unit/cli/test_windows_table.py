@@ -180,4 +180,5 @@ def test_a_value_of_a_segment_is_named_with_its_feature_when_it_asks_for_attenti
     lines = drawn(moved, calm, few)
     assert lines[1].split() == ["WARN", "drift", "temp", "carrier=UA", "psi", "0.812", "limit", "0.250"]
     assert len(lines) == 3
+    assert len(drawn(dataclasses.replace(TEMP, verdict="fail"), moved)) == 3
     assert moved.as_json()["segment"] == "carrier=UA"

@@ -62,6 +62,39 @@ def test_drift_of_one_value_alone_is_a_warning_of_that_value() -> None:
     assert result.settings_revision == 1
 
 
+def test_what_the_whole_stream_shows_by_itself_is_no_news_of_a_value() -> None:
+    """Where days move all rows, a value that moves with them is ok by the block null of all; one that leaps warns."""
+    rng = np.random.default_rng(5)
+    days = rng.normal(0, 1.0, 60)
+    times = np.sort(BASE_MS + rng.integers(0, 60 * 24 * HOUR_MS, 60_000))
+    known = rows(1, 60_000, times)
+    known.features[0].values[0] += days[(times - BASE_MS) // (24 * HOUR_MS)]
+    profile = profile_of(known, resolutions=("1d",))
+    hours = (70 * 24, 71 * 24)
+    usual, leap = ([moved(hour(number, by), 1.0) for number in hours] for by in (0.0, 6.0))
+    told = by_value(
+        next(one for one in windows(book(profile, segments=CARRIER), *usual) if one.resolution == "1d")
+    )
+    figure = told["delay", "carrier=UA"]
+    assert (figure.value or 0) > max(figure.null or 1, 0.1)
+    assert (figure.value or 1) <= (figure.block or 0)
+    assert figure.verdict == "ok"
+    assert "over all values in windows this wide, and chance among these rows" in figure.reason
+    assert (figure.level or 0) >= 1 / 61
+    told = by_value(
+        next(one for one in windows(book(profile, segments=CARRIER), *leap) if one.resolution == "1d")
+    )
+    assert {segment: one.verdict for (name, segment), one in told.items() if name == "delay"} == {
+        f"carrier={name}": "warn" if name == "UA" else "ok" for name in CARRIERS
+    }
+
+
+def moved(cols: PredictionColumns, by: float) -> PredictionColumns:
+    """Move the delay of every row."""
+    cols.features[0].values[0] += by
+    return cols
+
+
 def test_a_value_with_few_rows_is_inconclusive() -> None:
     """Below the minimum of the settings nothing is said of a value; the whole window is judged all the same."""
     found = windows(
