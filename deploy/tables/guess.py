@@ -174,7 +174,9 @@ def _output(one: Facts, has_predicted: bool) -> ColumnPlan | None:  # noqa: FBT0
         return ColumnPlan(name, "score", "number", reason="named like a score, all values in [0, 1]")
     if not PREDICTED_NAME.match(name):
         return None
-    if not pa.types.is_floating(one.type) and len(one.distinct) <= CLASS_LEVELS and not has_predicted:
+    # A column of 0 and 1 is of floats wherever a library had to make room for a missing value.
+    of_classes = not pa.types.is_floating(one.type) or one.distinct == {0.0, 1.0}
+    if of_classes and len(one.distinct) <= CLASS_LEVELS and not has_predicted:
         return ColumnPlan(name, "predicted", reason="named like the predicted class")
     if not numeric:
         return None
