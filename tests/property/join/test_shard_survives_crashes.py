@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judged_windows import CHURN, terms_of
 
-from driftline.schemas.columns import LabelColumns, NumericBlock, PredictionColumns
+from driftline.schemas.columns import Identity, LabelColumns, NumericBlock, PredictionColumns
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.window import WindowResult
 from driftline.streams.join.outcomes_bytes import unpack
@@ -20,15 +21,27 @@ from driftline.streams.windows.rules import Rules
 DAY_MS = 86_400_000
 START_MS = 1_750_032_000_000 // DAY_MS * DAY_MS
 SCHEME = Scheme("ab" * 32, "binary", ("0", "1"), ("score",), edges=np.array([0.25, 0.5, 0.75]))
-STEP = st.tuples(st.sampled_from("ppplllxc"), st.integers(0, 30), st.integers(0, 40), st.integers(0, 1))
+STEP = st.tuples(st.sampled_from("ppplllrxc"), st.integers(0, 30), st.integers(0, 40), st.integers(0, 1))
 
 
+BARE = Terms(DeploymentSettings(deployment="d"), scheme=SCHEME)
+TERMS = {
+    "bare": BARE,
+    "judged": terms_of(CHURN, minimum_rows=2),
+    "waiting": terms_of(CHURN, minimum_rows=2, label_horizon_hours=5.0),
+}
+"""Nobody's settings and no reference; a yardstick, and a horizon as labels took so far; a declared one."""
+
+
+@dataclass
 class Book:
-    """One scheme for all."""
+    """One set of terms for all."""
 
-    def terms(self, deployment: str, _version: str, _at_ms: int) -> Terms:
-        """The scheme, and nobody's settings."""
-        return Terms(DeploymentSettings(deployment=deployment), scheme=SCHEME)
+    held: Terms = BARE
+
+    def terms(self, _deployment: str, _version: str, _at_ms: int) -> Terms:
+        """What holds."""
+        return self.held
 
     def resolutions(self, _deployment: str, version: str) -> tuple[str, ...]:
         """Days alone for one version, all for the other."""
@@ -40,6 +53,7 @@ class World:
     """Two logs, the stored state, and the newest result of each window."""
 
     rules: Rules
+    book: Book = field(default_factory=Book)
     predictions: list[PredictionColumns] = field(default_factory=list)
     labels: list[LabelColumns] = field(default_factory=list)
     state: dict[bytes, bytes] = field(default_factory=dict)
@@ -47,7 +61,7 @@ class World:
 
     def begin(self) -> Shard:
         """A worker that has read the state, and the logs from where it says on."""
-        shard = Shard(0, Book(), self.rules)
+        shard = Shard(0, self.book, self.rules)
         first, first_label = shard.starts(self.state)
         for offset in range(first_label, len(self.labels)):
             shard.take_labels(offset, self.labels[offset], 0)
@@ -85,30 +99,38 @@ def batch(id_: int, minute: int, version: str) -> PredictionColumns:
     return PredictionColumns("d", version, "champion", 2, None, ids, None, times, scores=scores)
 
 
-def truth(id_: int, known_at: int, value: int) -> LabelColumns:
-    """A label for two ids; the second is withdrawn when the value is 0."""
+def truth(seq: int, id_: int, known_at: int, value: int) -> LabelColumns:
+    """A sealed label for two ids; the second is withdrawn when the value is 0."""
     ids = np.zeros((2, 16), np.uint8)
     ids[:, 15] = id_, id_ + 2
     known = np.full(2, START_MS + known_at * 60_000, np.int64)
     withdrawn = np.array([False, value == 0])
     numbers = np.where(withdrawn, np.nan, float(value))
-    return LabelColumns("d", 2, None, ids, None, known, numbers=numbers, withdrawn=withdrawn)
+    seal = Identity("emitter", 1, seq)
+    return LabelColumns("d", 2, seal, ids, None, known, numbers=numbers, withdrawn=withdrawn)
 
 
-def run(steps: list[tuple[str, int, int, int]], rules: Rules, version: str, *, crashes: bool) -> World:
+def run(
+    steps: list[tuple[str, int, int, int]], rules: Rules, version: str, *, crashes: bool, terms: Terms = BARE
+) -> World:
     """Let a worker live through a schedule, and publish at its end."""
-    world = World(rules)
+    world = World(rules, Book(terms))
     shard = world.begin()
+    told = 0
     for kind, id_, when, value in steps:
         if kind == "p":
             world.predictions.append(batch(id_, when, version))
             shard.take_predictions(len(world.predictions) - 1, world.predictions[-1], 0)
         elif kind == "l":
-            world.labels.append(truth(id_, when, value))
+            world.labels.append(truth(told, id_, when, value))
+            told += 1
+            shard.take_labels(len(world.labels) - 1, world.labels[-1], 0)
+        elif kind == "r" and world.labels:
+            world.labels.append(world.labels[id_ % len(world.labels)])
             shard.take_labels(len(world.labels) - 1, world.labels[-1], 0)
         elif kind == "c":
             world.publish(shard)
-        elif crashes:
+        elif kind == "x" and crashes:
             if value:
                 world.publish(shard, cut=id_ % 5)
             shard = world.begin()
@@ -117,17 +139,32 @@ def run(steps: list[tuple[str, int, int, int]], rules: Rules, version: str, *, c
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(STEP, max_size=40), st.sampled_from(["days", "all"]))
-def test_crashes_change_nothing(steps: list[tuple[str, int, int, int]], version: str) -> None:
+@given(st.lists(STEP, max_size=40), st.sampled_from(["days", "all"]), st.sampled_from(sorted(TERMS)))
+def test_crashes_change_nothing(steps: list[tuple[str, int, int, int]], version: str, terms: str) -> None:
     """While no window goes cold, every window's last result is that of a worker that was never cut off (`==`)."""
     rules = Rules(hot_windows=10_000)
-    with_crashes, without = (run(steps, rules, version, crashes=one) for one in (True, False))
+    with_crashes, without = (
+        run(steps, rules, version, crashes=one, terms=TERMS[terms]) for one in (True, False)
+    )
     assert with_crashes.published.keys() == without.published.keys()
     for key, result in without.published.items():
         found = with_crashes.published[key]
         assert unpack(found.counts) == unpack(result.counts), key
         assert (found.rows, found.labels, found.final) == (result.rows, result.labels, result.final)
+        assert found.provisional == result.provisional, key
         assert found.figures == result.figures
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(STEP, max_size=40), st.sampled_from(["days", "all"]))
+def test_repeats_change_nothing(steps: list[tuple[str, int, int, int]], version: str) -> None:
+    """Batches of labels that are sent again, crashes or not, leave what there is without them (`==`)."""
+    rules = Rules(hot_windows=10_000)
+    with_repeats = run(steps, rules, version, crashes=True).published
+    without = run([step for step in steps if step[0] != "r"], rules, version, crashes=False).published
+    assert with_repeats.keys() == without.keys()
+    for key, result in without.items():
+        assert unpack(with_repeats[key].counts) == unpack(result.counts), key
 
 
 @settings(max_examples=50, deadline=None)
