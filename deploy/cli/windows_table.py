@@ -28,6 +28,8 @@ WORDS = {"fail": "FAIL", "warn": "WARN", NO_DATA: "no data", "inconclusive": "in
 STYLES = {"fail": "bold red", "warn": "yellow", NO_DATA: "magenta", "inconclusive": "cyan", "ok": "green"}
 # Features of a folded line that are named before the rest is counted.
 NAMED = 5
+# Lines of values of segments that are shown of a window before the rest is counted.
+SEGMENT_ROWS = 4
 # Columns of a line; together with their gaps and a limit they fit in 80.
 WIDTH = 80
 WORD_WIDTH = 12
@@ -61,9 +63,13 @@ def _is_shown(line: Line) -> bool:
 
     A value whose feature asks for attention over all rows says nothing new either.
     """
-    if line.segment or line.kind == "fairness":
+    if _is_of_segment(line):
         return line.state in ("fail", "warn")
     return line.verdict is not None or line.kind in SUMMED_UP
+
+
+def _is_of_segment(line: Line) -> bool:
+    return bool(line.segment) or line.kind == "fairness"
 
 
 def show(picture: RenderableType) -> None:
@@ -83,16 +89,18 @@ def _feature(line: Line) -> tuple[object, ...]:
     return (*_window(line), line.kind, line.metric, line.feature or line.segment)
 
 
-def _place(line: Line) -> tuple[int, str, str, str, int, str, str]:
+def _place(line: Line) -> tuple[int, str, str, str, int, int, str, str]:
     rank = ORDER.index(line.state) if line.state in ORDER else len(ORDER)
-    return (*_window(line), rank, line.kind, line.feature)
+    return (*_window(line), int(_is_of_segment(line)), rank, line.kind, line.feature)
 
 
 def _block(lines: Sequence[Line], *, unfold: bool) -> RenderableType:
     """Draw one window: what drifted line by line, what has no verdict, what is well, then health and performance."""
     judged = [line for line in lines if line.verdict is not None]
     alone = [line for line in judged if _stands_alone(line, unfold=unfold)]
-    rows: list[RenderableType] = [_heading(lines[0]), *map(_row, alone)]
+    whole = [line for line in alone if not _is_of_segment(line)]
+    parts = [line for line in alone if _is_of_segment(line)]
+    rows: list[RenderableType] = [_heading(lines[0]), *map(_row, whole)]
     rest = sorted((line for line in judged if line not in alone), key=_cause)
     loud = {line.subject for line in alone}
     for (_, reason), group in groupby(rest, key=_cause):
@@ -101,6 +109,10 @@ def _block(lines: Sequence[Line], *, unfold: bool) -> RenderableType:
         if same[0].state == "ok":
             features = [name for name in features if name not in loud] or ["all other figures"]
         rows.append(_folded(same[0].state, features, reason))
+    rows += map(_row, parts[:SEGMENT_ROWS])
+    if len(parts) > SEGMENT_ROWS:
+        rest_of = f"{len(parts) - SEGMENT_ROWS} more figures of values of segments; --json has all"
+        rows.append(_under("", "dim", rest_of))
     health = health_text(lines)
     if health:
         rows.append(_under("health", "dim", health))

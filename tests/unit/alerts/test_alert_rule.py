@@ -141,6 +141,8 @@ def test_every_kind_of_figure_is_about_something() -> None:
     """No figure that a window may carry is left without a subject that settings can mute."""
     assert set(ABOUT) == set(KINDS)
     assert set(ABOUT.values()) <= set(get_args(Subject))
+
+
 def test_a_criterion_is_one_alert_whichever_group_it_fails_for() -> None:
     """It fires for one group, goes on for another without a new edge, and is resolved when it holds for all."""
     found = []
