@@ -7,7 +7,8 @@ import time
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from textwrap import fill
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
 
 DEFAULT = "show"
+WIDTH: Final = 80
 _MINUTE_S = 60
 _HOUR_S = 3_600
 _DAY_S = 86_400
@@ -62,9 +64,8 @@ def show_command(deployment: str, day_limit: int, as_json: bool) -> None:
         print_json({"deployment": deployment, **asdict(counts), "days": [_day(day) for day in days]})
         return
     figures = asdict(counts)
-    click.echo(
-        click.style(deployment, bold=True) + ": " + ", ".join(f"{name} {n:,}" for name, n in figures.items())
-    )
+    told = ", ".join(f"{name} {n:,}" for name, n in figures.items())
+    click.echo(fill(f"{deployment}: {told}", WIDTH, subsequent_indent="  "))
     head = ("day", "version", "slot", "predictions", "labels", "coverage", "delay p50", "p90", "")
     print_table(head, [_row(_day(day)) for day in days])
 

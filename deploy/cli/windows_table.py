@@ -156,8 +156,9 @@ def _span(line: Line) -> str:
 def _row(line: Line) -> Text:
     style = STYLES[line.state]
     text = Text("  ").append(f"{WORDS[line.state]:<{WORD_WIDTH}} ", style=style)
-    # A metric with a long name takes room from the subject beside it.
-    room = max(0, FEATURE_WIDTH - max(0, len(line.metric) - METRIC_WIDTH))
+    # Long names of a kind and of a metric take room from the subject between them.
+    over = max(0, len(line.kind) - KIND_WIDTH) + max(0, len(line.metric) - METRIC_WIDTH)
+    room = max(0, FEATURE_WIDTH - over)
     text.append(f"{line.kind:<{KIND_WIDTH}} ", style="dim").append(f"{line.subject:<{room}} ")
     text.append(f"{line.metric:<{METRIC_WIDTH}} ").append(
         f"{_number(line.value):>{VALUE_WIDTH}}", style=style

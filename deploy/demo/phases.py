@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from textwrap import fill
+from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
+
+INDENT: Final = " " * 6
 
 
 class Phases:
@@ -35,5 +38,6 @@ class Phases:
             self.seconds[name] = round(time.perf_counter() - began, 2)
 
     def say(self, sentence: str) -> None:
-        """Print one line about the step that runs."""
-        self.console.print(Text(f"      {sentence}"), soft_wrap=True)
+        """Print a sentence about the step that runs, as wide as the console."""
+        lines = fill(sentence, self.console.width, initial_indent=INDENT, subsequent_indent=INDENT)
+        self.console.print(Text(lines), soft_wrap=True)

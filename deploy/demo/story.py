@@ -23,7 +23,7 @@ SEVERITIES: Final = {"fail": ("FAIL", "bold red"), "warn": ("warn", "yellow")}
 ADVICE: Final = {"retrain": "bold red", "watch": "yellow", "no need": "green"}
 VERDICTS: Final = {"fail": ("FAIL", "bold red"), "ok": ("ok", "green"), "inconclusive": ("?", "cyan")}
 RATES: Final = {"selection_rate": "said to be late", "tpr": "of the late, found"}
-METRICS: Final = {"auc": "AUC", "log_loss": "log loss"}
+METRICS: Final = {"auc": "AUC", "log_loss": "loss"}
 ENOUGH: Final = 100
 """Rows below which a group's rate is not named: its interval says nothing."""
 
@@ -64,9 +64,9 @@ def alerts_part(alerts: Facts) -> RenderableType:
     more = len(alerts["list"]) - SHOWN
     received, through = alerts["received"], alerts["alertmanager"]
     said = (
-        f"{alerts['fired']:,} edges fired and {alerts['resolved']:,} were resolved. The receiver on loopback "
-        f"heard {received['edges']:,} of {alerts['fired'] + alerts['resolved']:,}, each once and with a valid "
-        "signature."
+        f"An alert fired, or grew worse, {alerts['fired']:,} times, and was resolved {alerts['resolved']:,} times. "
+        f"The receiver on loopback heard {received['edges']:,} of {alerts['fired'] + alerts['resolved']:,}, each once "
+        "and with a valid signature."
     )
     if through is not None:
         said += (
@@ -77,7 +77,7 @@ def alerts_part(alerts: Facts) -> RenderableType:
         said += " Alertmanager is not installed; where prometheus-alertmanager is, the demo tells it too."
     lines: list[RenderableType] = [view]
     if more > 0:
-        lines.append(Text(f"and {more:,} more: 'driftline alerts' shows all", "dim"))
+        lines.append(Text(f"and {more:,} more, in summary.json", "dim"))
     return Group(*lines, Text(said))
 
 
@@ -165,7 +165,7 @@ def _gain(gain: Facts | None) -> str:
 
 def _figure_name(name: str) -> str:
     first, _, rest = name.partition(" ")
-    return " ".join(part for part in (METRICS.get(first, first.replace("_", " ")), rest) if part)
+    return " ".join(part for part in ("AUC" if first == "auc" else first.replace("_", " "), rest) if part)
 
 
 def _window_name(window: str) -> str:

@@ -101,7 +101,8 @@ def test_eighty_columns_are_enough() -> None:
     fair = dataclasses.replace(
         TEMP, kind="fairness", feature="carrier", segment="carrier=VX", metric="demographic_parity"
     )
-    assert max(map(len, drawn(wordy, quality, fair))) <= 80
+    lost = dataclasses.replace(fair, kind="performance", metric="log_loss")
+    assert max(map(len, drawn(wordy, quality, fair, lost))) <= 80
     assert any("carrier=VX" in line and "demographic_parity" in line for line in drawn(fair))
 
 
