@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from alerting import routed_by, send_days, send_people, watching
-from alertmanager import alertmanager, free_port, held
+from alertmanager import PROGRAM, alertmanager, free_port, held
 from archiving import send
 from bad_windows import window
 from emit_rig import wait_for
@@ -14,6 +14,8 @@ from receiver import Receiver, receiving
 
 from driftline.agents.emit import Emitter
 from driftline.schemas.settings import Settings
+
+pytestmark = pytest.mark.needs(PROGRAM)
 
 
 def heard(hook: Receiver) -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from pyarrow import compute as pc
 from pyarrow import parquet as pq
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
+from driftline.deploy.demo.alertmanager import PROGRAM
 from driftline.deploy.local.datadir import DataDirectory
 from driftline.deploy.local.discover import running_state
 from driftline.deploy.local.state import StackState
@@ -211,10 +213,11 @@ def running(directory: DataDirectory, demo: subprocess.Popen[bytes]) -> StackSta
 
 
 def all_of(state: StackState, demo: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """Everything that the demo started: Alertmanager, and the supervisor with all below it."""
+    """Everything that the demo started: Alertmanager where it is installed, and the supervisor with all below it."""
     processes = psutil.Process(demo.pid).children(recursive=True)
     assert {state.pid, *(part.pid for part in state.components)} <= {process.pid for process in processes}
-    assert any("prometheus-alertmanager" in " ".join(process.cmdline()) for process in processes)
+    told = any(PROGRAM in " ".join(process.cmdline()) for process in processes)
+    assert told is (shutil.which(PROGRAM) is not None)
     return processes
 
 
