@@ -6,6 +6,7 @@ one is restated whole, from the archive. A week or month is published from memor
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -71,12 +72,15 @@ def cold_windows(
 
 
 def runs(windows: Iterable[Window], rows_of_day: Mapping[int, int]) -> list[set[Window]]:
-    """Part windows into runs of days without a gap, oldest first, each read at once: a day, or more of few windows.
+    """Part windows into runs of days, oldest first, each read at once: a day, or more of few windows.
+
+    Between two days of a run lies no other that has predictions, so that nothing is read for nothing.
 
     Args:
         windows: counted ones.
         rows_of_day: predictions by UTC day, ms; a run of several days holds no more than `RUN_ROWS`.
     """
+    with_rows = sorted(rows_of_day)
     days: dict[int, set[Window]] = {}
     for window in windows:
         days.setdefault(window.start_ms // DAY_MS * DAY_MS, set()).add(window)
@@ -84,7 +88,8 @@ def runs(windows: Iterable[Window], rows_of_day: Mapping[int, int]) -> list[set[
     last, rows = -1, 0
     for day, mine in sorted(days.items()):
         rows += rows_of_day.get(day, 0)
-        if last == day - DAY_MS and len(found[-1]) + len(mine) <= RUN_WINDOWS and rows <= RUN_ROWS:
+        between = bisect_left(with_rows, day) - bisect_right(with_rows, last)
+        if found and between == 0 and len(found[-1]) + len(mine) <= RUN_WINDOWS and rows <= RUN_ROWS:
             found[-1] |= mine
         else:
             found.append(mine)

@@ -15,7 +15,7 @@ window. It publishes nothing else of a window that is cold.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
@@ -23,32 +23,35 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.fact_reads import Stretch
-from driftline.streams.join.due import Place, result_of
-from driftline.streams.join.hot import Hot, Window, cell_width
+from driftline.streams.join.due import Place
+from driftline.streams.join.hot import Window, cell_width
 from driftline.streams.join.kept import CellKey
-from driftline.streams.join.outcomes_bytes import pack, unpack
+from driftline.streams.join.outcomes_bytes import pack
 from driftline.streams.replay.choice import Listed
 from driftline.streams.replay.cold import FOREVER, Edge, cold_windows, hull, merges_of, runs
-from driftline.streams.replay.recount import Recount, merged_of
+from driftline.streams.replay.merged import merged_drift, merged_join, unkept
+from driftline.streams.replay.recount import Recount
 from driftline.streams.replay.rejoin import Rejoin
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.counters import Counters
-from driftline.streams.windows.held import PaneKey, StateError
-from driftline.streams.windows.late import DAY_MS
+from driftline.streams.windows.held import PaneKey
+from driftline.streams.windows.late import DAY_MS, Late
 
 if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
     from driftline.streams.clickhouse.client import Client
+    from driftline.streams.clickhouse.fact_reads import Touched
     from driftline.streams.join.dirty import Offsets
     from driftline.streams.join.outcomes import Outcomes
     from driftline.streams.join.terms import Book
-    from driftline.streams.windows.late import Late
     from driftline.streams.windows.profiles import Profiles
     from driftline.streams.windows.rules import Rules
 
 logger = logging.getLogger(__name__)
 
 RESULTS_A_PART: Final = 64
+ASKED_APART: Final = 32
+"""Spans of late rows that are looked up one by one."""
 
 
 class Part(NamedTuple):
@@ -129,10 +132,13 @@ def restate_drift(
         ClickHouseError: the server is away or refuses.
     """
     name, edge, stored = task.deployment, task.edge, cache(settled)
-    touched = {one for late in task.late for one in fact_reads.touched_by_rows(client, name, late)}
+    touched = _touched(client, name, task.late)
     windows = cold_windows(touched, lambda version: profiles.resolutions(name, version), edge)
     packed: dict[CellKey, bytes] = {}
-    for mine in runs(windows, {}):
+    if not windows:
+        yield Part(name, [], {}, set())
+        return
+    for mine in runs(windows, fact_reads.rows_by_day(client, Stretch(name, *hull(windows, DAY_MS)))):
         recount = Recount(name, task.partition, task.positions[0], Listed.of(mine), profiles, rules)
         for _, cols in fact_reads.predictions(client, Stretch(name, *hull(mine, WIDTHS_MS["5m"]))):
             recount.take(cols)
@@ -148,25 +154,16 @@ def restate_drift(
         kept = {merge for merge in merges_of(mine) if edge.is_kept(merge)}
         yield from _slices(name, recount.results(edge.watermark_ms, now_ms))
         yield Part(name, [], days, kept)
-    for merge in _unkept(windows, edge, stored):
-        published = fact_reads.published_days(client, name, merge, "drift")
-        counted = _days(profiles, name, merge, published, packed)
-        if counted:
-            shard = (name, task.partition, profiles, rules)
-            merged = merged_of(*shard, merge, counted, edge.watermark_ms, now_ms)
-            yield Part(name, [merged], {}, set())
+    yield from _slices(
+        name, merged_drift(client, task, profiles, rules, now_ms, packed, unkept(windows, edge, stored))
+    )
 
 
 def restate_join(
     client: Client, task: JoinTask, book: Book, now_ms: int, settled: Callable[[], None] = lambda: None
 ) -> Iterator[Part]:
     """Hold predictions against labels again in the windows that late ones lie in; arguments as `restate_drift`."""
-    touched = {
-        one
-        for name, spans in task.late.items()
-        for late in spans
-        for one in fact_reads.touched_by_rows(client, name, late)
-    }
+    touched = {one for name, spans in task.late.items() for one in _touched(client, name, spans)}
     if task.labels:
         touched |= set(fact_reads.touched_by_labels(client, task.partition, task.labels))
     for name in sorted({one.deployment for one in touched}):
@@ -175,6 +172,23 @@ def restate_join(
         windows = cold_windows(mine, lambda version, name=name: book.resolutions(name, version), edge)  # type: ignore[misc]
         if windows:
             yield from _restate_one(client, (name, task.partition), windows, edge, book, now_ms, settled)
+
+
+def _touched(client: Client, name: str, spans: Sequence[Late]) -> set[Touched]:
+    """Give where late rows lie; of very many spans where anything lies that came in between, which is asked at once."""
+    if len(spans) > ASKED_APART:
+        spans = [
+            Late(
+                version=None,
+                slot=None,
+                since_ms=min(one.since_ms for one in spans),
+                until_ms=max(one.until_ms for one in spans),
+                rows=sum(one.rows for one in spans),
+                first=min(one.first for one in spans),
+                last=max(one.last for one in spans),
+            )
+        ]
+    return {one for late in spans for one in fact_reads.touched_by_rows(client, name, late)}
 
 
 def _restate_one(
@@ -205,15 +219,10 @@ def _restate_one(
         days = rejoin.hot.days.all()
         packed |= {key: pack(one) for key, one in days.items()}
         yield Part(name, [], days, {merge for merge in merges_of(mine) if edge.is_kept(merge)})
-    for merge in _unkept(windows, edge, settled):
-        hot = Hot(name, watermark_ms=watermark_ms)
-        for start, (_, counts) in fact_reads.published_days(client, name, merge, "accuracy").items():
-            hot.days.put(CellKey(merge.version, merge.slot, start), unpack(counts))
-        for key, counts in packed.items():
-            if _is_in(merge, key):
-                hot.days.put(key, unpack(counts))
-        merged = result_of(hot, merge, book.terms(name, merge.version, merge.end_ms), place)
-        yield Part(name, [merged], {}, set())
+    merges = unkept(windows, edge, settled)
+    yield from _slices(
+        name, (merged_join(client, name, watermark_ms, one, packed, book, place) for one in merges)
+    )
 
 
 def _slices(name: str, results: Iterator[WindowResult]) -> Iterator[Part]:
@@ -232,41 +241,3 @@ def _borrow(client: Client, profiles: Profiles, key: PaneKey, counters: Counters
     if found is not None and found[0] == counters.layout.digest:
         before = Counters.from_bytes(profiles.layout_of(key, found[0]), found[1])
         counters.borrow(counters.absent, before)
-
-
-def _unkept(windows: set[Window], edge: Edge, settled: Callable[[], None]) -> list[Window]:
-    """The weeks and months that are merged from what was published, in order, once all of that is stored."""
-    merges = sorted(merge for merge in merges_of(windows) if not edge.is_kept(merge))
-    if merges:
-        settled()
-    return merges
-
-
-def _is_in(merge: Window, key: CellKey) -> bool:
-    return (key.version, key.slot) == (
-        merge.version,
-        merge.slot,
-    ) and merge.start_ms <= key.start_ms < merge.end_ms
-
-
-def _days(
-    profiles: Profiles,
-    name: str,
-    merge: Window,
-    stored: dict[int, tuple[str, bytes]],
-    packed: dict[CellKey, bytes],
-) -> dict[int, Counters]:
-    """The days of a week or month, by start: as restated, else as published."""
-    mine = profiles.layout(name, merge.version)
-    found = {
-        key.start_ms: Counters.from_bytes(mine, data) for key, data in packed.items() if _is_in(merge, key)
-    }
-    for start, (digest, data) in stored.items():
-        if start not in found:
-            try:
-                key = PaneKey(name, merge.version, merge.slot, "1d", start)
-                found[start] = Counters.from_bytes(profiles.layout_of(key, digest), data)
-            except StateError as gone:
-                logger.warning("%s of %d is not restated: %s", merge.resolution, merge.start_ms, gone)
-                return {}
-    return found
