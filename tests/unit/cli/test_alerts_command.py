@@ -82,14 +82,15 @@ def test_options_stand_before_or_after_the_deployment(
 
 @pytest.mark.usefixtures("asked")
 def test_people_and_programs_read_the_same(say: Say) -> None:
-    """A line of what, how urgent and whose; one of why; the runbook of what fires; JSON with every field."""
+    """What and how urgent; which window, when and whose; why; the runbook of what fires; JSON with every field."""
     out = say()[1].splitlines()
-    assert out[:3] == [
-        "FAIL     shop drift x champion  P2  54ac  Ana",
-        "  2026-04-01 12:00 UTC  2 of the last 3 windows of 1d are bad.",
+    assert out[:4] == [
+        "FAIL     shop drift x  P2  54ac",
+        "  window 2026-04-01 12:00, told 2026-04-01 12:00 UTC, Ana",
+        "  2 of the last 3 windows of 1d are bad.",
         "  runbook https://wiki.example.org/x",
     ]
-    assert out[3].startswith("resolved shop drift y champion")
+    assert out[4].startswith("resolved shop drift y  P2")
     lines = [json.loads(line) for line in say("--json")[1].splitlines()]
     assert [line["state"] for line in lines] == ["firing", "resolved"]
     assert lines[0]["made_at"] == "2026-04-01T12:00:00.000+00:00"
@@ -100,7 +101,7 @@ def test_an_acknowledgement_names_the_edge_it_answers(say: Say, monkeypatch: pyt
     """It is published under the deployment's key, with who and what they say."""
     sent: list[tuple[bytes, bytes]] = []
     monkeypatch.setattr(compacted, "produce", lambda _kafka, _topic, key, value: sent.append((key, value)))
-    assert say("ack", "54a", "--comment", "looking") == (0, "shop drift x champion: acknowledged by Bo\n", "")
+    assert say("ack", "54a", "--comment", "looking") == (0, "shop drift x: acknowledged by Bo\n", "")
     ((key, value),) = sent
     ack = Alert.from_bytes(value)
     assert (key, ack.state, ack.ordinal, ack.by, ack.comment) == (b"shop", "acknowledged", 7, "Bo", "looking")
