@@ -51,7 +51,7 @@ def plain_table(title: str, columns: Sequence[str], right: Collection[str] = ())
 def alerts_part(alerts: Facts) -> RenderableType:
     """One line an alert, by what it is about and when it fired, and what the receivers heard."""
     view = plain_table("Alerts: who was told of what", ("alert", "of", "severity", "fired by", "resolved by"))
-    for one in sorted(alerts["list"], key=lambda one: (one["about"] == "fairness", one["fired_at"]))[:SHOWN]:
+    for one in sorted(alerts["list"], key=_place)[:SHOWN]:
         word, style = SEVERITIES[one["severity"]]
         subject = " ".join(part for part in (_figure_name(one["name"]), one["segment"]) if part)
         view.add_row(
@@ -79,6 +79,11 @@ def alerts_part(alerts: Facts) -> RenderableType:
     if more > 0:
         lines.append(Text(f"and {more:,} more, in summary.json", "dim"))
     return Group(*lines, Text(said))
+
+
+def _place(one: Facts) -> tuple[bool, bool, str]:
+    """Put all rows before the values of segments, and what stands for most months, fairness, last."""
+    return (one["about"] == "fairness", bool(one["segment"]), one["fired_at"])
 
 
 def advice_part(advice: Mapping[str, Facts]) -> RenderableType:

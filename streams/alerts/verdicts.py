@@ -49,13 +49,21 @@ def group_of(about: str) -> Group:
 def judged(result: WindowResult) -> Found:
     """Give each subject of a window: its worst verdict, and the figures that carry one, worst first.
 
-    Figures without a verdict say nothing, and make no subject.
+    Figures without a verdict say nothing, and make no subject. Where a feature drifts over all rows, its values of
+    segments say nothing of their own: one shift is one alert, not one for every airline.
     """
     found: dict[Subject, list[Figure]] = {}
     for figure in result.figures:
         if figure.verdict is not None:
             found.setdefault(subject_of(figure, result.slot), []).append(figure)
-    return {subject: (max(map(_code, figures)), _worst_first(figures)) for subject, figures in found.items()}
+    codes = {subject: max(map(_code, figures)) for subject, figures in found.items()}
+    loud = {
+        one.name for one, code in codes.items() if one.about == "drift" and not one.segment and code >= WARN
+    }
+    for one in codes:
+        if one.about == "drift" and one.segment and one.name in loud:
+            codes[one] = UNSURE
+    return {subject: (codes[subject], _worst_first(figures)) for subject, figures in found.items()}
 
 
 def subject_of(figure: Figure, slot: str) -> Subject:

@@ -143,6 +143,28 @@ def test_every_kind_of_figure_is_about_something() -> None:
     assert set(ABOUT.values()) <= set(get_args(Subject))
 
 
+def test_a_shift_of_all_rows_is_one_alert_and_that_of_one_segment_another() -> None:
+    """Where the feature over all rows drifts its segments add none; where it is calm a segment fires by itself."""
+
+    def day(number: int, whole: str, one: str) -> WindowResult:
+        figures = [
+            Figure("drift", "x", "psi", 0.4, verdict=whole),
+            Figure("drift", "x", "psi", 0.4, verdict=one, segment="c=UA"),
+        ]
+        return window(number, number, {}, figures=figures)
+
+    rule = OneBook(alerts=AlertRule(k=1, m=1))
+    both = run(rule, day(0, "fail", "warn"), day(1, "ok", "ok"))[1]
+    assert [(one.state, one.segment) for one in both] == [("firing", ""), ("resolved", "")]
+    alone = run(rule, day(0, "ok", "warn"), day(1, "fail", "warn"), day(2, "ok", "ok"))[1]
+    assert [(one.state, one.segment) for one in alone] == [
+        ("firing", "c=UA"),
+        ("firing", ""),
+        ("resolved", "c=UA"),
+        ("resolved", ""),
+    ]
+
+
 def test_a_criterion_is_one_alert_whichever_group_it_fails_for() -> None:
     """It fires for one group, goes on for another without a new edge, and is resolved when it holds for all."""
     found = []
