@@ -101,6 +101,9 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
         coverage: their share; None when nothing was held against labels.
         expected_per_year: how often a year of such windows gives this advice by chance, at most; None for `no need`.
         settings_revision: revision of the deployment's settings that it rests on.
+        id: name of the event, the same when it is sent again; empty of an advice that was only asked for.
+        made_at_ms: when the event was made, ms since 1970; 0 of one that was only asked for.
+        routes: routes that hear of the event.
     """
 
     deployment: str
@@ -119,6 +122,9 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     coverage: float | None
     expected_per_year: float | None
     settings_revision: int = 0
+    id: str = ""
+    made_at_ms: int = 0
+    routes: tuple[str, ...] = ()
 
     @property
     def gain(self) -> Gain | None:

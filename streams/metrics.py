@@ -217,6 +217,7 @@ class AlertMetrics:
         self.edges = Counter(
             "driftline_alerts_edges", "Edges published: fired or resolved.", ["state"], registry=registry
         )
+        self.advices = Counter("driftline_alerts_advices", "Changes of advice published.", registry=registry)
         self.again = Counter(
             "driftline_alerts_edges_again",
             "Edges sent again, with the id they had, after a crash.",

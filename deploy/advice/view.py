@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 80
 WHY_LEAST: Final = 8
+OF_EVENTS: Final = ("id", "made_at_ms", "routes")
+"""Fields of the event that an advice which was only asked for has not."""
 _DAY_MS: Final = 86_400_000
 
 
 def as_json(advice: Advice) -> dict[str, Any]:
     """The object of one line of `--json`; `gain` is the deciding one, or the word unknown."""
     found: dict[str, Any] = msgspec.to_builtins(advice)
+    for name in OF_EVENTS:
+        del found[name]
     for name in ("window_start", "window_end", "since"):
         found[name] = utc(found.pop(f"{name}_ms"))
     found["gain"] = "unknown" if advice.gain is None else msgspec.to_builtins(advice.gain)

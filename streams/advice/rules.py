@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from driftline.schemas.advice import Advice, Reason, Word
+from driftline.schemas.advice import WORDS, Advice, Reason, Word
 from driftline.streams.advice.chance import chance_of_drift, chance_of_fall, chance_of_gain, per_year
 from driftline.streams.advice.inputs import drifted, important
 from driftline.streams.advice.truth import DOWN, Truth, estimate, fell_sentence, performance
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from driftline.schemas.deployment import DeploymentSettings
     from driftline.streams.advice.evidence import Evidence
 
+UNKNOWN: Final = frozenset({"truth is not there yet", "performance is not judged"})
+"""Reasons of an advice that labels have no part in."""
 NAMED: Final = 5
 """Features that a sentence names before it counts the rest."""
 
@@ -67,6 +69,24 @@ def advise(
 def changed(before: Advice | None, after: Advice) -> bool:
     """Whether people are to hear of an advice: its word is another than before, or the first one is not `no need`."""
     return after.advice != ("no need" if before is None else before.advice)
+
+
+def in_force(advices: Sequence[Advice]) -> Advice:
+    """Give the advice that holds after a row of windows: the graver of the newest and the newest that labels speak for.
+
+    What labels have said of an older window is not taken back because those of the newest have not come.
+
+    Args:
+        advices: what `advise` gave, one at least.
+    """
+    newest = advices[-1]
+    known = next((one for one in reversed(advices) if rests_on_truth(one)), newest)
+    return known if WORDS.index(known.advice) < WORDS.index(newest.advice) else newest
+
+
+def rests_on_truth(advice: Advice) -> bool:
+    """Whether labels speak for an advice."""
+    return all(reason.code not in UNKNOWN for reason in advice.reasons)
 
 
 def helps(gains: Sequence[Gain]) -> bool:

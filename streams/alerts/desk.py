@@ -3,6 +3,7 @@
 A commit is written in this order, each step acknowledged before the next:
 
     1. the changed cases, each with the edges that it made since the last commit (its outbox) and the commit's number;
+       what advice rests on is stored beside them in the same way, with the events of advice;
     2. those edges, on the topic `alerts`;
     3. the row of the partition: the position reached, and the number of the commit.
 
@@ -19,14 +20,17 @@ import msgspec
 
 from driftline.schemas.refusal import Refused
 from driftline.schemas.window import WindowResult
+from driftline.streams.alerts import advising
+from driftline.streams.alerts.advising import Advising
 from driftline.streams.alerts.case import Case
 from driftline.streams.alerts.clock import look_at_clock, look_at_losses
-from driftline.streams.alerts.stored import CASE, ROW, Row, Stored, read_stored
+from driftline.streams.alerts.stored import ADVICE, CASE, ROW, Row, Stored, StoredAdvising, read_stored
 from driftline.streams.alerts.windows import take
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from driftline.schemas.advice import Advice
     from driftline.schemas.alert import Alert
     from driftline.streams.alerts.losses import Loss
     from driftline.streams.alerts.windows import Settings
@@ -44,7 +48,7 @@ Edges = list[tuple[bytes, bytes]]
 
 
 class Commit(NamedTuple):
-    """What to write: state records (None: a tombstone), edges, the row."""
+    """What to write: state records (None: a tombstone), edges and events of advice, the row."""
 
     cases: list[tuple[bytes, bytes | None]]
     edges: Edges
@@ -63,6 +67,9 @@ class Desk:
         self._topic_id, self._settings = topic_id, settings
         self._cases: dict[str, Case] = {}
         self._edges: dict[str, list[Alert]] = {}
+        self._advising: dict[str, Advising] = {}
+        self._advices: dict[str, list[Advice]] = {}
+        self._advised: set[str] = set()
         self._changed: set[str] = set()
         self._forgotten: set[str] = set()
         self._stored_heard: dict[str, int] = {}
@@ -79,12 +86,12 @@ class Desk:
     @property
     def has_edges(self) -> bool:
         """Whether there is an edge that nobody has heard of."""
-        return bool(self._edges)
+        return bool(self._edges or self._advices)
 
     @property
     def has_changed(self) -> bool:
         """Whether a commit would say anything new."""
-        return bool(self._changed) or self.offset != self._stored_offset
+        return bool(self._changed or self._advised) or self.offset != self._stored_offset
 
     def restore(self, records: Mapping[bytes, bytes]) -> Edges:
         """Take up what was stored; give the edges to send again before anything else.
@@ -92,7 +99,7 @@ class Desk:
         Raises:
             Refused: it is of another topic, or of another release.
         """
-        row, held = read_stored(records, self._topic_id)
+        row, held, advised = read_stored(records, self._topic_id)
         self.offset = self._stored_offset = -1 if row is None else row.offset
         reached = self._commits = 0 if row is None else row.commit
         again: Edges = []
@@ -103,9 +110,15 @@ class Desk:
             self._commits = max(self._commits, stored.commit)
             if stored.commit > reached:
                 again += [(case.deployment.encode(), data) for data in stored.outbox]
+        for one in advised:
+            name = one.advising.deployment
+            self._advising[name] = one.advising
+            self._commits = max(self._commits, one.commit)
+            if one.commit > reached:
+                again += [(name.encode(), data) for data in one.outbox]
         return again
 
-    def take(self, offset: int, value: bytes | None, now_ms: int) -> list[Alert]:
+    def take(self, offset: int, value: bytes | None, now_ms: int) -> list[Alert | Advice]:
         """Take in a record of `windows`; what cannot be read is counted, and is the archive's to report."""
         self.offset = max(self.offset, offset)
         try:
@@ -122,7 +135,7 @@ class Desk:
         is_news = result.final or (case.newest_end_ms, case.watermark_ms) != before
         if edges or is_news or case.heard_ms - self._stored_heard.get(case.deployment, 0) >= HEARD_MS:
             self._note(case, edges)
-        return edges
+        return [*edges, *self._advise(result, now_ms)]
 
     def look(self, losses: Mapping[str, Loss], now_ms: int) -> list[Alert]:
         """Look at clock and ledgers; `losses` are those of deployments of this partition.
@@ -157,13 +170,23 @@ class Desk:
             if name in self._forgotten and name not in self._cases:
                 cases.append((CASE + name.encode(), None))
                 self._stored_heard.pop(name, None)
+                if self._advising.pop(name, None) is not None:
+                    self._advised.discard(name)
+                    cases.append((ADVICE + name.encode(), None))
                 continue
             outbox = [one.to_bytes() for one in self._edges.get(name, ())]
             edges += [(name.encode(), data) for data in outbox]
             cases.append((CASE + name.encode(), self._stored(self._cases[name], outbox)))
             self._stored_heard[name] = self._cases[name].heard_ms
+        for name in sorted(self._advised):
+            outbox = [one.to_bytes() for one in self._advices.get(name, ())]
+            edges += [(name.encode(), data) for data in outbox]
+            held = StoredAdvising(commit=self._commits, outbox=outbox, advising=self._advising[name])
+            cases.append((ADVICE + name.encode(), msgspec.msgpack.encode(held)))
         self._edges.clear()
         self._changed.clear()
+        self._advices.clear()
+        self._advised.clear()
         self._forgotten.clear()
         self._stored_offset = self.offset
         row = Row(topic_id=self._topic_id, offset=self.offset, commit=self._commits)
@@ -181,6 +204,22 @@ class Desk:
         if name not in self._cases and len(self._cases) < CASES:
             self._cases[name] = Case(deployment=name, ordinal=now_ms // 1000)
         return self._cases.get(name)
+
+    def _advise(self, result: WindowResult, now_ms: int) -> list[Advice]:
+        name = result.deployment
+        people = self._settings.latest(name)
+        if not advising.concerns(result, people.settings):
+            return []
+        held = self._advising.get(name)
+        if held is None:
+            held = self._advising[name] = Advising(deployment=name, ordinal=now_ms // 1000)
+        is_new, event = advising.take(held, result, people, now_ms)
+        if is_new:
+            self._advised.add(name)
+        if event is None:
+            return []
+        self._advices.setdefault(name, []).append(event)
+        return [event]
 
     def _note(self, case: Case, edges: list[Alert]) -> None:
         self._changed.add(case.deployment)

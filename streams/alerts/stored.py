@@ -1,4 +1,4 @@
-"""Stored: what the state topic holds of a partition: the case of each deployment, and how far it has come."""
+"""Stored: what the state topic holds of a partition: cases, what advice rests on, and how far it has come."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from driftline.schemas.refusal import Refused
+from driftline.streams.alerts.advising import Advising
 from driftline.streams.alerts.case import Case
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 ROW: Final = b"row"
 CASE: Final = b"case/"
+ADVICE: Final = b"advice/"
 """Keys: of the row, and what stands before the name of a deployment."""
 
 
@@ -35,12 +37,22 @@ class Stored(msgspec.Struct, kw_only=True):
     case: Case
 
 
+class StoredAdvising(msgspec.Struct, kw_only=True):
+    """What advice rests on, with the events of the commit that stored it."""
+
+    commit: int
+    outbox: list[bytes]
+    advising: Advising
+
+
 def reached(row: bytes | None) -> int:
     """How far a stored row has come; -1 for none. Of two the greater holds: a paused worker may have written late."""
     return -1 if row is None else msgspec.msgpack.decode(row, type=Row).offset
 
 
-def read_stored(records: Mapping[bytes, bytes], topic_id: str) -> tuple[Row | None, list[Stored]]:
+def read_stored(
+    records: Mapping[bytes, bytes], topic_id: str
+) -> tuple[Row | None, list[Stored], list[StoredAdvising]]:
     """Read what is stored of a partition; no row when there is none.
 
     Raises:
@@ -53,10 +65,15 @@ def read_stored(records: Mapping[bytes, bytes], topic_id: str) -> tuple[Row | No
             for key, value in records.items()
             if key.startswith(CASE)
         ]
+        advising = [
+            msgspec.msgpack.decode(value, type=StoredAdvising)
+            for key, value in records.items()
+            if key.startswith(ADVICE)
+        ]
     except msgspec.DecodeError as error:
         raise Refused("bad_bytes", f"the state of alerts cannot be read: {error}") from error
     if row is not None and row.format != FORMAT:
         raise Refused("unknown_schema", f"the state of alerts has format {row.format}, not {FORMAT}")
     if row is not None and row.topic_id != topic_id:
         raise Refused("bad_shape", f"the state of alerts is of topic {row.topic_id}, not {topic_id}")
-    return row, held
+    return row, held, advising

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from driftline.schemas.advice import Advice
+
 if TYPE_CHECKING:
     from random import Random
 
@@ -20,12 +22,14 @@ LONGEST_PAUSE_S: Final = 30.0
 _DOUBLINGS: Final = 10
 
 
-def body(edge: Alert) -> bytes:
-    """The edge as JSON; the same bytes however often it is sent."""
+def body(edge: Alert | Advice) -> bytes:
+    """The edge as JSON; the same bytes however often it is sent. An advice says that it is one."""
+    if isinstance(edge, Advice):
+        return msgspec.json.encode({"kind": "advice", **msgspec.to_builtins(edge)})
     return msgspec.json.encode(edge)
 
 
-def headers(edge: Alert, content: bytes, secret: bytes, now_s: int) -> dict[str, str]:
+def headers(edge: Alert | Advice, content: bytes, secret: bytes, now_s: int) -> dict[str, str]:
     """Headers of a request.
 
     Args:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from driftline.schemas import codec
-from driftline.schemas.alert import Alert
+from driftline.schemas.advice import Advice
+from driftline.schemas.announced import announced
 from driftline.schemas.refusal import Refused
 from driftline.schemas.window import WindowResult
 from driftline.streams.archive.entry import Entry
 from driftline.streams.archive.letter import Letter, retry_of, without_retry
 from driftline.streams.clickhouse import letter_rows
+from driftline.streams.clickhouse.advice_rows import advice_rows
 from driftline.streams.clickhouse.alert_rows import alert_rows
 from driftline.streams.clickhouse.emitter_rows import emitter_rows, spool_rows
 from driftline.streams.clickhouse.label_rows import label_rows
@@ -124,7 +126,7 @@ def _read_window(record: Record, _terms: Terms, entry: Entry) -> None:
 
 
 def _read_alert(record: Record, _terms: Terms, entry: Entry) -> None:
-    entry.content, entry.rows = Alert.from_bytes(record.value), 1
+    entry.content, entry.rows = announced(record.value), 1
 
 
 def _reader_of(record_type: str) -> Callable[[Record, Terms, Entry], None]:
@@ -174,9 +176,13 @@ def _window_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
 
 
 def _alert_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
-    offsets = [entry.offset for entry in entries]
-    arrivals = [entry.time_ms for entry in entries]
-    return [("alerts", alert_rows(_contents(entries), offsets, arrivals))]
+    tables: Tables = []
+    for table, rows_of, are_advice in (("alerts", alert_rows, False), ("advice", advice_rows, True)):
+        some = [entry for entry in entries if isinstance(entry.content, Advice) == are_advice]
+        offsets, arrivals = [entry.offset for entry in some], [entry.time_ms for entry in some]
+        if some:
+            tables.append((table, rows_of(_contents(some), offsets, arrivals)))
+    return tables
 
 
 def _emitter_tables(_partition: int, entries: Sequence[Entry]) -> Tables:

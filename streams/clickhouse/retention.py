@@ -18,7 +18,7 @@ EVENTS: Final = {
     "blocks": "written_at",
 }
 # The history of what was decided is kept longer than the events behind it.
-DECISIONS: Final = {"windows": "arrived", "alerts": "arrived"}
+DECISIONS: Final = {"windows": "arrived", "alerts": "arrived", "advice": "arrived"}
 
 
 def clause(column: str, days: int) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from driftline.schemas.alert import Alert
+from driftline.schemas.announced import announced
 from driftline.schemas.clients import consumer_config
 from driftline.schemas.refusal import Refused
 from driftline.streams.archive.errors import KafkaAwayError
@@ -22,6 +23,7 @@ from driftline.streams.archive.errors import KafkaAwayError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from driftline.schemas.advice import Advice
     from driftline.schemas.routes import Route
     from driftline.schemas.settings import Settings
     from driftline.streams.archive.topics import Facts
@@ -96,15 +98,15 @@ class Feed(ABC):
         )
         return Consumer(config)
 
-    def read(self, message: Message) -> Alert | None:
-        """The edge of a message, if this route wants it."""
+    def read(self, message: Message) -> Alert | Advice | None:
+        """The edge or the advice of a message, if this route wants it."""
         try:
-            edge = Alert.from_bytes(message.value() or b"")
+            edge = announced(message.value() or b"")
         except Refused as refused:
             # The archive makes it a dead letter; a receiver could do nothing with it.
             logger.warning("alerts[%s] offset %s: %s", message.partition(), message.offset(), refused)
             return None
-        if edge.state == "acknowledged":
+        if isinstance(edge, Alert) and edge.state == "acknowledged":
             return None
         return edge if self.route.everything or self.route.name in edge.routes else None
 

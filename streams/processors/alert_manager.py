@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
+from driftline.schemas.alert import Alert
 from driftline.streams.alerts.alertmanager import Board
 from driftline.streams.alerts.webhook import pause_s
 from driftline.streams.processors.alert_feed import POLL_S, Feed, is_end
@@ -63,7 +64,9 @@ class AlertmanagerFeed(Feed):
                 self._unread.discard(message.partition() or 0)
             else:
                 edge = self.read(message)
-                if edge is not None and self._board.take(edge) and self._changed_s is None:
+                # Advice fires nothing and ends nothing: it is for webhooks.
+                is_alert = isinstance(edge, Alert) and self._board.take(edge)
+                if is_alert and self._changed_s is None:
                     self._changed_s = now_s
         is_news = not self._failures and self._changed_s is not None and now_s - self._changed_s >= TOGETHER_S
         if not self._unread and (is_news or now_s >= self._next_s):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from driftline.schemas.advice import Advice
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -35,10 +37,15 @@ class Tally:
         self._metrics.windows.inc()
         self._metrics.refused.inc(refused)
 
-    def edge(self, edge: Alert) -> None:
-        """An edge was made."""
-        logger.info("%s %s: %s %s %s", edge.deployment, edge.state, edge.about, edge.name, edge.reason)
-        self._metrics.edges.labels(edge.state).inc()
+    def edge(self, edge: Alert | Advice) -> None:
+        """An edge was made, or advice has changed."""
+        if isinstance(edge, Advice):
+            why = edge.reasons[0].code if edge.reasons else ""
+            logger.info("%s version %s: advice %s, %s", edge.deployment, edge.model_version, edge.advice, why)
+            self._metrics.advices.inc()
+        else:
+            logger.info("%s %s: %s %s %s", edge.deployment, edge.state, edge.about, edge.name, edge.reason)
+            self._metrics.edges.labels(edge.state).inc()
         unknown = set(edge.routes) - self._routes
         self._metrics.unrouted.inc(len(unknown))
         for name in unknown - self._missed:

@@ -18,6 +18,7 @@ from driftline.streams.processors.alert_post import UnansweredError, post
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from driftline.schemas.advice import Advice
     from driftline.schemas.alert import Alert
     from driftline.schemas.routes import Route
     from driftline.schemas.settings import Settings
@@ -87,7 +88,7 @@ class WebhookFeed(Feed):
             self._recent.add(edge.id)
             self._commit(consumer, message)
 
-    def _told(self, consumer: Consumer, edge: Alert) -> bool:
+    def _told(self, consumer: Consumer, edge: Alert | Advice) -> bool:
         """Try until the receiver has the edge; False when it is not ours to tell any more."""
         content, moves, failures, refusals = body(edge), self._moves, 0, 0
         try:

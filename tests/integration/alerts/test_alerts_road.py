@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from advised import labels
 from alerting import published, routed_by, send_days, send_people
+from archiving import send
 from click.testing import CliRunner
 from emit_rig import wait_for
 from real_stack import TestStack
@@ -22,6 +24,7 @@ from driftline.schemas.alert import Alert
 from driftline.schemas.settings import Settings
 from driftline.streams.clickhouse import reads
 from driftline.streams.clickhouse.alert_reads import AlertFilter, alerts
+from driftline.streams.clickhouse.client import Client
 
 SECRET = "sixteen letters or more"  # noqa: S105 - of this test alone
 
@@ -111,6 +114,34 @@ def test_the_command_shows_what_fires_and_who_knows_of_it(
     assert (row["figures"][0]["floor"], row["routes"]) == (0.25, ["on-call"])
     wrong = run.invoke(command, ["ack", "zz"])
     assert str(wrong.exception) == "'zz' is no alert; 'driftline alerts --open' shows those that fire"
+
+
+def test_advice_that_changes_is_told_and_stored(routed: Settings, crew: Crew, hook: Receiver) -> None:
+    """A month whose performance fell: one event, at the receiver as JSON and in ClickHouse; edges beside it."""
+    send_people(routed, "shop")
+    crew.keep("alerts", 1)
+    crew.keep("archive", 1)
+    send(
+        routed, "windows", *((b"shop", labels(at, word).to_bytes()) for at, word in enumerate(("ok", "fail")))
+    )
+    wait_for(lambda: len(hook.taken) == 1, "the advice is told")
+    headers, content = hook.taken[0]
+    said = json.loads(content)
+    assert (said["kind"], said["advice"], said["gains"], said["routes"]) == (
+        "advice",
+        "retrain",
+        [],
+        ["on-call"],
+    )
+    assert headers["Idempotency-Key"] == said["id"]
+    send_days(routed, range(2), "fail")
+    reads.wait_until(lambda: len(open_alerts(routed)) == 1, seconds=60, what="an open alert")
+    with Client(routed.clickhouse) as client:
+        (row,) = client.query("SELECT id, advice, reasons.code AS codes, record FROM advice FINAL")
+        assert client.query("SELECT * FROM dead_letters") == []
+    assert (row["id"], row["advice"]) == (said["id"], "retrain")
+    assert list(row["codes"]) == ["performance fell", "gain: unknown"]
+    assert {"kind": "advice", **json.loads(row["record"])} == said
 
 
 def test_a_receiver_that_was_away_gets_each_edge_once(routed: Settings, crew: Crew, hook: Receiver) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from bad_windows import OneBook, window
+from crashes import NOW_MS, told_over_crashes, told_without
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,11 +14,9 @@ from driftline.schemas.alert import Alert
 from driftline.schemas.deployment import AlertRule
 from driftline.schemas.window import WindowResult
 from driftline.streams.alerts.case import Case
-from driftline.streams.alerts.desk import Desk
 from driftline.streams.alerts.verdicts import WARN
 from driftline.streams.alerts.windows import take
 
-NOW_MS = 7
 VERDICT = st.sampled_from(["ok", "ok", "warn", "fail", "inconclusive"])
 Row = tuple[str, int, int, str, dict[str, str], str, int]
 ROW: st.SearchStrategy[Row] = st.tuples(
@@ -41,10 +40,7 @@ def result(row: Row) -> WindowResult:
 
 def all_edges(book: OneBook, records: list[bytes]) -> dict[str, bytes]:
     """The edges of a worker that is never killed, by name."""
-    desk = Desk("t", book)
-    for offset, value in enumerate(records):
-        desk.take(offset, value, NOW_MS)
-    return {Alert.from_bytes(data).id: data for _, data in desk.commit().edges}
+    return {Alert.from_bytes(data).id: data for data in told_without(book, records)}
 
 
 @settings(max_examples=200, deadline=None)
@@ -53,33 +49,8 @@ def test_crashes_anywhere_give_the_same_edges(rows: list[Row], rule: AlertRule, 
     """Killed after any of the writes of any commit, and read again from what was stored: the same names and bytes."""
     book = OneBook(alerts=rule, label_horizon_hours=24.0)
     records = [result(row).to_bytes() for row in rows]
-    store: dict[bytes, bytes] = {}
-    told: list[bytes] = []
-    offset, desk = 0, Desk("t", book)
-    crashes = 0
-    while True:
-        size = data.draw(st.integers(1, 10))
-        for value in records[offset : offset + size]:
-            desk.take(offset, value, NOW_MS)
-            offset += 1
-        cases, edges, row = desk.commit()
-        writes: list[tuple[bytes, bytes] | bytes] = [*cases, *(content for _, content in edges), row]  # type: ignore[list-item]
-        is_killed = crashes < 6 and data.draw(st.booleans())
-        done = data.draw(st.integers(0, len(writes) - 1)) if is_killed else len(writes)
-        for write in writes[:done]:
-            if isinstance(write, bytes):
-                told.append(write)
-            else:
-                store[write[0]] = write[1]
-        if is_killed:
-            crashes += 1
-            desk = Desk("t", book)
-            told += [content for _, content in desk.restore(store)]
-            offset = desk.offset + 1
-        elif offset >= len(records):
-            break
     named: dict[str, bytes] = {}
-    for content in told:
+    for content in told_over_crashes(book, records, data):
         assert named.setdefault(Alert.from_bytes(content).id, content) == content
     assert named == all_edges(book, records)
 

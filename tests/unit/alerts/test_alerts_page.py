@@ -13,7 +13,17 @@ from bad_windows import OneBook, window
 
 from driftline.schemas.deployment import AlertRule, Subject
 from driftline.schemas.routes import MOST_ROUTES, read_routes
-from driftline.streams.alerts import alertmanager, case, coverage, desk, entering, track, verdicts, webhook
+from driftline.streams.alerts import (
+    advising,
+    alertmanager,
+    case,
+    coverage,
+    desk,
+    entering,
+    track,
+    verdicts,
+    webhook,
+)
 from driftline.streams.alerts.windows import take
 
 
@@ -62,5 +72,6 @@ def test_the_bounds_are_those_of_the_code(page: str) -> None:
         line.split("|")[2].strip() for line in page[page.index("## Bounds") :].splitlines() if "|" in line
     ][2:]
     wanted = [case.OPEN, track.MARKS, entering.TRACKS, track.SOURCES, coverage.MATURING, desk.CASES,
-              desk.CASE_BYTES / 1e6, verdicts.EVIDENCE, alertmanager.MOST, MOST_ROUTES]  # fmt: skip
+              desk.CASE_BYTES / 1e6, verdicts.EVIDENCE, advising.WINDOWS,
+              advising.VERSIONS, advising.FEATURES, alertmanager.MOST, MOST_ROUTES]  # fmt: skip
     assert [float(text.split()[0].replace(",", "")) for text in found] == wanted

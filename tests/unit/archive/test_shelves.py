@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
+from advised import labels
+from bad_windows import OneBook, window
 from rubbish import KINDS
 
+from driftline.schemas.advice import Advice
 from driftline.schemas.columns import Identity, NumericBlock, PredictionColumns, pack_predictions
+from driftline.schemas.deployment import AlertRule
 from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
+from driftline.streams.alerts.desk import Desk
 from driftline.streams.archive import letter
 from driftline.streams.archive.letter import Retry, retry_header, retry_of
 from driftline.streams.archive.record import Record
@@ -16,6 +22,7 @@ from driftline.streams.archive.shelves import SHELVES, Terms, mended, take
 
 TERMS = Terms(partitions=4, future_ms=600_000)
 NOW_MS = 1_750_000_000_000
+DAY = window(0, 0, {"x": "fail"})
 HOME = partition_of(b"churn", 4)
 
 
@@ -125,6 +132,26 @@ def test_a_retry_that_is_taken_closes_its_letter() -> None:
         "mended",
         2,
     )
+
+
+def test_edges_and_advice_of_one_topic_have_a_table_each() -> None:
+    """A block of `alerts` becomes rows of `alerts` and of `advice`, each with its offset; none of a kind, no table."""
+    desk = Desk("t", OneBook(alerts=AlertRule(k=1, m=1)))
+    edges = [*desk.take(0, labels(0, "fail").to_bytes(), NOW_MS), *desk.take(1, DAY.to_bytes(), NOW_MS)]
+    entries = [take(SHELVES["alerts"], record(one.to_bytes()), TERMS) for one in edges]
+    advice, alert = entries
+    tables = dict(SHELVES["alerts"].rows(0, entries))
+    assert sorted(tables) == ["advice", "alerts"]
+    (row,) = tables["advice"].to_pylist()
+    assert (row["advice"], row["reasons.code"], row["src_offset"]) == (
+        "retrain",
+        ["performance fell", "gain: unknown"],
+        7,
+    )
+    assert msgspec.json.decode(row["record"], type=Advice) == edges[0] == advice.content
+    assert tables["alerts"].to_pylist()[0]["id"] == edges[1].id
+    assert [name for name, _ in SHELVES["alerts"].rows(0, [advice])] == ["advice"]
+    assert [name for name, _ in SHELVES["alerts"].rows(0, [alert])] == ["alerts"]
 
 
 @pytest.mark.parametrize("header", [b"", b"{}", b"not json", b'{"topic": 3}'])

@@ -35,6 +35,14 @@ def test_an_edge_is_taken_once() -> None:
     assert (heard.repeats, heard.forged) == (1, 0)
 
 
+def test_advice_is_taken_and_is_no_edge() -> None:
+    """What a webhook tells of advice is answered with yes, and counts as no edge of an alert."""
+    heard = Heard()
+    content = b'{"kind": "advice", "id": "bb-1", "advice": "retrain"}'
+    assert heard.take(DIRECT, headers(EDGE, content, SECRET, NOW_S), content, SECRET, NOW_S) == 200
+    assert (heard.edges, heard.repeats) == ({}, 0)
+
+
 @pytest.mark.parametrize(
     ("secret", "at_s"), [(b"another secret", NOW_S), (SECRET, NOW_S - 301), (b"", NOW_S)]
 )
