@@ -91,7 +91,7 @@ def result_of(
     scheme = terms.scheme
     days = _kept(hot.days, window) if window.resolution in MERGED else []
     outcomes = _sum(days, scheme) if days else _counted(hot, window, scheme)
-    if window.resolution == "1d":
+    if window.resolution == "1d" and not is_cold(hot, window):
         hot.days.put(CellKey(window.version, window.slot, window.start_ms), outcomes)
     median, ninety = delays(outcomes)
     is_final = window.end_ms <= hot.watermark_ms
@@ -126,6 +126,19 @@ def result_of(
     )
 
 
+def is_cold(hot: Hot, window: Window) -> bool:
+    """Whether nothing is held of a day but what it came to."""
+    return not hot.outcomes.within(window.version, window.slot, window.start_ms, window.end_ms)
+
+
+def stands(hot: Hot, window: Window, terms: Terms) -> bool:
+    """Whether the last result of a cold day stands: it was counted by other terms than would judge it now."""
+    key = CellKey(window.version, window.slot, window.start_ms)
+    if window.resolution != "1d" or key not in hot.days or not is_cold(hot, window):
+        return False
+    return hot.days.digest(key) != ("" if terms.scheme is None else terms.scheme.identity)
+
+
 def _changed_by_time(hot: Hot, horizon_ms: Callable[[Window], int | None]) -> set[Window]:
     """Give the closed windows that are provisional and were not, or the reverse; forget those let go."""
     due = set()
@@ -156,11 +169,11 @@ def _held(hot: Hot, window: Window) -> Outcomes | None:
 def _counted(hot: Hot, window: Window, scheme: Scheme | None) -> Outcomes:
     if window.resolution == "5m":
         cell = CellKey(window.version, window.slot, window.start_ms // HOUR_MS * HOUR_MS)
-        return hot.part(cell, window.start_ms, WIDTHS_MS["5m"])
+        return _sum([hot.part(cell, window.start_ms, WIDTHS_MS["5m"])], scheme)
     parts = _kept(hot.outcomes, window)
     # A day that is cold is what it was when it took facts for the last time.
     day = hot.days.get(CellKey(window.version, window.slot, window.start_ms))
-    return day if day is not None and not parts else _sum(parts, scheme)
+    return _sum([day] if day is not None and not parts else parts, scheme)
 
 
 def _kept(kept: Kept, window: Window) -> list[Outcomes]:

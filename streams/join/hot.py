@@ -161,6 +161,25 @@ class Hot:
         self._weigh()
         return changed
 
+    def adopt(self, key: CellKey, scheme: Scheme | None) -> bool:
+        """Count a cell by other terms than it was begun with; call before `settle`.
+
+        Returns:
+            Whether it was counted again. Not where the terms are the same, nor where they read other scores or
+            segments than the cell kept: such a cell has its rows and labels alone until it is read again.
+        """
+        cell = self.cells[key]
+        held = cell.scheme
+        if held is None or scheme is None or held.identity == scheme.identity:
+            return False
+        if (held.scores, held.values) != (scheme.scores, scheme.values):
+            return False
+        cell.scheme = scheme
+        self._forget_outcomes(key)
+        rows, labels = cell.rows, self.labels.rows
+        self._count(key, outcomes_of(cell.start_ms, rows, labels, scheme, self.vocabulary.texts))
+        return True
+
     def part(self, key: CellKey, start_ms: int, width_ms: int) -> Outcomes:
         """Count a window that is narrower than its cell, without segments; call `settle` before."""
         cell = self.cells[key]
@@ -184,10 +203,7 @@ class Hot:
     def drop(self, keys: Collection[CellKey]) -> None:
         """Let go of cells that take no facts any more; call `settle` before."""
         for key in keys:
-            gone = self.outcomes.get(key)
-            if gone is not None and gone.delays is not None:
-                self.delays -= gone.delays
-            self.outcomes.drop(key)
+            self._forget_outcomes(key)
             del self.cells[key]
         self.repeats.drop(keys)
         self._weigh()
@@ -213,6 +229,12 @@ class Hot:
             wanted[pairs(cell.rows.key, cell.rows.rest, rows.key, rows.rest)[1]] = True
         self.labels.keep(wanted)
         self._weigh()
+
+    def _forget_outcomes(self, key: CellKey) -> None:
+        gone = self.outcomes.get(key)
+        if gone is not None and gone.delays is not None:
+            self.delays -= gone.delays
+        self.outcomes.drop(key)
 
     def _count(self, key: CellKey, part: Outcomes, sign: int = 1) -> None:
         self.outcomes.opened(key, self.cells[key].scheme).merge(part, sign)

@@ -26,6 +26,7 @@ class CellKey(NamedTuple):
 
 class _Packed(NamedTuple):
     data: bytes
+    digest: str
     predictions: int
     labels: int
 
@@ -72,6 +73,10 @@ class Kept:
         held = self._open[key] if key in self._open else self._packed[key]
         return held.predictions, held.labels
 
+    def digest(self, key: CellKey) -> str:
+        """Give by which scheme outcomes that are there were counted."""
+        return (self._open[key] if key in self._open else self._packed[key]).digest
+
     def packed(self, key: CellKey) -> bytes:
         """Give outcomes that are there as bytes."""
         return pack(self._open[key]) if key in self._open else self._packed[key].data
@@ -79,7 +84,9 @@ class Kept:
     def put(self, key: CellKey, outcomes: Outcomes) -> None:
         """Keep outcomes, in place of what was kept."""
         self.drop(key)
-        one = self._packed[key] = _Packed(pack(outcomes), outcomes.predictions, outcomes.labels)
+        one = self._packed[key] = _Packed(
+            pack(outcomes), outcomes.digest, outcomes.predictions, outcomes.labels
+        )
         self._packed_bytes += len(one.data)
 
     def all(self) -> dict[CellKey, Outcomes]:

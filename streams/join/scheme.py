@@ -98,6 +98,11 @@ class Scheme:
             object.__setattr__(self, "identity", self.digest)
 
     @property
+    def values(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """What rows are told apart by: the segments and their levels."""
+        return tuple((segment.name, segment.levels) for segment in self.segments)
+
+    @property
     def coarse(self) -> Scheme:
         """The scheme that the values of segments are counted by: fewer score bins, no segments, no estimate."""
         return replace(self, edges=self.coarse_edges, segments=(), calibration=None)

@@ -8,6 +8,7 @@ and one that was not cold then was not cold when it came.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,7 @@ import msgspec
 
 from driftline.streams.join.day_key import DAY_KEY, day_key
 from driftline.streams.join.dirty import Offsets, count_late, missed
-from driftline.streams.join.due import Place, due_windows, result_of
+from driftline.streams.join.due import Place, due_windows, result_of, stands
 from driftline.streams.join.hot import Hot, Window, cell_width
 from driftline.streams.join.kept import CellKey
 from driftline.streams.join.maturity import observed_ms
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
 
     from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.schemas.window import WindowResult
+    from driftline.streams.join.scheme import Scheme
     from driftline.streams.join.terms import Book
     from driftline.streams.windows.rules import Rules
+
+logger = logging.getLogger(__name__)
 
 HOT_BYTES: Final = 4_000
 """What a deployment takes beside its facts; names of deployments cost memory too."""
@@ -114,7 +118,7 @@ class Shard:
         place = Place(self.partition, self.predictions + self.labels + 1, now_ms)
         for name in sorted(self.changed):
             hot = self.hots[name]
-            changed = hot.settle()
+            changed = {key for key in hot.cells if hot.adopt(key, self._scheme(hot, key))} | hot.settle()
             versions = {key.version for key in [*hot.cells, *hot.days]}
             widths = {version: self.book.resolutions(name, version) for version in versions}
             missing = missed(hot, widths, self.rules.hot_windows)
@@ -125,7 +129,15 @@ class Shard:
                     hot.said.pop(window, None)  # some of its days are gone: its last result stands
                     continue
                 terms = self.book.terms(name, window.version, window.end_ms)
-                yield result_of(hot, window, terms, place, horizon_ms(window))
+                if stands(hot, window, terms):
+                    hot.said.pop(window, None)
+                    continue
+                try:
+                    result = result_of(hot, window, terms, place, horizon_ms(window))
+                except Exception:  # one deployment must not stop the others of its partition
+                    logger.exception("%s of %r is left out", window, name)
+                    continue
+                yield result
 
     def commit(self) -> Records:
         """Take what was published as acknowledged, let cold facts go, and give the new state as records, in order."""
@@ -174,7 +186,13 @@ class Shard:
             if key.startswith(DAY_KEY):
                 name, version, slot, start_ms = msgspec.msgpack.decode(key[len(DAY_KEY) :])
                 hot = self._hot(name)
-                hot.days.put(CellKey(version, slot, start_ms), unpack(value))
+                try:
+                    hot.days.put(CellKey(version, slot, start_ms), unpack(value))
+                except ValueError as error:
+                    logger.warning(
+                        "a day of %r, %d, is left out of its week and month: %s", name, start_ms, error
+                    )
+                    continue
                 # What was said of windows that are cold is not stored; as provisional it is said again.
                 for width in ("1d", *MERGED):
                     hot.said[Window(version, slot, width, Resolution(width).start(start_ms))] = True
@@ -201,6 +219,11 @@ class Shard:
         """How long labels of a window are waited for: as people declare, else as long as they took so far."""
         declared = self.book.terms(hot.name, window.version, window.end_ms).settings.label_horizon_ms
         return observed if declared is None else declared
+
+    def _scheme(self, hot: Hot, key: CellKey) -> Scheme | None:
+        """How a cell is counted by what holds at its end."""
+        end_ms = key.start_ms + cell_width(self.book.resolutions(hot.name, key.version))
+        return self.book.terms(hot.name, key.version, end_ms).scheme
 
     def _shed(self) -> Records:
         """Past the cap let go of labels that wait, then of the oldest cells, until nine tenths of it are held."""

@@ -42,8 +42,17 @@ class TermsBook:
         profile = self._profiles.profile_of(digest)
         found = Terms(state.settings, state.revision)
         if profile is not None:
-            scheme = scheme_of(profile, digest, state.settings)
-            found = found._replace(scheme=scheme, yardstick=self._yardstick(profile, digest))
+            try:
+                scheme = scheme_of(profile, digest, state.settings)
+                found = found._replace(scheme=scheme, yardstick=self._yardstick(profile, digest))
+            except (ValueError, KeyError, IndexError) as error:
+                logger.warning(
+                    "profile %s of %r %r cannot be used, labels alone are counted: %s",
+                    digest[:12],
+                    deployment,
+                    version,
+                    error,
+                )
         self._known[deployment, version] = (of, found)
         return found
 
@@ -55,7 +64,7 @@ class TermsBook:
         if digest not in self._yardsticks:
             try:
                 self._yardsticks[digest] = yardstick_of(profile, scheme_of(profile, digest))
-            except ValueError as error:
+            except (ValueError, KeyError, IndexError) as error:
                 logger.warning("the truth of profile %s is left out: %s", digest[:12], error)
                 self._yardsticks[digest] = None
         return self._yardsticks[digest]
