@@ -13,6 +13,7 @@ from driftline.streams.join.figures import Estimates
 from driftline.streams.join.kept import CellKey, Kept
 from driftline.streams.join.keys import pairs
 from driftline.streams.join.labels import LabelRows, Labels, label_rows
+from driftline.streams.join.maturity import observed_ms
 from driftline.streams.join.pairing import outcomes_of, truths_of
 from driftline.streams.join.repeats import Repeats
 from driftline.streams.join.vocabulary import Vocabulary
@@ -94,6 +95,11 @@ class Hot:
     def nbytes(self) -> int:
         """Bytes held: facts, and what they came to."""
         return self.facts_bytes + self.outcomes.nbytes + self.days.nbytes
+
+    @property
+    def observed_ms(self) -> int | None:
+        """How long the labels of the cells took so far, ms; None while too few of them are there to tell."""
+        return observed_ms(self.delays, sum(self.outcomes.counts(key)[0] for key in self.outcomes))
 
     def cold_before(self, resolution: str, watermark_ms: int, hot_windows: int) -> int:
         """Windows of a resolution that start before this time (ms) are cold when the watermark stands there."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from driftline.streams.windows.latency import latency_quantile
+from driftline.streams.windows.latency import latency_quantile, latency_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 COVERED: Final = 0.95
 """Share of predictions with a label from which on figures are not provisional any more."""
+KNOWN: Final = 0.5
+"""Share of the predictions in memory that must have a label before the delays seen so far say how long to wait."""
 HORIZON: Final = 0.99
 """Quantile of the observed delays that is waited for where nobody declares a horizon."""
 
@@ -29,12 +31,18 @@ def delays(outcomes: Outcomes) -> tuple[float | None, float | None]:
     return latency_quantile(outcomes.delays, 0.5), latency_quantile(outcomes.delays, 0.9)
 
 
-def observed_ms(sketch: NDArray[np.int64]) -> int | None:
-    """Give how long labels took so far, ms: the quantile `HORIZON` of their delays; None without labels.
+def observed_ms(sketch: NDArray[np.int64], predictions: int) -> int | None:
+    """Give how long labels took so far, ms: the quantile `HORIZON` of their delays.
 
     Args:
         sketch: int64 (LATENCY_BINS,), of the delays in s.
+        predictions: whose labels these are.
+
+    Returns:
+        None while fewer than `KNOWN` of them have a label: those that come first are quick.
     """
+    if latency_rows(sketch) < max(KNOWN * predictions, 1):
+        return None
     longest = latency_quantile(sketch, HORIZON)
     return None if longest is None or math.isinf(longest) else round(longest * 1000)
 

@@ -20,7 +20,6 @@ from driftline.streams.join.dirty import Offsets, count_late, missed
 from driftline.streams.join.due import Place, due_windows, result_of, stands
 from driftline.streams.join.hot import Hot, Window, cell_width
 from driftline.streams.join.kept import CellKey
-from driftline.streams.join.maturity import observed_ms
 from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.join.repeats import REPEATS_KEY, unpack_key
 from driftline.streams.join.seals import SealBook
@@ -123,7 +122,7 @@ class Shard:
             widths = {version: self.book.resolutions(name, version) for version in versions}
             missing = missed(hot, widths, self.rules.hot_windows)
             self.dirty.add(offset for offset in missing if offset > self.stored[1])
-            horizon_ms = partial(self.horizon_ms, hot, observed_ms(hot.delays))
+            horizon_ms = partial(self.horizon_ms, hot, hot.observed_ms)
             for window in due_windows(hot, changed, widths, self.rules.hot_windows, horizon_ms):
                 if window.resolution in MERGED and window.start_ms < hot.kept_from_ms(self.rules.kept_days):
                     hot.said.pop(window, None)  # some of its days are gone: its last result stands

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from driftline.streams.join.day_key import day_key
 from driftline.streams.join.due import Place, result_of
-from driftline.streams.join.maturity import observed_ms
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import pack
 from driftline.streams.replay.cold import Edge
@@ -52,7 +51,7 @@ def take_part(
         kept = [merge for merge in part.merges if _edge(shard, hot).is_kept(merge)]
         records = _keep_days(shard, hot, part)
         place = Place(shard.partition, absorbed, now_ms)
-        horizon_ms = partial(shard.horizon_ms, hot, observed_ms(hot.delays))
+        horizon_ms = partial(shard.horizon_ms, hot, hot.observed_ms)
         merged = [
             result_of(hot, one, shard.book.terms(hot.name, one.version, one.end_ms), place, horizon_ms(one))
             for one in sorted(kept)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from driftline.streams.join.due import Place, due_windows, result_of
 from driftline.streams.join.hot import Hot
 from driftline.streams.join.labels import Labels
-from driftline.streams.join.maturity import observed_ms
 from driftline.streams.join.seals import Seals
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.windows.merges import MERGED
@@ -83,7 +82,7 @@ class Rejoin:
         changed = hot.settle()
         versions = {key.version for key in [*hot.cells, *hot.days]}
         widths = {version: self._book.resolutions(hot.name, version) for version in versions}
-        waited_ms = observed_ms(hot.delays)
+        waited_ms = hot.observed_ms
 
         def horizon_ms(window: Window) -> int | None:
             declared = self._terms(window).settings.label_horizon_ms

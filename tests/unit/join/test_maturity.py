@@ -60,11 +60,12 @@ def test_delays_are_those_of_the_labels() -> None:
 
 
 def test_the_horizon_is_what_nearly_all_labels_took() -> None:
-    """99 of 100 delays lie below it, to 1 %; nothing is known without a label."""
-    assert observed_ms(sketch()) is None
-    found = observed_ms(sketch(*np.arange(1, 1_001)))
+    """99 of 100 delays lie below it, to 1 %; nothing is known while fewer than half of the predictions have a label."""
+    assert observed_ms(sketch(), 0) is None
+    found = observed_ms(sketch(*np.arange(1, 1_001)), 1_000)
     assert found == pytest.approx(990_000, rel=0.011)
-    assert observed_ms(sketch(0.0, 0.0)) == 0
+    assert observed_ms(sketch(0.0, 0.0), 4) == 0
+    assert observed_ms(sketch(0.0, 0.0), 5) is None
 
 
 class Flow:
@@ -143,8 +144,17 @@ def test_without_a_declared_horizon_labels_are_waited_for_as_long_as_they_took()
     """The observed delays say how long: labels of some hours, and a day that waits as many."""
     flow = Flow()
     flow.say(HOUR_MS, flow.ids[:200])
-    flow.label(flow.ids[:100], 6 * HOUR_MS)
+    flow.label(flow.ids[:150], 6 * HOUR_MS)
     flow.say(DAY_MS + HOUR_MS, flow.ids[200:201])
     assert [one.provisional for one in flow.day()] == [True]
     flow.say(DAY_MS + 6 * HOUR_MS, flow.ids[201:202])
     assert [one.provisional for one in flow.day()] == [False]
+
+
+def test_the_quick_labels_do_not_end_the_wait() -> None:
+    """A few labels within the hour say nothing of the many that are still to come: the day stays provisional."""
+    flow = Flow()
+    flow.say(HOUR_MS, flow.ids[:200])
+    flow.label(flow.ids[:6], 2 * HOUR_MS)
+    flow.say(DAY_MS + 20 * HOUR_MS, flow.ids[200:201])
+    assert [one.provisional for one in flow.day()] == [True]
