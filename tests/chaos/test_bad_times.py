@@ -20,7 +20,7 @@ from driftline.schemas.settings import Settings, producer_config
 
 YEAR_MS = 365 * 86_400_000
 YEAR_2099_MS = 4_070_908_800_000
-ROWS = 50
+ROWS = 25
 
 
 @pytest.fixture
