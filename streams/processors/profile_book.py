@@ -52,7 +52,8 @@ class ProfileBook:
             its end if that was possible.
         clock_s: a monotonic clock, seconds.
         declared: what people want for each deployment; None for a worker that knows no settings.
-        keeps_truth: whether what performance is held against is kept too, and hours of the week never are.
+        keeps_truth: whether what performance is held against is kept.
+        keeps_drift: whether segments, and hours of the week where settings ask for them, are kept.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class ProfileBook:
         *,
         declared: SettingsBook | None = None,
         keeps_truth: bool = False,
+        keeps_drift: bool = True,
     ) -> None:
-        self._refresh, self._clock_s, self._keeps_truth = refresh, clock_s, keeps_truth
+        self._refresh, self._clock_s = refresh, clock_s
+        self._keeps_truth, self._keeps_drift = keeps_truth, keeps_drift
         self._declared = declared or SettingsBook()
         self._layouts: dict[tuple[str, str], Layout] = {}
         self._by_digest: dict[str, tuple[Profile, Layout]] = {}
@@ -81,7 +84,8 @@ class ProfileBook:
             logger.warning("profile %r is left out: %s", key, refused)
             return
         kept = _kept(profile, with_hours=self._wants_hours(profile.deployment))
-        kept = replace(kept, splits=()) if self._keeps_truth else replace(kept, truth=None)
+        kept = kept if self._keeps_drift else replace(kept, splits=())
+        kept = kept if self._keeps_truth else replace(kept, truth=None)
         digest = profile.digest()
         known = self._by_digest.get(digest)
         layout = Layout(kept, digest) if known is None else known[1]
@@ -149,7 +153,7 @@ class ProfileBook:
         )
 
     def _wants_hours(self, deployment: str) -> bool:
-        return not self._keeps_truth and self._declared.asks_for(deployment, "same-hour-of-week")
+        return self._keeps_drift and self._declared.asks_for(deployment, "same-hour-of-week")
 
     def _find(self, deployment: str, version: str) -> Layout:
         name = (deployment, version)

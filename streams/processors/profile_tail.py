@@ -44,7 +44,12 @@ class Followed:
 def followed(settings: Settings, *, keeps_truth: bool = False) -> Followed:
     """Make the books and their threads, which are not started; an unknown version has the topic asked for it."""
     prefix, declared = settings.kafka.topic_prefix, SettingsBook()
-    book = ProfileBook(lambda: tail.caught_up(PROFILE_WAIT_S), declared=declared, keeps_truth=keeps_truth)
+    book = ProfileBook(
+        lambda: tail.caught_up(PROFILE_WAIT_S),
+        declared=declared,
+        keeps_truth=keeps_truth,
+        keeps_drift=not keeps_truth,
+    )
     tail = TopicTail(settings, prefix + topic("profiles").name, book.on_record)
 
     def on_settings(key: bytes | None, value: bytes | None, record_time_ms: int) -> None:

@@ -171,7 +171,7 @@ class Recount:
             pane = shard.panes[key] = Pane(key, Counters(layout), absorbed=self._absorbed)
             self.keys.add(key)
             shard.fresh_bytes += pane.counters.size_bytes
-        pane.counters.fold(cols, rows)
+        pane.count(cols, rows, shard.profiles)
 
     def _pack(self) -> None:
         shard = self._shard

@@ -139,10 +139,12 @@ class Counters:
         if self.layout.digest != other.layout.digest:
             raise CountersError(f"columns of {other!r} do not belong to {self!r}")
         self._normalise()
-        for column in columns:
+        taken = {column.index for column in columns}
+        for column in (one for one in self.layout.columns if one.index in taken):
             cells = slice(column.first, column.end)
             self.table[:, cells] = other.normalised[:, cells]
             self.quality[column.index] = other.quality[column.index]
+        self.splits |= {pair: table.copy() for pair, table in other.splits.items() if taken & set(pair)}
 
     def copy(self) -> Counters:
         """Give counters of the same content that change apart from these."""

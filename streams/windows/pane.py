@@ -10,11 +10,16 @@ import msgspec
 from driftline.streams.windows.book import WIDTHS_MS
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey, seal, unseal
+from driftline.streams.windows.splits import splits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+
+    from driftline.schemas.columns import PredictionColumns
     from driftline.streams.windows.layout import Layout
+    from driftline.streams.windows.profiles import Profiles
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +46,20 @@ class Pane:
     def end_ms(self) -> int:
         """The end of the window (exclusive), ms."""
         return self.key.start_ms + WIDTHS_MS[self.key.resolution]
+
+    def count(self, columns: PredictionColumns, rows: slice | np.ndarray, profiles: Profiles) -> None:
+        """Count rows of a batch: as a whole, and but for five minutes by the values of segments.
+
+        Args:
+            columns: the batch.
+            rows: those of it that lie in the window.
+            profiles: where the settings are that say which segments.
+        """
+        self.counters.fold(columns, rows)
+        layout = self.counters.layout
+        if layout.splits and self.key.resolution != "5m":
+            state = profiles.state(self.key.deployment, self.end_ms)
+            self.counters.fold_splits(splits_of(layout, state), columns, rows)
 
     def encode(self) -> bytes:
         """The value for the changelog; each call is one more write."""

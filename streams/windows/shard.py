@@ -19,7 +19,6 @@ from driftline.streams.windows.held import PaneKey, book_key, decode_pane_key, p
 from driftline.streams.windows.late import DAY_MS
 from driftline.streams.windows.pane import Pane
 from driftline.streams.windows.resolution import rows_by_start
-from driftline.streams.windows.splits import splits_of
 from driftline.streams.windows.too_late import count_late
 
 if TYPE_CHECKING:
@@ -244,10 +243,7 @@ class Shard:
         self.unpublished.add(key)
         if offset <= pane.absorbed:
             return
-        pane.counters.fold(columns, rows)
-        if pane.counters.layout.splits and key.resolution != "5m":
-            state = self.profiles.state(key.deployment, pane.end_ms)
-            pane.counters.fold_splits(splits_of(pane.counters.layout, state), columns, rows)
+        pane.count(columns, rows, self.profiles)
         pane.absorbed = offset
         pane.restated = pane.restated or pane.end_ms <= self.closed_ms[book.deployment]
         pane.changed = True

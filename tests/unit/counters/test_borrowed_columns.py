@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from counting import batch, profile_of
+from segmented import reference, rows
 
+from driftline.schemas.deployment_state import defaults
 from driftline.streams.windows.counters import Counters, CountersError
 from driftline.streams.windows.layout import Layout
+from driftline.streams.windows.splits import splits_of
 
 
 def test_a_window_counted_again_keeps_the_columns_that_are_stored_nowhere() -> None:
@@ -25,6 +30,27 @@ def test_a_window_counted_again_keeps_the_columns_that_are_stored_nowhere() -> N
     assert secret.exact_sums == before.column("secret").exact_sums
     assert Counters.from_bytes(layout, again.to_bytes()) == again
     assert not again.absent
+
+
+def test_the_segments_of_a_borrowed_column_are_borrowed_too() -> None:
+    """Counts by the values of segments come with the columns they are of; those of other columns stay."""
+    layout = Layout(reference(500))
+    before, again = Counters(layout), Counters(layout)
+    whole = rows(2, 100)
+    splits = splits_of(layout, defaults("churn"))
+    before.fold(whole)
+    before.fold_splits(splits, whole)
+    bare = replace(rows(3, 200), categories=[])
+    again.fold(bare)
+    again.fold_splits(splits, bare)
+    again.borrow(again.absent, before)
+    plane = layout.column("plane").index
+    assert {pair[1] for pair in before.splits} == {pair[1] for pair in again.splits}
+    assert all(
+        again.splits[pair].sum() == (before.splits[pair].sum() if pair[1] == plane else 2 * table.sum())
+        for pair, table in before.splits.items()
+        if pair[1] in (plane, layout.column("distance").index)
+    )
 
 
 def test_columns_of_another_profile_are_refused() -> None:

@@ -18,6 +18,7 @@ from driftline.schemas.profile import Profile
 from driftline.schemas.profile_split import SPLIT_LEVELS
 from driftline.schemas.refusal import Refused
 from driftline.schemas.window import Figure, WindowResult
+from driftline.streams.processors.profile_book import ProfileBook
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.layout import Layout
 from driftline.streams.windows.shard import Shard
@@ -167,8 +168,7 @@ def test_where_no_segment_is_nothing_is_paid() -> None:
     with_none = windows(book(profile), hour(0, 3.0), hour(1))
     assert not any(by_value(one) for one in with_none)
     assert {one.counts[0] for one in with_none} == {1}
-    accuracy = book()
-    accuracy._keeps_truth = True
+    accuracy = ProfileBook(lambda: None, keeps_truth=True, keeps_drift=False)
     accuracy.on_record(b"churn/1", reference(500).to_bytes(), 0)
     assert accuracy.layout("churn", "1").splits == {}
 
