@@ -22,7 +22,7 @@ Id = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-z-]{1,120}\Z")]
 
 State: TypeAlias = Literal["firing", "resolved", "acknowledged"]
 Severity: TypeAlias = Literal["warn", "fail"]
-Rule: TypeAlias = Literal["windows", "silence", "ledger"]
+Rule: TypeAlias = Literal["windows", "change", "silence", "ledger"]
 
 
 class Subject(NamedTuple):

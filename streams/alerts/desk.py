@@ -3,7 +3,7 @@
 A commit is written in this order, each step acknowledged before the next:
 
     1. the changed cases, each with the edges that it made since the last commit (its outbox) and the commit's number;
-       what advice rests on is stored beside them in the same way, with the events of advice;
+       what advice and change points rest on is stored beside them in the same way (`beside`);
     2. those edges, on the topic `alerts`;
     3. the row of the partition: the position reached, and the number of the commit.
 
@@ -20,11 +20,10 @@ import msgspec
 
 from driftline.schemas.refusal import Refused
 from driftline.schemas.window import WindowResult
-from driftline.streams.alerts import advising
-from driftline.streams.alerts.advising import Advising
+from driftline.streams.alerts.beside import Beside
 from driftline.streams.alerts.case import Case
 from driftline.streams.alerts.clock import look_at_clock, look_at_losses
-from driftline.streams.alerts.stored import ADVICE, CASE, ROW, Row, Stored, StoredAdvising, read_stored
+from driftline.streams.alerts.stored import CASE, ROW, Row, Stored, read_stored
 from driftline.streams.alerts.windows import take
 
 if TYPE_CHECKING:
@@ -67,9 +66,7 @@ class Desk:
         self._topic_id, self._settings = topic_id, settings
         self._cases: dict[str, Case] = {}
         self._edges: dict[str, list[Alert]] = {}
-        self._advising: dict[str, Advising] = {}
-        self._advices: dict[str, list[Advice]] = {}
-        self._advised: set[str] = set()
+        self._beside = Beside()
         self._changed: set[str] = set()
         self._forgotten: set[str] = set()
         self._stored_heard: dict[str, int] = {}
@@ -84,14 +81,19 @@ class Desk:
         return self._cases
 
     @property
+    def alerting(self) -> list[Case]:
+        """All that alerts come of: the cases, and those of change points."""
+        return [*self._cases.values(), *self._beside.cases]
+
+    @property
     def has_edges(self) -> bool:
         """Whether there is an edge that nobody has heard of."""
-        return bool(self._edges or self._advices)
+        return bool(self._edges) or self._beside.has_edges
 
     @property
     def has_changed(self) -> bool:
         """Whether a commit would say anything new."""
-        return bool(self._changed or self._advised) or self.offset != self._stored_offset
+        return bool(self._changed) or self._beside.has_changed or self.offset != self._stored_offset
 
     def restore(self, records: Mapping[bytes, bytes]) -> Edges:
         """Take up what was stored; give the edges to send again before anything else.
@@ -99,7 +101,7 @@ class Desk:
         Raises:
             Refused: it is of another topic, or of another release.
         """
-        row, held, advised = read_stored(records, self._topic_id)
+        row, held, beside = read_stored(records, self._topic_id)
         self.offset = self._stored_offset = -1 if row is None else row.offset
         reached = self._commits = 0 if row is None else row.commit
         again: Edges = []
@@ -110,12 +112,11 @@ class Desk:
             self._commits = max(self._commits, stored.commit)
             if stored.commit > reached:
                 again += [(case.deployment.encode(), data) for data in stored.outbox]
-        for one in advised:
-            name = one.advising.deployment
-            self._advising[name] = one.advising
+        self._beside.restore(beside)
+        for one in beside:
             self._commits = max(self._commits, one.commit)
             if one.commit > reached:
-                again += [(name.encode(), data) for data in one.outbox]
+                again += [(one.state.deployment.encode(), data) for data in one.outbox]
         return again
 
     def take(self, offset: int, value: bytes | None, now_ms: int) -> list[Alert | Advice]:
@@ -135,7 +136,7 @@ class Desk:
         is_news = result.final or (case.newest_end_ms, case.watermark_ms) != before
         if edges or is_news or case.heard_ms - self._stored_heard.get(case.deployment, 0) >= HEARD_MS:
             self._note(case, edges)
-        return [*edges, *self._advise(result, now_ms)]
+        return [*edges, *self._beside.take(result, self._settings.latest(result.deployment), now_ms)]
 
     def look(self, losses: Mapping[str, Loss], now_ms: int) -> list[Alert]:
         """Look at clock and ledgers; `losses` are those of deployments of this partition.
@@ -153,12 +154,14 @@ class Desk:
                 self._note(case, edges)
             # Its ordinal began at the second in which it was first seen.
             heard_ms = max(case.heard_ms, case.ordinal * 1000)
-            if not case.firing and heard_ms < now_ms - FORGOTTEN_MS:
+            fires = case.firing or self._beside.fires(name)
+            if not fires and heard_ms < now_ms - FORGOTTEN_MS:
                 self._changed.add(name)
                 self._forgotten.add(name)
             found += edges
         for name in self._forgotten:
             self._cases.pop(name, None)
+            self._beside.forget(name)
         return found
 
     def commit(self) -> Commit:
@@ -170,23 +173,15 @@ class Desk:
             if name in self._forgotten and name not in self._cases:
                 cases.append((CASE + name.encode(), None))
                 self._stored_heard.pop(name, None)
-                if self._advising.pop(name, None) is not None:
-                    self._advised.discard(name)
-                    cases.append((ADVICE + name.encode(), None))
                 continue
             outbox = [one.to_bytes() for one in self._edges.get(name, ())]
             edges += [(name.encode(), data) for data in outbox]
             cases.append((CASE + name.encode(), self._stored(self._cases[name], outbox)))
             self._stored_heard[name] = self._cases[name].heard_ms
-        for name in sorted(self._advised):
-            outbox = [one.to_bytes() for one in self._advices.get(name, ())]
-            edges += [(name.encode(), data) for data in outbox]
-            held = StoredAdvising(commit=self._commits, outbox=outbox, advising=self._advising[name])
-            cases.append((ADVICE + name.encode(), msgspec.msgpack.encode(held)))
+        records, told = self._beside.commit(self._commits)
+        cases, edges = cases + records, edges + told
         self._edges.clear()
         self._changed.clear()
-        self._advices.clear()
-        self._advised.clear()
         self._forgotten.clear()
         self._stored_offset = self.offset
         row = Row(topic_id=self._topic_id, offset=self.offset, commit=self._commits)
@@ -204,22 +199,6 @@ class Desk:
         if name not in self._cases and len(self._cases) < CASES:
             self._cases[name] = Case(deployment=name, ordinal=now_ms // 1000)
         return self._cases.get(name)
-
-    def _advise(self, result: WindowResult, now_ms: int) -> list[Advice]:
-        name = result.deployment
-        people = self._settings.latest(name)
-        if not advising.concerns(result, people.settings):
-            return []
-        held = self._advising.get(name)
-        if held is None:
-            held = self._advising[name] = Advising(deployment=name, ordinal=now_ms // 1000)
-        is_new, event = advising.take(held, result, people, now_ms)
-        if is_new:
-            self._advised.add(name)
-        if event is None:
-            return []
-        self._advices.setdefault(name, []).append(event)
-        return [event]
 
     def _note(self, case: Case, edges: list[Alert]) -> None:
         self._changed.add(case.deployment)

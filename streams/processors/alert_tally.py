@@ -66,7 +66,7 @@ class Tally:
 
     def desk(self, partition: int, desk: Desk) -> None:
         """A partition was stored."""
-        held = desk.cases.values()
+        held = desk.alerting
         self._metrics.open.labels(partition).set(sum(len(case.firing) for case in held))
         self._metrics.pending.labels(partition).set(sum(case.pending for case in held))
         self._metrics.shed.labels(partition).set(sum(case.left_out for case in held))

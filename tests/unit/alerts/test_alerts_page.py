@@ -17,6 +17,7 @@ from driftline.streams.alerts import (
     advising,
     alertmanager,
     case,
+    changing,
     coverage,
     desk,
     entering,
@@ -72,6 +73,6 @@ def test_the_bounds_are_those_of_the_code(page: str) -> None:
         line.split("|")[2].strip() for line in page[page.index("## Bounds") :].splitlines() if "|" in line
     ][2:]
     wanted = [case.OPEN, track.MARKS, entering.TRACKS, track.SOURCES, coverage.MATURING, desk.CASES,
-              desk.CASE_BYTES / 1e6, verdicts.EVIDENCE, advising.WINDOWS,
+              desk.CASE_BYTES / 1e6, verdicts.EVIDENCE, advising.WINDOWS, changing.TRACKERS, changing.FEATURES,
               advising.VERSIONS, advising.FEATURES, alertmanager.MOST, MOST_ROUTES]  # fmt: skip
     assert [float(text.split()[0].replace(",", "")) for text in found] == wanted
