@@ -19,7 +19,7 @@ RESENDS: Final = 4
 RESOLVED_MS: Final = 15 * 60_000
 """How long a resolved alert is still said to be resolved: what Prometheus uses."""
 MOST: Final = 20_000
-"""Alerts held; past it the one that changed longest ago is let go."""
+"""Alerts held; past it the one that ended longest ago is let go, else the one that changed longest ago."""
 A_POST: Final = 200
 """Alerts in one request."""
 SEVERITIES: Final = {"warn": "warning", "fail": "critical"}
@@ -39,34 +39,40 @@ class Board:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[str, ...], _Entry] = {}
-        self._fires: dict[str, tuple[str, ...]] = {}
+        self._firing: dict[str, _Entry] = {}
+        self._ended: dict[tuple[str, ...], _Entry] = {}
         self._recent = Recent()
         self.shed = 0
 
     @property
     def firing(self) -> int:
         """How many fire."""
-        return len(self._fires)
+        return len(self._firing)
 
-    def take(self, edge: Alert) -> bool:
-        """Take in the next edge of its deployment; False when it says nothing new."""
+    def take(self, edge: Alert, now_ms: int) -> bool:
+        """Take in the next edge of its deployment; False when it says nothing new.
+
+        Args:
+            edge: the edge.
+            now_ms: the clock, ms since 1970; what ended too long before it is not kept at all.
+        """
         if edge.state == "acknowledged" or edge.id in self._recent:
             return False
         self._recent.add(edge.id)
-        name = tuple(labels(edge).values())
-        before = self._fires.pop(edge.alert_id, None)
-        if before is not None and (edge.state == "resolved" or before != name):
-            self._entries[before].ended_ms = edge.made_at_ms
-        if edge.state == "firing":
-            held = self._entries.pop(name, None)
-            is_known = held is not None and held.ended_ms is None
-            self._entries[name] = held if is_known and held is not None else _Entry(edge, None)
-            self._fires[edge.alert_id] = name
-            if len(self._entries) > MOST:
+        before = self._firing.pop(edge.alert_id, None)
+        is_firing = edge.state == "firing"
+        if before is not None and is_firing and labels(before.edge) == labels(edge):
+            self._firing[edge.alert_id] = before
+            return False
+        if before is not None and now_ms - edge.made_at_ms <= RESOLVED_MS:
+            before.ended_ms = edge.made_at_ms
+            self._ended[_name(before.edge)] = before
+        if is_firing:
+            self._ended.pop(_name(edge), None)
+            self._firing[edge.alert_id] = _Entry(edge, None)
+            if len(self._firing) + len(self._ended) > MOST:
                 self._let_go()
-            return not is_known
-        return before is not None
+        return is_firing or before is not None
 
     def due(self, now_ms: int, resend_ms: int) -> Iterator[list[dict[str, Any]]]:
         """Give the bodies of requests that say all that fires, and all that ended within the last quarter of an hour.
@@ -75,17 +81,18 @@ class Board:
             now_ms: the clock, ms since 1970.
             resend_ms: when they will be said again, ms from now.
         """
-        for name, entry in tuple(self._entries.items()):
+        for name, entry in tuple(self._ended.items()):
             if entry.ended_ms is not None and now_ms - entry.ended_ms > RESOLVED_MS:
-                del self._entries[name]
-        said = [_said(one, now_ms + RESENDS * resend_ms) for one in self._entries.values()]
+                del self._ended[name]
+        told = (*self._firing.values(), *self._ended.values())
+        said = [_said(one, now_ms + RESENDS * resend_ms) for one in told]
         for start in range(0, len(said), A_POST):
             yield said[start : start + A_POST]
 
     def _let_go(self) -> None:
-        oldest = next(iter(self._entries))
-        gone = self._entries.pop(oldest)
-        self._fires.pop(gone.edge.alert_id, None)
+        """Let one go: what ended before what fires, for Alertmanager ends by itself what is said no more."""
+        held: dict[Any, _Entry] = self._ended or self._firing
+        del held[next(iter(held))]
         self.shed += 1
 
 
@@ -106,6 +113,10 @@ def labels(edge: Alert) -> dict[str, str]:
         "owner": edge.owner or "",
         "team": edge.team or "",
     }
+
+
+def _name(edge: Alert) -> tuple[str, ...]:
+    return tuple(labels(edge).values())
 
 
 def summary(edge: Alert) -> str:

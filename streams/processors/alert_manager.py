@@ -65,7 +65,7 @@ class AlertmanagerFeed(Feed):
             else:
                 edge = self.read(message)
                 # Advice fires nothing and ends nothing: it is for webhooks.
-                is_alert = isinstance(edge, Alert) and self._board.take(edge)
+                is_alert = isinstance(edge, Alert) and self._board.take(edge, time.time_ns() // 1_000_000)
                 if is_alert and self._changed_s is None:
                     self._changed_s = now_s
         is_news = not self._failures and self._changed_s is not None and now_s - self._changed_s >= TOGETHER_S

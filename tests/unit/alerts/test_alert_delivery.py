@@ -63,8 +63,8 @@ def test_what_fires_is_said_again_and_ends_four_intervals_later() -> None:
     """As Prometheus does: startsAt stays, endsAt moves on with each time it is said."""
     (edge,) = edges("fail", owner="Ana", runbook="https://wiki.example.org/x", importance="high")
     board = Board()
-    assert board.take(edge)
-    assert not board.take(edge)
+    assert board.take(edge, 2_000)
+    assert not board.take(edge, 2_000)
     (first,) = said(board)
     assert first["labels"]["alertname"] == "driftline_drift"
     assert (first["labels"]["severity"], first["labels"]["owner"]) == ("critical", "Ana")
@@ -82,7 +82,7 @@ def test_what_fires_is_said_again_and_ends_four_intervals_later() -> None:
 def test_what_is_resolved_is_said_for_a_quarter_of_an_hour() -> None:
     """With the end that it had; then it is forgotten."""
     board = Board()
-    assert sum(board.take(one) for one in edges("fail", "ok")) == 2
+    assert sum(board.take(one, 2_000) for one in edges("fail", "ok")) == 2
     assert board.firing == 0
     assert [one["endsAt"] for one in said(board)] == ["1970-01-01T00:00:01.001+00:00"]
     assert said(board, now_ms=1_002 + RESOLVED_MS) == []
@@ -92,8 +92,8 @@ def test_a_warning_that_becomes_a_failure_ends_under_its_old_labels() -> None:
     """Alertmanager would otherwise keep the warning until its time is up, beside the failure."""
     board = Board()
     warned, failed = edges("warn", "fail")
-    board.take(warned)
-    board.take(failed)
+    board.take(warned, 2_000)
+    board.take(failed, 2_000)
     by_severity = {one["labels"]["severity"]: one["endsAt"] for one in said(board)}
     assert by_severity["warning"] == "1970-01-01T00:00:01.001+00:00"
     assert by_severity["critical"] > by_severity["warning"]
@@ -104,9 +104,50 @@ def test_an_acknowledgement_changes_nothing_for_receivers() -> None:
     """Who knows of an alert does not end it."""
     (edge,) = edges("fail")
     board = Board()
-    board.take(edge)
-    assert not board.take(acknowledgement(edge, "Ana", "looking", 9))
+    board.take(edge, 2_000)
+    assert not board.take(acknowledgement(edge, "Ana", "looking", 9), 2_000)
     assert len(said(board)) == 1
+
+
+def test_what_ended_makes_room_for_what_fires() -> None:
+    """However many alerts come and go after it, one that fires is still said to fire."""
+    fired, resolved = edges("fail", "ok")
+    board = Board()
+    board.take(fired, 2_000)
+    for number in range(MOST):
+        for edge in (fired, resolved):
+            name = str(number)
+            board.take(msgspec.structs.replace(edge, id=f"{name}-{edge.state}", alert_id=name), 2_000)
+    assert board.firing == 1
+    assert said(board)[0]["labels"]["alert_id"] == fired.alert_id
+    assert len(said(board)) == MOST
+
+
+def test_a_warning_let_go_leaves_the_failure_it_became(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry under the old labels makes room; the one under the new labels fires, and its end is said."""
+    monkeypatch.setattr("driftline.streams.alerts.alertmanager.MOST", 2)
+    warned, failed, resolved = edges("warn", "fail", "ok")
+    board = Board()
+    other = msgspec.structs.replace(failed, id="other-1", alert_id="other")
+    for edge in (warned, failed, other):
+        board.take(edge, 2_000)
+    assert (board.shed, board.firing, len(said(board))) == (1, 2, 2)
+    assert board.take(resolved, 2_000)
+    by_alert = {one["labels"]["alert_id"]: one for one in said(board)}
+    assert by_alert[resolved.alert_id]["labels"]["severity"] == "critical"
+    assert by_alert[resolved.alert_id]["endsAt"] < by_alert["other"]["endsAt"]
+
+
+def test_the_past_of_the_topic_is_not_kept() -> None:
+    """What ended more than a quarter of an hour before it is read takes no place."""
+    board = Board()
+    for number in range(3):
+        for edge in edges("fail", "ok"):
+            name = str(number)
+            board.take(
+                msgspec.structs.replace(edge, id=f"{name}-{edge.state}", alert_id=name), 2_000 + RESOLVED_MS
+            )
+    assert (board.firing, said(board)) == (0, [])
 
 
 def test_the_board_is_bounded() -> None:
@@ -114,6 +155,6 @@ def test_the_board_is_bounded() -> None:
     (edge,) = edges("fail")
     board = Board()
     for number in range(MOST + 3):
-        board.take(msgspec.structs.replace(edge, id=f"{number}-1", alert_id=str(number)))
+        board.take(msgspec.structs.replace(edge, id=f"{number}-1", alert_id=str(number)), 2_000)
     assert (board.shed, board.firing, len(said(board))) == (3, MOST, MOST)
     assert labels(edge)["alert_id"] == edge.alert_id
