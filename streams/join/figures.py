@@ -55,7 +55,7 @@ class Estimates:
         """Give the estimates of a window, worked out anew where more predictions or other settings make them others."""
         if terms.scheme is None:
             return []
-        made_of = (outcomes.predictions, terms.scheme.identity, terms.revision, closed)
+        made_of = (outcomes.predictions, terms.scheme.identity, terms.settings, closed)
         held = self._held.pop(window, None)
         if held is None or held[0] != made_of:
             held = (made_of, estimate_figures(terms, outcomes, closed=closed))

@@ -53,11 +53,11 @@ def splits_of(layout: Layout, state: DeploymentState) -> tuple[Split, ...]:
     if not layout.splits:
         return ()
     held = layout.plans.get("splits")
-    if isinstance(held, tuple) and held[0] == state.revision:
+    if isinstance(held, tuple) and held[0] == state.settings:
         found: tuple[Split, ...] = held[1]
         return found
     found = tuple(_choose(layout, state.settings.segments, state.settings.feature_importance))
-    layout.plans["splits"] = (state.revision, found)
+    layout.plans["splits"] = (state.settings, found)
     return found
 
 

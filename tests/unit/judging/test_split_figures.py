@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from counting import profile_of
@@ -37,6 +38,17 @@ def hour(number: int, by: float = 0.0, count: int = ROWS) -> PredictionColumns:
 def by_value(result: WindowResult) -> dict[tuple[str, str], Figure]:
     """Return the figures of segment values by feature and segment."""
     return {(one.feature, one.segment): one for one in result.figures if one.segment}
+
+
+def test_a_first_revision_after_a_tombstone_chooses_anew() -> None:
+    """Two revisions 1 that say different things split by different segments."""
+    layout = Layout(reference(), "digest")
+    first = defaults("churn")
+    other = DeploymentSettings(deployment="churn", feature_importance={"delay": 1.0})
+    chosen = [
+        splits_of(layout, msgspec.structs.replace(first, settings=one)) for one in (first.settings, other)
+    ]
+    assert [len([c for c in one[0].columns if c.profile.role == "feature"]) for one in chosen] == [4, 1]
 
 
 def test_drift_of_one_value_alone_is_a_warning_of_that_value() -> None:
