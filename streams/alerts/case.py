@@ -51,7 +51,9 @@ class Case(msgspec.Struct, kw_only=True):
         resolution: width of the windows in `tracks`.
         newest_end_ms: greatest end of a final window seen; the rule in force at it holds.
         watermark_ms: greatest watermark seen.
-        heard_ms: when its windows were last published, by the clock of the worker that counts them; 0 before.
+        heard_ms: when its windows were last published with a watermark that had moved on, by the clock of the worker
+            that counts them; 0 before.
+        heard_watermark_ms: that watermark; the accuracy worker's may be ahead of it.
         tracks: last windows, by group and slot.
         maturing: start → source → labels, of windows whose label horizon has not passed.
         firing: alerts that fire, by the text of their subject.
@@ -64,6 +66,7 @@ class Case(msgspec.Struct, kw_only=True):
     newest_end_ms: int = -1
     watermark_ms: int = -1
     heard_ms: int = 0
+    heard_watermark_ms: int = -1
     tracks: dict[str, Track] = {}
     maturing: dict[int, dict[str, Coverage]] = {}
     firing: dict[str, Held] = {}

@@ -42,7 +42,9 @@ def take(case: Case, result: WindowResult, settings: Settings, now_ms: int) -> l
     if result.run != "live":
         return []
     case.watermark_ms = max(case.watermark_ms, result.watermark_ms)
-    if result.role == "drift":
+    # A replay of the past publishes too; only a watermark that moves on says that predictions come.
+    if result.role == "drift" and result.watermark_ms > case.heard_watermark_ms:
+        case.heard_watermark_ms = result.watermark_ms
         case.heard_ms = max(case.heard_ms, result.computed_at_ms)
     if not result.final:
         return []

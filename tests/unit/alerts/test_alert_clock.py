@@ -58,6 +58,26 @@ def test_a_deployment_that_falls_silent_fires_and_is_heard_again() -> None:
     assert [one.state for one in look_at_clock(case, people, 9 * HOUR_MS)] == ["resolved"]
 
 
+def test_a_replay_of_the_past_ends_no_silence() -> None:
+    """Windows restated under the watermark that was there say nothing of predictions; one that moves on does.
+
+    That the accuracy worker came to a watermark first does not take it from the drift worker.
+    """
+    book = OneBook(alerts=AlertRule(resolution="1d"))
+    people, case = book.latest("shop"), Case(deployment="shop")
+    take(case, window(9, 1, {"x": "ok"}, computed_at_ms=10 * DAY_MS), book, 10 * DAY_MS)
+    now_ms = 13 * DAY_MS
+    assert [one.state for one in look_at_clock(case, people, now_ms)] == ["firing"]
+    restated = window(2, 1, {"x": "ok"}, restated=True, watermark_ms=10 * DAY_MS, computed_at_ms=now_ms)
+    take(case, restated, book, now_ms)
+    assert look_at_clock(case, people, now_ms) == []
+    ahead = {"watermark_ms": 13 * DAY_MS, "computed_at_ms": now_ms}
+    take(case, window(12, 1, {}, role="accuracy", labels=0, **ahead), book, now_ms)
+    assert look_at_clock(case, people, now_ms) == []
+    take(case, window(12, 1, {"x": "ok"}, **ahead), book, now_ms)
+    assert [one.state for one in look_at_clock(case, people, now_ms)] == ["resolved"]
+
+
 def test_nobody_misses_a_deployment_without_settings() -> None:
     """What nobody declared may end without a word; so may what has never been heard."""
     assert look_at_clock(Case(deployment="shop", heard_ms=1), OneBook().latest("shop"), 9 * DAY_MS) == []
