@@ -133,7 +133,11 @@ def test_july_is_to_be_retrained_and_april_watched(summary: dict[str, Any]) -> N
 def test_every_edge_reaches_the_receivers_once(summary: dict[str, Any]) -> None:
     """Temperature fires once and is resolved once; each edge came once and signed, some of them by Alertmanager too."""
     alerts = summary["alerts"]
-    (temp,) = [one for one in alerts["list"] if (one["about"], one["name"]) == ("drift", "temp")]
+    (temp,) = [
+        one
+        for one in alerts["list"]
+        if (one["about"], one["name"], one.get("segment", "")) == ("drift", "temp", "")
+    ]
     assert (temp["fired_at"], temp["severity"], temp["resolved"]) == ("2013-04", "fail", "2013-11")
     edges = alerts["fired"] + alerts["resolved"]
     assert alerts["received"] == {"edges": edges, "twice": 0, "forged": 0, "missing": 0}
