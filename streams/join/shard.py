@@ -215,9 +215,8 @@ class Shard:
             hot.floors_ms = {name: (hot.newest_ms // width + 1) * width for name, width in WIDTHS_MS.items()}
 
     def horizon_ms(self, hot: Hot, observed: int | None, window: Window) -> int | None:
-        """How long labels of a window are waited for: as people declare, else as long as they took so far."""
-        declared = self.book.terms(hot.name, window.version, window.end_ms).settings.label_horizon_ms
-        return observed if declared is None else declared
+        """How long labels of a window are waited for."""
+        return self.book.terms(hot.name, window.version, window.end_ms).horizon_ms(observed)
 
     def _scheme(self, hot: Hot, key: CellKey) -> Scheme | None:
         """How a cell is counted by what holds at its end."""

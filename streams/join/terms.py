@@ -25,6 +25,11 @@ class Terms(NamedTuple):
     scheme: Scheme | None = None
     yardstick: Yardstick | None = None
 
+    def horizon_ms(self, observed_ms: int | None) -> int | None:
+        """How long labels are waited for, ms: as people declare, else as long as they took so far; None unknown."""
+        declared = self.settings.label_horizon_ms
+        return observed_ms if declared is None else declared
+
 
 class Book(Protocol):
     """Where a shard finds by what a version is counted and judged."""

@@ -6,10 +6,13 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.join.due import Place, result_of
 from driftline.streams.join.hot import Hot, Window
 from driftline.streams.join.kept import CellKey
+from driftline.streams.join.maturity import observed_ms
 from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.replay.cold import Edge, merges_of
 from driftline.streams.replay.recount import merged_of
@@ -54,14 +57,21 @@ def merged_join(
     book: Book,
     place: Place,
 ) -> WindowResult:
-    """Give a week or month that is not kept in memory, from its days as they are now."""
+    """Give a week or month that is not kept in memory, from its days as they are now.
+
+    How long labels take, where nobody declares it, is what they took on those days.
+    """
     hot = Hot(name, watermark_ms=watermark_ms)
     for start, (_, counts) in fact_reads.published_days(client, name, merge, "accuracy").items():
         hot.days.put(CellKey(merge.version, merge.slot, start), unpack(counts))
     for key, counts in packed.items():
         if _is_in(merge, key):
             hot.days.put(key, unpack(counts))
-    return result_of(hot, merge, book.terms(name, merge.version, merge.end_ms), place)
+    days = list(hot.days.all().values())
+    delays = [one.delays for one in days if one.delays is not None]
+    observed = observed_ms(np.sum(delays, axis=0), sum(one.predictions for one in days)) if delays else None
+    terms = book.terms(name, merge.version, merge.end_ms)
+    return result_of(hot, merge, terms, place, terms.horizon_ms(observed))
 
 
 def unkept(windows: set[Window], edge: Edge, settled: Callable[[], None]) -> list[Window]:

@@ -85,8 +85,7 @@ class Rejoin:
         waited_ms = hot.observed_ms
 
         def horizon_ms(window: Window) -> int | None:
-            declared = self._terms(window).settings.label_horizon_ms
-            return waited_ms if declared is None else declared
+            return self._terms(window).horizon_ms(waited_ms)
 
         place = self._place._replace(now_ms=now_ms)
         for window in due_windows(hot, changed, widths, NONE_COLD, horizon_ms):
