@@ -189,6 +189,11 @@ class AccuracyMetrics:
             "Cold windows counted again from the archive.",
             registry=registry,
         )
+        self.failed = Counter(
+            "driftline_accuracy_restatements_failed",
+            "Deployments whose cold windows could not be counted again, each time that was tried.",
+            registry=registry,
+        )
         self.publish_seconds = Histogram(
             "driftline_accuracy_publish_seconds",
             "Time from counting what is due to the acknowledgement of the state.",

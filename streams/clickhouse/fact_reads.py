@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from driftline.streams.clickhouse.fact_columns import label_columns, prediction_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from driftline.schemas.shapes import LabelColumns, PredictionColumns
     from driftline.streams.clickhouse.client import Client
@@ -172,6 +172,16 @@ def touched_by_labels(client: Client, partition: int, offsets: Offsets) -> list[
         {"partition": partition, "single": sorted(offsets.single), "first": first, "last": last},
     )
     return [_touched(str(row["deployment"]), row) for row in found]
+
+
+def label_records(client: Client, partition: int, deployment: str, offsets: Iterable[int]) -> set[int]:
+    """Give which of some records of labels are of a deployment."""
+    found = client.query(
+        "SELECT DISTINCT src_offset FROM labels WHERE deployment = {deployment:String} "
+        "AND src_partition = {partition:UInt32} AND src_offset IN {offsets:Array(UInt64)}",
+        {"deployment": deployment, "partition": partition, "offsets": sorted(offsets)},
+    )
+    return {int(row["src_offset"]) for row in found}
 
 
 def published_days(

@@ -54,6 +54,12 @@ class Offsets:
         if self.span is not None:
             self.span = None if self.span[1] <= last else (max(self.span[0], last + 1), self.span[1])
 
+    def put_back(self, left: Offsets) -> None:
+        """Take those in again that could not be restated."""
+        ends = [*(self.span or ()), *(left.span or ())]
+        self.span = (min(ends), max(ends)) if ends else None
+        self.add(left.single)
+
     def copy(self) -> Offsets:
         """The same, to stay as it is."""
         return Offsets(set(self.single), self.span)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from driftline.schemas.errors import DriftlineError
 from driftline.streams.processors.restater import Restater
 from driftline.streams.replay.join_tasks import join_done, join_task, take_part
 from driftline.streams.replay.restate import JoinTask, restate_join
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
     from driftline.streams.metrics import AccuracyMetrics
     from driftline.streams.processors.join_store import Store
     from driftline.streams.processors.terms_book import TermsBook
-    from driftline.streams.replay.restate import Part
+    from driftline.streams.replay.restate import Failure, Part
+
+logger = logging.getLogger(__name__)
+
+TELL_S: Final = 600.0
+"""How long nothing more is said of a deployment that fails again."""
 
 
 class Restating:
@@ -36,6 +43,8 @@ class Restating:
         self._windows = settings.kafka.topic_prefix + "windows"
         self._of: Shard | None = None
         self._is_whole = True
+        self._failed: dict[str, Failure] = {}
+        self._told_s: dict[str, float] = {}
         self._restater: Restater[JoinTask] = Restater(settings, self._work)
 
     def stop(self) -> None:
@@ -50,7 +59,7 @@ class Restating:
         for shard in sorted(shards, key=lambda one: (one.partition <= last, one.partition)):
             task = join_task(shard)
             if task is not None:
-                self._of, self._is_whole = shard, True
+                self._of, self._is_whole, self._failed = shard, True, {}
                 self._restater.offer(task)
                 return
 
@@ -67,7 +76,11 @@ class Restating:
         shard = self._of
         if shards.get(task.partition) is not shard:
             return
-        if part is not None:
+        if part is not None and part.failure is not None:
+            self._failed[part.deployment] = part.failure
+            self._metrics.failed.inc()
+            self._tell(part.deployment, part.failure.error)
+        elif part is not None:
             results, records, is_whole = take_part(shard, task, part, round(time.time() * 1000))
             self._is_whole = self._is_whole and is_whole
             key = part.deployment.encode()
@@ -75,7 +88,16 @@ class Restating:
             self._metrics.restated.inc(sent)
             self._store.send((self._store.name, shard.partition, name, value) for name, value in records)
         elif self._is_whole:
-            join_done(shard, task)
+            join_done(shard, task, self._failed)
+
+    def _tell(self, name: str, error: Exception) -> None:
+        """Say that a deployment failed, unless that was said lately."""
+        now_s = time.monotonic()
+        self._told_s = {one: at_s for one, at_s in self._told_s.items() if at_s > now_s - TELL_S}
+        if name not in self._told_s:
+            self._told_s[name] = now_s
+            trace = None if isinstance(error, DriftlineError) else error
+            logger.warning("cold windows of deployment %r wait: %s", name, error, exc_info=trace)
 
     def _work(self, client: Client, task: JoinTask, settled: Callable[[], None]) -> Iterator[Part]:
         return restate_join(client, task, self._book, round(time.time() * 1000), settled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from driftline.streams.join.day_key import day_key
@@ -14,12 +15,12 @@ from driftline.streams.replay.restate import JoinTask, restated
 from driftline.streams.windows.book import NEVER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from driftline.schemas.window import WindowResult
     from driftline.streams.join.hot import Hot, Window
     from driftline.streams.join.shard import Records, Shard
-    from driftline.streams.replay.restate import Part
+    from driftline.streams.replay.restate import Failure, Part
 
 
 def join_task(shard: Shard) -> JoinTask | None:
@@ -63,11 +64,14 @@ def take_part(
     return results, records, len(kept) == len(part.merges)
 
 
-def join_done(shard: Shard, task: JoinTask) -> None:
-    """Take out of a shard what was restated; what came since stays."""
+def join_done(shard: Shard, task: JoinTask, failed: Mapping[str, Failure] = MappingProxyType({})) -> None:
+    """Take out of a shard what was restated; what came since stays, and what is of deployments that failed."""
     for name, late in task.late.items():
-        shard.hots[name].late.restated(late)
+        if name not in failed:
+            shard.hots[name].late.restated(late)
     shard.dirty.restated(task.positions[1])
+    for failure in failed.values():
+        shard.dirty.put_back(failure.labels)
     # The row of the state is written with any deployment.
     shard.changed |= set(list(shard.hots)[:1])
 

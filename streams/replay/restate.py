@@ -17,12 +17,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from driftline.streams.clickhouse import fact_reads
+from driftline.streams.clickhouse.errors import ClickHouseAwayError
 from driftline.streams.clickhouse.fact_reads import Stretch
+from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.due import Place
 from driftline.streams.join.hot import Window, cell_width
 from driftline.streams.join.kept import CellKey
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
     from driftline.streams.clickhouse.client import Client
     from driftline.streams.clickhouse.fact_reads import Touched
-    from driftline.streams.join.dirty import Offsets
     from driftline.streams.join.outcomes import Outcomes
     from driftline.streams.join.terms import Book
     from driftline.streams.windows.profiles import Profiles
@@ -54,6 +55,13 @@ ASKED_APART: Final = 32
 """Spans of late rows that are looked up one by one."""
 
 
+class Failure(NamedTuple):
+    """Why a deployment could not be restated, and the records of its labels that therefore still await it."""
+
+    error: Exception
+    labels: Offsets
+
+
 class Part(NamedTuple):
     """What was restated of one deployment.
 
@@ -61,12 +69,14 @@ class Part(NamedTuple):
         results: of cold windows, ready but for the position.
         days: counters, or outcomes, of the days among them, for weeks and months that memory still merges.
         merges: those weeks and months.
+        failure: of the whole deployment, which is left for another time; None without.
     """
 
     deployment: str
     results: list[WindowResult]
     days: dict[CellKey, Counters] | dict[CellKey, Outcomes]
     merges: set[Window]
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +172,28 @@ def restate_drift(
 def restate_join(
     client: Client, task: JoinTask, book: Book, now_ms: int, settled: Callable[[], None] = lambda: None
 ) -> Iterator[Part]:
-    """Hold predictions against labels again in the windows that late ones lie in; arguments as `restate_drift`."""
-    touched = {one for name, spans in task.late.items() for one in _touched(client, name, spans)}
-    if task.labels:
-        touched |= set(fact_reads.touched_by_labels(client, task.partition, task.labels))
-    for name in sorted({one.deployment for one in touched}):
+    """Hold predictions against labels again in the windows that late ones lie in; arguments as `restate_drift`.
+
+    A deployment that fails is left for another time, and does not keep the others from being done.
+
+    Raises:
+        ClickHouseAwayError: the server is away.
+    """
+    labelled = fact_reads.touched_by_labels(client, task.partition, task.labels) if task.labels else []
+    for name in sorted({*task.late, *(one.deployment for one in labelled)}):
         edge = task.edges.get(name, Edge(NEVER, {}, 0, 0))
-        mine = [one for one in touched if one.deployment == name]
-        windows = cold_windows(mine, lambda version, name=name: book.resolutions(name, version), edge)  # type: ignore[misc]
-        if windows:
-            yield from _restate_one(client, (name, task.partition), windows, edge, book, now_ms, settled)
+        mine = {one for one in labelled if one.deployment == name}
+        left = task.labels if mine else Offsets()
+        try:
+            mine |= _touched(client, name, task.late.get(name, ()))
+            windows = cold_windows(mine, partial(book.resolutions, name), edge)
+            if windows:
+                yield from _restate_one(client, (name, task.partition), windows, edge, book, now_ms, settled)
+        except ClickHouseAwayError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, others of the partition must not wait for it
+            single = fact_reads.label_records(client, task.partition, name, left.single)
+            yield Part(name, [], {}, set(), Failure(error, Offsets(single, left.span)))
 
 
 def _touched(client: Client, name: str, spans: Sequence[Late]) -> set[Touched]:

@@ -21,6 +21,7 @@ from driftline.streams.windows.late import Late
 ASKED = (
     "touched_by_rows",
     "touched_by_labels",
+    "label_records",
     "predictions",
     "answers",
     "labels",
@@ -77,6 +78,10 @@ class ColdArchive:
             for one, time in zip(cols.ids, cols.times_ms.tolist(), strict=True)
             if (cols.deployment, bytes(one)) in named
         ]
+
+    def label_records(self, _client: object, _partition: int, deployment: str, offsets: set[int]) -> set[int]:
+        """Which of some records of labels are of a deployment."""
+        return {offset for offset in offsets if self.truths[offset].deployment == deployment}
 
     def predictions(self, _client: object, stretch: Stretch) -> Iterator[tuple[int, PredictionColumns]]:
         """Rows of a stretch, in the order of the log; of a sealed batch once."""
