@@ -109,3 +109,4 @@ def count_late(
         days, counts = np.unique(cols.times_ms[late] // DAY_MS * DAY_MS, return_counts=True)
         for day, rows in zip(days.tolist(), counts.tolist(), strict=True):
             hot.late.add(cols.model_version, cols.slot, day, rows, offset)
+        hot.late_of.add((cols.model_version, cols.slot))

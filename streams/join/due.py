@@ -42,6 +42,8 @@ def due_windows(
 ) -> list[Window]:
     """Give the windows that facts have changed, or time has closed, since the last publication.
 
+    Of a version and slot whose late predictions are others the newest hot window is among them: it says how many.
+
     Args:
         hot: the deployment, settled.
         changed: cells whose outcomes are others than before.
@@ -73,6 +75,9 @@ def due_windows(
             start = Resolution(name).start(key.start_ms)
             if hot.closed_ms < Resolution(name).end(start) <= hot.watermark_ms:
                 due.add(Window(key.version, key.slot, name, start))
+    for version, slot in hot.late_of:
+        newest = _newest_hot(hot, version, slot, resolutions.get(version, ()), hot_windows)
+        due |= set() if newest is None else {newest}
     return sorted(due, key=lambda one: (NAMES.index(one.resolution), one))
 
 
@@ -137,6 +142,21 @@ def stands(hot: Hot, window: Window, terms: Terms) -> bool:
     if window.resolution != "1d" or key not in hot.days or not is_cold(hot, window):
         return False
     return hot.days.digest(key) != ("" if terms.scheme is None else terms.scheme.identity)
+
+
+def _newest_hot(
+    hot: Hot, version: str, slot: str, resolutions: tuple[str, ...], hot_windows: int
+) -> Window | None:
+    """Find the newest hot window of a version and slot, of the narrowest width; None without one."""
+    mine = [key for key, cell in hot.cells.items() if key[:2] == (version, slot) and len(cell.rows)]
+    for key in sorted(mine, reverse=True):
+        for name in resolutions:
+            width = WIDTHS_MS[name]
+            start = hot.starts_in(key, width)[-1] if name == "5m" else key.start_ms // width * width
+            is_hot = start >= hot.cold_before(name, hot.closed_ms, hot_windows)
+            if is_hot and hot.serves(key, width):
+                return Window(version, slot, name, start)
+    return None
 
 
 def _changed_by_time(hot: Hot, horizon_ms: Callable[[Window], int | None]) -> set[Window]:

@@ -66,6 +66,7 @@ class Hot:
         estimates: of windows published lately.
         repeats: ids that were predicted again in another cell.
         late: predictions that came when a window of theirs was cold.
+        late_of: versions and slots whose late predictions are others than was published last.
         fresh: labels that came into force at the last `settle`.
         is_restored: whether it was taken up from a stored state and nothing was published since.
         facts_bytes: bytes of the predictions and labels held.
@@ -87,6 +88,7 @@ class Hot:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     repeats: Repeats = field(default_factory=Repeats)
     late: LateDays = field(default_factory=LateDays)
+    late_of: set[tuple[str, str]] = field(default_factory=set)
     fresh: LabelRows = field(default_factory=LabelRows.empty)
     is_restored: bool = False
     facts_bytes: int = 0
@@ -217,6 +219,7 @@ class Hot:
     def close(self) -> None:
         """Pack what was counted, once it was published."""
         self.outcomes.close()
+        self.late_of.clear()
 
     def trim(self, now_s: int, wait_s: int = WAIT_S) -> None:
         """Forget labels that no prediction in memory has and that have waited long enough; call `settle` before.

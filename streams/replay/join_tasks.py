@@ -68,7 +68,12 @@ def join_done(shard: Shard, task: JoinTask, failed: Mapping[str, Failure] = Mapp
     """Take out of a shard what was restated; what came since stays, and what is of deployments that failed."""
     for name, late in task.late.items():
         if name not in failed:
-            shard.hots[name].late.restated(late)
+            hot = shard.hots[name]
+            hot.late.restated(late)
+            hot.late_of |= {
+                (one.version, one.slot) for one in late if one.version is not None and one.slot is not None
+            }
+            shard.changed.add(name)
     shard.dirty.restated(task.positions[1])
     for failure in failed.values():
         shard.dirty.put_back(failure.labels)
