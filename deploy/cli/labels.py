@@ -83,7 +83,8 @@ def unmatched_command(
 ) -> None:
     """List labels of DEPLOYMENT whose prediction is not in the archive, oldest first.
 
-    For a day the join waits for the prediction; after that the label counts in no window that is published.
+    For a day the join waits for the prediction. Should it come later, the label is in no window until another fact
+    restates that window, or a replay counts it again.
     """
     from driftline.streams.clickhouse.label_reads import label_counts, unmatched_labels
 
