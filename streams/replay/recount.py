@@ -127,8 +127,11 @@ class Recount:
             yield key, self._shard.look(key).counters
 
     def put(self, key: PaneKey, counters: Counters) -> None:
-        """Put counters in the place of those of a window that is held."""
+        """Put counters in the place of those of a window that is held, or beside them: the next is held against it."""
         self._shard.panes[key] = Pane(key, counters, absorbed=self._absorbed)
+        if key not in self.keys:
+            self.keys.add(key)
+            self._shard.fresh_bytes += counters.size_bytes
 
     def _merged(self, watermark_ms: int, now_ms: int, before_ms: int | None) -> Iterator[WindowResult]:
         """Weeks and months whose days are all counted."""

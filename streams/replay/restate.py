@@ -29,6 +29,7 @@ from driftline.streams.join.due import Place
 from driftline.streams.join.hot import Window, cell_width
 from driftline.streams.join.kept import CellKey
 from driftline.streams.join.outcomes_bytes import pack
+from driftline.streams.replay.before import asks_for_previous, counters_before
 from driftline.streams.replay.choice import Listed
 from driftline.streams.replay.cold import FOREVER, Edge, cold_windows, hull, merges_of, runs
 from driftline.streams.replay.merged import merged_drift, merged_join, unkept
@@ -145,6 +146,7 @@ def restate_drift(
     touched = _touched(client, name, task.late)
     windows = cold_windows(touched, lambda version: profiles.resolutions(name, version), edge)
     packed: dict[CellKey, bytes] = {}
+    earlier: dict[PaneKey, bytes] = {}
     if not windows:
         yield Part(name, [], {}, set())
         return
@@ -162,6 +164,10 @@ def restate_drift(
                 days[CellKey(key.version, key.slot, key.start_ms)] = counters
         packed |= {key: counters.to_bytes() for key, counters in days.items()}
         kept = {merge for merge in merges_of(mine) if edge.is_kept(merge)}
+        before = counters_before(client, profiles, recount.keys, earlier, stored)
+        earlier = _last(profiles, recount)
+        for key, counters in before.items():
+            recount.put(key, counters)
         yield from _slices(name, recount.results(edge.watermark_ms, now_ms))
         yield Part(name, [], days, kept)
     yield from _slices(
@@ -251,6 +257,19 @@ def _slices(name: str, results: Iterator[WindowResult]) -> Iterator[Part]:
     """Give results some at a time: with 25 features each takes 100 KB while it waits to be published."""
     while some := list(islice(results, RESULTS_A_PART)):
         yield Part(name, some, {}, set())
+
+
+def _last(profiles: Profiles, recount: Recount) -> dict[PaneKey, bytes]:
+    """Pack windows that may be the ones before those counted next: whose own next one is not among them."""
+    nexts = {key: replace(key, start_ms=key.start_ms + WIDTHS_MS[key.resolution]) for key in recount.keys}
+    wanted = {
+        key
+        for key, after in nexts.items()
+        if after not in recount.keys and asks_for_previous(profiles, after)
+    }
+    return (
+        {key: counters.to_bytes() for key, counters in recount.counters() if key in wanted} if wanted else {}
+    )
 
 
 def _borrow(client: Client, profiles: Profiles, key: PaneKey, counters: Counters) -> None:
