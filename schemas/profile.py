@@ -145,7 +145,7 @@ def _read(record: dict[str, Any]) -> Profile:
         start_ms=record["start_ms"],
         end_ms=record["end_ms"],
         day_starts_ms=day_starts_ms,
-        truth=read_truth(record["truth"]),
+        truth=read_truth(record["truth"], [column.name for column in columns if column.role == "score"]),
         timestamp=record["timestamp"],
         splits=read_splits(record["splits"], columns),
     )

@@ -11,6 +11,8 @@ from driftline.schemas.packed import pack, unpack, unpack_bytes
 from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     import numpy as np
 
 TASKS: Final = get_args(Task)
@@ -18,6 +20,8 @@ DAYS_MAX: Final = 366
 """Days kept apart; the rows of earlier ones stand with the first of them."""
 DAY_BYTES: Final = 4 << 20
 """Outcomes of one day, or a calibration; a hundred classes take a fiftieth of it."""
+
+_TWO: Final = 2
 
 
 @dataclass(slots=True, frozen=True, eq=False)
@@ -59,11 +63,15 @@ def truth_record(truth: ProfileTruth | None) -> dict[str, Any] | None:
     }
 
 
-def read_truth(record: dict[str, Any] | None) -> ProfileTruth | None:
+def read_truth(record: dict[str, Any] | None, scores: Collection[str]) -> ProfileTruth | None:
     """Read what `truth_record` gave.
 
+    Args:
+        record: the record; None for a profile without truth.
+        scores: names of the profile's score columns.
+
     Raises:
-        Refused: its parts do not fit each other, or the task is unknown.
+        Refused: its parts do not fit each other or the profile, or the task is unknown.
     """
     if record is None:
         return None
@@ -74,6 +82,17 @@ def read_truth(record: dict[str, Any] | None) -> ProfileTruth | None:
     if record["task"] not in TASKS:
         message = f"the task of a profile is {record['task']!r}, it must be one of {', '.join(TASKS)}"
         raise Refused("impossible_value", message)
+    wrong = _misfit(record["task"], record["classes"], record["scores"])
+    if wrong is not None:
+        held = f"{len(record['classes'])} classes and {len(record['scores'])} scores"
+        raise Refused(
+            "bad_shape", f"the truth of a profile, a task {record['task']!r}, has {held}; it needs {wrong}"
+        )
+    unknown = [name for name in record["scores"] if name not in scores]
+    if unknown:
+        raise Refused(
+            "bad_shape", f"the truth of a profile reads score {unknown[0]!r}, which is no score column of it"
+        )
     return ProfileTruth(
         task=record["task"],
         classes=tuple(record["classes"]),
@@ -83,3 +102,17 @@ def read_truth(record: dict[str, Any] | None) -> ProfileTruth | None:
         calibration=unpack_bytes(record["calibration"], DAY_BYTES, "the calibration of the truth"),
         days=tuple(unpack_bytes(day, DAY_BYTES, "a day of the truth") for day in record["days"]),
     )
+
+
+def _misfit(task: Task, classes: Sequence[str], scores: Sequence[str]) -> str | None:
+    """Say what a task needs when it has something else; a reference may have known one class alone of many."""
+    if task == "binary":
+        fits, needed = len(classes) == _TWO and len(scores) <= 1, "2 classes and at most 1 score"
+    elif task == "classes":
+        fits, needed = (
+            bool(classes) and len(scores) in {0, len(classes)},
+            "classes, and no score or one for each",
+        )
+    else:
+        fits, needed = not classes and len(scores) == 1, "no class and 1 score"
+    return None if fits else needed
