@@ -1,8 +1,9 @@
-"""DeploymentState: the record of topic `deployment-state`, one revision of the settings of a deployment."""
+"""DeploymentState: the record of topic `deployment-state`, one revision of a deployment's settings and some before."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+import contextlib
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -13,9 +14,11 @@ from driftline.schemas.refusal import Refused
 from driftline.schemas.wire import MAX_TIME_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 TOPIC: Final = "deployment-state"
+KEPT: Final = 8
+"""Revisions known of a deployment, the newest among them; windows older than the first are judged with that one."""
 _RECORD: Final = "DeploymentState"
 
 Moment = Annotated[int, msgspec.Meta(ge=0, lt=MAX_TIME_MS)]
@@ -40,38 +43,76 @@ class DeploymentState(msgspec.Struct, frozen=True, kw_only=True):
     changed_at_ms: Moment
     settings: DeploymentSettings
 
-    def to_bytes(self) -> bytes:
-        """Give the Avro single-object encoding (record `DeploymentState`); raises Refused when it is too large."""
-        return codec.encode(_RECORD, msgspec.to_builtins(self))
+    def to_bytes(self, earlier: Sequence[DeploymentState] = ()) -> bytes:
+        """Give the Avro single-object encoding (record `DeploymentState`).
+
+        Args:
+            earlier: the revisions before it, oldest first; the last `KEPT` - 1 of them travel with it, fewer where
+                the record would become too large.
+
+        Raises:
+            Refused: it is too large by itself.
+        """
+        told = [msgspec.to_builtins(state) for state in earlier[-(KEPT - 1) :]]
+        for each in told:
+            del each["deployment"]
+        while True:
+            try:
+                return codec.encode(_RECORD, {**msgspec.to_builtins(self), "earlier": told})
+            except Refused as refused:
+                if refused.reason != "too_large" or not told:
+                    raise
+                del told[0]
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DeploymentState:
-        """Read what `to_bytes` wrote.
+        """Read what `to_bytes` wrote, without the revisions before it.
 
         Raises:
             Refused: when the bytes are no such record, or hold settings that are not allowed.
         """
-        record_type, record = codec.decode(data)
-        if record_type != _RECORD:
-            raise Refused("unsupported_type", f"a {record_type} lies where a {_RECORD} belongs")
-        try:
-            state = msgspec.convert(record, cls)
-        except msgspec.ValidationError as error:
-            raise Refused("impossible_value", f"settings of {record['deployment']!r}: {error}") from error
-        wrong = contradiction(state.settings)
-        if wrong is not None:
-            raise Refused("impossible_value", f"settings of {state.deployment!r}: {wrong[0]} {wrong[1]}")
-        if state.settings.deployment != state.deployment or state.revision < 1:
-            held = f"revision {state.revision} of {state.deployment!r}"
-            raise Refused("impossible_value", f"{held} holds settings of {state.settings.deployment!r}")
-        return state
+        return _allowed(_record(data))
 
 
-def read_record(key: bytes | None, value: bytes) -> DeploymentState:
-    """Read a record of the topic; raises Refused as `from_bytes` does, and when its key is another deployment."""
-    state = DeploymentState.from_bytes(value)
+def read_record(key: bytes | None, value: bytes) -> tuple[DeploymentState, ...]:
+    """Read a record of the topic: its revision, after those before it that travel with it, oldest first.
+
+    One before it that this release does not allow is left out.
+
+    Raises:
+        Refused: as `from_bytes` does, and when its key is another deployment.
+    """
+    record = _record(value)
+    state = _allowed(record)
     if state.deployment.encode() != key:
         raise Refused("wrong_key", f"settings of {state.deployment!r} lie under the key {key!r}")
+    known = {state.revision: state}
+    for each in record["earlier"]:
+        with contextlib.suppress(Refused):
+            one = _allowed({**each, "deployment": state.deployment})
+            if one.revision < state.revision:
+                known[one.revision] = one
+    return tuple(known[revision] for revision in sorted(known))
+
+
+def _record(data: bytes) -> dict[str, Any]:
+    record_type, record = codec.decode(data)
+    if record_type != _RECORD:
+        raise Refused("unsupported_type", f"a {record_type} lies where a {_RECORD} belongs")
+    return record
+
+
+def _allowed(record: dict[str, Any]) -> DeploymentState:
+    try:
+        state = msgspec.convert(record, DeploymentState)
+    except msgspec.ValidationError as error:
+        raise Refused("impossible_value", f"settings of {record['deployment']!r}: {error}") from error
+    wrong = contradiction(state.settings)
+    if wrong is not None:
+        raise Refused("impossible_value", f"settings of {state.deployment!r}: {wrong[0]} {wrong[1]}")
+    if state.settings.deployment != state.deployment or state.revision < 1:
+        held = f"revision {state.revision} of {state.deployment!r}"
+        raise Refused("impossible_value", f"{held} holds settings of {state.settings.deployment!r}")
     return state
 
 
@@ -125,6 +166,22 @@ def follows(state: DeploymentState, held: DeploymentState | None) -> bool:
     So two writers that did not know of each other never leave readers of two minds.
     """
     return held is None or state.revision > held.revision
+
+
+def known_after(
+    held: Sequence[DeploymentState], read: Sequence[DeploymentState]
+) -> tuple[DeploymentState, ...]:
+    """The last `KEPT` revisions known after a record was read, oldest first.
+
+    Args:
+        held: those known before; they stay as they are when the record says nothing, and of two with one revision
+            theirs holds.
+        read: what `read_record` gave.
+    """
+    if not follows(read[-1], held[-1] if held else None):
+        return tuple(held)
+    known = {state.revision: state for state in (*read, *held)}
+    return tuple(known[revision] for revision in sorted(known))[-KEPT:]
 
 
 def in_force(revisions: Iterable[DeploymentState], at_ms: int) -> DeploymentState | None:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.deploy.local.compacted import BrokerError, produce, records
 from driftline.deploy.local.errors import StackError
-from driftline.schemas.deployment_state import TOPIC, DeploymentState, follows, next_state, read_record
+from driftline.schemas.deployment_state import TOPIC, DeploymentState, known_after, next_state, read_record
 from driftline.schemas.refusal import Refused
 from driftline.schemas.sources import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from driftline.schemas.deployment import DeploymentSettings
     from driftline.schemas.settings import Kafka
 
@@ -25,9 +27,9 @@ TRIES: Final = 5
 
 @dataclass(slots=True)
 class Held:
-    """What the topic holds: the revisions of each deployment, oldest first, and why some records cannot be read."""
+    """What the topic holds: the last revisions of each deployment, oldest first, and why some cannot be read."""
 
-    revisions: dict[str, list[DeploymentState]] = field(default_factory=dict)
+    revisions: dict[str, tuple[DeploymentState, ...]] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
 
     def take(self, key: bytes | None, value: bytes | None) -> None:
@@ -38,13 +40,13 @@ class Held:
             self.unreadable.pop(name, None)
             return
         try:
-            state = read_record(key, value)
+            read = read_record(key, value)
         except Refused as refused:
             self.unreadable[name] = str(refused)
             return
-        known = self.revisions.setdefault(name, [])
-        if follows(state, known[-1] if known else None):
-            known.append(state)
+        held = self.revisions.get(name, ())
+        self.revisions[name] = known = known_after(held, read)
+        if known != held:
             self.unreadable.pop(name, None)
 
     @property
@@ -117,17 +119,22 @@ def apply(
         state = next_state(newest, settings, changed_by=changed_by, now_ms=now_ms, since_ms=since_ms)
         if state is newest:
             return state, False
-        produce(kafka, TOPIC, settings.deployment.encode(), _bytes(state))
+        produce(
+            kafka,
+            TOPIC,
+            settings.deployment.encode(),
+            _bytes(state, found.revisions.get(settings.deployment, ())),
+        )
         written = state
     raise BrokerError(
         f"the settings of {settings.deployment!r} were changed by others {TRIES} times in between: apply them again"
     )
 
 
-def _bytes(state: DeploymentState) -> bytes:
-    """The record, which must be one that readers take: what they refuse would hide the settings before it."""
+def _bytes(state: DeploymentState, earlier: Sequence[DeploymentState]) -> bytes:
+    """The record, with revisions before it; it must be one that readers take: else it would hide what held before."""
     try:
-        data = state.to_bytes()
+        data = state.to_bytes(earlier)
         DeploymentState.from_bytes(data)
     except Refused as refused:
         raise StackError(

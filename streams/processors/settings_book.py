@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from driftline.schemas.deployment_state import DeploymentState, defaults, follows, in_force, read_record
+from driftline.schemas.deployment_state import DeploymentState, defaults, in_force, known_after, read_record
 from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
     from driftline.schemas.deployment import Baseline, DeploymentSettings
 
 logger = logging.getLogger(__name__)
-
-KEPT: Final = 8
-"""Revisions kept of each deployment; windows older than the first of them are judged with that one."""
 
 
 class SettingsBook:
@@ -37,14 +34,12 @@ class SettingsBook:
             self._revisions.pop(name, None)
             return
         try:
-            state = read_record(key, value)
+            read = read_record(key, value)
         except Refused as refused:
             logger.warning("settings of %r are left out: %s", name, refused)
             return
-        held = self._revisions.get(name, ())
-        if follows(state, held[-1] if held else None):
-            # A new tuple each time: who looks up meanwhile sees the old one or the new one, whole.
-            self._revisions[name] = (*held, state)[-KEPT:]
+        # A new tuple each time: who looks up meanwhile sees the old one or the new one, whole.
+        self._revisions[name] = known_after(self._revisions.get(name, ()), read)
 
     def state(self, deployment: str, at_ms: int) -> DeploymentState:
         """The revision in force at an event time, ms since 1970: for a window its end; 0 when there is none."""

@@ -17,6 +17,7 @@ from driftline.deploy.local import deployments, operator
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.deployment_file import read_deployment
 from driftline.schemas.deployment_state import TOPIC, DeploymentState, next_state
+from driftline.schemas.settings import Kafka
 
 Say = Callable[..., tuple[int, str, str]]
 FILE = 'deployment = "flights"\nowner = "Ana"\n'
@@ -114,6 +115,19 @@ def test_a_change_is_the_next_revision(say: Say, log: Log) -> None:
     assert (facts["revision"], facts["published"], facts["since"]) == (2, True, "2013-04-01T00:00:00Z")
     assert facts["settings"]["owner"] == "Ana"
     assert states(log)[-1].since_ms == 1_364_774_400_000
+
+
+def test_a_change_carries_the_revisions_before_it(say: Say, log: Log) -> None:
+    """Compaction keeps the newest record of a deployment alone; whoever reads it then knows what held before."""
+    log.put(other("Ben"))
+    say("apply", "flights.toml", "--since", "2013-04-01")
+    Path("flights.toml").write_text(FILE.replace("Ana", "Eve"), encoding="utf-8")
+    say("apply", "flights.toml", "--since", "2013-05-01")
+    before = deployments.held(Kafka(bootstrap="nowhere:1")).revisions["flights"]
+    log.records = log.records[-1:]
+    after = deployments.held(Kafka(bootstrap="nowhere:1")).revisions["flights"]
+    assert after == before
+    assert [one.revision for one in after] == [1, 2, 3]
 
 
 def test_two_changes_at_once_get_a_revision_each(say: Say, log: Log) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from driftline.schemas.deployment import DeploymentSettings
-from driftline.schemas.deployment_state import DeploymentState
-from driftline.streams.processors.settings_book import KEPT, SettingsBook
+from driftline.schemas.deployment_state import KEPT, DeploymentState
+from driftline.streams.processors.settings_book import SettingsBook
 
 
 def state(revision: int, since_ms: int, deployment: str = "d") -> DeploymentState:
@@ -57,6 +57,17 @@ def test_revisions_are_bounded() -> None:
     assert held.state("d", 0).revision == 6
     assert held.state("d", 10**9).revision == KEPT + 5
     assert len(held._revisions["d"]) == KEPT
+
+
+def test_after_compaction_the_past_is_judged_as_before() -> None:
+    """The newest record alone tells a worker that starts what was in force at the end of windows before it."""
+    known = [state(number, number * 100) for number in range(1, KEPT + 3)]
+    for count in range(1, len(known) + 1):
+        made = SettingsBook()
+        made.on_record(b"d", known[count - 1].to_bytes(known[: count - 1]), 0)
+        running = book(*known[:count])
+        for at_ms in range(0, 1_200, 50):
+            assert made.state("d", at_ms) == running.state("d", at_ms)
 
 
 def test_a_tombstone_brings_the_defaults_back() -> None:

@@ -10,11 +10,13 @@ import pytest
 from driftline.schemas import codec
 from driftline.schemas.deployment import AlertRule, DeploymentSettings
 from driftline.schemas.deployment_state import (
+    KEPT,
     TOPIC,
     DeploymentState,
     defaults,
     follows,
     in_force,
+    known_after,
     next_state,
     read_record,
 )
@@ -126,8 +128,41 @@ def test_bytes_that_are_no_settings_are_refused(data: bytes, reason: str) -> Non
 
 def test_a_record_lies_under_its_deployment() -> None:
     """A key that is not the deployment would leave two records of one deployment after compaction."""
-    assert read_record(b"d", record()) == revision(1)
+    assert read_record(b"d", record()) == (revision(1),)
     for key in (b"e", None):
         with pytest.raises(Refused) as found:
             read_record(key, record())
         assert found.value.reason == "wrong_key"
+
+
+def test_a_record_carries_the_revisions_before_it() -> None:
+    """The last of them, oldest first: whoever reads it alone knows what was in force before."""
+    known = [revision(number, number * 10) for number in range(1, KEPT + 3)]
+    found = read_record(b"d", known[-1].to_bytes(known[:-1]))
+    assert list(found) == known[-KEPT:]
+    assert DeploymentState.from_bytes(known[-1].to_bytes(known[:-1])) == known[-1]
+
+
+def test_revisions_before_it_make_no_record_too_large() -> None:
+    """What no longer fits is left out, the oldest first, so that settings which fit alone can be published."""
+    large = DeploymentSettings(deployment="d", feature_importance={f"x{n:0190}": 1.0 for n in range(2_000)})
+    known = [revision(number, settings=large) for number in (1, 2, 3, 4)]
+    assert [one.revision for one in read_record(b"d", known[3].to_bytes(known[:3]))] == [3, 4]
+
+
+def test_an_earlier_revision_that_is_not_allowed_is_left_out() -> None:
+    """It hides neither the newest one nor the others; one that is not earlier says nothing."""
+    told = [msgspec.to_builtins(revision(number)) for number in (1, 2, 9)]
+    for each in told:
+        del each["deployment"]
+    told[0] |= settings(importance="urgent")
+    assert read_record(b"d", record(revision=3, earlier=told)) == (revision(2), revision(3))
+
+
+def test_what_is_known_grows_by_what_a_record_tells() -> None:
+    """Of two with one revision the one held stays; a record that does not follow changes nothing."""
+    held = (revision(2, 20), revision(3, 30))
+    read = (revision(1, 10), revision(3, 31), revision(4, 40))
+    assert known_after(held, read) == (revision(1, 10), *held, revision(4, 40))
+    assert known_after(held, (revision(1, 10), revision(3, 31))) == held
+    assert known_after((), read) == read
