@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.values import FiniteRange
 
 if TYPE_CHECKING:
     from driftline.schemas.profile import Profile
@@ -39,6 +40,13 @@ def command() -> None:
 @click.option(
     "--resolutions", metavar="1h,1d", help="Widths to count; default: those with 200 rows, and days."
 )
+@click.option(
+    "--threshold",
+    type=FiniteRange(0, 1),
+    metavar="X",
+    help="Where a score is cut when a row names no class; 0.5.",
+)
+@click.option("--positive-class", metavar="C", help="The class that a score is about; found from the truth.")
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Where the profile is written.")
 @json_option
 def build(
@@ -46,8 +54,11 @@ def build(
     deployment: str,
     version: str,
     mapping: Path | None,
+    *,
     scores: str | None,
     resolutions: str | None,
+    threshold: float | None,
+    positive_class: str | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -70,7 +81,15 @@ def build(
     planned = plan_table(table, mapping)
     console = Console(stderr=as_json)
     console.print(plan_view(planned.plan, f"{table.name}: {planned.rows:,} rows, {planned.source.format}"))
-    built = build_from_table(planned, deployment, version, provenance=scores, resolutions=chosen)
+    built = build_from_table(
+        planned,
+        deployment,
+        version,
+        provenance=scores,
+        resolutions=chosen,
+        threshold=threshold,
+        positive_class=positive_class,
+    )
     path = profile_path(settings, deployment, version) if out is None else out
     save_profile(built.profile, path)
     console.print()

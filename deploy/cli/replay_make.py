@@ -164,7 +164,13 @@ def _instead(asked: Asked, known: dict[tuple[str, str], Profile]) -> Profile | N
         return version
     path = Path(asked.profile)
     if path.exists():
-        return load_profile(path)
+        found = load_profile(path)
+        if found.deployment != asked.deployment:
+            raise NoProfileError(
+                f"--profile {asked.profile!r} is of deployment {found.deployment!r}, not {asked.deployment!r}: build "
+                "one for it with 'driftline profile build'"
+            )
+        return found
     versions = [version for of, version in known if of == asked.deployment]
     hint = suggestion(asked.profile, versions) if versions else "none is published"
     raise NoProfileError(

@@ -101,6 +101,7 @@ def read(settings: Settings, deployment: str, wanted: WindowFilter) -> list[Line
     """
     from dataclasses import replace
 
+    from driftline.deploy.cli.windows_line import with_own_labels
     from driftline.streams.clickhouse import reads
     from driftline.streams.stats.verdict import Rule
 
@@ -122,7 +123,7 @@ def read(settings: Settings, deployment: str, wanted: WindowFilter) -> list[Line
     rows = reads.windows(settings, deployment, wanted)
     if not rows:
         raise NoWindowsError(_missing(deployment, wanted, reads.windows(settings, deployment, everything)))
-    return [_line(row) for row in rows]
+    return with_own_labels([_line(row) for row in rows])
 
 
 def _no_run(settings: Settings, deployment: str, run: str) -> str:

@@ -66,7 +66,7 @@ def truth_table(performance: Mapping[str, Mapping[str, Any]]) -> Table:
     title = "What became of the flights: how the model did, with 95 % intervals"
     view = plain_table(title, ("month", "landed", "accuracy", "AUC", "log loss"), ("landed",))
     for month, found in sorted(performance.items()):
-        cells = (_figure(found.get(name)) for name in ("accuracy", "auc", "log_loss"))
+        cells = (_figure(found, name) for name in ("accuracy", "auc", "log_loss"))
         coverage = found["coverage"]
         view.add_row(month_name(month), "" if coverage is None else f"{100 * coverage:.1f}%", *cells)
     return view
@@ -85,7 +85,7 @@ def estimate_table(
             continue
         cells: list[Text] = []
         for metric in ("accuracy", "auc"):
-            said, true = (of[month].get(metric, {}).get("value") for of in (estimated, performance))
+            said, true = (of[month].get(metric) for of in (estimated, performance))
             cells += _missed(said, true)
             cells.append(Text(""))
         view.add_row(month_name(month), *cells[:-1])
@@ -108,12 +108,13 @@ def _misses() -> Text:
     )
 
 
-def _figure(found: Mapping[str, Any] | None) -> Text:
-    if found is None or found["value"] is None:
+def _figure(found: Mapping[str, Any], metric: str) -> Text:
+    value = found.get(metric)
+    if value is None:
         return Text("?", style=STYLES["inconclusive"])
-    text = Text(f"{found['value']:.2f}")
-    if found["low"] is not None and found["interval"] != "bounds":
-        text.append(f" ({found['low']:.2f} to {found['high']:.2f})", style="dim")
+    text, ends = Text(f"{value:.2f}"), found["intervals"][metric]
+    if ends["low"] is not None and ends["interval"] != "bounds":
+        text.append(f" ({ends['low']:.2f} to {ends['high']:.2f})", style="dim")
     return text
 
 

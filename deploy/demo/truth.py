@@ -85,14 +85,15 @@ def performance_by_month(
         kind: `performance` or `estimate`.
 
     Returns:
-        Month (`2013-04`, UTC) -> `accuracy`, `auc`, `log_loss`, each {value, low, high, interval}; `labels`, `coverage`
-        and `provisional`.
+        Month (`2013-04`, UTC) -> `accuracy`, `auc`, `log_loss`, numbers; `intervals`, by metric {low, high, interval};
+        `labels`, `coverage` and `provisional`.
     """
     found: dict[str, dict[str, Any]] = {}
     for row in reads.windows(settings, deployment, reads.WindowFilter(resolution="1M", role="accuracy")):
-        month = found.setdefault(f"{row['window_start']:%Y-%m}", {})
+        month = found.setdefault(f"{row['window_start']:%Y-%m}", {"intervals": {}})
         if row["kind"] == kind and row["metric"] in SHOWN and not row["segment"]:
-            month[row["metric"]] = {name: row[name] for name in ("value", "low", "high", "interval")}
+            month[row["metric"]] = row["value"]
+            month["intervals"][row["metric"]] = {name: row[name] for name in ("low", "high", "interval")}
         month |= {name: row[name] for name in ("labels", "coverage", "provisional")}
     return found
 

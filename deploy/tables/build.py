@@ -42,6 +42,8 @@ def build_from_table(
     *,
     provenance: str | None = None,
     resolutions: tuple[str, ...] | None = None,
+    threshold: float | None = None,
+    positive_class: str | None = None,
 ) -> Built:
     """Build a profile.
 
@@ -53,6 +55,8 @@ def build_from_table(
         without
             scores and classes has none.
         resolutions: widths to count; None chooses those the table has the rows for, and days.
+        threshold: where a binary score is cut when a row names no class; None for 0.5.
+        positive_class: the class that a binary score is about; None for the one that is found.
 
     Raises:
         TableError: a name cannot be used, or the table is no reference.
@@ -96,7 +100,8 @@ def build_from_table(
         provenance=(provenance or "in-sample") if has_scores else "none",
         resolutions=windows.default() if resolutions is None else resolutions,
         has_times=has_times,
+        threshold=threshold,
     )
     if truths:
-        profile = replace(profile, truth=reference_truth(profile, batches, truths))
+        profile = replace(profile, truth=reference_truth(profile, batches, truths, threshold, positive_class))
     return Built(replace(profile, timestamp=timestamp.name if timestamp is not None else None), windows)

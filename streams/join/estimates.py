@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.schemas.floors import METRICS, PRIMARY
 from driftline.schemas.window import Figure
-from driftline.streams.join.verdict import NO_TRUTH, first_warning, known
+from driftline.streams.join.verdict import NO_TRUTH, OTHER_QUESTION, first_warning, known
 from driftline.streams.stats.class_calibration import ClassCounts
 from driftline.streams.stats.estimate import (
     DRAWS,
@@ -62,7 +62,7 @@ def _estimate(terms: Terms, outcomes: Outcomes, draws: int) -> Estimate | str:
     if scheme is None or scheme.task == "regression":
         return NONE_FOR_REGRESSION
     if yardstick is None or not yardstick.fits(scheme):
-        return NO_TRUTH
+        return NO_TRUTH if yardstick is None else OTHER_QUESTION
     if yardstick.provenance in UNCOMPARED:
         return NONE_IN_SAMPLE
     if scheme.calibration is not None:
@@ -82,7 +82,7 @@ def _name(terms: Terms, metric: str) -> str:
 
 def _judge(figure: Figure, terms: Terms, *, closed: bool) -> None:
     """Give a figure the reference's value, and the primary metrics a verdict, in place."""
-    held = terms.yardstick.figures if terms.yardstick is not None else {}
+    held = {} if terms.yardstick is None or terms.scheme is None else terms.yardstick.held_for(terms.scheme)
     reference = held.get((figure.metric, ""))
     if reference is None or reference.value is None:
         return

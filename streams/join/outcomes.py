@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+LARGEST: Final = 1e60
+"""Of a number: fourth powers of errors, and sums of a billion of them, stay numbers."""
+LARGEST_TERM: Final = 1e250
 CALIBRATION_BINS: Final = len(ECE_EDGES) + 1
 COUNTS: Final = ("predictions", "labels", "unknown", "undecided", "counted", "nonzero")
 SUM_BYTES: Final = 180
@@ -232,9 +235,12 @@ class Outcomes:
             self._add_losses(log_loss_terms_of_classes(rows, truth), brier_terms_of_classes(rows, truth))
 
     def add_numbers(self, truth: Floats, said: Floats) -> None:
-        """Count labelled rows of a regression: true and predicted numbers, float64 (n,), NaN for none."""
+        """Count labelled rows of a regression: true and predicted numbers, float64 (n,), NaN for none.
+
+        A number past `LARGEST` is none that an answer could be held against.
+        """
         self.unknown += int(np.isnan(truth).sum())
-        usable = np.isfinite(truth) & np.isfinite(said)
+        usable = (np.abs(truth) <= LARGEST) & (np.abs(said) <= LARGEST)
         self.undecided += int((~usable & ~np.isnan(truth)).sum())
         truth, said = truth[usable], said[usable]
         self.counted += len(truth)
@@ -267,6 +273,5 @@ class Outcomes:
 
 
 def _bounded(values: Floats) -> Floats:
-    """Terms past float64 are taken as its greatest number, so that sums stay sums."""
-    greatest = np.finfo(np.float64).max
-    return np.clip(values, -greatest, greatest)
+    """Terms past `LARGEST_TERM` are taken as that, so that sums of very many stay numbers."""
+    return np.clip(values, -LARGEST_TERM, LARGEST_TERM)

@@ -57,6 +57,14 @@ def performance_figures(
     if scheme is None:
         found[0].reason = NO_PROFILE
         return found
+    unusable = outcomes.unknown + outcomes.undecided
+    share = unusable / outcomes.labels if outcomes.labels else None
+    found.append(Figure("performance", "", "unusable_labels", share, rows=outcomes.labels))
+    if unusable:
+        found[-1].reason = (
+            f"{outcomes.unknown} labels name no class or number that the profile knows, {outcomes.undecided} answers "
+            "say nothing to hold a label against."
+        )
     if scheme.task == "regression":
         found += _of_numbers(outcomes)
     else:

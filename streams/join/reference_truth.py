@@ -37,6 +37,7 @@ def reference_truth(
     batches: Sequence[PredictionColumns],
     truths: Sequence[LabelColumns],
     threshold: float | None = None,
+    positive_class: str | None = None,
 ) -> ProfileTruth | None:
     """Hold the reference's answers against its truth.
 
@@ -46,6 +47,7 @@ def reference_truth(
         truths: as many batches of labels as of rows, whose ids are uint8 (n, 16) places of rows over all batches
             (`place_ids`); a row without truth has none.
         threshold: of a binary score; None for that of `Scheme`.
+        positive_class: of a binary task, the class that the score is about; None for the one that is found.
 
     Returns:
         None when no row has a truth, or the answers cannot be held against it: no score and no class, or a score
@@ -55,6 +57,8 @@ def reference_truth(
     if scheme is None:
         return None
     scheme = with_segments(scheme, profile)
+    if positive_class is not None and scheme.task == "binary" and scheme.index_of(positive_class) == 0:
+        scheme = replace(scheme, classes=scheme.classes[::-1])
     if threshold is not None and scheme.task == "binary":
         scheme = replace(scheme, threshold=threshold)
     days, calibration = _joined(scheme, batches, truths)

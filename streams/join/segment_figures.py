@@ -19,9 +19,24 @@ if TYPE_CHECKING:
     from driftline.streams.join.terms import Terms
     from driftline.streams.join.verdict import Stage
 
+NOT_IN_PROFILE: Final = (
+    "The profile has no segment of this name: build it with a mapping that says segment = true for "
+    "the column."
+)
 NO_VALUE: Final = "(no value)"
 """What rows without a value of a segment are called."""
-_ALWAYS: Final = ("coverage", "accuracy", "base_rate")
+_ALWAYS: Final = (
+    "coverage",
+    "accuracy",
+    "base_rate",
+    "f1",
+    "macro_f1",
+    "log_loss",
+    "brier",
+    "rmse",
+    "mae",
+    "bias",
+)
 _OF_ANSWERS: Final = ("selection_rate", "four_fifths", "demographic_parity")
 """Rates and criteria that need no labels."""
 
@@ -41,7 +56,19 @@ def segment_figures(terms: Terms, outcomes: Outcomes, days: Sequence[Outcomes], 
     scheme = terms.scheme
     if scheme is None or not stage.closed:
         return []
-    figures = []
+    known = {segment.name for segment in scheme.segments}
+    figures = [
+        Figure(
+            "fairness",
+            name,
+            "segment",
+            verdict="inconclusive",
+            reason=NOT_IN_PROFILE,
+            rows=outcomes.predictions,
+        )
+        for name in terms.settings.segments
+        if name not in known
+    ]
     together = sum(len(values) for values in outcomes.groups.values())
     for segment in scheme.segments:
         for place, one in sorted(outcomes.groups.get(segment.name, {}).items()):

@@ -25,8 +25,12 @@ NO_TRUTH: Final = (
     "The profile has no truth to hold performance against: build it from a table with a target column."
 )
 OTHER_QUESTION: Final = (
-    "The reference was counted for another task, positive class or threshold than the settings name: build the profile "
-    "again for them."
+    "The reference was counted for another task or positive class than the settings name: build the profile again for "
+    "them (profile build --positive-class)."
+)
+OTHER_CUT: Final = (
+    "The reference was cut at another threshold than the settings name: build the profile again for it (profile build "
+    "--threshold)."
 )
 
 
@@ -58,7 +62,7 @@ def judge_performance(
             one of all is left out by chance as often as one alone would be (Bonferroni).
     """
     wider = float(ndtri(1 - _TAIL / max(together, 1)) / ndtri(1 - _TAIL))
-    held = {} if yardstick is None or not yardstick.fits(scheme) else yardstick.figures
+    held = {} if yardstick is None else yardstick.held_for(scheme)
     for figure in figures:
         reference = held.get((figure.metric, figure.feature))
         if reference is not None and reference.value is not None:
@@ -99,6 +103,8 @@ def _decision(
 ) -> Decision:
     if why:
         return Decision("inconclusive", why)
+    if reference is None and yardstick is not None and (figure.metric, "") in yardstick.figures:
+        return Decision("inconclusive", OTHER_CUT)
     reference_rows = 0 if reference is None else reference.rows
     short = too_few(figure.rows, reference_rows, settings.minimum_rows)
     if short is not None:

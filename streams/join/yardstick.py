@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from driftline.schemas.window import Figure
     from driftline.streams.join.scheme import Scheme
     from driftline.streams.stats.estimate_binary import BinaryCalibration
+
+OF_SCORES: Final = ("auc", "auc_error", "average_precision", "log_loss", "brier", "base_rate", "ece")
+"""Metrics that do not depend on where a score is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,16 @@ class Yardstick:
     calibration: BinaryCalibration | None = None
 
     def fits(self, scheme: Scheme) -> bool:
-        """Whether windows counted by a scheme can be held against it: the same question, cut at the same place."""
-        mine = (self.scheme.task, self.scheme.classes, self.scheme.threshold)
-        return mine == (scheme.task, scheme.classes, scheme.threshold)
+        """Whether windows counted by a scheme can be held against it: they ask the same question."""
+        return (self.scheme.task, self.scheme.classes) == (scheme.task, scheme.classes)
+
+    def held_for(self, scheme: Scheme) -> dict[tuple[str, str], Figure]:
+        """Give the figures that windows of a scheme are held against: cut elsewhere, those of scores alone."""
+        if not self.fits(scheme):
+            return {}
+        if self.scheme.threshold == scheme.threshold:
+            return self.figures
+        return {name: figure for name, figure in self.figures.items() if name[0] in OF_SCORES}
 
     def of_segment(self, segment: str, value: str | None) -> Yardstick:
         """Give the yardstick of the rows with one value of a segment; the reference may have had none of them."""

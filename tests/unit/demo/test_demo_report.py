@@ -20,9 +20,14 @@ def cell(verdict: str, psi: float | None = 0.3, kind: str = "drift") -> dict[str
 def told(accuracy: float, auc: float) -> dict[str, Any]:
     """How the model did in a month, or was expected to do."""
     return {
-        "accuracy": {"value": accuracy, "low": 0.727, "high": 0.832, "interval": "days"},
-        "auc": {"value": auc, "low": 0.68, "high": 0.69, "interval": "bounds"},
-        "log_loss": {"value": None, "low": None, "high": None, "interval": ""},
+        "accuracy": accuracy,
+        "auc": auc,
+        "log_loss": None,
+        "intervals": {
+            "accuracy": {"low": 0.727, "high": 0.832, "interval": "days"},
+            "auc": {"low": 0.68, "high": 0.69, "interval": "bounds"},
+            "log_loss": {"low": None, "high": None, "interval": ""},
+        },
         "labels": 299,
         "coverage": 0.9967,
         "provisional": False,

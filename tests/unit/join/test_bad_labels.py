@@ -7,6 +7,8 @@ import pytest
 
 from driftline.schemas.columns import Category, LabelColumns, NumericBlock, PredictionColumns
 from driftline.schemas.deployment import DeploymentSettings
+from driftline.streams.join.outcomes import Outcomes
+from driftline.streams.join.performance import performance_figures
 from driftline.streams.join.scheme import Scheme
 from driftline.streams.join.shard import HOT_BYTES, Shard
 from driftline.streams.join.terms import Terms
@@ -186,3 +188,25 @@ def test_a_segment_with_very_many_values_takes_no_place() -> None:
         shard.commit()
         sizes.append(shard.nbytes - before)
     assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize("huge", [1e308, -1e308, 1e61, float("inf")])
+def test_a_number_too_large_to_square_is_no_truth(huge: float) -> None:
+    """It is counted among those that nothing can be held against; errors of the others are numbers, as before."""
+    found = Outcomes.of(NUMBERS)
+    found.add_numbers(np.array([1.0, huge, 3.0]), np.array([1.5, 1.0, 2.0]))
+    assert (found.counted, found.undecided) == (2, 1)
+    figures = {one.metric: one for one in performance_figures(NUMBERS, found)}
+    assert figures["rmse"].value == 0.625**0.5
+    assert figures["rmse"].high is not None
+
+
+def test_labels_that_cannot_be_used_are_said() -> None:
+    """A class that the profile does not have is no error of the model, and is not silent either."""
+    shard = Shard(0, Book(), Rules(hot_windows=1))
+    shard.take_predictions(0, said(10), 0)
+    shard.take_labels(0, texts(ids(0, 4), "yes", "no", "maybe", "never"), 0)
+    (result,) = [one for one in shard.results(0) if one.resolution == "1d"]
+    (share,) = [one for one in result.figures if one.metric == "unusable_labels"]
+    assert (share.value, share.rows) == (0.5, 4)
+    assert share.reason.startswith("2 labels name no class")

@@ -11,7 +11,7 @@ from truth_models import MODELS, Model, profile_of_model
 from driftline.schemas.floors import PRIMARY, Floor
 from driftline.schemas.profile import Profile
 from driftline.streams.join.scheme_of import scheme_of
-from driftline.streams.join.verdict import NO_TRUTH, OTHER_QUESTION, Stage
+from driftline.streams.join.verdict import NO_TRUTH, OTHER_CUT, OTHER_QUESTION, Stage
 from driftline.streams.join.yardstick import yardstick_of
 from driftline.streams.stats.estimate import NONE_FOR_REGRESSION, NONE_IN_SAMPLE, SEES
 from driftline.streams.windows.judge import OPEN, UNCOMPARED
@@ -112,9 +112,20 @@ def test_a_profile_without_truth_says_so() -> None:
     assert found["estimate", "", "auc"].reason == NO_TRUTH
 
 
-@pytest.mark.parametrize("given", [{"threshold": 0.3}, {"positive_class": "0"}, {"task": "classes"}])
+def test_another_threshold_leaves_what_scores_alone_say() -> None:
+    """Cut elsewhere than the reference, AUC and log loss are judged, and accuracy is held against nothing."""
+    terms = terms_of(CHURN, threshold=0.3)
+    found = figures(terms, counted(CHURN, terms.scheme))
+    assert found["performance", "", "auc"].verdict in ("ok", "warn", "fail")
+    assert found["performance", "", "accuracy"].block is None
+    terms = terms_of(CHURN, threshold=0.3, primary_metric="accuracy")
+    judged = figures(terms, counted(CHURN, terms.scheme))["performance", "", "accuracy"]
+    assert (judged.verdict, judged.reason) == ("inconclusive", OTHER_CUT)
+
+
+@pytest.mark.parametrize("given", [{"positive_class": "0"}, {"task": "classes"}])
 def test_another_question_than_the_reference_answers(given: dict[str, object]) -> None:
-    """With another threshold, positive class or task nothing is held against the reference, which would mislead."""
+    """With another positive class or task nothing is held against the reference, which would mislead."""
     terms = terms_of(CHURN, **given)
     found = figures(terms, counted(CHURN, terms.scheme))
     judged = found["performance", "", PRIMARY[terms.scheme.task][0]]
