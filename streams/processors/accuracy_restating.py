@@ -36,10 +36,19 @@ class Restating:
         book: by what windows are counted and judged.
         store: where results and state go.
         metrics: where to count.
+        acknowledge: tells whether this worker still owns a shard's partition, as the broker sees it.
     """
 
-    def __init__(self, settings: Settings, book: TermsBook, store: Store, metrics: AccuracyMetrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        book: TermsBook,
+        store: Store,
+        metrics: AccuracyMetrics,
+        acknowledge: Callable[[Shard], bool],
+    ) -> None:
         self._book, self._store, self._metrics = book, store, metrics
+        self._acknowledge = acknowledge
         self._windows = settings.kafka.topic_prefix + "windows"
         self._of: Shard | None = None
         self._is_whole = True

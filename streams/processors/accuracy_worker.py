@@ -73,7 +73,7 @@ class AccuracyWorker:
         self._windows = settings.kafka.topic_prefix + "windows"
         self._shards: dict[int, tuple[Shard, Lanes]] = {}
         self._published_at = time.monotonic()
-        self._restating = Restating(settings, book, store, metrics)
+        self._restating = Restating(settings, book, store, metrics, self._acknowledge)
         self._paused: set[tuple[str, int]] = set()
         self._lane_bytes = max(worker.prefetch_bytes // (2 * settings.kafka.partitions), 1 << 20)
         self._consumer = Consumer(
