@@ -22,7 +22,7 @@ demo: prepare ## Replay the flights of 2013 through the whole road; ends by itse
 	@$(BIN)/driftline demo
 
 test: prepare ## Run the tests (15 minutes at most on 2 cores).
-	@$(BIN)/pytest -m "not chaos and not slow" $(ARGS)
+	@scripts/test.sh $(ARGS)
 
 up: prepare ## Start Kafka, ClickHouse and the workers on this machine, in the background.
 	@$(BIN)/driftline up --detach
