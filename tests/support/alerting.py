@@ -15,6 +15,7 @@ from emit_rig import Topics
 from prometheus_client import CollectorRegistry
 
 from driftline.schemas.alert import Alert
+from driftline.schemas.announced import announced
 from driftline.schemas.deployment import Contact
 from driftline.schemas.settings import Settings
 from driftline.streams.metrics import AlertMetrics
@@ -53,8 +54,9 @@ def send_days(
 
 
 def published(settings: Settings) -> list[Alert]:
-    """Every record on the topic `alerts`, in the order of each partition."""
-    return [Alert.from_bytes(one.value) for one in Topics(settings, {}).messages("alerts")]
+    """Every edge on the topic `alerts`, in the order of each partition; advice lies there too."""
+    records = [announced(one.value) for one in Topics(settings, {}).messages("alerts")]
+    return [one for one in records if isinstance(one, Alert)]
 
 
 @contextmanager
