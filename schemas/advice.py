@@ -138,9 +138,7 @@ class Advice(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_bytes(cls, data: bytes) -> Advice:
         """Read what `to_bytes` wrote; raises Refused when the bytes are no advice."""
-        record_type, record = codec.decode(data)
-        if record_type != _RECORD:
-            raise Refused("unsupported_type", f"a {record_type} lies where an {_RECORD} belongs")
+        record = codec.decode_as(_RECORD, data)
         try:
             return msgspec.convert(record, cls)
         except msgspec.ValidationError as error:

@@ -155,6 +155,15 @@ def decode(data: bytes) -> tuple[str, dict[str, Any]]:
     return schema.record_type, record
 
 
+def decode_as(record_type: str, data: bytes) -> dict[str, Any]:
+    """Decode one message that must be of a type; raises Refused as `decode`, and `unsupported_type` for another one."""
+    found, record = decode(data)
+    if found != record_type:
+        article = "an" if record_type[0] in "AEIOU" else "a"
+        raise Refused("unsupported_type", f"a {found} lies where {article} {record_type} belongs")
+    return record
+
+
 def written_by(data: bytes) -> EventSchema:
     """The schema that wrote a message; raises Refused (`bad_magic`, `unknown_schema`)."""
     if data[:2] != MAGIC:

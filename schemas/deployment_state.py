@@ -71,7 +71,7 @@ class DeploymentState(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             Refused: when the bytes are no such record, or hold settings that are not allowed.
         """
-        return _allowed(_record(data))
+        return _allowed(codec.decode_as(_RECORD, data))
 
 
 def read_record(key: bytes | None, value: bytes) -> tuple[DeploymentState, ...]:
@@ -82,7 +82,7 @@ def read_record(key: bytes | None, value: bytes) -> tuple[DeploymentState, ...]:
     Raises:
         Refused: as `from_bytes` does, and when its key is another deployment.
     """
-    record = _record(value)
+    record = codec.decode_as(_RECORD, value)
     state = _allowed(record)
     if state.deployment.encode() != key:
         raise Refused("wrong_key", f"settings of {state.deployment!r} lie under the key {key!r}")
@@ -93,13 +93,6 @@ def read_record(key: bytes | None, value: bytes) -> tuple[DeploymentState, ...]:
             if one.revision < state.revision:
                 known[one.revision] = one
     return tuple(known[revision] for revision in sorted(known))
-
-
-def _record(data: bytes) -> dict[str, Any]:
-    record_type, record = codec.decode(data)
-    if record_type != _RECORD:
-        raise Refused("unsupported_type", f"a {record_type} lies where a {_RECORD} belongs")
-    return record
 
 
 def _allowed(record: dict[str, Any]) -> DeploymentState:

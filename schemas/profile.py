@@ -118,9 +118,7 @@ class Profile:
         Raises:
             Refused: when the bytes are no profile, or its parts do not fit each other.
         """
-        record_type, record = codec.decode(data)
-        if record_type != _RECORD:
-            raise Refused("unsupported_type", f"a {record_type} lies where a {_RECORD} belongs")
+        record = codec.decode_as(_RECORD, data)
         return _read(record)
 
 

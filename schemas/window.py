@@ -148,9 +148,7 @@ class WindowResult:
         Raises:
             Refused: when the bytes are no window result, or a name in them is not one of the contract.
         """
-        record_type, record = codec.decode(data)
-        if record_type != _RECORD:
-            raise Refused("unsupported_type", f"a {record_type} lies where a {_RECORD} belongs")
+        record = codec.decode_as(_RECORD, data)
         return cls(**{**record, "figures": [_figure(figure) for figure in record["figures"]]})
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 EXACT: Final = "exact"
 """What a line says of `low` and `high` when they are the value itself."""
-COVERED: Final = 0.95
 _DAY_MS: Final = 86_400_000
 
 
@@ -105,6 +104,8 @@ def _schemes(settings: Settings, versions: set[tuple[str, str]]) -> dict[tuple[s
 
 
 def _line(window: Line, rows: Unbinned, figure: Figure) -> Line:
+    from driftline.streams.join.maturity import COVERED
+
     coverage = rows.labels / rows.predictions if rows.predictions else None
     return replace(
         window,

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 TIMES = "datetimes, ISO 8601 texts, or whole s, ms, µs or ns since 1970"
 LEVELS = "texts, numbers or booleans"
-AS_LEVELS = ("segment", "predicted", "status", "id")
 
 
 def fits(kind: pa.DataType, role: str, read_as: str = "") -> bool:

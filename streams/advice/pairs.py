@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from driftline.schemas.number_text import number_text
 from driftline.streams.join.keys import keys_of, pairs, sorted_order
 from driftline.streams.join.scheme import UNKNOWN
+from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from driftline.streams.join.scheme import Scheme
 
-DAY_MS: Final = 86_400_000
 
 Floats: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = NDArray[np.int64]

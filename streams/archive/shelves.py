@@ -131,10 +131,7 @@ def _read_alert(record: Record, _terms: Terms, entry: Entry) -> None:
 
 def _reader_of(record_type: str) -> Callable[[Record, Terms, Entry], None]:
     def read(record: Record, _terms: Terms, entry: Entry) -> None:
-        found, content = codec.decode(record.value)
-        if found != record_type:
-            raise Refused("unsupported_type", f"a {found} lies where a {record_type} belongs")
-        entry.content, entry.rows = content, 1
+        entry.content, entry.rows = codec.decode_as(record_type, record.value), 1
 
     return read
 

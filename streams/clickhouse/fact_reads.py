@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from driftline.streams.clickhouse.fact_columns import label_columns, prediction_columns
+from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from driftline.streams.join.hot import Window
     from driftline.streams.windows.late import Late
 
-DAY_MS: Final = 86_400_000
 PART_MS: Final = 300_000
 _PART: Final = "intDiv(toUnixTimestamp64Milli(ts), 300000)"
 _SPAN: Final = (

@@ -12,7 +12,7 @@ from driftline.streams.join.hot import cell_width
 from driftline.streams.join.keys import pairs
 from driftline.streams.join.labels import ROW_BITS
 from driftline.streams.windows.book import WIDTHS_MS
-from driftline.streams.windows.late import DAY_MS
+from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
     from driftline.schemas.columns import PredictionColumns

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.streams.join.hot import Window
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, cold_before
-from driftline.streams.windows.late import DAY_MS
 from driftline.streams.windows.merges import MERGED
-from driftline.streams.windows.resolution import Resolution
+from driftline.streams.windows.resolution import DAY_MS, Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Callable

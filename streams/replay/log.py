@@ -21,6 +21,7 @@ from driftline.streams.replay.errors import ReplayError
 from driftline.streams.replay.steps import Rows, Step, Truth, Whole
 from driftline.streams.windows import intake
 from driftline.streams.windows.book import NEVER
+from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
     from driftline.schemas.columns import LabelColumns, PredictionColumns
@@ -32,7 +33,6 @@ ANSWER_S: Final = 15.0
 QUIET_S: Final = 60.0
 """How long nothing may come of a log that has more."""
 TAKE: Final = 500
-DAY_MS: Final = 86_400_000
 
 Columns = TypeVar("Columns", "PredictionColumns", "LabelColumns")
 

@@ -38,7 +38,8 @@ from driftline.streams.replay.rejoin import Rejoin
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey
-from driftline.streams.windows.late import DAY_MS, Late
+from driftline.streams.windows.late import Late
+from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, Self
 from driftline.schemas.partition import partition_of
 from driftline.streams.clickhouse import fact_reads, reads
 from driftline.streams.clickhouse.client import Client
-from driftline.streams.clickhouse.fact_reads import DAY_MS, Stretch
+from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.replay.steps import Rows, Step, Truth, Whole
+from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from driftline.schemas.columns import PredictionColumns
 from driftline.streams.windows.held import book_key, seal, unseal
-from driftline.streams.windows.late import DAY_MS, LateDays
+from driftline.streams.windows.late import LateDays
 from driftline.streams.windows.marks import SequenceMarks
+from driftline.streams.windows.resolution import DAY_MS
 
 WIDTHS_MS: Final = {"5m": 300_000, "1h": 3_600_000, "1d": DAY_MS}
 """The resolutions that are folded; wider ones are merges of days."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-DAY_MS = 86_400_000
+from driftline.streams.windows.resolution import DAY_MS
 
 MAX_DAYS = 2048
 """Days listed one by one for a deployment; past it rows are counted in one entry with the span they cover."""

@@ -16,9 +16,8 @@ import numpy as np
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, Book, Times, closed_by_clock
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey, book_key, decode_pane_key, partition_key, unseal
-from driftline.streams.windows.late import DAY_MS
 from driftline.streams.windows.pane import Pane
-from driftline.streams.windows.resolution import rows_by_start
+from driftline.streams.windows.resolution import DAY_MS, rows_by_start
 from driftline.streams.windows.too_late import count_late
 
 if TYPE_CHECKING:

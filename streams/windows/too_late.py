@@ -9,8 +9,8 @@ import numpy as np
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey
-from driftline.streams.windows.late import DAY_MS
 from driftline.streams.windows.pane import Pane
+from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
     from driftline.schemas.columns import PredictionColumns

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from driftline.streams.windows import late as lateness
-from driftline.streams.windows.late import DAY_MS, Late, LateDays
+from driftline.streams.windows.late import Late, LateDays
+from driftline.streams.windows.resolution import DAY_MS
 
 
 def test_what_comes_meanwhile_stays() -> None:
