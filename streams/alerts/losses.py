@@ -62,12 +62,11 @@ class LossBook:
         if value is None:
             return
         try:
-            kind, status = codec.decode(value)
+            status = codec.decode_as("EmitterStatus", value)
         except Refused:
             return
-        if kind == "EmitterStatus":
-            with self._changing:
-                self._take(status, record_time_ms)
+        with self._changing:
+            self._take(status, record_time_ms)
 
     def look(self, now_ms: int) -> dict[str, Loss]:
         """Give what each deployment has lost within the hour before `now_ms`, ms since 1970."""

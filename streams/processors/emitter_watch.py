@@ -25,10 +25,8 @@ class EmitterWatch:
         if value is None:
             return
         try:
-            kind, status = codec.decode(value)
+            status = codec.decode_as("EmitterStatus", value)
         except Refused:
-            return
-        if kind != "EmitterStatus":
             return
         emitter = (status["instance"], status["epoch"])
         if status["closed"] or not any(book["spooled"] for book in status["books"]):
