@@ -20,13 +20,14 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import psutil
+from child import figures
 from confluent_kafka import Producer
 from loads import ROWS, batch, one_a_partition
 from stream import DAY_START_MS, profile_of
 
 from driftline.deploy.local.environment import child_environment
 from driftline.deploy.local.kafka_topics import ensure_topics
-from driftline.schemas.columns import Identity, LabelColumns, pack_labels, pack_predictions
+from driftline.schemas.columns import Identity, LabelColumns, PredictionColumns, pack_labels, pack_predictions
 from driftline.schemas.settings import Settings, producer_config
 
 BATCHES: Final = 10_000
@@ -71,7 +72,7 @@ def fill(settings: Settings) -> None:
     prefix, draw = settings.kafka.topic_prefix, np.random.default_rng(5)
     names = one_a_partition(settings, "bench")
     producer = Producer(producer_config(settings.kafka, queue_buffering_max_kbytes=1 << 20, linger_ms=50))
-    ready = {name: [] for name in names}
+    ready: dict[str, list[PredictionColumns]] = {}
     for name in names:
         producer.produce(f"{prefix}profiles", profile_of(draw, name).to_bytes(), f"{name}/1".encode())
         ready[name] = [
@@ -96,11 +97,7 @@ def fill(settings: Settings) -> None:
 
 def bare(settings: Settings, turn: int) -> float:
     """Run the bare loop in a process of its own: rows a CPU-second."""
-    command = [sys.executable, str(Path(__file__).with_name("bare_join.py")), str(turn)]
-    done = subprocess.run(
-        command, env=child_environment(settings), check=True, capture_output=True, text=True, timeout=300
-    )
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = figures("bare_join.py", [str(turn)], child_environment(settings))
     assert found["joined"] == BATCHES * ROWS, f"the bare loop joined {found['joined']} labels"
     return float(found["rows"] / found["cpu"])
 
@@ -130,7 +127,7 @@ def accuracy(settings: Settings, turn: int) -> float:
         before = published(port)
         while published(port) == before and time.monotonic() < deadline:
             time.sleep(LOOK_S)
-        used = sum(process.cpu_times()[:2])
+        used = float(sum(process.cpu_times()[:2]))
     finally:
         member.terminate()
         member.wait(30)

@@ -15,7 +15,8 @@ from driftline.schemas.columns import read_labels, read_predictions
 from driftline.schemas.settings import consumer_config, load
 from driftline.streams.join.shard import Shard
 from driftline.streams.processors.profile_book import ProfileBook
-from driftline.streams.processors.scheme_book import SchemeBook
+from driftline.streams.processors.settings_book import SettingsBook
+from driftline.streams.processors.terms_book import TermsBook
 from driftline.streams.windows.rules import Rules
 
 BATCH = 500
@@ -32,7 +33,7 @@ def main(name: str) -> None:
     consumer.assign(places)
     for message in consumer.consume(total, 30):
         profiles.on_record(message.key(), message.value(), 0)
-    book = SchemeBook(profiles)
+    book = TermsBook(profiles, SettingsBook())
     shards = [Shard(number, book, Rules(held_bytes=1 << 40)) for number in range(settings.kafka.partitions)]
     total, starts = 0, []
     for topic in ("predictions", "labels"):
@@ -64,7 +65,7 @@ def main(name: str) -> None:
     consumer.close()
     cpu = end.ru_utime + end.ru_stime - used.ru_utime - used.ru_stime
     joined = sum(
-        one.labels for shard in shards for hot in shard.hots.values() for one in hot.outcomes.values()
+        hot.outcomes.counts(key)[1] for shard in shards for hot in shard.hots.values() for key in hot.outcomes
     )
     print(json.dumps({"rows": rows, "cpu": cpu, "joined": joined}))
 

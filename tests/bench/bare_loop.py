@@ -34,7 +34,7 @@ def read_profiles(settings: Settings) -> dict[str, Counters]:
     consumer = Consumer(consumer_config(settings.kafka, "bare-profiles"))
     places, total = partitions(settings, consumer, "profiles", 1)
     consumer.assign(places)
-    found = [Profile.from_bytes(message.value()) for message in consumer.consume(total, 30)]
+    found = [Profile.from_bytes(message.value() or b"") for message in consumer.consume(total, 30)]
     consumer.close()
     return {profile.deployment: Counters(Layout(profile)) for profile in found}
 
@@ -51,7 +51,7 @@ def main(seed: str) -> None:
     used, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     while done < total:
         for message in consumer.consume(BATCH, 1.0):
-            columns = read_predictions(message.value())
+            columns = read_predictions(message.value() or b"")
             counters[columns.deployment].fold(columns)
             events += columns.rows
             done += 1

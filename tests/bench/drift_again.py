@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import Any
 from unittest import mock
 
 from prometheus_client import start_http_server
@@ -17,10 +18,10 @@ def main(group: str) -> int:
     """Run the worker; its app, and so its group and changelog, carries another name. Prints its metrics port."""
     app_class = drift.DriftApp
 
-    def named(name: str, **options: object) -> drift.DriftApp:
+    def named(name: str, **options: Any) -> drift.DriftApp:
         return app_class(group + name, **options)
 
-    def served(*arguments: object, **options: object) -> object:
+    def served(*arguments: Any, **options: Any) -> object:
         server, thread = start_http_server(*arguments, **options)
         print(json.dumps({"port": server.server_port}), flush=True)
         return server, thread

@@ -10,7 +10,7 @@ import logging
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def offer_columns(emitter: Emitter, until: float) -> int:
     """Log columns of 500 rows, made for each call."""
     draw, offered = np.random.default_rng(5), 0
     while time.monotonic() < until:
-        columns: dict[str, object] = {name: draw.random(ROWS) for name in NUMERIC}
+        columns: dict[str, Any] = {name: draw.random(ROWS) for name in NUMERIC}
         columns |= {name: [LEVELS[at % len(LEVELS)] for at in range(ROWS)] for name in CATEGORICAL}
         emitter.log_many(columns, draw.random(ROWS))
         offered += ROWS

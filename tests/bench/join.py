@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from driftline.schemas.columns import LabelColumns, NumericBlock, PredictionColumns
+from driftline.schemas.deployment import DeploymentSettings
 from driftline.streams.join.keys import keys_of
 from driftline.streams.join.scheme import Scheme
 from driftline.streams.join.shard import Shard
+from driftline.streams.join.terms import Terms
 from driftline.streams.windows.rules import Rules
 
 if TYPE_CHECKING:
@@ -36,14 +38,15 @@ START_MS: Final = 1_750_032_000_000
 TARGET_A_SECOND: Final = 300_000
 TARGET_BYTES: Final = 40
 SCHEME: Final = Scheme("ab" * 32, "binary", ("0", "1"), ("score",), edges=np.linspace(0, 1, 513)[1:-1])
+TERMS: Final = Terms(DeploymentSettings(deployment="bench"), scheme=SCHEME)
 
 
-class Schemes:
+class OneModel:
     """One binary model, counted by days."""
 
-    def scheme(self, _deployment: str, _version: str) -> Scheme | None:
-        """The scheme."""
-        return SCHEME
+    def terms(self, _deployment: str, _version: str, _at_ms: int) -> Terms:
+        """What always holds."""
+        return TERMS
 
     def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
         """Days, and the weeks and months that they make."""
@@ -77,7 +80,7 @@ def run(context: Any) -> list[dict[str, Any]]:
 
 def loaded(draw: np.random.Generator, ids: np.ndarray) -> Shard:
     """Give a shard that holds all predictions, published once."""
-    shard = Shard(0, Schemes(), Rules(held_bytes=1 << 40, hot_windows=2 * DAYS))
+    shard = Shard(0, OneModel(), Rules(held_bytes=1 << 40, hot_windows=2 * DAYS))
     for offset, at in enumerate(range(0, len(ids), LOADED)):
         times = START_MS + np.arange(at, at + LOADED, dtype=np.int64) * (DAYS * DAY_MS) // len(ids)
         scores = [NumericBlock(("score",), draw.random((1, LOADED), dtype=np.float32))]
@@ -130,7 +133,8 @@ def joined(shard: Shard, batches: Iterator[list[LabelColumns]], every: int) -> t
     began, used = time.perf_counter(), time.process_time()
     published(shard)
     wall, cpu = wall + time.perf_counter() - began, cpu + time.process_time() - used
-    found = sum(outcomes.labels for outcomes in shard.hots["bench"].outcomes.values())
+    outcomes = shard.hots["bench"].outcomes
+    found = sum(outcomes.counts(key)[1] for key in outcomes)
     assert found == rows, f"{found} of {rows} labels were joined"
     return rows / wall, rows / cpu
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from child import said
 
 from driftline.schemas.columns import Category, NumericBlock, PredictionColumns
 from driftline.streams.windows.counters import Counters
@@ -164,11 +164,10 @@ def _against_peers(
         try:
             python = environment(context, peer)
             pairs = [(_ours(ours), _peer(python, peer, folder, asked)) for _ in range(PEER_ROUNDS)]
-        except subprocess.CalledProcessError as error:
-            said = (error.stderr or error.stdout or str(error)).strip().splitlines()
-            rows.append({"name": f"kernel: {peer} could not be run: {said[-1].strip()[:60]}"})
+        except RuntimeError as error:
+            rows.append({"name": f"kernel: {peer} could not be run: {str(error)[:80]}"})
             continue
-        row = {
+        row: dict[str, Any] = {
             "name": f"kernel: all figures, against {peer} {asked}".strip(),
             "value": round(median(mine for mine, _ in pairs)),
             "unit": "rows/CPU s",
@@ -194,7 +193,7 @@ def environment(context: Any, peer: str) -> Path:
     """Make, or find, the virtual environment of a peer; give its Python.
 
     Raises:
-        subprocess.CalledProcessError: when its packages cannot be installed here.
+        RuntimeError: when its packages cannot be installed here.
     """
     pins = Path(__file__).with_name("peers") / f"{peer}.txt"
     home: Path = context.checkout / ".driftline" / "bench-envs" / peer
@@ -212,9 +211,9 @@ def environment(context: Any, peer: str) -> Path:
 def _peer(python: Path, peer: str, folder: Path, asked: str) -> float:
     """Run a peer's script once; give its rows a CPU second."""
     script = Path(__file__).with_name("peers") / f"run_{peer}.py"
-    said = _call([str(python), str(script), str(folder), asked])
-    return float(json.loads(said.strip().splitlines()[-1])["rows_per_s"])
+    printed = _call([str(python), str(script), str(folder), asked])
+    return float(json.loads(printed.strip().splitlines()[-1])["rows_per_s"])
 
 
 def _call(command: list[str]) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | QUIET).stdout
+    return said(command, os.environ | QUIET, within_s=1_800)

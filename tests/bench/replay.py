@@ -7,16 +7,14 @@ after deployment; the worker as in `stream`, between two looks at its counters.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import msgspec
 import stream
+from child import figures
+from loads import ROWS
 
 from driftline.deploy.local.environment import child_environment
 from driftline.schemas.settings import Settings
@@ -28,13 +26,9 @@ TARGET = 0.8
 
 def replayed(settings: Settings, names: list[str]) -> float:
     """Replay every deployment in a process of its own: events a second."""
-    command = [sys.executable, str(Path(__file__).with_name("replay_again.py")), *names]
-    done = subprocess.run(
-        command, env=child_environment(settings), check=True, capture_output=True, text=True, timeout=300
-    )
-    figures = json.loads(done.stdout.splitlines()[-1])
-    assert figures["events"] == MESSAGES * stream.ROWS, figures
-    return float(figures["events"] / figures["seconds"])
+    found = figures("replay_again.py", names, child_environment(settings))
+    assert found["events"] == MESSAGES * ROWS, found
+    return float(found["events"] / found["seconds"])
 
 
 def run(context: Any) -> list[dict[str, Any]]:

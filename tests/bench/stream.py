@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import psutil
+from child import figures
 from confluent_kafka import Producer
 from loads import ROWS, batch, one_a_partition
 
@@ -75,12 +76,8 @@ def fill(settings: Settings, seed: int) -> list[str]:
 
 def bare(settings: Settings, seed: int) -> tuple[float, float]:
     """Run the bare loop in a process of its own: (events a CPU-second, events a second)."""
-    command = [sys.executable, str(Path(__file__).with_name("bare_loop.py")), str(seed)]
-    done = subprocess.run(
-        command, env=child_environment(settings), check=True, capture_output=True, text=True, timeout=300
-    )
-    figures = json.loads(done.stdout.splitlines()[-1])
-    return figures["events"] / figures["cpu"], figures["events"] / figures["wall"]
+    found = figures("bare_loop.py", [str(seed)], child_environment(settings))
+    return found["events"] / found["cpu"], found["events"] / found["wall"]
 
 
 def workers(settings: Settings, count: int, group: int) -> tuple[float, float]:
