@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
-from real_stack import lane, stack
+import os
+import random
 
-__all__ = ["lane", "stack"]
+import pytest
+from real_stack import crew, lane, stack, tuned
+from rig import say
+
+__all__ = ["crew", "lane", "stack", "tuned"]
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of this run, printed: CHAOS_SEED repeats it."""
+    given = os.environ.get("CHAOS_SEED") or str(random.SystemRandom().randrange(1 << 31))
+    say(f"chaos seed {given}")
+    return int(given)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -12,7 +10,6 @@ import pytest
 from confluent_kafka import Producer
 from facts import read_facts
 from feeder import BASE_MS, make_batch
-from real_stack import TestStack
 from rig import Crew, differences, settle
 
 from driftline.schemas.columns import Identity, pack_predictions
@@ -24,7 +21,7 @@ ROWS = 25
 
 
 @pytest.fixture
-def quick(lane: Settings) -> Settings:
+def tuned(lane: Settings) -> Settings:
     """A lane whose windows close by their events alone."""
     worker = msgspec.structs.replace(
         lane.worker, checkpoint_seconds=1.0, publish_seconds=1.0, idle_seconds=86_400.0
@@ -32,29 +29,21 @@ def quick(lane: Settings) -> Settings:
     return msgspec.structs.replace(lane, worker=worker)
 
 
-@pytest.fixture
-def crew(stack: TestStack, quick: Settings, tmp_path: Path) -> Iterator[Crew]:
-    """One worker of each role."""
-    made = Crew(stack.env_of(quick), tmp_path)
-    made.keep("drift", 1)
-    made.keep("archive", 1)
-    yield made
-    made.dismiss()
-
-
 @pytest.mark.timeout(400)
-def test_the_year_2099_and_a_shuffled_decade(quick: Settings, crew: Crew) -> None:
+def test_the_year_2099_and_a_shuffled_decade(tuned: Settings, crew: Crew) -> None:
     """One event of 2099 refuses its batch; a decade in any order is stored whole, counted where hot, else restated.
 
     A deployment that behaves shares the partition and has all its windows.
     """
+    crew.keep("drift", 1)
+    crew.keep("archive", 1)
     rng, draw = random.Random(5), np.random.default_rng(5)
-    producer = Producer(producer_config(quick.kafka))
+    producer = Producer(producer_config(tuned.kafka))
 
     def send(deployment: str, seq: int, times: np.ndarray) -> None:
         batch = make_batch(rng, deployment, Identity("table", 1, seq), times.astype(np.int64))
         producer.produce(
-            f"{quick.kafka.topic_prefix}predictions", pack_predictions(batch), deployment.encode()
+            f"{tuned.kafka.topic_prefix}predictions", pack_predictions(batch), deployment.encode()
         )
 
     decade = draw.integers(BASE_MS - 10 * YEAR_MS, BASE_MS, 40 * ROWS).reshape(40, ROWS)
@@ -64,10 +53,10 @@ def test_the_year_2099_and_a_shuffled_decade(quick: Settings, crew: Crew) -> Non
         if seq == 20:
             send("steady", 1_000, np.array([BASE_MS, YEAR_2099_MS]))
     assert producer.flush(60) == 0
-    facts = read_facts(quick, ("5m", "1h", "1d"))
+    facts = read_facts(tuned, ("5m", "1h", "1d"))
     assert list(facts.refused.values()) == ["future"]
     assert facts.rows == {"decade": 40 * ROWS, "steady": 40 * 50}
-    wrong = settle(lambda: differences(quick, facts), 240)
+    wrong = settle(lambda: differences(tuned, facts), 240)
     assert not wrong, f"{len(wrong)} wrong, first {wrong[:5]}\n{crew.tails()}"
     assert facts.late["decade"] > 30 * ROWS
     assert facts.late["steady"] == 0

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 import pytest
 from facts import read_facts
 from feeder import Feeder, publish_profiles
 from real_stack import TestStack
-from rig import Crew, differences, settle
+from rig import Crew, differences, say, settle
 from rubbish import KINDS
 
 from driftline.schemas.settings import Settings
 
-say = print  # pytest shows it when the test fails, and -s at once
 DEPLOYMENTS = tuple("abcdefgh")
 PROFILED = DEPLOYMENTS[:4]
 RESOLUTIONS = ("5m", "1h", "1d")
@@ -27,25 +24,9 @@ QUICK = {"checkpoint_seconds": 1.0, "publish_seconds": 1.0, "idle_seconds": 86_4
 
 
 @pytest.fixture
-def quick(lane: Settings) -> Settings:
+def tuned(lane: Settings) -> Settings:
     """A lane whose workers checkpoint every second, so that faults meet every step of it."""
     return msgspec.structs.replace(lane, worker=msgspec.structs.replace(lane.worker, **QUICK))
-
-
-@pytest.fixture
-def crew(stack: TestStack, quick: Settings, tmp_path: Path) -> Iterator[Crew]:
-    """Workers of the lane; none is left behind."""
-    made = Crew(stack.env_of(quick), tmp_path)
-    yield made
-    made.dismiss()
-
-
-@pytest.fixture
-def seed() -> int:
-    """The seed of this run, printed: CHAOS_SEED repeats it."""
-    given = os.environ.get("CHAOS_SEED") or str(random.SystemRandom().randrange(1 << 31))
-    say(f"chaos seed {given}")
-    return int(given)
 
 
 def run(stack: TestStack, settings: Settings, crew: Crew, seed: int, faults: list[str]) -> None:
@@ -103,7 +84,7 @@ def schedule(rng: random.Random, counts: dict[str, int]) -> list[str]:
 
 @pytest.mark.timeout(400)
 def test_counts_survive_kills_rebalances_pauses_and_outages(
-    stack: TestStack, quick: Settings, crew: Crew, seed: int
+    stack: TestStack, tuned: Settings, crew: Crew, seed: int
 ) -> None:
     """Short form: workers killed, joining, leaving, stopped for 15 s; broker and ClickHouse killed: equal, exactly."""
     faults = schedule(
@@ -118,14 +99,14 @@ def test_counts_survive_kills_rebalances_pauses_and_outages(
             "stop clickhouse": 1,
         },
     )
-    run(stack, quick, crew, seed, faults)
+    run(stack, tuned, crew, seed, faults)
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("turn", range(3))
 def test_counts_survive_a_long_run(
-    stack: TestStack, quick: Settings, crew: Crew, seed: int, turn: int
+    stack: TestStack, tuned: Settings, crew: Crew, seed: int, turn: int
 ) -> None:
     """Per seed at least 10 kills, 6 rebalances, 3 pauses of 15 s, 2 broker kills, ClickHouse away: equal, exactly."""
     faults = schedule(
@@ -143,4 +124,4 @@ def test_counts_survive_a_long_run(
             "stop clickhouse": 2,
         },
     )
-    run(stack, quick, crew, seed + turn, faults)
+    run(stack, tuned, crew, seed + turn, faults)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from archiving import send
 from emit_rig import wait_for
 from real_stack import TestStack
 from receiver import Receiver, receiving
-from rig import Crew, settle
+from rig import Crew, say, settle
 from truth_facts import differences, read_facts
 from truth_feeder import DAY_MS, SLOTS, TruthFeeder
 from truth_models import MODELS, publish_models
@@ -27,7 +26,6 @@ from driftline.schemas.deployment import AlertRule, Contact, DeploymentSettings
 from driftline.schemas.deployment_state import DeploymentState
 from driftline.schemas.settings import Settings
 
-say = print  # pytest shows it when the test fails, and -s at once
 ROLES = ("accuracy", "archive", "alerts")
 LABEL_WINDOWS = 1_000
 """Closed windows that still take labels: all of the test's, that the oracle need not know when one went cold."""
@@ -43,7 +41,7 @@ def hook() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def quick(lane: Settings, hook: Receiver, tmp_path: Path) -> Settings:
+def tuned(lane: Settings, hook: Receiver, tmp_path: Path) -> Settings:
     """A lane whose workers publish and store every second, so that faults meet every step of it."""
     routes = f'[on-call]\nwebhook = "{hook.url}"\n'
     routed = routed_by(lane, tmp_path / "routes.toml", routes)
@@ -51,22 +49,6 @@ def quick(lane: Settings, hook: Receiver, tmp_path: Path) -> Settings:
         routed.worker, publish_seconds=1.0, idle_seconds=86_400.0, label_windows=LABEL_WINDOWS
     )
     return msgspec.structs.replace(routed, worker=worker)
-
-
-@pytest.fixture
-def crew(stack: TestStack, quick: Settings, tmp_path: Path) -> Iterator[Crew]:
-    """Workers of the lane; none is left behind."""
-    made = Crew(stack.env_of(quick), tmp_path)
-    yield made
-    made.dismiss()
-
-
-@pytest.fixture
-def seed() -> int:
-    """The seed of this run, printed: CHAOS_SEED repeats it."""
-    given = os.environ.get("CHAOS_SEED") or str(random.SystemRandom().randrange(1 << 31))
-    say(f"chaos seed {given}")
-    return int(given)
 
 
 def run(
@@ -184,7 +166,7 @@ def schedule(rng: random.Random, counts: dict[str, int]) -> list[str]:
 @pytest.mark.slow  # a minute; tests/integration/accuracy holds the same in short
 @pytest.mark.timeout(300)
 def test_labels_survive_kills_and_rebalances(
-    stack: TestStack, quick: Settings, crew: Crew, hook: Receiver, seed: int
+    stack: TestStack, tuned: Settings, crew: Crew, hook: Receiver, seed: int
 ) -> None:
     """Short form: three kills, a worker that joins and leaves, alerts and archive killed: equal, exactly."""
     counts = {
@@ -194,14 +176,14 @@ def test_labels_survive_kills_and_rebalances(
         "kill alerts": 1,
         "kill archive": 1,
     }
-    run(stack, quick, crew, hook, seed, 80, schedule(random.Random(seed), counts))
+    run(stack, tuned, crew, hook, seed, 80, schedule(random.Random(seed), counts))
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("turn", range(2))
 def test_labels_survive_a_long_run(
-    stack: TestStack, quick: Settings, crew: Crew, hook: Receiver, seed: int, turn: int
+    stack: TestStack, tuned: Settings, crew: Crew, hook: Receiver, seed: int, turn: int
 ) -> None:
     """Per seed 8 kills, 4 rebalances, a pause of 15 s, a broker killed, ClickHouse away for 20 s: equal, exactly."""
     counts = {
@@ -214,4 +196,4 @@ def test_labels_survive_a_long_run(
         "kill alerts": 2,
         "kill archive": 1,
     }
-    run(stack, quick, crew, hook, seed + turn, 400, schedule(random.Random(seed + turn), counts))
+    run(stack, tuned, crew, hook, seed + turn, 400, schedule(random.Random(seed + turn), counts))

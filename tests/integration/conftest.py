@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from real_stack import lane, stack
+from real_stack import crew, lane, stack, tuned
 
-__all__ = ["lane", "stack"]
+__all__ = ["crew", "lane", "stack", "tuned"]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 from archiving import send
 from bad_windows import OneBook, window
 from emit_rig import Topics
+from in_thread import in_thread
 from prometheus_client import CollectorRegistry
 
 from driftline.schemas.alert import Alert
@@ -59,23 +59,6 @@ def published(settings: Settings) -> list[Alert]:
     return [one for one in records if isinstance(one, Alert)]
 
 
-@contextmanager
-def watching(settings: Settings) -> Iterator[CollectorRegistry]:
+def watching(settings: Settings) -> AbstractContextManager[CollectorRegistry]:
     """Run an alerts worker in a thread of this process; gives its metrics."""
-    registry, stopping = CollectorRegistry(), threading.Event()
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            alerts.run(settings, stopping, AlertMetrics(registry))
-        except BaseException as error:  # noqa: BLE001 - raised again in the test's thread
-            failures.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield registry
-    finally:
-        stopping.set()
-        thread.join(60)
-    assert not failures, failures
+    return in_thread(alerts.run, settings, AlertMetrics)

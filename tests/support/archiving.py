@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 from confluent_kafka import Producer
+from in_thread import in_thread
 from prometheus_client import CollectorRegistry
 
 from driftline.schemas.columns import Category, Gap, Identity, NumericBlock, PredictionColumns
@@ -22,26 +21,9 @@ from driftline.streams.processors import archive
 NOW_MS = 1_750_000_000_000
 
 
-@contextmanager
-def archiving(settings: Settings) -> Iterator[CollectorRegistry]:
+def archiving(settings: Settings) -> AbstractContextManager[CollectorRegistry]:
     """Run an archive in a thread of this process; gives its metrics."""
-    registry, stopping = CollectorRegistry(), threading.Event()
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            archive.run(settings, stopping, ArchiveMetrics(registry))
-        except BaseException as error:  # noqa: BLE001 - raised again in the test's thread
-            failures.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield registry
-    finally:
-        stopping.set()
-        thread.join(60)
-    assert not failures, failures
+    return in_thread(archive.run, settings, ArchiveMetrics)
 
 
 def send(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from rig import Crew
 
 from driftline.deploy.local.environment import child_environment
 from driftline.deploy.local.errors import StackError
@@ -77,3 +78,17 @@ def lane(stack: TestStack, request: pytest.FixtureRequest) -> Settings:
     """Give settings with a topic prefix and a database of their own on the running stack."""
     stack.mend()
     return stack.lane(request.node.name)
+
+
+@pytest.fixture
+def tuned(lane: Settings) -> Settings:
+    """Settings of the lane's workers; a module whose workers need others has a fixture of this name."""
+    return lane
+
+
+@pytest.fixture
+def crew(stack: TestStack, tuned: Settings, tmp_path: Path) -> Iterator[Crew]:
+    """Workers of the lane; none is left behind."""
+    made = Crew(stack.env_of(tuned), tmp_path)
+    yield made
+    made.dismiss()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from facts import Facts, Window
 
 
+say = print  # pytest shows it when the test fails, and -s at once
+
+
 class Crew:
     """Worker processes of one lane, by role; started with the lane's environment, ended by pid."""
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 from counting import batch, profile_of
-from real_stack import TestStack
 from rig import Crew
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
@@ -31,18 +28,10 @@ DEPLOYMENTS = ("churn", "fraud", "prices")
 
 
 @pytest.fixture
-def busy(lane: Settings) -> Settings:
+def tuned(lane: Settings) -> Settings:
     """Settings of a lane that publishes every second, so that a kill is likely to fall into a publication."""
     worker = msgspec.structs.replace(lane.worker, publish_seconds=1.0)
     return msgspec.structs.replace(lane, worker=worker)
-
-
-@pytest.fixture
-def crew(stack: TestStack, busy: Settings, tmp_path: Path) -> Iterator[Crew]:
-    """Workers of the lane."""
-    team = Crew(stack.env_of(busy), tmp_path)
-    yield team
-    team.dismiss()
 
 
 class Traffic:
@@ -135,10 +124,10 @@ def wrong(settings: Settings, traffic: Traffic) -> list[str]:
     return faults
 
 
-def test_kills_and_rebalances_count_every_label_once(busy: Settings, crew: Crew) -> None:
+def test_kills_and_rebalances_count_every_label_once(tuned: Settings, crew: Crew) -> None:
     """Kill -9, a worker that joins and leaves, ids repeated, labels early, corrected, withdrawn: == the facts."""
     rng = random.Random(5)
-    flows = [Traffic(busy, name, seed) for seed, name in enumerate(DEPLOYMENTS)]
+    flows = [Traffic(tuned, name, seed) for seed, name in enumerate(DEPLOYMENTS)]
     for flow in flows:
         reference = batch(
             {"x": rng.choices(range(9), k=500)},
@@ -146,7 +135,7 @@ def test_kills_and_rebalances_count_every_label_once(busy: Settings, crew: Crew)
             dtype="float32",
         )
         profile = profile_of(reference, provenance="held-out", has_times=False)
-        publish(busy, replace(profile, deployment=flow.name))
+        publish(tuned, replace(profile, deployment=flow.name))
     crew.keep("accuracy", 1)
     crew.keep("archive", 1)
     for number in range(ROUNDS):
@@ -166,16 +155,16 @@ def test_kills_and_rebalances_count_every_label_once(busy: Settings, crew: Crew)
         assert not flow.emitter.stats().dropped
     try:
         reads.wait_until(
-            lambda: not any(wrong(busy, flow) for flow in flows), seconds=60, what="every label counted once"
+            lambda: not any(wrong(tuned, flow) for flow in flows), seconds=60, what="every label counted once"
         )
     except Exception as late:
-        faults = [fault for flow in flows for fault in wrong(busy, flow)]
+        faults = [fault for flow in flows for fault in wrong(tuned, flow)]
         raise AssertionError("\n".join([*faults, crew.tails()])) from late
 
 
-def test_one_window_has_a_row_of_drift_and_one_of_accuracy(busy: Settings, crew: Crew) -> None:
+def test_one_window_has_a_row_of_drift_and_one_of_accuracy(tuned: Settings, crew: Crew) -> None:
     """Both roles write the same window, and neither takes the other's row away."""
-    flow = Traffic(busy, "churn", 3)
+    flow = Traffic(tuned, "churn", 3)
     flow.send(0)
     flow.emitter.flush(30)
     flow.emitter.close()
@@ -183,7 +172,7 @@ def test_one_window_has_a_row_of_drift_and_one_of_accuracy(busy: Settings, crew:
         crew.keep(role, 1)
 
     def both() -> bool:
-        with Client(busy.clickhouse) as client:
+        with Client(tuned.clickhouse) as client:
             found = client.query(
                 "SELECT window_start, groupArray(role) AS roles FROM windows_now WHERE resolution = '1d' "
                 "GROUP BY window_start"

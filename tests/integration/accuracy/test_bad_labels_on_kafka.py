@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -14,7 +12,6 @@ import psutil
 import pytest
 from archiving import rows_of, send
 from counting import batch, profile_of
-from real_stack import TestStack
 from rig import Crew
 
 from driftline.deploy.local.kafka_topics import admin_client
@@ -40,18 +37,10 @@ MEMORY_BYTES = 600_000_000
 
 
 @pytest.fixture
-def busy(lane: Settings) -> Settings:
+def tuned(lane: Settings) -> Settings:
     """Settings of a lane that publishes every second."""
     worker = msgspec.structs.replace(lane.worker, publish_seconds=1.0)
     return msgspec.structs.replace(lane, worker=worker)
-
-
-@pytest.fixture
-def crew(stack: TestStack, busy: Settings, tmp_path: Path) -> Iterator[Crew]:
-    """Workers of the lane."""
-    team = Crew(stack.env_of(busy), tmp_path)
-    yield team
-    team.dismiss()
 
 
 def labels(deployment: str, ids: np.ndarray, known_ms: int, **columns: object) -> LabelColumns:
@@ -70,7 +59,7 @@ def broken(good: bytes, **fields: object) -> bytes:
     return codec.encode("LabelBatch", {**record, **fields})
 
 
-def test_bad_labels_cost_nothing_but_themselves(busy: Settings, crew: Crew) -> None:
+def test_bad_labels_cost_nothing_but_themselves(tuned: Settings, crew: Crew) -> None:
     """Good labels all count beside seven kinds of bad ones, a million for one id, and a segment of 20,000 values."""
     draw = np.random.default_rng(3)
     now_ms = time.time_ns() // 1_000_000
@@ -84,7 +73,7 @@ def test_bad_labels_cost_nothing_but_themselves(busy: Settings, crew: Crew) -> N
         scores=[NumericBlock(("score",), np.full((1, ROWS), 0.9, np.float32))], segments=[segment],
     )  # fmt: skip
     reference = batch({"x": range(500)}, scores={"score": draw.random(500)}, dtype="float32")
-    publish(busy, replace(profile_of(reference, provenance="held-out", has_times=False), deployment="churn"))
+    publish(tuned, replace(profile_of(reference, provenance="held-out", has_times=False), deployment="churn"))
     crew.keep("accuracy", 1)
     crew.keep("archive", 1)
 
@@ -99,20 +88,22 @@ def test_bad_labels_cost_nothing_but_themselves(busy: Settings, crew: Crew) -> N
         broken(good, numbers=None): "impossible_value",
         pack_labels(labels("other", ids[:3], now_ms)): "wrong_key",
     }  # fmt: skip
-    send(busy, "predictions", (b"churn", pack_predictions(said)))
-    send(busy, "labels", *((b"churn", value) for value in letters))
-    send(busy, "labels", (b"nobody", pack_labels(labels("nobody", ids[:500], now_ms))))
+    send(tuned, "predictions", (b"churn", pack_predictions(said)))
+    send(tuned, "labels", *((b"churn", value) for value in letters))
+    send(tuned, "labels", (b"nobody", pack_labels(labels("nobody", ids[:500], now_ms))))
     one = np.repeat(ids[-1:], 30_000, axis=0)
     flood = pack_labels(labels("churn", one, now_ms, numbers=np.zeros(30_000)))
-    send(busy, "labels", *[(b"churn", flood)] * FLOOD)
+    send(tuned, "labels", *[(b"churn", flood)] * FLOOD)
     send(
-        busy, "labels", (b"churn", pack_labels(labels("churn", ids[:ODD], now_ms, numbers=None, classes=odd)))
+        tuned,
+        "labels",
+        (b"churn", pack_labels(labels("churn", ids[:ODD], now_ms, numbers=None, classes=odd))),
     )
-    send(busy, "labels", (b"churn", good))
+    send(tuned, "labels", (b"churn", good))
 
     def counted() -> bool:
         chosen = reads.WindowFilter(resolution="1d", role="accuracy", metric="accuracy")
-        found = reads.windows(busy, "churn", chosen)
+        found = reads.windows(tuned, "churn", chosen)
         # All say 1 and the score says 1; the last of one id's labels is that of the good batch.
         return any(
             (row["labels"], row["rows"], row["value"], row["window_rows"]) == (ROWS, ROWS - ODD, 1.0, ROWS)
@@ -120,17 +111,17 @@ def test_bad_labels_cost_nothing_but_themselves(busy: Settings, crew: Crew) -> N
         )
 
     def letter_reasons() -> Counter[str]:
-        return Counter(row["reason"] for row in rows_of(busy, "SELECT reason FROM dead_letters_now"))
+        return Counter(row["reason"] for row in rows_of(tuned, "SELECT reason FROM dead_letters_now"))
 
     try:
         reads.wait_until(counted, seconds=90, what="every good label counted")
         reads.wait_until(
             lambda: letter_reasons() == Counter(letters.values()), seconds=60, what="every dead letter"
         )
-        behind = lambda: sum(one.lag for one in lags(busy, admin_client(busy), ["accuracy", "archive"]))  # noqa: E731
+        behind = lambda: sum(one.lag for one in lags(tuned, admin_client(tuned), ["accuracy", "archive"]))  # noqa: E731
         reads.wait_until(lambda: behind() == 0, seconds=60, what="no lag")
     except Exception as late:
         raise AssertionError(f"{late}\n{letter_reasons()}\n{crew.tails()}") from late
     (worker,) = crew.alive("accuracy")
     assert psutil.Process(worker.pid).memory_info().rss < MEMORY_BYTES
-    assert rows_of(busy, "SELECT count() AS n FROM labels WHERE deployment = 'nobody'") == [{"n": 500}]
+    assert rows_of(tuned, "SELECT count() AS n FROM labels WHERE deployment = 'nobody'") == [{"n": 500}]

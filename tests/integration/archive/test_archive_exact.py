@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -26,18 +24,10 @@ BLOCK_ROWS = 1_000
 
 
 @pytest.fixture
-def busy(lane: Settings) -> Settings:
+def tuned(lane: Settings) -> Settings:
     """Settings of a lane whose archive cuts small blocks."""
     archive = msgspec.structs.replace(lane.archive, block_rows=BLOCK_ROWS, block_seconds=0.1)
     return msgspec.structs.replace(lane, archive=archive)
-
-
-@pytest.fixture
-def crew(stack: TestStack, busy: Settings, tmp_path: Path) -> Iterator[Crew]:
-    """Workers of the lane."""
-    team = Crew(stack.env_of(busy), tmp_path)
-    yield team
-    team.dismiss()
 
 
 def wrong_rows(settings: Settings, facts: Facts) -> list[str]:
@@ -95,12 +85,12 @@ def wait_for_rows(settings: Settings, least: int) -> None:
     reads.wait_until(lambda: reads.counts(settings)["predictions"] >= least, seconds=60, what=f"{least} rows")
 
 
-def test_kills_and_rebalances_store_every_row_once(busy: Settings, crew: Crew) -> None:
+def test_kills_and_rebalances_store_every_row_once(tuned: Settings, crew: Crew) -> None:
     """P1: kill -9 under load, a second worker joining and leaving, and a SIGSTOP past the session: rows == facts."""
     rng = random.Random(7)
-    feeder = feed(busy, 7)
+    feeder = feed(tuned, 7)
     crew.keep("archive", 1)
-    wait_for_rows(busy, 1_000)
+    wait_for_rows(tuned, 1_000)
     for _ in range(4):
         crew.kill(rng.choice(crew.alive("archive")))
         crew.keep("archive", 2)
@@ -109,17 +99,17 @@ def test_kills_and_rebalances_store_every_row_once(busy: Settings, crew: Crew) -
     crew.keep("archive", 2)
     # Longer than the session of 6 s: the group puts the worker out, its partitions move on and come back.
     crew.pause(crew.alive("archive")[0], 9.0)
-    stored = reads.counts(busy)["predictions"]
-    wait_for_rows(busy, stored + 1_000)
+    stored = reads.counts(tuned)["predictions"]
+    wait_for_rows(tuned, stored + 1_000)
     feeder.stop()
-    assert_exact(busy, crew)
+    assert_exact(tuned, crew)
 
 
-def test_a_clickhouse_that_is_away_costs_nothing(stack: TestStack, busy: Settings, crew: Crew) -> None:
+def test_a_clickhouse_that_is_away_costs_nothing(stack: TestStack, tuned: Settings, crew: Crew) -> None:
     """ClickHouse killed with -9 under load and back after seconds, an archive killed meanwhile: nothing is lost."""
-    feeder = feed(busy, 11)
+    feeder = feed(tuned, 11)
     crew.keep("archive", 1)
-    wait_for_rows(busy, 1_000)
+    wait_for_rows(tuned, 1_000)
     assert stack.clickhouse is not None
     stack.clickhouse.kill()
     time.sleep(3.0)  # the outage itself
@@ -127,52 +117,52 @@ def test_a_clickhouse_that_is_away_costs_nothing(stack: TestStack, busy: Setting
     crew.keep("archive", 1)
     time.sleep(3.0)
     stack.clickhouse.start()
-    wait_for_rows(busy, 2_000)
+    wait_for_rows(tuned, 2_000)
     feeder.stop()
-    assert_exact(busy, crew)
+    assert_exact(tuned, crew)
 
 
-def test_a_broker_that_restarts_costs_nothing(stack: TestStack, busy: Settings, crew: Crew) -> None:
+def test_a_broker_that_restarts_costs_nothing(stack: TestStack, tuned: Settings, crew: Crew) -> None:
     """The broker killed with -9 under load and started again: every acknowledged row lies there once."""
-    feeder = feed(busy, 13)
+    feeder = feed(tuned, 13)
     crew.keep("archive", 2)
-    wait_for_rows(busy, 1_000)
+    wait_for_rows(tuned, 1_000)
     assert stack.kafka is not None
     stack.kafka.kill()
     time.sleep(1.0)  # the outage itself
     stack.kafka.start()
-    stored = reads.counts(busy)["predictions"]
-    wait_for_rows(busy, stored + 2_000)
+    stored = reads.counts(tuned)["predictions"]
+    wait_for_rows(tuned, stored + 2_000)
     feeder.stop()
-    assert_exact(busy, crew)
+    assert_exact(tuned, crew)
 
 
-def test_bad_bytes_go_to_the_dead_letters_and_the_rest_goes_on(busy: Settings, crew: Crew) -> None:
+def test_bad_bytes_go_to_the_dead_letters_and_the_rest_goes_on(tuned: Settings, crew: Crew) -> None:
     """P7: twenty kinds of bad bytes among good ones, a worker killed meanwhile: each is one letter."""
-    feeder = feed(busy, 17, rubbish=tuple(KINDS.values()))
+    feeder = feed(tuned, 17, rubbish=tuple(KINDS.values()))
     crew.keep("archive", 1)
-    wait_for_rows(busy, 3_000)
+    wait_for_rows(tuned, 3_000)
     crew.kill(crew.alive("archive")[0])
     crew.keep("archive", 1)
-    wait_for_rows(busy, 6_000)
+    wait_for_rows(tuned, 6_000)
     assert feeder.all_rubbish_sent.wait(60), "not every kind was sent in time"
     feeder.stop()
-    facts = assert_exact(busy, crew)
+    facts = assert_exact(tuned, crew)
     assert len(facts.refused) >= len(KINDS), facts.refused
     assert len(set(facts.refused.values())) >= 5, facts.refused
 
 
-def test_sigterm_stores_what_was_read(busy: Settings, crew: Crew) -> None:
+def test_sigterm_stores_what_was_read(tuned: Settings, crew: Crew) -> None:
     """SIGTERM ends the worker with 0 within seconds, and the group's position is where the blocks end."""
-    feeder = feed(busy, 19)
+    feeder = feed(tuned, 19)
     worker = crew.start("archive")
-    wait_for_rows(busy, 2_000)
+    wait_for_rows(tuned, 2_000)
     feeder.stop()
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0, crew.tails()
     crew.keep("archive", 1)
-    assert_exact(busy, crew)
-    with Client(busy.clickhouse) as client:
+    assert_exact(tuned, crew)
+    with Client(tuned.clickhouse) as client:
         assert not client.query(
             "SELECT count() AS n FROM blocks GROUP BY topic, partition, first HAVING n > 1"
         )

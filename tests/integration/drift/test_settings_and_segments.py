@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
 import pytest
 from archiving import send
 from counting import profile_of
-from real_stack import TestStack
 from rig import Crew
 from segmented import rows
 from shards import BASE_MS, HOUR_MS
@@ -29,18 +27,10 @@ WEEKS_MS = 28 * 24 * HOUR_MS
 
 
 @pytest.fixture
-def busy(lane: Settings) -> Settings:
+def tuned(lane: Settings) -> Settings:
     """Settings of a lane that publishes often."""
     worker = msgspec.structs.replace(lane.worker, publish_seconds=0.5, checkpoint_seconds=0.5)
     return msgspec.structs.replace(lane, worker=worker)
-
-
-@pytest.fixture
-def crew(stack: TestStack, busy: Settings, tmp_path: Path) -> Iterator[Crew]:
-    """Workers of the lane."""
-    team = Crew(stack.env_of(busy), tmp_path)
-    yield team
-    team.dismiss()
 
 
 class Stream:
@@ -79,14 +69,14 @@ class Stream:
             raise AssertionError(f"{error}\n{team.tails()}") from error
 
 
-def test_settings_are_heeded_and_one_value_that_drifts_is_found(busy: Settings, crew: Crew) -> None:
+def test_settings_are_heeded_and_one_value_that_drifts_is_found(tuned: Settings, crew: Crew) -> None:
     """Widths, minimum, segments and baselines hold from their revision on, also for a worker killed in between."""
     times = np.sort(BASE_MS - WEEKS_MS + np.random.default_rng(9).integers(0, WEEKS_MS, 60_000))
-    publish(busy, profile_of(rows(99, 60_000, times), provenance="held-out", resolutions=("1d",)))
+    publish(tuned, profile_of(rows(99, 60_000, times), provenance="held-out", resolutions=("1d",)))
     first = DeploymentSettings(deployment="churn", resolutions=("1h",), segments={"carrier": Segment()})
-    deployments.apply(busy.kafka, first, changed_by="ana", now_ms=1)
+    deployments.apply(tuned.kafka, first, changed_by="ana", now_ms=1)
     crew.start("drift")
-    stream = Stream(busy)
+    stream = Stream(tuned)
     for by in (0.0, 0.8, 0.0):
         stream.send(by)
     stream.until(lambda closed: ("1h", 1) in closed, "two hours by the first settings", crew)
@@ -107,13 +97,13 @@ def test_settings_are_heeded_and_one_value_that_drifts_is_found(busy: Settings, 
         deployment="churn", resolutions=("1h",), minimum_rows=100_000, baselines=("previous",)
     )
     after_ms = BASE_MS + 3 * HOUR_MS + 1
-    deployments.apply(busy.kafka, second, changed_by="ben", now_ms=2, since_ms=after_ms)
+    deployments.apply(tuned.kafka, second, changed_by="ben", now_ms=2, since_ms=after_ms)
     crew.start("drift")
     stream.send()
     stream.send()
     stream.until(lambda closed: ("1h", 3) in closed, "an hour by the second settings", crew)
     third = msgspec.structs.replace(second, baselines=("previous", "same-hour-of-week"))
-    deployments.apply(busy.kafka, third, changed_by="ben", now_ms=3, since_ms=after_ms)
+    deployments.apply(tuned.kafka, third, changed_by="ben", now_ms=3, since_ms=after_ms)
 
     def heeded(closed: dict[tuple[str, int], WindowResult]) -> bool:
         stream.send()

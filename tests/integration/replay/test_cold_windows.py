@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,20 +23,12 @@ WIDTHS = ("1h", "1d")
 
 
 @pytest.fixture
-def busy(lane: Settings) -> Settings:
+def tuned(lane: Settings) -> Settings:
     """A lane that publishes every second and closes a silent stream soon."""
     worker = msgspec.structs.replace(
         lane.worker, publish_seconds=1.0, checkpoint_seconds=1.0, idle_seconds=2.0
     )
     return msgspec.structs.replace(lane, worker=worker)
-
-
-@pytest.fixture
-def crew(stack: TestStack, busy: Settings, tmp_path: Path) -> Iterator[Crew]:
-    """Workers of the lane."""
-    team = Crew(stack.env_of(busy), tmp_path)
-    yield team
-    team.dismiss()
 
 
 def wrong_days(settings: Settings, traffic: Traffic, wanted: np.ndarray) -> list[str]:
@@ -67,23 +58,23 @@ def differences(settings: Settings, layout: Layout, windows: dict[str, int]) -> 
 
 
 def test_labels_and_predictions_that_come_weeks_late_are_counted(
-    stack: TestStack, busy: Settings, crew: Crew, tmp_path: Path
+    stack: TestStack, tuned: Settings, crew: Crew, tmp_path: Path
 ) -> None:
     """Late, corrected, withdrawn labels, late predictions, kills, ClickHouse away: live windows == a replay of all."""
     profile = reference(1, resolutions=WIDTHS)
     layout = Layout(profile)
-    publish(busy, profile)
+    publish(tuned, profile)
     for role in ("drift", "accuracy", "archive"):
         crew.keep(role, 1)
     start_ms = (round(time.time() * 1000) // DAY_MS - DAYS - 1) * DAY_MS
-    traffic = Traffic(busy, start_ms, DAYS, ROWS)
+    traffic = Traffic(tuned, start_ms, DAYS, ROWS)
     late, told = np.zeros(ROWS, bool), np.zeros(ROWS, bool)
     late[::40] = told[::3] = True
     traffic.send(~late)
     traffic.emitter.flush(30)
     traffic.label(slice(0, ROWS, 3))
     traffic.emitter.flush(30)
-    assert settle(lambda: wrong_days(busy, traffic, told & ~late), 60) == [], crew.tails()
+    assert settle(lambda: wrong_days(tuned, traffic, told & ~late), 60) == [], crew.tails()
     stack.clickhouse.pause()
     traffic.send(late)
     traffic.label(slice(0, ROWS, 120), after_ms=2_000, value=1)
@@ -96,13 +87,13 @@ def test_labels_and_predictions_that_come_weeks_late_are_counted(
         crew.keep(role, 1)
     time.sleep(8)  # the workers meet an archive that does not answer; what they do then is what is tested
     stack.clickhouse.resume()
-    assert settle(lambda: wrong_days(busy, traffic, told), 90) == [], crew.tails()
-    env, span = stack.env_of(busy), (utc(start_ms - 31 * DAY_MS), utc(start_ms + 120 * DAY_MS))
+    assert settle(lambda: wrong_days(tuned, traffic, told), 90) == [], crew.tails()
+    env, span = stack.env_of(tuned), (utc(start_ms - 31 * DAY_MS), utc(start_ms + 120 * DAY_MS))
     done = command(env, tmp_path, "replay", "churn", "--since", span[0], "--until", span[1], "--name", "all")
     assert done["predictions"] == ROWS
-    assert settle(lambda: differences(busy, layout, done["windows"]), 90) == [], crew.tails()
+    assert settle(lambda: differences(tuned, layout, done["windows"]), 90) == [], crew.tails()
     for role in ("drift", "accuracy"):
-        days = rows_of(busy, "live", role)
+        days = rows_of(tuned, "live", role)
         touched = {
             int(at) // DAY_MS * DAY_MS for at in traffic.at[late] if at < start_ms + (DAYS - 5) * DAY_MS
         }

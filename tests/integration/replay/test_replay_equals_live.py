@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,18 +30,10 @@ WIDTHS = ("1h", "1d")
 
 
 @pytest.fixture
-def busy(lane: Settings) -> Settings:
+def tuned(lane: Settings) -> Settings:
     """A lane that publishes every second and keeps every window hot."""
     worker = msgspec.structs.replace(lane.worker, publish_seconds=1.0, checkpoint_seconds=1.0)
     return msgspec.structs.replace(lane, worker=msgspec.structs.replace(worker, label_windows=1_000))
-
-
-@pytest.fixture
-def crew(stack: TestStack, busy: Settings, tmp_path: Path) -> Iterator[Crew]:
-    """Workers of the lane."""
-    team = Crew(stack.env_of(busy), tmp_path)
-    yield team
-    team.dismiss()
 
 
 def utc(time_ms: int) -> str:
@@ -51,22 +42,22 @@ def utc(time_ms: int) -> str:
 
 
 def test_the_settings_of_the_live_run_give_the_live_counts(
-    stack: TestStack, busy: Settings, crew: Crew, tmp_path: Path
+    stack: TestStack, tuned: Settings, crew: Crew, tmp_path: Path
 ) -> None:
     """From the log and from the archive, counters and outcomes are the live ones, `==`; bad input is said."""
     start_ms = (round(time.time() * 1000) // DAY_MS - DAYS - 1) * DAY_MS
     live, other = reference(1, resolutions=WIDTHS), reference(2, "other", resolutions=WIDTHS)
-    publish(busy, live)
+    publish(tuned, live)
     for role in ("drift", "accuracy", "archive"):
         crew.keep(role, 1)
-    traffic = Traffic(busy, start_ms, DAYS, ROWS)
+    traffic = Traffic(tuned, start_ms, DAYS, ROWS)
     traffic.send()
     labels = traffic.label(slice(0, ROWS, 3))
     traffic.close()
     layout = Layout(live)
 
     def settled() -> bool:
-        counted, joined = counters(busy, layout, "live"), outcomes(busy, "live")
+        counted, joined = counters(tuned, layout, "live"), outcomes(tuned, "live")
         days = [joined[one] for one in joined if one[0] == "1d"]
         return (
             sum(one.rows for place, one in counted.items() if place[0] == "1d") == ROWS
@@ -79,7 +70,7 @@ def test_the_settings_of_the_live_run_give_the_live_counts(
     except Exception as late:
         raise AssertionError(crew.tails()) from late
     env, span = (
-        stack.env_of(busy),
+        stack.env_of(tuned),
         ("--since", utc(start_ms - 31 * DAY_MS), "--until", utc(start_ms + 70 * DAY_MS)),
     )
     for source in ("kafka", "archive"):
@@ -87,12 +78,12 @@ def test_the_settings_of_the_live_run_give_the_live_counts(
         assert (done["predictions"], done["labels"]) == (ROWS, labels)
 
         def archived(run: str = source, wanted: dict[str, int] = done["windows"]) -> list[str]:
-            found = {"drift": len(counters(busy, layout, run)), "accuracy": len(outcomes(busy, run))}
+            found = {"drift": len(counters(tuned, layout, run)), "accuracy": len(outcomes(tuned, run))}
             return [] if found == wanted else [f"{run}: {found} of {wanted}"]
 
         assert settle(archived, 30) == [], crew.tails()
-        assert counters(busy, layout, source) == counters(busy, layout, "live")
-        assert outcomes(busy, source) == outcomes(busy, "live")
+        assert counters(tuned, layout, source) == counters(tuned, layout, "live")
+        assert outcomes(tuned, source) == outcomes(tuned, "live")
     save_profile(other, tmp_path / "other.profile")
     command(
         env,
@@ -108,10 +99,10 @@ def test_the_settings_of_the_live_run_give_the_live_counts(
         "bins",
     )
     reads.wait_until(
-        lambda: len(counters(busy, Layout(other), "bins")) == DAYS, seconds=30, what="three days"
+        lambda: len(counters(tuned, Layout(other), "bins")) == DAYS, seconds=30, what="three days"
     )
-    with Client(busy.clickhouse) as client:
-        for (_, day), found in counters(busy, Layout(other), "bins").items():
+    with Client(tuned.clickhouse) as client:
+        for (_, day), found in counters(tuned, Layout(other), "bins").items():
             plain = Counters(Layout(other))
             for _, cols in fact_reads.predictions(client, fact_reads.Stretch("churn", day, day + DAY_MS)):
                 plain.fold(cols)
@@ -120,10 +111,10 @@ def test_the_settings_of_the_live_run_give_the_live_counts(
     assert command(env, tmp_path, "replay", "churn", *span, *words)["run"] == "live"
 
     def unrestated() -> list[int]:
-        return [start for start, row in rows_of(busy, "live", "drift").items() if not row["restated"]]
+        return [start for start, row in rows_of(tuned, "live", "drift").items() if not row["restated"]]
 
     assert settle(unrestated, 30) == [], crew.tails()
-    assert counters(busy, layout, "live") == counters(busy, layout, "kafka")
+    assert counters(tuned, layout, "live") == counters(tuned, layout, "kafka")
     assert "is not before until" in refusal(
         env, tmp_path, "replay", "churn", "--since", "2025-02-01", "--until", "2025-01-01"
     )
@@ -136,7 +127,7 @@ def test_the_settings_of_the_live_run_give_the_live_counts(
     assert "there are archive, bins, kafka, live" in refusal(
         env, tmp_path, "windows", "churn", "--run", "nobody"
     )
-    forget_first_record(busy)
+    forget_first_record(tuned)
     assert "or --source archive" in refusal(env, tmp_path, "replay", "churn", *span, "--source", "kafka")
     assert command(env, tmp_path, "replay", "churn", *span, "--name", "short")["source"] == "archive"
 

@@ -1,0 +1,1 @@
+"""What control says: signed envelopes, commands, the state of what serves, acknowledgements, records of the audit."""
