@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from driftline.schemas.errors import DriftlineError
 from driftline.streams.processors.restater import Restater
 from driftline.streams.replay.join_tasks import join_done, join_task, take_part
-from driftline.streams.replay.restate import JoinTask, restate_join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from driftline.streams.metrics import AccuracyMetrics
     from driftline.streams.processors.join_store import Store
     from driftline.streams.processors.terms_book import TermsBook
-    from driftline.streams.replay.restate import Failure, Part
+    from driftline.streams.replay.tasks import Failure, JoinTask, Part
 
 logger = logging.getLogger(__name__)
 
@@ -109,4 +108,6 @@ class Restating:
             logger.warning("cold windows of deployment %r wait: %s", name, error, exc_info=trace)
 
     def _work(self, client: Client, task: JoinTask, settled: Callable[[], None]) -> Iterator[Part]:
+        from driftline.streams.replay.restate import restate_join  # noqa: PLC0415 - 31 MB that only late facts need
+
         return restate_join(client, task, self._book, round(time.time() * 1000), settled)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from driftline.streams.processors.restater import Restater
 from driftline.streams.replay.drift_tasks import drift_done, drift_task, take_part
-from driftline.streams.replay.restate import DriftTask, restate_drift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from driftline.streams.clickhouse.client import Client
     from driftline.streams.metrics import DriftMetrics
     from driftline.streams.processors.profile_book import ProfileBook
-    from driftline.streams.replay.restate import Part
+    from driftline.streams.replay.tasks import DriftTask, Part
     from driftline.streams.windows.rules import Rules
     from driftline.streams.windows.shard import Shard
 
@@ -73,4 +72,6 @@ class DriftRestating:
         return True
 
     def _work(self, client: Client, task: DriftTask, settled: Callable[[], None]) -> Iterator[Part]:
+        from driftline.streams.replay.restate import restate_drift  # noqa: PLC0415 - 31 MB that only late facts need
+
         return restate_drift(client, task, self._profiles, self._rules, round(time.time() * 1000), settled)

@@ -1,8 +1,8 @@
 """Restater: the thread beside a worker that counts cold windows again, so that a slow ClickHouse slows nothing hot.
 
 The worker offers a task when the thread is free, and takes what was counted part by part, when it has time. It
-publishes and stores; the thread only reads. A task that cannot be done now is forgotten: what it was made from still
-stands in the worker's state, and is offered again.
+publishes and stores; the thread only reads, and its first task loads what it reads with. A task that cannot be done
+now is forgotten: what it was made from still stands in the worker's state, and is offered again.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from confluent_kafka import Consumer, TopicPartition
 
 from driftline.schemas.clients import consumer_config
 from driftline.streams.archive.takeover import bounds
-from driftline.streams.clickhouse import reads
-from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
-    from driftline.streams.replay.restate import DriftTask, JoinTask, Part
+    from driftline.streams.clickhouse.client import Client
+    from driftline.streams.replay.tasks import DriftTask, JoinTask, Part
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +111,9 @@ class Restater(Generic[Task]):
             self._free.set()
 
     def _do(self, task: Task) -> None:
+        from driftline.streams.clickhouse import reads  # noqa: PLC0415 - 31 MB that only late facts need
+        from driftline.streams.clickhouse.client import Client  # noqa: PLC0415 - likewise
+
         for topic, wanted in zip(("predictions", "labels"), task.positions, strict=True):
             if reads.positions(self._settings, topic).get(task.partition, -1) < wanted:
                 return
@@ -133,6 +135,8 @@ class Restater(Generic[Task]):
 
     def _wait_for_windows(self, partition: int) -> None:
         """Wait until the archive holds every window published so far; raises ClickHouseError when it takes too long."""
+        from driftline.streams.clickhouse import reads  # noqa: PLC0415 - 31 MB that only late facts need
+
         consumer = Consumer(consumer_config(self._settings.kafka, "driftline-restater"))
         try:
             name = self._settings.kafka.topic_prefix + "windows"

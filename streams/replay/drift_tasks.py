@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.streams.replay.cold import Edge
-from driftline.streams.replay.restate import DriftTask, restated
+from driftline.streams.replay.tasks import DriftTask, restated
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.pane import Pane
 from driftline.streams.windows.too_late import newest_hot
 
 if TYPE_CHECKING:
-    from driftline.streams.replay.restate import Part
+    from driftline.streams.replay.tasks import Part
     from driftline.streams.windows.shard import Shard
 
 

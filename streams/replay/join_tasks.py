@@ -11,7 +11,7 @@ from driftline.streams.join.due import Place, result_of
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import pack
 from driftline.streams.replay.cold import Edge
-from driftline.streams.replay.restate import JoinTask, restated
+from driftline.streams.replay.tasks import JoinTask, restated
 from driftline.streams.windows.book import NEVER
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
     from driftline.streams.join.hot import Hot, Window
     from driftline.streams.join.shard import Records, Shard
-    from driftline.streams.replay.restate import Failure, Part
+    from driftline.streams.replay.tasks import Failure, Part
 
 
 def join_task(shard: Shard) -> JoinTask | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
     from driftline.streams.clickhouse.client import Client
     from driftline.streams.join.terms import Book
-    from driftline.streams.replay.restate import DriftTask
+    from driftline.streams.replay.tasks import DriftTask
     from driftline.streams.windows.profiles import Profiles
     from driftline.streams.windows.rules import Rules
 

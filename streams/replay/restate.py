@@ -15,11 +15,11 @@ window. It publishes nothing else of a window that is cold.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
@@ -35,6 +35,7 @@ from driftline.streams.replay.cold import FOREVER, Edge, cold_windows, hull, mer
 from driftline.streams.replay.merged import merged_drift, merged_join, unkept
 from driftline.streams.replay.recount import Recount
 from driftline.streams.replay.rejoin import Rejoin
+from driftline.streams.replay.tasks import DriftTask, Failure, JoinTask, Part
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
     from driftline.streams.clickhouse.client import Client
     from driftline.streams.clickhouse.fact_reads import Touched
-    from driftline.streams.join.outcomes import Outcomes
     from driftline.streams.join.terms import Book
     from driftline.streams.windows.profiles import Profiles
     from driftline.streams.windows.rules import Rules
@@ -55,71 +55,6 @@ logger = logging.getLogger(__name__)
 RESULTS_A_PART: Final = 64
 ASKED_APART: Final = 32
 """Spans of late rows that are looked up one by one."""
-
-
-class Failure(NamedTuple):
-    """Why a deployment could not be restated, and the records of its labels that therefore still await it."""
-
-    error: Exception
-    labels: Offsets
-
-
-class Part(NamedTuple):
-    """What was restated of one deployment.
-
-    Attributes:
-        results: of cold windows, ready but for the position.
-        days: counters, or outcomes, of the days among them, for weeks and months that memory still merges.
-        merges: those weeks and months.
-        failure: of the whole deployment, which is left for another time; None without.
-    """
-
-    deployment: str
-    results: list[WindowResult]
-    days: dict[CellKey, Counters] | dict[CellKey, Outcomes]
-    merges: set[Window]
-    failure: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DriftTask:
-    """Late rows of one deployment.
-
-    Attributes:
-        positions: of `predictions`, and -1, that the archive must have passed.
-        late: what is to be restated.
-        edge: where hot ends.
-    """
-
-    deployment: str
-    partition: int
-    positions: tuple[int, int]
-    late: tuple[Late, ...]
-    edge: Edge
-
-
-@dataclass(frozen=True, slots=True)
-class JoinTask:
-    """Late predictions by deployment, and labels by offset, of one partition.
-
-    Attributes:
-        positions: of `predictions` and `labels` that the archive must have passed.
-        late: what is to be restated, by deployment.
-        labels: likewise.
-        edges: where hot ends, by deployment; of others nothing is in memory.
-    """
-
-    partition: int
-    positions: tuple[int, int]
-    late: Mapping[str, tuple[Late, ...]]
-    labels: Offsets
-    edges: Mapping[str, Edge]
-
-
-def restated(result: WindowResult, absorbed: int, late_rows: int) -> WindowResult:
-    """Give a result that was counted again the position of its writer, and the late rows that are left."""
-    version = 2 * (absorbed + 1) + int(result.final)
-    return replace(result, absorbed=absorbed, version=version, restated=result.final, late_rows=late_rows)
 
 
 def restate_drift(

@@ -22,7 +22,8 @@ from driftline.streams.processors.settings_book import SettingsBook
 from driftline.streams.processors.terms_book import TermsBook
 from driftline.streams.replay.books import ReplayProfiles
 from driftline.streams.replay.cold import Edge
-from driftline.streams.replay.restate import JoinTask, restate_join
+from driftline.streams.replay.restate import restate_join
+from driftline.streams.replay.tasks import JoinTask
 
 DAYS = 30
 A_DAY = 1_000_000

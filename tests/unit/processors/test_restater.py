@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from driftline.schemas.settings import Settings, load
+from driftline.streams.clickhouse import reads
 from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
 from driftline.streams.join.dirty import Offsets
-from driftline.streams.processors import restater
 from driftline.streams.processors.restater import Restater, Taken
-from driftline.streams.replay.restate import JoinTask, Part
+from driftline.streams.replay.tasks import JoinTask, Part
 
 TASK = JoinTask(0, (7, 3), {}, Offsets({3}), {})
 
@@ -54,7 +54,7 @@ def test_parts_come_in_order_and_then_the_word_that_all_was_given(
 ) -> None:
     """A task is counted when the archive has passed its positions; the thread is free once all of it was taken."""
     stored = {"predictions": {0: 7}, "labels": {0: 3}}
-    monkeypatch.setattr(restater.reads, "positions", lambda _settings, topic: stored[topic])
+    monkeypatch.setattr(reads, "positions", lambda _settings, topic: stored[topic])
     one: Restater[JoinTask] = Restater(settings, work)
     assert one.is_free
     one.offer(TASK)
@@ -78,7 +78,7 @@ def test_an_archive_that_is_behind_or_away_is_waited_for(
             raise answer
         return answer
 
-    monkeypatch.setattr(restater.reads, "positions", positions)
+    monkeypatch.setattr(reads, "positions", positions)
     one: Restater[JoinTask] = Restater(settings, work)
     for left in (3, 2):
         one.offer(TASK)
