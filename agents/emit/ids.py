@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +15,7 @@ from driftline.agents.emit.errors import BadEvent
 from driftline.schemas.ids import ID_BYTES, RANDOM_BYTES_PER_ID, id_of, new_ids
 
 POOL: Final = 8_192
-_AHEAD: Final = 256
+AHEAD: Final = 256
 MAX_OWN_ID_CHARS: Final = 1_000
 
 
@@ -24,10 +24,19 @@ def make(rows: int, now_ms: int) -> bytes:
     return new_ids(rows, max(0, min(now_ms, (1 << 48) - 1)), os.urandom(RANDOM_BYTES_PER_ID * rows))
 
 
-def refill(pool: deque[bytes], now_ms: int, rows: int = _AHEAD) -> None:
+def refill(pool: deque[bytes], now_ms: int, rows: int = AHEAD) -> None:
     """Add ids to a pool; appending is atomic, so callers may take from it meanwhile."""
     data = make(rows, now_ms)
     pool.extend([data[at : at + ID_BYTES] for at in range(0, len(data), ID_BYTES)])
+
+
+def stock(pool: deque[bytes], most: int, now_ms: int) -> Iterator[int]:
+    """Refill a pool that is not full, at most so often, and yield after each: a fast caller takes ids as they come."""
+    for made in range(most):
+        if len(pool) >= POOL:
+            return
+        refill(pool, now_ms)
+        yield made
 
 
 def taken(pool: deque[bytes], clock: Callable[[], float]) -> bytes:

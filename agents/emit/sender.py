@@ -23,6 +23,8 @@ from driftline.schemas.columns import PredictionColumns, pack_labels, pack_predi
 
 # Batches sealed between two looks at Kafka, so that neither starves.
 _BATCHES: Final = 32
+# Times that ids are made ahead at the beginning of a pass; with each batch as many are as it took.
+_STOCKINGS: Final = 8
 _POLL_S: Final = 0.02
 _AWAY_POLL_S: Final = 0.1
 _LONGEST_SLEEP_S: Final = 1.0
@@ -108,8 +110,7 @@ class Sender:
 
     def _pass(self) -> None:
         now_s = time.monotonic()
-        while len(self.pool) < ids.POOL:
-            ids.refill(self.pool, _wall_ms())
+        for _ in ids.stock(self.pool, _STOCKINGS, _wall_ms()):
             time.sleep(0)
         # Tickets that are here now are served by this pass: what was offered before them is sealed below.
         tickets = list(self.tickets)
@@ -135,9 +136,8 @@ class Sender:
             self._gathering_since_s = None
         elif self._gathering_since_s is None:
             self._gathering_since_s = now_s
-        lingered = (
-            self._gathering_since_s is not None and now_s - self._gathering_since_s >= self._options.linger_s
-        )
+        since_s = self._gathering_since_s
+        lingered = since_s is not None and now_s - since_s >= self._options.linger_s
         # What came after this moment begins a linger of its own: else a fast caller would get tiny batches.
         due = door.waiting if everything or lingered else 0
         for _ in range(_BATCHES):
@@ -146,6 +146,7 @@ class Sender:
                 self._gathering_since_s = now_s if door.has_rows else None
             elif not self._seal_part(rows):
                 return True
+            deque(ids.stock(self.pool, 1 + rows // ids.AHEAD, _wall_ms()), maxlen=0)
             # Give the application's threads the interpreter between two batches.
             time.sleep(0)
         return False
