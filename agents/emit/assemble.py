@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.agents.emit.errors import BadEvent, cause_of
-from driftline.agents.emit.kinds import Kinds, Levels, Numbers, Raw, encode_levels, encode_numbers
+from driftline.agents.emit.kinds import Kinds, Levels, Numbers, Raw, encode_levels, encode_numbers, only_used
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.shapes import Shape, ShapeBook
 from driftline.schemas.columns import Category, Gap, NumericBlock, PredictionColumns
@@ -36,6 +36,7 @@ class Chunk:
     status: Raw | None = None
     segments: Mapping[str, Raw] = field(default_factory=dict)
     size_bytes: int = 0
+    is_tight: bool = False
     shapes: frozenset[Shape] = frozenset()
 
     def part(self, start: int, stop: int) -> Chunk:
@@ -223,7 +224,7 @@ def _unless_empty(values: Sequence[Any]) -> Raw | None:
 def _levels(raw: Raw) -> Levels:
     """Encode classes, segments, status: whatever comes becomes a level, since none of them is a number to watch."""
     if raw.levels is not None:
-        return Levels(raw.levels, np.asarray(raw.values, np.int32))
+        return only_used(raw.levels, np.asarray(raw.values, np.int32))
     values = raw.values
     if isinstance(values, np.ndarray):
         values = values.tolist()

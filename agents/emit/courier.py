@@ -191,7 +191,7 @@ class Courier:
                 self._progress_s = now_s
             token = self.flights.token()
             sealed = flight.sealed
-            if not self._transport.send(token, sealed.topic, sealed.key, sealed.payload):
+            if not self._transport.send(token, sealed.topic, sealed.key, bytes(sealed.payload)):
                 self.flights.again(flight)
                 self._failing = self._failing or not self.flights.flying
                 self._probe_s = now_s + PROBE_S

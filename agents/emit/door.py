@@ -17,6 +17,11 @@ from driftline.agents.emit.shapes import Shape
 PREDICTIONS: Final = "predictions"
 LABELS: Final = "labels"
 _NEVER: Final = sys.maxsize
+# Parts of the cap in bytes: past the first the sender hurries, past the second chunks wait on a shelf; what was once
+# held loosely counts up to the third, so that there is always room for something.
+_CROWD_SHARE: Final = 1 / 16
+_LOOSE_SHARE: Final = 1 / 8
+_KEPT_SHARE: Final = 3 / 4
 
 
 class Door:
@@ -25,6 +30,9 @@ class Door:
     Single events of known size are appended to `rows` without a lock while `len(rows) < limit`; everything else comes
     in through a method, which takes the lock for some microseconds. `limit` is the smaller of the room that is left
     and the length at which the sender wants to be woken; several threads may pass it together, each by one event.
+
+    What waits is `loose` unless it lies on a shelf (`tight`): the allocator of the process keeps its memory for what
+    comes next of the same kind. So the most that ever waited loosely counts against the cap in bytes from then on.
     """
 
     def __init__(self, options: Options, open_door: Callable[[], bool]) -> None:
@@ -46,6 +54,11 @@ class Door:
         self._row_bytes = 1
         self._waiting_bytes = 0
         self._memory_bytes = 0
+        self._idle_bytes = 0
+        self._sealing_bytes = 0
+        self._loose_row_bytes = 0
+        self._loose_most_bytes = 0
+        self._tight_bytes = 0
         self._ring_at = 0
 
     @property
@@ -59,14 +72,21 @@ class Door:
         return len(self.rows) + len(self._heavy) + len(self._labels)
 
     @property
+    def is_crowded(self) -> bool:
+        """Whether so much waits that the sender should not give way to those who bring more."""
+        return self._waiting_bytes + len(self.rows) * self._row_bytes > self._cap_bytes * _CROWD_SHARE
+
+    @property
     def buffer_bytes(self) -> int:
         """Bytes in memory, waiting or on their way (twice: Kafka's client copies them); for single events a bound."""
-        return self._waiting_bytes + self._memory_bytes + len(self.rows) * self._row_bytes
+        rows_bytes = len(self.rows) * self._row_bytes
+        return self._waiting_bytes + self._sealing_bytes + self._memory_bytes + rows_bytes
 
     def add(self, shape: Shape, row: tuple[Any, ...], size_bytes: int = 0) -> None:
         """Take or refuse one event; `size_bytes` is its size when it is larger than its shape says."""
         with self.lock:
             self._row_bytes = max(self._row_bytes, shape.row_bytes)
+            self._loose_row_bytes = max(self._loose_row_bytes, shape.loose_bytes)
             if not self._admit(PREDICTIONS, 1, size_bytes or self._row_bytes):
                 return
             if size_bytes:
@@ -76,12 +96,19 @@ class Door:
                 self.rows.append(row)
             self._ring_if_due()
 
+    def wants_tight(self, chunk: Chunk) -> bool:
+        """Whether there is room for a chunk, but not for one whose memory may stay behind."""
+        with self.lock:
+            loose_bytes = self._note_loose() + chunk.size_bytes
+            return loose_bytes > self._cap_bytes * _LOOSE_SHARE and chunk.size_bytes <= self._room()[1]
+
     def add_chunk(self, chunk: Chunk, *, refuse: bool) -> bool:
         """Take many predictions whole, or not; then they are counted as refused if `refuse`."""
         with self.lock:
             if not self._admit(PREDICTIONS, chunk.rows, chunk.size_bytes, refuse=refuse):
                 return False
             self._chunks.append(chunk)
+            self._tight_bytes += chunk.size_bytes if chunk.is_tight else 0
             self._take_in(PREDICTIONS, chunk.rows, chunk.size_bytes)
             self.ring()
             return True
@@ -100,34 +127,46 @@ class Door:
             self.ledgers[topic].refuse(rows, reason)
 
     def take_rows(self, most: int) -> list[tuple[Any, ...]]:
-        """Take single events to be sealed, at most so many."""
+        """Take single events to be sealed, at most so many; their bytes count until the sender says what it holds."""
         with self.lock:
+            self._note_loose()
             rows = self.rows
             taken = [rows.popleft() for _ in range(min(most, len(rows)))]
             self.ledgers[PREDICTIONS].accept(len(taken))
+            self._sealing_bytes += len(taken) * self._row_bytes
             while self._heavy and len(taken) < most:
                 row, size_bytes = self._heavy.popleft()
                 self._waiting_bytes -= size_bytes
+                self._sealing_bytes += size_bytes
                 taken.append(row)
             return taken
 
     def take_chunk(self) -> Chunk | None:
         """Take one chunk to be sealed; its bytes count until `chunk_done`."""
         with self.lock:
+            self._note_loose()
             return self._chunks.popleft() if self._chunks else None
 
-    def chunk_done(self, chunk: Chunk, memory_bytes: int) -> None:
-        """A chunk has left memory; the sender holds so much now."""
+    def chunk_done(self, chunk: Chunk) -> None:
+        """A chunk has left memory."""
         with self.lock:
             self._waiting_bytes -= chunk.size_bytes
-            self._memory_bytes = memory_bytes
+            self._tight_bytes -= chunk.size_bytes if chunk.is_tight else 0
 
     def take_labels(self, most: int) -> list[Label]:
         """Take labels to be sealed, at most so many."""
         with self.lock:
             taken = [self._labels.popleft() for _ in range(min(most, len(self._labels)))]
-            self._waiting_bytes -= sum(one.size_bytes for one in taken)
+            size_bytes = sum(one.size_bytes for one in taken)
+            self._waiting_bytes -= size_bytes
+            self._sealing_bytes += size_bytes
             return taken
+
+    def sealed(self, memory_bytes: int) -> None:
+        """What was taken is sealed (or lost); the sender holds so much now."""
+        with self.lock:
+            self._sealing_bytes = 0
+            self._memory_bytes = memory_bytes
 
     def ring(self) -> None:
         """Wake the sender. A lock as a bell: releasing one that is open already is the bell ringing on."""
@@ -141,12 +180,12 @@ class Door:
         """Wait for the bell; only the sender does."""
         return self._bell.acquire(timeout=max(0.0, timeout_s))
 
-    def settle(self, ring_at: int, memory_bytes: int, row_bytes: int = 0) -> None:
-        """The sender says when to wake it and what it holds; the limit follows."""
+    def settle(self, ring_at: int, memory_bytes: int, idle_bytes: int) -> None:
+        """The sender says when to wake it, what it holds and what of it lies idle; the limit follows."""
         with self.lock:
             self._ring_at = ring_at
             self._memory_bytes = memory_bytes
-            self._row_bytes = max(self._row_bytes, row_bytes)
+            self._idle_bytes = idle_bytes
             self._set_limit()
             if self.has_rows and len(self.rows) >= ring_at:
                 self.ring()
@@ -174,7 +213,15 @@ class Door:
     def _room(self) -> tuple[int, int]:
         """Rows and bytes that still fit."""
         held = sum(ledger.held for ledger in self.ledgers.values())
-        return self._cap_rows - held - len(self.rows), self._cap_bytes - self.buffer_bytes
+        kept_bytes = max(0, self._loose_most_bytes - self._note_loose()) + self._idle_bytes
+        return self._cap_rows - held - len(self.rows), self._cap_bytes - self.buffer_bytes - kept_bytes
+
+    def _note_loose(self) -> int:
+        """Bytes that wait loosely; the most that there ever were is kept in mind."""
+        loose_bytes = self._waiting_bytes - self._tight_bytes + len(self.rows) * self._loose_row_bytes
+        most_bytes = min(loose_bytes, int(self._cap_bytes * _KEPT_SHARE))
+        self._loose_most_bytes = max(self._loose_most_bytes, most_bytes)
+        return loose_bytes
 
     def _admit(self, topic: str, rows: int, size_bytes: int, *, refuse: bool = True) -> bool:
         reason = ""

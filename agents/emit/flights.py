@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from driftline.agents.emit.backlog import Segment
 from driftline.agents.emit.ledger import Place
 from driftline.agents.emit.seal import Sealed
+from driftline.agents.emit.shelf import Shelf
 from driftline.agents.emit.spool import Adopted
+
+# Batches past these bytes are a backlog: they wait on a shelf, so that what was delivered leaves memory at once.
+LOOSE_BYTES: Final = 1 << 20
 
 
 @dataclass(slots=True, eq=False)
@@ -34,20 +40,30 @@ class Flight:
 
 
 class Flights:
-    """What is in memory; `memory_bytes` counts all of it, `flying_bytes` what Kafka's client has a copy of."""
+    """What is in memory; `memory_bytes` counts all of it, `flying_bytes` what Kafka's client has a copy of.
+
+    `idle_bytes` is what that client has given back to the allocator of the process, which keeps it for the next copies.
+    """
 
     def __init__(self) -> None:
         self.outbox: deque[Sealed] = deque()
         self.flying: dict[int, Flight] = {}
         self.retry: deque[Flight] = deque()
         self.flying_bytes = 0
+        self._shelf = Shelf()
         self._payload_bytes = 0
+        self._flying_most = 0
         self._tokens = 0
 
     @property
     def memory_bytes(self) -> int:
         """Bytes held: every payload, and once more those that Kafka's client has copied."""
         return self._payload_bytes + self.flying_bytes
+
+    @property
+    def idle_bytes(self) -> int:
+        """Bytes that Kafka's client once had copied at one moment, less those that it has now."""
+        return self._flying_most - self.flying_bytes
 
     @property
     def is_empty(self) -> bool:
@@ -79,6 +95,9 @@ class Flights:
 
     def put(self, sealed: Sealed) -> None:
         """A new batch waits in memory."""
+        if self._payload_bytes > LOOSE_BYTES:
+            with suppress(OSError):  # no mapping is to be had: it stays where it is
+                sealed.payload = self._shelf.bytes_like(sealed.payload)
         self.outbox.append(sealed)
         self._payload_bytes += len(sealed.payload)
 
@@ -98,6 +117,7 @@ class Flights:
         self.flying[token] = flight
         self._payload_bytes += len(flight.sealed.payload)
         self.flying_bytes += len(flight.sealed.payload)
+        self._flying_most = max(self._flying_most, self.flying_bytes)
 
     def land(self, token: int) -> Flight | None:
         """A flight has come to an end and leaves memory; None when it is not known (any more)."""

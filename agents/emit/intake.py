@@ -17,6 +17,7 @@ from driftline.agents.emit.labels import Label, truth_of
 from driftline.agents.emit.life import Life
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.shapes import Shape, ShapeBook, check_names, text_names
+from driftline.agents.emit.tight import tightened
 from driftline.agents.emit.values import as_level, as_number, pairs_of, time_of
 
 _PART_ROWS: Final = 8_192
@@ -110,6 +111,8 @@ class Intake:
                 most = max(1, most // 2)
                 continue
             last = False
+            if life.door.wants_tight(chunk):
+                chunk = tightened(chunk, life.shelf)
             while not life.door.add_chunk(chunk, refuse=last) and not last:
                 last = life.door.is_closed or not time.monotonic() < deadline_s  # also for a NaN
                 if not last:

@@ -99,7 +99,7 @@ class Kinds:
 
     def _category(self, name: str, column: Raw) -> Levels:
         if column.levels is not None:
-            return _only_used(column.levels, np.asarray(column.values, np.int32))
+            return only_used(column.levels, np.asarray(column.values, np.int32))
         if isinstance(column.values, np.ndarray):
             values: list[Any] = column.values.tolist()
             if column.nulls is not None:
@@ -163,7 +163,7 @@ def encode_levels(values: Sequence[Any], *, any_type: bool) -> Levels:
     return _levels_one_by_one(values, any_type=any_type)
 
 
-def _only_used(levels: tuple[str, ...], codes: NDArray[np.int32]) -> Levels:
+def only_used(levels: tuple[str, ...], codes: NDArray[np.int32]) -> Levels:
     """Leave out the levels that no row has: a slice of a table carries its own, not the whole table's."""
     used = np.unique(codes[codes >= 0])
     if len(used) == len(levels):

@@ -16,6 +16,7 @@ from driftline.agents.emit.kinds import Kinds
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.sender import Sender
 from driftline.agents.emit.shapes import Shape
+from driftline.agents.emit.shelf import Shelf
 from driftline.agents.emit.spool import Spool
 from driftline.agents.emit.stats import AdoptedBook, Stats, heartbeat
 from driftline.agents.emit.ticket import Ticket
@@ -53,6 +54,7 @@ class Life:
         self.shape = Shape.none()
         self.complaints: Final = Complaints()
         self.door: Final = Door(options, self._start)
+        self.shelf: Final = Shelf()
         self._options = options
         self._on_start = on_start
         self._started_ms = time.time_ns() // 1_000_000

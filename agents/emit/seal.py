@@ -20,7 +20,7 @@ class Sealed:
 
     topic: str
     key: bytes
-    payload: bytes
+    payload: bytes | memoryview
     seq: int
     rows: int
     sealed_ms: int

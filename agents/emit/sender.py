@@ -147,8 +147,9 @@ class Sender:
             elif not self._seal_part(rows):
                 return True
             deque(ids.stock(self.pool, 1 + rows // ids.AHEAD, _wall_ms()), maxlen=0)
-            # Give the application's threads the interpreter between two batches.
-            time.sleep(0)
+            # Give the application's threads the interpreter between two batches, while there are few.
+            if not door.is_crowded:
+                time.sleep(0)
         return False
 
     def _seal_rows(self, rows: int) -> int:
@@ -161,6 +162,7 @@ class Sender:
         known = self._door.take_labels(rows)
         if known:
             self._seal(LABELS, labels.LabelChunk(known))
+        self._door.sealed(self._courier.flights.memory_bytes)
         return len(taken) + len(known)
 
     def _seal_part(self, rows: int) -> bool:
@@ -175,7 +177,8 @@ class Sender:
         self._half = (chunk, stop) if stop < chunk.rows else None
         self._seal(PREDICTIONS, chunk.part(start, stop))
         if self._half is None:
-            self._door.chunk_done(chunk, self._courier.flights.memory_bytes)
+            self._door.chunk_done(chunk)
+        self._door.sealed(self._courier.flights.memory_bytes)
         return True
 
     def _seal(self, topic: str, batch: Batch) -> None:
@@ -237,7 +240,7 @@ class Sender:
         # Only after a whole linger without an event is the next one asked to ring: ringing costs the caller.
         ring_at = 0 if idle and self._idle else rows
         self._idle = idle
-        self._door.settle(ring_at, courier.flights.memory_bytes)
+        self._door.settle(ring_at, courier.flights.memory_bytes, courier.flights.idle_bytes)
         if not drained:
             timeout_s = 0.0
         elif self.tickets or self._deadline_s is not None or courier.has_work:

@@ -18,6 +18,9 @@ from driftline.schemas.names import MAX_COLUMNS, name_fault
 # What one waiting event takes in memory, in bytes: its entry with id and time, and a boxed number.
 ENTRY_BYTES: Final = 330
 VALUE_BYTES: Final = 40
+# The same as CPython's allocator counts it for numbers alone.
+_LOOSE_ENTRY_BYTES: Final = 280
+_LOOSE_VALUE_BYTES: Final = 32
 # Text that an event may carry before it is counted by itself; events below are counted as if they had all of it.
 LIGHT_TEXT_BYTES: Final = 1_024
 # The same in characters, of which one takes at most four bytes.
@@ -93,6 +96,12 @@ class Shape:
         """Memory that one waiting event of this shape takes at most, unless it is counted by itself."""
         boxes = VALUE_BYTES * len(self.names) if self.dtype is None else 0
         return ENTRY_BYTES + self.row_nbytes + boxes + (0 if self.texts is None else LIGHT_TEXT_BYTES)
+
+    @property
+    def loose_bytes(self) -> int:
+        """Memory that one such event does take when it holds numbers, and leaves to the process's allocator."""
+        boxes = _LOOSE_VALUE_BYTES * len(self.names) if self.dtype is None else 0
+        return _LOOSE_ENTRY_BYTES + self.row_nbytes + boxes
 
     def weigh(self, names: Collection[str]) -> None:
         """From now on measure these columns too."""
