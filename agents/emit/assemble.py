@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -35,27 +36,39 @@ class Chunk:
     latency_ms: Raw | None = None
     status: Raw | None = None
     segments: Mapping[str, Raw] = field(default_factory=dict)
+    fault: str = ""
+    """Why rows have no time, when some have none."""
     size_bytes: int = 0
     is_tight: bool = False
     shapes: frozenset[Shape] = frozenset()
 
     def part(self, start: int, stop: int) -> Chunk:
         """The rows from start to before stop."""
+        return self._cut(stop - start, lambda values: values[start:stop])
 
+    def where(self, mask: NDArray[np.bool_]) -> Chunk:
+        """The rows that a mask (rows,) names."""
+
+        def chosen(values: Any) -> Any:
+            return values[mask] if isinstance(values, np.ndarray) else list(compress(values, mask))
+
+        return self._cut(int(mask.sum()), chosen)
+
+    def _cut(self, rows: int, chosen: Callable[[Any], Any]) -> Chunk:
         def cut(column: Raw | None) -> Raw | None:
-            return None if column is None else column.part(start, stop)
+            return None if column is None else column.cut(chosen)
 
         return Chunk(
-            rows=stop - start,
-            ids=self.ids[start:stop],
-            times_ms=self.times_ms[start:stop],
-            features={name: column.part(start, stop) for name, column in self.features.items()},
-            originals=None if self.originals is None else self.originals[start:stop],
-            scores={name: column.part(start, stop) for name, column in self.scores.items()},
+            rows=rows,
+            ids=chosen(self.ids),
+            times_ms=chosen(self.times_ms),
+            features={name: column.cut(chosen) for name, column in self.features.items()},
+            originals=None if self.originals is None else chosen(self.originals),
+            scores={name: column.cut(chosen) for name, column in self.scores.items()},
             predicted=cut(self.predicted),
             latency_ms=cut(self.latency_ms),
             status=cut(self.status),
-            segments={name: column.part(start, stop) for name, column in self.segments.items()},
+            segments={name: column.cut(chosen) for name, column in self.segments.items()},
             shapes=self.shapes,
         )
 

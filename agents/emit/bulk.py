@@ -72,7 +72,7 @@ def source_of(
     if not kept:
         raise BadEvent("there are no features but dropped ones; give at least one that is kept")
     at, given = facts.get("at"), facts.get("ids")
-    times = None if at is None else times_of(_plain(at), rows)
+    times, fault = (None, "") if at is None else times_of(_plain(at), rows)
     known = None if given is None else ids.given_many(_plain(given), rows)
 
     def cut(start: int, stop: int) -> Chunk:
@@ -85,6 +85,7 @@ def source_of(
             originals=None if known is None or known[1] is None else known[1][start:stop],
             scores={name: own(column[start:stop]) for name, column in scores.items()},
             segments={name: own(column[start:stop]) for name, column in segments.items()},
+            fault=fault,
         )
         for name, column in singles.items():
             setattr(chunk, name, own(column[start:stop]))

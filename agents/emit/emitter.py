@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import os
 import time
@@ -79,10 +80,9 @@ class Emitter:
         bootstrap: str | None = None,
         **options: Unpack[EmitterOptions],
     ) -> None:
-        self._options = checked(deployment, version, options)
-        self._config, self._prefix = producer_options(
-            self._options, settings, bootstrap, options.get("kafka"), os.environ
-        )
+        chosen, kafka = checked(deployment, version, options), options.get("kafka")
+        self._config, self._prefix, ahead = producer_options(chosen, settings, bootstrap, kafka, os.environ)
+        self._options = dataclasses.replace(chosen, future_ms=ahead)
         self._clock = options.get("clock", time.time)
         self._kinds = Kinds(self._options)
         self._intake = Intake(self._options, self._clock)
@@ -113,7 +113,7 @@ class Emitter:
             latency_ms: how long the model took.
             status: outcome of the request.
             segments: values by which figures are split (region, tier).
-            at: event time, an aware datetime or an int of ms since 1970 UTC; now by default.
+            at: event time, an aware datetime or an int of ms since 1970 UTC, not past `worker.future_ms` from now.
             id: the application's own id (str or int), kept and hashed to 16 bytes; bytes and UUID stay as they are.
 
         """

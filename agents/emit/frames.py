@@ -15,7 +15,7 @@ from driftline.agents.emit.errors import BadEvent
 from driftline.agents.emit.kinds import Raw
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.shapes import check_names
-from driftline.agents.emit.values import text_of, times_of
+from driftline.agents.emit.values import NO_TIME, text_of, times_of
 
 _ARROW_NUMBERS: Final = ("int", "uint", "float", "double", "halffloat")
 
@@ -52,15 +52,17 @@ def source_of(frame: Any, roles: Roles, options: Options, now_ms: Callable[[], i
         column = cut(start, stop)
         count = stop - start
         at, key = roles.get("at"), roles.get("id")
+        times, fault = (None, "") if at is None else _times(column(at), count)
         known = None if key is None else ids.given_many(_listed(column(key)), count)
         out = Chunk(
             rows=count,
             ids=fresh_ids(count, now_ms()) if known is None else known[0],
-            times_ms=np.full(count, now_ms(), np.int64) if at is None else _times(column(at), count),
+            times_ms=np.full(count, now_ms(), np.int64) if times is None else times,
             features={name: _owned(column(name)) for name in features},
             originals=None if known is None else known[1],
             scores={name: _owned(column(name)) for name in scores},
             segments={name: _owned(column(name)) for name in segments},
+            fault=fault,
         )
         for role in ("predicted", "latency_ms", "status"):
             if role in roles:
@@ -171,7 +173,9 @@ def _owned(column: Raw) -> Raw:
     return own(column.values) if temporal else column
 
 
-def _times(column: Raw, rows: int) -> NDArray[np.int64]:
+def _times(column: Raw, rows: int) -> tuple[NDArray[np.int64], str]:
+    times, fault = times_of(column.values, rows)
     if column.nulls is not None:
-        raise BadEvent("a row has no time; fill it, or leave the row out")
-    return times_of(column.values, rows)
+        times[column.nulls] = NO_TIME
+        fault = fault or "a row has no time; fill it, or leave the row out"
+    return times, fault

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.agents.emit import bulk, ids
-from driftline.agents.emit.assemble import NamedScores
+from driftline.agents.emit.assemble import Chunk, NamedScores
 from driftline.agents.emit.door import LABELS, PREDICTIONS
 from driftline.agents.emit.errors import BadEvent, cause_of
 from driftline.agents.emit.labels import Label, truth_of
@@ -18,7 +18,8 @@ from driftline.agents.emit.life import Life
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.shapes import Shape, ShapeBook, check_names, text_names
 from driftline.agents.emit.tight import tightened
-from driftline.agents.emit.values import as_level, as_number, pairs_of, time_of
+from driftline.agents.emit.values import NO_TIME, as_level, as_number, fault_ahead, pairs_of, time_of, wall_ms
+from driftline.schemas.ahead import latest_ms
 
 _PART_ROWS: Final = 8_192
 _WAIT_STEP_S: Final = 0.005
@@ -71,7 +72,7 @@ class Intake:
             if segments is not None:
                 segments = tuple((name, as_level(one)) for name, one in pairs_of("segments", segments))
                 check_names("segment", tuple(name for name, _ in segments))
-            when = self._clock() if at is None else time_of(at)
+            when = self._clock() if at is None else self._time(at)
             size_bytes = shape.heavy_bytes(values, original, *facts, *(value for _, value in segments or ()))
         except KeyboardInterrupt:
             raise
@@ -110,15 +111,11 @@ class Intake:
             if chunk.size_bytes > self._options.buffer_bytes // 4 and most > 1:
                 most = max(1, most // 2)
                 continue
-            last = False
-            if life.door.wants_tight(chunk):
-                chunk = tightened(chunk, life.shelf)
-            while not life.door.add_chunk(chunk, refuse=last) and not last:
-                last = life.door.is_closed or not time.monotonic() < deadline_s  # also for a NaN
-                if not last:
-                    time.sleep(_WAIT_STEP_S)
             made.append(chunk.ids)
             start = stop
+            chunk = self._timely(life, chunk)
+            if chunk.rows:
+                self._offer(life, chunk, deadline_s)
         return np.concatenate(made)
 
     def label(self, life: Life, given: Any, value: Any, known_at: Any, *, withdrawn: bool) -> None:
@@ -128,7 +125,7 @@ class Intake:
             if withdrawn and value is not None:
                 raise BadEvent("the label has a value and is withdrawn; it is one or the other")  # noqa: TRY301
             truth = None if withdrawn else truth_of(value)
-            known_ms = self.now_ms() if known_at is None else time_of(known_at)
+            known_ms = self.now_ms() if known_at is None else self._time(known_at)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - as above
@@ -152,6 +149,34 @@ class Intake:
             return
         for key, truth, known in rows:
             self.label(life, key, truth, known, withdrawn=False)
+
+    def _time(self, given: Any) -> int:
+        """The time of one row, ms; raises BadEvent for one that no reader would take."""
+        when_ms = time_of(given)
+        fault = fault_ahead(when_ms, self._options.future_ms)
+        if fault is not None:
+            raise BadEvent(fault)
+        return when_ms
+
+    def _timely(self, life: Life, chunk: Chunk) -> Chunk:
+        """A chunk without the rows whose time no reader would take: they would cost their whole batch there."""
+        bad = chunk.times_ms > latest_ms(wall_ms(), self._options.future_ms)
+        if not bad.any():
+            return chunk
+        first_ms = int(chunk.times_ms[bad][0])
+        cause = chunk.fault if first_ms == NO_TIME else fault_ahead(first_ms, self._options.future_ms)
+        self._bad(life, PREDICTIONS, int(bad.sum()), BadEvent(cause))
+        return bulk.weighed(chunk.where(~bad))
+
+    def _offer(self, life: Life, chunk: Chunk, deadline_s: float) -> None:
+        """Bring a chunk to the door, once and again until a time (monotonic) while there is no room."""
+        if life.door.wants_tight(chunk):
+            chunk = tightened(chunk, life.shelf)
+        last = False
+        while not life.door.add_chunk(chunk, refuse=last) and not last:
+            last = life.door.is_closed or not time.monotonic() < deadline_s  # also for a NaN
+            if not last:
+                time.sleep(_WAIT_STEP_S)
 
     def _values(self, features: Any) -> tuple[Shape, Any]:
         """Shape and values of one event, copied; raises BadEvent when it has none."""

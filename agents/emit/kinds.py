@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -45,10 +45,9 @@ class Raw:
     nulls: Mask = None
     levels: tuple[str, ...] | None = None
 
-    def part(self, start: int, stop: int) -> Raw:
-        """The rows from start to before stop."""
-        nulls = None if self.nulls is None else self.nulls[start:stop]
-        return Raw(self.values[start:stop], nulls, self.levels)
+    def cut(self, chosen: Callable[[Any], Any]) -> Raw:
+        """The rows that a function gives of an array or a list."""
+        return Raw(chosen(self.values), None if self.nulls is None else chosen(self.nulls), self.levels)
 
 
 class Kinds:

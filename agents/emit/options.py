@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypedDict, get_args
 
 from driftline.agents.emit.errors import EmitterError
 from driftline.schemas.names import MAX_COLUMNS, name_fault
+from driftline.schemas.settings import Worker
 
 Treatment = Literal["keep", "counters_only", "hashed", "drop"]
 OnFull = Literal["drop_new", "drop_oldest_spool"]
@@ -47,7 +48,10 @@ class EmitterOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Checked options. Times are in seconds, sizes in bytes; `spool_dir` None means: no spool."""
+    """Checked options. Times are in seconds, sizes in bytes; `spool_dir` None means: no spool.
+
+    `future_ms` is the setting of that name: how far ahead of this machine's clock an event may lie.
+    """
 
     deployment: str
     version: str
@@ -69,6 +73,7 @@ class Options:
     stall_s: float = 1.0
     heartbeat_s: float = 5.0
     compression: str = "lz4"
+    future_ms: int = Worker().future_ms
 
     @property
     def treatments(self) -> Mapping[str, Treatment]:

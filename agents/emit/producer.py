@@ -32,8 +32,8 @@ def producer_options(
     bootstrap: str | None,
     over: Mapping[str, Any] | None,
     env: Mapping[str, str],
-) -> tuple[dict[str, Any], str]:
-    """Librdkafka's options, and the prefix of topics.
+) -> tuple[dict[str, Any], str, int]:
+    """Librdkafka's options, the prefix of topics, and how far ahead events may lie, ms.
 
     Raises EmitterError for an option that a caller may not choose, SettingsError for a wrong setting.
     """
@@ -61,7 +61,7 @@ def producer_options(
         "client.id": f"driftline-emit-{options.deployment}",
         **_checked(over),
     }
-    return config, kafka.topic_prefix
+    return config, kafka.topic_prefix, settings.worker.future_ms
 
 
 def _check_addresses(bootstrap: str) -> None:

@@ -15,11 +15,11 @@ from driftline.agents.emit.door import LABELS, PREDICTIONS, Door
 from driftline.agents.emit.errors import cause_of
 from driftline.agents.emit.kinds import Kinds
 from driftline.agents.emit.options import Options
-from driftline.agents.emit.seal import Batch, Packer, Sealed, Sealer
+from driftline.agents.emit.packers import labels_packer, predictions_packer
+from driftline.agents.emit.seal import Batch, Sealed, Sealer
 from driftline.agents.emit.shapes import ShapeBook
 from driftline.agents.emit.ticket import Ticket
 from driftline.agents.emit.transport import KafkaTransport
-from driftline.schemas.columns import PredictionColumns, pack_labels, pack_predictions
 
 # Batches sealed between two looks at Kafka, so that neither starves.
 _BATCHES: Final = 32
@@ -30,7 +30,6 @@ _AWAY_POLL_S: Final = 0.1
 _LONGEST_SLEEP_S: Final = 1.0
 _ADOPT_S: Final = 60.0
 _LAST_WORD_S: Final = 2.0
-_BOOLEANS: Final = frozenset({"true", "false"})
 
 
 class Sender:
@@ -54,7 +53,6 @@ class Sender:
         self._door = door
         self._courier = courier
         self._transport = transport
-        self._kinds = kinds
         self._shapes = ShapeBook(options.treatments)
         self._key = instance.encode()
         self._heartbeat = heartbeat
@@ -73,18 +71,14 @@ class Sender:
                 options.deployment,
                 instance,
                 epoch,
-                Packer(self._columns, pack_predictions, lambda cols: int(cols.times_ms.min())),
+                predictions_packer(options, kinds),
             ),
             LABELS: Sealer(
                 LABELS,
                 options.deployment,
                 instance,
                 epoch,
-                Packer(
-                    lambda chunk: labels.to_columns(chunk, options.deployment),
-                    pack_labels,
-                    lambda cols: int(cols.known_at_ms.min()),
-                ),
+                labels_packer(options),
             ),
         }
 
@@ -195,16 +189,6 @@ class Sender:
         what = "a prediction" if topic == PREDICTIONS else "a label"
         sentence = f"{what} of {self._options.deployment!r} was dropped as {reason}: {cause}"
         self._complaints.say(reason, sentence)
-
-    def _columns(self, chunk: assemble.Chunk) -> PredictionColumns:
-        cols = assemble.to_columns(chunk, self._options, self._kinds)
-        texts = {column.name for column in cols.categories if not _BOOLEANS.issuperset(column.levels)}
-        texts.update(gap.name for gap in cols.gaps if gap.wrong is not None)
-        if texts:
-            # From now on these columns of events of these shapes are measured before they are let in.
-            for shape in chunk.shapes:
-                shape.weigh(texts)
-        return cols
 
     def _complain_if_full(self) -> None:
         with self._door.lock:

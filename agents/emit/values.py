@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,11 +14,14 @@ from numpy.typing import NDArray
 
 from driftline.agents.emit.errors import BadEvent
 from driftline.agents.emit.shapes import is_light
+from driftline.schemas.ahead import ahead_fault
 from driftline.schemas.number_text import number_text
 from driftline.schemas.wire import MAX_TIME_MS
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _HASH_HEX: Final = 32
+NO_TIME: Final = MAX_TIME_MS
+"""Later than every event time."""
 
 
 def is_null(value: object) -> bool:
@@ -118,21 +122,45 @@ def time_of(value: object) -> int:
     return ms
 
 
-def times_of(values: object, rows: int) -> NDArray[np.int64]:
-    """Event times of many rows as int64 ms (rows,): what `time_of` takes, once for all rows or one a row."""
+def wall_ms() -> int:
+    """This machine's clock, ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def fault_ahead(newest_ms: int, future_ms: int) -> str | None:
+    """Why no reader would take an event of that time: it lies too far ahead of this machine's clock; None when not."""
+    return ahead_fault(newest_ms, wall_ms(), future_ms, "this machine's clock")
+
+
+def times_of(values: object, rows: int) -> tuple[NDArray[np.int64], str]:
+    """Event times of many rows as int64 ms (rows,): what `time_of` takes, once for all rows or one a row.
+
+    A row without a time that can be one has `NO_TIME`; beside them the cause of the first, "" when there is none.
+    Raises BadEvent when the values are not one a row.
+    """
     if isinstance(values, np.ndarray) and values.dtype.kind in "Mui":
         times = values.astype("datetime64[ms]") if values.dtype.kind == "M" else values
         if times.shape != (rows,):
             raise BadEvent(f"times have the shape {times.shape}; {rows} rows need ({rows},)")
         out = times.astype(np.int64)
-        if rows and not (int(out.min()) >= 0 and int(out.max()) < MAX_TIME_MS):
-            raise BadEvent("a time lies outside 1970 to 2199, or a row has none")
-        return out
+        none = (out < 0) | (out >= MAX_TIME_MS)
+        out[none] = NO_TIME
+        return out, "a time lies outside 1970 to 2199, or a row has none" if none.any() else ""
     if isinstance(values, list | tuple | np.ndarray):
         if len(values) != rows:
             raise BadEvent(f"{len(values)} times for {rows} rows; give one a row")
-        return np.array([time_of(value) for value in values], np.int64)
-    return np.full(rows, time_of(values), np.int64)
+        return _times_one_by_one(values, rows)
+    return np.full(rows, time_of(values), np.int64), ""
+
+
+def _times_one_by_one(values: Sequence[Any] | NDArray[Any], rows: int) -> tuple[NDArray[np.int64], str]:
+    out, cause = np.full(rows, NO_TIME, np.int64), ""
+    for row, value in enumerate(values):
+        try:
+            out[row] = time_of(value)
+        except BadEvent as error:
+            cause = cause or str(error)
+    return out, cause
 
 
 def pairs_of(what: str, value: object) -> tuple[tuple[str, Any], ...]:

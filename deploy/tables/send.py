@@ -16,6 +16,7 @@ from driftline.deploy.tables.errors import TableError
 from driftline.deploy.tables.order import ordered_batches, times_ms
 from driftline.deploy.tables.scan import is_text, plain
 from driftline.deploy.tables.values import texts
+from driftline.schemas.ahead import latest_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -192,7 +193,7 @@ def _number(column: pa.Array) -> pa.Array:
 
 def _times(batch: pa.RecordBatch, timestamp: ColumnPlan, future_ms: int) -> pa.Array:
     times = times_ms(batch.column(timestamp.name), timestamp)
-    latest = time.time() * 1000 + future_ms
+    latest = latest_ms(int(time.time() * 1000), future_ms)
     for wrong, where in ((times[0] < 0, "before 1970"), (times[-1] > latest, "in the future")):
         if wrong:
             raise TableError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.schemas import columns
+from driftline.schemas.ahead import ahead_fault
 from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
 
@@ -42,7 +43,7 @@ def read(
     """
     cols = columns.read_predictions(value or b"")
     check_place(cols.deployment, key, partition, partition_count)
-    check_times(cols.span_ms[1], record_time_ms, future_ms)
+    _check_ahead(cols.span_ms[1], record_time_ms, future_ms)
     return cols
 
 
@@ -57,7 +58,7 @@ def read_labels(
     """Read one record of `labels`; arguments, checks and errors as `read`, `known_at` taken as the time."""
     cols = columns.read_labels(value or b"")
     check_place(cols.deployment, key, partition, partition_count)
-    check_times(int(cols.known_at_ms.max()), record_time_ms, future_ms)
+    _check_ahead(int(cols.known_at_ms.max()), record_time_ms, future_ms)
     return cols
 
 
@@ -81,18 +82,11 @@ def check_place(deployment: str, key: bytes | None, partition: int, partition_co
         )
 
 
-def check_times(newest_ms: int, record_time_ms: int, future_ms: int) -> None:
-    """Refuse a batch with an event further ahead of the broker's clock than `future_ms`.
-
-    One such event would push the watermark past every honest one and close their windows.
-    """
-    ahead_ms = newest_ms - record_time_ms
-    if ahead_ms > future_ms:
-        raise Refused(
-            "future",
-            f"an event lies {ahead_ms} ms ahead of the broker's clock, {future_ms} ms are allowed: "
-            "send event times in milliseconds since 1970, UTC",
-        )
+def _check_ahead(newest_ms: int, record_time_ms: int, future_ms: int) -> None:
+    """Refuse a batch with an event further ahead of the broker's clock than `future_ms`."""
+    fault = ahead_fault(newest_ms, record_time_ms, future_ms, "the broker's clock")
+    if fault is not None:
+        raise Refused("future", fault)
 
 
 def _shown(key: bytes | None) -> str:

@@ -180,8 +180,6 @@ def test_a_matrix_travels(tmp_path: Path) -> None:
         ({"a": [1, 2]}, {"ids": ["x"]}),
         ({"a": [1, 2]}, {"ids": np.zeros((1, 16), np.uint8)}),
         ({"a": [1, 2]}, {"at": [1]}),
-        ({"a": [1, 2]}, {"at": np.array([1, -1])}),
-        ({"a": [1, 2]}, {"at": np.array(["2024", "NaT"], "M8[s]")}),
         ({"a": [1, 2]}, {"segments": ["x", "y"]}),
         ({"a": [1, 2], 3: [1, 2]}, {}),
         (np.zeros((2, 2)), {}),

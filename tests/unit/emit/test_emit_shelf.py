@@ -93,7 +93,7 @@ def chunk() -> Chunk:
         status="ok",
         segments={"region": texts},
         ids=[f"order-{at}" for at in range(ROWS)],
-        at=1_800_000_000_000,
+        at=1_700_000_000_000,
     )
     source = bulk.source_of(columns, None, draw.random(ROWS), facts, OPTIONS, lambda: 0)
     return source.cut(0, ROWS)
