@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 LOCK: Final = "lock"
 SUFFIX: Final = ".seg"
+# What `own` calls its directories: others in the spool directory are somebody else's.
+_OWN: Final = re.compile(r"[0-9a-f]{16}-\d+-\d+")
 
 
 class OwnedFolder:
@@ -78,6 +81,7 @@ def lock(path: Path) -> OwnedFolder | None:
 
 
 def ownerless(spool_dir: Path) -> list[OwnedFolder]:
-    """Lock every directory whose owner is gone, the oldest life first."""
-    found = [lock(path) for path in sorted(spool_dir.iterdir()) if path.is_dir()]
+    """Lock every directory of a life whose owner is gone, the oldest first; what is no life's is not touched."""
+    lives = [path for path in sorted(spool_dir.iterdir()) if _OWN.fullmatch(path.name) and path.is_dir()]
+    found = [lock(path) for path in lives]
     return [folder for folder in found if folder is not None]

@@ -113,17 +113,35 @@ def test_a_torn_tail_is_ignored(tmp_path: Path, cut: int) -> None:
 
 
 def test_rubbish_in_the_folder_harms_nothing(tmp_path: Path) -> None:
-    """Files that are no segments, empty ones and foreign folders are survived."""
+    """In the folder of an ended life, files that are no segments and empty ones are survived."""
     (tmp_path / "notes.txt").write_text("hello")
-    foreign = tmp_path / "0001-1-0"
-    foreign.mkdir()
-    (foreign / "00000000.seg").write_bytes(b"no segment")
-    (foreign / "00000001.seg").write_bytes(b"")
+    ended = tmp_path / f"{1:016x}-1-0"
+    ended.mkdir()
+    (ended / "00000000.seg").write_bytes(b"no segment")
+    (ended / "00000001.seg").write_bytes(b"")
     spool = spool_at(tmp_path)
     spool.adopt()
     assert spool.adopted == []
-    assert not foreign.exists()
+    assert not ended.exists()
     assert spool.append(sealed(0)) is not None
+
+
+def test_what_is_somebody_elses_is_not_touched(tmp_path: Path) -> None:
+    """In a spool directory that others use too, their folders, locks and files stay as they are."""
+    (tmp_path / "empty").mkdir()
+    for name in ("data", "0001-1-0"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "lock").write_text("mine")
+    for number in range(8):
+        (tmp_path / f"disk-{number}-x-y.damaged").write_text("mine")
+    before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
+    ended = tmp_path / f"{1:016x}-1-0"
+    ended.mkdir()
+    (ended / "00000000.seg").write_bytes(b"no segment")
+    spool = spool_at(tmp_path)
+    spool.adopt()
+    aside = Path(f"{ended.name}-00000000.seg.damaged")
+    assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == sorted([*before, aside])
 
 
 def test_a_segment_names_its_life(tmp_path: Path) -> None:
