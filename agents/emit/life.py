@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,15 @@ from driftline.agents.emit.transport import KafkaTransport
 _JOIN_S: Final = 1.0
 _epochs = threading.Lock()
 _last_epoch_us = 0
+
+
+def _after_fork() -> None:
+    global _epochs  # noqa: PLW0603 - another thread of the parent may have held it
+    _epochs = threading.Lock()
+
+
+# Before the hook of `process`, which begins new lives here.
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def new_epoch() -> int:

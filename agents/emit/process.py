@@ -8,8 +8,13 @@ import sys
 import threading
 import time
 import weakref
+from contextlib import suppress
 from typing import Protocol
 
+from driftline.agents.emit.complaints import LOGGER
+
+# So many are hardly meant: each has a thread and a connection.
+MANY = 32
 # At most so long does the end of a process wait for events that were logged and not delivered.
 EXIT_S = 5.0
 
@@ -52,6 +57,12 @@ def close_all() -> None:
 def hold(member: Member) -> None:
     """An emitter has its first event. A child of `multiprocessing` ends without atexit: hook on its own finalizers."""
     _started.add(member)
+    if len(_started) == MANY:
+        with suppress(Exception):  # a log handler of the application may raise
+            LOGGER.warning(
+                "%d emitters are open in this process: make one a deployment and version and keep it, or close each",
+                MANY,
+            )
     util = sys.modules.get("multiprocessing.util")
     process = sys.modules.get("multiprocessing.process")
     if util is not None and process is not None and process.parent_process() is not None:

@@ -1,0 +1,68 @@
+"""What a process does to its emitters."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+from emit_fakes import sink
+
+from driftline.agents.emit import life, process
+
+
+def test_a_fork_while_an_emitter_is_made_holds_up_no_child(tmp_path: Path) -> None:
+    """A child of a fork that came while another thread took an epoch begins its own life all the same."""
+    with sink(tmp_path) as out:
+        out.emitter.log({"a": 1.0})
+        held, over = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with life._epochs:
+                held.set()
+                over.wait(30)
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert held.wait(30)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
+            pid = os.fork()
+        if pid == 0:
+            # Only a child that got through its hooks comes here.
+            os._exit(0 if out.emitter.stats().enqueued == 0 else 3)
+        over.set()
+        thread.join()
+        assert ended(pid) == 0
+
+
+def ended(pid: int) -> int | None:
+    """Wait for a child and give its exit code; None when it had to be killed."""
+    deadline = time.monotonic() + 20
+    while (found := os.waitpid(pid, os.WNOHANG))[0] == 0:
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return None
+        time.sleep(0.01)
+    return os.waitstatus_to_exitcode(found[1])
+
+
+def test_many_open_emitters_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An application that makes an emitter a request is told so, once, when it has many."""
+    monkeypatch.setattr(process, "MANY", len(process._started) + 2)
+    with caplog.at_level(logging.WARNING, "driftline.emit"), sink(tmp_path) as one, sink(tmp_path) as two:
+        one.emitter.log({"a": 1.0})
+        two.emitter.log({"a": 1.0})
+        two.emitter.log({"a": 1.0})
+    said = [
+        record.message for record in caplog.records if "emitters are open in this process" in record.message
+    ]
+    assert len(said) == 1
