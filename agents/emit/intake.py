@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -138,9 +138,7 @@ class Intake:
         try:
             keys = [bytes(key) for key in given] if getattr(given, "ndim", 1) > 1 else _listed(given)
             truths = _listed(values)
-            times = (
-                _listed(known_at) if isinstance(known_at, Sequence | np.ndarray) else [known_at] * len(keys)
-            )
+            times = _listed(known_at) if hasattr(known_at, "__len__") else [known_at] * len(keys)
             rows = list(zip(keys, truths, times, strict=True))
         except KeyboardInterrupt:
             raise

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.agents.emit.errors import BadEvent
+from driftline.agents.emit.errors import BadEvent, cause_of
 from driftline.agents.emit.shapes import is_light
 from driftline.schemas.ahead import ahead_fault
 from driftline.schemas.number_text import number_text
@@ -158,8 +158,8 @@ def _times_one_by_one(values: Sequence[Any] | NDArray[Any], rows: int) -> tuple[
     for row, value in enumerate(values):
         try:
             out[row] = time_of(value)
-        except BadEvent as error:
-            cause = cause or str(error)
+        except Exception as error:  # noqa: BLE001 - whatever a value does, it costs its row alone
+            cause = cause or cause_of(error)
     return out, cause
 
 

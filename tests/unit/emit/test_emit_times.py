@@ -38,6 +38,7 @@ BAD_OBJECTS: dict[str, Any] = BAD_TIMES | {
     "without a zone": dt.datetime(2024, 1, 1),  # noqa: DTZ001 - that is the point
     "numpy's time that is none": np.datetime64("NaT"),
     "a text": "2024-01-01",
+    "pandas' time that is none": pd.NaT,
 }
 
 
@@ -106,6 +107,20 @@ def test_single_events_and_labels_of_no_time_are_refused(tmp_path: Path, what: s
         out.emitter.label("x", 1.0, known_at=BAD_TIMES[what])
         assert columns_of(out.batch()) == {"a": [2]}
         assert out.stats().dropped == {"invalid": 2}
+
+
+def test_times_of_labels_may_be_a_column(tmp_path: Path) -> None:
+    """Ids, values and times of pandas, of which one is none: that label alone is invalid."""
+    known = pd.Series(
+        [dt.datetime(2024, 1, 1, tzinfo=dt.UTC), pd.NaT, dt.datetime(2024, 1, 2, tzinfo=dt.UTC)]
+    )
+    with sink(tmp_path) as out:
+        out.emitter.label_many(pd.Series(["a", "b", "c"]), pd.Series([1, 2, 3]), known_at=known)
+        (batch,) = out.batches(labels=True)
+        assert out.stats().dropped == {"invalid": 1}
+    assert batch.original_ids == ["a", "c"]
+    assert batch.numbers.tolist() == [1, 3]
+    assert batch.known_at_ms.tolist() == [1_704_067_200_000, 1_704_153_600_000]
 
 
 FRAMES: dict[str, Callable[[list[Any]], Any]] = {
