@@ -233,7 +233,7 @@ class Sender:
             timeout_s = self._options.linger_s
         else:
             timeout_s = min(_LONGEST_SLEEP_S, max(0.0, self._beat_s - now_s))
-        if courier.flights.flying:
+        if courier.flights.flying and not courier.is_away:
             self._transport.poll(min(timeout_s, self._until_lingered(now_s)))
             self._door.wait(0.0)
         else:
