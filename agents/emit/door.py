@@ -18,7 +18,7 @@ PREDICTIONS: Final = "predictions"
 LABELS: Final = "labels"
 _NEVER: Final = sys.maxsize
 # Parts of the cap in bytes: past the first the sender hurries, past the second chunks wait on a shelf; what was once
-# held loosely counts up to the third, so that there is always room for something.
+# held and is idle counts up to the third, so that there is always room for something.
 _CROWD_SHARE: Final = 1 / 16
 _LOOSE_SHARE: Final = 1 / 8
 _KEPT_SHARE: Final = 3 / 4
@@ -87,7 +87,9 @@ class Door:
         with self.lock:
             self._row_bytes = max(self._row_bytes, shape.row_bytes)
             self._loose_row_bytes = max(self._loose_row_bytes, shape.loose_bytes)
-            if not self._admit(PREDICTIONS, 1, size_bytes or self._row_bytes):
+            fits_idle = self._left_bytes() >= self._loose_row_bytes
+            row_bytes = self._row_bytes - (self._loose_row_bytes if fits_idle else 0)
+            if not self._admit(PREDICTIONS, 1, size_bytes or row_bytes):
                 return
             if size_bytes:
                 self._heavy.append((row, size_bytes))
@@ -213,15 +215,22 @@ class Door:
     def _room(self) -> tuple[int, int]:
         """Rows and bytes that still fit."""
         held = sum(ledger.held for ledger in self.ledgers.values())
-        kept_bytes = max(0, self._loose_most_bytes - self._note_loose()) + self._idle_bytes
-        return self._cap_rows - held - len(self.rows), self._cap_bytes - self.buffer_bytes - kept_bytes
+        buffer_bytes = self.buffer_bytes
+        kept_bytes = min(self._left_bytes() + self._idle_bytes, int(self._cap_bytes * _KEPT_SHARE))
+        # Where nothing is held, whatever the cap allows is let in.
+        free_bytes = self._cap_bytes - buffer_bytes - (kept_bytes if buffer_bytes else 0)
+        return self._cap_rows - held - len(self.rows), free_bytes
 
     def _note_loose(self) -> int:
         """Bytes that wait loosely; the most that there ever were is kept in mind."""
         loose_bytes = self._waiting_bytes - self._tight_bytes + len(self.rows) * self._loose_row_bytes
-        most_bytes = min(loose_bytes, int(self._cap_bytes * _KEPT_SHARE))
-        self._loose_most_bytes = max(self._loose_most_bytes, most_bytes)
+        self._loose_most_bytes = max(self._loose_most_bytes, loose_bytes)
         return loose_bytes
+
+    def _left_bytes(self) -> int:
+        """Bytes that a burst has left, which single events take again."""
+        loose_bytes = self._note_loose()
+        return self._loose_most_bytes - loose_bytes
 
     def _admit(self, topic: str, rows: int, size_bytes: int, *, refuse: bool = True) -> bool:
         reason = ""
@@ -248,5 +257,9 @@ class Door:
 
     def _set_limit(self) -> None:
         free_rows, free_bytes = self._room()
-        room = len(self.rows) + min(free_rows, free_bytes // self._row_bytes)
+        fit = free_bytes // self._row_bytes
+        if self._loose_row_bytes:
+            again = self._left_bytes() // self._loose_row_bytes
+            fit = max(fit, min(again, free_bytes // (self._row_bytes - self._loose_row_bytes)))
+        room = len(self.rows) + min(free_rows, fit)
         self.limit = 0 if self.is_closed else max(0, min(room, self._ring_at))

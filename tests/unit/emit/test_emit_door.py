@@ -13,9 +13,9 @@ CAP_BYTES = 1 << 20
 SHAPE = Shape(tuple(f"n{at}" for at in range(25)), {})
 
 
-def door() -> Door:
+def door(cap_bytes: int = CAP_BYTES) -> Door:
     """Give the door of an emitter whose cap in rows is never met."""
-    options = checked("fraud", "1", {"buffer_bytes": CAP_BYTES, "buffer_events": 1_000_000})
+    options = checked("fraud", "1", {"buffer_bytes": cap_bytes, "buffer_events": 1_000_000})
     return Door(options, lambda: True)
 
 
@@ -49,6 +49,30 @@ def test_a_burst_counts_on_when_it_is_sealed() -> None:
     assert again > CAP_BYTES * 3 // 4 - sealed - 4_096
 
 
+def test_whatever_was_held_a_quarter_is_free() -> None:
+    """However much lies idle, of a burst and of Kafka's client, a quarter of the cap takes new events."""
+    one = door()
+    taken = burst(one)
+    one.take_rows(taken)
+    one.sealed(0)
+    one.settle(1_000_000, 1, CAP_BYTES)
+    assert one.limit > CAP_BYTES // 4 // SHAPE.row_bytes, "what the burst has left is taken again"
+    assert not one.add_chunk(chunk(CAP_BYTES // 4 + 1, is_tight=True), refuse=False)
+    assert one.add_chunk(chunk(CAP_BYTES // 4 - 1, is_tight=True), refuse=False)
+
+
+def test_events_as_large_as_half_the_cap_come_in_one_by_one() -> None:
+    """What one large event has left is taken by the next, while the first is on its way."""
+    wide = Shape(tuple(f"n{at}" for at in range(4_000)), {})
+    assert CAP_BYTES / 4 < wide.row_bytes < CAP_BYTES / 2
+    one = door(CAP_BYTES // 2)
+    for on_its_way in range(20):
+        one.add(wide, (wide, {}, 0.0, b"", None, None, None, None, None, None))
+        assert len(one.take_rows(1)) == 1
+        one.sealed(1 + on_its_way)
+    assert not one.ledgers["predictions"].book().dropped
+
+
 def test_what_was_taken_counts_until_it_is_sealed() -> None:
     """Events that are being sealed are in memory, and counted, until the sender says what it holds instead."""
     one = door()
@@ -74,7 +98,7 @@ def test_a_backlog_of_chunks_is_tight() -> None:
     assert not one.wants_tight(chunk(size)), "there is no room at all"
     while (taken := one.take_chunk()) is not None:
         one.chunk_done(taken)
-    one.sealed(0)
-    assert one.buffer_bytes == 0
-    assert not one.add_chunk(chunk(CAP_BYTES * 7 // 8 + 1, is_tight=True), refuse=False)
-    assert one.add_chunk(chunk(CAP_BYTES * 7 // 8, is_tight=True), refuse=False)
+    one.sealed(8)
+    assert one.buffer_bytes == 8
+    assert not one.add_chunk(chunk(CAP_BYTES * 7 // 8 - 7, is_tight=True), refuse=False)
+    assert one.add_chunk(chunk(CAP_BYTES * 7 // 8 - 8, is_tight=True), refuse=False)
