@@ -1,94 +1,100 @@
-"""A candidate's scores from a table: ids, and scores or classes, told apart as in every other table."""
+"""A candidate's answers from a table: ids, and scores or classes as the live model has them."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 
+from driftline.deploy.advice.candidate_columns import Columns, columns_of
+from driftline.deploy.advice.candidate_values import check_classes, check_ids, check_scores
 from driftline.deploy.tables.errors import TableError
-from driftline.deploy.tables.plan import plan_table
+from driftline.deploy.tables.source import open_table
 from driftline.deploy.tables.values import category, numbers, texts
 from driftline.schemas.ids import ID_BYTES, id_of
-from driftline.streams.advice.pairs import Said
-from driftline.streams.join.keys import is_repeat, keys_of, sorted_order
+from driftline.streams.advice.pairs import Said, matches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from driftline.deploy.tables.plan import Planned
+    from driftline.streams.join.scheme import Scheme
 
 ROWS_MAX: Final = 20_000_000
 """Rows of a candidate's table: 16 bytes of id and 8 a score each are held in memory."""
 _MADE: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 
 
-def read_candidate(path: Path, mapping: Path | None = None) -> tuple[Said, Said | None]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """What a table says.
+
+    Attributes:
+        name: of the file.
+        first_id: that of its first row, as it was read.
+        own: the answers, by ids taken for the application's own.
+        made: the answers, by ids taken for those that driftline made; None unless every one is written like such.
+    """
+
+    name: str
+    first_id: str
+    own: Said
+    made: Said | None
+
+    def known_to(self, live: Said) -> Said:
+        """Give the answers by the ids that more of the live model's predictions are known by."""
+        if self.made is None or matches(live, self.own) >= matches(live, self.made):
+            return self.own
+        return self.made
+
+
+def read_candidate(path: Path, mapping: Path | None, scheme: Scheme, *, are_shares: bool) -> Candidate:
     """Read a candidate's answers.
 
     Args:
         path: a parquet, CSV or Arrow file with a column of prediction ids and one of scores or classes.
         mapping: a mapping file, as `driftline emit --columns` takes it.
-
-    Returns:
-        The answers, by ids taken for the application's own; and by ids taken for those that driftline made, when every
-        one of them is written like such. Of an id that comes twice the first row counts.
+        scheme: what the live model's answers mean.
+        are_shares: whether the live model's scores lie within 0 and 1, as the candidate's then must.
 
     Raises:
-        TableError: the table has no ids, no scores, too many rows, or cannot be read.
+        TableError: the table cannot be read, lacks a column, has too many rows, an id twice, a row without an id or an
+            answer, or an answer that the live model cannot give.
     """
-    planned = plan_table(path, mapping)
-    identifier = planned.plan.one("id")
-    answers = [*planned.plan.of("score"), *planned.plan.of("predicted")]
-    if identifier is None:
+    source = open_table(path)
+    columns = columns_of(source, mapping, scheme)
+    if columns.rows > ROWS_MAX:
         raise TableError(
-            f"{path.name} has no column of prediction ids: call it prediction_id, or name one in a mapping, as in "
-            '[columns] booking = "id"'
+            f"{path.name} has {columns.rows:,} rows, at most {ROWS_MAX:,} can be compared: take the newest months"
         )
-    if not answers:
-        raise TableError(
-            f"{path.name} has no score and no predicted class: call it score, or name one in a mapping, as in "
-            '[columns] p = "score"'
-        )
-    if planned.rows > ROWS_MAX:
-        raise TableError(
-            f"{path.name} has {planned.rows:,} rows, at most {ROWS_MAX:,} can be compared: take the newest months"
-        )
-    table = _read(planned, [identifier.name, *(one.name for one in answers)])
-    ids = texts(table[identifier.name].combine_chunks()).to_pylist()
-    if None in ids:
-        raise TableError(
-            f"column {identifier.name!r} of {path.name} has a row without an id: leave such rows out"
-        )
-    said = _said(planned, table, _own(ids))
-    made = all(_MADE.fullmatch(one) for one in ids)
-    return said, _said(planned, table, _made(ids)) if made else None
+    table = pa.Table.from_batches(list(source.batches(columns.names)))
+    ids = texts(table[columns.id].combine_chunks()).to_pylist()
+    check_ids(path.name, columns.id, ids, _own(ids))
+    said = _said(columns, table, _own(ids))
+    check_scores(path.name, said, ids, are_shares=are_shares)
+    check_classes(path.name, columns.predicted, said, ids, scheme)
+    made = None
+    if all(_MADE.fullmatch(one) for one in ids):
+        check_ids(path.name, columns.id, ids, _made(ids))
+        made = _said(columns, table, _made(ids))
+    return Candidate(path.name, ids[0], said, made)
 
 
-def _read(planned: Planned, names: list[str]) -> pa.Table:
-    return pa.Table.from_batches(list(planned.source.batches(names)))
-
-
-def _said(planned: Planned, table: pa.Table, ids: np.ndarray) -> Said:
-    order = sorted_order(*keys_of(ids))
-    first = order[~is_repeat(*keys_of(ids[order]))]
-    scores = {
-        one.name: numbers(table[one.name].combine_chunks())[0][first] for one in planned.plan.of("score")
-    }
-    predicted = planned.plan.one("predicted")
+def _said(columns: Columns, table: pa.Table, ids: np.ndarray) -> Said:
+    scores = {name: numbers(table[name].combine_chunks())[0] for name in columns.scores}
     levels: tuple[str, ...] = ()
-    codes = np.full(len(first), -1, np.int64)
-    if predicted is not None:
-        column = category(table[predicted.name].combine_chunks(), predicted.name)
-        levels, codes = column.levels, column.codes[first].astype(np.int64)
-    return Said(ids[first], np.zeros(len(first), np.int64), scores, levels, codes)
+    codes = np.full(len(ids), -1, np.int64)
+    if columns.predicted is not None:
+        column = category(table[columns.predicted].combine_chunks(), columns.predicted)
+        levels, codes = column.levels, column.codes.astype(np.int64)
+    return Said(ids, np.zeros(len(ids), np.int64), scores, levels, codes)
 
 
-def _own(ids: Sequence[str]) -> np.ndarray:
-    return _array([id_of(one) for one in ids])
+def _own(ids: Sequence[str | None]) -> np.ndarray:
+    return _array([id_of(one or "") for one in ids])
 
 
 def _made(ids: Sequence[str]) -> np.ndarray:

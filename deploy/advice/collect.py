@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from driftline.schemas.advice import Advice, Gain
+    from driftline.schemas.profile import Profile
     from driftline.schemas.settings import Settings
     from driftline.streams.advice.evidence import Evidence
-    from driftline.streams.advice.pairs import Said
+    from driftline.streams.advice.pairs import Labels, Said
     from driftline.streams.join.scheme import Scheme
 
 CHAMPION: Final = "champion"
@@ -108,51 +109,75 @@ def _missing(settings: Settings, deployment: str, wanted: Wanted, chosen: Window
 def _gains(
     settings: Settings, deployment: str, version: str, windows: list[Evidence], wanted: Wanted
 ) -> dict[int, tuple[Gain, ...]]:
-    """Give what a candidate gains on each window, by the window's start."""
-    table = None if wanted.candidate is None else read_candidate(wanted.candidate, wanted.mapping)
-    whole = (windows[0].start_ms, windows[-1].end_ms)
-    if table is None and not answers.candidates(settings, deployment, version, *whole):
+    """Give what a candidate gains on each window with labels, by the window's start."""
+    labelled = [window for window in windows if window.labels]
+    if wanted.candidate is not None:
+        return _gains_of_table(settings, deployment, labelled, wanted)
+    by_start = {
+        one.start_ms: answers.candidates(settings, deployment, version, one.start_ms, one.end_ms)
+        for one in labelled
+    }
+    profile = _profile(settings, deployment, version) if any(by_start.values()) else None
+    if profile is None:
         return {}
-    scheme: Scheme | None = None
+    scheme = scheme_of(profile, profile.digest())
+    found: dict[int, tuple[Gain, ...]] = {}
+    for window in labelled:
+        for other, slot in by_start[window.start_ms][:1]:
+            live, labels, share = _live(settings, window)
+            span = (window.start_ms, window.end_ms)
+            said = answers.said(settings, deployment, other, slot, *span, share)
+            found[window.start_ms] = gains_of(joined(scheme, live, said, labels), scheme, other)
+    return found
+
+
+def _gains_of_table(
+    settings: Settings, deployment: str, labelled: list[Evidence], wanted: Wanted
+) -> dict[int, tuple[Gain, ...]]:
+    """Give what a table's answers gain; without a single row to compare it is an error."""
+    path = wanted.candidate
+    if path is None:
+        return {}
+    if not labelled:
+        raise NoAdviceError(
+            f"{path.name} cannot be compared: no final window of {wanted.resolution} of {deployment!r} in what was "
+            f"asked has a label yet; 'driftline labels {deployment}' shows those that came"
+        )
+    profile = published_profile(settings, deployment, labelled[-1].model_version)
+    scheme = scheme_of(profile, profile.digest())
+    table = read_candidate(path, wanted.mapping, scheme, are_shares=_are_shares(profile, scheme))
     found: dict[int, tuple[Gain, ...]] = {}
     most = 0
-    for window in windows:
-        span = (window.start_ms, window.end_ms)
-        others = [] if table else answers.candidates(settings, deployment, version, *span)
-        if not window.labels or not (table or others):
-            continue
-        if scheme is None:
-            scheme = _scheme(settings, deployment, version)
-        if scheme is None:
-            return {}
-        share = answers.share_of(settings, deployment, version, CHAMPION, *span)
-        live = answers.said(settings, deployment, version, CHAMPION, *span, share)
-        if wanted.candidate is not None and table:
-            name, other = wanted.candidate.name, _better_read(live, table)
-            most = max(most, matches(live, other))
-        else:
-            name = others[0][0]
-            other = answers.said(settings, deployment, *others[0], *span, share)
-        labels = answers.labels(settings, deployment, version, CHAMPION, *span, share)
-        found[window.start_ms] = gains_of(joined(scheme, live, other, labels), scheme, name)
-    if table and not most:
+    for window in labelled:
+        live, labels, _ = _live(settings, window)
+        other = table.known_to(live)
+        most = max(most, matches(live, other))
+        found[window.start_ms] = gains_of(joined(scheme, live, other, labels), scheme, table.name)
+    if not most:
         raise NoAdviceError(
-            f"{wanted.candidate} has no id of a labelled window of {deployment!r}: give the ids that the predictions "
-            "were logged with, or those that `log` returned, as texts"
+            f"{path.name} has no id of a labelled window of {deployment!r}, its first is {table.first_id!r}: give the "
+            "ids that the predictions were logged with, or those that `log` returned, as texts"
         )
     return found
 
 
-def _better_read(live: Said, table: tuple[Said, Said | None]) -> Said:
-    """Take ids for what more of the live model's predictions are known by."""
-    own, made = table
-    return own if made is None or matches(live, own) >= matches(live, made) else made
+def _live(settings: Settings, window: Evidence) -> tuple[Said, Labels, int]:
+    """Read what the live model answered in a window, the labels of that, and the share of both that was read."""
+    of = (window.deployment, window.model_version, CHAMPION, window.start_ms, window.end_ms)
+    share = answers.share_of(settings, *of)
+    return answers.said(settings, *of, share), answers.labels(settings, *of, share), share
 
 
-def _scheme(settings: Settings, deployment: str, version: str) -> Scheme | None:
-    """Give how answers of a version are held against truth; None without a profile."""
+def _profile(settings: Settings, deployment: str, version: str) -> Profile | None:
+    """Give the published profile of a version; None without one."""
     try:
-        profile = published_profile(settings, deployment, version)
+        return published_profile(settings, deployment, version)
     except NoProfileError:
         return None
-    return scheme_of(profile, profile.digest())
+
+
+def _are_shares(profile: Profile, scheme: Scheme) -> bool:
+    """Whether the scores of a model that tells classes lie within 0 and 1 in its reference."""
+    scores = [profile.column(name, "score") for name in scheme.scores]
+    inside = ((one.minimum or 0.0) >= 0.0 and (one.maximum or 0.0) <= 1.0 for one in scores)
+    return scheme.task != "regression" and all(inside)
