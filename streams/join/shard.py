@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from driftline.streams.complaints import Complaints
 from driftline.streams.join.day_key import DAY_KEY, day_key
 from driftline.streams.join.dirty import Offsets, count_late, missed
 from driftline.streams.join.due import Place, due_windows, result_of, stands
@@ -58,6 +59,7 @@ class Shard:
         heard_s: the broker's time of the newest label taken, s since 1970.
         dirty: records of labels that not all windows in memory took.
         seals: of batches of labels that were taken.
+        complaints: of windows that cannot be worked out.
     """
 
     partition: int
@@ -72,6 +74,7 @@ class Shard:
     heard_s: int = 0
     dirty: Offsets = field(default_factory=Offsets)
     seals: SealBook = field(default_factory=SealBook)
+    complaints: Complaints = field(default_factory=Complaints)
 
     @property
     def nbytes(self) -> int:
@@ -133,8 +136,10 @@ class Shard:
                     continue
                 try:
                     result = result_of(hot, window, terms, place, horizon_ms(window))
-                except Exception:  # one deployment must not stop the others of its partition
-                    logger.exception("%s of %r is left out", window, name)
+                except Exception as error:  # noqa: BLE001 - one deployment must not stop the others
+                    what = f"a window of {name!r} is left out"
+                    which = f"{window.resolution} of {window.start_ms} ms"
+                    self.complaints.say(logger, what, error, now_ms / 1000, instance=which)
                     continue
                 yield result
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from driftline.schemas.errors import DriftlineError
+from driftline.streams.complaints import Complaints
 from driftline.streams.processors.restater import Restater
 from driftline.streams.replay.join_tasks import join_done, join_task, take_part
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from driftline.streams.replay.tasks import Failure, JoinTask, Part
 
 logger = logging.getLogger(__name__)
-
-TELL_S: Final = 600.0
-"""How long nothing more is said of a deployment that fails again."""
 
 
 class Restating:
@@ -52,7 +49,7 @@ class Restating:
         self._of: Shard | None = None
         self._is_whole = True
         self._failed: dict[str, Failure] = {}
-        self._told_s: dict[str, float] = {}
+        self._complaints = Complaints()
         self._restater: Restater[JoinTask] = Restater(settings, self._work)
 
     def stop(self) -> None:
@@ -87,7 +84,8 @@ class Restating:
         if part is not None and part.failure is not None:
             self._failed[part.deployment] = part.failure
             self._metrics.failed.inc()
-            self._tell(part.deployment, part.failure.error)
+            what = f"cold windows of deployment {part.deployment!r} wait"
+            self._complaints.say(logger, what, part.failure.error, time.monotonic())
         elif part is not None:
             results, records, is_whole = take_part(shard, task, part, round(time.time() * 1000))
             self._is_whole = self._is_whole and is_whole
@@ -97,15 +95,6 @@ class Restating:
             self._store.send((self._store.name, shard.partition, name, value) for name, value in records)
         elif self._is_whole:
             join_done(shard, task, self._failed)
-
-    def _tell(self, name: str, error: Exception) -> None:
-        """Say that a deployment failed, unless that was said lately."""
-        now_s = time.monotonic()
-        self._told_s = {one: at_s for one, at_s in self._told_s.items() if at_s > now_s - TELL_S}
-        if name not in self._told_s:
-            self._told_s[name] = now_s
-            trace = None if isinstance(error, DriftlineError) else error
-            logger.warning("cold windows of deployment %r wait: %s", name, error, exc_info=trace)
 
     def _work(self, client: Client, task: JoinTask, settled: Callable[[], None]) -> Iterator[Part]:
         from driftline.streams.replay.restate import restate_join  # noqa: PLC0415 - 31 MB that only late facts need

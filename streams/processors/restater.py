@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from driftline.schemas.clients import consumer_config
 from driftline.streams.archive.takeover import bounds
-from driftline.streams.clickhouse.errors import ClickHouseAwayError
+from driftline.streams.complaints import Complaints
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
@@ -63,6 +63,7 @@ class Restater(Generic[Task]):
         self._free = threading.Event()
         self._free.set()
         self._rests_until = 0.0
+        self._complaints = Complaints()
         self._thread = threading.Thread(target=self._run, name="restater", daemon=True)
 
     def stop(self) -> None:
@@ -102,10 +103,9 @@ class Restater(Generic[Task]):
             began = time.monotonic()
             try:
                 self._do(task)
-            except ClickHouseAwayError as away:
-                logger.warning("partition %d: cold windows wait: %s", task.partition, away)
-            except Exception:  # whatever fails here must not end the hot path; the task is offered again
-                logger.exception("partition %d: cold windows wait", task.partition)
+            except Exception as error:  # noqa: BLE001 - it must not end the hot path; the task is offered again
+                what = f"partition {task.partition}: cold windows wait"
+                self._complaints.say(logger, what, error, time.monotonic())
             now = time.monotonic()
             self._rests_until = now + max(now - began, self._settings.worker.publish_seconds)
             self._free.set()
