@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -61,7 +62,9 @@ def _wrong_task(settings: DeploymentSettings) -> tuple[str, str] | None:
         return None
     fitting = [name for name, metric in METRICS.items() if metric.tasks and task in (None, *metric.tasks)]
     of = "" if task is None else f" for the task {task}"
-    return "primary_metric", f"is {primary!r}; it must be one of {', '.join(fitting)}{of}"
+    near = difflib.get_close_matches(primary, fitting, n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return "primary_metric", f"is {primary!r}; it must be one of {', '.join(fitting)}{of}{meant}"
 
 
 def _wrong_floor(settings: DeploymentSettings) -> tuple[str, str] | None:

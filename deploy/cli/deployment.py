@@ -38,7 +38,8 @@ def command() -> None:
 def apply_command(file: Path, since: datetime | None, as_json: bool) -> None:
     """Publish the settings in FILE as the next revision; the same content again changes nothing.
 
-    An unknown key or a value that is not allowed is one sentence, and nothing is published.
+    An unknown key or a value that is not allowed is one sentence, and nothing is published. A name that no published
+    profile has is a warning: the profile may come later.
     """
     import time
 
@@ -55,9 +56,12 @@ def apply_command(file: Path, since: datetime | None, as_json: bool) -> None:
         now_ms=time.time_ns() // 1_000_000,
         since_ms=None if since is None else int(since.timestamp() * 1_000),
     )
+    warnings = _warnings(settings, state)
     if as_json:
-        print_json({**_facts(state), "published": is_new})
+        print_json({**_facts(state), "published": is_new, "warnings": warnings})
         return
+    for warning in warnings:
+        click.echo(f"driftline: warning: {warning}", err=True)
     what = f"{state.deployment}, revision {state.revision}"
     click.echo(
         f"applied to {what}, as {state.changed_by}, for {_span(state)}"
@@ -106,6 +110,19 @@ def list_command(as_json: bool) -> int:
     for name, why in sorted(found.unreadable.items()):
         click.echo(f"driftline: the settings of {name!r} cannot be read: {why}", err=True)
     return 1 if found.unreadable else 0
+
+
+def _warnings(settings: Settings, state: DeploymentState) -> list[str]:
+    """Hold what was published against the profiles; what keeps them from being read is a warning, no failure."""
+    from driftline.deploy.tables.declared import warnings
+    from driftline.deploy.tables.shelf import published
+    from driftline.schemas.errors import DriftlineError
+
+    try:
+        profiles = [profile for (of, _), profile in published(settings).items() if of == state.deployment]
+    except DriftlineError as error:
+        return [f"the names of columns are not checked: {error}"]
+    return warnings(state.settings, profiles)
 
 
 def _settings() -> Settings:

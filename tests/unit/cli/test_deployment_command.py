@@ -6,14 +6,17 @@ import json
 import os
 import pwd
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from counting import batch, profile_of
 
 from driftline.deploy.cli import main
 from driftline.deploy.local import deployments, operator
+from driftline.deploy.tables import shelf
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.deployment_file import read_deployment
 from driftline.schemas.deployment_state import TOPIC, DeploymentState, next_state
@@ -24,10 +27,11 @@ FILE = 'deployment = "flights"\nowner = "Ana"\n'
 
 
 class Log:
-    """The topic: a list of keys and values; `meanwhile` may write before a record is taken, `after` then."""
+    """The topic: keys and values; `meanwhile` may write before a record is taken, `after` then; and the profiles."""
 
     def __init__(self) -> None:
         self.records: list[tuple[bytes, bytes | None]] = []
+        self.profiles: list[Any] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self.after: Callable[[], None] = lambda: None
 
@@ -55,6 +59,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     made = Log()
     monkeypatch.setattr(deployments, "records", made.read)
     monkeypatch.setattr(deployments, "produce", made.write)
+    monkeypatch.setattr(shelf, "records", lambda _kafka, _topic: iter(made.profiles))
     return made
 
 
@@ -94,6 +99,25 @@ def test_settings_are_published_as_the_first_revision(say: Say, log: Log) -> Non
     (state,) = states(log)
     assert log.records[0][0] == b"flights"
     assert (state.revision, state.since_ms, state.changed_by, state.settings.owner) == (1, 0, "ana", "Ana")
+
+
+def test_a_name_that_no_profile_has_is_a_warning(say: Say, log: Log, tmp_path: Path) -> None:
+    """It is published all the same, for a profile may come; people read it on stderr, programs in `warnings`."""
+    (tmp_path / "flights.toml").write_text(FILE + "[feature_importance]\ntmep = 1.0\n", encoding="utf-8")
+    code, _, err = say("apply", "flights.toml")
+    assert (code, len(states(log))) == (0, 1)
+    assert err == (
+        "driftline: warning: no profile of 'flights' is published yet, so the names in feature_importance are not "
+        "checked\n"
+    )
+    profile = profile_of(batch({"temp": [1.0, 2.0]}), has_times=False, provenance="none")
+    value = replace(profile, deployment="flights").to_bytes()
+    log.profiles = [SimpleNamespace(key=lambda: b"flights/1", value=lambda: value)]
+    code, out, err = say("apply", "flights.toml", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["warnings"] == [
+        "feature_importance.tmep: no published profile of 'flights' has a feature of this name: did you mean 'temp'?"
+    ]
 
 
 def test_the_same_content_again_changes_nothing(say: Say, log: Log) -> None:

@@ -181,6 +181,12 @@ def test_every_key_stands_in_these_tests() -> None:
     assert {name for document, _ in BAD for name in document} == fields
 
 
+@pytest.mark.parametrize("document", [{"primary_metric": "acuracy"}, {"floors": {"acuracy": {"warn": 0.1}}}])
+def test_an_unknown_metric_names_the_nearest(document: dict[str, Any]) -> None:
+    """What a model is judged by, and a floor, are of metrics that there are."""
+    assert fault(document).endswith("; did you mean accuracy?")
+
+
 @pytest.mark.parametrize(("document", "sentence"), BAD)
 def test_a_wrong_value_is_one_sentence(document: dict[str, Any], sentence: str) -> None:
     """The error names file, key, value and what is allowed."""
