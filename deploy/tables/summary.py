@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from driftline.deploy.tables.resolutions import MINIMUM_ROWS
+from driftline.streams.windows.splits import SEGMENTS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +97,13 @@ def _reference(one: ProfileColumn) -> str:
         return f"{one.minimum:.6g} to {one.maximum:.6g}, mean {one.mean:.6g}, {one.psi_bins} bins{gaps}"
     shown = ", ".join(one.levels[:LEVELS_SHOWN])
     more = len(one.levels) - LEVELS_SHOWN
-    return f"{len(one.levels)} levels: {shown}{f' and {more} more' if more > 0 else ''}{gaps}"
+    rare = f", {_rest(one)} rarer ones together" if len(one.rest) else ""
+    return f"{len(one.levels)} levels: {shown}{f' and {more} more' if more > 0 else ''}{rare}{gaps}"
+
+
+def _rest(one: ProfileColumn) -> str:
+    """Say how many levels have no bin of their own."""
+    return f"{'' if one.rest_complete else 'more than '}{len(one.rest):,}"
 
 
 def _windows(profile: Profile, windows: WindowCount | None) -> Text:
@@ -114,7 +121,18 @@ def _windows(profile: Profile, windows: WindowCount | None) -> Text:
 
 
 def _warnings(profile: Profile) -> list[str]:
-    found = []
+    segments = [one for one in profile.columns if one.role == "segment"]
+    found = [
+        f"Segment {one.name!r} has {_rest(one)} values beside its {len(one.levels)} most frequent: they stand together "
+        "as 'other'."
+        for one in segments
+        if len(one.rest)
+    ]
+    if len(segments) > SEGMENTS_MAX:
+        found.append(
+            f"Of {len(segments)} segments the first {SEGMENTS_MAX} are told apart: leave those out by a mapping that "
+            "matter less."
+        )
     days = len(profile.day_starts_ms)
     if profile.start_ms is None:
         found.append(
