@@ -64,7 +64,7 @@ def _wrong_task(settings: DeploymentSettings) -> tuple[str, str] | None:
     of = "" if task is None else f" for the task {task}"
     near = difflib.get_close_matches(primary, fitting, n=1)
     meant = f"; did you mean {near[0]}?" if near else ""
-    return "primary_metric", f"is {primary!r}; it must be one of {', '.join(fitting)}{of}{meant}"
+    return "primary_metric", f"is {primary[:100]!r}; it must be one of {', '.join(fitting)}{of}{meant}"
 
 
 def _wrong_floor(settings: DeploymentSettings) -> tuple[str, str] | None:

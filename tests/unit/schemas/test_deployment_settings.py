@@ -110,6 +110,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
         {"primary_metric": "auc", "task": "regression"},
         "primary_metric is 'auc'; it must be one of rmse, mae for the task regression",
     ),
+    ({"primary_metric": "x" * 201}, f"primary_metric is '{'x' * 100}'; it must be one of auc"),
     ({"floors": 1}, "floors is 1; it must be a table"),
     ({"floors": {"auc": 0.1}}, "floors.auc is 0.1; it must be a table"),
     ({"floors": {"auc": {"warn": 0}}}, "floors.auc.warn is 0; it must be a number above 0, at most 100"),
