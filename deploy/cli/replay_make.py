@@ -163,7 +163,7 @@ def _instead(asked: Asked, known: dict[tuple[str, str], Profile]) -> Profile | N
     if version is not None:
         return version
     path = Path(asked.profile)
-    if path.exists():
+    if _is_there(path):
         found = load_profile(path)
         if found.deployment != asked.deployment:
             raise NoProfileError(
@@ -174,9 +174,17 @@ def _instead(asked: Asked, known: dict[tuple[str, str], Profile]) -> Profile | N
     versions = [version for of, version in known if of == asked.deployment]
     hint = suggestion(asked.profile, versions) if versions else "none is published"
     raise NoProfileError(
-        f"--profile {asked.profile!r} is neither a published version of deployment {asked.deployment!r} nor a file: "
-        f"{hint}"
+        f"--profile {asked.profile[:200]!r} is neither a published version of deployment {asked.deployment!r} nor a "
+        f"file: {hint}"
     )
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _check_known(settings: Settings, deployment: str, with_profile: set[str]) -> None:

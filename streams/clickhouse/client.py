@@ -93,18 +93,18 @@ class Client:
             ClickHouseAwayError: no answer, or "not now".
             ClickHouseError: the server objects to the statement.
         """
+        given = _given(parameters)
         try:
-            result = self._open().query(
-                sql, parameters=dict(parameters or {}), column_formats=dict(formats or {})
-            )
+            result = self._open().query(sql, parameters=given, column_formats=dict(formats or {}))
             return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
         except (DriverError, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._failed(error) from error
 
     def blocks(self, sql: str, parameters: Mapping[str, Any]) -> Iterator[pa.Table]:
         """Run a SELECT and give its rows as Arrow, a block of the server at a time. Raises as `query`."""
+        given = _given(parameters)
         try:
-            with self._open().query_arrow_stream(sql, parameters=dict(parameters)) as stream:
+            with self._open().query_arrow_stream(sql, parameters=given) as stream:
                 for block in stream:
                     yield block if isinstance(block, pa.Table) else pa.Table.from_batches([block])
         except (DriverError, urllib3.exceptions.HTTPError, OSError, pa.ArrowInvalid) as error:
@@ -112,8 +112,9 @@ class Client:
 
     def table(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Run a SELECT and give its rows as one Arrow table, for many of them. Raises as `query`."""
+        given = _given(parameters)
         try:
-            return self._open().query_arrow(sql, parameters=dict(parameters or {}), use_strings=True)
+            return self._open().query_arrow(sql, parameters=given, use_strings=True)
         except (DriverError, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._failed(error) from error
 
@@ -178,6 +179,17 @@ class Client:
             return ClickHouseAwayError(f"ClickHouse at {where} takes nothing now: {text}")
         mend = "start it with 'driftline up', or see 'driftline doctor'"
         return ClickHouseAwayError(f"ClickHouse at {where} does not answer ({_cause(error)}): {mend}")
+
+
+def _given(parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Give the values of a statement; a command line may hold bytes that are no text, which no request can carry."""
+    for name, value in (parameters or {}).items():
+        if isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise ClickHouseError(f"{name} {value[:100]!r} is no text: write it in UTF-8") from None
+    return dict(parameters or {})
 
 
 def _cause(error: BaseException) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from driftline.schemas.settings import ClickHouse
 from driftline.streams.clickhouse.client import Client
-from driftline.streams.clickhouse.errors import ClickHouseAwayError
+from driftline.streams.clickhouse.errors import ClickHouseAwayError, ClickHouseError
 
 
 class Driver:
@@ -55,3 +55,9 @@ def test_a_server_that_is_away_is_one_short_sentence() -> None:
         f"ClickHouse at 127.0.0.1:{port} does not answer (connection refused): "
         "start it with 'driftline up', or see 'driftline doctor'"
     )
+
+
+def test_a_value_that_is_no_text_is_one_sentence() -> None:
+    """Bytes of a command line that are no UTF-8 never reach the wire."""
+    with pytest.raises(ClickHouseError, match=r"deployment 'caf\\udce9' is no text: write it in UTF-8"):
+        Client(ClickHouse()).query("SELECT {deployment:String}", {"deployment": "caf\udce9"})

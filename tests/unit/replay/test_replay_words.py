@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
+from driftline.deploy.cli import replay_make
 from driftline.deploy.cli.replay import command
 from driftline.deploy.cli.replay_floors import FlooredSettings, floors_of
 from driftline.deploy.cli.replay_make import Asked, check
+from driftline.deploy.tables.shelf import NoProfileError
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.replay.run import watermark
 from driftline.streams.windows.book import NEVER
@@ -54,6 +58,15 @@ def test_a_floor_that_is_none_is_refused(floors: str, says: str) -> None:
     with pytest.raises(ReplayError) as refused:
         check(asked(floors=floors))
     assert says in str(refused.value)
+
+
+def test_a_profile_that_is_neither_version_nor_file_is_refused(tmp_path: Path) -> None:
+    """Whatever is asked for, a name that no file can have too."""
+    for name in ("2", str(tmp_path / "none"), "x" * 5_000):
+        with pytest.raises(
+            NoProfileError, match="is neither a published version of deployment 'churn' nor a file"
+        ):
+            replay_make._instead(asked(profile=name), {})
 
 
 def test_a_span_that_ends_before_it_begins_is_refused() -> None:
