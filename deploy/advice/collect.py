@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from driftline.schemas.advice import Advice, Gain
+    from driftline.schemas.deployment import DeploymentSettings
     from driftline.schemas.profile import Profile
     from driftline.schemas.settings import Settings
     from driftline.streams.advice.evidence import Evidence
@@ -65,7 +66,7 @@ def collect(settings: Settings, deployment: str, wanted: Wanted) -> list[Advice]
     windows = _windows(settings, deployment, wanted)
     state = held(settings.kafka).state(deployment) or defaults(deployment)
     version = windows[-1].model_version
-    gains = _gains(settings, deployment, version, windows, wanted)
+    gains = _gains(settings, state.settings, version, windows, wanted)
     return advise(windows, state.settings, gains, settings_revision=state.revision)
 
 
@@ -107,12 +108,13 @@ def _missing(settings: Settings, deployment: str, wanted: Wanted, chosen: Window
 
 
 def _gains(
-    settings: Settings, deployment: str, version: str, windows: list[Evidence], wanted: Wanted
+    settings: Settings, declared: DeploymentSettings, version: str, windows: list[Evidence], wanted: Wanted
 ) -> dict[int, tuple[Gain, ...]]:
     """Give what a candidate gains on each window with labels, by the window's start."""
     labelled = [window for window in windows if window.labels]
+    deployment = declared.deployment
     if wanted.candidate is not None:
-        return _gains_of_table(settings, deployment, labelled, wanted)
+        return _gains_of_table(settings, declared, labelled, wanted)
     by_start = {
         one.start_ms: answers.candidates(settings, deployment, version, one.start_ms, one.end_ms)
         for one in labelled
@@ -120,7 +122,7 @@ def _gains(
     profile = _profile(settings, deployment, version) if any(by_start.values()) else None
     if profile is None:
         return {}
-    scheme = scheme_of(profile, profile.digest())
+    scheme = scheme_of(profile, profile.digest(), declared)
     found: dict[int, tuple[Gain, ...]] = {}
     for window in labelled:
         for other, slot in by_start[window.start_ms][:1]:
@@ -132,10 +134,10 @@ def _gains(
 
 
 def _gains_of_table(
-    settings: Settings, deployment: str, labelled: list[Evidence], wanted: Wanted
+    settings: Settings, declared: DeploymentSettings, labelled: list[Evidence], wanted: Wanted
 ) -> dict[int, tuple[Gain, ...]]:
     """Give what a table's answers gain; without a single row to compare it is an error."""
-    path = wanted.candidate
+    path, deployment = wanted.candidate, declared.deployment
     if path is None:
         return {}
     if not labelled:
@@ -144,7 +146,7 @@ def _gains_of_table(
             f"asked has a label yet; 'driftline labels {deployment}' shows those that came"
         )
     profile = published_profile(settings, deployment, labelled[-1].model_version)
-    scheme = scheme_of(profile, profile.digest())
+    scheme = scheme_of(profile, profile.digest(), declared)
     table = read_candidate(path, wanted.mapping, scheme, are_shares=_are_shares(profile, scheme))
     found: dict[int, tuple[Gain, ...]] = {}
     most = 0
