@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from driftline.deploy.advice.collect import NoAdviceError
@@ -46,7 +47,7 @@ def collect(
     )
     windows = results(settings, deployment, chosen)
     if not windows:
-        raise NoAdviceError(_missing(settings, deployment, resolution, model_version))
+        raise NoAdviceError(_missing(settings, deployment, chosen))
     known = {figure.feature for window in windows for figure in window.figures if figure.kind == "drift"}
     for name in features:
         if name not in known:
@@ -73,11 +74,16 @@ def _important(settings: Settings, deployment: str) -> frozenset[str]:
     return frozenset(name for name, weight in weights.items() if weight > 0)
 
 
-def _missing(settings: Settings, deployment: str, resolution: str, model_version: str | None) -> str:
+def _missing(settings: Settings, deployment: str, chosen: WindowFilter) -> str:
+    """Say what keeps a filter from matching."""
     known = reads.deployments(settings)
     if deployment not in known:
         there = f"it is one of {', '.join(known)}" if known else "none has sent a prediction yet"
         return f"deployment {deployment!r} is not known: {there}"
-    version = "" if model_version is None else f" of version {model_version!r}"
-    widths = ", ".join(resolutions(settings, deployment)) or "none yet"
-    return f"deployment {deployment!r} has no window of {resolution}{version}: it has {widths}"
+    what = f"deployment {deployment!r} has no window of {chosen.resolution}"
+    held = reads.held(settings, deployment, replace(chosen, model_version=None, since_ms=None, metrics=()))
+    if held is None:
+        return f"{what}: it has {', '.join(resolutions(settings, deployment)) or 'none yet'}"
+    if chosen.model_version is not None and chosen.model_version not in held.versions:
+        return f"{what} of version {chosen.model_version!r}: it has those of {', '.join(held.versions)}"
+    return f"{what} in what was asked: there are windows from {held.first:%Y-%m-%d %H:%M} on"

@@ -36,3 +36,11 @@ class Moment(click.DateTime):
         if not 0 <= moment.timestamp() * 1000 < MAX_TIME_MS:
             self.fail(f"{value} lies outside 1970 to 2199", param, ctx)
         return moment
+
+
+def check_span(since: datetime | None, until: datetime | None) -> None:
+    """Refuse a span that holds no time, as wrong usage; None is no end."""
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError(
+            f"--since {since:%Y-%m-%dT%H:%M:%SZ} is not before --until {until:%Y-%m-%dT%H:%M:%SZ}: give a later --until"
+        )

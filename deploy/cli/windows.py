@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from driftline.deploy.cli.output import json_option, print_json
-from driftline.deploy.cli.values import Moment
+from driftline.deploy.cli.values import Moment, check_span
 from driftline.schemas.errors import DriftlineError
 
 if TYPE_CHECKING:
     from driftline.deploy.cli.windows_line import Line
     from driftline.schemas.settings import Settings
-    from driftline.streams.clickhouse.reads import WindowFilter
+    from driftline.streams.clickhouse.reads import Held, WindowFilter
 
 AUTO = "auto"
+FIGURES_MAX: Final = 500_000
+"""Figures that are shown at once: they are held in memory, some 3 kB each; a year of days of 30 columns is 130,000."""
 RESOLUTIONS = (AUTO, "5m", "1h", "1d", "7d", "1M")
 # What a row of the view `figures` and a line call by the same name.
 SAME = ("deployment", "model_version", "slot", "resolution", "kind", "feature", "metric", "value", "verdict",
@@ -74,6 +76,7 @@ def command(
     from driftline.deploy.local.discover import settings_here
     from driftline.streams.clickhouse.reads import WindowFilter
 
+    check_span(since, until)
     settings = settings_here(os.environ, Path.cwd())
     wanted = WindowFilter(
         resolution=None if resolution == AUTO else resolution,
@@ -97,11 +100,10 @@ def read(settings: Settings, deployment: str, wanted: WindowFilter) -> list[Line
     """Read the figures of a deployment; a filter without a resolution takes the one that `auto` means.
 
     Raises:
-        NoWindowsError: the deployment, or what was asked of it, is not there.
+        NoWindowsError: the deployment, or what was asked of it, is not there, or more is than can be shown.
     """
     from dataclasses import replace
 
-    from driftline.deploy.cli.windows_line import with_own_labels
     from driftline.streams.clickhouse import reads
     from driftline.streams.stats.verdict import Rule
 
@@ -120,10 +122,16 @@ def read(settings: Settings, deployment: str, wanted: WindowFilter) -> list[Line
                 "run driftline status to see whether its drift worker runs and how far it is"
             )
         wanted, everything = replace(wanted, resolution=name), replace(everything, resolution=name)
+    figures = reads.figure_total(settings, deployment, wanted)
+    if not figures:
+        raise NoWindowsError(_missing(deployment, wanted, reads.held(settings, deployment, everything)))
+    if figures > FIGURES_MAX:
+        raise NoWindowsError(
+            f"deployment {deployment!r} has {figures:,} figures of {wanted.resolution} in what was asked, at most "
+            f"{FIGURES_MAX:,} are shown: give --since, --until, --feature or a wider --resolution"
+        )
     rows = reads.windows(settings, deployment, wanted)
-    if not rows:
-        raise NoWindowsError(_missing(deployment, wanted, reads.windows(settings, deployment, everything)))
-    return with_own_labels([_line(row) for row in rows])
+    return [_line(row) for row in rows]
 
 
 def _no_run(settings: Settings, deployment: str, run: str) -> str:
@@ -134,18 +142,20 @@ def _no_run(settings: Settings, deployment: str, run: str) -> str:
     return f"deployment {deployment!r} has no windows of a run {run!r}: there are {there}"
 
 
-def _missing(deployment: str, wanted: WindowFilter, there: list[dict[str, Any]]) -> str:
+def _missing(deployment: str, wanted: WindowFilter, there: Held | None) -> str:
     """Say what keeps a filter from matching, by what the resolution's windows hold without it."""
     what = f"deployment {deployment!r} has no window of {wanted.resolution}"
-    if not there:
+    if there is None:
         of_run = "" if wanted.run == "live" else f" of run {wanted.run!r}"
         return f"{what}{of_run}: leave --resolution away to see the one that it has"
-    asked = (("version", wanted.model_version, "model_version"), ("feature", wanted.feature, "feature"))
-    for option, value, key in asked:
-        names = sorted({str(row[key]) for row in there if row[key]})
+    asked = (
+        ("version", wanted.model_version, there.versions),
+        ("feature", wanted.feature, there.features),
+    )
+    for option, value, names in asked:
         if value is not None and value not in names:
             return f"{what} with {option} {value!r}: it is one of {', '.join(names)}"
-    first, last = (f"{there[i][key]:%Y-%m-%d %H:%M}" for i, key in ((0, "window_start"), (-1, "window_end")))
+    first, last = (f"{time:%Y-%m-%d %H:%M}" for time in (there.first, there.last))
     return f"{what} in what was asked: there are windows from {first} to {last} UTC"
 
 

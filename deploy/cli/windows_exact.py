@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 EXACT: Final = "exact"
 """What a line says of `low` and `high` when they are the value itself."""
+WINDOWS_MAX: Final = 1_000
+"""Windows whose rows are joined and read, one after the other: a second or more each, of a busy day."""
 _DAY_MS: Final = 86_400_000
 
 
@@ -29,7 +31,7 @@ def exact_lines(settings: Settings, lines: Sequence[Line]) -> list[Line]:
     """Work out the exact figures of every closed window among some lines, one window after the other.
 
     Raises:
-        NoExactFiguresError: the windows are wider than a day, none is closed, or nothing says what answers mean.
+        NoExactFiguresError: the windows are too wide or too many, none is closed, or nothing says what answers mean.
         ClickHouseError, BrokerError: a server is away.
     """
     from driftline.streams.clickhouse.joined import joined_rows
@@ -74,6 +76,11 @@ def _closed(lines: Sequence[Line]) -> list[Line]:
     if not windows:
         raise NoExactFiguresError(
             "exact figures are of closed windows, and none of these is: ask for earlier ones with --until"
+        )
+    if len(windows) > WINDOWS_MAX:
+        raise NoExactFiguresError(
+            f"exact figures of {len(windows):,} windows are asked for, at most {WINDOWS_MAX:,} are worked out at once: "
+            "give --since and --until, or --resolution 1d"
         )
     return list(windows.values())
 

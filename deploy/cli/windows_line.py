@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 # A figure for which the window has not a single row: neither ok nor merely too few.
@@ -99,23 +98,6 @@ class Line:
             "coverage": self.coverage,
             "provisional": self.provisional,
         }
-
-
-def with_own_labels(lines: Sequence[Line]) -> list[Line]:
-    """Give figures of a value of a segment the labels and coverage of that value, where the window tells them."""
-
-    def place(line: Line) -> tuple[object, ...]:
-        return (line.window_start_ms, line.resolution, line.model_version, line.slot, line.segment)
-
-    told = {place(line): line for line in lines if line.segment and line.metric == "coverage"}
-    found = []
-    for line in lines:
-        own = told.get(place(line)) if line.segment and line.labels else None
-        if own is not None and own.value is not None:
-            found.append(replace(line, labels=round(own.value * own.rows), coverage=own.value))
-        else:
-            found.append(line)
-    return found
 
 
 def utc(time_ms: int) -> str:

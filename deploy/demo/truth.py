@@ -90,8 +90,10 @@ def performance_by_month(
     """
     found: dict[str, dict[str, Any]] = {}
     for row in reads.windows(settings, deployment, reads.WindowFilter(resolution="1M", role="accuracy")):
+        if row["segment"]:
+            continue  # its labels are those of a value of the segment
         month = found.setdefault(f"{row['window_start']:%Y-%m}", {"intervals": {}})
-        if row["kind"] == kind and row["metric"] in SHOWN and not row["segment"]:
+        if row["kind"] == kind and row["metric"] in SHOWN:
             month[row["metric"]] = row["value"]
             month["intervals"][row["metric"]] = {name: row[name] for name in ("low", "high", "interval")}
         month |= {name: row[name] for name in ("labels", "coverage", "provisional")}

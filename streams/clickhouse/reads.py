@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.errors import ClickHouseError
@@ -54,7 +54,8 @@ def windows(settings: Settings, deployment: str, chosen: WindowFilter | None = N
     Keys: deployment, model_version, slot, run, kind, feature, metric, value, thresholds {null, floor, block}, verdict,
     reason, rows, reference_rows, level, low, high, interval, segment, resolution, window_start, window_end (datetime,
     UTC), final, restated, window_rows, late_rows, version, profile_digest, settings_revision, watermark, computed_at,
-    role, labels, coverage, delay_p50_s, delay_p90_s, provisional.
+    role, labels, coverage, window_labels, delay_p50_s, delay_p90_s, provisional. `labels` and `coverage` are those of
+    the value of a segment that a figure is of.
 
     Raises:
         ClickHouseError: the server is away or refuses.
@@ -66,7 +67,7 @@ def windows(settings: Settings, deployment: str, chosen: WindowFilter | None = N
             "verdict, reason, rows, reference_rows, level, low, high, interval, segment, resolution, window_start, "
             "window_end, final, restated, "
             "window_rows, late_rows, version, profile_digest, settings_revision, watermark, computed_at, role, labels, "
-            "coverage, delay_p50_s, delay_p90_s, provisional "
+            "coverage, window_labels, delay_p50_s, delay_p90_s, provisional "
             f"FROM figures WHERE {where} "
             "ORDER BY resolution, window_start, model_version, slot, role = 'accuracy', place",
             parameters,
@@ -78,6 +79,35 @@ def windows(settings: Settings, deployment: str, chosen: WindowFilter | None = N
             "block": row.pop("block"),
         }
     return rows
+
+
+class Held(NamedTuple):
+    """What windows hold: model versions, features and scores, sorted, and the first and the last moment."""
+
+    versions: list[str]
+    features: list[str]
+    first: datetime
+    last: datetime
+
+
+def figure_total(settings: Settings, deployment: str, chosen: WindowFilter) -> int:
+    """Count the figures that `windows` would give. Raises as `windows`."""
+    where, parameters = _where(deployment, chosen)
+    with Client(settings.clickhouse) as client:
+        return int(client.query(f"SELECT count() AS n FROM figures WHERE {where}", parameters)[0]["n"])
+
+
+def held(settings: Settings, deployment: str, chosen: WindowFilter) -> Held | None:
+    """Say what the windows under a filter hold; None when there is none. Raises as `windows`."""
+    where, parameters = _where(deployment, chosen)
+    with Client(settings.clickhouse) as client:
+        row = client.query(
+            "SELECT arraySort(groupUniqArray(model_version)) AS versions, "
+            "arraySort(groupUniqArrayIf(feature, feature != '')) AS features, min(window_start) AS first, "
+            f"max(window_end) AS last, count() AS n FROM figures WHERE {where}",
+            parameters,
+        )[0]
+    return Held(row["versions"], row["features"], row["first"], row["last"]) if row["n"] else None
 
 
 def window_counts(

@@ -193,6 +193,11 @@ def test_the_whole_road_of_advice(lane: Settings, say: Say) -> None:
         (("advice", "flights", "--candidate", "others.csv"), "others.csv has no id of a labelled window"),
         (("changes", "flights", "--feature", "wind"), "has no feature 'wind': it is one of temp"),
         (("changes", "flights", "--resolution", "1h"), "has no window of 1h: it has 1M, 1d"),
+        (("changes", "flights", "--version", "9"), "has no window of 1d of version '9': it has those of 1"),
+        (
+            ("changes", "flights", "--since", "2014-01-01"),
+            "in what was asked: there are windows from 2013-05-02 00:00 on",
+        ),
     ):
         code, _, err = say(*words)
         assert (code, len(err.splitlines())) == (1, 1), err

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from driftline.deploy.cli import main
+from driftline.deploy.cli import main, windows
 from driftline.deploy.local.environment import variables
 from driftline.schemas.settings import Settings
 from driftline.schemas.window import Figure, WindowResult
 from driftline.streams.clickhouse.client import Client
+from driftline.streams.clickhouse.reads import WindowFilter
+from driftline.streams.clickhouse.results import results
 from driftline.streams.clickhouse.window_rows import window_rows
 
 DAY_MS = 86_400_000
@@ -125,3 +128,49 @@ def test_what_is_not_there_is_named_in_one_sentence(say: Say, arguments: list[st
     assert (code, out) == (1, "")
     assert sentence in err
     assert err.count("\n") == 1
+
+
+def test_more_than_can_be_held_is_one_sentence(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year of five minutes is counted before it is read."""
+    monkeypatch.setattr(windows, "FIGURES_MAX", 8)
+    assert say("flights", "--resolution", "1d")[0] == 0
+    code, out, err = say("flights", "--resolution", "1h")
+    assert (code, out) == (1, "")
+    assert "has 48 figures of 1h in what was asked, at most 8 are shown: give --since" in err
+
+
+def test_a_value_of_a_segment_has_its_own_labels(say: Say, lane: Settings) -> None:
+    """They are what the window tells of it, in the view too, whatever is asked for; the window keeps those of all."""
+    figures = [
+        Figure("performance", "", "coverage", 0.9, rows=100),
+        Figure("performance", "", "coverage", 0.25, rows=40, segment="carrier=UA"),
+        Figure("performance", "", "coverage", None, rows=0, segment="carrier=DL"),
+        Figure("performance", "", "auc", 0.7, rows=10, segment="carrier=UA"),
+        Figure("fairness", "carrier", "tpr", 0.5, rows=9, segment="carrier=UA"),
+        Figure("fairness", "carrier", "tpr", 0.5, rows=9, segment="carrier=DL"),
+        Figure("performance", "", "auc", 0.7, rows=90),
+    ]
+    month = result("1M", MARCH, MARCH + 31 * DAY_MS, 100, 0.1, "ok")
+    own = replace(month, role="accuracy", labels=90, figures=figures)
+    now_ms = time.time_ns() // 1_000_000
+    with Client(lane.clickhouse) as client:
+        client.insert("windows", window_rows([month, own], [90, 91], [now_ms] * 2), "months")
+        rows = client.query(
+            "SELECT segment, labels, coverage, window_labels FROM figures WHERE metric = 'tpr'"
+        )
+    assert [tuple(row.values()) for row in rows] == [
+        ("carrier=UA", 10, 0.25, 90),
+        ("carrier=DL", 90, 0.9, 90),
+    ]
+    lines = [json.loads(line) for line in say("flights", "--resolution", "1M", "--json")[1].splitlines()]
+    assert [(line["segment"], line["labels"], line["coverage"]) for line in lines] == [
+        *[("", 0, None)] * 2,
+        ("", 90, 0.9),
+        ("carrier=UA", 10, 0.25),
+        ("carrier=DL", 90, 0.9),
+        *[("carrier=UA", 10, 0.25)] * 2,
+        ("carrier=DL", 90, 0.9),
+        ("", 90, 0.9),
+    ]
+    chosen = WindowFilter(resolution="1M", role="accuracy", metrics=("tpr",))
+    assert [one.labels for one in results(lane, "flights", chosen)] == [90]

@@ -32,6 +32,15 @@ def test_open_windows_have_no_exact_figures() -> None:
         exact_lines(Settings(), [replace(LINE, final=False)])
 
 
+def test_more_windows_than_are_worked_out_at_once_are_refused() -> None:
+    """A year of five minutes would take a day: the sentence says how to ask for less."""
+    many = [
+        replace(LINE, window_start_ms=at * 300_000, window_end_ms=(at + 1) * 300_000) for at in range(1_001)
+    ]
+    with pytest.raises(NoExactFiguresError, match="of 1,001 windows are asked for, at most 1,000"):
+        exact_lines(Settings(), many)
+
+
 def test_exact_figures_stand_on_a_line_of_their_own() -> None:
     """Beside the streamed bounds, which stay as they are."""
     exact = replace(LINE, value=0.6912345, low=0.6912345, high=0.6912345, interval="exact", coverage=1.0)

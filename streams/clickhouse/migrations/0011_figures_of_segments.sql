@@ -1,0 +1,92 @@
+-- One row a figure, in the words of `driftline windows`. A figure of a value of a segment, or of two values compared, has
+-- the labels and the coverage of its own value, which the window tells as a figure; `window_labels` are those of all rows.
+CREATE OR REPLACE VIEW figures AS
+SELECT
+    deployment,
+    model_version,
+    slot,
+    run,
+    kind,
+    feature,
+    metric,
+    value,
+    threshold_null,
+    floor,
+    block,
+    verdict,
+    reason,
+    figure_rows AS rows,
+    reference_rows,
+    level,
+    low,
+    high,
+    interval,
+    segment,
+    resolution,
+    window_start,
+    window_end,
+    final,
+    restated,
+    window_rows,
+    late_rows,
+    version,
+    profile_digest,
+    settings_revision,
+    watermark,
+    computed_at,
+    if(role = '', 'drift', role) AS role,
+    figure_labels AS labels,
+    figure_coverage AS coverage,
+    window_labels,
+    delay_p50_s,
+    delay_p90_s,
+    provisional,
+    place
+FROM
+(
+    SELECT
+        deployment, model_version, slot, run, resolution, window_start, window_end, final, restated,
+        windows.rows AS window_rows, late_rows, version, profile_digest, settings_revision, watermark, computed_at,
+        role, windows.labels AS window_labels, delay_p50_s, delay_p90_s, provisional,
+        figures.kind AS kinds, figures.feature AS features, figures.metric AS metrics, figures.value AS figure_values,
+        figures.threshold_null AS nulls, figures.floor AS floors, figures.block AS blocks,
+        figures.verdict AS verdicts, figures.reason AS reasons, figures.rows AS rows_of,
+        figures.reference_rows AS references, figures.level AS levels,
+        arrayResize(figures.low, length(kinds)) AS lows, arrayResize(figures.high, length(kinds)) AS highs,
+        arrayResize(figures.interval, length(kinds)) AS intervals,
+        arrayResize(figures.segment, length(kinds)) AS segments_of,
+        arrayMap(
+            (metric, segment, value) -> metric = 'coverage' AND segment != '' AND isNotNull(value),
+            metrics, segments_of, figure_values
+        ) AS tells,
+        arrayFilter((segment, is_told) -> is_told, segments_of, tells) AS told,
+        arrayFilter((value, is_told) -> is_told, figure_values, tells) AS told_coverages,
+        arrayFilter((n, is_told) -> is_told, rows_of, tells) AS told_rows,
+        arrayMap(segment -> indexOf(told, segment), segments_of) AS told_at,
+        arrayMap(
+            at -> if(at = 0, window_labels, toInt64(round(assumeNotNull(told_coverages[at]) * told_rows[at]))), told_at
+        ) AS labels_of,
+        if(role = '' OR window_rows = 0, NULL, window_labels / window_rows) AS window_coverage,
+        arrayMap(at -> if(at = 0, window_coverage, told_coverages[at]), told_at) AS coverages
+    FROM windows FINAL
+)
+ARRAY JOIN
+    kinds AS kind,
+    features AS feature,
+    metrics AS metric,
+    figure_values AS value,
+    nulls AS threshold_null,
+    floors AS floor,
+    blocks AS block,
+    verdicts AS verdict,
+    reasons AS reason,
+    rows_of AS figure_rows,
+    references AS reference_rows,
+    levels AS level,
+    lows AS low,
+    highs AS high,
+    intervals AS interval,
+    segments_of AS segment,
+    labels_of AS figure_labels,
+    coverages AS figure_coverage,
+    arrayEnumerate(kinds) AS place;
