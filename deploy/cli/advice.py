@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
-from driftline.deploy.cli.values import Moment
+from driftline.deploy.cli.values import Moment, check_span
 
 RESOLUTIONS = ("5m", "1h", "1d", "7d", "1M")
 HEAD = ("window", "advice", "fell", "gain", "why")
@@ -62,6 +62,7 @@ def command(
     from driftline.deploy.advice.collect import Wanted, collect
     from driftline.deploy.local.discover import settings_here
 
+    check_span(since, until)
     wanted = Wanted(resolution, model_version, _milliseconds(since), _milliseconds(until), candidate, mapping)
     found = collect(settings_here(os.environ, Path.cwd()), deployment, wanted)
     if as_json:

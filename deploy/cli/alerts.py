@@ -53,7 +53,10 @@ def command(ctx: click.Context, deployment: str | None, is_open: bool, limit: in
         return
     from driftline.streams.clickhouse.alert_reads import AlertFilter, alerts
 
-    rows = alerts(_settings(), AlertFilter(deployment or None, is_open=is_open), limit)
+    settings = _settings()
+    rows = alerts(settings, AlertFilter(deployment or None, is_open=is_open), limit)
+    if not rows and deployment:
+        _check_known(settings, deployment)
     if as_json:
         for row in rows:
             print_json({name: _plain(value) for name, value in row.items()})
@@ -99,6 +102,17 @@ def ack(alert_id: str, comment: str, as_json: bool) -> None:
         print_json({"alert_id": said.alert_id, "edge": found[0]["id"], "by": by, "comment": comment})
     else:
         click.echo(f"{_title(found[0])}: acknowledged by {by}")
+
+
+def _check_known(settings: Settings, deployment: str) -> None:
+    """Refuse a deployment that nobody has heard of: that it has no alert would be good news."""
+    from driftline.streams.clickhouse import reads
+    from driftline.streams.clickhouse.alert_reads import alerted_deployments
+
+    known = sorted({*alerted_deployments(settings), *reads.deployments(settings)})
+    if deployment not in known:
+        there = f"it is one of {', '.join(known)}" if known else "none has sent a prediction yet"
+        raise DriftlineError(f"deployment {deployment!r} is not known: {there}")
 
 
 def _show(row: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ import click
 
 from driftline.deploy.cli.labels import span
 from driftline.deploy.cli.output import json_option, print_json
-from driftline.deploy.cli.values import Moment
+from driftline.deploy.cli.values import FiniteRange, Moment
 from driftline.deploy.cli.windows_health import figures_text
 from driftline.deploy.cli.windows_line import utc
 from driftline.schemas.errors import DriftlineError
@@ -39,7 +39,7 @@ class NoHealthError(DriftlineError):
 @click.argument("deployment", required=False)
 @click.option("--at", type=Moment(), metavar="T", help="As of this UTC time, instead of now.")
 @click.option(
-    "--hours", type=click.FloatRange(0.01, 8_784), default=1.0, show_default=True,
+    "--hours", type=FiniteRange(0.01, 8_784), default=1.0, show_default=True,
     help="Hours of event time before it that rate, errors and latency are of.",
 )  # fmt: skip
 @json_option

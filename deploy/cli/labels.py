@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
-from driftline.deploy.cli.values import Moment
+from driftline.deploy.cli.values import Moment, check_span
 from driftline.schemas.errors import DriftlineError
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def unmatched_command(
     """
     from driftline.streams.clickhouse.label_reads import label_counts, unmatched_labels
 
+    check_span(since, until)
     settings = _settings(deployment)
     now_ms, span = _now_ms(), (since, until)
     rows = unmatched_labels(settings, deployment, now_ms, span, limit)

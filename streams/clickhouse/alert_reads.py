@@ -86,6 +86,13 @@ def edges(settings: Settings, deployment: str) -> list[dict[str, Any]]:
         )
 
 
+def alerted_deployments(settings: Settings) -> list[str]:
+    """Give the deployments that have had an alert, sorted. Raises as `alerts`."""
+    with Client(settings.clickhouse) as client:
+        rows = client.query("SELECT DISTINCT deployment FROM alerts ORDER BY deployment")
+    return [str(row["deployment"]) for row in rows]
+
+
 def edge_of(row: dict[str, Any]) -> Alert:
     """The edge of a row of `alerts`, without its figures: what an acknowledgement is made of."""
     whole: dict[str, Any] = {name: row[name] for name in _SAME}

@@ -17,6 +17,7 @@ _MERGED: Final = (
     "SETTINGS join_use_nulls = 1, optimize_aggregation_in_order = 1, join_algorithm = 'full_sorting_merge', "
     "max_bytes_before_external_sort = 268435456"
 )
+# Of the history of an id, as it came, those labels were in force once before which none came that was known later.
 _IN_FORCE: Final = """
     SELECT
         prediction_id,
@@ -26,7 +27,12 @@ _IN_FORCE: Final = """
         ) AS label,
         min(arrived) AS came,
         count() AS told,
-        uniqExactIf((ifNull(toString(number), ''), ifNull(class, '')), NOT withdrawn) > 1 AS corrected
+        arraySort(groupArray(
+            (src_offset, src_row, known_at, withdrawn, ifNull(toString(number), ''), ifNull(class, ''))
+        )) AS history,
+        arrayReduceInRanges('max', arrayMap(n -> (1, n), arrayEnumerate(history)), history.3) AS newest,
+        arrayFilter((one, newest_at) -> one.3 >= newest_at AND NOT one.4, history, newest) AS held,
+        length(arrayDistinct(arrayMap(one -> (one.5, one.6), held))) > 1 AS corrected
     FROM labels
     WHERE deployment = {deployment:String}
     GROUP BY prediction_id
@@ -51,7 +57,7 @@ class LabelCounts:
     Attributes:
         told: labels that came, repeated ones and corrections too.
         labels: ids with a label in force.
-        corrected: ids whose label has said different things.
+        corrected: ids whose labels said different things, each in force once; one that came too late to be is none.
         withdrawn: ids whose label was taken back.
         unmatched: labels in force without a prediction, for longer than the join waits.
         waiting: labels in force without a prediction, for which the join still waits.

@@ -59,12 +59,14 @@ def say(lane: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     batches = [
         told("churn", old_ms, ids(0, 1, 2, 3), 1, 0, 1, 1),
         told("churn", old_ms + 1, ids(0, 1, 2), 1, 1, None),  # the same, another, none
+        told("churn", old_ms - 1, ids(0, 2, 3), 0, 0, 0),  # older than what holds: no corrections
+        told("churn", old_ms, ids(0), 0),  # older than what came second
         told("churn", old_ms, ids(20, 21), 0.5, 1, names=["order-20", "order-21"]),
         told("churn", old_ms + 1, ids(21), None, names=["order-21"]),
         classes,
         told("nobody", old_ms, ids(1), 1),
     ]
-    times = [old_ms, old_ms, old_ms, old_ms, now_ms, old_ms]
+    times = [old_ms, old_ms, old_ms, old_ms, old_ms, old_ms, now_ms, old_ms]
     day = WindowResult(
         "churn", "1", "champion", "1d", old_ms // DAY_MS * DAY_MS, (old_ms // DAY_MS + 1) * DAY_MS, "d", 0, 9,
         final=True, restated=False, rows=10, watermark_ms=now_ms, counts=b"", computed_at_ms=now_ms,
@@ -89,16 +91,16 @@ def say(lane: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def test_labels_are_counted_by_id(say: Say) -> None:
-    """What was told, what holds, what was corrected (not merely repeated), taken back, and what has no prediction."""
+    """What was told, what holds, what was corrected (not repeated, not stale), taken back, and has no prediction."""
     found = json.loads(say("churn", "--json")[1])
     day = found.pop("days")[0]
     assert found == {
-        "deployment": "churn", "told": 11, "labels": 5, "corrected": 1, "withdrawn": 2, "unmatched": 1, "waiting": 1,
+        "deployment": "churn", "told": 15, "labels": 5, "corrected": 1, "withdrawn": 2, "unmatched": 1, "waiting": 1,
     }  # fmt: skip
     assert (day["predictions"], day["labels"], day["coverage"], day["delay_p90_s"]) == (10, 3, 0.3, 7200.0)
     code, out, _ = say("churn")
     assert code == 0
-    assert out.splitlines()[0] == "churn: told 11, labels 5, corrected 1, withdrawn 2, unmatched 1, waiting 1"
+    assert out.splitlines()[0] == "churn: told 15, labels 5, corrected 1, withdrawn 2, unmatched 1, waiting 1"
     assert out.splitlines()[2].split()[1:] == [
         *("1", "champion", "10", "3", "30.0%", "1.0", "min", "2.0", "h", "provisional"),
     ]

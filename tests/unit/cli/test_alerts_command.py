@@ -13,7 +13,7 @@ from driftline.deploy.cli import main
 from driftline.deploy.local import compacted
 from driftline.schemas.alert import Alert
 from driftline.schemas.settings import Settings
-from driftline.streams.clickhouse import alert_reads
+from driftline.streams.clickhouse import alert_reads, reads
 from driftline.streams.clickhouse.alert_reads import AlertFilter
 
 Say = Callable[..., tuple[int, str, str]]
@@ -42,9 +42,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[AlertFilter]:
         filters.append(chosen)
         rows = [row(), row(alert_id="54bd", state="resolved", name="y")]
         named = [one for one in rows if one["alert_id"].startswith(chosen.name or "")]
-        return [one for one in named if one["state"] == "firing" or not chosen.is_open][:limit]
+        there = [] if chosen.deployment in {"calm", "shpo"} else named
+        return [one for one in there if one["state"] == "firing" or not chosen.is_open][:limit]
 
     monkeypatch.setattr(alert_reads, "alerts", read)
+    monkeypatch.setattr(alert_reads, "alerted_deployments", lambda _settings: ["shop"])
+    monkeypatch.setattr(reads, "deployments", lambda _settings: ["calm"])
     return filters
 
 
@@ -94,6 +97,15 @@ def test_people_and_programs_read_the_same(say: Say) -> None:
     lines = [json.loads(line) for line in say("--json")[1].splitlines()]
     assert [line["state"] for line in lines] == ["firing", "resolved"]
     assert lines[0]["made_at"] == "2026-04-01T12:00:00.000+00:00"
+
+
+@pytest.mark.usefixtures("asked")
+def test_no_alert_is_news_of_a_deployment_that_there_is(say: Say) -> None:
+    """A name that nobody has sent is an error, not a deployment on which all is well."""
+    assert say("calm") == (0, "no alert of 'calm' has fired\n", "")
+    assert say("shpo", "--open") == (
+        1, "", "driftline: deployment 'shpo' is not known: it is one of calm, shop\n",
+    )  # fmt: skip
 
 
 @pytest.mark.usefixtures("asked")

@@ -11,6 +11,7 @@ OPTIONS = {
     "--rate": ["emit", "t.csv", *NAMED],
     "--seconds": ["emit", "t.csv", *NAMED],
     "--ended-after": ["emitters"],
+    "--hours": ["health"],
     "--wait": ["dead-letter", "retry", "--all"],
 }
 
@@ -44,3 +45,15 @@ def test_a_time_is_one_that_events_have(
     assert main([*words, value]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert f"Invalid value for '{words[-1]}'" in line
+
+
+@pytest.mark.parametrize(
+    "words", [["windows", "d"], ["advice", "d"], ["labels", "unmatched", "d"]], ids=" ".join
+)
+@pytest.mark.parametrize("until", ["2013-04-01", "2013-03-31T23:59"])
+def test_a_span_holds_some_time(words: list[str], until: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A span that ends before it begins is wrong usage, not one in which there is nothing."""
+    assert main([*words, "--since", "2013-04-01", "--until", until]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--since 2013-04-01T00:00:00Z is not before --until" in line
+    assert "give a later --until" in line
