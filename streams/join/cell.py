@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from driftline.streams.join.keys import find, is_repeat, keys_of, places, sorted_order
 from driftline.streams.join.labels import ROW_BITS
-from driftline.streams.windows.book import NEVER
+from driftline.streams.windows.book import NEVER, WIDTHS_MS
 
 if TYPE_CHECKING:
     from driftline.schemas.columns import PredictionColumns
@@ -198,6 +198,11 @@ class Cell:
         fresh = self.fresh()
         if fresh is not None:
             self.put(fresh.rows)
+
+
+def cell_width(resolutions: tuple[str, ...]) -> int:
+    """Give the width of the cells that serve these resolutions, ms: days where nothing narrower is counted."""
+    return WIDTHS_MS["1d"] if resolutions == ("1d",) else WIDTHS_MS["1h"]
 
 
 def _with(held: NDArray[Any], at: NDArray[np.intp], more: NDArray[Any]) -> NDArray[Any]:

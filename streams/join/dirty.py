@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from driftline.streams.join.hot import cell_width
+from driftline.streams.join.cell import cell_width
 from driftline.streams.join.keys import pairs
 from driftline.streams.join.labels import ROW_BITS
 from driftline.streams.windows.book import WIDTHS_MS

@@ -78,6 +78,7 @@ def due_windows(
     for version, slot in hot.late_of:
         newest = _newest_hot(hot, version, slot, resolutions.get(version, ()), hot_windows)
         due |= set() if newest is None else {newest}
+    due = {window for window in due if not hot.gaps.silence(window)}
     return sorted(due, key=lambda one: (NAMES.index(one.resolution), one))
 
 
@@ -96,7 +97,7 @@ def result_of(
     scheme = terms.scheme
     days = _kept(hot.days, window) if window.resolution in MERGED else []
     outcomes = _sum(days, scheme) if days else _counted(hot, window, scheme)
-    if window.resolution == "1d" and not is_cold(hot, window):
+    if window.resolution == "1d" and is_hot(hot, window):
         hot.days.put(CellKey(window.version, window.slot, window.start_ms), outcomes)
     median, ninety = delays(outcomes)
     is_final = window.end_ms <= hot.watermark_ms
@@ -104,6 +105,8 @@ def result_of(
     why = _provisional(hot, window, outcomes, horizon_ms)
     if is_final and window.resolution != "5m":
         hot.said[window] = bool(why)
+    else:
+        hot.said.pop(window, None)
     return WindowResult(
         deployment=hot.name,
         model_version=window.version,
@@ -115,7 +118,7 @@ def result_of(
         partition=place.partition,
         absorbed=place.absorbed,
         final=is_final,
-        restated=window.end_ms <= hot.closed_ms and not hot.is_restored,
+        restated=window.end_ms <= hot.closed_ms and not (hot.is_restored and is_hot(hot, window)),
         rows=outcomes.predictions,
         watermark_ms=hot.watermark_ms,
         counts=pack(outcomes),
@@ -131,15 +134,16 @@ def result_of(
     )
 
 
-def is_cold(hot: Hot, window: Window) -> bool:
-    """Whether nothing is held of a day but what it came to."""
-    return not hot.outcomes.within(window.version, window.slot, window.start_ms, window.end_ms)
+def is_hot(hot: Hot, window: Window) -> bool:
+    """Whether more is held of a window than what its days came to; one that is narrower than a day is hot, or gone."""
+    is_narrow = window.resolution in ("5m", "1h")
+    return is_narrow or bool(hot.outcomes.within(*window[:2], window.start_ms, window.end_ms))
 
 
 def stands(hot: Hot, window: Window, terms: Terms) -> bool:
     """Whether the last result of a cold day stands: it was counted by other terms than would judge it now."""
     key = CellKey(window.version, window.slot, window.start_ms)
-    if window.resolution != "1d" or key not in hot.days or not is_cold(hot, window):
+    if window.resolution != "1d" or key not in hot.days or is_hot(hot, window):
         return False
     return hot.days.digest(key) != ("" if terms.scheme is None else terms.scheme.identity)
 
@@ -154,13 +158,14 @@ def _newest_hot(
             width = WIDTHS_MS[name]
             start = hot.starts_in(key, width)[-1] if name == "5m" else key.start_ms // width * width
             is_hot = start >= hot.cold_before(name, hot.closed_ms, hot_windows)
-            if is_hot and hot.serves(key, width):
-                return Window(version, slot, name, start)
+            window = Window(version, slot, name, start)
+            if is_hot and hot.serves(key, width) and not hot.gaps.silence(window):
+                return window
     return None
 
 
 def _changed_by_time(hot: Hot, horizon_ms: Callable[[Window], int | None]) -> set[Window]:
-    """Give the closed windows that are provisional and were not, or the reverse; forget those let go."""
+    """Give windows that are provisional and were not, or the reverse, or due anyway; forget those let go."""
     due = set()
     for window, said in tuple(hot.said.items()):
         outcomes = _held(hot, window)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.streams.join.cell import Cell
+from driftline.streams.join.cell import Cell, cell_width
 from driftline.streams.join.figures import Estimates
+from driftline.streams.join.gaps import Gaps, Now
 from driftline.streams.join.kept import CellKey, Kept
 from driftline.streams.join.keys import pairs
 from driftline.streams.join.labels import LabelRows, Labels, label_rows
@@ -20,10 +21,11 @@ from driftline.streams.join.vocabulary import Vocabulary
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, cold_before
 from driftline.streams.windows.kernel import LATENCY_BINS
 from driftline.streams.windows.late import LateDays
+from driftline.streams.windows.merges import MERGED
 from driftline.streams.windows.resolution import DAY_MS, Resolution, rows_by_start
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.streams.join.outcomes import Outcomes
@@ -62,10 +64,13 @@ class Hot:
         outcomes: of each cell, as of the last `settle`.
         days: of each whole day that was published, for the merges to weeks and months.
         delays: int64 (LATENCY_BINS,), the sketch of how long the labels of the cells took, s.
-        said: of each closed window that is held, whether it was published as provisional: time alone may change that.
+        said: of each closed window that is held, whether it was published as provisional: time alone may change that;
+            None of one that is due whatever was said.
+        told: what is stored of that.
         estimates: of windows published lately.
         repeats: ids that were predicted again in another cell.
         late: predictions that came when a window of theirs was cold.
+        gaps: windows that not all facts are in memory of.
         late_of: versions and slots whose late predictions are others than was published last.
         fresh: labels that came into force at the last `settle`.
         is_restored: whether it was taken up from a stored state and nothing was published since.
@@ -82,12 +87,14 @@ class Hot:
     outcomes: Kept = field(default_factory=Kept)
     days: Kept = field(default_factory=Kept)
     delays: NDArray[np.int64] = field(default_factory=lambda: np.zeros(LATENCY_BINS, np.int64))
-    said: dict[Window, bool] = field(default_factory=dict)
+    said: dict[Window, bool | None] = field(default_factory=dict)
+    told: bytes = b""
     estimates: Estimates = field(default_factory=Estimates)
     labels: Labels = field(default_factory=Labels)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     repeats: Repeats = field(default_factory=Repeats)
     late: LateDays = field(default_factory=LateDays)
+    gaps: Gaps = field(default_factory=Gaps)
     late_of: set[tuple[str, str]] = field(default_factory=set)
     fresh: LabelRows = field(default_factory=LabelRows.empty)
     is_restored: bool = False
@@ -221,23 +228,36 @@ class Hot:
         self.outcomes.close()
         self.late_of.clear()
 
-    def trim(self, now_s: int, wait_s: int = WAIT_S) -> None:
+    def look_at_gaps(self, offset: int, heard_s: int, cold_before: Callable[[str], int]) -> bool:
+        """Ask the archive for gaps that are cold; gives whether it has filled some, whose weeks and months are due."""
+        filled = self.gaps.ask(self.late, Now(offset, self.newest_ms, heard_s), cold_before)
+        for gap in filled:
+            for day in self.days:
+                for name in MERGED:
+                    window = Window(day.version, day.slot, name, Resolution(name).start(day.start_ms))
+                    self.said |= {window: None} if gap.silences(window) else {}
+        self.gaps.forget({key.version for key in [*self.cells, *self.days]})
+        return bool(filled)
+
+    def trim(self, now_s: int, wait_s: int = WAIT_S) -> bool:
         """Forget labels that no prediction in memory has and that have waited long enough; call `settle` before.
 
         Args:
             now_s: the broker's time of the newest label of any deployment.
             wait_s: how long a label waits.
+
+        Returns:
+            Whether there were such labels.
         """
         rows = self.labels.rows
-        if not len(rows):
-            return
         wanted = rows.heard_s.astype(np.int64) > now_s - wait_s
         if wanted.all():
-            return
+            return False
         for cell in self.cells.values():
             wanted[pairs(cell.rows.key, cell.rows.rest, rows.key, rows.rest)[1]] = True
         self.labels.keep(wanted)
         self._weigh()
+        return not wanted.all()
 
     def _forget_outcomes(self, key: CellKey) -> None:
         gone = self.outcomes.get(key)
@@ -253,8 +273,3 @@ class Hot:
     def _weigh(self) -> None:
         cells = sum(cell.nbytes for cell in self.cells.values())
         self.facts_bytes = self.labels.nbytes + self.repeats.nbytes + cells
-
-
-def cell_width(resolutions: tuple[str, ...]) -> int:
-    """Give the width of the cells that serve these resolutions, ms: days where nothing narrower is counted."""
-    return WIDTHS_MS["1d"] if resolutions == ("1d",) else WIDTHS_MS["1h"]

@@ -16,15 +16,19 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from driftline.streams.complaints import Complaints
+from driftline.streams.join.cell import cell_width
 from driftline.streams.join.day_key import DAY_KEY, day_key
 from driftline.streams.join.dirty import Offsets, count_late, missed
 from driftline.streams.join.due import Place, due_windows, result_of, stands
-from driftline.streams.join.hot import Hot, Window, cell_width
+from driftline.streams.join.gaps import Gap
+from driftline.streams.join.hot import Hot, Window
 from driftline.streams.join.kept import CellKey
 from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.join.repeats import REPEATS_KEY, unpack_key
 from driftline.streams.join.seals import SealBook
 from driftline.streams.join.shard_row import ROW_KEY, hot_parts, read_row, take_up, write_row
+from driftline.streams.join.shed import let_go, shed
+from driftline.streams.join.told import TOLD_KEY, take_up_told, told_records
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, closed_by_clock
 from driftline.streams.windows.merges import MERGED
 from driftline.streams.windows.resolution import DAY_MS, Resolution
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.schemas.window import WindowResult
     from driftline.streams.join.scheme import Scheme
+    from driftline.streams.join.shard_row import Records
     from driftline.streams.join.terms import Book
     from driftline.streams.windows.rules import Rules
 
@@ -42,9 +47,6 @@ logger = logging.getLogger(__name__)
 
 HOT_BYTES: Final = 4_000
 """What a deployment takes beside its facts; names of deployments cost memory too."""
-
-Records = list[tuple[bytes, bytes | None]]
-"""Keys and values of the stored state, in the order of writing; None is a tombstone."""
 
 
 @dataclass(slots=True)
@@ -95,6 +97,8 @@ class Shard:
         name, version, hot_windows = cols.deployment, cols.model_version, self.rules.hot_windows
         widths = self.book.resolutions(name, version)
         scheme = self.book.terms(name, version, cols.span_ms[1]).scheme
+        if hot.newest_ms != NEVER:
+            hot.gaps.watch(version, widths, hot.newest_ms, partial(self._cold_before, hot))
         if offset > self.stored[0]:
             count_late(hot, cols, offset, widths, hot_windows)
         hot.fold(cols, offset, scheme, widths, hot_windows)
@@ -125,6 +129,9 @@ class Shard:
             widths = {version: self.book.resolutions(name, version) for version in versions}
             missing = missed(hot, widths, self.rules.hot_windows)
             self.dirty.add(offset for offset in missing if offset > self.stored[1])
+            cold_before = partial(self._cold_before, hot)
+            for version, names in widths.items():
+                hot.gaps.watch(version, names, hot.newest_ms, cold_before)
             horizon_ms = partial(self.horizon_ms, hot, hot.observed_ms)
             for window in due_windows(hot, changed, widths, self.rules.hot_windows, horizon_ms):
                 if window.resolution in MERGED and window.start_ms < hot.kept_from_ms(self.rules.kept_days):
@@ -150,7 +157,7 @@ class Shard:
             hot = self.hots[name]
             hot.closed_ms, hot.is_restored = hot.watermark_ms, False
             cold = [key for key in hot.cells if self._is_cold(hot, key)]
-            records += self._let_go(hot, cold)
+            records += let_go(hot, cold)
             hot.trim(self.heard_s)
             oldest = hot.watermark_ms // DAY_MS * DAY_MS - self.rules.kept_days * DAY_MS
             gone = [key for key in hot.days if key.start_ms < oldest]
@@ -160,8 +167,16 @@ class Shard:
             records += [(day_key(name, key), None) for key in gone]
         self._forget()
         if self.nbytes > self.rules.held_bytes:
-            records += self._shed()
-        self.changed.clear()
+            hots = list(self.hots.values())
+            records += shed(hots, self.heard_s, self.rules.hot_windows, self._is_over)
+            self._forget()
+        again = set()
+        for name in self.changed & self.hots.keys():
+            hot = self.hots[name]
+            if hot.look_at_gaps(self.predictions, self.heard_s, partial(self._cold_before, hot)):
+                again.add(name)
+            records += told_records(hot)
+        self.changed = again
         records += self.seals.records(self.hots, self._first_label())
         records.append((ROW_KEY + b"%d" % self.partition, self._row()))
         return records
@@ -197,9 +212,11 @@ class Shard:
                         "a day of %r, %d, is left out of its week and month: %s", name, start_ms, error
                     )
                     continue
-                # What was said of windows that are cold is not stored; as provisional it is said again.
+                # Of what an earlier release said nothing is stored: as provisional it is said again.
                 for width in ("1d", *MERGED):
-                    hot.said[Window(version, slot, width, Resolution(width).start(start_ms))] = True
+                    hot.said.setdefault(Window(version, slot, width, Resolution(width).start(start_ms)), True)
+            elif key.startswith(TOLD_KEY):
+                take_up_told(self._hot(key[len(TOLD_KEY) :].decode()), value)
             elif key.startswith(REPEATS_KEY):
                 name, version, slot, start_ms = unpack_key(key)
                 self._hot(name).repeats.take_up(CellKey(version, slot, start_ms), value)
@@ -217,35 +234,25 @@ class Shard:
     def give_up_hot(self) -> None:
         """Let every window begun so far go cold: retention has removed facts that some of them were made from."""
         for hot in self.hots.values():
+            since_ms = self._cold_before(hot, "1d")
             hot.floors_ms = {name: (hot.newest_ms // width + 1) * width for name, width in WIDTHS_MS.items()}
+            hot.gaps.held.append(Gap(None, "1d", since_ms, hot.floors_ms["1d"]))
 
     def horizon_ms(self, hot: Hot, observed: int | None, window: Window) -> int | None:
         """How long labels of a window are waited for."""
         return self.book.terms(hot.name, window.version, window.end_ms).horizon_ms(observed)
 
+    def _cold_before(self, hot: Hot, resolution: str) -> int:
+        return hot.cold_before(resolution, hot.watermark_ms, self.rules.hot_windows)
+
+    def _is_over(self) -> bool:
+        """Whether so much is held that days are let go: until nine tenths of the cap are."""
+        return self.nbytes > self.rules.held_bytes * 9 // 10
+
     def _scheme(self, hot: Hot, key: CellKey) -> Scheme | None:
         """How a cell is counted by what holds at its end."""
         end_ms = key.start_ms + cell_width(self.book.resolutions(hot.name, key.version))
         return self.book.terms(hot.name, key.version, end_ms).scheme
-
-    def _shed(self) -> Records:
-        """Past the cap let go of labels that wait, then of the oldest cells, until nine tenths of it are held."""
-        records: Records = []
-        for hot in self.hots.values():
-            hot.trim(self.heard_s, 0)
-        self._forget()
-        held = [(key, hot) for hot in self.hots.values() for key in hot.cells]
-        for key, hot in sorted(held, key=lambda one: one[0].start_ms):
-            if self.nbytes <= self.rules.held_bytes * 9 // 10:
-                break
-            if key not in hot.cells:
-                continue
-            floor = (key.start_ms // DAY_MS + 1) * DAY_MS
-            hot.floors_ms = {name: max(floor, hot.floors_ms.get(name, NEVER)) for name in WIDTHS_MS}
-            cold = [one for one in hot.cells if one.start_ms < floor]
-            records += self._let_go(hot, cold)
-            hot.trim(self.heard_s, 0)
-        return records
 
     def _forget(self) -> None:
         """Let go of deployments that only labels speak of, once none of those waits any more."""
@@ -254,13 +261,6 @@ class Shard:
                 hot.trim(self.heard_s)
                 if not len(hot.labels.rows):
                     del self.hots[name]
-
-    def _let_go(self, hot: Hot, cold: list[CellKey]) -> Records:
-        """Drop cells, and give the records of the days that they were part of, and of ids that came first in them."""
-        repeats = hot.repeats.records(hot.name, hot.cells, cold)
-        days = [day for day in _days_of(cold) if day in hot.days]
-        hot.drop(cold)
-        return [*repeats, *((day_key(hot.name, day), hot.days.packed(day)) for day in days)]
 
     def _first_label(self) -> int:
         firsts = [hot.labels.first for hot in self.hots.values()]
@@ -290,7 +290,3 @@ class Shard:
         widest, width = resolutions[-1], WIDTHS_MS[resolutions[-1]]
         start = (key.start_ms + max(0, cell_width(resolutions) - width)) // width * width
         return start < hot.cold_before(widest, hot.watermark_ms, self.rules.hot_windows)
-
-
-def _days_of(keys: list[CellKey]) -> list[CellKey]:
-    return sorted({CellKey(key.version, key.slot, key.start_ms // DAY_MS * DAY_MS) for key in keys})

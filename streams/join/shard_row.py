@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from driftline.streams.join.gaps import Gaps
 from driftline.streams.windows.held import StateError
 from driftline.streams.windows.late import LateDays
 
 if TYPE_CHECKING:
     from driftline.streams.join.hot import Hot
+
+Records = list[tuple[bytes, bytes | None]]
+"""Keys and values of the stored state, in the order of writing; None is a tombstone."""
 
 FORMAT: Final = 1
 ROW_KEY: Final = b"r"
@@ -48,14 +52,17 @@ def read_row(data: bytes, partition: int, topic_ids: tuple[str, str]) -> dict[st
 
 def hot_parts(hot: Hot) -> tuple[object, ...]:
     """Give what is stored of a deployment."""
-    return (hot.name, hot.watermark_ms, hot.newest_ms, hot.heard_ms, hot.floors_ms, hot.late.to_list())
+    times = hot.watermark_ms, hot.newest_ms, hot.heard_ms
+    return (hot.name, *times, hot.floors_ms, hot.late.to_list(), hot.gaps.to_list())
 
 
 def take_up(hot: Hot, parts: list[Any]) -> None:
     """Let a deployment go on from what was stored of it."""
-    _, watermark, newest, heard, floors, late = parts
+    _, watermark, newest, heard, floors, late, *more = parts
     hot.watermark_ms = hot.closed_ms = watermark
     hot.newest_ms, hot.heard_ms, hot.floors_ms = newest, heard, floors
     # An earlier release counted late rows, and did not say where they lie.
     hot.late = LateDays() if isinstance(late, int) else LateDays.from_list(late)
+    # Nor did it know of gaps.
+    hot.gaps = Gaps.from_list(*more) if more else Gaps()
     hot.is_restored = True

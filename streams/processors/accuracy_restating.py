@@ -88,11 +88,16 @@ class Restating:
             self._complaints.say(logger, what, part.failure.error, time.monotonic())
         elif part is not None:
             results, records, is_whole = take_part(shard, task, part, round(time.time() * 1000))
+            # A successor reads the state anew, and restates what is not taken out of it.
+            if not self._acknowledge(shard):
+                self._is_whole = False
+                return
             self._is_whole = self._is_whole and is_whole
+            # Days before results: whoever reads the state after a crash has nothing older than what was published.
+            self._store.send((self._store.name, shard.partition, name, value) for name, value in records)
             key = part.deployment.encode()
             sent = self._store.send((self._windows, None, key, one.to_bytes()) for one in results)
             self._metrics.restated.inc(sent)
-            self._store.send((self._store.name, shard.partition, name, value) for name, value in records)
         elif self._is_whole:
             join_done(shard, task, self._failed)
 

@@ -239,11 +239,10 @@ class AccuracyWorker:
         consumer.assign(starts)
 
     def _count_lost(self, shard: Shard, topic: Topic, lost: int) -> None:
-        """Say what retention took; the windows it may have been part of stay as they were published."""
+        """Say what retention took; the windows it may have been part of are restated from the archive."""
         self._metrics.lost.labels(topic, shard.partition).inc(lost)
         logger.error(
-            "%s, partition %d: retention removed %d records that are needed: windows begun before stay as they were "
-            "published",
+            "%s, partition %d: retention removed %d records that are needed: windows begun before wait for the archive",
             topic,
             shard.partition,
             lost,

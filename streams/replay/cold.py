@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from driftline.streams.clickhouse.fact_reads import Touched
+    from driftline.streams.join.gaps import Gap
 
 FOREVER: Final = 1 << 62
 RUN_WINDOWS: Final = 400
@@ -36,13 +37,15 @@ class Edge:
         watermark_ms: no event before this time is expected any more.
         floors_ms: per resolution, windows that start before it were pushed out.
         hot_windows: closed windows that take facts.
-        kept_days: days kept for weeks and months.
+        kept_from_ms: the first day that is kept for weeks and months.
+        gaps: what memory does not hold all facts of.
     """
 
     watermark_ms: int
     floors_ms: Mapping[str, int]
     hot_windows: int
-    kept_days: int
+    kept_from_ms: int
+    gaps: tuple[Gap, ...] = ()
 
     def is_cold(self, resolution: str, start_ms: int) -> bool:
         """Whether a counted window takes no facts from memory any more; all are when nothing is in memory."""
@@ -52,10 +55,9 @@ class Edge:
 
     def is_kept(self, merge: Window) -> bool:
         """Whether all days of a week or month are in memory."""
-        if self.watermark_ms == NEVER:
+        if self.watermark_ms == NEVER or merge.start_ms < self.kept_from_ms:
             return False
-        oldest = self.watermark_ms // DAY_MS * DAY_MS - self.kept_days * DAY_MS
-        return merge.start_ms >= max(oldest, self.floors_ms.get("1d", NEVER))
+        return not any(gap.silences(merge) for gap in self.gaps)
 
 
 def cold_windows(

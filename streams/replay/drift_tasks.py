@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from driftline.streams.replay.cold import Edge
 from driftline.streams.replay.tasks import DriftTask, restated
+from driftline.streams.windows.book import NEVER
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.pane import Pane
+from driftline.streams.windows.resolution import DAY_MS
 from driftline.streams.windows.too_late import newest_hot
 
 if TYPE_CHECKING:
@@ -63,5 +65,7 @@ def drift_done(shard: Shard, task: DriftTask) -> None:
 
 
 def _edge(shard: Shard, deployment: str) -> Edge:
-    rules, floors_ms = shard.rules, dict(shard.book(deployment).floors_ms)
-    return Edge(shard.closed_ms[deployment], floors_ms, rules.hot_windows, rules.kept_days)
+    closed_ms, floors_ms = shard.closed_ms[deployment], dict(shard.book(deployment).floors_ms)
+    oldest = closed_ms // DAY_MS * DAY_MS - shard.rules.kept_days * DAY_MS
+    kept_from_ms = max(oldest, floors_ms.get("1d", NEVER))
+    return Edge(closed_ms, floors_ms, shard.rules.hot_windows, kept_from_ms)

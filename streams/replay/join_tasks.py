@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from driftline.streams.join.day_key import day_key
 from driftline.streams.join.due import Place, result_of
+from driftline.streams.join.hot import Window
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import pack
 from driftline.streams.replay.cold import Edge
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from driftline.schemas.window import WindowResult
-    from driftline.streams.join.hot import Hot, Window
-    from driftline.streams.join.shard import Records, Shard
+    from driftline.streams.join.hot import Hot
+    from driftline.streams.join.shard import Shard
+    from driftline.streams.join.shard_row import Records
     from driftline.streams.replay.tasks import Failure, Part
 
 
@@ -57,6 +59,9 @@ def take_part(
             result_of(hot, one, shard.book.terms(hot.name, one.version, one.end_ms), place, horizon_ms(one))
             for one in sorted(kept)
         ]
+        for one in part.results:
+            if one.resolution == "1d":
+                hot.said[Window(one.model_version, one.slot, "1d", one.window_start_ms)] = one.provisional
     results = (
         restated(one, absorbed, 0 if hot is None else hot.late.rows_beside(done, one.model_version, one.slot))
         for one in [*part.results, *merged]
@@ -94,5 +99,6 @@ def _keep_days(shard: Shard, hot: Hot, part: Part) -> Records:
 
 
 def _edge(shard: Shard, hot: Hot) -> Edge:
-    rules = shard.rules
-    return Edge(hot.closed_ms, dict(hot.floors_ms), rules.hot_windows, rules.kept_days)
+    # Days that were pushed out are still kept as what they came to, and for weeks and months no more is needed.
+    kept_from_ms, gaps = hot.kept_from_ms(shard.rules.kept_days), tuple(hot.gaps.held)
+    return Edge(hot.closed_ms, dict(hot.floors_ms), shard.rules.hot_windows, kept_from_ms, gaps)

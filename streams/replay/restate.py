@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, Final
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
 from driftline.streams.clickhouse.fact_reads import Stretch
+from driftline.streams.join.cell import cell_width
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.due import Place
-from driftline.streams.join.hot import Window, cell_width
+from driftline.streams.join.hot import Window
 from driftline.streams.join.kept import CellKey
 from driftline.streams.join.outcomes_bytes import pack
 from driftline.streams.replay.before import asks_for_previous, counters_before

@@ -70,6 +70,12 @@ class LateDays:
         else:
             self.overflow = self.overflow.with_rows(day_ms, rows, offset)
 
+    def ask(self, since_ms: int, until_ms: int, offset: int) -> None:
+        """Have all days of a span restated with what came up to an offset, though no row of them is late."""
+        held = self.overflow or Late(None, None, since_ms, until_ms, 0, 0, offset)
+        span = min(held.since_ms, since_ms), max(held.until_ms, until_ms)
+        self.overflow = Late(None, None, *span, held.rows, 0, max(held.last, offset))
+
     def rows(self, version: str, slot: str) -> int:
         """Late rows of one model version and slot that are listed by day."""
         return sum(one.rows for (v, s, _), one in self.days.items() if (v, s) == (version, slot))

@@ -68,7 +68,9 @@ def run(context: Any) -> list[dict[str, Any]]:
     made = profile(draw, "bench", end_ms=START_MS, days=30, resolutions=("5m", "1h", "1d"))
     book = TermsBook(ReplayProfiles([made]), SettingsBook())
     end_ms = START_MS + (DAYS + 40) * DAY_MS
-    task = JoinTask(0, (0, 0), {}, Offsets(span=(0, LABELS)), {"bench": Edge(end_ms, {}, 3, 35)})
+    task = JoinTask(
+        0, (0, 0), {}, Offsets(span=(0, LABELS)), {"bench": Edge(end_ms, {}, 3, end_ms - 35 * DAY_MS)}
+    )
     with Client(access) as client:
         fill(client)
         windows = labels = 0

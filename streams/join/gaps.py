@@ -1,0 +1,155 @@
+"""Gaps: windows that memory does not hold all facts of; once they are cold the archive is asked for them.
+
+A width that a version is newly counted by leaves one: its first windows began before it. So do facts that retention
+removed. Of such windows memory is silent, and of the weeks and months that they are part of.
+
+Days pushed out at the byte cap leave doubts: with them go the ids that came first there, and the labels that waited, so
+that what comes in the next days may count once too often, or lack its label. Days in doubt are published meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from driftline.streams.join.cell import cell_width
+from driftline.streams.windows.book import WIDTHS_MS
+from driftline.streams.windows.merges import MERGED
+from driftline.streams.windows.resolution import DAY_MS, Resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container
+
+    from driftline.streams.join.hot import Window
+    from driftline.streams.windows.late import LateDays
+
+
+class Doubt(NamedTuple):
+    """Days in doubt, by event time, ms, `until_ms` exclusive; the end moves on until the broker's time `open_s`, s."""
+
+    since_ms: int
+    until_ms: int
+    open_s: int
+
+
+class Gap(NamedTuple):
+    """Windows of a resolution that start in a span of event time, ms, `until_ms` exclusive.
+
+    Attributes:
+        version: whose; None for all of them.
+        is_asked: whether the archive was asked for them.
+    """
+
+    version: str | None
+    resolution: str
+    since_ms: int
+    until_ms: int
+    is_asked: bool = False
+
+    def silences(self, window: Window) -> bool:
+        """Whether a window is not to be published from memory."""
+        if self.version not in (None, window.version):
+            return False
+        if window.resolution == self.resolution:
+            return self.since_ms <= window.start_ms < self.until_ms
+        has_days = self.resolution == "1d" and window.resolution in MERGED
+        return has_days and window.start_ms < self.until_ms and window.end_ms > self.since_ms
+
+
+class Now(NamedTuple):
+    """What was taken: offset of the last record of predictions, greatest event time in ms, broker's time in s."""
+
+    offset: int
+    newest_ms: int
+    heard_s: int
+
+
+@dataclass(slots=True)
+class Gaps:
+    """The gaps of one deployment.
+
+    Attributes:
+        held: those that are not filled yet.
+        doubt: days in doubt that are not cold yet.
+        widths: what each model version is counted by.
+    """
+
+    held: list[Gap] = field(default_factory=list)
+    doubt: Doubt | None = None
+    widths: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def watch(
+        self, version: str, widths: tuple[str, ...], newest_ms: int, cold_before: Callable[[str], int]
+    ) -> None:
+        """Take note of what a version is counted by; of a new width the windows begun so far are a gap.
+
+        Args:
+            version: of the model.
+            widths: narrowest first.
+            newest_ms: the greatest event time taken.
+            cold_before: gives the start before which windows of a resolution are cold, ms.
+        """
+        before = self.widths.get(version, widths)
+        self.widths[version] = widths
+        for name in widths if widths != before else ():
+            width = WIDTHS_MS[name]
+            # Cells of whole days have no hours, and those of hours go before a day does; others serve a new width too.
+            lacks = width < cell_width(before) == DAY_MS or width > WIDTHS_MS[before[-1]]
+            if name not in before and lacks:
+                since_ms = cold_before(name)
+                if name == "1d":  # of the first week and month all days are wanted
+                    since_ms = min(Resolution(merged).start(since_ms) for merged in MERGED)
+                self.held.append(Gap(version, name, since_ms, (newest_ms // width + 1) * width))
+
+    def doubts(self, since_ms: int, until_ms: int, open_s: int = 0) -> None:
+        """Take days into doubt; the span grows to hold those of before too."""
+        held = self.doubt or Doubt(since_ms, until_ms, open_s)
+        span = min(held.since_ms, since_ms), max(held.until_ms, until_ms)
+        self.doubt = Doubt(*span, max(held.open_s, open_s))
+
+    def silence(self, window: Window) -> bool:
+        """Whether a window is not to be published from memory."""
+        return any(gap.silences(window) for gap in self.held)
+
+    def ask(self, late: LateDays, now: Now, cold_before: Callable[[str], int]) -> list[Gap]:
+        """Ask the archive for what is cold now, as for late rows; gives the gaps that it has filled.
+
+        Args:
+            late: of the deployment.
+            now: what was taken so far.
+            cold_before: as for `watch`.
+        """
+        filled = [gap for gap in self.held if gap.is_asked and late.overflow is None]
+        self.held = [gap for gap in self.held if gap not in filled]
+        for at, gap in enumerate(self.held):
+            if not gap.is_asked and cold_before(gap.resolution) >= gap.until_ms:
+                day_ms = gap.since_ms // DAY_MS * DAY_MS
+                late.ask(day_ms, -(-gap.until_ms // DAY_MS) * DAY_MS, now.offset)
+                self.held[at] = gap._replace(is_asked=True)
+        if self.doubt is not None:
+            since_ms, until_ms, open_s = self.doubt
+            if now.heard_s <= open_s:
+                until_ms = max(until_ms, (now.newest_ms // DAY_MS + 1) * DAY_MS)
+            cold_ms = min(cold_before("1d"), until_ms)
+            if cold_ms > since_ms:
+                late.ask(since_ms, cold_ms, now.offset)
+                since_ms = cold_ms
+            is_left = since_ms < until_ms or now.heard_s <= open_s
+            self.doubt = Doubt(since_ms, until_ms, open_s) if is_left else None
+        return filled
+
+    def forget(self, versions: Container[str]) -> None:
+        """Forget what versions are counted by that nothing is held of."""
+        self.widths = {version: widths for version, widths in self.widths.items() if version in versions}
+
+    def to_list(self) -> list[Any]:
+        """Plain values for storing."""
+        widths = {version: list(names) for version, names in self.widths.items()}
+        return [[list(gap) for gap in self.held], self.doubt, widths]
+
+    @classmethod
+    def from_list(cls, stored: list[Any]) -> Gaps:
+        """The reverse of `to_list`."""
+        held, doubt, widths = stored
+        by_version = {version: tuple(names) for version, names in widths.items()}
+        return cls([Gap(*gap) for gap in held], None if doubt is None else Doubt(*doubt), by_version)

@@ -1,0 +1,60 @@
+"""Shed: what leaves the memory of the join, and the records that stay of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftline.streams.join.day_key import day_key
+from driftline.streams.join.hot import WAIT_S
+from driftline.streams.join.kept import CellKey
+from driftline.streams.windows.book import NEVER, WIDTHS_MS
+from driftline.streams.windows.resolution import DAY_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from driftline.streams.join.hot import Hot
+    from driftline.streams.join.shard_row import Records
+
+
+def let_go(hot: Hot, cold: list[CellKey]) -> Records:
+    """Drop cells, and give the records of the days that they were part of, and of ids that came first in them."""
+    repeats = hot.repeats.records(hot.name, hot.cells, cold)
+    days = sorted({CellKey(key.version, key.slot, key.start_ms // DAY_MS * DAY_MS) for key in cold})
+    hot.drop(cold)
+    return [*repeats, *((day_key(hot.name, day), hot.days.packed(day)) for day in days if day in hot.days)]
+
+
+def shed(hots: Iterable[Hot], heard_s: int, hot_windows: int, is_over: Callable[[], bool]) -> Records:
+    """Let go of labels that wait, then of the oldest days, while that is wanted.
+
+    The days that stay are in doubt: an id that came first in a day that goes, or a label that waited, is missed there.
+
+    Args:
+        hots: all deployments, as they were published.
+        heard_s: the broker's time of the newest label, s.
+        hot_windows: closed windows that still take facts.
+        is_over: whether more is held than is to be.
+    """
+    records: Records = []
+    for hot in hots:
+        _drop_waiting(hot, heard_s, hot_windows)
+    held = [(key, hot) for hot in hots for key in hot.cells]
+    for key, hot in sorted(held, key=lambda one: one[0].start_ms):
+        if not is_over():
+            break
+        if key not in hot.cells:
+            continue
+        floor = (key.start_ms // DAY_MS + 1) * DAY_MS
+        hot.floors_ms |= {name: max(floor, hot.floors_ms.get(name, NEVER)) for name in WIDTHS_MS}
+        records += let_go(hot, [one for one in hot.cells if one.start_ms < floor])
+        hot.gaps.doubts(floor, floor + (hot_windows + 1) * DAY_MS)
+        _drop_waiting(hot, heard_s, hot_windows)
+    return records
+
+
+def _drop_waiting(hot: Hot, heard_s: int, hot_windows: int) -> None:
+    """Let go of labels without a prediction in memory; the days that one may still come in are in doubt."""
+    if hot.trim(heard_s, 0) and hot.newest_ms != NEVER:
+        since_ms = hot.cold_before("1d", hot.watermark_ms, hot_windows)
+        hot.gaps.doubts(since_ms, (hot.newest_ms // DAY_MS + 1) * DAY_MS, heard_s + WAIT_S)

@@ -1,0 +1,217 @@
+"""A worker of the join, the archive beside it, and the schedule of facts and crashes that both live through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from cold_archive import ColdArchive
+from hypothesis import strategies as st
+
+from driftline.schemas.columns import LabelColumns, NumericBlock, PredictionColumns
+from driftline.schemas.deployment import DeploymentSettings
+from driftline.streams.join.due import Place
+from driftline.streams.join.outcomes_bytes import unpack
+from driftline.streams.join.scheme import Scheme
+from driftline.streams.join.shard import Shard
+from driftline.streams.join.terms import Terms
+from driftline.streams.replay.choice import Span
+from driftline.streams.replay.join_tasks import join_done, join_task, take_part
+from driftline.streams.replay.rejoin import Rejoin
+from driftline.streams.replay.restate import JoinTask, Part, restate_join
+from driftline.streams.windows.rules import Rules
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+START_MS = 1_750_032_000_000 // DAY_MS * DAY_MS
+SCHEME = Scheme("ab" * 32, "binary", ("0", "1"), ("score",), edges=np.array([0.25, 0.5, 0.75]))
+# Weeks and months that a hot day is part of are kept whole, as the worker's rules have it.
+RULES = Rules(hot_windows=1, kept_days=33)
+DAYS = (0, 1, 2, 3, 14, 15, 33, 34, 35, 60, 61, 62)
+STEP = st.tuples(
+    st.sampled_from("ppppllllrooottttccx"),
+    st.integers(0, 3),
+    st.sampled_from(DAYS),
+    st.integers(0, 23),
+    st.integers(0, 1),
+)
+Step = tuple[str, int, int, int, int]
+ROUNDS = 4
+"""Restatements at the end of a schedule, of what is cold and of what it has filled."""
+
+
+class Book:
+    """One scheme for all.
+
+    Args:
+        widths: of all versions; without them days alone for one of them, all for the others.
+        label_hours: how long labels are waited for; None for as long as they took.
+    """
+
+    def __init__(self, widths: tuple[str, ...] = (), label_hours: float | None = None) -> None:
+        self.widths, self._label_hours = widths, label_hours
+
+    def terms(self, deployment: str, _version: str, _at_ms: int) -> Terms:
+        """The scheme."""
+        told = DeploymentSettings(deployment=deployment, label_horizon_hours=self._label_hours)
+        return Terms(told, scheme=SCHEME)
+
+    def resolutions(self, _deployment: str, version: str) -> tuple[str, ...]:
+        """What is wanted."""
+        return self.widths or (("1d",) if version == "days" else ("5m", "1h", "1d"))
+
+
+@dataclass
+class World:
+    """The facts, what was published, and what was stored."""
+
+    rules: Rules = RULES
+    book: Book = field(default_factory=Book)
+    archive: ColdArchive = field(default_factory=ColdArchive)
+    state: dict[bytes, bytes] = field(default_factory=dict)
+    running: tuple[JoinTask, list[Part]] | None = None
+    is_whole: bool = True
+
+    def begin(self) -> Shard:
+        """A worker that has read the state, and the logs from where it says on; what was counted again is lost."""
+        self.running = None
+        shard = Shard(0, self.book, self.rules)
+        first, first_label = shard.starts(self.state)
+        for offset in range(first_label, len(self.archive.truths)):
+            shard.take_labels(offset, self.archive.truths[offset], 0)
+        for offset in range(first, len(self.archive.log)):
+            shard.take_predictions(offset, self.archive.log[offset], 0)
+        shard.predictions = max(shard.predictions, first - 1)
+        shard.labels = max(shard.labels, first_label - 1)
+        return shard
+
+    def publish(self, shard: Shard) -> None:
+        """Publish what is hot, and store the state."""
+        for result in shard.results(0):
+            self.archive.publish(result)
+        self.store(shard.commit())
+
+    def store(self, records: list[tuple[bytes, bytes | None]]) -> None:
+        """Write the state."""
+        for key, value in records:
+            if value is None:
+                self.state.pop(key, None)
+            else:
+                self.state[key] = value
+
+    def offer(self, shard: Shard) -> bool:
+        """Count again what awaits it, as the archive is now, to be taken part by part; False when there is nothing."""
+        self.publish(shard)
+        task = join_task(shard)
+        if task is None:
+            return False
+        parts = list(restate_join(None, task, self.book, 0))  # type: ignore[arg-type]
+        self.running = (task, parts)
+        self.is_whole = True
+        return True
+
+    def take(self, shard: Shard) -> None:
+        """Take the next part of what was counted again, or the word that this was all."""
+        if self.running is None:
+            return
+        task, parts = self.running
+        if not parts:
+            self.running = None
+            if self.is_whole:
+                join_done(shard, task)
+            return
+        results, records, is_whole = take_part(shard, task, parts.pop(0), 0)
+        self.is_whole = self.is_whole and is_whole
+        self.store(records)
+        for result in results:
+            self.archive.publish(result)
+
+    def restate(self, shard: Shard) -> bool:
+        """Restate what is cold, whole; False when there was nothing."""
+        found = self.running is not None or self.offer(shard)
+        while self.running is not None:
+            self.take(shard)
+        return found
+
+    def live(self, shard: Shard, steps: list[Step], version: str) -> Shard:
+        """Live through a schedule and restate all that is left; gives the worker that is there at its end."""
+        for kind, id_, day, hour, value in steps:
+            if kind == "p":
+                shard = self.predict(shard, batch(id_, day, value, version))
+            elif kind == "l":
+                self.archive.truths.append(truth(id_, day, hour, value))
+                shard.take_labels(len(self.archive.truths) - 1, self.archive.truths[-1], 0)
+            elif kind == "c":
+                self.publish(shard)
+            elif kind == "r":
+                self.restate(shard)
+            elif kind == "o" and self.running is None:
+                self.offer(shard)
+            elif kind == "t":
+                self.take(shard)
+            elif kind == "x":
+                shard = self.begin()
+        rounds = 0
+        while self.restate(shard):
+            rounds += 1
+            assert rounds < ROUNDS
+        return shard
+
+    def predict(self, shard: Shard, cols: PredictionColumns) -> Shard:
+        """Append a batch and take it."""
+        self.archive.log.append(cols)
+        shard.take_predictions(len(self.archive.log) - 1, cols, 0)
+        return shard
+
+    def differences(self, shard: Shard) -> list[object]:
+        """Give the windows whose last result is another than that of a plain join of all facts."""
+        wanted, found = plain(self.archive, shard, self.book), self.archive.windows
+        wrong: list[object] = sorted(wanted.keys() ^ found.keys())
+        for key in wanted.keys() & found.keys():
+            one, want = found[key], wanted[key]
+            if unpack(one.counts) != unpack(want.counts) or (one.rows, one.labels) != (
+                want.rows,
+                want.labels,
+            ):
+                wrong.append((key, (one.rows, one.labels), (want.rows, want.labels)))
+        return wrong
+
+
+def ids_of(day: int, *ids: int) -> np.ndarray:
+    """Ids of a day: nobody predicts the same one again days later."""
+    found = np.zeros((len(ids), 16), np.uint8)
+    found[:, 14], found[:, 15] = day, ids
+    return found
+
+
+def batch(id_: int, day: int, slot: int, version: str) -> PredictionColumns:
+    """Two predictions, by the champion or hours later by a shadow; an id that is said again has the same event time."""
+    hours = np.array([id_, id_ + 1], np.int64) * 3 + 12 + 9 * slot
+    scores = [NumericBlock(("score",), np.array([[id_ / 4, 0.5]], np.float32))]
+    name = ("champion", "shadow")[slot]
+    ids, times = ids_of(day, id_, id_ + 1), START_MS + day * DAY_MS + hours * HOUR_MS
+    return PredictionColumns("d", version, name, 2, None, ids, None, times, scores=scores)
+
+
+def truth(id_: int, day: int, known_at: int, value: int) -> LabelColumns:
+    """A label for two ids; the second is withdrawn when the value is 0."""
+    known = np.full(2, START_MS + known_at * HOUR_MS, np.int64)
+    withdrawn = np.array([False, value == 0])
+    numbers = np.where(withdrawn, np.nan, float(value))
+    return LabelColumns(
+        "d", 2, None, ids_of(day, id_, id_ + 2), None, known, numbers=numbers, withdrawn=withdrawn
+    )
+
+
+def plain(archive: ColdArchive, shard: Shard, book: Book) -> dict:
+    """Join all facts at once."""
+    rejoin = Rejoin("d", Place(0, 0, 0), Span(0, START_MS * 2), book)
+    for offset, cols in enumerate(archive.truths):
+        rejoin.take_labels(offset, cols)
+    for offset, cols in enumerate(archive.log):
+        rejoin.take(offset, cols)
+    mark = shard.hots["d"].watermark_ms if shard.hots else 0
+    return {
+        (one.role, one.model_version, one.slot, one.resolution, one.window_start_ms): one
+        for one in rejoin.results(mark, 0)
+    }
