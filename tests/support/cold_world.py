@@ -18,7 +18,8 @@ from driftline.streams.join.terms import Terms
 from driftline.streams.replay.choice import Span
 from driftline.streams.replay.join_tasks import join_done, join_task, take_part
 from driftline.streams.replay.rejoin import Rejoin
-from driftline.streams.replay.restate import JoinTask, Part, restate_join
+from driftline.streams.replay.restate import restate_join
+from driftline.streams.replay.tasks import JoinTask, Part
 from driftline.streams.windows.rules import Rules
 
 HOUR_MS = 3_600_000

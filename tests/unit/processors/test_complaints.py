@@ -14,6 +14,7 @@ from driftline.schemas.columns import NumericBlock, PredictionColumns
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.settings import load
 from driftline.streams import complaints
+from driftline.streams.clickhouse import reads
 from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
 from driftline.streams.complaints import Complaints
@@ -21,9 +22,8 @@ from driftline.streams.join import shard as join
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.shard import Shard
 from driftline.streams.join.terms import Terms
-from driftline.streams.processors import restater
 from driftline.streams.processors.restater import Restater
-from driftline.streams.replay.restate import JoinTask, Part
+from driftline.streams.replay.tasks import JoinTask, Part
 from driftline.streams.windows.rules import Rules
 
 START_MS = 1_750_032_000_000
@@ -110,7 +110,7 @@ def test_a_restatement_that_fails_in_every_round_is_said_once(
     def work(_client: Client, _task: JoinTask, _settled: Callable[[], None]) -> Iterator[Part]:
         yield from ()
 
-    monkeypatch.setattr(restater.reads, "positions", positions)
+    monkeypatch.setattr(reads, "positions", positions)
     given = load({}, None)
     worker = msgspec.structs.replace(given.worker, publish_seconds=0.01)
     one: Restater[JoinTask] = Restater(msgspec.structs.replace(given, worker=worker), work)

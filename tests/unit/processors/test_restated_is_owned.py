@@ -14,7 +14,7 @@ from driftline.streams.metrics import AccuracyMetrics
 from driftline.streams.processors import accuracy_restating
 from driftline.streams.processors.accuracy_restating import Restating
 from driftline.streams.processors.restater import Taken
-from driftline.streams.replay.restate import JoinTask
+from driftline.streams.replay.tasks import JoinTask
 from driftline.streams.windows.rules import Rules
 
 
