@@ -1,21 +1,35 @@
 #!/usr/bin/env bash
-# The tests in two halves side by side: those that wait for a real Kafka and ClickHouse, and those that compute.
-# With arguments for pytest: one run of what they choose.
+# The tests in three parts side by side: those that compute, and in two parts, each with a real Kafka and ClickHouse
+# of its own, those that mostly wait. With arguments for pytest: one run of what they choose.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-CHOSEN=(-m "not chaos and not slow")
+CHOSEN=(-m "not chaos and not slow" --durations=15 --durations-min=5)
+COMPUTE=(tests/unit tests/contract tests/golden tests/property)
+# About half of the time of all that wait; the other part is whatever is not named here.
+ONE=(tests/integration/{accuracy,advice,alerts,cli,drift,replay,tables})
 
 if [ "$#" -gt 0 ]; then
     exec .venv/bin/pytest "${CHOSEN[@]}" "$@"
 fi
 
-log=$(mktemp)
-nice -n 5 .venv/bin/pytest "${CHOSEN[@]}" tests/unit tests/contract tests/golden tests/property >"$log" 2>&1 &
-half=$!
-trap 'kill "$half" 2>/dev/null; rm -f "$log"' EXIT
+logs=$(mktemp -d)
+running=()
+trap 'kill "${running[@]}" 2>/dev/null; rm -rf "$logs"' EXIT
+
+beside() { # beside NAME COMMAND...: run it in the background, its words in a file
+    local name=$1
+    shift
+    "$@" >"$logs/$name" 2>&1 &
+    running+=($!)
+}
+
+beside compute nice -n 5 .venv/bin/pytest "${CHOSEN[@]}" "${COMPUTE[@]}"
+beside one .venv/bin/pytest "${CHOSEN[@]}" "${ONE[@]}"
 code=0
-.venv/bin/pytest "${CHOSEN[@]}" tests/integration tests/chaos || code=$?
-wait "$half" || code=$?
-cat "$log"
+.venv/bin/pytest "${CHOSEN[@]}" tests/integration tests/chaos "${ONE[@]/#/--ignore=}" || code=$?
+for job in "${running[@]}"; do
+    wait "$job" || code=$?
+done
+cat "$logs"/*
 exit "$code"
