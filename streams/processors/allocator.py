@@ -44,12 +44,15 @@ def give_back() -> bool:
     return trim is not None and bool(trim(0))
 
 
-def let_go_of_code(library: str) -> int:
-    """Take a library's code and constants out of memory and return their bytes; who needs them again reads them again.
+def let_go_of_code(library: str = "") -> int:
+    """Take the code and constants of libraries out of memory and return their bytes; what is used again is read again.
 
-    For numba's LLVM: 68 MB of it are touched to load the kernel, and none to run it. Only mappings that cannot be
-    written, and of which no page was changed as the library was loaded, are let go: what comes back from the file is
-    what was there.
+    Most of what a start touches is not needed after it: LLVM alone takes 68 MB to load the kernel and none to run it.
+    Only mappings of files that cannot be written, and of which no page was changed as the library was loaded, are let
+    go: what comes back from the file is what was there.
+
+    Args:
+        library: how the names of the files begin; nothing for all.
     """
     madvise = getattr(ctypes.CDLL(None), "madvise", None)
     maps = Path("/proc/self/smaps")
@@ -62,7 +65,8 @@ def let_go_of_code(library: str) -> int:
         # A mapping's line, `start-end access offset device inode file`, and then what is known of it, `Name: value`.
         first, *rest = line.split()
         if not first.endswith(":"):
-            is_plain = rest[0] in ("r-xp", "r--p") and Path(rest[-1]).name.startswith(library)
+            file = Path(rest[-1])
+            is_plain = rest[0] in ("r-xp", "r--p") and file.is_absolute() and file.name.startswith(library)
             span = first if is_plain else ""
         elif span and first == "Anonymous:" and rest[0] == "0":
             start, end = (int(one, 16) for one in span.split("-"))

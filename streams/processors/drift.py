@@ -113,7 +113,7 @@ def _run(settings: Settings, registry: CollectorRegistry, source_id: bytes) -> i
     asyncio.set_event_loop(loop)
     drift = build(settings, registry, source_id)
     warm()
-    let_go_of_code("libllvmlite")
+    let_go_of_code()
     drift.emitters.start()
     drift.books.start()
     give_back()
