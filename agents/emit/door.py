@@ -17,10 +17,9 @@ from driftline.agents.emit.shapes import Shape
 PREDICTIONS: Final = "predictions"
 LABELS: Final = "labels"
 _NEVER: Final = sys.maxsize
-# Parts of the cap in bytes: past the first the sender hurries, past the second chunks wait on a shelf; what was once
-# held and is idle counts up to the third, so that there is always room for something.
+# Parts of the cap in bytes: past the first the sender hurries and chunks wait on a shelf; what was held and is idle now
+# counts up to the second, so that there is always room for something.
 _CROWD_SHARE: Final = 1 / 16
-_LOOSE_SHARE: Final = 1 / 8
 _KEPT_SHARE: Final = 3 / 4
 
 
@@ -102,7 +101,7 @@ class Door:
         """Whether there is room for a chunk, but not for one whose memory may stay behind."""
         with self.lock:
             loose_bytes = self._note_loose() + chunk.size_bytes
-            return loose_bytes > self._cap_bytes * _LOOSE_SHARE and chunk.size_bytes <= self._room()[1]
+            return loose_bytes > self._cap_bytes * _CROWD_SHARE and chunk.size_bytes <= self._room()[1]
 
     def add_chunk(self, chunk: Chunk, *, refuse: bool) -> bool:
         """Take many predictions whole, or not; then they are counted as refused if `refuse`."""
