@@ -36,6 +36,8 @@ class Chunk:
     latency_ms: Raw | None = None
     status: Raw | None = None
     segments: Mapping[str, Raw] = field(default_factory=dict)
+    is_timed: bool = False
+    """Whether the caller gave the times."""
     fault: str = ""
     """Why rows have no time, when some have none."""
     size_bytes: int = 0

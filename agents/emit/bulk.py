@@ -85,6 +85,7 @@ def source_of(
             originals=None if known is None or known[1] is None else known[1][start:stop],
             scores={name: own(column[start:stop]) for name, column in scores.items()},
             segments={name: own(column[start:stop]) for name, column in segments.items()},
+            is_timed=times is not None,
             fault=fault,
         )
         for name, column in singles.items():

@@ -19,7 +19,7 @@ LABELS: Final = "labels"
 _NEVER: Final = sys.maxsize
 # Parts of the cap in bytes: past the first the sender hurries and chunks wait on a shelf; what was held and is idle now
 # counts up to the second, so that there is always room for something.
-_CROWD_SHARE: Final = 1 / 16
+_CROWD_SHARE: Final = 1 / 10
 _KEPT_SHARE: Final = 3 / 4
 
 
@@ -55,6 +55,7 @@ class Door:
         self._memory_bytes = 0
         self._idle_bytes = 0
         self._sealing_bytes = 0
+        self._kept_cap_bytes = int(options.buffer_bytes * _KEPT_SHARE)
         self._loose_row_bytes = 0
         self._loose_most_bytes = 0
         self._tight_bytes = 0
@@ -99,9 +100,11 @@ class Door:
 
     def wants_tight(self, chunk: Chunk) -> bool:
         """Whether there is room for a chunk, but not for one whose memory may stay behind."""
+        loose_bytes = self._waiting_bytes - self._tight_bytes + len(self.rows) * self._loose_row_bytes
+        if loose_bytes + chunk.size_bytes <= self._cap_bytes * _CROWD_SHARE:
+            return False
         with self.lock:
-            loose_bytes = self._note_loose() + chunk.size_bytes
-            return loose_bytes > self._cap_bytes * _CROWD_SHARE and chunk.size_bytes <= self._room()[1]
+            return chunk.size_bytes <= self._room()[1]
 
     def add_chunk(self, chunk: Chunk, *, refuse: bool) -> bool:
         """Take many predictions whole, or not; then they are counted as refused if `refuse`."""
@@ -213,9 +216,9 @@ class Door:
 
     def _room(self) -> tuple[int, int]:
         """Rows and bytes that still fit."""
-        held = sum(ledger.held for ledger in self.ledgers.values())
+        held = self.ledgers[PREDICTIONS].held + self.ledgers[LABELS].held
         buffer_bytes = self.buffer_bytes
-        kept_bytes = min(self._left_bytes() + self._idle_bytes, int(self._cap_bytes * _KEPT_SHARE))
+        kept_bytes = min(self._left_bytes() + self._idle_bytes, self._kept_cap_bytes)
         # Where nothing is held, whatever the cap allows is let in.
         free_bytes = self._cap_bytes - buffer_bytes - (kept_bytes if buffer_bytes else 0)
         return self._cap_rows - held - len(self.rows), free_bytes

@@ -62,6 +62,7 @@ def source_of(frame: Any, roles: Roles, options: Options, now_ms: Callable[[], i
             originals=None if known is None else known[1],
             scores={name: _owned(column(name)) for name in scores},
             segments={name: _owned(column(name)) for name in segments},
+            is_timed=times is not None,
             fault=fault,
         )
         for role in ("predicted", "latency_ms", "status"):

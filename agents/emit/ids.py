@@ -30,13 +30,19 @@ def refill(pool: deque[bytes], now_ms: int, rows: int = AHEAD) -> None:
     pool.extend([data[at : at + ID_BYTES] for at in range(0, len(data), ID_BYTES)])
 
 
-def stock(pool: deque[bytes], most: int, now_ms: int) -> Iterator[int]:
-    """Refill a pool that is not full, at most so often, and yield after each: a fast caller takes ids as they come."""
-    for made in range(most):
-        if len(pool) >= POOL:
+def stock(pool: deque[bytes], now_ms: int, most: int = POOL // AHEAD) -> Iterator[None]:
+    """Refill a pool until it is full, at most so often, and yield after each time.
+
+    It ends when callers take ids as fast as they are made: no pool is ever filled for them.
+    """
+    for _ in range(most):
+        before = len(pool)
+        if before >= POOL:
             return
         refill(pool, now_ms)
-        yield made
+        yield
+        if len(pool) <= before:
+            return
 
 
 def taken(pool: deque[bytes], clock: Callable[[], float]) -> bytes:

@@ -158,9 +158,10 @@ class Intake:
 
     def _timely(self, life: Life, chunk: Chunk) -> Chunk:
         """A chunk without the rows whose time no reader would take: they would cost their whole batch there."""
-        bad = chunk.times_ms > latest_ms(wall_ms(), self._options.future_ms)
-        if not bad.any():
+        latest = latest_ms(wall_ms(), self._options.future_ms)
+        if not chunk.is_timed or int(chunk.times_ms.max()) <= latest:
             return chunk
+        bad = chunk.times_ms > latest
         first_ms = int(chunk.times_ms[bad][0])
         cause = chunk.fault if first_ms == NO_TIME else fault_ahead(first_ms, self._options.future_ms)
         self._bad(life, PREDICTIONS, int(bad.sum()), BadEvent(cause))

@@ -23,8 +23,6 @@ from driftline.agents.emit.transport import KafkaTransport
 
 # Batches sealed between two looks at Kafka, so that neither starves.
 _BATCHES: Final = 32
-# Times that ids are made ahead at the beginning of a pass; with each batch as many are as it took.
-_STOCKINGS: Final = 8
 _POLL_S: Final = 0.02
 _AWAY_POLL_S: Final = 0.1
 _LONGEST_SLEEP_S: Final = 1.0
@@ -104,7 +102,7 @@ class Sender:
 
     def _pass(self) -> None:
         now_s = time.monotonic()
-        for _ in ids.stock(self.pool, _STOCKINGS, _wall_ms()):
+        for _ in ids.stock(self.pool, _wall_ms()):
             time.sleep(0)
         # Tickets that are here now are served by this pass: what was offered before them is sealed below.
         tickets = list(self.tickets)
@@ -140,7 +138,7 @@ class Sender:
                 self._gathering_since_s = now_s if door.has_rows else None
             elif not self._seal_part(rows):
                 return True
-            deque(ids.stock(self.pool, 1 + rows // ids.AHEAD, _wall_ms()), maxlen=0)
+            deque(ids.stock(self.pool, _wall_ms(), 1 + rows // ids.AHEAD), maxlen=0)
             # Give the application's threads the interpreter between two batches, while there are few.
             if not door.is_crowded:
                 time.sleep(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from emit_fakes import NOBODY, columns_of, sink
 
-from driftline.agents.emit import Emitter, assemble
+from driftline.agents.emit import Emitter, assemble, ids
 
 BAD: dict[str, tuple[object, dict[str, Any]]] = {
     "no dict": ([1.0], {}),
@@ -231,6 +232,10 @@ def test_the_cap_holds_for_every_fact(what: str, place: str, row: Any) -> None:
         "d", "1", bootstrap=NOBODY, buffer_bytes=cap, features=("a",), linger_s=60.0, stall_s=600.0
     )
     emitter.log(row)
+    deadline = time.monotonic() + 20
+    while len(emitter._life.pool) < ids.POOL:  # ids made ahead are no event's
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
     tracemalloc.start()
     try:
         for _ in range(60):

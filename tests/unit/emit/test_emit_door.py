@@ -86,19 +86,19 @@ def test_what_was_taken_counts_until_it_is_sealed() -> None:
 
 
 def test_a_backlog_of_chunks_is_tight() -> None:
-    """Chunks past a sixteenth of the cap are asked to be tight while there is room, and leave nothing behind then."""
+    """Chunks past a tenth of the cap are asked to be tight while there is room, and leave nothing behind then."""
     one = door()
     size = CAP_BYTES // 32
     wanted = []
     for _ in range(31):
         wanted.append(one.wants_tight(chunk(size)))
         assert one.add_chunk(chunk(size, is_tight=wanted[-1]), refuse=False)
-    assert wanted == [False] * 2 + [True] * 29
+    assert wanted == [False] * 3 + [True] * 28
     assert one.add_chunk(chunk(size, is_tight=True), refuse=False)
     assert not one.wants_tight(chunk(size)), "there is no room at all"
     while (taken := one.take_chunk()) is not None:
         one.chunk_done(taken)
     one.sealed(8)
     assert one.buffer_bytes == 8
-    assert not one.add_chunk(chunk(CAP_BYTES * 15 // 16 - 7, is_tight=True), refuse=False)
-    assert one.add_chunk(chunk(CAP_BYTES * 15 // 16 - 8, is_tight=True), refuse=False)
+    assert not one.add_chunk(chunk(CAP_BYTES * 29 // 32 - 7, is_tight=True), refuse=False)
+    assert one.add_chunk(chunk(CAP_BYTES * 29 // 32 - 8, is_tight=True), refuse=False)
