@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HELD: Final = 200
 """Windows of a deployment whose estimates are kept; past it the one asked for longest ago is worked out again."""
+ESTIMATE_BYTES: Final = 1_200
+"""What the estimates of a window take: some figures, and the numbers in them."""
 
 
 def window_figures(
@@ -50,6 +52,11 @@ class Estimates:
 
     def __init__(self) -> None:
         self._held: dict[object, tuple[object, list[Figure]]] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, about."""
+        return ESTIMATE_BYTES * len(self._held)
 
     def of(self, window: object, terms: Terms, outcomes: Outcomes, *, closed: bool) -> list[Figure]:
         """Give the estimates of a window, worked out anew where more predictions or other settings make them others."""

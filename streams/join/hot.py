@@ -34,6 +34,15 @@ if TYPE_CHECKING:
 WAIT_S: Final = 86_400
 """How long a label waits in memory for its prediction, in the broker's time; the archive keeps it for ever."""
 
+HOT_BYTES: Final = 22_000
+"""What a deployment takes beside its facts: most of it the sketch of its labels' delays."""
+CELL_BYTES: Final = 2_200
+"""What a cell takes beside its rows: the heads of its columns, and its place among the outcomes."""
+DAY_BYTES: Final = 500
+"""What a day that is kept takes beside its outcomes."""
+SAID_BYTES: Final = 300
+"""What a window takes of which is known what was said."""
+
 
 class Window(NamedTuple):
     """One window of one model version in one slot."""
@@ -72,7 +81,7 @@ class Hot:
         late: predictions that came when a window of theirs was cold.
         gaps: windows that not all facts are in memory of.
         late_of: versions and slots whose late predictions are others than was published last.
-        fresh: labels that came into force at the last `settle`.
+        fresh: labels that came into force at the last `settle`, until `close`.
         is_restored: whether it was taken up from a stored state and nothing was published since.
         facts_bytes: bytes of the predictions and labels held.
     """
@@ -102,8 +111,10 @@ class Hot:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held: facts, and what they came to."""
-        return self.facts_bytes + self.outcomes.nbytes + self.days.nbytes
+        """Bytes held: facts, and what they came to, with what Python takes for each of them."""
+        counted = self.outcomes.nbytes + self.days.nbytes + self.estimates.nbytes
+        told = CELL_BYTES * len(self.cells) + DAY_BYTES * len(self.days) + SAID_BYTES * len(self.said)
+        return HOT_BYTES + self.facts_bytes + counted + told
 
     @property
     def observed_ms(self) -> int | None:
@@ -227,6 +238,7 @@ class Hot:
         """Pack what was counted, once it was published."""
         self.outcomes.close()
         self.late_of.clear()
+        self.fresh = LabelRows.empty()
 
     def look_at_gaps(self, offset: int, heard_s: int, cold_before: Callable[[str], int]) -> bool:
         """Ask the archive for gaps that are cold; gives whether it has filled some, whose weeks and months are due."""

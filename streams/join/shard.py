@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     from driftline.streams.windows.rules import Rules
 
 logger = logging.getLogger(__name__)
-
-HOT_BYTES: Final = 4_000
-"""What a deployment takes beside its facts; names of deployments cost memory too."""
 
 
 @dataclass(slots=True)
@@ -81,7 +78,7 @@ class Shard:
     @property
     def nbytes(self) -> int:
         """Bytes of the facts held, and of the deployments that they are about."""
-        return sum(hot.nbytes for hot in self.hots.values()) + HOT_BYTES * len(self.hots)
+        return sum(hot.nbytes for hot in self.hots.values())
 
     @property
     def is_restored(self) -> bool:
@@ -168,7 +165,7 @@ class Shard:
         self._forget()
         if self.nbytes > self.rules.held_bytes:
             hots = list(self.hots.values())
-            records += shed(hots, self.heard_s, self.rules.hot_windows, self._is_over)
+            records += shed(hots, self.heard_s, self.rules.hot_windows, self.rules.held_bytes * 9 // 10)
             self._forget()
         again = set()
         for name in self.changed & self.hots.keys():
@@ -244,10 +241,6 @@ class Shard:
 
     def _cold_before(self, hot: Hot, resolution: str) -> int:
         return hot.cold_before(resolution, hot.watermark_ms, self.rules.hot_windows)
-
-    def _is_over(self) -> bool:
-        """Whether so much is held that days are let go: until nine tenths of the cap are."""
-        return self.nbytes > self.rules.held_bytes * 9 // 10
 
     def _scheme(self, hot: Hot, key: CellKey) -> Scheme | None:
         """How a cell is counted by what holds at its end."""

@@ -11,7 +11,7 @@ from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Collection
 
     from driftline.streams.join.hot import Hot
     from driftline.streams.join.shard_row import Records
@@ -25,7 +25,7 @@ def let_go(hot: Hot, cold: list[CellKey]) -> Records:
     return [*repeats, *((day_key(hot.name, day), hot.days.packed(day)) for day in days if day in hot.days)]
 
 
-def shed(hots: Iterable[Hot], heard_s: int, hot_windows: int, is_over: Callable[[], bool]) -> Records:
+def shed(hots: Collection[Hot], heard_s: int, hot_windows: int, most_bytes: int) -> Records:
     """Let go of labels that wait, then of the oldest days, while that is wanted.
 
     The days that stay are in doubt: an id that came first in a day that goes, or a label that waited, is missed there.
@@ -34,22 +34,25 @@ def shed(hots: Iterable[Hot], heard_s: int, hot_windows: int, is_over: Callable[
         hots: all deployments, as they were published.
         heard_s: the broker's time of the newest label, s.
         hot_windows: closed windows that still take facts.
-        is_over: whether more is held than is to be.
+        most_bytes: how much is to be held.
     """
     records: Records = []
     for hot in hots:
         _drop_waiting(hot, heard_s, hot_windows)
     held = [(key, hot) for hot in hots for key in hot.cells]
+    size_bytes = sum(hot.nbytes for hot in hots)
     for key, hot in sorted(held, key=lambda one: one[0].start_ms):
-        if not is_over():
+        if size_bytes <= most_bytes:
             break
         if key not in hot.cells:
             continue
+        size_bytes -= hot.nbytes
         floor = (key.start_ms // DAY_MS + 1) * DAY_MS
         hot.floors_ms |= {name: max(floor, hot.floors_ms.get(name, NEVER)) for name in WIDTHS_MS}
         records += let_go(hot, [one for one in hot.cells if one.start_ms < floor])
         hot.gaps.doubts(floor, floor + (hot_windows + 1) * DAY_MS)
         _drop_waiting(hot, heard_s, hot_windows)
+        size_bytes += hot.nbytes
     return records
 
 

@@ -27,7 +27,7 @@ def test_hot_and_restated_windows_are_a_plain_join(steps: list[Step], version: s
 @given(
     st.lists(STEP, max_size=50),
     st.sampled_from(["days", "all"]),
-    st.sampled_from([4_200, 5_000, 8_000]),
+    st.sampled_from([22_500, 30_000, 40_000]),
     st.sampled_from([1, 3]),
 )
 def test_days_pushed_out_at_the_cap_are_a_plain_join_in_the_end(

@@ -6,9 +6,10 @@ import numpy as np
 
 from driftline.schemas.columns import LabelColumns, NumericBlock, PredictionColumns
 from driftline.schemas.deployment import DeploymentSettings
+from driftline.streams.join.hot import CELL_BYTES, DAY_BYTES, HOT_BYTES, SAID_BYTES
 from driftline.streams.join.lanes import Lanes, Record
 from driftline.streams.join.scheme import Scheme
-from driftline.streams.join.shard import HOT_BYTES, Shard
+from driftline.streams.join.shard import Shard
 from driftline.streams.join.terms import Terms
 from driftline.streams.windows.rules import Rules
 
@@ -105,10 +106,11 @@ def test_what_is_held_is_weighed_at_every_step() -> None:
     shard = Shard(0, Book(), Rules(hot_windows=1))
 
     def weighed() -> int:
-        hots = shard.hots.values()
-        facts = sum(hot.labels.nbytes + sum(cell.nbytes for cell in hot.cells.values()) for hot in hots)
-        counted = sum(hot.outcomes.nbytes + hot.days.nbytes + hot.repeats.nbytes for hot in hots)
-        return facts + counted + HOT_BYTES * len(hots)
+        (hot,) = shard.hots.values()
+        facts = hot.labels.nbytes + hot.repeats.nbytes + sum(cell.nbytes for cell in hot.cells.values())
+        counted = hot.outcomes.nbytes + hot.days.nbytes + hot.estimates.nbytes
+        beside = CELL_BYTES * len(hot.cells) + DAY_BYTES * len(hot.days) + SAID_BYTES * len(hot.said)
+        return facts + counted + beside + HOT_BYTES
 
     for day in range(5):
         shard.take_predictions(day, predictions(day * 50, 100, day), 0)
