@@ -124,7 +124,8 @@ def make(settings: Settings, asked: Asked, now_ms: int, bar: Bar) -> Done:
     _check_known(settings, asked.deployment, {of for of, _ in known})
     declared = _declared(settings, floors_of(asked.floors))
     profiles = ReplayProfiles(mine, _instead(asked, known), asked.resolution, declared)
-    rules = Rules(out_of_orderness_ms=settings.worker.out_of_orderness_ms)
+    worker = settings.worker
+    rules = Rules(out_of_orderness_ms=worker.out_of_orderness_ms, hot_windows=worker.label_windows)
     request = Request(asked.deployment, asked.since_ms, asked.until_ms, asked.run, asked.resolution, rules)
     summary, topic = Summary(), settings.kafka.topic_prefix + "windows"
     source = _opened(settings, asked, now_ms)

@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from driftline.schemas.ids import ID_BYTES
 from driftline.schemas.shapes import Category, Gap, LabelColumns, NumericBlock, PredictionColumns
@@ -31,16 +32,30 @@ KEYS: Final = (
 """Columns that hold one value for all rows of a batch: rows that share them are one batch again."""
 
 
-def prediction_columns(
-    rows: pa.RecordBatch, deployment: str, *, in_order: bool = False
-) -> Iterator[tuple[int, PredictionColumns]]:
+def prediction_columns(rows: pa.RecordBatch, deployment: str) -> Iterator[tuple[int, PredictionColumns]]:
     """Give stored predictions of one deployment as batches, each with the greatest offset of its rows.
 
     Args:
         rows: columns of the table `predictions`; those that are not asked for are left empty.
         deployment: its name.
-        in_order: keep the order of the rows, which makes more batches where those of different emitters alternate.
     """
+    for offsets, cols in _columns(rows, deployment, in_order=False):
+        yield int(offsets.max()), cols
+
+
+def ordered_columns(
+    rows: pa.RecordBatch, deployment: str
+) -> Iterator[tuple[NDArray[np.int64], PredictionColumns]]:
+    """Give the same in the order of the rows, each batch with the offsets of its rows.
+
+    There are more batches where those of different emitters alternate.
+    """
+    return _columns(rows, deployment, in_order=True)
+
+
+def _columns(
+    rows: pa.RecordBatch, deployment: str, *, in_order: bool
+) -> Iterator[tuple[NDArray[np.int64], PredictionColumns]]:
     for part in _alike(rows, in_order=in_order):
         held = {name: part.column(name) for name in part.schema.names}
         names = {name: _names(held[name][0].as_py()) for name in KEYS[2:] if name in held}
@@ -65,7 +80,7 @@ def prediction_columns(
             latency_ms=_latency(held.get("latency_ms")),
             status=_category("status", held.get("status")),
         )
-        yield int(_numbers(held["src_offset"]).max()), cols
+        yield _numbers(held["src_offset"]), cols
 
 
 def label_columns(rows: pa.RecordBatch, deployment: str) -> LabelColumns:

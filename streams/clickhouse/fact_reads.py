@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from driftline.streams.clickhouse.fact_columns import label_columns, prediction_columns
+from driftline.streams.clickhouse.fact_columns import label_columns, ordered_columns, prediction_columns
 from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from driftline.schemas.shapes import LabelColumns, PredictionColumns
     from driftline.streams.clickhouse.client import Client
@@ -66,12 +69,62 @@ def predictions(client: Client, stretch: Stretch) -> Iterator[tuple[int, Predict
             yield from prediction_columns(block, stretch.deployment)
 
 
-def answers(client: Client, stretch: Stretch) -> Iterator[tuple[int, PredictionColumns]]:
-    """Give predictions without their features, in the order of the log; raises as `predictions`."""
+def answers(client: Client, stretch: Stretch) -> Iterator[tuple[NDArray[np.int64], PredictionColumns]]:
+    """Give predictions without their features, in the order of the log, with offsets; raises as `predictions`."""
     query = f"SELECT {_ANSWERS} FROM predictions WHERE {_SPAN} ORDER BY src_offset"
     for table in client.blocks(query, stretch.parameters):
         for block in table.to_batches():
-            yield from prediction_columns(block, stretch.deployment, in_order=True)
+            yield from ordered_columns(block, stretch.deployment)
+
+
+def marks(client: Client, deployment: str, since_ms: int, bound_ms: int) -> dict[int, int]:
+    """Give what moved the watermark: its value, to five minutes, in ms, to the least offset of a record of its time.
+
+    Args:
+        client: where the archive is.
+        deployment: its name.
+        since_ms: predictions before this time are left out.
+        bound_ms: how far the watermark stays behind.
+    """
+    found = client.query(
+        f"SELECT intDiv(toUnixTimestamp64Milli(ts) - {{bound:Int64}}, {PART_MS}) AS part, min(src_offset) AS first "
+        "FROM predictions WHERE deployment = {deployment:String} "
+        "AND ts >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') GROUP BY part",
+        {"deployment": deployment, "since": since_ms, "bound": bound_ms},
+    )
+    return {int(row["part"]) * PART_MS: int(row["first"]) for row in found}
+
+
+def offsets_of(client: Client, stretch: Stretch) -> tuple[int, int] | None:
+    """Give the least and the greatest offset of predictions; None without any; raises as `predictions`."""
+    found = client.query(
+        f"SELECT min(src_offset) AS first, max(src_offset) AS last, count() AS n FROM predictions WHERE {_SPAN}",
+        stretch.parameters,
+    )[0]
+    return (int(found["first"]), int(found["last"])) if found["n"] else None
+
+
+def beside(
+    client: Client, stretch: Stretch, span_ms: tuple[int, int], last: int
+) -> Iterator[tuple[NDArray[np.int64], PredictionColumns]]:
+    """Give predictions outside a stretch whose id one in it has, by id and time alone; raises as `predictions`.
+
+    Args:
+        client: where the archive is.
+        stretch: made of whole cells.
+        span_ms: times between which they are looked for, the end exclusive.
+        last: offset before which they lie in the log.
+    """
+    query = (
+        "SELECT model_version, slot, ts, prediction_id, src_offset FROM predictions "
+        "WHERE deployment = {deployment:String} AND ts >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') "
+        f"AND ts < fromUnixTimestamp64Milli({{to:Int64}}, 'UTC') AND NOT ({_SPAN}) "
+        f"AND src_offset < {{last:UInt64}} AND prediction_id IN (SELECT prediction_id FROM predictions WHERE {_SPAN})"
+    )
+    given = {**stretch.parameters, "from": span_ms[0], "to": span_ms[1], "last": last}
+    for table in client.blocks(query, given):
+        for block in table.to_batches():
+            yield from ordered_columns(block, stretch.deployment)
 
 
 def labels(client: Client, stretch: Stretch) -> Iterator[LabelColumns]:

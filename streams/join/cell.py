@@ -144,8 +144,8 @@ class Cell:
         cols: PredictionColumns,
         rows: slice | NDArray[np.intp],
         vocabulary: Vocabulary,
-        offset: int = 0,
-        cold_ms: int = NEVER,
+        offset: int | NDArray[np.int64] = 0,
+        cold_ms: int | NDArray[np.int64] = NEVER,
     ) -> int:
         """Take in rows of a batch whose event times lie in the cell; they count from the next `settle` on.
 
@@ -153,8 +153,8 @@ class Cell:
             cols: the batch.
             rows: of it.
             vocabulary: of the deployment.
-            offset: where its record lies in the log.
-            cold_ms: windows that begin before this time take no facts any more.
+            offset: where its record, or that of each row, lies in the log.
+            cold_ms: windows that begin before this time take no facts any more; for each row, or all of them.
 
         Returns:
             The bytes they take.
@@ -166,8 +166,9 @@ class Cell:
         scores = _scores(cols, names, rows, len(key))
         part = PredictionRows(key, rest, after, predicted, scores, _groups(cols, segments, rows, len(key)))
         order = sorted_order(key, rest)
-        place = (offset << ROW_BITS) + np.arange(cols.rows)[rows][order]
-        self._tail.append(Fresh(part.take(order), place, np.full(len(key), cold_ms)))
+        place = ((offset << ROW_BITS) + np.arange(cols.rows))[rows][order]
+        cold = np.broadcast_to(cold_ms, cols.rows)[rows][order]
+        self._tail.append(Fresh(part.take(order), place, cold))
         return part.nbytes
 
     def fresh(self) -> Fresh | None:

@@ -194,7 +194,8 @@ def _held(hot: Hot, window: Window) -> Outcomes | None:
 def _counted(hot: Hot, window: Window, scheme: Scheme | None) -> Outcomes:
     if window.resolution == "5m":
         cell = CellKey(window.version, window.slot, window.start_ms // HOUR_MS * HOUR_MS)
-        return _sum([hot.part(cell, window.start_ms, WIDTHS_MS["5m"])], scheme)
+        there = [hot.part(cell, window.start_ms, WIDTHS_MS["5m"])] if cell in hot.cells else []
+        return _sum(there, scheme)
     parts = _kept(hot.outcomes, window)
     # A day that is cold is what it was when it took facts for the last time.
     day = hot.days.get(CellKey(window.version, window.slot, window.start_ms))

@@ -132,12 +132,22 @@ class Hot:
     def fold(
         self,
         cols: PredictionColumns,
-        offset: int,
+        offset: int | NDArray[np.int64],
         scheme: Scheme | None,
         resolutions: tuple[str, ...],
         hot_windows: int,
+        barring_ms: int | NDArray[np.int64] | None = None,
     ) -> int:
-        """Take in a batch of predictions; returns how many rows came too late, all their windows being cold."""
+        """Take in a batch of predictions; returns how many rows came too late, all their windows being cold.
+
+        Args:
+            cols: the batch.
+            offset: where its record, or that of each row, lies in the log.
+            scheme: what is read of it.
+            resolutions: those of its version.
+            hot_windows: closed windows that still take facts.
+            barring_ms: cells that begin before it do not bar an id; None for those that take no facts.
+        """
         widest, width = resolutions[-1], cell_width(resolutions)
         starts = cols.times_ms // WIDTHS_MS[widest] * WIDTHS_MS[widest]
         cold_ms = self.cold_before(widest, self.watermark_ms, hot_windows)
@@ -146,8 +156,9 @@ class Hot:
             key = CellKey(cols.model_version, cols.slot, start)
             cell = self.cells.get(key)
             if cell is None:
-                cell = self.cells[key] = Cell(start, offset, scheme)
-            self.facts_bytes += cell.add(cols, rows, self.vocabulary, offset, cold_ms)
+                cell = self.cells[key] = Cell(start, int(np.min(offset)), scheme)
+            bars_ms = cold_ms if barring_ms is None else barring_ms
+            self.facts_bytes += cell.add(cols, rows, self.vocabulary, offset, bars_ms)
         return int(cold.sum())
 
     def advance(self, cols: PredictionColumns, bound_ms: int, heard_ms: int) -> None:

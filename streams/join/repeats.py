@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 import numpy as np
 
+from driftline.streams.join.elsewhere import Elsewhere
 from driftline.streams.join.keys import find, ids_of, is_repeat, keys_of, pairs, places, sorted_order
 
 if TYPE_CHECKING:
@@ -51,9 +52,11 @@ class Repeats:
 
     Attributes:
         barred: by cell, the ids that came in it and count in another.
+        elsewhere: what lies in no cell here, where a part of the past is counted again.
     """
 
     barred: dict[CellKey, Ids] = field(default_factory=dict)
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
     _unsaved: set[CellKey] = field(default_factory=set)
     _saved: dict[CellKey, int] = field(default_factory=dict)
     _is_taken_up: bool = False
@@ -82,6 +85,8 @@ class Repeats:
             for found in (self._came_before(group, others), _repeated_among(group)):
                 for name, rows in found.items():
                     again[name][rows] = True
+        for name, one in fresh.items():
+            again[name] |= self.elsewhere.came_before(name.version, name.slot, one)
         self._is_taken_up = False
         kept: dict[CellKey, PredictionRows] = {}
         for name, one in fresh.items():

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from driftline.streams.metrics import AccuracyMetrics
     from driftline.streams.processors.join_store import Store
     from driftline.streams.processors.terms_book import TermsBook
-    from driftline.streams.replay.tasks import Failure, JoinTask, Part
+    from driftline.streams.replay.part import Failure, Part
+    from driftline.streams.replay.tasks import JoinTask
 
 logger = logging.getLogger(__name__)
 

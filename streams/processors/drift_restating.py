@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from driftline.streams.clickhouse.client import Client
     from driftline.streams.metrics import DriftMetrics
     from driftline.streams.processors.profile_book import ProfileBook
-    from driftline.streams.replay.tasks import DriftTask, Part
+    from driftline.streams.replay.part import Part
+    from driftline.streams.replay.tasks import DriftTask
     from driftline.streams.windows.rules import Rules
     from driftline.streams.windows.shard import Shard
 

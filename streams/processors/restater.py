@@ -23,7 +23,8 @@ from driftline.streams.complaints import Complaints
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
     from driftline.streams.clickhouse.client import Client
-    from driftline.streams.replay.tasks import DriftTask, JoinTask, Part
+    from driftline.streams.replay.part import Part
+    from driftline.streams.replay.tasks import DriftTask, JoinTask
 
 logger = logging.getLogger(__name__)
 

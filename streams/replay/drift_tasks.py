@@ -14,7 +14,7 @@ from driftline.streams.windows.resolution import DAY_MS
 from driftline.streams.windows.too_late import newest_hot
 
 if TYPE_CHECKING:
-    from driftline.streams.replay.tasks import Part
+    from driftline.streams.replay.part import Part
     from driftline.streams.windows.shard import Shard
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from driftline.streams.join.hot import Hot
     from driftline.streams.join.shard import Shard
     from driftline.streams.join.shard_row import Records
-    from driftline.streams.replay.tasks import Failure, Part
+    from driftline.streams.replay.part import Failure, Part
 
 
 def join_task(shard: Shard) -> JoinTask | None:
@@ -31,7 +31,8 @@ def join_task(shard: Shard) -> JoinTask | None:
     if not late and not shard.dirty:
         return None
     edges = {name: _edge(shard, hot) for name, hot in shard.hots.items()}
-    return JoinTask(shard.partition, (shard.predictions, shard.labels), late, shard.dirty.copy(), edges)
+    positions = shard.predictions, shard.labels
+    return JoinTask(shard.partition, positions, late, shard.dirty.copy(), edges, shard.rules)
 
 
 def take_part(
@@ -51,13 +52,15 @@ def take_part(
     records: Records = []
     kept: list[Window] = []
     if hot is not None:
-        kept = [merge for merge in part.merges if _edge(shard, hot).is_kept(merge)]
+        edge = _edge(shard, hot)
+        kept = [merge for merge in part.merges if edge.is_kept(merge)]
         records = _keep_days(shard, hot, part)
         place = Place(shard.partition, absorbed, now_ms)
         horizon_ms = partial(shard.horizon_ms, hot, hot.observed_ms)
         merged = [
             result_of(hot, one, shard.book.terms(hot.name, one.version, one.end_ms), place, horizon_ms(one))
             for one in sorted(kept)
+            if hot.days.within(one.version, one.slot, one.start_ms, one.end_ms)
         ]
         for one in part.results:
             if one.resolution == "1d":

@@ -123,8 +123,10 @@ class Log:
                 yield 1, None
                 continue
             oldest, newest = cols.span_ms
+            reached_ms = self._newest_ms - self._settings.worker.out_of_orderness_ms
             self._newest_ms = max(self._newest_ms, newest)
-            rows = Rows(record.offset, cols, record.time_ms, to_count=True, to_join=self._has_labels)
+            to_join, heard_ms = self._has_labels, record.time_ms
+            rows = Rows(record.offset, cols, heard_ms, to_count=True, to_join=to_join, reached_ms=reached_ms)
             yield 1, rows if newest >= since_ms and oldest < until_ms else None
         yield 0, Whole(None, self._newest_ms)
 

@@ -56,8 +56,8 @@ def merged_join(
     packed: dict[CellKey, bytes],
     book: Book,
     place: Place,
-) -> WindowResult:
-    """Give a week or month that is not kept in memory, from its days as they are now.
+) -> WindowResult | None:
+    """Give a week or month that is not kept in memory, from its days as they are now; None without any.
 
     How long labels take, where nobody declares it, is what they took on those days.
     """
@@ -68,6 +68,8 @@ def merged_join(
         if _is_in(merge, key):
             hot.days.put(key, unpack(counts))
     days = list(hot.days.all().values())
+    if not days:
+        return None
     delays = [one.delays for one in days if one.delays is not None]
     observed = observed_ms(np.sum(delays, axis=0), sum(one.predictions for one in days)) if delays else None
     terms = book.terms(name, merge.version, merge.end_ms)

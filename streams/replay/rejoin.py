@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from driftline.streams.join.due import Place, due_windows, result_of
+from driftline.streams.join.elsewhere import Elsewhere
 from driftline.streams.join.hot import Hot
+from driftline.streams.join.kept import CellKey
 from driftline.streams.join.labels import Labels
+from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.seals import Seals
 from driftline.streams.replay.errors import ReplayError
+from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.merges import MERGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.schemas.window import WindowResult
@@ -35,30 +43,53 @@ class Rejoin:
     Args:
         deployment: its name.
         place: where the results say they were counted.
-        choice: which windows to count.
+        choice: which windows to count; those given are `told`.
         book: by what versions are counted and judged.
+        hot_windows: closed windows that took facts when all of it came; by that an id is barred in another cell.
         held_bytes: cap of the facts in memory.
     """
 
     def __init__(
-        self, deployment: str, place: Place, choice: Choice, book: Book, held_bytes: int = HELD_BYTES
+        self,
+        deployment: str,
+        place: Place,
+        choice: Choice,
+        book: Book,
+        hot_windows: int,
+        held_bytes: int = HELD_BYTES,
     ) -> None:
         self.hot = Hot(deployment)
         self.choice = choice
-        self._place, self._book, self._held_bytes = place, book, held_bytes
+        self._place, self._book, self._hot_windows, self._held_bytes = place, book, hot_windows, held_bytes
         self._seals = Seals()
         self._merges: set[Window] = set()
         self._given: set[Window] = set()
+        self.told: set[Window] = set()
 
-    def take(self, offset: int, cols: PredictionColumns) -> None:
-        """Take predictions in, in the order of the log; of an id that comes twice in a cell the first counts.
+    def take(
+        self, offset: int | NDArray[np.int64], cols: PredictionColumns, reached_ms: int | NDArray[np.int64]
+    ) -> None:
+        """Take predictions in, in the order of the log; an id counts where it came first.
+
+        Args:
+            offset: where their record, or that of each, lies in the log.
+            cols: they.
+            reached_ms: the watermark before that, ms.
 
         Raises:
             ReplayError: there are more than memory is allowed for.
         """
         name, version = self.hot.name, cols.model_version
         scheme = self._book.terms(name, version, cols.span_ms[1]).scheme
-        self.hot.fold(cols, offset, scheme, self._book.resolutions(name, version), NONE_COLD)
+        widths = self._book.resolutions(name, version)
+        width = WIDTHS_MS[widths[-1]]
+        bars_ms = np.maximum(reached_ms, NEVER // 2) // width * width - self._hot_windows * width
+        self.hot.fold(cols, offset, scheme, widths, NONE_COLD, bars_ms)
+        self._check()
+
+    def take_beside(self, offsets: NDArray[np.int64] | int, cols: PredictionColumns) -> None:
+        """Take predictions that are not to be counted, but may have come before those that are; raises as `take`."""
+        self.hot.repeats.elsewhere.add(offsets, cols)
         self._check()
 
     def take_labels(self, offset: int, cols: LabelColumns) -> None:
@@ -92,9 +123,10 @@ class Rejoin:
             if window.resolution in MERGED:
                 self._merges |= {window} - self._given
             elif self.choice.has(window):
+                self.told.add(window)
                 yield result_of(hot, window, self._terms(window), place, horizon_ms(window))
         hot.drop(list(hot.cells))
-        hot.labels = Labels()
+        hot.labels, hot.repeats.elsewhere = Labels(), Elsewhere()
         for window in sorted(self._merges):
             if before_ms is None or window.end_ms <= before_ms:
                 self._merges.discard(window)
@@ -103,11 +135,20 @@ class Rejoin:
                     yield result_of(hot, window, self._terms(window), place, horizon_ms(window))
         hot.said.clear()
 
+    def emptied(self, window: Window) -> WindowResult:
+        """Give the result of a window that holds nothing; call it after `results`."""
+        terms = self._terms(window)
+        if window.resolution == "1d":
+            self.hot.days.put(
+                CellKey(window.version, window.slot, window.start_ms), Outcomes.of(terms.scheme)
+            )
+        return result_of(self.hot, window, terms, self._place, terms.horizon_ms(None))
+
     def _terms(self, window: Window) -> Terms:
         return self._book.terms(self.hot.name, window.version, window.end_ms)
 
     def _check(self) -> None:
-        if self.hot.nbytes > self._held_bytes:
+        if self.hot.nbytes + self.hot.repeats.elsewhere.nbytes > self._held_bytes:
             raise ReplayError(
                 f"predictions and labels of deployment {self.hot.name!r} take more than "
                 f"{self._held_bytes >> 20:,} MiB: replay a shorter span, or day by day with --source archive"

@@ -18,42 +18,37 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
 from driftline.streams.clickhouse.fact_reads import Stretch
-from driftline.streams.join.cell import cell_width
 from driftline.streams.join.dirty import Offsets
-from driftline.streams.join.due import Place
 from driftline.streams.join.hot import Window
 from driftline.streams.join.kept import CellKey
-from driftline.streams.join.outcomes_bytes import pack
+from driftline.streams.replay.again import join_again
 from driftline.streams.replay.before import asks_for_previous, counters_before
 from driftline.streams.replay.choice import Listed
-from driftline.streams.replay.cold import FOREVER, Edge, cold_windows, hull, merges_of, runs
-from driftline.streams.replay.merged import merged_drift, merged_join, unkept
+from driftline.streams.replay.cold import Edge, cold_windows, hull, merges_of, runs
+from driftline.streams.replay.merged import merged_drift, unkept
+from driftline.streams.replay.part import Failure, Part, slices
 from driftline.streams.replay.recount import Recount
-from driftline.streams.replay.rejoin import Rejoin
-from driftline.streams.replay.tasks import DriftTask, Failure, JoinTask, Part
+from driftline.streams.replay.tasks import DriftTask, JoinTask
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.late import Late
 from driftline.streams.windows.resolution import DAY_MS
+from driftline.streams.windows.rules import Rules
 
 if TYPE_CHECKING:
-    from driftline.schemas.window import WindowResult
     from driftline.streams.clickhouse.client import Client
     from driftline.streams.clickhouse.fact_reads import Touched
     from driftline.streams.join.terms import Book
     from driftline.streams.windows.profiles import Profiles
-    from driftline.streams.windows.rules import Rules
 
 logger = logging.getLogger(__name__)
 
-RESULTS_A_PART: Final = 64
 ASKED_APART: Final = 32
 """Spans of late rows that are looked up one by one."""
 
@@ -105,9 +100,9 @@ def restate_drift(
         earlier = _last(profiles, recount)
         for key, counters in before.items():
             recount.put(key, counters)
-        yield from _slices(name, recount.results(edge.watermark_ms, now_ms))
+        yield from slices(name, recount.results(edge.watermark_ms, now_ms))
         yield Part(name, [], days, kept)
-    yield from _slices(
+    yield from slices(
         name, merged_drift(client, task, profiles, rules, now_ms, packed, unkept(windows, edge, stored))
     )
 
@@ -131,7 +126,7 @@ def restate_join(
             mine |= _touched(client, name, task.late.get(name, ()))
             windows = cold_windows(mine, partial(book.resolutions, name), edge)
             if windows:
-                yield from _restate_one(client, (name, task.partition), windows, edge, book, now_ms, settled)
+                yield from join_again(client, task, name, windows, edge, book, now_ms, settled)
         except ClickHouseAwayError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, others of the partition must not wait for it
@@ -154,46 +149,6 @@ def _touched(client: Client, name: str, spans: Sequence[Late]) -> set[Touched]:
             )
         ]
     return {one for late in spans for one in fact_reads.touched_by_rows(client, name, late)}
-
-
-def _restate_one(
-    client: Client,
-    of: tuple[str, int],
-    windows: set[Window],
-    edge: Edge,
-    book: Book,
-    now_ms: int,
-    settled: Callable[[], None],
-) -> Iterator[Part]:
-    name, partition = of
-    watermark_ms = edge.watermark_ms
-    if watermark_ms == NEVER:
-        watermark_ms = fact_reads.newest_ms(client, name) or NEVER
-    place = Place(partition, 0, now_ms)
-    packed: dict[CellKey, bytes] = {}
-    span = hull(windows, DAY_MS)
-    for mine in runs(windows, fact_reads.rows_by_day(client, Stretch(name, *span))):
-        rejoin = Rejoin(name, place, Listed.of(mine), book, FOREVER)
-        width = max(cell_width(book.resolutions(name, window.version)) for window in mine)
-        stretch = Stretch(name, *hull(mine, width))
-        for truth in fact_reads.labels(client, stretch):
-            rejoin.take_labels(0, truth)
-        for offset, cols in fact_reads.answers(client, stretch):
-            rejoin.take(offset, cols)
-        yield from _slices(name, rejoin.results(watermark_ms, now_ms))
-        days = rejoin.hot.days.all()
-        packed |= {key: pack(one) for key, one in days.items()}
-        yield Part(name, [], days, {merge for merge in merges_of(mine) if edge.is_kept(merge)})
-    merges = unkept(windows, edge, settled)
-    yield from _slices(
-        name, (merged_join(client, name, watermark_ms, one, packed, book, place) for one in merges)
-    )
-
-
-def _slices(name: str, results: Iterator[WindowResult]) -> Iterator[Part]:
-    """Give results some at a time: with 25 features each takes 100 KB while it waits to be published."""
-    while some := list(islice(results, RESULTS_A_PART)):
-        yield Part(name, some, {}, set())
 
 
 def _last(profiles: Profiles, recount: Recount) -> dict[PaneKey, bytes]:

@@ -12,7 +12,7 @@ from driftline.streams.join.due import Place
 from driftline.streams.replay.choice import Span
 from driftline.streams.replay.recount import Recount
 from driftline.streams.replay.rejoin import Rejoin
-from driftline.streams.replay.steps import Rows, Truth, Whole
+from driftline.streams.replay.steps import Aside, Rows, Truth, Whole
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, closed_by_clock
 from driftline.streams.windows.rules import Rules
 
@@ -105,10 +105,13 @@ class _Work:
         place = Place(source.partition, predictions + labels + 1, now_ms)
         self.request, self.now_ms, self.summary = request, now_ms, summary
         self.recount = Recount(name, source.partition, predictions, span, profiles, request.rules)
-        self.rejoin = Rejoin(name, place, span, book)
+        self.rejoin = Rejoin(name, place, span, book, request.rules.hot_windows)
 
-    def take(self, step: Rows | Truth) -> None:
+    def take(self, step: Rows | Aside | Truth) -> None:
         """Count facts."""
+        if isinstance(step, Aside):
+            self.rejoin.take_beside(step.offsets, step.cols)
+            return
         if isinstance(step, Truth):
             self.summary.labels += step.cols.rows
             self.rejoin.take_labels(step.offset, step.cols)
@@ -117,7 +120,7 @@ class _Work:
             self.summary.predictions += step.cols.rows
             self.recount.take(step.cols, step.heard_ms)
         if step.to_join:
-            self.rejoin.take(step.offset, step.cols)
+            self.rejoin.take(step.offset, step.cols, step.reached_ms)
 
     def give(self, step: Whole) -> Iterator[WindowResult]:
         """Give the results that are wanted of what has come; without a label there is no performance."""

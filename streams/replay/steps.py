@@ -5,18 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
+from driftline.streams.windows.book import NEVER
+
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from driftline.schemas.columns import LabelColumns, PredictionColumns
 
 
 class Rows(NamedTuple):
-    """Predictions to be counted, held against labels, or both."""
+    """Predictions to be counted, held against labels, or both.
 
-    offset: int
+    Attributes:
+        offset: where their record, or that of each, lies in the log.
+        reached_ms: the watermark before that, ms; only asked where they are held against labels.
+    """
+
+    offset: int | NDArray[np.int64]
     cols: PredictionColumns
     heard_ms: int
     to_count: bool
     to_join: bool
+    reached_ms: int | NDArray[np.int64] = NEVER
+
+
+class Aside(NamedTuple):
+    """Predictions that are not counted, but may have come before those that are, with offsets."""
+
+    offsets: NDArray[np.int64] | int
+    cols: PredictionColumns
 
 
 class Truth(NamedTuple):
@@ -34,7 +52,7 @@ class Whole(NamedTuple):
     """The greatest event time of the deployment, ms."""
 
 
-Step: TypeAlias = Rows | Truth | Whole
+Step: TypeAlias = Rows | Aside | Truth | Whole
 
 
 class Source(Protocol):

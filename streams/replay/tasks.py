@@ -1,45 +1,18 @@
-"""Tasks: what a worker offers to be restated, and what it is given back. They need no archive to be spoken of."""
+"""Tasks: what a worker offers to be restated. They need no archive to be spoken of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from driftline.streams.join.dirty import Offsets
-from driftline.streams.join.kept import CellKey
 from driftline.streams.replay.cold import Edge
-from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.late import Late
+from driftline.streams.windows.rules import Rules
 
 if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
-    from driftline.streams.join.hot import Window
-    from driftline.streams.join.outcomes import Outcomes
-
-
-class Failure(NamedTuple):
-    """Why a deployment could not be restated, and the records of its labels that therefore still await it."""
-
-    error: Exception
-    labels: Offsets
-
-
-class Part(NamedTuple):
-    """What was restated of one deployment.
-
-    Attributes:
-        results: of cold windows, ready but for the position.
-        days: counters, or outcomes, of the days among them, for weeks and months that memory still merges.
-        merges: those weeks and months.
-        failure: of the whole deployment, which is left for another time; None without.
-    """
-
-    deployment: str
-    results: list[WindowResult]
-    days: dict[CellKey, Counters] | dict[CellKey, Outcomes]
-    merges: set[Window]
-    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +41,7 @@ class JoinTask:
         late: what is to be restated, by deployment.
         labels: likewise.
         edges: where hot ends, by deployment; of others nothing is in memory.
+        rules: by which memory takes facts.
     """
 
     partition: int
@@ -75,6 +49,7 @@ class JoinTask:
     late: Mapping[str, tuple[Late, ...]]
     labels: Offsets
     edges: Mapping[str, Edge]
+    rules: Rules = field(default_factory=Rules)
 
 
 def restated(result: WindowResult, absorbed: int, late_rows: int) -> WindowResult:

@@ -25,7 +25,11 @@ ASKED = (
     "label_records",
     "predictions",
     "answers",
+    "marks",
+    "offsets_of",
+    "beside",
     "labels",
+    "published",
     "published_days",
     "newest_ms",
     "rows_by_day",
@@ -98,6 +102,32 @@ class ColdArchive:
 
     answers = predictions
 
+    def marks(self, _client: object, deployment: str, since_ms: int, bound_ms: int) -> dict[int, int]:
+        """What moved the watermark, and the first record that did."""
+        found: dict[int, int] = {}
+        for offset, cols in enumerate(self.log):
+            for time in cols.times_ms.tolist() if cols.deployment == deployment else ():
+                if time >= since_ms:
+                    found.setdefault((time - bound_ms) // PART_MS * PART_MS, offset)
+        return found
+
+    def offsets_of(self, client: object, stretch: Stretch) -> tuple[int, int] | None:
+        """The first and the last record that has rows of a stretch."""
+        found = [offset for offset, _ in self.predictions(client, stretch)]
+        return (found[0], found[-1]) if found else None
+
+    def beside(
+        self, client: object, stretch: Stretch, span_ms: tuple[int, int], last: int
+    ) -> Iterator[tuple[int, PredictionColumns]]:
+        """Rows outside a stretch whose ids it has."""
+        there = {bytes(one) for _, cols in self.predictions(client, stretch) for one in cols.ids}
+        for offset, cols in self.predictions(client, Stretch(stretch.deployment, *span_ms)):
+            times = cols.times_ms
+            outside = (times < stretch.since_ms) | (times >= stretch.until_ms)
+            rows = outside & np.array([bytes(one) in there for one in cols.ids])
+            if rows.any() and offset < last:
+                yield offset, some(cols, rows)
+
     def labels(self, client: object, stretch: Stretch) -> Iterator[LabelColumns]:
         """The label in force of each prediction of a stretch."""
         there = {bytes(one) for _, cols in self.predictions(client, stretch) for one in cols.ids}
@@ -120,6 +150,17 @@ class ColdArchive:
             for (of, version, slot, resolution, start), result in self.windows.items()
             if (of, version, slot, resolution) == (role, window.version, window.slot, "1d")
             and window.start_ms <= start < window.end_ms
+        }
+
+    def published(
+        self, _client: object, _deployment: str, first: Window, until_ms: int, role: str
+    ) -> dict[int, tuple[str, bytes]]:
+        """Windows as they were published last, from one on."""
+        return {
+            start: (result.profile_digest, result.counts)
+            for (of, version, slot, resolution, start), result in self.windows.items()
+            if (of, version, slot, resolution) == (role, first.version, first.slot, first.resolution)
+            and first.start_ms <= start < until_ms
         }
 
     def rows_by_day(self, client: object, stretch: Stretch) -> dict[int, int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
-from cold_archive import ColdArchive
+from cold_archive import ColdArchive, some
 from hypothesis import strategies as st
 
 from driftline.schemas.columns import LabelColumns, NumericBlock, PredictionColumns
@@ -17,9 +18,10 @@ from driftline.streams.join.shard import Shard
 from driftline.streams.join.terms import Terms
 from driftline.streams.replay.choice import Span
 from driftline.streams.replay.join_tasks import join_done, join_task, take_part
+from driftline.streams.replay.part import Part
 from driftline.streams.replay.rejoin import Rejoin
 from driftline.streams.replay.restate import restate_join
-from driftline.streams.replay.tasks import JoinTask, Part
+from driftline.streams.replay.tasks import JoinTask
 from driftline.streams.windows.rules import Rules
 
 HOUR_MS = 3_600_000
@@ -30,7 +32,7 @@ SCHEME = Scheme("ab" * 32, "binary", ("0", "1"), ("score",), edges=np.array([0.2
 RULES = Rules(hot_windows=1, kept_days=33)
 DAYS = (0, 1, 2, 3, 14, 15, 33, 34, 35, 60, 61, 62)
 STEP = st.tuples(
-    st.sampled_from("ppppllllrooottttccx"),
+    st.sampled_from("pppaaallllrooottttccx"),
     st.integers(0, 3),
     st.sampled_from(DAYS),
     st.integers(0, 23),
@@ -137,8 +139,9 @@ class World:
     def live(self, shard: Shard, steps: list[Step], version: str) -> Shard:
         """Live through a schedule and restate all that is left; gives the worker that is there at its end."""
         for kind, id_, day, hour, value in steps:
-            if kind == "p":
-                shard = self.predict(shard, batch(id_, day, value, version))
+            if kind in "pa":
+                of = DAYS[hour % len(DAYS)] if kind == "a" else day
+                self.predict(shard, batch(id_, day, value, version, of))
             elif kind == "l":
                 self.archive.truths.append(truth(id_, day, hour, value))
                 shard.take_labels(len(self.archive.truths) - 1, self.archive.truths[-1], 0)
@@ -158,15 +161,14 @@ class World:
             assert rounds < ROUNDS
         return shard
 
-    def predict(self, shard: Shard, cols: PredictionColumns) -> Shard:
+    def predict(self, shard: Shard, cols: PredictionColumns) -> None:
         """Append a batch and take it."""
         self.archive.log.append(cols)
         shard.take_predictions(len(self.archive.log) - 1, cols, 0)
-        return shard
 
     def differences(self, shard: Shard) -> list[object]:
         """Give the windows whose last result is another than that of a plain join of all facts."""
-        wanted, found = plain(self.archive, shard, self.book), self.archive.windows
+        wanted, found = plain(self, shard), self.archive.windows
         wrong: list[object] = sorted(wanted.keys() ^ found.keys())
         for key in wanted.keys() & found.keys():
             one, want = found[key], wanted[key]
@@ -179,18 +181,19 @@ class World:
 
 
 def ids_of(day: int, *ids: int) -> np.ndarray:
-    """Ids of a day: nobody predicts the same one again days later."""
+    """Ids of a day."""
     found = np.zeros((len(ids), 16), np.uint8)
     found[:, 14], found[:, 15] = day, ids
     return found
 
 
-def batch(id_: int, day: int, slot: int, version: str) -> PredictionColumns:
-    """Two predictions, by the champion or hours later by a shadow; an id that is said again has the same event time."""
+def batch(id_: int, day: int, slot: int, version: str, of: int | None = None) -> PredictionColumns:
+    """Two predictions, by the champion or hours later by a shadow, of ids of that day or of another one."""
     hours = np.array([id_, id_ + 1], np.int64) * 3 + 12 + 9 * slot
     scores = [NumericBlock(("score",), np.array([[id_ / 4, 0.5]], np.float32))]
     name = ("champion", "shadow")[slot]
-    ids, times = ids_of(day, id_, id_ + 1), START_MS + day * DAY_MS + hours * HOUR_MS
+    ids = ids_of(day if of is None else of, id_, id_ + 1)
+    times = START_MS + day * DAY_MS + hours * HOUR_MS
     return PredictionColumns("d", version, name, 2, None, ids, None, times, scores=scores)
 
 
@@ -204,15 +207,41 @@ def truth(id_: int, day: int, known_at: int, value: int) -> LabelColumns:
     )
 
 
-def plain(archive: ColdArchive, shard: Shard, book: Book) -> dict:
-    """Join all facts at once."""
-    rejoin = Rejoin("d", Place(0, 0, 0), Span(0, START_MS * 2), book)
+def plain(world: World, shard: Shard) -> dict:
+    """Join all facts at once: labels in force, and of predictions those that count."""
+    archive = world.archive
+    rejoin = Rejoin("d", Place(0, 0, 0), Span(0, START_MS * 2), world.book, 0)
     for offset, cols in enumerate(archive.truths):
         rejoin.take_labels(offset, cols)
-    for offset, cols in enumerate(archive.log):
-        rejoin.take(offset, cols)
+    for offset, (cols, counts) in enumerate(zip(archive.log, counting(world), strict=True)):
+        if counts.any():
+            rejoin.take(offset, some(cols, counts), reached_ms=1 << 61)  # nothing bars what counts
     mark = shard.hots["d"].watermark_ms if shard.hots else 0
     return {
         (one.role, one.model_version, one.slot, one.resolution, one.window_start_ms): one
         for one in rejoin.results(mark, 0)
     }
+
+
+def counting(world: World) -> list[np.ndarray]:
+    """Tell of each prediction, row by row, whether it counts: of an id that comes again in a cell the first may.
+
+    And that only if it was in no other cell before that still took facts when it came.
+    """
+    rules, newest_ms = world.rules, -(1 << 60)
+    cells: dict[tuple[str, str, bytes], dict[int, bool]] = defaultdict(dict)
+    found = []
+    for cols in world.archive.log:
+        widths = world.book.resolutions("d", cols.model_version)
+        width = DAY_MS if widths == ("1d",) else HOUR_MS
+        cold_ms = (newest_ms - rules.out_of_orderness_ms) // DAY_MS * DAY_MS - rules.hot_windows * DAY_MS
+        counts = np.zeros(cols.rows, np.bool_)
+        for row, time in enumerate(cols.times_ms.tolist()):
+            mine = cells[cols.model_version, cols.slot, bytes(cols.ids[row])]
+            start = time // width * width
+            if start not in mine:
+                counts[row] = not any(cell >= cold_ms for cell in mine)
+                mine[start] = True
+        newest_ms = max(newest_ms, cols.span_ms[1])
+        found.append(counts)
+    return found

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.schemas.columns import Category, Gap, LabelColumns, NumericBlock, PredictionColumns
-from driftline.streams.clickhouse.fact_columns import label_columns, prediction_columns
+from driftline.streams.clickhouse.fact_columns import label_columns, ordered_columns, prediction_columns
 from driftline.streams.clickhouse.label_rows import label_rows
 from driftline.streams.clickhouse.prediction_rows import prediction_rows
 from driftline.streams.clickhouse.source import Source
@@ -66,7 +66,8 @@ def test_stored_rows_count_as_their_batches(
         want.setdefault(one.model_version, Counters(layout)).fold(one)
     found: dict[str, Counters] = {}
     ids = []
-    for _, cols in prediction_columns(stored(batches), "churn", in_order=in_order):
+    columns = ordered_columns if in_order else prediction_columns
+    for _, cols in columns(stored(batches), "churn"):
         found.setdefault(cols.model_version, Counters(layout)).fold(cols)
         ids.append(cols.ids)
     assert found == want

@@ -23,7 +23,8 @@ from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.shard import Shard
 from driftline.streams.join.terms import Terms
 from driftline.streams.processors.restater import Restater
-from driftline.streams.replay.tasks import JoinTask, Part
+from driftline.streams.replay.part import Part
+from driftline.streams.replay.tasks import JoinTask
 from driftline.streams.windows.rules import Rules
 
 START_MS = 1_750_032_000_000

@@ -14,7 +14,8 @@ from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.processors.restater import Restater, Taken
-from driftline.streams.replay.tasks import JoinTask, Part
+from driftline.streams.replay.part import Part
+from driftline.streams.replay.tasks import JoinTask
 
 TASK = JoinTask(0, (7, 3), {}, Offsets({3}), {})
 

@@ -19,8 +19,9 @@ from driftline.streams.join.shard import Shard
 from driftline.streams.join.terms import Terms
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.replay.join_tasks import join_done, join_task
+from driftline.streams.replay.part import Failure, Part
 from driftline.streams.replay.restate import restate_join
-from driftline.streams.replay.tasks import Failure, JoinTask, Part
+from driftline.streams.replay.tasks import JoinTask
 from driftline.streams.windows.resolution import DAY_MS
 from driftline.streams.windows.rules import Rules
 
