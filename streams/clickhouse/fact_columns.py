@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -39,24 +38,15 @@ def prediction_columns(rows: pa.RecordBatch, deployment: str) -> Iterator[tuple[
         rows: columns of the table `predictions`; those that are not asked for are left empty.
         deployment: its name.
     """
-    for offsets, cols in _columns(rows, deployment, in_order=False):
+    for offsets, cols in placed_columns(rows, deployment):
         yield int(offsets.max()), cols
 
 
-def ordered_columns(
+def placed_columns(
     rows: pa.RecordBatch, deployment: str
 ) -> Iterator[tuple[NDArray[np.int64], PredictionColumns]]:
-    """Give the same in the order of the rows, each batch with the offsets of its rows.
-
-    There are more batches where those of different emitters alternate.
-    """
-    return _columns(rows, deployment, in_order=True)
-
-
-def _columns(
-    rows: pa.RecordBatch, deployment: str, *, in_order: bool
-) -> Iterator[tuple[NDArray[np.int64], PredictionColumns]]:
-    for part in _alike(rows, in_order=in_order):
+    """Give the same, each batch with the offset of each of its rows."""
+    for part in _alike(rows):
         held = {name: part.column(name) for name in part.schema.names}
         names = {name: _names(held[name][0].as_py()) for name in KEYS[2:] if name in held}
         count = part.num_rows
@@ -99,7 +89,7 @@ def label_columns(rows: pa.RecordBatch, deployment: str) -> LabelColumns:
     )
 
 
-def _alike(rows: pa.RecordBatch, *, in_order: bool) -> list[pa.RecordBatch]:
+def _alike(rows: pa.RecordBatch) -> list[pa.RecordBatch]:
     """Part rows so that each part has one make-up."""
     if not rows.num_rows:
         return []
@@ -113,9 +103,6 @@ def _alike(rows: pa.RecordBatch, *, in_order: bool) -> list[pa.RecordBatch]:
         if name in rows.schema.names:
             given = rows.column(name).is_valid().to_numpy(zero_copy_only=False)
             group = group * 2 + (np.bincount(batch, weights=given) > 0)[batch]
-    if in_order:
-        cuts = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(group)]
-        return [rows.slice(at, end - at) for at, end in pairwise(cuts)]
     found, which = np.unique(group, return_inverse=True)
     if len(found) == 1:
         return [rows]

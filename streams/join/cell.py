@@ -180,8 +180,12 @@ class Cell:
         cold_ms = np.concatenate([part.cold_ms for part in self._tail])
         self._tail = []
         order = sorted_order(rows.key, rows.rest)
+        known = is_repeat(rows.key[order], rows.rest[order])
+        if (
+            known.any()
+        ):  # the archive gives its rows in no order: the first of an id is that of the least place
+            order = np.lexsort((place, rows.rest, rows.key))
         rows = rows.take(order)
-        known = is_repeat(rows.key, rows.rest)
         known |= find(self.rows.key, self.rows.rest, rows.key, rows.rest) >= 0
         if known.any():
             order, rows = order[~known], rows.take(~known)

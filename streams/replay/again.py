@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.streams.clickhouse import fact_reads
@@ -21,6 +24,10 @@ from driftline.streams.windows.resolution import DAY_MS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.schemas.window import WindowResult
     from driftline.streams.clickhouse.client import Client
     from driftline.streams.join.hot import Window
@@ -62,24 +69,52 @@ def join_again(
     packed: dict[CellKey, bytes] = {}
     span = hull(windows, DAY_MS)
     beside = Beside(client, name, span[0], task.rules)
-    for mine in runs(windows, fact_reads.rows_by_day(client, Stretch(name, *span))):
-        rejoin = Rejoin(name, place, Listed.of(mine), book, task.rules.hot_windows, FOREVER)
-        width = max(cell_width(book.resolutions(name, window.version)) for window in mine)
-        stretch = Stretch(name, *hull(mine, width))
-        for truth in fact_reads.labels(client, stretch):
-            rejoin.take_labels(0, truth)
-        for offsets, cols in beside.rows(stretch):
-            rejoin.take_beside(offsets, cols)
-        for offsets, cols in fact_reads.answers(client, stretch):
-            rejoin.take(offsets, cols, beside.reached_ms(offsets))
-        yield from slices(name, rejoin.results(watermark_ms, now_ms))
-        yield from slices(name, _emptied(client, rejoin, mine - rejoin.told))
-        days = rejoin.hot.days.all()
-        packed |= {key: pack(one) for key, one in days.items()}
-        yield Part(name, [], days, {merge for merge in merges_of(mine) if edge.is_kept(merge)})
+    parts = runs(windows, fact_reads.rows_by_day(client, Stretch(name, *span)))
+    widths = [max(cell_width(book.resolutions(name, one.version)) for one in mine) for mine in parts]
+    stretches = [Stretch(name, *hull(mine, width)) for mine, width in zip(parts, widths, strict=True)]
+    # The next days are read while these are counted; the client serves one thread at a time.
+    with ThreadPoolExecutor(1) as reader:
+        read = deque([reader.submit(_facts, client, beside, stretches[0])])
+        for mine, after in zip(parts, [*stretches[1:], None], strict=True):
+            rejoin = Rejoin(name, place, Listed.of(mine), book, task.rules.hot_windows, FOREVER)
+            facts = read.popleft().result()
+            if after is not None:
+                read.append(reader.submit(_facts, client, beside, after))
+            facts.give(rejoin, beside)
+            del facts
+            yield from slices(name, rejoin.results(watermark_ms, now_ms))
+            wait(read)
+            yield from slices(name, _emptied(client, rejoin, mine - rejoin.told))
+            days = rejoin.hot.days.all()
+            packed |= {key: pack(one) for key, one in days.items()}
+            yield Part(name, [], days, {merge for merge in merges_of(mine) if edge.is_kept(merge)})
     merges = unkept(windows, edge, settled)
     found = (merged_join(client, name, watermark_ms, one, packed, book, place) for one in merges)
     yield from slices(name, (one for one in found if one is not None))
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What is read of some days."""
+
+    labels: list[LabelColumns]
+    aside: list[tuple[NDArray[np.int64], PredictionColumns]]
+    answers: list[tuple[NDArray[np.int64], PredictionColumns]]
+
+    def give(self, rejoin: Rejoin, beside: Beside) -> None:
+        """Have all of it taken, and keep none."""
+        for truth in self.labels:
+            rejoin.take_labels(0, truth)
+        for offsets, cols in self.aside:
+            rejoin.take_beside(offsets, cols)
+        for offsets, cols in self.answers:
+            rejoin.take(offsets, cols, beside.reached_ms(offsets))
+        self.labels, self.aside, self.answers = [], [], []
+
+
+def _facts(client: Client, beside: Beside, stretch: Stretch) -> _Facts:
+    labels = list(fact_reads.labels(client, stretch))
+    return _Facts(labels, list(beside.rows(stretch)), list(fact_reads.answers(client, stretch)))
 
 
 def _emptied(client: Client, rejoin: Rejoin, windows: set[Window]) -> Iterator[WindowResult]:

@@ -69,7 +69,7 @@ class Rejoin:
     def take(
         self, offset: int | NDArray[np.int64], cols: PredictionColumns, reached_ms: int | NDArray[np.int64]
     ) -> None:
-        """Take predictions in, in the order of the log; an id counts where it came first.
+        """Take predictions in, in any order; an id counts where it came first.
 
         Args:
             offset: where their record, or that of each, lies in the log.
