@@ -222,7 +222,7 @@ class Hot:
         cell = self.cells[key]
         at = start_ms - cell.start_ms
         inside = (cell.rows.after_ms >= at) & (cell.rows.after_ms < at + width_ms)
-        rows = cell.rows.take(inside)
+        rows = cell.rows.take(np.flatnonzero(inside))
         scheme = None if cell.scheme is None else replace(cell.scheme, segments=())
         return outcomes_of(cell.start_ms, rows, self.labels.rows, scheme, self.vocabulary.texts)
 

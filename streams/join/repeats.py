@@ -142,16 +142,21 @@ class Repeats:
         self, group: Mapping[CellKey, Fresh], cells: Mapping[CellKey, Cell]
     ) -> dict[CellKey, NDArray[np.intp]]:
         """Of new rows of a version and slot give the places of those whose id another of its cells has."""
-        own, row, ids, which = _together(group)
-        names, low, high = list(group), ids.rest.min(), ids.rest.max()
-        again = np.zeros(len(own), np.bool_)
-        cold_ms = None
+        low = min(int(one.rows.rest.min()) for one in group.values())
+        high = max(int(one.rows.rest.max()) for one in group.values())
+        near: dict[CellKey, list[Ids]] = {}
         for name, cell in cells.items():
             # What was taken up bars its own cell alone while all is read again: the rows themselves tell their order.
-            sets = [self.barred[name]] if name in self.barred and not self._is_taken_up else []
+            if name in self.barred and not self._is_taken_up:
+                near[name] = [self.barred[name]]
             # The upper half of an emitter's own ids is their time: most cells lie apart without a look at one of them.
             if low <= cell.rest_span[1] and high >= cell.rest_span[0]:
-                sets.append(Ids(cell.rows.key, cell.rows.rest))
+                near.setdefault(name, []).append(Ids(cell.rows.key, cell.rows.rest))
+        if not near:
+            return {}
+        own, row, ids, which = _together(group)
+        names, again, cold_ms = list(group), np.zeros(len(own), np.bool_), None
+        for name, sets in near.items():
             for held in sets:
                 there = pairs(ids.key, ids.rest, held.key, held.rest)[0]
                 if not len(there):
