@@ -1,6 +1,6 @@
 """Simulate estimated performance: how far it lies from the truth, and how often its intervals hold it.
 
-Usage: scripts/simulate_estimates.py [STREAMS [CASE ...]]   (500 streams, all cases, seeded; a table in Markdown)
+Usage: scripts/simulate_estimates.py [STREAMS [CASE ...]] [--seed N]   (500 streams, all cases; a table in Markdown)
 
 Inputs are independent normal numbers. A stream draws a relation between input and truth and a model; its reference has
 50,000 labelled rows, its window 100,000 whose inputs are moved by up to one standard deviation and widened or
@@ -16,12 +16,19 @@ narrowed, and labelled by the same relation. The truth is scikit-learn's on the 
                 from scores can see
     3, 5, 20    classes: six inputs, scores over- or under-confident and each off by its own amount
     30          classes, of which accuracy alone is estimated
+    days        plain, where every day moves each input too: 100 days of reference, 30 of window
+    5days       the same of five classes
+    faults      plain, where every day moves the truth, and no input shows it
+
+Effects of days are an AR(1) with the correlation 0.7 from day to day; its spread is 0.5 standard deviations of an
+input, and 0.15 in the logit of the truth.
 
 Edges of score bins, counts and everything past them are the shipped code.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import warnings
 from collections.abc import Iterator
@@ -30,6 +37,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
+from simulate_intervals import Stream, effects
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -58,8 +66,14 @@ SEED = 20130101
 STREAMS = 500
 WINDOW_ROWS = 100_000
 REFERENCE_ROWS = 50_000
-BINARY = ("plain", "rare", "small", "folded", "still", "blind")
-CLASSES = ("3", "5", "20", "30")
+CASES = (
+    *("plain", "rare", "small", "folded", "still", "blind"),
+    *("3", "5", "20", "30"),
+    *("days", "faults", "5days"),
+)
+BINARY = tuple(case for case in CASES if case.isalpha())
+REFERENCE_DAYS, WINDOW_DAYS = 100, 30
+RHO, INPUT_SPREAD, TRUTH_SPREAD = 0.7, 0.5, 0.15
 Array = NDArray[np.float64]
 Classes = NDArray[np.int64]
 
@@ -87,6 +101,13 @@ class Sample(NamedTuple):
     truth: Classes
 
 
+def by_day(rows: int, columns: int, rng: np.random.Generator, *, shifted: bool) -> Array:
+    """Draw the effects of days on rows in the order of time, (rows, columns), with a spread of 1."""
+    days = WINDOW_DAYS if shifted else REFERENCE_DAYS
+    drawn = [effects(Stream("", 1.0, RHO), days, rng) for _ in range(columns)]
+    return np.stack(drawn, axis=1)[np.arange(rows) * days // rows]
+
+
 class BinaryStream:
     """A relation, a model and a shift, drawn once; `sample` draws rows."""
 
@@ -110,11 +131,17 @@ class BinaryStream:
         x = rng.normal(size=(rows, 3))
         if shifted:
             x = x * self.width + self.move
+        if self.case == "days":
+            x += INPUT_SPREAD * by_day(rows, 3, rng, shifted=shifted)
         slopes = self.slopes * [1, 1, 0] if self.case == "blind" else self.slopes
         known = x @ slopes + self.base
-        logit = known + x[:, 2] * self.slopes[2] if self.case == "blind" else known
-        if self.case == "folded":
+        logit = known
+        if self.case == "blind":
+            logit = known + x[:, 2] * self.slopes[2]
+        elif self.case == "folded":
             logit = np.abs(known) - 1.0
+        elif self.case == "faults":
+            logit = known + TRUTH_SPREAD * by_day(rows, 1, rng, shifted=shifted)[:, 0]
         scores = expit(self.confidence * known + self.offset).astype(np.float32)
         truth = (rng.random(rows) < expit(logit)).astype(np.int64)
         return Sample(scores, (scores > self.threshold).astype(np.int64), truth)
@@ -123,7 +150,8 @@ class BinaryStream:
 class ClassStream:
     """The same of many classes."""
 
-    def __init__(self, classes: int, rng: np.random.Generator) -> None:
+    def __init__(self, case: str, rng: np.random.Generator) -> None:
+        self.days, classes = case.endswith("days"), int(case.removesuffix("days"))
         self.slopes = rng.normal(size=(6, classes)) * 0.9
         self.base = rng.normal(size=classes) * 0.7
         self.confidence = float(rng.uniform(0.5, 2.0))
@@ -135,6 +163,8 @@ class ClassStream:
         x = rng.normal(size=(rows, 6))
         if shifted:
             x = x * self.width + self.move
+        if self.days:
+            x += INPUT_SPREAD * by_day(rows, 6, rng, shifted=shifted)
         logit = x @ self.slopes + self.base
         below = softmax(logit, axis=1).cumsum(axis=1)[:, :-1]
         truth = (below < rng.random((rows, 1))).sum(axis=1)
@@ -189,7 +219,7 @@ def one_stream(case: str, rng: np.random.Generator) -> tuple[Estimate, dict[str,
             stream.sample(WINDOW_ROWS, rng, shifted=True),
         )
         return estimate_of_binary(reference, window, stream.threshold), truth_of(window)
-    many = ClassStream(int(case), rng)
+    many = ClassStream(case, rng)
     reference, window = (
         many.sample(REFERENCE_ROWS, rng, shifted=False),
         many.sample(WINDOW_ROWS, rng, shifted=True),
@@ -197,10 +227,10 @@ def one_stream(case: str, rng: np.random.Generator) -> tuple[Estimate, dict[str,
     return estimate_of_classes(reference, window), truth_of(window)
 
 
-def simulate(streams: int, cases: tuple[str, ...] = BINARY + CLASSES, seed: int = SEED) -> Iterator[Row]:
+def simulate(streams: int, cases: tuple[str, ...] = CASES, seed: int = SEED) -> Iterator[Row]:
     """Yield a row for each case and figure."""
     for case in cases:
-        seeds = np.random.SeedSequence([seed, (BINARY + CLASSES).index(case)]).spawn(streams)
+        seeds = np.random.SeedSequence([seed, CASES.index(case)]).spawn(streams)
         found = [one_stream(case, np.random.default_rng(each)) for each in seeds]
         for name in BINARY_FIGURES if case in BINARY else CLASS_FIGURES:
             known = [
@@ -241,12 +271,20 @@ def table(rows: list[Row]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Run the simulation and print its table."""
-    streams = int(arguments[0]) if arguments else STREAMS
+    parser = argparse.ArgumentParser(description="Simulate estimated performance.")
+    parser.add_argument("streams", nargs="?", type=int, default=STREAMS)
+    parser.add_argument("cases", nargs="*", default=CASES, metavar="case")
+    parser.add_argument("--seed", type=int, default=SEED)
+    asked = parser.parse_args(arguments)
+    if unknown := set(asked.cases) - set(CASES):
+        parser.error(f"no case {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
     rows = []
-    for row in simulate(streams, tuple(arguments[1:]) or BINARY + CLASSES):
+    for row in simulate(asked.streams, tuple(asked.cases), asked.seed):
         rows.append(row)
         print(row, file=sys.stderr, flush=True)
-    print(f"{streams} streams a case, {WINDOW_ROWS:,} rows a window, seed {SEED}.\n\n{table(rows)}")
+    print(
+        f"{asked.streams} streams a case, {WINDOW_ROWS:,} rows a window, seed {asked.seed}.\n\n{table(rows)}"
+    )
     return 0
 
 

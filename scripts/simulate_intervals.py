@@ -1,6 +1,6 @@
 """Simulate the 95 % intervals of performance: how often they cover the figure of the whole stream.
 
-Usage: scripts/simulate_intervals.py [WINDOWS]   (2,000 by default, seeded); prints a Markdown table.
+Usage: scripts/simulate_intervals.py [WINDOWS [SEED]]   (2,000 by default, seeded); prints a Markdown table.
 
 A stream of days is drawn, its sums per day are kept as the workers keep them, and the interval of each figure
 is computed by the shipped code. It covers when it holds the figure of a stream without end. Every day has its
@@ -231,7 +231,7 @@ def table(rows: list[Row]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Run the simulation and print its table."""
-    size = Size(windows=int(arguments[0])) if arguments else Size()
+    size = Size(**{name: int(number) for name, number in zip(("windows", "seed"), arguments, strict=False)})
     rows = []
     for row in simulate(size):
         rows.append(row)
