@@ -222,6 +222,26 @@ def test_many_classes_are_estimated_near_their_truth() -> None:
     assert [figure.metric for figure in found.figures] == list(CLASS_FIGURES)
 
 
+@pytest.mark.parametrize("classes", [5, MOST_CLASSES + 5])
+def test_intervals_of_many_classes_allow_for_what_a_shift_hides(
+    classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the reference's mix an interval is that of rows alone; a moved mix widens it by what scores do not show."""
+    rng = np.random.default_rng(14)
+    calibration = calibrated(many_classes(classes, 30_000, rng))
+    windows = [many_classes(classes, 30_000, rng, mean) for mean in (0.0, 1.5)]
+
+    def errors() -> list[float]:
+        estimates = [estimate_classes(calibration, fold(calibration, *rows[:2])) for rows in windows]
+        return [found.of("accuracy").error or np.nan for found in estimates]
+
+    still, moved = errors()
+    monkeypatch.setattr("driftline.streams.stats.estimate_classes.MISSED", 0.0)
+    still_of_rows, moved_of_rows = errors()
+    assert still < 1.1 * still_of_rows
+    assert moved > 1.3 * moved_of_rows
+
+
 def test_a_class_that_the_reference_never_predicts_is_taken_as_all_are() -> None:
     """Its rows count as unseen, and are right as often as the others with such scores, not never."""
     rng = np.random.default_rng(13)
