@@ -53,9 +53,11 @@ LONGEST_MS: Final = 15 * 60 * 1000
 AHEAD_MS: Final = 60 * 1000
 """Most that `issued_at_ms` may lie after the broker's time of the record."""
 
-_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+_NAME: Final = r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z"
 Name = Annotated[str, msgspec.Meta(pattern=_NAME)]
-Uuid = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+Uuid = Annotated[
+    str, msgspec.Meta(pattern=r"\A[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+]
 Text = Annotated[str, msgspec.Meta(max_length=2_000)]
 Weight = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 """A share of callers, in hundredths of a per cent: 10,000 is all of them."""
@@ -136,7 +138,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     audience: Uuid
     issued_at_ms: int
     expires_at_ms: int
-    nonce: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$")]
+    nonce: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
     reason: Text
     deployment: Name | Literal[""] = ""
     model: ModelRef | None = None

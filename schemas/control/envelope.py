@@ -24,7 +24,7 @@ ACK: Final = _TYPE.format("ack")
 HEARTBEAT: Final = _TYPE.format("heartbeat")
 MANIFEST: Final = _TYPE.format("manifest")
 
-_HEX_ID: Final = r"^[0-9a-f]{64}$"
+_HEX_ID: Final = r"\A[0-9a-f]{64}\Z"
 KeyId = Annotated[str, msgspec.Meta(pattern=_HEX_ID)]
 """sha256, in lower-case hex, of the 32 bytes of an Ed25519 public key."""
 Digest = Annotated[str, msgspec.Meta(pattern=_HEX_ID)]

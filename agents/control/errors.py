@@ -1,0 +1,13 @@
+"""Errors of control that a person sees: one sentence each."""
+
+from __future__ import annotations
+
+from driftline.schemas.errors import DriftlineError
+
+
+class SignatureError(DriftlineError):
+    """A signature that a known key did not make."""
+
+
+class KeyFileError(DriftlineError):
+    """A key file that cannot be made, read or trusted."""

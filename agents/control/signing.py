@@ -1,0 +1,98 @@
+"""Signatures: Ed25519 over DSSE's encoding of an envelope, made and checked.
+
+Sources: RFC 8032 (Ed25519); https://github.com/secure-systems-lab/dsse, protocol.md. A signature says that a key was
+there, and nothing about whose it is or what it may do: that is the business of trust and policy.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from driftline.agents.control.errors import SignatureError
+from driftline.schemas.control.envelope import Envelope, Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PUBLIC_BYTES = 32
+
+
+class Signer(Protocol):
+    """Whatever holds a private Ed25519 key: a file, or a device that never shows it."""
+
+    @property
+    def keyid(self) -> str:
+        """sha256, in lower-case hex, of the raw public key."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """Give the 64 bytes of the signature over `data`."""
+        ...
+
+
+def key_id(public: bytes) -> str:
+    """Give the id of a raw public key of 32 bytes; raises ValueError for another length."""
+    if len(public) != PUBLIC_BYTES:
+        raise ValueError(f"a public key has {len(public)} bytes; an Ed25519 key has {PUBLIC_BYTES}")
+    return hashlib.sha256(public).hexdigest()
+
+
+def sign(payload_type: str, body: bytes, *signers: Signer) -> Envelope:
+    """Wrap bytes and sign them, once a signer."""
+    return countersigned(Envelope.of(payload_type, body), *signers)
+
+
+def countersigned(envelope: Envelope, *signers: Signer) -> Envelope:
+    """Give the envelope with more signatures; a key that signed already signs no second time."""
+    data, held = envelope.signed_bytes, {one.keyid for one in envelope.signatures}
+    added = {one.keyid: one for one in signers if one.keyid not in held}
+    made = (Signature(keyid, base64.b64encode(one.sign(data)).decode()) for keyid, one in added.items())
+    return Envelope(envelope.payload, envelope.payload_type, (*envelope.signatures, *made))
+
+
+def verified(envelope: Envelope, keys: Mapping[str, bytes]) -> frozenset[str]:
+    """Give the ids of those keys that signed the envelope.
+
+    Args:
+        envelope: as `Envelope.from_bytes` read it.
+        keys: raw public keys of 32 bytes by id.
+
+    Returns:
+        Ids whose signatures hold. What unknown keys signed is left out, so an empty set means that nobody known did.
+
+    Raises:
+        SignatureError: a signature that names a known key is false.
+        EnvelopeError: a payload or a signature is no base64.
+    """
+    data = envelope.signed_bytes
+    held = set()
+    for one in envelope.signatures:
+        public = keys.get(one.keyid)
+        if public is None:
+            continue
+        if not holds(public, base64.b64decode(one.sig), data):
+            raise SignatureError(
+                f"the signature of key {one.keyid[:16]} does not hold for this {envelope.payload_type}"
+            )
+        held.add(one.keyid)
+    return frozenset(held)
+
+
+def holds(public: bytes, signature: bytes, data: bytes) -> bool:
+    """Whether a signature of 64 bytes over `data` was made by the key whose raw public half is given."""
+    try:
+        _loaded(public).verify(signature, data)
+    except InvalidSignature:
+        return False
+    return True
+
+
+@lru_cache(maxsize=1_024)
+def _loaded(public: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(public)
