@@ -11,3 +11,11 @@ class SignatureError(DriftlineError):
 
 class KeyFileError(DriftlineError):
     """A key file that cannot be made, read or trusted."""
+
+
+class PolicyError(DriftlineError):
+    """A policy that cannot be read, or says what it must not."""
+
+
+class TrustError(DriftlineError):
+    """A trust file that cannot be read, or a trust that cannot hold."""

@@ -1,0 +1,234 @@
+"""Policy: Cedar rules that decide who may do what, and say which of them decided.
+
+Cedar fails open: a rule that errs is skipped, and a `forbid` that is skipped forbids nothing. So an answer with any
+diagnostic is a denial here; all that rules read is computed outside and required by the schema.
+Source: https://docs.cedarpolicy.com, 4.x.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+import cedarpy
+
+from driftline.agents.control.errors import PolicyError
+from driftline.agents.control.trust import ROOT_OPS, covers, policy_digest
+from driftline.schemas.control.command import OPS, Op
+from driftline.schemas.control.serving_state import Stage, Tier
+from driftline.schemas.control.trust import Person
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+POLICY_OPS: Final = tuple(op for op in OPS if op not in ROOT_OPS)
+MOST_APPROVERS: Final = 8
+"""A policy that asks for more persons asks for what nobody has: envelopes of a state would not hold them."""
+MAX_POLICY_BYTES: Final = 32 * 1024
+MAX_DEPTH: Final = 64
+"""Of brackets in brackets: Cedar's parser recurses, and some ten thousand end the process."""
+TIERS: Final[tuple[Tier, ...]] = get_args(Tier)
+HALTS: Final[tuple[Op, ...]] = ("halt-rollout", "halt-serving")
+
+_QUOTED: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, with all that rules may read.
+
+    Attributes:
+        person: who asks.
+        op: what for.
+        deployment: which one; empty for the installation.
+        tier: the stricter one of the deployment's and the model's.
+        stage: of the model; empty where none is meant.
+        approvers, human_approvers: distinct persons who approved, without the one who asks.
+        age_s: since admission.
+        break_glass: whether approvals are to be lifted.
+        own: whether the person judges work of their own.
+    """
+
+    person: Person
+    op: Op
+    deployment: str
+    tier: Tier
+    stage: Stage | str = ""
+    approvers: int = 0
+    human_approvers: int = 0
+    age_s: int = 0
+    break_glass: bool = False
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether, by which rules, and what went wrong in deciding; anything that went wrong is a denial."""
+
+    allowed: bool
+    rules: tuple[str, ...]
+    errors: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Why, for people."""
+        if self.errors:
+            return f"the policy errs, which denies: {self.errors[0]}"
+        by = " and ".join(repr(rule) for rule in self.rules)
+        if self.allowed:
+            return f"allowed by the rule {by}"
+        return f"denied by the rule {by}" if by else "no rule of the policy allows it"
+
+
+class Policy:
+    """A policy that was read and held against the schema.
+
+    Args:
+        text: Cedar.
+
+    Raises:
+        PolicyError: it is too long or nested too deep, cannot be read, holds templates, or
+            contradicts the schema.
+    """
+
+    def __init__(self, text: str) -> None:
+        size = len(text.encode())
+        if size > MAX_POLICY_BYTES:
+            raise PolicyError(f"the policy has {size:,} bytes; {MAX_POLICY_BYTES:,} are allowed")
+        depth = _depth(text)
+        if depth > MAX_DEPTH:
+            raise PolicyError(f"the policy nests {depth} brackets; {MAX_DEPTH} are allowed")
+        found = cedarpy.validate_policies(text, schema_text())
+        if not found.validation_passed:
+            raise PolicyError(f"the policy cannot be used: {'; '.join(str(one) for one in found.errors[:3])}")
+        self.text: Final = text
+        self.digest: Final = policy_digest(text)
+        self._rules = cedarpy.PolicySet.from_str(text)
+        if self._rules.templates():
+            raise PolicyError("the policy holds templates, which nothing fills in: write each rule out")
+
+    def ask(self, question: Question) -> Answer:
+        """Decide one question."""
+        return self.ask_all([question])[0]
+
+    def ask_all(self, questions: Sequence[Question]) -> list[Answer]:
+        """Decide many questions."""
+        return [self._ask(question) for question in questions]
+
+    def lacking(self, question: Question) -> int | None:
+        """How many more humans must approve before it is allowed: 0 for none; None if no number would do."""
+        for more in range(MOST_APPROVERS + 1):
+            approved = replace(
+                question,
+                approvers=question.approvers + more,
+                human_approvers=question.human_approvers + more,
+            )
+            if self.ask(approved).allowed:
+                return more
+        return None
+
+    def _ask(self, question: Question) -> Answer:
+        person, name = question.person, {"type": "Deployment", "id": question.deployment}
+        who = {"type": "Person", "id": person.id}
+        request = {
+            "principal": who,
+            "action": {"type": "Action", "id": question.op},
+            "resource": name,
+            "context": {
+                "tier": question.tier,
+                "stage": question.stage,
+                "approvers": question.approvers,
+                "human_approvers": question.human_approvers,
+                "age_s": question.age_s,
+                "break_glass": question.break_glass,
+                "in_scope": covers(person.deployments, question.deployment),
+                "own": question.own,
+            },
+        }
+        entities: list[dict[str, Any]] = [
+            {
+                "uid": who,
+                "attrs": {"kind": person.kind},
+                "parents": [{"type": "Role", "id": role} for role in person.roles],
+            },
+            {"uid": name, "attrs": {}, "parents": []},
+        ]
+        result = cedarpy.is_authorized(request, self._rules, entities, _schema())
+        named = result.diagnostics.id_annotations_by_reason
+        rules = tuple(sorted(named.get(one) or one for one in result.diagnostics.reasons))
+        errors = tuple(str(one) for one in result.diagnostics.errors)
+        return Answer(result.allowed and not errors, rules, errors)
+
+
+def sound(policy: Policy) -> str | None:
+    """Say what is wrong with a policy as a whole; None when nothing is.
+
+    A person must be able to stop a model: with every tier, some role must be allowed to halt alone, at once. And no
+    question that can be foreseen may make a rule err.
+    """
+    roles = _roles(policy.text)
+    for tier in TIERS:
+        for op in HALTS:
+            halting = [Question(_probe((role,)), op, "probe", tier) for role in roles]
+            if not any(answer.allowed for answer in policy.ask_all(halting)):
+                return f"no role could {op} a deployment of tier {tier} without an approval"
+    everything = [
+        Question(
+            _probe(roles),
+            op,
+            "probe",
+            tier,
+            stage,
+            approvers=n,
+            human_approvers=n,
+            age_s=age,
+            break_glass=broken,
+        )
+        for op in POLICY_OPS
+        for tier in TIERS
+        for stage in ("", "validated", "canary")
+        for n, age in ((0, 0), (MOST_APPROVERS, 30 * 86_400))
+        for broken in (False, True)
+    ]
+    errors = (answer.errors for answer in policy.ask_all(everything))
+    return next((f"a rule errs: {one[0]}" for one in errors if one), None)
+
+
+def default_policy() -> Policy:
+    """The policy that an installation begins with."""
+    return Policy(_packaged("default.cedar"))
+
+
+def schema_text() -> str:
+    """The schema that every policy is held against, in Cedar's own form."""
+    return _packaged("schema.cedarschema")
+
+
+def _roles(text: str) -> tuple[str, ...]:
+    """The roles that a policy speaks of."""
+    return tuple(sorted(set(re.findall(r'Role::"([^"]{1,100})"', text)))) or ("any",)
+
+
+def _depth(text: str) -> int:
+    """How deep brackets lie in one another, outside strings and comments."""
+    deepest = depth = 0
+    for sign in re.findall(r"[(\[{)\]}]", _QUOTED.sub("", text)):
+        depth = depth + 1 if sign in "([{" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _probe(roles: tuple[str, ...]) -> Person:
+    return Person(id="probe", roles=roles, keys=("A" * 43 + "=",))
+
+
+@cache
+def _schema() -> cedarpy.Schema:
+    return cedarpy.Schema.from_str(schema_text())
+
+
+def _packaged(name: str) -> str:
+    return files("driftline.agents.control").joinpath("policies", name).read_text(encoding="utf-8")

@@ -1,0 +1,111 @@
+"""The trust file: TOML that people edit, with the names of persons, which go no further than this file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+
+from driftline.agents.control.errors import TrustError
+from driftline.agents.control.trust import fault
+from driftline.schemas.control.trust import Person, Trust
+
+MAX_FILE_BYTES: Final = 1 << 20
+Shown = Annotated[str, msgspec.Meta(max_length=200, pattern=r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z")]
+
+
+class TrustFile(NamedTuple):
+    """What a trust file says: the trust that is signed, and names by person id, which are not."""
+
+    trust: Trust
+    names: dict[str, str]
+
+
+class _Named(Person, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: Shown = ""
+
+
+class _Written(Trust, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    persons: tuple[_Named, ...]
+
+
+def read_trust_file(path: Path) -> TrustFile:
+    """Read a trust file.
+
+    Raises:
+        TrustError: it cannot be read, is no TOML, has an unknown key or a value that is not allowed, or the trust that
+            it says cannot hold, as when a key is named twice.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise TrustError(f"the trust file {path} cannot be read: {error.strerror}") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise TrustError(f"the trust file {path} has more than {MAX_FILE_BYTES:,} bytes")
+    return parse_trust(data, str(path))
+
+
+def parse_trust(data: bytes, file: str) -> TrustFile:
+    """Read the bytes of a trust file, which errors call `file`; raises as `read_trust_file` does."""
+    try:
+        document = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise TrustError(f"the trust file {file} is no TOML: {error}") from error
+    try:
+        found = msgspec.convert(document, type=_Written)
+        # Again, by the type that is signed: its bounds are the ones that count.
+        trust = msgspec.convert(_without_names(document), type=Trust)
+    except msgspec.ValidationError as error:
+        raise TrustError(f"the trust file {file} cannot be used: {error}") from error
+    wrong = fault(trust)
+    if wrong is not None:
+        raise TrustError(f"the trust file {file} cannot be used: {wrong}")
+    return TrustFile(trust, {one.id: one.name for one in found.persons if one.name})
+
+
+def template(installation: str) -> str:
+    """A trust file to fill in, for a new installation."""
+    return TEMPLATE.format(installation=installation)
+
+
+def _without_names(document: dict[str, object]) -> dict[str, object]:
+    persons = document["persons"]
+    if not isinstance(persons, list):
+        return document
+    return {**document, "persons": [{k: v for k, v in one.items() if k != "name"} for one in persons]}
+
+
+TEMPLATE: Final = """\
+# Who holds which key and which role. 'driftline trust init FILE' makes the first record of the audit of it,
+# 'driftline trust set FILE' says it anew. Public keys are what 'driftline keys new' and 'keys list' print.
+installation = "{installation}"
+origin = "driftline.example/{installation}"
+# Keys that sign the states of deployments (of 'driftline controller'), and checkpoints of the audit.
+controllers = []
+checkpoints = []
+
+# Trust and policy change when `threshold` of these keys sign; keep them apart and offline.
+[root]
+threshold = 2
+keys = []
+
+# `id` is what the audit says; `name` stays in this file. Roles of the packaged policy: engineer, validator, approver,
+# operator, steward, automation. kind = "system" for whoever is no human; deployments = ["churn"] to narrow the roles.
+[[persons]]
+id = "p-1"
+name = ""
+roles = ["engineer"]
+keys = []
+
+# [[agents]]
+# id = "serving-1"
+# keys = []
+# deployments = ["*"]
+
+# [[witnesses]]
+# name = "witness.example/1"
+# key = ""
+"""

@@ -1,0 +1,86 @@
+"""Policies: what cannot be one, that errors deny, and that a policy nobody could halt under is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from driftline.agents.control.errors import PolicyError
+from driftline.agents.control.policy import MAX_POLICY_BYTES, Policy, Question, default_policy, sound
+from driftline.schemas.control.trust import Person
+
+OPERATOR = Person(id="p-1", roles=("operator",), keys=("A" * 43 + "=",))
+ALL = "permit (principal, action, resource);"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("permit (principal", "unexpected"),
+        ("permit (principal, action, resource) when { context.colour == 1 };", "colour"),
+        ('permit (principal, action == Action::"destroy", resource);', "destroy"),
+        ("permit (principal, action, resource) when { context.tier == 1 };", "not compatible"),
+        ("permit (principal == ?principal, action, resource);", "templates"),
+        ("/" * (MAX_POLICY_BYTES + 1), "32,768 are allowed"),
+        (f"permit (principal, action, resource) when {{ {'(' * 16_000} }};", "nests 16001 brackets"),
+    ],
+)
+def test_what_cannot_be_a_policy_is_refused_in_words(text: str, said: str) -> None:
+    """No Cedar, an attribute or action that there is not, wrong types, templates, too long, too deep: each says so."""
+    with pytest.raises(PolicyError, match=said):
+        Policy(text)
+
+
+def test_a_rule_that_errs_denies() -> None:
+    """Cedar alone would allow here, for it skips the forbid that overflows; the answer is a denial that says so."""
+    text = (
+        ALL
+        + '@id("greedy") forbid (principal, action, resource) when { context.age_s * 9223372036854775807 > 9 };'
+    )
+    answer = Policy(text).ask(Question(OPERATOR, "promote", "churn", "low", age_s=2))
+    assert not answer.allowed
+    assert answer.sentence.startswith("the policy errs, which denies: ")
+    assert "overflow" in answer.sentence
+
+
+def test_a_policy_that_could_err_is_not_sound() -> None:
+    """The same rule is found before it is set."""
+    text = ALL + "forbid (principal, action, resource) when { context.age_s * 9223372036854775807 > 9 };"
+    assert "overflow" in (sound(Policy(text)) or "")
+
+
+def test_a_policy_under_which_nobody_could_halt_is_not_sound() -> None:
+    """Somebody must be able to stop a model of each tier alone; halting after an approval is too late."""
+    assert sound(default_policy()) is None
+    assert sound(Policy(ALL)) is None
+    for text in (
+        "",
+        ALL
+        + 'forbid (principal, action == Action::"halt-serving", resource) when { context.tier == "high" };',
+        ALL
+        + 'forbid (principal, action == Action::"halt-rollout", resource) when { context.approvers < 1 };',
+    ):
+        assert "without an approval" in (sound(Policy(text)) or "")
+
+
+def test_a_policy_is_known_by_its_text() -> None:
+    """The digest is the sha256 of the text, so that a space more is another policy."""
+    assert Policy(ALL).digest == "70dc852b2e8a27d8bbc7dea7c75fb0f79f634420db4b4ccc0c1c8b6e8a432baa"
+    assert Policy(ALL).digest != Policy(ALL + " ").digest
+
+
+def test_names_are_data_and_never_rules() -> None:
+    """A deployment's name with quotes of Cedar in it is a name like any other."""
+    answer = Policy(ALL).ask(Question(OPERATOR, "promote", 'a"; permit(principal,action,resource);//', "low"))
+    assert (answer.allowed, answer.errors) == (True, ())
+
+
+def test_a_rule_without_an_id_is_named_by_its_place() -> None:
+    """What has no @id is known by Cedar's own name for it."""
+    assert Policy(ALL).ask(Question(OPERATOR, "promote", "churn", "low")).rules == ("policy0",)
+
+
+def test_no_number_of_approvals_turns_a_denial() -> None:
+    """Where a role lacks, `lacking` is None, and where nothing lacks it is 0."""
+    policy = default_policy()
+    assert policy.lacking(Question(OPERATOR, "promote", "churn", "low", "canary")) is None
+    assert policy.lacking(Question(OPERATOR, "rollback", "churn", "high")) == 0
