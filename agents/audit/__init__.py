@@ -1,0 +1,1 @@
+"""The audit: records that name the one before, a Merkle tree over them, checkpoints, witnesses, verification."""
