@@ -11,18 +11,18 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 import cedarpy
 
 from driftline.agents.control.errors import PolicyError
 from driftline.agents.control.trust import ROOT_OPS, covers, policy_digest
 from driftline.schemas.control.command import OPS, Op
-from driftline.schemas.control.serving_state import Stage, Tier
+from driftline.schemas.control.serving_state import TIERS, Stage, Tier
 from driftline.schemas.control.trust import Person
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 POLICY_OPS: Final = tuple(op for op in OPS if op not in ROOT_OPS)
 MOST_APPROVERS: Final = 8
@@ -30,7 +30,15 @@ MOST_APPROVERS: Final = 8
 MAX_POLICY_BYTES: Final = 32 * 1024
 MAX_DEPTH: Final = 64
 """Of brackets in brackets: Cedar's parser recurses, and some ten thousand end the process."""
-TIERS: Final[tuple[Tier, ...]] = get_args(Tier)
+
+USUAL: Final[Mapping[Op, Stage]] = {
+    "validate": "registered",
+    "create": "validated",
+    "shadow": "validated",
+    "canary": "shadow",
+    "promote": "canary",
+}
+"""The stage that an op finds its model in on the longest path: for questions about models whose stage is not known."""
 HALTS: Final[tuple[Op, ...]] = ("halt-rollout", "halt-serving")
 
 _QUOTED: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*', re.DOTALL)

@@ -116,13 +116,15 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         nonce: 16 random bytes in hex, so that no two payloads are alike.
         reason: why, for the history.
         deployment: which one; empty for ops of the installation (trust-set, key-revoke, policy-set, log-reset).
-        model: which package (register, validate, create, shadow, canary, promote, retire; rollback to a named one).
-        expected_revision: of the deployment's state; another one is `revision_conflict`. None for ops without state.
+        model: which package (register, validate, create, shadow, canary, promote, retire); rollback: the one that
+            answers all callers afterwards; halt-serving: the one that answers instead, or none.
+        expected_revision: of the deployment's state, or of the trust's version; another one is `revision_conflict`.
+            None for ops without state, and for halts, which hold whatever it is.
         ticket: of the change in another system.
         plan: of create, canary, promote, rollback.
         break_glass: whether approvals and bake time are lifted, to be reviewed within 72 h.
-        target: approve, deny: digest of the command's payload; forget: prediction id; acknowledge: key of the alert;
-            log-reset: id of the new topic; halt-serving: a version that serves instead, or empty for none.
+        target: approve, deny: digest of the command's payload; resume: `serving` or `rollout`; forget: prediction id;
+            acknowledge: key of the alert; log-reset: id of the new topic.
         key: key-revoke: which.
         compromised_since_ms: key-revoke: from when it is not to be trusted.
         settings: configure: what `driftline deployment apply` reads, as a table.

@@ -14,6 +14,8 @@ import msgspec
 
 MAX_BYTES: Final = 64 * 1024
 """Of a whole envelope; more is refused before it is read."""
+STATE_MAX_BYTES: Final = 512 * 1024
+"""Of the envelope of a state, which carries those of the commands that it rests on."""
 MAX_SIGNATURES: Final = 16
 SIGNATURE_BYTES: Final = 64
 _TYPE: Final = "application/vnd.driftline.{}.v1+json"
@@ -85,14 +87,14 @@ class Envelope(msgspec.Struct, frozen=True, rename="camel"):
         return cls(base64.b64encode(body).decode(), payload_type, signatures)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Envelope:
-        """Read an envelope.
+    def from_bytes(cls, data: bytes, max_bytes: int = MAX_BYTES) -> Envelope:
+        """Read an envelope of at most `max_bytes`.
 
         Raises:
             EnvelopeError: it is too large, no such JSON, or has no, too many or unreadable signatures.
         """
-        if len(data) > MAX_BYTES:
-            raise EnvelopeError(f"an envelope has {len(data)} bytes; {MAX_BYTES} are allowed")
+        if len(data) > max_bytes:
+            raise EnvelopeError(f"an envelope has {len(data)} bytes; {max_bytes} are allowed")
         try:
             found = msgspec.json.decode(data, type=cls)
         except msgspec.MsgspecError as error:

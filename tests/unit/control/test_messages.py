@@ -14,7 +14,7 @@ from driftline.agents.control.signing import sign
 from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.command import OPS, REJECT_CODES, Command, ModelRef, Plan, Step
 from driftline.schemas.control.envelope import ACK, COMMAND, MAX_BYTES, Envelope, EnvelopeError
-from driftline.schemas.control.serving_state import Rollout, ServingState, Version
+from driftline.schemas.control.serving_state import Grant, Rollout, ServingState, Version
 
 UUID = "01890000-0000-7000-8000-000000000001"
 DIGEST = "ab" * 32
@@ -120,7 +120,8 @@ def test_a_state_says_the_same_after_its_way_through_bytes() -> None:
     state = ServingState(
         deployment="churn", revision=4, audit_seq=9, decided_at_ms=5, tier="high", champion=MODEL,
         rollout=Rollout(rollout_id=UUID, model=MODEL, weight=100, step=0, step_since_ms=5, plan=Plan()),
-        versions=(Version(model=MODEL, stage="champion", profile=DIGEST, registered_by="a"),), basis=("{}",),
+        versions=(Version(model=MODEL, stage="champion", tier="high", profile=DIGEST, registered_by="a"),),
+        basis=(Grant(of="champion", command="{}", approvals=("{}",)),),
     )  # fmt: skip
     assert ServingState.from_bytes(state.to_bytes()) == state
 

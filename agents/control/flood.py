@@ -1,0 +1,62 @@
+"""Flood: records that no known key signed, told of one by one up to a number a minute, and beyond it as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from driftline.agents.audit.tree import Frontier, leaf_hash
+from driftline.agents.control.admission import Arrived
+
+A_MINUTE: Final = 100
+_MINUTE_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Flooded:
+    """Many records as one.
+
+    Attributes:
+        count: how many.
+        first_offset, last_offset: the first and the last of them.
+        root: root of the Merkle tree (RFC 6962) over their values, in the order of their offsets, in hex.
+    """
+
+    count: int
+    first_offset: int
+    last_offset: int
+    root: str
+
+
+class Flood:
+    """Counts a minute of the broker's time; it needs the same memory whatever comes."""
+
+    __slots__ = ("_first", "_last", "_minute", "_single", "_tree")
+
+    def __init__(self) -> None:
+        self._minute = -1
+        self._single = 0
+        self._tree = Frontier()
+        self._first = self._last = -1
+
+    def is_single(self, record: Arrived) -> bool:
+        """Take one record in: True when it is to be told of by itself, False when `told` will tell of it."""
+        minute = record.at_ms // _MINUTE_MS
+        if minute > self._minute:
+            self._minute, self._single = minute, 0
+        if self._single < A_MINUTE:
+            self._single += 1
+            return True
+        if not self._tree.size:
+            self._first = record.offset
+        self._last = record.offset
+        self._tree.push(leaf_hash(record.value))
+        return False
+
+    def told(self) -> Flooded | None:
+        """Give what was held back since the last call, to be told before the position moves past it; or None."""
+        if not self._tree.size:
+            return None
+        made = Flooded(self._tree.size, self._first, self._last, self._tree.root().hex())
+        self._tree = Frontier()
+        return made

@@ -1,0 +1,80 @@
+"""Grants: the envelopes that a state carries for all that stands in it, put in and taken out as it changes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from driftline.schemas.control.command import Command, ModelRef
+from driftline.schemas.control.envelope import Envelope
+from driftline.schemas.control.serving_state import Grant, ServingState, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Basis = tuple[Grant, ...]
+CANARYS: Final[tuple[Standing, ...]] = ("rollout", "pause", "resumed-rollout")
+"""What goes when a rollout does."""
+MAX_EARLIER: Final = 3
+"""Champions before this one that a rollback may go back to without the approvals of a promotion."""
+
+
+@lru_cache(maxsize=512)
+def asked(command: str) -> Command:
+    """The command in the JSON text of an envelope; raises EnvelopeError or msgspec.MsgspecError."""
+    return Command.from_bytes(Envelope.from_bytes(command.encode()).body)
+
+
+def held(state: ServingState, of: Standing) -> Grant | None:
+    """The grant of what stands; None when nothing of that kind does, or by the controller's word alone."""
+    return next((one for one in state.basis if one.of == of), None)
+
+
+def without(basis: Basis, *gone: Standing) -> Basis:
+    """Take out all grants of some kinds."""
+    return tuple(one for one in basis if one.of not in gone)
+
+
+def with_one(basis: Basis, grant: Grant, of: Standing) -> Basis:
+    """Put a grant in, in the place of the one of its kind."""
+    return (*without(basis, of), msgspec.structs.replace(grant, of=of))
+
+
+def with_shadow(basis: Basis, grant: Grant) -> Basis:
+    """Put the grant of one more shadow in."""
+    return (*basis, msgspec.structs.replace(grant, of="shadow"))
+
+
+def shadows_of(basis: Basis, kept: Iterable[ModelRef]) -> Basis:
+    """Take out the grants of shadows that are none any more."""
+    models = set(kept)
+    return tuple(one for one in basis if one.of != "shadow" or asked(one.command).model in models)
+
+
+def earlier(basis: Basis, model: ModelRef) -> Grant | None:
+    """What once made a model champion; None when it never was, or too long ago."""
+    return next((one for one in basis if one.of == "earlier" and asked(one.command).model == model), None)
+
+
+def succeeded(basis: Basis, grant: Grant) -> Basis:
+    """Let a promotion stand, and what stood before it as that of an earlier champion."""
+    models = {asked(grant.command).model}
+    before = [one for one in basis if one.of == "champion"]
+    former = [one for one in basis if one.of == "earlier" and asked(one.command).model not in models]
+    kept = [*former, *(msgspec.structs.replace(one, of="earlier") for one in before)][-MAX_EARLIER:]
+    return (*with_one(without(basis, "earlier"), grant, "champion"), *kept)
+
+
+def gone_back(basis: Basis, model: ModelRef) -> Basis:
+    """Let what once made an earlier champion stand again; what made the one before it stands no more."""
+    found = earlier(basis, model)
+    if found is None:
+        return basis
+    return with_one(without_earlier(basis, model), found, "champion")
+
+
+def without_earlier(basis: Basis, model: ModelRef) -> Basis:
+    """Take out what once made a model champion."""
+    return tuple(one for one in basis if one.of != "earlier" or asked(one.command).model != model)

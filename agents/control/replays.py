@@ -1,0 +1,54 @@
+"""Replays: the ids and nonces of commands that were seen, for as long as they could be sent again."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from typing import Final
+
+from driftline.schemas.control.command import Command
+
+KEPT_MS: Final = 60 * 60 * 1000
+"""How long after its expiry a command is still known: more than a broker's clock goes back when its leader changes."""
+MAX_OF_ONE: Final = 1_000
+"""Commands of one signer that are known at a time; more are refused, so that nobody crowds out another's."""
+
+
+class Seen:
+    """Which commands were seen. It holds at most `MAX_OF_ONE` a signer, and trust bounds the signers."""
+
+    __slots__ = ("_ends", "_ids", "_of")
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._of: Counter[str] = Counter()
+        self._ends: list[tuple[int, str, str, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def holds(self, command: Command) -> bool:
+        """Whether its id or its nonce was seen."""
+        return command.command_id in self._ids or command.nonce in self._ids
+
+    def has_room(self, signer: str) -> bool:
+        """Whether one more command of a signer can be known."""
+        return self._of[signer] < MAX_OF_ONE
+
+    def take(self, command: Command, signer: str) -> None:
+        """Know a command from now on; beyond the bound of its signer, whose commands are refused, nothing is added."""
+        if not self.has_room(signer) or self.holds(command):
+            return
+        self._ids |= {command.command_id, command.nonce}
+        self._of[signer] += 1
+        end = command.expires_at_ms + KEPT_MS
+        heapq.heappush(self._ends, (end, signer, command.command_id, command.nonce))
+
+    def forget(self, now_ms: int) -> None:
+        """Drop what can be admitted no more; `now_ms` is the broker's time, ms since 1970."""
+        while self._ends and self._ends[0][0] < now_ms:
+            _, signer, command_id, nonce = heapq.heappop(self._ends)
+            self._ids -= {command_id, nonce}
+            self._of[signer] -= 1
+            if not self._of[signer]:
+                del self._of[signer]

@@ -1,0 +1,122 @@
+"""What is tested again when a command takes effect, policies that err, and what is done with the glass broken."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from office import PROFILE, Office
+from signed import command, key, model, policy, signed
+
+from driftline.agents.control.decisions import Decision
+from driftline.agents.control.pending import REVIEW_MS
+from driftline.agents.control.trust import policy_digest
+from driftline.schemas.control.serving_state import Tier
+
+
+def code(decision: Decision) -> str:
+    """Return the code of a refusal; fails when there is none."""
+    assert decision.refusal is not None, decision
+    return decision.refusal.code
+
+
+def shadowed(tier: Tier = "medium") -> Office:
+    """Return an office whose second version is a shadow."""
+    office = Office(tier)
+    office.created()
+    office.registered("2")
+    office.does("shadow", "ann", approvers=("bob",) if tier == "high" else (), model=model("2"))
+    return office
+
+
+def test_a_command_waits_longer_than_it_could_be_admitted() -> None:
+    """Its expiry limits admission only: approved a day later it takes effect."""
+    office = shadowed()
+    asked = office.ask("promote", "ann", model=model("2"))
+    office.now_ms += 24 * 3_600_000
+    assert office.approve(asked, "bob").event == "decided"
+
+
+def test_the_revision_is_tested_again_at_the_effect() -> None:
+    """What changed meanwhile makes an approved command fail with a conflict, and it waits no more."""
+    office = shadowed()
+    asked = office.ask("promote", "ann", model=model("2"))
+    office.registered("3")
+    failed = office.approve(asked, "bob")
+    assert (failed.event, code(failed), failed.digest) == ("failed", "revision_conflict", asked.digest)
+    assert list(office.desk.book) == []
+
+
+def test_keys_are_tested_again_at_the_effect() -> None:
+    """The approval of a key that was revoked meanwhile counts no more; the asker's revoked key ends the command."""
+    office = Office("high")
+    office.registered("1")
+    asked = office.ask("create", "ann", model=model("1"))
+    office.approve(asked, "bob")
+    revoke = command("key-revoke", "", at_ms=office.now_ms, expected_revision=1, key=key("bob").keyid)
+    assert office.send(signed(revoke, "root-1", "root-2").to_bytes())[0].event == "decided"
+    assert office.approve(asked, "cat").event == "approved"
+    assert office.state.champion is None
+    revoke = command("key-revoke", "", at_ms=office.now_ms, expected_revision=2, key=key("ann").keyid)
+    office.send(signed(revoke, "root-1", "root-2").to_bytes())
+    failed = office.approve(asked, "eve")
+    assert (failed.event, code(failed)) == ("failed", "unknown_key")
+
+
+def test_the_policy_is_tested_again_at_the_effect() -> None:
+    """A policy that was set meanwhile, and forbids it, ends the command at its next approval."""
+    office = shadowed()
+    asked = office.ask("promote", "ann", model=model("2"))
+    stricter = policy().text + '@id("freeze") forbid (principal, action == Action::"promote", resource);'
+    asked_for = command("policy-set", "", at_ms=office.now_ms, expected_revision=1, policy=stricter)
+    assert office.send(signed(asked_for, "root-1", "root-2").to_bytes())[0].event == "decided"
+    failed = office.approve(asked, "bob")
+    assert (failed.event, code(failed)) == ("failed", "forbidden")
+    assert "'freeze'" in (failed.refusal.sentence if failed.refusal else "")
+
+
+def test_what_is_no_sound_policy_is_not_set() -> None:
+    """A text that is no Cedar, speaks of what there is not, or lets nobody halt is a `policy_error`."""
+    office = shadowed()
+    for wrong in ("permit (", "permit (principal, action, resource) when { context.no == 1 };", "// nothing"):
+        asked = command("policy-set", "", at_ms=office.now_ms, expected_revision=1, policy=wrong)
+        assert code(office.send(signed(asked, "root-1", "root-2").to_bytes())[0]) == "policy_error"
+    assert office.desk.history.now.policy.digest == policy().digest
+
+
+def test_a_policy_that_errs_denies() -> None:
+    """With a rule that comes to overflow an approved promotion is a `policy_error`; Cedar alone would allow it."""
+    office = shadowed()
+    erring = policy().text + (
+        "forbid (principal, action, resource) when { context.age_s * 9223372036854775807 > 9 };"
+    )
+    state = replace(office.desk.history.now.ring.state, policy=policy_digest(erring))
+    office.desk.history = office.desk.history.then(0, state, erring)
+    asked = office.ask("promote", "ann", model=model("2"))
+    assert asked.event == "waits"
+    office.now_ms += 2_000
+    failed = office.approve(asked, "bob")
+    assert (failed.event, code(failed)) == ("failed", "policy_error")
+    assert office.state.champion == model("1")
+
+
+def test_broken_glass_is_reviewed_or_nothing_more_goes() -> None:
+    """Unreviewed by another person after 72 h, the deployment takes only halts and rollbacks; a review ends that."""
+    office = Office("high")
+    office.canary()
+    broke = office.ask("promote", "oli", model=model("2"), break_glass=True)
+    assert (broke.event, broke.approvers, office.state.champion) == ("decided", (), model("2"))
+    assert broke.until_ms == office.now_ms + REVIEW_MS
+    office.now_ms += REVIEW_MS + 1
+    refused = office.ask("register", "ann", model=model("3"), manifest="e30=", profile=PROFILE)
+    assert code(refused) == "precondition_failed"
+    assert broke.digest in (refused.refusal.sentence if refused.refusal else "")
+    assert office.ask("halt-serving", "ann").event == "decided"
+    assert office.ask("rollback", "ann", model=model("1")).event == "decided"
+    assert code(office.approve(broke, "oli")) == "forbidden"
+    assert office.approve(broke, "bob").event == "reviewed"
+    office.does("register", "ann", model=model("3"), manifest="e30=", profile=PROFILE)
+
+
+def test_broken_glass_is_for_those_whom_the_policy_lets() -> None:
+    """An engineer who breaks the glass is forbidden to."""
+    office = shadowed("high")
+    assert code(office.ask("promote", "ann", model=model("2"), break_glass=True)) == "forbidden"
