@@ -1,0 +1,237 @@
+"""Standing: whether all that stands in a state is warranted, and follows from what was believed before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from driftline.agents.control.warrant import LATEST_MS, Warrant, WarrantError, warranted
+from driftline.schemas.control.serving_state import TIERS, Grant, Rollout, ServingState, Standing, strictest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from driftline.agents.control.history import History
+    from driftline.schemas.control.command import ModelRef
+    from driftline.schemas.control.serving_state import Tier
+
+
+class Marks(msgspec.Struct, frozen=True, kw_only=True):
+    """How far each kind of command has come, in the revisions that they expected: older ones count no more."""
+
+    champion: int = -1
+    rollout: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A state that is looked at, and what it is held against.
+
+    Attributes:
+        state: it.
+        before: what was believed before; None on a first start.
+        marks: of what was believed before.
+        history: of trust and policy.
+        tiers: of manifests that are known, by their digests.
+    """
+
+    state: ServingState
+    before: ServingState | None
+    marks: Marks
+    history: History
+    tiers: Mapping[str, Tier]
+
+
+def checked(case: Case) -> Marks:
+    """Check all that the state says is so, and give the marks after it; raises WarrantError with a sentence."""
+    state, before = case.state, case.before
+    if state.is_retired:
+        _one(case, "retired", None, "retire")
+        _must(not state.loaded and state.rollout is None, "a retired deployment serves nothing")
+        return case.marks
+    _must(before is None or not before.is_retired, "a retired deployment stays retired")
+    _tiers(case)
+    champion = _champion(case)
+    rollout = _rollout(case)
+    _halts(case)
+    for model in state.shadows:
+        _one(case, "shadow", model, "shadow")
+    if state.previous is not None:
+        _one(case, "earlier", state.previous, "create", "promote")
+    if state.prepares:
+        _must(state.phase == "prepare", "a state prepares something outside its phase")
+        _change(case)
+    return Marks(champion=champion, rollout=rollout)
+
+
+def _tiers(case: Case) -> None:
+    """Check that the tier is at least that of all that is loaded, and did not go down."""
+    state, before = case.state, case.before
+    for version in state.versions:
+        known = case.tiers.get(version.model.manifest, version.tier)
+        _must(
+            known == version.tier, f"version {version.model.version} is of tier {known}, not {version.tier}"
+        )
+    of_models = [version.tier for version in state.versions if version.model in state.loaded]
+    _must(
+        all(state.version(model) is not None for model in state.loaded),
+        "a model serves that is no known version",
+    )
+    floor = strictest(*(of_models or ["low"]), *(() if before is None else (before.tier,)))
+    _must(TIERS.index(state.tier) >= TIERS.index(floor), f"the tier {state.tier} is below {floor}")
+
+
+def _fresh(asked: Warrant, before: ServingState) -> None:
+    """Check that what was not so in the state before could have been waiting then."""
+    _must(
+        asked.command.issued_at_ms >= before.decided_at_ms - LATEST_MS,
+        f"a command to {asked.command.op} is shown that lapsed before the last state was decided",
+    )
+
+
+def _champion(case: Case) -> int:
+    """Check who answers, and give the mark of champions."""
+    state, before, mark = case.state, case.before, case.marks.champion
+    if state.champion is None:
+        _must(before is None or before.champion is None, "a deployment that had a champion has none")
+        _must(not state.loaded, "something is loaded though nothing serves")
+        return mark
+    grant = _one(case, "champion", state.champion, "create", "promote")
+    if before is None or before.champion == state.champion:
+        return max(mark, grant.expected)
+    rollback = _found(case, "rollback", state.champion, "rollback")
+    for asked in (grant, rollback):
+        if asked is not None and asked.expected > mark:
+            _fresh(asked, before)
+            return asked.expected
+    _must(
+        state.champion == before.previous and _automatic(case, before),
+        f"version {state.champion.version} was made champion by an older command than the last, and nobody went back",
+    )
+    return mark
+
+
+def _automatic(case: Case, before: ServingState) -> bool:
+    """Whether the plan that the last champion stood by lets windows go back."""
+    grant = next((one for one in before.basis if one.of == "champion"), None)
+    if grant is None:
+        return False
+    plan = warranted(grant, case.history, _tier(case, before.champion)).command.plan
+    return plan is None or plan.automatic_rollback
+
+
+def _rollout(case: Case) -> int:
+    """Check the canary and its weight, and give the mark of rollouts."""
+    state, before, mark = case.state, case.before, case.marks.rollout
+    rollout = state.rollout
+    if rollout is None:
+        return mark
+    grant = _one(case, "rollout", rollout.model, "canary")
+    _must(state.champion is not None, "a canary has no champion beside it")
+    _must(
+        rollout.plan == grant.command.plan and rollout.rollout_id == grant.command.command_id,
+        "the rollout is not the one that was signed",
+    )
+    steps = rollout.plan.steps
+    _must(
+        0 <= rollout.step < len(steps) and rollout.weight == steps[rollout.step].weight,
+        f"the weight {rollout.weight} is not that of step {rollout.step} of the signed plan",
+    )
+    _must(
+        rollout.step_since_ms <= state.decided_at_ms,
+        "a step of the rollout began after the state was decided",
+    )
+    old = None if before is None else before.rollout
+    if old is not None and old.rollout_id == rollout.rollout_id:
+        _continued(case, old, rollout)
+        return max(mark, grant.expected)
+    if before is not None:
+        _must(grant.expected > mark, "the rollout was taken back before, and is shown again")
+        _fresh(grant, before)
+    return max(mark, grant.expected)
+
+
+def _continued(case: Case, old: Rollout, new: Rollout) -> None:
+    """Check that a rollout went on, as its plan says and not while people hold it."""
+    _must(new.step >= old.step, "the weight of a rollout goes back to nothing, never to an earlier step")
+    held_ms = sum(round(step.bake_s * 1000) for step in old.plan.steps[old.step : new.step])
+    _must(
+        new.step_since_ms >= old.step_since_ms + held_ms,
+        "a step of the rollout lasted shorter than its plan says",
+    )
+    if old.paused and (not new.paused or new.step != old.step):
+        resumed = _found(case, "resumed-rollout", None, "resume")
+        _must(
+            resumed is not None
+            and resumed.command.target == "rollout"
+            and resumed.expected >= old.paused_revision,
+            "the rollout was paused by a person, and nobody resumed it",
+        )
+
+
+def _halts(case: Case) -> None:
+    """Check that nobody but a person ends a halt, and that what answers instead was a champion."""
+    state, before = case.state, case.before
+    old = None if before is None else before.halt
+    if state.halt is not None and state.halt.instead is not None:
+        _one(case, "halt", state.halt.instead, "halt-serving")
+        earlier = [one for one in state.basis if one.of == "earlier"]
+        models = [_granted(case, one, None).command.model for one in earlier]
+        _must(state.halt.instead in models, "what answers instead was not a champion before")
+    if old is None or state.halt is not None:
+        return
+    resumed = _found(case, "resumed-serving", None, "resume")
+    _must(
+        resumed is not None and resumed.command.target == "serving" and resumed.expected >= old.revision,
+        "serving was halted, and nobody resumed it",
+    )
+
+
+def _change(case: Case) -> None:
+    """Check that what is to be loaded was asked for."""
+    grant = _one(case, "change", None, "create", "shadow", "canary", "promote", "rollback")
+    wanted = {grant.command.model}
+    _must(set(case.state.prepares) <= wanted, "a state prepares what its command does not name")
+    if grant.command.op == "rollback":
+        _one(case, "earlier", grant.command.model, "create", "promote")
+
+
+def _one(case: Case, of: Standing, model: ModelRef | None, *ops: str) -> Warrant:
+    """The grant of something that stands; WarrantError when there is none."""
+    found = _found(case, of, model, *ops)
+    if found is None:
+        what = "" if model is None else f" of version {model.version}"
+        raise WarrantError(f"no {' or '.join(ops)}{what} is shown for the {of}")
+    return found
+
+
+def _found(case: Case, of: Standing, model: ModelRef | None, *ops: str) -> Warrant | None:
+    """The grant of something that stands, if the state carries it for this model; WarrantError when it is false."""
+    for grant in case.state.basis:
+        if grant.of == of:
+            found = _granted(case, grant, model)
+            if found.command.op in ops and model in (None, found.command.model):
+                return found
+    return None
+
+
+def _granted(case: Case, grant: Grant, model: ModelRef | None) -> Warrant:
+    found = warranted(grant, case.history, _tier(case, model))
+    _must(
+        found.command.deployment == case.state.deployment,
+        f"a command for {found.command.deployment} is shown for {case.state.deployment}",
+    )
+    _must(found.expected < case.state.revision, "a command expects a later revision than the state's")
+    return found
+
+
+def _tier(case: Case, model: ModelRef | None) -> Tier:
+    version = None if model is None else case.state.version(model)
+    return strictest(case.state.tier, *(() if version is None else (version.tier,)))
+
+
+def _must(holds: bool, sentence: str) -> None:  # noqa: FBT001 - reads as an assertion
+    if not holds:
+        raise WarrantError(sentence)

@@ -1,0 +1,138 @@
+"""Warrant: a grant that was checked: who asked, who approved, and that the policy of its time allowed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from driftline.agents.control import shape
+from driftline.agents.control.errors import SignatureError
+from driftline.agents.control.pending import LIMIT_MS
+from driftline.agents.control.policy import USUAL, Question
+from driftline.agents.control.signing import verified
+from driftline.schemas.control.command import LONGEST_MS, Command
+from driftline.schemas.control.envelope import COMMAND, Envelope, EnvelopeError
+from driftline.schemas.control.serving_state import Grant, Tier
+from driftline.schemas.control.trust import Person
+
+if TYPE_CHECKING:
+    from driftline.agents.control.history import History, Rule
+
+LATEST_MS: Final = max(LIMIT_MS.values()) + LONGEST_MS
+"""How long after it was issued a command may take effect, at most, ms."""
+
+
+class WarrantError(ValueError):
+    """A grant that warrants nothing; the message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warrant:
+    """A command of a person that was approved as the policy wants.
+
+    Attributes:
+        command, digest: it, and the sha256 of its payload.
+        by: id of the person who asked.
+        approvers: ids of the persons who approved.
+    """
+
+    command: Command
+    digest: str
+    by: str
+    approvers: tuple[str, ...]
+
+    @property
+    def expected(self) -> int:
+        """The revision that it expected; -1 when it holds whatever the revision is."""
+        return -1 if self.command.expected_revision is None else self.command.expected_revision
+
+
+def warranted(grant: Grant, history: History, tier: Tier) -> Warrant:
+    """Check a grant.
+
+    Args:
+        grant: as a state carries it.
+        history: of trust and policy.
+        tier: by which it is judged.
+
+    Raises:
+        WarrantError: a signature is false or of nobody who counts, it is meant for another installation, or the policy
+            of no time at which it could take effect allows it with these approvals.
+    """
+    envelope, command = _read(grant.command)
+    asker = _signer(envelope, command, history)
+    if asker is None:
+        raise WarrantError(f"nobody whose key counts signed a {command.op}")
+    counted: dict[str, Person] = {}
+    last_ms = command.issued_at_ms
+    for text in grant.approvals:
+        approval_envelope, approval = _read(text)
+        if approval.op != "approve" or approval.target != envelope.digest:
+            raise WarrantError("an approval is shown that is for another command")
+        if approval.deployment not in ("", command.deployment):
+            raise WarrantError("an approval is shown that is for another deployment")
+        person = _signer(approval_envelope, approval, history)
+        if person is not None and person.id != asker.id:
+            counted[person.id] = person
+            last_ms = max(last_ms, approval.issued_at_ms)
+    rules = history.between(last_ms, last_ms + LATEST_MS)
+    if not any(_allows(rule, command, asker, tuple(counted.values()), tier, last_ms) for rule in rules):
+        raise WarrantError(
+            f"the policy does not let {asker.id} {command.op} with {len(counted)} approvals at tier {tier}"
+        )
+    return Warrant(command, envelope.digest, asker.id, tuple(sorted(counted)))
+
+
+def _read(text: str) -> tuple[Envelope, Command]:
+    try:
+        envelope = Envelope.from_bytes(text.encode())
+        command = Command.from_bytes(envelope.body)
+    except (EnvelopeError, msgspec.MsgspecError, UnicodeEncodeError) as error:
+        raise WarrantError(f"a grant holds no command: {error}") from error
+    wrong = "its envelope is of another type" if envelope.payload_type != COMMAND else shape.fault(command)
+    if wrong is not None:
+        raise WarrantError(f"a grant holds no command: {wrong}")
+    return envelope, command
+
+
+def _signer(envelope: Envelope, command: Command, history: History) -> Person | None:
+    """The one person who signed, by the trust of the time; None when their key is unknown, or revoked by now."""
+    # A key may have become known while the command was on its way.
+    for rule in history.between(command.issued_at_ms, command.issued_at_ms + LONGEST_MS):
+        ring = rule.ring
+        if command.audience != ring.state.trust.installation:
+            raise WarrantError("a command for another installation is shown")
+        try:
+            signers = verified(envelope, ring.persons)
+        except SignatureError as error:
+            raise WarrantError(str(error)) from error
+        persons = {ring.holders[one].id: ring.holders[one] for one in signers if not history.is_revoked(one)}
+        if len(persons) > 1:
+            raise WarrantError(f"{len(persons)} persons signed a {command.op}; one must")
+        if persons:
+            return next(iter(persons.values()))
+    return None
+
+
+def _allows(
+    rule: Rule, command: Command, asker: Person, approvers: tuple[Person, ...], tier: Tier, last_ms: int
+) -> bool:
+    may = [
+        one
+        for one in approvers
+        if rule.policy.ask(Question(one, "approve", command.deployment, tier)).allowed
+    ]
+    question = Question(
+        asker,
+        command.op,
+        command.deployment,
+        tier,
+        USUAL.get(command.op, ""),
+        approvers=len(may),
+        human_approvers=sum(one.kind == "human" for one in may),
+        age_s=(last_ms - command.issued_at_ms) // 1000,
+        break_glass=command.break_glass,
+    )
+    return rule.policy.ask(question).allowed

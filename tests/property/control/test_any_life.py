@@ -1,0 +1,127 @@
+"""Whatever people and windows do, in any order: laws that every state of a deployment keeps."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from office import EVIDENCE, PASS, PLAN, PROFILE, Office
+from signed import model
+
+from driftline.agents.control import moves
+from driftline.agents.control.lifecycle import cancel
+from driftline.agents.control.verdicts import Refusal
+from driftline.agents.control.verify_state import Believed, verify_state
+from driftline.schemas.control.command import Plan
+from driftline.schemas.control.serving_state import TIERS, ServingState, Tier
+
+WEIGHTS = {
+    "validate": 4, "shadow": 2, "canary": 4, "promote": 5, "rollback": 1, "halt-rollout": 1, "halt-serving": 1,
+    "resume-serving": 6, "resume-rollout": 3, "register": 1, "retire": 0.3, "prepared": 8, "step": 8, "cancel": 0.5,
+    "abandon": 0.5, "back": 1, "halted": 0.5, "baked": 1,
+}  # fmt: skip
+"""How often each is tried: lives go far before they end."""
+
+
+def life_of(seed: int) -> list[tuple[str, str]]:
+    """Return what is tried, in order, and with which version."""
+    chance = random.Random(seed)
+    tried = chance.choices(list(WEIGHTS), list(WEIGHTS.values()), k=80)
+    return [(what, chance.choice(("1", "2", "3"))) for what in tried]
+
+
+def act(office: Office, what: str, version: str) -> None:
+    """Do one thing, whether it may be or not."""
+    at = office.desk.at(office.now_ms)
+    state = office.desk.states.get("churn")
+    if what in ("prepared", "cancel", "step", "abandon", "back", "halted", "baked"):
+        if state is None:
+            return
+        if what == "prepared":
+            office.prepared()
+            return
+        made = {
+            "cancel": lambda: (
+                cancel(state, at) if state.phase == "prepare" else Refusal("malformed", "nothing")
+            ),
+            "step": lambda: moves.next_step(state, PASS, at),
+            "abandon": lambda: moves.abandon(state, at),
+            "back": lambda: moves.back(state, at),
+            "halted": lambda: moves.halted(state, "why", at),
+            "baked": lambda: moves.baked(state, at),
+        }[what]()
+        office.told += office.desk.move(made, what, office.now_ms)
+        return
+    op, _, target = what.partition("-") if what.startswith("resume") else (what, "", "")
+    fields = {
+        "register": {"model": model(version), "manifest": "e30=", "profile": PROFILE},
+        "validate": {"model": model(version), "evidence": EVIDENCE},
+        "canary": {"model": model(version), "plan": PLAN},
+        "promote": {"model": model(version), "plan": Plan(bake_s=100.0)},
+        "resume": {"target": target},
+        "halt-rollout": {},
+        "halt-serving": {},
+    }.get(op, {"model": model(version)})
+    fields.setdefault("expected_revision", state.revision if state is not None else 0)
+    if op in ("halt-rollout", "halt-serving"):
+        del fields["expected_revision"]
+    word = {"validate": "val", "rollback": "oli"}.get(op, "ann")
+    asked = office.ask(op, word, **fields)  # type: ignore[arg-type]
+    if asked.event == "waits":
+        office.approve(asked, "bob")
+        office.approve(asked, "cat")
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 1 << 32), st.sampled_from(TIERS))
+def test_every_life_keeps_the_laws(seed: int, tier: Tier) -> None:
+    """Revisions grow by one, one version is champion, weights wait for their time, agents believe what they see."""
+    office = Office(tier)
+    office.created("1")
+    office.registered("2")
+    office.registered("3")
+    for what, version in life_of(seed):
+        office.now_ms += 61_000
+        act(office, what, version)
+    revisions = [one.after for one in office.told if one.after is not None]
+    assert [one.revision for one in revisions] == list(range(1, len(revisions) + 1))
+    assert [one.seq for one in office.told] == list(range(1, len(office.told) + 1))
+    awake: Believed | None = None
+    sleepy: Believed | None = None
+    chance = random.Random(seed)
+    for before, state in zip([None, *revisions], revisions, strict=False):
+        _one_champion(state)
+        if before is not None:
+            _one_step_at_a_time(before, state)
+        data, now_ms = office.published(state), state.decided_at_ms
+        awake = verify_state(data, "churn", awake, office.desk.history, now_ms, {})
+        if chance.random() < 0.25:
+            sleepy = verify_state(data, "churn", sleepy, office.desk.history, now_ms, {})
+
+
+def _one_champion(state: ServingState) -> None:
+    champions = [one.model for one in state.versions if one.stage == "champion"]
+    assert champions == ([] if state.champion is None else [state.champion])
+    canaries = [one.model for one in state.versions if one.stage == "canary"]
+    assert canaries == ([] if state.rollout is None else [state.rollout.model])
+    shadows = {one.model for one in state.versions if one.stage == "shadow"}
+    assert shadows == set(state.shadows)
+    assert (state.phase == "prepare") == bool(state.prepares) == (state.change is not None)
+    assert all(one in {known.model for known in state.versions} for one in state.loaded)
+    assert len({one.of for one in state.basis if one.of not in ("shadow", "earlier")}) == sum(
+        one.of not in ("shadow", "earlier") for one in state.basis
+    )
+
+
+def _one_step_at_a_time(before: ServingState, state: ServingState) -> None:
+    assert state.decided_at_ms >= before.decided_at_ms
+    assert TIERS.index(state.tier) >= TIERS.index(before.tier)
+    old, new = before.rollout, state.rollout
+    if old is not None and new is not None and old.rollout_id == new.rollout_id:
+        assert new.step - old.step in (0, 1)
+        if new.weight > old.weight:
+            assert (old.paused, before.halt) == (False, None)
+            assert state.decided_at_ms >= old.step_since_ms + old.plan.steps[old.step].bake_s * 1000
+    if before.champion not in (None, state.champion) and not state.is_retired:
+        assert state.champion is not None

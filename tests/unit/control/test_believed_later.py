@@ -1,0 +1,124 @@
+"""What agents go on believing: states outlive people and policies, and never what was retired or revoked."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from doubting import DAY_MS, Agent, swapped, unapproved
+from msgspec.structs import replace
+from office import PASS, Office
+from signed import NOW_MS, command, key, model, person, plain, policy, signed, trust
+
+from driftline.agents.control import moves
+from driftline.agents.control.history import History
+from driftline.agents.control.lifecycle import At
+from driftline.agents.control.verify_state import StateError, verify_state
+from driftline.schemas.control.envelope import STATE
+from driftline.schemas.control.serving_state import ServingState
+
+
+def test_what_is_retired_stays_retired() -> None:
+    """After a person's retire nothing comes back, and without one nothing is retired."""
+    office = Office("low")
+    office.promoted()
+    agent, before = Agent(office), office.state
+    agent.refuses("is shown for the retired", is_retired=True, champion=None, previous=None, basis=())
+    office.does("retire", "ann")
+    agent.sees(office.published())
+    agent.refuses("stays retired", is_retired=False, champion=model("2"), basis=before.basis)
+    agent.refuses("serves nothing", champion=model("2"))
+
+
+def test_a_state_stays_true_when_people_leave(high: Agent) -> None:
+    """After a trust-set without Ann, Bob and Cat a fresh agent still believes what they asked for and approved."""
+    office = high.office
+    people = [one for one in trust().persons if one.id not in ("ann", "bob", "cat")]
+    asked = command(
+        "trust-set", "", at_ms=office.now_ms + 3_600_000, expected_revision=1,
+        trust={**plain(trust()), "persons": plain(people)},
+    )  # fmt: skip
+    office.now_ms += 3_600_000
+    assert office.send(signed(asked, "root-1", "root-2").to_bytes())[0].event == "decided"
+    fresh = verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
+    assert fresh.state.champion == model("2")
+
+
+def test_what_a_revoked_key_approved_is_believed_no_more(high: Agent) -> None:
+    """A fresh agent refuses a champion that stands by a revoked key, until it is affirmed by keys that count."""
+    office = high.office
+    asked = command("key-revoke", "", at_ms=office.now_ms, expected_revision=1, key=key("cat").keyid)
+    office.send(signed(asked, "root-1", "root-2").to_bytes())
+    with pytest.raises(StateError, match="with 1 approvals"):
+        verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
+    office.does("promote", "ann", approvers=("bob", "eve"), model=model("2"))
+    office.now_ms = office.state.bake_until_ms + DAY_MS
+    for _ in range(2):
+        office.desk.move(moves.baked(office.state, office.desk.at(office.now_ms)), "baked", office.now_ms)
+    fresh = verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
+    assert fresh.state.champion == model("2")
+
+
+def test_a_stricter_policy_lets_stand_what_stands(high: Agent) -> None:
+    """A grant is judged by the policy of its time; a laxer policy of later helps no grant that lapsed before it."""
+    office = high.office
+    stricter = policy().text + (
+        'forbid (principal, action == Action::"promote", resource) when { context.approvers < 3 };'
+    )
+    office.now_ms += 30 * DAY_MS
+    asked = command("policy-set", "", at_ms=office.now_ms, expected_revision=1, policy=stricter)
+    office.send(signed(asked, "root-1", "root-2").to_bytes())
+    assert verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
+    grant = unapproved(office, "bob", "cat")
+    high.refuses("with 2 approvals", champion=model("3"), basis=swapped(office.state, "champion", grant))
+
+
+def test_a_key_may_become_known_on_the_way() -> None:
+    """A command that a new person signed just before the trust-set that brings them is believed as it was decided."""
+    first = History.of(Office().history.now.ring.state, policy().text)
+    wider = replace(
+        first.now.ring.state, version=2, trust=trust(persons=(*trust().persons, person("new", "engineer")))
+    )
+    office = Office("low", history=first.then(NOW_MS + 30_000, wider, policy().text))
+    office.registered("1")
+    office.does("create", "new", model=model("1"))
+    assert Agent(office).believed is not None
+
+
+def test_a_refused_state_changes_nothing(rolling: Agent) -> None:
+    """After any refusal the next true state is believed as if nothing had been."""
+    rollout = rolling.office.state.rollout
+    assert rollout is not None
+    for fields in (
+        {"champion": model("3")},
+        {"rollout": None, "champion": model("2")},
+        {"rollout": replace(rollout, weight=10_000)},
+        {"tier": "low"},
+    ):
+        with pytest.raises(StateError):
+            rolling.is_shown(**fields)
+    rolling.office.stepped()
+    assert rolling.sees(rolling.office.published()).state.rollout is not None
+
+
+def test_a_state_is_no_larger_than_its_topic_takes() -> None:
+    """With all that a state can hold, reasons and tickets at their longest, its envelope fits the bound of a state."""
+    office = Office("high")
+    office.created("0")
+    for version in ("1", "2", "3"):
+        office.promoted(version)
+    for version in (str(number) for number in range(10, 60)):
+        office.registered(version)
+    long = "ü" * 2_000
+    for version in ("10", "11", "12", "13"):
+        office.does("shadow", "ann", approvers=("bob",), model=model(version), reason=long, ticket=long)
+    assert len(office.published()) < 512 * 1024
+    assert msgspec.json.decode(office.published())["payloadType"] == STATE
+
+
+def test_moves_are_made_at_their_place() -> None:
+    """A step that passes carries the place of its record in the audit and its time."""
+    office = Office("low")
+    office.canary()
+    made = moves.next_step(office.state, PASS, At(office.now_ms + 61_000, 77))
+    assert isinstance(made, ServingState)
+    assert (made.audit_seq, made.decided_at_ms) == (77, office.now_ms + 61_000)

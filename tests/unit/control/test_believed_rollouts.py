@@ -1,0 +1,108 @@
+"""What agents believe of rollouts and halts: a thief moves along the plan, and ends nothing that people halted."""
+
+from __future__ import annotations
+
+from doubting import Agent, text, unapproved
+from msgspec.structs import replace
+from office import PLAN
+from signed import NOW_MS, command, model, signed
+
+from driftline.agents.control import moves
+from driftline.schemas.control.command import ModelRef, Plan, Step
+from driftline.schemas.control.serving_state import Grant, Halt
+
+
+def test_a_thief_moves_a_canary_only_along_its_plan(rolling: Agent) -> None:
+    """Not to a weight that no step has, not to another plan or salt, not before the step has lasted its time."""
+    state = rolling.office.state
+    rollout = state.rollout
+    assert rollout is not None
+    plan = Plan(steps=(Step(weight=10_000),))
+    other = "01890000-0000-7000-8000-00000000000f"
+    for fields, said in (
+        ({"weight": 10_000}, "is not that of step 0"),
+        ({"weight": 5_000}, "is not that of step 0"),
+        ({"step": 2, "weight": 5_000}, "is not that of step 2"),
+        ({"step": -1, "weight": 5_000}, "is not that of step -1"),
+        ({"plan": plan, "weight": 10_000}, "not the one that was signed"),
+        ({"rollout_id": other}, "not the one that was signed"),
+        ({"step": 1, "weight": 5_000}, "lasted shorter"),
+        ({"step": 1, "weight": 5_000, "step_since_ms": NOW_MS + 60_000}, "after the state was decided"),
+        ({"model": model("1")}, "of version 1 is shown for the rollout"),
+    ):
+        rolling.refuses(said, rollout=replace(rollout, **fields))
+    rolling.office.now_ms += 60_000
+    next_weight = replace(rollout, step=1, weight=5_000, step_since_ms=rolling.office.now_ms)
+    assert rolling.is_shown(rollout=next_weight).state.rollout == next_weight
+    rolling.refuses("never to an earlier step", revision=state.revision + 2, rollout=rollout)
+
+
+def test_a_canary_that_was_taken_back_is_not_shown_again(rolling: Agent) -> None:
+    """Abandoned once, its command counts no more; a new canary of a later command does."""
+    office, before = rolling.office, rolling.office.state
+    made = moves.abandon(before, office.desk.at(office.now_ms))
+    office.desk.move(made, "overdue", office.now_ms)
+    rolling.sees(office.published())
+    rolling.refuses("taken back before", rollout=before.rollout, versions=before.versions, basis=before.basis)
+    office.does("validate", "val", model=model("2"), evidence="ef" * 32)
+    office.does("shadow", "ann", approvers=("bob",), model=model("2"))
+    office.does("canary", "ann", approvers=("bob",), model=model("2"), plan=PLAN)
+    rolling.sees(office.published())
+
+
+def test_only_people_end_what_people_halted(rolling: Agent) -> None:
+    """A halt of serving and a pause of a rollout stay until a person's resumption that knew of them is shown."""
+    office = rolling.office
+    early = office.build("resume", target="serving")
+    office.does("halt-serving", "cat")
+    office.does("halt-rollout", "cat")
+    rolling.sees(office.published(office.told[-2].after))
+    rolling.sees(office.published())
+    state, rollout = office.state, office.state.rollout
+    assert rollout is not None
+    rolling.refuses("halted, and nobody resumed it", halt=None)
+    stale = Grant(of="resumed-serving", command=text(signed(early, "oli")), approvals=())
+    rolling.refuses("does not let oli resume", halt=None, basis=(*state.basis, stale))
+    approved = text(signed(office.build("approve", target=signed(early, "oli").digest), "bob"))
+    rolling.refuses(
+        "nobody resumed it", halt=None, basis=(*state.basis, replace(stale, approvals=(approved,)))
+    )
+    rolling.refuses("paused by a person", rollout=replace(rollout, paused=False))
+    office.now_ms += 120_000
+    going = replace(rollout, step=1, weight=5_000, step_since_ms=office.now_ms)
+    rolling.refuses("paused by a person", rollout=going)
+    rolling.is_shown(rollout=None, revision=state.revision + 1)
+    rolling.believed = Agent(office).believed
+    office.does("resume", "oli", approvers=("bob",), target="serving")
+    assert rolling.sees(office.published()).state.halt is None
+    office.does("resume", "oli", approvers=("bob",), target="rollout")
+    assert rolling.sees(office.published()).state.rollout is not None
+
+
+def test_a_thief_may_halt_and_nothing_else_answers_instead(high: Agent) -> None:
+    """Stopping is always believed; what answers instead must be named by a person, and have been a champion."""
+    state = high.office.state
+    halt = Halt(reason="stolen", by="controller", revision=state.revision + 1)
+    high.refuses("of version 3 is shown for the halt", halt=replace(halt, instead=model("3")))
+    asked = command("halt-serving", at_ms=high.office.now_ms, model=model("3"))
+    grant = Grant(of="halt", command=text(signed(asked, "oli")))
+    high.refuses("was not a champion", halt=replace(halt, instead=model("3")), basis=(*state.basis, grant))
+    assert high.is_shown(halt=halt).state.halt == halt
+
+
+def test_nothing_is_loaded_that_nobody_asked_for(high: Agent) -> None:
+    """What instances prepare is what a command names, with its approvals, in its phase."""
+    state = high.office.state
+    high.refuses("is shown for the change", phase="prepare", prepares=(model("3"),))
+    grant = unapproved(high.office, "bob", "cat")
+    basis = (*state.basis, replace(grant, of="change"))
+    other = ModelRef(name="churn", version="x", manifest="00" * 32)
+    high.refuses("outside its phase", prepares=(model("3"),), basis=basis)
+    high.refuses("does not name", phase="prepare", prepares=(model("3"), other), basis=basis)
+    high.is_shown(phase="prepare", prepares=(model("3"),), basis=basis)
+
+
+def test_shadows_and_previous_champions_are_warranted(high: Agent) -> None:
+    """A shadow that nobody asked for, or a previous champion that never was one, is refused."""
+    high.refuses("of version 3 is shown for the shadow", shadows=(model("3"),))
+    high.refuses("of version 3 is shown for the earlier", previous=model("3"))
