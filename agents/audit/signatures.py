@@ -1,0 +1,106 @@
+"""Signatures: whether the envelopes in a record were signed by those whom the record names, by keys known at its place.
+
+What policy asked of them is not judged again here: the record of the decision stands, and its digest of the policy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.audit.record import EFFECTIVE
+from driftline.agents.control.errors import SignatureError
+from driftline.agents.control.signing import verified
+from driftline.schemas.control.command import Command
+from driftline.schemas.control.envelope import Envelope, EnvelopeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from driftline.agents.audit.believed import Believed
+    from driftline.agents.audit.record import AuditRecord
+
+KEPT: Final = 4_096
+"""How many envelopes are remembered: one stands in the record of its admission and in that of its effect."""
+
+
+class Signatures:
+    """Checks record by record.
+
+    Attributes:
+        checked: signatures that were checked, each as often as it stands in a record.
+    """
+
+    def __init__(self) -> None:
+        self.checked = 0
+        self._kept: dict[str, tuple[Envelope, frozenset[str]]] = {}
+
+    def check(self, record: AuditRecord, believed: Believed) -> frozenset[str]:
+        """Check every envelope in a record against what was believed before it.
+
+        Returns:
+            The ids of the keys that it leans on.
+
+        Raises:
+            AuditError: a signature does not hold, or belongs to somebody whom the record does not name.
+        """
+        if record.envelope is None:
+            if record.approvals:
+                raise AuditError("it has approvals, and no command that they approve")
+            return frozenset()
+        allowed = believed.signers if record.event == EFFECTIVE else believed.known
+        envelope, keys = self._read(record.envelope, allowed)
+        if record.command is not None and envelope.digest != record.command:
+            raise AuditError("its envelope holds another command than the digest that it names")
+        if record.actor and record.actor not in _persons(keys, believed):
+            raise AuditError(f"it names {record.actor} as who asked, whose key did not sign")
+        approvers = set()
+        for text in record.approvals:
+            answer, added = self._read(text, allowed)
+            command = _command(answer)
+            if command.op not in ("approve", "deny") or command.target != record.command:
+                raise AuditError("one of its approvals is about another command")
+            if command.op == "approve":
+                approvers |= _persons(added, believed)
+            keys |= added
+        missing = set(record.approvers) - approvers
+        if missing:
+            raise AuditError(f"it names {min(missing)} as who approved, whose key did not sign an approval")
+        return keys
+
+    def _read(self, text: str, allowed: Mapping[str, bytes]) -> tuple[Envelope, frozenset[str]]:
+        """Give an envelope and the allowed keys that signed it; at least one did."""
+        found = self._kept.get(text)
+        if found is None or not found[1] <= allowed.keys():
+            found = _checked(text, allowed)
+            while len(self._kept) >= KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[text] = found
+        self.checked += len(found[1])
+        return found
+
+
+def _checked(text: str, keys: Mapping[str, bytes]) -> tuple[Envelope, frozenset[str]]:
+    try:
+        envelope = Envelope.from_bytes(text.encode())
+        held = verified(envelope, keys)
+    except (EnvelopeError, SignatureError, UnicodeEncodeError) as error:
+        raise AuditError(f"an envelope in it cannot be believed: {error}") from error
+    if not held:
+        raise AuditError("an envelope in it is signed by no key that was known then")
+    return envelope, held
+
+
+def _command(envelope: Envelope) -> Command:
+    try:
+        return Command.from_bytes(envelope.body)
+    except msgspec.MsgspecError as error:
+        raise AuditError(f"one of its approvals is no command: {error}") from error
+
+
+def _persons(keys: frozenset[str], believed: Believed) -> set[str]:
+    """The persons behind keys."""
+    holders = believed.ring.holders
+    return {holders[key].id for key in keys if key in holders}

@@ -1,0 +1,149 @@
+"""Logs of the audit for tests: an installation with keys from seeds, its records, checkpoints and a witness."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from driftline.agents.audit.checkpoint import cosigned
+from driftline.agents.audit.notes import Note
+from driftline.agents.audit.record import digest
+from driftline.agents.audit.report import Pins
+from driftline.agents.audit.writer import AuditLog, begin
+from driftline.agents.control import signing
+from driftline.agents.control.keys import Key, of_seed, public_text
+from driftline.agents.control.trust import changed, first_state
+from driftline.schemas.control.command import Command
+from driftline.schemas.control.envelope import COMMAND, Envelope
+from driftline.schemas.control.trust import Agent, Person, Root, Trust, TrustState, Witness
+
+NOON_MS = 1_780_000_000_000
+INSTALLATION = "0d6f0a52-3f0e-4c1c-9a5e-2f4f4d0f7a11"
+ORIGIN = f"driftline.example/{INSTALLATION}"
+WITNESS = "witness.example/w1"
+POLICY = "permit(principal, action, resource);"
+
+
+def key(name: str) -> Key:
+    """A key that is the same in every run."""
+    return of_seed(hashlib.sha256(name.encode()).digest())
+
+
+def trust(**over: Any) -> Trust:
+    """Who holds which key: two roots of three, Ana and Bo, one agent, one witness."""
+    given = {
+        "installation": INSTALLATION,
+        "origin": ORIGIN,
+        "root": Root(threshold=2, keys=tuple(public_text(key(f"root{n}").public) for n in range(3))),
+        "controllers": (public_text(key("controller").public),),
+        "checkpoints": (public_text(key("log").public),),
+        "persons": tuple(
+            Person(id=name, roles=("owner",), keys=(public_text(key(name).public),)) for name in ("ana", "bo")
+        ),
+        "agents": (Agent(id="agent-1", keys=(public_text(key("agent-1").public),)),),
+        "witnesses": (Witness(name=WITNESS, key=public_text(key("witness").public)),),
+    }
+    return Trust(**{**given, **over})
+
+
+def command(op: str, number: int, **over: Any) -> Command:
+    """A command, told apart by its number."""
+    given = {
+        "command_id": f"01890000-0000-7000-8000-{number:012x}",
+        "op": op,
+        "audience": INSTALLATION,
+        "issued_at_ms": NOON_MS,
+        "expires_at_ms": NOON_MS + 60_000,
+        "nonce": f"{number:032x}",
+        "reason": "because",
+    }
+    return Command(**{**given, **over})
+
+
+def signed(said: Command, *names: str) -> Envelope:
+    """The envelope of a command, signed by the keys of these names."""
+    return signing.sign(COMMAND, said.to_bytes(), *(key(name) for name in names))
+
+
+@dataclass
+class Book:
+    """A log as it lies in its topic, and the notes beside it.
+
+    Attributes:
+        log: the writer.
+        records: bytes of all records.
+        notes: bytes of all notes.
+        state: trust as it stands.
+    """
+
+    log: AuditLog
+    records: list[bytes]
+    notes: list[bytes] = field(default_factory=list)
+    state: TrustState = field(default_factory=lambda: first_state(trust(), POLICY))
+
+    @property
+    def pins(self) -> Pins:
+        """What is pinned of it."""
+        return Pins(digest(self.records[0]))
+
+    def write(self, event: str, **fields: Any) -> bytes:
+        """Add a record, one second after the last."""
+        made = self.log.append(event, NOON_MS + 1_000 * self.log.size, **fields)
+        self.records.append(made)
+        return made
+
+    def decide(self, said: Command, *names: str, approvers: tuple[str, ...] = (), **over: Any) -> bytes:
+        """Add the record of a command that took effect; the first name is the actor's."""
+        envelope = signed(said, *names)
+        answers = [
+            signed(command("approve", 10_000 + self.log.size, target=envelope.digest), name)
+            for name in approvers
+        ]
+        given = {
+            "op": said.op,
+            "command": envelope.digest,
+            "envelope": envelope.to_bytes().decode(),
+            "actor": names[0] if names[0] in ("ana", "bo") else "",
+            "approvals": tuple(one.to_bytes().decode() for one in answers),
+            "approvers": approvers,
+            "deployment": said.deployment,
+            "policy": self.state.policy,
+            "trust": self.state.digest,
+        }
+        return self.write("effective", **{**given, **over})
+
+    def change_trust(self, said: Command, *names: str) -> bytes:
+        """Add the record of a change of trust that roots signed."""
+        signers = frozenset(key(name).keyid for name in names)
+        after = changed(self.state, said, signers, NOON_MS + 1_000 * self.log.size)
+        assert isinstance(after, TrustState), after
+        self.state = after
+        return self.decide(said, *names)
+
+    def checkpoint(self, *, witnessed: bool = True) -> Note:
+        """Add a checkpoint, and the witness's."""
+        note = self.log.checkpoint(key("log"))
+        self.notes.append(note.to_bytes())
+        if witnessed:
+            note = cosigned(note, WITNESS, key("witness"), NOON_MS // 1_000 + self.log.size)
+            self.notes.append(note.to_bytes())
+        return note
+
+
+def new_book(**over: Any) -> Book:
+    """A log with its first record."""
+    log, first = begin(trust(**over), POLICY, NOON_MS)
+    return Book(log, [first], state=first_state(trust(**over), POLICY))
+
+
+def filled(size: int, *, every: int = 10, witnessed: bool = True) -> Book:
+    """A log of plain records with a checkpoint after each so many, and at its end."""
+    book = new_book()
+    for number in range(1, size):
+        book.write("seen", deployment="churn", reasons=(f"number {number}",))
+        if book.log.size % every == 0:
+            book.checkpoint(witnessed=witnessed)
+    if book.log.size % every:
+        book.checkpoint(witnessed=witnessed)
+    return book
