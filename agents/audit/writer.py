@@ -59,7 +59,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
         try:
             found = msgspec.json.decode(data, type=cls)
             Frontier(found.size, found.peaks)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise AuditError(f"this is no head of an audit log: {error}") from error
         return found
 

@@ -1,69 +1,24 @@
-"""Logs of the audit for tests: an installation with keys from seeds, its records, checkpoints and a witness."""
+"""Logs of the audit for tests: the small installation of `signed`, its records, checkpoints and a witness."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import Any
+
+from signed import command, key, signed, trust
 
 from driftline.agents.audit.checkpoint import cosigned
 from driftline.agents.audit.notes import Note
 from driftline.agents.audit.record import digest
 from driftline.agents.audit.report import Pins
 from driftline.agents.audit.writer import AuditLog, begin
-from driftline.agents.control import signing
-from driftline.agents.control.keys import Key, of_seed, public_text
 from driftline.agents.control.trust import changed, first_state
 from driftline.schemas.control.command import Command
-from driftline.schemas.control.envelope import COMMAND, Envelope
-from driftline.schemas.control.trust import Agent, Person, Root, Trust, TrustState, Witness
+from driftline.schemas.control.trust import TrustState
 
-NOON_MS = 1_780_000_000_000
-INSTALLATION = "0d6f0a52-3f0e-4c1c-9a5e-2f4f4d0f7a11"
-ORIGIN = f"driftline.example/{INSTALLATION}"
-WITNESS = "witness.example/w1"
+NOON_MS = 1_800_000_000_000
+WITNESS = "witness.example/1"
 POLICY = "permit(principal, action, resource);"
-
-
-def key(name: str) -> Key:
-    """A key that is the same in every run."""
-    return of_seed(hashlib.sha256(name.encode()).digest())
-
-
-def trust(**over: Any) -> Trust:
-    """Who holds which key: two roots of three, Ana and Bo, one agent, one witness."""
-    given = {
-        "installation": INSTALLATION,
-        "origin": ORIGIN,
-        "root": Root(threshold=2, keys=tuple(public_text(key(f"root{n}").public) for n in range(3))),
-        "controllers": (public_text(key("controller").public),),
-        "checkpoints": (public_text(key("log").public),),
-        "persons": tuple(
-            Person(id=name, roles=("owner",), keys=(public_text(key(name).public),)) for name in ("ana", "bo")
-        ),
-        "agents": (Agent(id="agent-1", keys=(public_text(key("agent-1").public),)),),
-        "witnesses": (Witness(name=WITNESS, key=public_text(key("witness").public)),),
-    }
-    return Trust(**{**given, **over})
-
-
-def command(op: str, number: int, **over: Any) -> Command:
-    """A command, told apart by its number."""
-    given = {
-        "command_id": f"01890000-0000-7000-8000-{number:012x}",
-        "op": op,
-        "audience": INSTALLATION,
-        "issued_at_ms": NOON_MS,
-        "expires_at_ms": NOON_MS + 60_000,
-        "nonce": f"{number:032x}",
-        "reason": "because",
-    }
-    return Command(**{**given, **over})
-
-
-def signed(said: Command, *names: str) -> Envelope:
-    """The envelope of a command, signed by the keys of these names."""
-    return signing.sign(COMMAND, said.to_bytes(), *(key(name) for name in names))
 
 
 @dataclass
@@ -96,15 +51,12 @@ class Book:
     def decide(self, said: Command, *names: str, approvers: tuple[str, ...] = (), **over: Any) -> bytes:
         """Add the record of a command that took effect; the first name is the actor's."""
         envelope = signed(said, *names)
-        answers = [
-            signed(command("approve", 10_000 + self.log.size, target=envelope.digest), name)
-            for name in approvers
-        ]
+        answers = [signed(command("approve", target=envelope.digest), name) for name in approvers]
         given = {
             "op": said.op,
             "command": envelope.digest,
             "envelope": envelope.to_bytes().decode(),
-            "actor": names[0] if names[0] in ("ana", "bo") else "",
+            "actor": "" if names[0].startswith("root") else names[0],
             "approvals": tuple(one.to_bytes().decode() for one in answers),
             "approvers": approvers,
             "deployment": said.deployment,
@@ -123,7 +75,7 @@ class Book:
 
     def checkpoint(self, *, witnessed: bool = True) -> Note:
         """Add a checkpoint, and the witness's."""
-        note = self.log.checkpoint(key("log"))
+        note = self.log.checkpoint(key("checkpoint"))
         self.notes.append(note.to_bytes())
         if witnessed:
             note = cosigned(note, WITNESS, key("witness"), NOON_MS // 1_000 + self.log.size)

@@ -1,0 +1,109 @@
+"""Bytes from anyone, as records, notes, heads and proofs: refused in a sentence, with little memory."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from audit_logs import Book, filled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from signed import command
+
+from driftline.agents.audit.checkpoint import Checkpoint
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.audit.notes import Note
+from driftline.agents.audit.record import AuditRecord, Link
+from driftline.agents.audit.report import Pins
+from driftline.agents.audit.verify import Verifier
+from driftline.agents.audit.writer import Head
+
+MEGABYTES = 1_000_000
+BOOK: Book = filled(12, every=4)
+BOOK.decide(command("promote"), "ann", approvers=("bob",))
+READERS: tuple[Callable[[bytes], Any], ...] = (
+    AuditRecord.from_bytes,
+    Link.from_bytes,
+    Note.parse,
+    lambda data: Checkpoint.of(Note.parse(data)),
+    Head.from_bytes,
+)
+GOOD = (BOOK.records[-1], BOOK.records[0], BOOK.notes[-1], BOOK.log.head.to_bytes())
+
+
+def survives(data: bytes) -> None:
+    """Read bytes in every way; what is not taken is refused in one line."""
+    for read in READERS:
+        with suppress(AuditError):
+            read(data)
+
+
+def mutated(data: bytes, draw: random.Random) -> bytes:
+    """Return bytes with one to four small faults."""
+    out = bytearray(data)
+    for _ in range(draw.choice((1, 1, 2, 4))):
+        at = draw.randrange(max(1, len(out)))
+        fault = draw.randrange(4)
+        if fault == 0:
+            out[at : at + 1] = draw.randbytes(1)
+        elif fault == 1:
+            del out[at : at + draw.randrange(1, 9)]
+        elif fault == 2:
+            out[at:at] = draw.choice(
+                (b"\n", b"\n\n", b'"', b"[" * 50, b"9" * 400, b"\xe2\x80\x94 ", draw.randbytes(4))
+            )
+        else:
+            out[at:at] = out[at : at + draw.randrange(1, 200)]
+    return bytes(out)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_survived(data: bytes) -> None:
+    """Random bytes are refused."""
+    survives(data)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(GOOD), st.integers(0, 2**32))
+def test_mutations_of_good_bytes_are_survived(data: bytes, seed: int) -> None:
+    """Good bytes with cuts, repetitions and insertions are refused or read."""
+    draw = random.Random(seed)
+    for _ in range(10):
+        survives(mutated(data, draw))
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 2**32))
+def test_a_log_of_anything_is_reported_on(seed: int) -> None:
+    """Records and notes that were mutated, lost, doubled and mixed lead to a report; no changed record is missed."""
+    draw = random.Random(seed)
+    records, notes = list(BOOK.records), list(BOOK.notes)
+    for _ in range(draw.choice((1, 2, 5))):
+        into = draw.choice((records, notes))
+        at = draw.randrange(len(into))
+        into[at] = mutated(into[at], draw)
+        if draw.random() < 0.3:
+            into.insert(draw.randrange(len(into)), draw.choice(records + notes))
+    report = Verifier(Pins(BOOK.pins.genesis), notes, signatures=draw.random() < 0.5).run(records)
+    assert report.records == len(records)
+    same = 0
+    while same < min(len(records), len(BOOK.records)) and records[same] == BOOK.records[same]:
+        same += 1
+    if records != BOOK.records and same < len(BOOK.records) - 1:
+        assert report.fault is not None
+        assert report.fault.seq <= same
+
+
+@pytest.mark.parametrize("unit", [b"[", b'{"a":', b'"', b"\n", b"\xe2\x80\x94 a AAAA\n", b"9"])
+def test_much_of_anything_takes_little_memory(unit: bytes) -> None:
+    """Two megabytes of brackets, quotes, lines or digits are refused with little more memory than they have."""
+    data = unit * (2 * MEGABYTES // len(unit))
+    tracemalloc.start()
+    survives(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * MEGABYTES
