@@ -28,6 +28,7 @@ __all__ = [
     "Alerts",
     "Archive",
     "ClickHouse",
+    "Control",
     "Kafka",
     "Local",
     "Operator",
@@ -170,6 +171,18 @@ class Operator(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
 
 
+class Control(msgspec.Struct, frozen=True, kw_only=True):
+    """What change under control rests on; it does not come from Kafka, so that nobody there can replace it."""
+
+    genesis: Annotated[
+        str,
+        Meta(
+            description="64 hex digits, as 'driftline trust init' prints them, or nothing",
+            pattern=r"\A([0-9a-f]{64})?\Z",
+        ),
+    ] = ""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, in sections."""
 
@@ -180,6 +193,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     alerts: Alerts = Alerts()
     local: Local = Local()
     operator: Operator = Operator()
+    control: Control = Control()
 
 
 def load(env: Mapping[str, str], file: Path | None = None) -> Settings:

@@ -64,6 +64,7 @@ TOPICS: Final = (
     Topic("deployment-state", "deployment", 1, None, compacted=True),
     Topic("acks", "deployment", 1, 90 * _DAY_MS, log_append_time=True),
     Topic("audit", "one partition", 1, None, log_append_time=True),
+    Topic("checkpoints", "name of the signer", 1, None, log_append_time=True),
 )
 _BY_NAME: Final[Mapping[str, Topic]] = MappingProxyType({entry.name: entry for entry in TOPICS})
 

@@ -21,7 +21,8 @@ hypothesis.settings.load_profile("driftline")
 def pytest_configure(config: pytest.Config) -> None:
     """Take the settings of the caller's shell away, so that no test reaches a stack that is not its own."""
     config.addinivalue_line(
-        "markers", "needs(program): not run where a program of Debian's is missing, but in CI"
+        "markers",
+        "needs(program, package=program): not run where a program of Debian's is missing, but in CI",
     )
     for name in list(os.environ):
         if name.startswith("DRIFTLINE_"):
@@ -36,14 +37,14 @@ def checkout() -> Path:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, and name, the tests whose program is not installed; CI installs all of them and leaves out none."""
-    missing: dict[str, list[pytest.Item]] = {}
+    missing: dict[tuple[str, str], list[pytest.Item]] = {}
     for item in items:
         for mark in item.iter_markers("needs"):
             if shutil.which(mark.args[0]) is None and not os.environ.get("CI"):
-                missing.setdefault(mark.args[0], []).append(item)
-    for program, tests in missing.items():
+                missing.setdefault((mark.args[0], mark.args[-1]), []).append(item)
+    for (program, package), tests in missing.items():
         names = ", ".join(test.name for test in tests)
-        said = f"not run, for {program} is not installed (apt-get install {program}): {names}"
+        said = f"not run, for {program} is not installed (apt-get install {package}): {names}"
         config.get_terminal_writer().line(said, yellow=True)
         config.hook.pytest_deselected(items=tests)
     gone = {id(test) for tests in missing.values() for test in tests}

@@ -9,6 +9,7 @@ from driftline.agents.audit.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from driftline.agents.audit.faults import Fault
+    from driftline.agents.audit.notes import Note
     from driftline.schemas.control.envelope import Digest
 
 BLIND: Final = (
@@ -48,6 +49,7 @@ class Report:
         witnesses: who did.
         remembered: records below the remembered checkpoint, once it agreed.
         tail_since_ms: when the first record that no witness signed was decided, ms since 1970.
+        note: the last checkpoint that agreed: of those that a witness signed, else of all.
         signatures: how many signatures in records were checked.
         compromised: keys of which a revocation says since when they are not to be trusted, ms since 1970.
     """
@@ -64,6 +66,7 @@ class Report:
     witnesses: tuple[str, ...] = ()
     remembered: int = 0
     tail_since_ms: int | None = None
+    note: Note | None = None
     signatures: int = 0
     compromised: dict[str, int] = field(default_factory=dict)
 

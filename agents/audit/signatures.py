@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.audit.record import EFFECTIVE
+from driftline.agents.audit.record import EFFECTIVE, AuditRecord
 from driftline.agents.control.errors import SignatureError
 from driftline.agents.control.signing import verified
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope, EnvelopeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from driftline.agents.audit.believed import Believed
-    from driftline.agents.audit.record import AuditRecord
 
 KEPT: Final = 4_096
 """How many envelopes are remembered: one stands in the record of its admission and in that of its effect."""
@@ -104,3 +103,30 @@ def _persons(keys: frozenset[str], believed: Believed) -> set[str]:
     """The persons behind keys."""
     holders = believed.ring.holders
     return {holders[key].id for key in keys if key in holders}
+
+
+def leaning(records: Iterable[bytes], compromised: Mapping[str, int]) -> Iterator[tuple[int, str]]:
+    """Give the records that lean on a key at a time when it was not to be trusted any more.
+
+    Args:
+        records: of a log that was verified.
+        compromised: of each key, since when, ms since 1970.
+
+    Yields:
+        The number of the record, and the id of the key.
+    """
+    marks = [(keyid, keyid.encode(), since_ms) for keyid, since_ms in compromised.items()]
+    for data in records:
+        for keyid, mark, since_ms in marks:
+            if mark not in data:
+                continue
+            record = AuditRecord.from_bytes(data)
+            envelopes = (record.envelope, *record.approvals)
+            signers = {
+                one.keyid
+                for text in envelopes
+                if text
+                for one in Envelope.from_bytes(text.encode()).signatures
+            }
+            if keyid in signers and record.decided_at_ms >= since_ms:
+                yield record.seq, keyid

@@ -136,6 +136,8 @@ class Verifier:
         if isinstance(found, Checkpoint):
             report.remembered = found.size
             return
+        if found.witnesses or not report.witnessed:
+            report.note = found.note
         if found.witnesses:
             names = {name for name, _ in found.witnesses}
             if report.witnessed == found.checkpoint.size:

@@ -48,6 +48,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("replay", "local", "Count windows again from the log or the archive, beside the live ones."),
     CommandEntry("emitters", "local", "Hold what emitters say of their rows against what is stored."),
     CommandEntry("dead-letter", "local", "List refused messages, or send them again once mended."),
+    CommandEntry("audit", "control", "Read, verify, export and witness the history of every change."),
     CommandEntry("compare", "local", "Compare two tables without Kafka: the same figures and verdicts."),
     CommandEntry("demo", "demo", "Replay the flights of 2013 through the whole road."),
 )

@@ -63,7 +63,7 @@ def test_a_record_within_its_bound_fits_its_topic(name: str, record_type: str) -
 
 def test_names_are_unique_and_an_unknown_one_is_named() -> None:
     """A topic is found by its name; an unknown name lists the ones there are."""
-    assert len({each.name for each in TOPICS}) == len(TOPICS) == 11
+    assert len({each.name for each in TOPICS}) == len(TOPICS) == 12
     with pytest.raises(LookupError, match="'prediction'; there are predictions, labels"):
         topic("prediction")
 

@@ -1,0 +1,76 @@
+"""Following: the process around a witness: it reads the log to its end, then signs as it grows."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from driftline.agents.audit.checkpoint import Checkpoint
+from driftline.agents.audit.errors import WitnessError
+from driftline.agents.audit.topic import LAST_NOTES, NOTES, Reader, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Event
+
+    from driftline.agents.audit.store import Store
+    from driftline.agents.audit.witness import Witness
+    from driftline.schemas.settings import Kafka
+
+logger = logging.getLogger(__name__)
+
+POLL_S: Final = 0.5
+
+
+def follow(kafka: Kafka, witness: Witness, store: Store, stop: Event, now_s: Callable[[], float]) -> None:
+    """Follow the log and sign until told to stop.
+
+    1. Records are read to the end; a log that is not the one that was signed ends the process.
+    2. Checkpoints are read and held against the records.
+    3. A new one is signed, stored, and only then published; what was stored before is published again at the start.
+
+    Args:
+        kafka: where the broker is.
+        witness: what was signed before is in it.
+        store: where that is kept.
+        stop: set it to end.
+        now_s: the clock, s since 1970.
+
+    Raises:
+        WitnessError: the log cannot be signed; nothing more is, until somebody has looked.
+        AuditError: Kafka cannot be read or does not take a checkpoint.
+    """
+    made = store.last()
+    with closing(Reader(kafka)) as records, closing(Reader(kafka, NOTES, last=LAST_NOTES)) as notes:
+        while not stop.is_set():
+            _read(records, witness, stop)
+            for data in notes.read(POLL_S):
+                witness.note(data)
+            if not records.is_at_end:
+                continue
+            witness.ended()
+            refused = witness.compare()
+            if refused is not None:
+                raise WitnessError(
+                    f"the log signed a checkpoint of {Checkpoint.of(refused).size} records that its records "
+                    f"contradict; it is kept in {store.keep_evidence(refused)}; run 'driftline audit verify'"
+                )
+            fresh = witness.sign(int(now_s()))
+            if fresh is not None:
+                store.keep(fresh)
+                made = fresh
+            if made is not None:
+                publish(kafka, witness.name, made.to_bytes())
+                logger.info("signed %d records", Checkpoint.of(made).size)
+                made = None
+
+
+def _read(records: Reader, witness: Witness, stop: Event) -> None:
+    """Give the witness what there is; the end is told by a read that finds nothing."""
+    while not stop.is_set():
+        values = records.read(POLL_S)
+        for data in values:
+            witness.record(data)
+        if not values:
+            return

@@ -1,0 +1,98 @@
+"""Store of a witness: the checkpoint that it signed last, in a folder that one process holds at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from driftline.agents.audit.checkpoint import Checkpoint
+from driftline.agents.audit.errors import NoteError, WitnessError
+from driftline.agents.audit.notes import MAX_NOTE_BYTES, Note
+
+LAST: Final = "last.note"
+_LOCK: Final = "lock"
+_FOLDER_MODE: Final = 0o700
+
+
+class Store:
+    """A folder of its own; made when it is missing.
+
+    Args:
+        folder: where.
+
+    Raises:
+        WitnessError: it cannot be used, or another process holds it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            self._lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise WitnessError(f"the store {folder} cannot be used: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            raise WitnessError(
+                f"the store {folder} is held by another witness; stop it, or name another store"
+            ) from error
+
+    def close(self) -> None:
+        """Let another process have it."""
+        os.close(self._lock)
+
+    def last(self) -> Note | None:
+        """Give the checkpoint that was signed last; None when there was none.
+
+        Raises:
+            WitnessError: it cannot be read: a witness that forgot what it signed is none.
+        """
+        path = self.folder / LAST
+        try:
+            with path.open("rb") as file:
+                note = Note.parse(file.read(MAX_NOTE_BYTES + 1))
+            Checkpoint.of(note)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise WitnessError(f"{path} cannot be read: {error.strerror}") from error
+        except NoteError as error:
+            raise WitnessError(f"{path} is no checkpoint ({error}): bring it back from a copy") from error
+        return note
+
+    def keep(self, note: Note) -> None:
+        """Write down what is signed, before anybody sees it; raises WitnessError when that cannot be done."""
+        self._write(LAST, note.to_bytes())
+
+    def keep_evidence(self, note: Note) -> Path:
+        """Write down a checkpoint that was not signed, for whoever looks into it; give where."""
+        name = f"refused-{Checkpoint.of(note).size}.note"
+        self._write(name, note.to_bytes())
+        return self.folder / name
+
+    def _write(self, name: str, data: bytes) -> None:
+        try:
+            number, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.folder)
+            try:
+                with os.fdopen(number, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(number)
+                Path(temporary).replace(self.folder / name)
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    Path(temporary).unlink()
+                raise
+            folder = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise WitnessError(f"{self.folder / name} cannot be written: {error.strerror}") from error

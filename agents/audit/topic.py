@@ -1,0 +1,158 @@
+"""Topics of the audit as they are read: committed records only, in order, from a thin loop with bounded memory."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.audit.record import TOPIC
+from driftline.schemas.settings import consumer_config, producer_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driftline.schemas.settings import Kafka
+
+NOTES: Final = "checkpoints"
+"""The topic of checkpoints: those that the log signed, and those that witnesses signed too."""
+LAST_NOTES: Final = 10_000
+"""How many messages at the end of that topic are read."""
+ANSWER_S: Final = 15.0
+_BATCH: Final = 500
+_QUIET: Final = 2
+_KILOBYTES: Final = 8_192
+
+
+class Reader:
+    """Reads the one partition of a topic of the audit.
+
+    Args:
+        kafka: where the broker is.
+        topic: name without the prefix.
+        last: begin so many messages before the end; None begins at the first.
+
+    Raises:
+        AuditError: Kafka does not answer, or there is no such topic.
+    """
+
+    def __init__(self, kafka: Kafka, topic: str = TOPIC, *, last: int | None = None) -> None:
+        self._kafka, self._name = kafka, kafka.topic_prefix + topic
+        self.is_at_end = False
+        """Whether everything was read that was committed when that was last said."""
+        config = consumer_config(
+            kafka,
+            f"driftline-audit-{topic}",
+            enable_partition_eof="true",
+            queued_max_messages_kbytes=_KILOBYTES,
+            auto_offset_reset="error",
+        )
+        self._consumer = Consumer({**config, "log_level": _QUIET})
+        try:
+            self._consumer.assign([TopicPartition(self._name, 0, self._start(last))])
+        except KafkaException as error:
+            self.close()
+            raise self._away(error.args[0].str()) from error
+        except AuditError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Leave the topic."""
+        self._consumer.close()
+
+    def read(self, timeout_s: float) -> list[bytes]:
+        """Give the next records, none when none came within a time.
+
+        Raises:
+            AuditError: Kafka cannot be read.
+        """
+        try:
+            messages = self._consumer.consume(_BATCH, timeout_s)
+        except KafkaException as error:
+            raise self._away(error.args[0].str()) from error
+        values = []
+        for message in messages:
+            wrong = message.error()
+            if wrong is None:
+                self.is_at_end = False
+                values.append(message.value() or b"")
+            elif wrong.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public code
+                self.is_at_end = True
+            elif wrong.fatal() or not wrong.retriable():
+                raise self._away(wrong.str())
+        return values
+
+    def to_the_end(self) -> Iterator[bytes]:
+        """Give every record up to the end as it is once reached.
+
+        Raises:
+            AuditError: Kafka cannot be read, or stopped answering.
+        """
+        heard_s = time.monotonic()
+        while not self.is_at_end:
+            values = self.read(1.0)
+            if values or self.is_at_end:
+                heard_s = time.monotonic()
+            elif time.monotonic() - heard_s > ANSWER_S:
+                raise self._away("it stopped answering")
+            yield from values
+
+    def _start(self, last: int | None) -> int:
+        known = self._consumer.list_topics(self._name, timeout=ANSWER_S).topics[self._name]
+        if known.error is not None:
+            raise AuditError(
+                f"Kafka at {self._kafka.bootstrap} has no topic {self._name!r}: 'driftline up' or 'driftline migrate' "
+                "makes it"
+            )
+        if last is None:
+            return OFFSET_BEGINNING
+        low, high = self._consumer.get_watermark_offsets(TopicPartition(self._name, 0), timeout=ANSWER_S)
+        return max(low, high - last)
+
+    def _away(self, why: str) -> AuditError:
+        return AuditError(
+            f"topic {self._name!r} of Kafka at {self._kafka.bootstrap} cannot be read ({why}): start a stack with "
+            "'driftline up', or name yours with DRIFTLINE_KAFKA_BOOTSTRAP"
+        )
+
+
+def notes_of(kafka: Kafka) -> list[bytes]:
+    """Read the last checkpoints; raises AuditError as `Reader` does."""
+    with closing(Reader(kafka, NOTES, last=LAST_NOTES)) as reader:
+        return list(reader.to_the_end())
+
+
+def publish(kafka: Kafka, name: str, note: bytes) -> None:
+    """Put a witness's checkpoint on the topic and wait until the broker has it.
+
+    Args:
+        kafka: where the broker is.
+        name: of the witness.
+        note: the checkpoint with its signatures.
+
+    Raises:
+        AuditError: Kafka did not take it.
+    """
+    failures: list[KafkaError] = []
+    config = producer_config(kafka, message_timeout_ms=int(ANSWER_S * 1_000))
+    producer = Producer({**config, "log_level": _QUIET})
+    producer.produce(
+        kafka.topic_prefix + NOTES,
+        note,
+        name.encode(),
+        on_delivery=lambda error, _message: failures.append(error) if error is not None else None,
+    )
+    if producer.flush(ANSWER_S + 1) or failures:
+        why = failures[0].str() if failures else "no answer"
+        raise AuditError(f"Kafka at {kafka.bootstrap} did not take a checkpoint: {why}")

@@ -1,0 +1,3 @@
+module driftline/audit/verifier
+
+go 1.19

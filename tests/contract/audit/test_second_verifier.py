@@ -1,0 +1,219 @@
+"""A verifier in Go that shares no code with ours, held against ours over exports that are whole and that are not."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from audit_logs import NOON_MS, WITNESS, Book, filled
+from signed import command, key, signed, text, trust
+
+import driftline.agents.audit
+from driftline.agents.audit.checkpoint import Checkpoint, cosigned
+from driftline.agents.audit.export import export, exported_notes, exported_records
+from driftline.agents.audit.notes import Note
+from driftline.agents.audit.record import AuditRecord, digest
+from driftline.agents.audit.report import Pins, Report
+from driftline.agents.audit.tree import Frontier, leaf_hash
+from driftline.agents.audit.verify import Verifier
+
+pytestmark = pytest.mark.needs("go", "golang-go")
+
+Tamper = Callable[[list[bytes], list[bytes]], None]
+SOURCE = Path(driftline.agents.audit.__file__).resolve().parent / "verifier"
+MOST_LINES = 300
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the second verifier."""
+    built = tmp_path_factory.mktemp("verifier") / "verifier"
+    env = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"}
+    done = subprocess.run(
+        ["go", "build", "-o", str(built), "."],
+        cwd=SOURCE,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return built
+
+
+@pytest.fixture(scope="module")
+def book() -> Book:
+    """A log with a promotion, a key that was revoked, a new key of the log, and a tail that no witness has signed."""
+    made = filled(23, every=7)
+    made.decide(command("promote"), "ann", approvers=("bob",))
+    asked = command("key-revoke", "", key=key("far").keyid, compromised_since_ms=NOON_MS, expected_revision=1)
+    made.change_trust(asked, "root-1", "root-2")
+    after = trust(persons=trust().persons[:-1], checkpoints=(text("checkpoint-2"),))
+    asked = command("trust-set", "", trust=msgspec.to_builtins(after), expected_revision=2)
+    made.change_trust(asked, "root-1", "root-3")
+    asked = command("policy-set", "", policy="permit(principal, action, resource);", expected_revision=3)
+    made.change_trust(asked, "root-2", "root-3")
+    note = made.log.checkpoint(key("checkpoint-2"))
+    made.notes.append(cosigned(note, WITNESS, key("witness"), NOON_MS // 1_000).to_bytes())
+    made.write("seen")
+    made.write("seen")
+    return made
+
+
+def spoilt(record: bytes, **over: object) -> bytes:
+    """A record with other fields."""
+    return msgspec.structs.replace(AuditRecord.from_bytes(record), **over).to_bytes()
+
+
+def edit(records: list[bytes], _notes: list[bytes]) -> None:
+    """Say something else in record 9."""
+    records[9] = spoilt(records[9], reasons=("never said",))
+
+
+def relink(records: list[bytes], _notes: list[bytes]) -> None:
+    """Say something else in record 9, and link all behind it anew."""
+    records[9] = spoilt(records[9], reasons=("never said",))
+    for at in range(10, len(records)):
+        records[at] = spoilt(records[at], prev_hash=digest(records[at - 1]))
+
+
+def begin_anew(records: list[bytes], notes: list[bytes]) -> None:
+    """Write record 0 anew, link all behind it, and sign with another key."""
+    records[0] = spoilt(records[0], decided_at_ms=1)
+    relink(records, notes)
+
+
+def swap(records: list[bytes], _notes: list[bytes]) -> None:
+    """Put records 4 and 12 in each other's place."""
+    records[4], records[12] = records[12], records[4]
+
+
+def forge_trust(records: list[bytes], _notes: list[bytes]) -> None:
+    """Let a record in the tail take a key away that one root alone signed."""
+    envelope = signed(command("key-revoke", "", key=key("ann").keyid, expected_revision=4), "root-1")
+    forged = AuditRecord(
+        seq=len(records),
+        prev_hash=digest(records[-1]),
+        event="effective",
+        decided_at_ms=NOON_MS,
+        op="key-revoke",
+        command=envelope.digest,
+        envelope=envelope.to_bytes().decode(),
+        trust="0" * 64,
+    )
+    records.append(forged.to_bytes())
+
+
+def add_a_carriage_return(records: list[bytes], _notes: list[bytes]) -> None:
+    """Put a byte behind record 9 that line readers like to drop."""
+    records[9] += b"\r"
+
+
+def steal_the_log(records: list[bytes], notes: list[bytes]) -> None:
+    """Link the log anew and sign that with the log's true key, while the witness's note still lies there."""
+    relink(records, notes)
+    tree = Frontier()
+    for record in records[:21]:
+        tree.push(leaf_hash(record))
+    note = Checkpoint("driftline.example/test", 21, tree.root())
+    notes.append(note.signed("driftline.example/test", key("checkpoint")).to_bytes())
+
+
+TAMPERINGS: tuple[Tamper, ...] = (
+    edit,
+    relink,
+    begin_anew,
+    swap,
+    forge_trust,
+    add_a_carriage_return,
+    steal_the_log,
+    lambda records, _notes: records.__delitem__(9),
+    lambda records, _notes: records.__delitem__(slice(20, None)),
+    lambda records, _notes: records.insert(9, records[3]),
+    lambda records, _notes: records.insert(9, b"{}"),
+    lambda records, _notes: records.insert(9, records[9][:30] + b"\n" + records[9][30:]),
+    lambda records, _notes: records.__setitem__(
+        9, records[9].replace(b"driftline.audit.v1", b"driftline.audit.v2")
+    ),
+    lambda records, _notes: records.__setitem__(23, spoilt(records[23], actor="bob")),
+)
+
+
+def both(
+    program: Path, folder: Path, genesis: str, remembered: Checkpoint | None = None
+) -> tuple[Report, subprocess.CompletedProcess[str]]:
+    """Let both verify an export."""
+    report = Verifier(Pins(genesis, remembered), exported_notes(folder)).run(exported_records(folder))
+    memory = [] if remembered is None else [f"{remembered.size}:{remembered.root.hex()}"]
+    said = subprocess.run(
+        [str(program), genesis, str(folder), *memory], capture_output=True, text=True, check=False
+    )
+    return report, said
+
+
+def test_it_is_short_and_needs_nothing() -> None:
+    """It has 300 lines at most and imports nothing but Go's standard library."""
+    source = (SOURCE / "main.go").read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= MOST_LINES
+    imports = re.search(r"import \((.*?)\)", source, re.DOTALL)
+    assert imports is not None
+    assert all("." not in name for name in re.findall(r'"(.*?)"', imports[1]))
+    assert "require" not in (SOURCE / "go.mod").read_text(encoding="utf-8")
+
+
+def test_both_accept_what_was_written(program: Path, book: Book, tmp_path: Path) -> None:
+    """A log with changes of trust, a new key of the log and an unwitnessed tail is accepted by both."""
+    export(tmp_path / "log", book.records, book.notes)
+    report, said = both(program, tmp_path / "log", book.pins.genesis)
+    assert (report.fault, report.verified, report.tail) == (None, 29, 2)
+    assert (said.returncode, said.stdout) == (0, "ok\n")
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS)
+def test_both_find_what_was_done(program: Path, book: Book, tmp_path: Path, tamper: Tamper) -> None:
+    """Each change is found by both, at the same place or, by the second, one behind it."""
+    records, notes = list(book.records), list(book.notes)
+    tamper(records, notes)
+    export(tmp_path / "log", records, notes)
+    report, said = both(program, tmp_path / "log", book.pins.genesis)
+    assert report.fault is not None
+    assert said.returncode == 1
+    named = re.match(r"record (\d+)", said.stdout)
+    assert named is not None, said.stdout
+    assert report.fault.seq <= int(named[1]) <= report.fault.until + 1
+
+
+def test_both_find_a_roll_back_by_memory(program: Path, book: Book, tmp_path: Path) -> None:
+    """Where log and notes are those of an earlier day, both name the first record that is missing."""
+    head = Verifier(book.pins, book.notes).run(book.records).head
+    notes = [note for note in book.notes if Checkpoint.of(Note.parse(note)).size <= 21]
+    export(tmp_path / "log", book.records[:21], notes)
+    report, said = both(program, tmp_path / "log", book.pins.genesis)
+    assert (report.fault, said.returncode) == (None, 0)
+    report, said = both(program, tmp_path / "log", book.pins.genesis, head)
+    assert report.fault is not None
+    assert (report.fault.kind, report.fault.seq) == ("rolled-back", 21)
+    assert (said.returncode, said.stdout[:20]) == (1, "record 21 is missing")
+
+
+def test_both_refuse_an_empty_log(program: Path, book: Book, tmp_path: Path) -> None:
+    """Where there is no record at all, neither is content."""
+    export(tmp_path / "log", [], book.notes)
+    report, said = both(program, tmp_path / "log", book.pins.genesis)
+    assert report.fault is not None
+    assert (report.fault.kind, said.returncode) == ("truncated", 1)
+
+
+def test_both_believe_no_log_alone(program: Path, book: Book, tmp_path: Path) -> None:
+    """A log whose checkpoints no witness signed is whole, and nothing vouches for it."""
+    alone = [Note(note.text, note.signatures[:1]).to_bytes() for note in map(Note.parse, book.notes)]
+    export(tmp_path / "log", book.records, alone)
+    report, said = both(program, tmp_path / "log", book.pins.genesis)
+    assert (report.fault, report.is_anchored) == (None, False)
+    assert said.returncode == 1
+    assert "no witness" in said.stdout
