@@ -48,12 +48,14 @@ class Decision:
         signers: ids of the keys whose signatures held.
         target: digest of the command that an approval, a denial or a review is about.
         approvers: ids of the persons whose approvals were counted.
+        approvals: JSON texts of the envelopes of those approvals.
         lacking: how many more must approve (`waits`).
         until_ms: until when it waits, or is to be reviewed.
         refusal: why not (`rejected`, `denied`, `lapsed`, `failed`, `unsigned`).
         rules: of the policy, that decided.
         before, after: the deployment's state, where it changes.
         trust: the state of trust after it, where it changes.
+        held: the state of trust before it.
         reason: why the controller moved.
         unsigned, flooded: what is known of bytes that nobody answers for.
     """
@@ -68,6 +70,7 @@ class Decision:
     signers: frozenset[str] = frozenset()
     target: str = ""
     approvers: tuple[str, ...] = ()
+    approvals: tuple[str, ...] = ()
     lacking: int = 0
     until_ms: int = 0
     refusal: Refusal | None = None
@@ -75,6 +78,7 @@ class Decision:
     before: ServingState | None = None
     after: ServingState | None = None
     trust: TrustState | None = None
+    held: TrustState | None = None
     reason: str = ""
     unsigned: Unsigned | None = None
     flooded: Flooded | None = None

@@ -53,7 +53,6 @@ class Desk:
 
     def take(self, record: Arrived, now_ms: int) -> list[Decision]:
         """Decide a record of `deployment-control`; `now_ms` the controller's clock. A flooded one gives none."""
-        self.seen.forget(record.at_ms)
         found = admit(record, self.history.now.ring, self.seen, now_ms)
         if isinstance(found, Unsigned):
             if not self._flood.is_single(record):
@@ -106,6 +105,7 @@ class Desk:
     def apply(self, decision: Decision) -> None:
         """Take a decision in, whoever made it."""
         self.seq = decision.seq + 1
+        self.seen.forget(decision.at_ms)
         command, refusal = decision.command, decision.refusal
         if command is not None and decision.by and (refusal is None or refusal.code not in _UNSEEN):
             self.seen.take(command, decision.by)
@@ -129,7 +129,7 @@ class Desk:
         found = judge(
             waiting, self.history.now, self.states, self.book, self._look(waiting.command), self.at(now_ms)
         )
-        base = replace(self._about(waiting, now_ms), rules=found.rules, approvers=found.approvers)
+        base = replace(self._about(waiting, now_ms), rules=found.rules)
         refusal = found.refusal
         if refusal is None and found.lacking and otherwise == "rejected":
             refusal = self.book.no_room(waiting.by)
@@ -140,7 +140,15 @@ class Desk:
             return replace(base, event="waits", lacking=found.lacking, until_ms=until_ms)
         before = None if found.after is None else self.states.get(found.after.deployment)
         until_ms = now_ms + REVIEW_MS if waiting.command.break_glass else 0
-        return replace(base, event="decided", before=before, after=found.after, until_ms=until_ms)
+        return replace(
+            base,
+            event="decided",
+            approvers=found.approvers,
+            approvals=found.approvals,
+            before=before,
+            after=found.after,
+            until_ms=until_ms,
+        )
 
     def _vote(self, found: Admitted, voter: Person, now_ms: int) -> list[Decision]:
         """Count an approval or a denial, and decide the command that it was about."""
@@ -179,9 +187,8 @@ class Desk:
         return replace(base, trust=made)
 
     def _rejected(self, found: Rejected, now_ms: int) -> Decision:
-        return Decision(
-            seq=self.seq,
-            at_ms=now_ms,
+        return replace(
+            self._new(now_ms),
             event="rejected",
             by="" if found.asker is None else found.asker.id,
             command=found.command,
@@ -214,7 +221,10 @@ class Desk:
         )
 
     def _new(self, now_ms: int, unsigned: Unsigned | None = None, refusal: Refusal | None = None) -> Decision:
-        return Decision(seq=self.seq, at_ms=now_ms, event="unsigned", unsigned=unsigned, refusal=refusal)
+        held = self.history.now.ring.state
+        return Decision(
+            seq=self.seq, at_ms=now_ms, event="unsigned", unsigned=unsigned, refusal=refusal, held=held
+        )
 
     def _done(self, decision: Decision) -> list[Decision]:
         self.apply(decision)

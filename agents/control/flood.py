@@ -19,25 +19,28 @@ class Flooded:
     Attributes:
         count: how many.
         first_offset, last_offset: the first and the last of them.
+        size_bytes: of all their values.
         root: root of the Merkle tree (RFC 6962) over their values, in the order of their offsets, in hex.
     """
 
     count: int
     first_offset: int
     last_offset: int
+    size_bytes: int
     root: str
 
 
 class Flood:
     """Counts a minute of the broker's time; it needs the same memory whatever comes."""
 
-    __slots__ = ("_first", "_last", "_minute", "_single", "_tree")
+    __slots__ = ("_bytes", "_first", "_last", "_minute", "_single", "_tree")
 
     def __init__(self) -> None:
         self._minute = -1
         self._single = 0
         self._tree = Frontier()
         self._first = self._last = -1
+        self._bytes = 0
 
     def is_single(self, record: Arrived) -> bool:
         """Take one record in: True when it is to be told of by itself, False when `told` will tell of it."""
@@ -50,6 +53,7 @@ class Flood:
         if not self._tree.size:
             self._first = record.offset
         self._last = record.offset
+        self._bytes += len(record.value)
         self._tree.push(leaf_hash(record.value))
         return False
 
@@ -57,6 +61,6 @@ class Flood:
         """Give what was held back since the last call, to be told before the position moves past it; or None."""
         if not self._tree.size:
             return None
-        made = Flooded(self._tree.size, self._first, self._last, self._tree.root().hex())
-        self._tree = Frontier()
+        made = Flooded(self._tree.size, self._first, self._last, self._bytes, self._tree.root().hex())
+        self._tree, self._bytes = Frontier(), 0
         return made

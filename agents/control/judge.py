@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from driftline.agents.control.history import Rule
     from driftline.schemas.control.command import Command
-    from driftline.schemas.control.serving_state import ServingState, Tier
+    from driftline.schemas.control.serving_state import Grant, ServingState, Tier
     from driftline.schemas.control.trust import Person
 
 
@@ -37,6 +37,7 @@ class Judgement:
         lacking: how many more must approve.
         rules: of the policy, that decided.
         approvers: ids of the persons whose approvals were counted.
+        approvals: JSON texts of the envelopes of those approvals.
         after: the deployment's next revision; None for an op that makes none.
         tier: by which it was judged.
     """
@@ -45,6 +46,7 @@ class Judgement:
     lacking: int = 0
     rules: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
+    approvals: tuple[str, ...] = ()
     after: ServingState | None = None
     tier: Tier = "high"
 
@@ -66,6 +68,7 @@ def judge(
     state = states.get(command.deployment)
     tier = tier_of(state, command, facts.tier if isinstance(facts, Facts) else None)
     approved = [person for _, person in waiting.counted(rule.ring)]
+    grant = waiting.grant(rule.ring)
     question = Question(
         asker,
         command.op,
@@ -84,13 +87,14 @@ def judge(
     if answer.errors or lacking is None:
         # Said before anything of the deployment is: who may not ask learns nothing of it.
         return Judgement(denied(answer), rules=answer.rules)
-    made = facts if isinstance(facts, Refusal) else _made(waiting, rule, state, book, facts, at)
+    made = facts if isinstance(facts, Refusal) else _made(command, grant, waiting.by, state, book, facts, at)
     if isinstance(made, Refusal):
         return Judgement(made, rules=answer.rules)
     return Judgement(
         lacking=lacking,
         rules=answer.rules,
         approvers=tuple(one.id for one in approved),
+        approvals=grant.approvals,
         after=made,
         tier=tier,
     )
@@ -130,10 +134,9 @@ def denied(answer: Answer) -> Refusal:
 
 
 def _made(
-    waiting: Waiting, rule: Rule, state: ServingState | None, book: Book, facts: Facts, at: At
+    command: Command, grant: Grant, by: str, state: ServingState | None, book: Book, facts: Facts, at: At
 ) -> ServingState | Refusal | None:
     """The deployment after it; None for an op that changes none."""
-    command = waiting.command
     overdue = book.overdue(command.deployment, at.ms)
     if overdue is not None and command.op not in UNREVIEWED_OPS:
         return Refusal(
@@ -144,4 +147,4 @@ def _made(
     full = book.no_more_glass() if command.break_glass else None
     if full is not None or command.op not in EFFECTS:
         return full
-    return begin(state, command, waiting.grant(rule.ring), by=waiting.by, at=at, tier=facts.tier or "high")
+    return begin(state, command, grant, by=by, at=at, tier=facts.tier or "high")

@@ -9,7 +9,7 @@ from typing import Final
 from driftline.schemas.control.command import Command
 
 KEPT_MS: Final = 60 * 60 * 1000
-"""How long after its expiry a command is still known: more than a broker's clock goes back when its leader changes."""
+"""How long after its expiry a command is still known: more than clocks of brokers and controllers differ."""
 MAX_OF_ONE: Final = 1_000
 """Commands of one signer that are known at a time; more are refused, so that nobody crowds out another's."""
 
@@ -45,7 +45,7 @@ class Seen:
         heapq.heappush(self._ends, (end, signer, command.command_id, command.nonce))
 
     def forget(self, now_ms: int) -> None:
-        """Drop what can be admitted no more; `now_ms` is the broker's time, ms since 1970."""
+        """Drop what can be admitted no more; `now_ms` is the time, ms since 1970."""
         while self._ends and self._ends[0][0] < now_ms:
             _, signer, command_id, nonce = heapq.heappop(self._ends)
             self._ids -= {command_id, nonce}
