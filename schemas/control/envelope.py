@@ -97,7 +97,7 @@ class Envelope(msgspec.Struct, frozen=True, rename="camel"):
             raise EnvelopeError(f"an envelope has {len(data)} bytes; {max_bytes} are allowed")
         try:
             found = msgspec.json.decode(data, type=cls)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise EnvelopeError(f"this is no envelope: {error}") from error
         if not 1 <= len(found.signatures) <= MAX_SIGNATURES:
             raise EnvelopeError(
