@@ -195,7 +195,7 @@ def _refusal(record: AuditRecord) -> Refusal | None:
 
 
 def _sentence(decision: Decision) -> str:
-    return "" if decision.refusal is None else decision.refusal.sentence[:2_000]
+    return "" if decision.refusal is None else decision.refusal.sentence
 
 
 def _digest(state: ServingState | None) -> str | None:

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from driftline.schemas.control.command import RejectCode
+
+MAX_CHARS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why not."""
+    """Why not; the sentence is one line, whatever strangers' words it quotes."""
 
     code: RejectCode
     sentence: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sentence", one_line(self.sentence))
+
+
+def one_line(text: str, most: int = MAX_CHARS) -> str:
+    r"""The text as one line that a terminal shows and does not obey, cut where it is too long.
+
+    >>> one_line("a\n\x1b[31mb"), one_line("abcdef", 4)
+    ('a [31mb', 'abc…')
+    """
+    shown = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return shown if len(shown) <= most else shown[: most - 1] + "…"

@@ -18,6 +18,7 @@ from driftline.agents.control.signing import verified
 from driftline.agents.control.standing import Case, Marks, checked
 from driftline.agents.control.warrant import WarrantError
 from driftline.schemas.control.envelope import STATE, STATE_MAX_BYTES, Envelope, EnvelopeError
+from driftline.schemas.control.reading import decoded
 from driftline.schemas.control.serving_state import ServingState
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Believed(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_bytes(cls, data: bytes) -> Believed:
         """Read what `to_bytes` gave; raises msgspec.MsgspecError."""
-        return msgspec.json.decode(data, type=cls)
+        return decoded(data, cls)
 
 
 def verify_state(

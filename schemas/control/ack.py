@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from driftline.schemas.control.command import Name, Uuid
+from driftline.schemas.control.reading import decoded
 
 Outcome: TypeAlias = Literal["prepared", "activated", "failed", "refused"]
 Reason = Annotated[str, msgspec.Meta(max_length=500)]
@@ -42,7 +43,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_bytes(cls, payload: bytes) -> Ack:
         """Read a payload; raises msgspec.MsgspecError when it is no ack."""
-        return msgspec.json.decode(payload, type=cls)
+        return decoded(payload, cls)
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +70,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_bytes(cls, payload: bytes) -> Heartbeat:
         """Read a payload; raises msgspec.MsgspecError when it is no heartbeat."""
-        return msgspec.json.decode(payload, type=cls)
+        return decoded(payload, cls)
 
 
 LIVE_MS = 30_000

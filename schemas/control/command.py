@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 
 from driftline.schemas.control.envelope import Digest, KeyId
+from driftline.schemas.control.reading import decoded
 
 Op: TypeAlias = Literal[
     "register",
@@ -169,4 +170,4 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Raises:
             msgspec.MsgspecError: it is no command; the message names the field.
         """
-        return msgspec.json.decode(payload, type=cls)
+        return decoded(payload, cls)

@@ -8,6 +8,7 @@ import msgspec
 
 from driftline.schemas.control.command import ModelRef, Name, Plan, Uuid, Weight
 from driftline.schemas.control.envelope import Digest
+from driftline.schemas.control.reading import decoded
 
 Tier: TypeAlias = Literal["low", "medium", "high"]
 TIERS: Final[tuple[Tier, ...]] = ("low", "medium", "high")
@@ -178,7 +179,7 @@ class ServingState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         Raises:
             msgspec.MsgspecError: it is no such state; the message names the field.
         """
-        return msgspec.json.decode(payload, type=cls)
+        return decoded(payload, cls)
 
 
 def strictest(*tiers: Tier) -> Tier:

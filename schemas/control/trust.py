@@ -13,6 +13,7 @@ import msgspec
 
 from driftline.schemas.control.command import Name, Uuid
 from driftline.schemas.control.envelope import Digest, KeyId
+from driftline.schemas.control.reading import decoded
 
 PublicKey = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9+/]{43}=\Z")]
 Origin = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._~/-]{1,200}\Z")]
@@ -126,4 +127,4 @@ class TrustState(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_bytes(cls, data: bytes) -> TrustState:
         """Read what `to_bytes` gave; raises msgspec.MsgspecError."""
-        return msgspec.json.decode(data, type=cls)
+        return decoded(data, cls)
