@@ -181,6 +181,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
             pattern=r"\A([0-9a-f]{64})?\Z",
         ),
     ] = ""
+    key: File = ""
+    trust: File = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

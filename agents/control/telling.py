@@ -131,20 +131,28 @@ def rebuilt(records: Iterable[AuditRecord], look: Callable[[Command], Facts | Re
     """
     desk: Desk | None = None
     for record in records:
-        if desk is None:
-            if record.genesis is None:
-                raise AuditError(f"audit record {record.seq} is no genesis")
-            laid = record.genesis
-            state = first_state(laid.trust, laid.policy)
-            desk = Desk(History.of(state, laid.policy, record.decided_at_ms), look, record.seq + 1)
-            continue
-        decision = heard(record)
-        if decision is not None:
-            desk.apply(decision)
-        desk.seq = record.seq + 1
+        desk = begun(record, look) if desk is None else desk
+        hear(desk, record)
     if desk is None:
         raise AuditError("the audit is empty: 'driftline trust init' makes its first record")
     return desk
+
+
+def begun(record: AuditRecord, look: Callable[[Command], Facts | Refusal]) -> Desk:
+    """The desk after record 0; raises AuditError when it is no genesis."""
+    if record.genesis is None:
+        raise AuditError(f"audit record {record.seq} is no genesis")
+    laid = record.genesis
+    state = first_state(laid.trust, laid.policy)
+    return Desk(History.of(state, laid.policy, record.decided_at_ms), look, record.seq + 1)
+
+
+def hear(desk: Desk, record: AuditRecord) -> None:
+    """Let a desk take in the next record; raises AuditError when it tells of half a decision."""
+    decision = heard(record)
+    if decision is not None:
+        desk.apply(decision)
+    desk.seq = record.seq + 1
 
 
 def _detail(decision: Decision) -> dict[str, Any] | None:

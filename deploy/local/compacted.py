@@ -54,17 +54,20 @@ def records(kafka: Kafka, topic: str) -> Iterator[Message]:
         consumer.close()
 
 
-def produce(kafka: Kafka, topic: str, key: bytes, value: bytes) -> None:
-    """Put one record on a topic (named without prefix) and wait until the broker has it.
+def produce(kafka: Kafka, topic: str, key: bytes, value: bytes) -> int:
+    """Put one record on a topic (named without prefix), wait until the broker has it, and give its offset.
 
     Raises:
         BrokerError: Kafka did not take it.
     """
     failures: list[KafkaError] = []
+    offsets: list[int] = []
 
-    def told(error: KafkaError | None, _message: Message) -> None:
+    def told(error: KafkaError | None, message: Message) -> None:
         if error is not None:
             failures.append(error)
+        else:
+            offsets.append(message.offset() or 0)
 
     config = producer_config(kafka, message_timeout_ms=int(ANSWER_S * 1_000))
     producer = Producer({**config, "log_level": QUIET})
@@ -73,6 +76,7 @@ def produce(kafka: Kafka, topic: str, key: bytes, value: bytes) -> None:
     if left or failures:
         why = failures[0].str() if failures else "no answer"
         raise _away(kafka, f"the record for topic {topic!r} was not taken: {why}")
+    return offsets[0]
 
 
 def _to_the_end(consumer: Consumer, kafka: Kafka, waiting: set[int]) -> Iterator[Message]:

@@ -1,0 +1,33 @@
+"""`driftline approve`: a person's word for a command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from driftline.deploy.cli.asking import How, ask, asking_options
+
+if TYPE_CHECKING:
+    from driftline.deploy.control.board import Board
+
+
+@click.command("approve")
+@click.argument("digest")
+@asking_options("approved")
+def command(digest: str, how: How) -> int:
+    """Approve the command with DIGEST, which waits or is to be reviewed; the first 8 digits are enough.
+
+    What you approve is shown first, as it was signed, out of the verified audit.
+    """
+    from driftline.deploy.control.shown import deployment_of, named_lines
+
+    def fields(board: Board) -> dict[str, Any]:
+        found = board.named(digest)
+        if not how.as_json:
+            for line in named_lines(found):
+                click.echo(line)
+            click.echo()
+        return {"target": found.digest, "deployment": deployment_of(found)}
+
+    return ask("approve", how, fields)

@@ -1,0 +1,32 @@
+"""`driftline create`: the first champion of a deployment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from driftline.deploy.cli.asking import How, ask, asking_options
+
+if TYPE_CHECKING:
+    from driftline.deploy.control.board import Board
+
+
+@click.command("create")
+@click.argument("deployment")
+@click.argument("version")
+@asking_options()
+def command(deployment: str, version: str, how: How) -> int:
+    """Let VERSION, which is validated, be the first champion of DEPLOYMENT.
+
+    Every live instance loads it, and then all of them answer with it.
+    """
+
+    def fields(board: Board) -> dict[str, Any]:
+        return {
+            "deployment": deployment,
+            "model": board.model(deployment, version),
+            "expected_revision": board.state(deployment).revision,
+        }
+
+    return ask("create", how, fields)

@@ -1,0 +1,121 @@
+"""Board: what is so, as the verified audit tells it, for whoever builds a command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.audit.record import AuditRecord
+from driftline.agents.audit.report import Pins
+from driftline.agents.audit.verify import Verifier
+from driftline.agents.control.judge import Facts, judge
+from driftline.agents.control.telling import begun, hear
+from driftline.deploy.control.errors import AskingError
+from driftline.deploy.control.manifests import manifest_of
+from driftline.schemas.sources import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driftline.agents.control.desk import Desk
+    from driftline.agents.control.pending import Review, Waiting
+    from driftline.agents.control.verdicts import Refusal
+    from driftline.deploy.control.wire import Wire
+    from driftline.schemas.control.command import Command, ModelRef
+    from driftline.schemas.control.serving_state import ServingState
+
+SHORTEST: int = 8
+"""Digits of a digest that are enough to name it, when no other begins with them."""
+
+
+class Board:
+    """The desk of the controller, seen from outside.
+
+    Args:
+        wire: where the audit is read.
+        genesis: digest of record 0 that is pinned.
+
+    Raises:
+        AuditError: the audit is not the one that is pinned, or was changed: no command is built on it.
+    """
+
+    def __init__(self, wire: Wire, genesis: str) -> None:
+        self._desk: Desk | None = None
+        report = Verifier(Pins(genesis), signatures=True).run(self._heard(wire.so_far()))
+        if report.fault is not None:
+            raise AuditError(
+                f"the audit cannot be believed: {report.fault}; 'driftline audit verify' says more"
+            )
+
+    @property
+    def desk(self) -> Desk:
+        """Where the controller stands."""
+        if self._desk is None:
+            raise AuditError("the audit is empty: 'driftline trust init' makes its first record")
+        return self._desk
+
+    @property
+    def installation(self) -> str:
+        """Id of the installation."""
+        return self.desk.history.now.ring.state.trust.installation
+
+    @property
+    def trust_version(self) -> int:
+        """Version of trust, which its changes expect."""
+        return self.desk.history.now.ring.state.version
+
+    def state(self, deployment: str) -> ServingState:
+        """The newest revision of a deployment; raises AskingError when there is none."""
+        found = self.desk.states.get(deployment)
+        if found is None:
+            raise AskingError(f"there is no deployment {deployment!r}{nearest(deployment, self.desk.states)}")
+        return found
+
+    def model(self, deployment: str, version: str) -> ModelRef:
+        """The package of a version that a deployment knows; raises AskingError when it knows none of that name."""
+        known = {one.model.version: one.model for one in self.state(deployment).versions}
+        if version not in known:
+            raise AskingError(f"{deployment} knows no version {version!r}{nearest(version, known)}")
+        return known[version]
+
+    def waiting(self, digest: str) -> Waiting:
+        """The command that waits, by the begin of its digest; raises AskingError when not exactly one has it."""
+        found = [one for one in self.desk.book if one.digest.startswith(digest)]
+        if len(digest) < SHORTEST or len(found) > 1:
+            raise AskingError(
+                f"{digest!r} names no one command: give more of its digest, {SHORTEST} digits at least"
+            )
+        if not found:
+            raise AskingError(f"no command waits whose digest begins with {digest}: see 'driftline pending'")
+        return found[0]
+
+    def named(self, digest: str) -> Waiting | Review:
+        """What waits or is to be reviewed, by the begin of its digest; raises AskingError as `waiting` does."""
+        reviews = [one for one in self.desk.book.reviews if one.digest.startswith(digest)]
+        found = any(one.digest.startswith(digest) for one in self.desk.book)
+        if len(digest) >= SHORTEST and len(reviews) == 1 and not found:
+            return reviews[0]
+        return self.waiting(digest)
+
+    def lacking(self, waiting: Waiting, now_ms: int) -> int | None:
+        """How many more must approve a command that waits; None when nothing would help it any more."""
+        desk = self.desk
+        found = judge(
+            waiting, desk.history.now, desk.states, desk.book, look(waiting.command), desk.at(now_ms)
+        )
+        return None if found.refusal is not None else found.lacking
+
+    def _heard(self, records: Iterator[bytes]) -> Iterator[bytes]:
+        """Let the desk hear what the verifier reads."""
+        for data in records:
+            record = AuditRecord.from_bytes(data)
+            if self._desk is None:
+                self._desk = begun(record, look)
+            else:
+                hear(self._desk, record)
+            yield data
+
+
+def look(command: Command) -> Facts | Refusal:
+    """What a command brings; what is outside the audit is for the controller to look at."""
+    return Facts(tier=manifest_of(command.manifest).tier if command.manifest is not None else None)
