@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.audit.errors import NoteError
-from driftline.agents.audit.notes import Note, NoteKey, cosign, sign, time_of
+from driftline.agents.audit.notes import PLAIN, TIMED, Note, NoteKey, cosign, sign, time_of
 from driftline.agents.audit.tree import HASH_BYTES
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ def seen(note: Note, logs: Iterable[NoteKey], witnesses: Iterable[NoteKey]) -> S
         NoteError: it is no checkpoint.
     """
     checkpoint = Checkpoint.of(note)
-    if not any(note.signed_by(key) for key in logs):
+    if not any(key.kind == PLAIN and note.signed_by(key) for key in logs):
         return None
-    held = ((key.name, note.signed_by(key)) for key in witnesses)
+    held = ((key.name, note.signed_by(key)) for key in witnesses if key.kind == TIMED)
     return Seen(checkpoint, note, tuple((name, time_of(one)) for name, one in held if one is not None))
 
 

@@ -1,0 +1,120 @@
+"""The writer of the log: records, the head to go back to, and when checkpoints are due."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from audit_logs import NOON_MS, POLICY, new_book
+from signed import key, text, trust
+
+from driftline.agents.audit.checkpoint import Checkpoint
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.audit.record import MAX_RECORD_BYTES, NO_HASH, AuditRecord, Unread, digest
+from driftline.agents.audit.verify import Verifier
+from driftline.agents.audit.writer import AuditLog, Head, begin
+from driftline.schemas.control.trust import Root
+
+
+def test_record_0_lays_down_who_is_believed() -> None:
+    """It holds the trust and the policy whole, their digests, and no predecessor."""
+    log, data = begin(trust(), POLICY, NOON_MS)
+    record = AuditRecord.from_bytes(data)
+    assert (record.seq, record.prev_hash, record.event, record.decided_at_ms) == (
+        0,
+        NO_HASH,
+        "genesis",
+        NOON_MS,
+    )
+    assert record.genesis is not None
+    assert (record.genesis.trust, record.genesis.policy) == (trust(), POLICY)
+    assert record.policy == digest(POLICY.encode())
+    assert (log.size, log.head.digest) == (1, digest(data))
+
+
+def test_a_trust_that_cannot_hold_begins_no_log() -> None:
+    """A root that asks for more keys than it has is refused in a sentence."""
+    with pytest.raises(AuditError, match="the root asks for 2 of 1 keys"):
+        begin(trust(root=Root(threshold=2, keys=(text("root-1"),))), POLICY, NOON_MS)
+
+
+def test_a_record_is_one_line_of_json_without_what_is_empty() -> None:
+    """Fields that are empty are left out, `schema` and `seq` come first, and a newline in a text is escaped."""
+    data = new_book().write("seen", reasons=("two\nlines — é",))
+    assert b"\n" not in data
+    plain = json.loads(data)
+    assert list(plain)[:2] == ["schema", "seq"]
+    assert set(plain) == {"schema", "seq", "prev_hash", "event", "decided_at_ms", "reasons"}
+    assert plain["reasons"] == ["two\nlines — é"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"detail": {"text": "x" * MAX_RECORD_BYTES}}, "has 1,000,1.. bytes; 1,000,000 are allowed"),
+        ({"detail": {"thing": object()}}, "cannot be written"),
+        ({"event": "Not An Event"}, "no audit record"),
+        ({"reject": "because"}, "no audit record"),
+        ({"state_after": "abc"}, "no audit record"),
+    ],
+)
+def test_what_is_no_record_is_not_appended(fields: dict[str, object], sentence: str) -> None:
+    """A record that could not be read again is refused, and the log stands where it stood."""
+    log = new_book().log
+    before = log.head
+    with pytest.raises(AuditError, match=sentence):
+        log.append(**{"event": "seen", "now_ms": 5, **fields})  # type: ignore[arg-type]  # what nobody should give
+    assert log.head == before
+
+
+def test_a_transaction_that_was_not_committed_leaves_nothing() -> None:
+    """With the head of before it the log writes the same records, and the same tree, as if it had never been."""
+    book, other = new_book(), new_book()
+    head = book.log.head
+    for _ in range(5):
+        book.log.append("lost", NOON_MS)
+    book.log.checkpoint(key("checkpoint"))
+    book.log.head = head
+    assert [book.write("seen") for _ in range(9)] == [other.write("seen") for _ in range(9)]
+    assert book.checkpoint().text == other.checkpoint().text
+
+
+def test_a_head_survives_as_bytes() -> None:
+    """A writer that takes over with the head's bytes goes on where the other stood."""
+    book = new_book()
+    for _ in range(12):
+        book.write("seen")
+    book.checkpoint()
+    book.write("seen")
+    book.log = AuditLog(Head.from_bytes(book.log.head.to_bytes()))
+    for _ in range(3):
+        book.write("seen")
+    book.checkpoint()
+    report = Verifier(book.pins, book.notes).run(book.records)
+    assert (report.fault, report.witnessed) == (None, 17)
+    with pytest.raises(AuditError, match="no head"):
+        Head.from_bytes(b'{"origin":"x","size":3,"digest":"","peaks":[]}')
+
+
+def test_a_checkpoint_is_due_by_count_and_by_age() -> None:
+    """It is due at so many records, or when the first one that none covers is so old; never without a new one."""
+    log, _ = begin(trust(), POLICY, 0)
+    log = AuditLog(log.head, every_records=5, every_ms=60_000)
+    assert not log.is_due(59_999)
+    assert log.is_due(60_000)
+    assert Checkpoint.of(log.checkpoint(key("checkpoint"))).size == 1
+    assert not log.is_due(10**12)
+    for at_ms in (100_000, 150_000, 159_000, 159_500):
+        log.append("seen", at_ms)
+    assert not log.is_due(159_999)
+    assert log.is_due(160_000)
+    log.append("seen", 159_500)
+    assert log.is_due(159_500)
+
+
+def test_messages_that_nobody_signed_are_told_by_count_and_digest() -> None:
+    """A flood is one record with its offsets, its size and one hash, and none of its bytes."""
+    flood = Unread(count=500, first_offset=7, last_offset=900, size_bytes=32_000_000, digest="a" * 64)
+    data = new_book().write("unsigned", unread=flood)
+    assert AuditRecord.from_bytes(data).unread == flood
+    assert len(data) < 500
