@@ -40,7 +40,7 @@ class Fault:
     def __str__(self) -> str:
         """Name the records and what was done to them."""
         records = f"record {self.seq}" if self.seq == self.until else f"records {self.seq} to {self.until}"
-        return f"{records}: {self.kind.replace('-', ' ')}: {self.why}"
+        return f"{records}: {'rolled back' if self.kind == 'rolled-back' else self.kind}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)

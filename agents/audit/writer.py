@@ -17,6 +17,7 @@ from driftline.agents.audit.tree import Frontier, leaf_hash
 from driftline.agents.control.trust import first_state
 
 if TYPE_CHECKING:
+    from driftline.agents.audit.chain import Chain
     from driftline.agents.audit.notes import Note
     from driftline.agents.control.keys import Key
     from driftline.schemas.control.trust import Trust
@@ -127,6 +128,19 @@ class AuditLog:
         self._head = msgspec.structs.replace(self._head, covered=self.size, open_since_ms=None)
         head = Checkpoint(self._head.origin, self.size, self._tree.root())
         return head.signed(self._head.origin, key)
+
+
+def resumed(chain: Chain) -> AuditLog:
+    """Go on with a log that was read from its topic; a checkpoint of it is due at once.
+
+    Args:
+        chain: its records, all of them, from record 0 on.
+
+    Raises:
+        AuditError: there is none.
+    """
+    origin, tree = chain.believed.state.trust.origin, chain.tree
+    return AuditLog(Head(origin=origin, size=tree.size, digest=chain.head, peaks=tree.peaks))
 
 
 def begin(trust: Trust, policy: str, now_ms: int) -> tuple[AuditLog, bytes]:

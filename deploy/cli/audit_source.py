@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -48,7 +49,7 @@ def what_lies(folder: Path | None) -> tuple[Settings, Read, list[bytes]]:
 
     if folder is not None:
         settings = load_here(os.environ, Path.cwd())
-        notes: list[bytes] = list(exported_notes(folder))[-LAST_NOTES:]
+        notes = list(deque(exported_notes(folder), LAST_NOTES))
         return settings, lambda: exported_records(folder), notes
     settings = settings_of_stack()
 

@@ -88,7 +88,7 @@ def test_what_an_administrator_rewrites_is_found(desk: Any, say: Say, witness: S
     code, _, err = say("verify")
     assert code == 1
     assert err.startswith(
-        "driftline: the audit fails: records 0 to 30: re chained: the checkpoint that was remembered"
+        "driftline: the audit fails: records 0 to 30: re-chained: the checkpoint that was remembered"
     )
     refused = witness()
     assert refused.wait(60) == 1

@@ -8,11 +8,12 @@ import pytest
 from audit_logs import NOON_MS, POLICY, new_book
 from signed import key, text, trust
 
+from driftline.agents.audit.chain import Chain
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import MAX_RECORD_BYTES, NO_HASH, AuditRecord, Unread, digest
 from driftline.agents.audit.verify import Verifier
-from driftline.agents.audit.writer import AuditLog, Head, begin
+from driftline.agents.audit.writer import AuditLog, Head, begin, resumed
 from driftline.schemas.control.trust import Root
 
 
@@ -94,6 +95,22 @@ def test_a_head_survives_as_bytes() -> None:
     assert (report.fault, report.witnessed) == (None, 17)
     with pytest.raises(AuditError, match="no head"):
         Head.from_bytes(b'{"origin":"x","size":3,"digest":"","peaks":[]}')
+
+
+def test_a_log_is_resumed_from_its_topic() -> None:
+    """A writer that read all records goes on as the one before would have, and signs at once."""
+    book, other = new_book(), new_book()
+    chain = Chain(book.pins.genesis)
+    for _ in range(6):
+        assert book.write("seen") == other.write("seen")
+    for record in book.records:
+        chain.take(record)
+    book.log = resumed(chain)
+    assert book.log.is_due(0)
+    assert book.checkpoint().text == other.checkpoint().text
+    assert book.write("seen") == other.write("seen")
+    with pytest.raises(AuditError, match="no record yet"):
+        resumed(Chain(book.pins.genesis))
 
 
 def test_a_checkpoint_is_due_by_count_and_by_age() -> None:
