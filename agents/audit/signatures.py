@@ -46,8 +46,8 @@ class Signatures:
             AuditError: a signature does not hold, or belongs to somebody whom the record does not name.
         """
         if record.envelope is None:
-            if record.approvals:
-                raise AuditError("it has approvals, and no command that they approve")
+            if record.approvals or record.event == EFFECTIVE:
+                raise AuditError("it carries no command that was approved or took effect")
             return frozenset()
         allowed = believed.signers if record.event == EFFECTIVE else believed.known
         envelope, keys = self._read(record.envelope, allowed)
@@ -64,6 +64,8 @@ class Signatures:
             if command.op == "approve":
                 approvers |= _persons(added, believed)
             keys |= added
+        if record.actor and record.actor in record.approvers:
+            raise AuditError(f"it names {record.actor} as who asked and as who approved")
         missing = set(record.approvers) - approvers
         if missing:
             raise AuditError(f"it names {min(missing)} as who approved, whose key did not sign an approval")

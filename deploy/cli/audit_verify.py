@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
 
 MOST_LEANING = 1_000
+LATE_MS = 3 * 60_000
+"""A checkpoint is made after a minute, and signed within seconds."""
 
 
 @click.command("verify")
@@ -67,7 +70,7 @@ def verify(
             {**report.plain(), "ok": wrong is None, "leaning": [{"seq": s, "key": k} for s, k in leaning]}
         )
     else:
-        _show(report, leaning)
+        _show(report, leaning, None if folder else time.time_ns() // 1_000_000)
     if wrong is not None:
         click.echo(f"driftline: the audit fails: {wrong}", err=True)
         return 1
@@ -95,7 +98,7 @@ def _leaning(read: Read, report: Report) -> list[tuple[int, str]]:
     return list(islice(leaning(read(), report.compromised), MOST_LEANING))
 
 
-def _show(report: Report, leaning: list[tuple[int, str]]) -> None:
+def _show(report: Report, leaning: list[tuple[int, str]], now_ms: int | None) -> None:
     from driftline.agents.audit.report import BLIND
 
     click.echo(
@@ -111,6 +114,8 @@ def _show(report: Report, leaning: list[tuple[int, str]]) -> None:
         click.echo(
             f"{report.tail:,} are signed by no witness yet, the first of {_time(report.tail_since_ms)}"
         )
+        if now_ms is not None and now_ms - report.tail_since_ms > LATE_MS:
+            click.echo("that is longer ago than a witness takes: see that controller and witness run")
     if report.signatures:
         click.echo(f"{report.signatures:,} signatures in them hold")
     if report.unsigned:

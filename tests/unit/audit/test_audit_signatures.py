@@ -56,7 +56,11 @@ FORGERIES: dict[str, dict[str, object]] = {
         "approvals": (words(signed(command("deny", target=DIGEST), "cat")),),
     },
     "cannot be believed": {"command": DIGEST, "envelope": "{}"},
-    "no command that they approve": {"approvals": (words(PROMOTION),)},
+    "carries no command": {"approvals": (words(PROMOTION),)},
+    "as who asked and as who approved": {
+        "command": DIGEST, "envelope": words(PROMOTION), "actor": "ann", "approvers": ("ann",),
+        "approvals": (words(signed(command("approve", target=DIGEST), "ann")),),
+    },
 }  # fmt: skip
 
 
@@ -71,6 +75,15 @@ def test_what_was_not_signed_is_forged(why: str) -> None:
     assert (fault.kind, fault.seq) == ("forged", 1)
     assert why in fault.why
     assert verified(book, signatures=False).fault is None
+
+
+def test_what_took_effect_carries_its_command() -> None:
+    """A record that says a command took effect, and carries none, is forged."""
+    book = new_book()
+    book.write("effective", op="promote", deployment="churn")
+    fault = verified(book).fault
+    assert fault is not None
+    assert (fault.kind, fault.seq) == ("forged", 1)
 
 
 def test_a_false_signature_is_forged() -> None:
