@@ -11,7 +11,7 @@ from driftline.agents.audit.errors import WitnessError
 from driftline.agents.audit.topic import LAST_NOTES, NOTES, Reader, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from threading import Event
 
     from driftline.agents.audit.store import Store
@@ -44,8 +44,9 @@ def follow(kafka: Kafka, witness: Witness, store: Store, stop: Event, now_s: Cal
     made = store.last()
     with closing(Reader(kafka)) as records, closing(Reader(kafka, NOTES, last=LAST_NOTES)) as notes:
         while not stop.is_set():
-            _read(records, witness, stop)
-            for data in notes.read(POLL_S):
+            for data in _what_came(records, stop):
+                witness.record(data)
+            for data in _what_came(notes, stop):
                 witness.note(data)
             if not records.is_at_end:
                 continue
@@ -66,11 +67,10 @@ def follow(kafka: Kafka, witness: Witness, store: Store, stop: Event, now_s: Cal
                 made = None
 
 
-def _read(records: Reader, witness: Witness, stop: Event) -> None:
-    """Give the witness what there is; the end is told by a read that finds nothing."""
+def _what_came(reader: Reader, stop: Event) -> Iterator[bytes]:
+    """Give what there is; the end is told by a read that finds nothing."""
     while not stop.is_set():
-        values = records.read(POLL_S)
-        for data in values:
-            witness.record(data)
+        values = reader.read(POLL_S)
         if not values:
             return
+        yield from values

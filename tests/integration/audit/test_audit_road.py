@@ -20,17 +20,22 @@ Start = Callable[[], subprocess.Popen[bytes]]
 
 
 def test_the_whole_road(desk: Any, say: Say, witness: Start, tmp_path: Path) -> None:
-    """What was committed is witnessed, verified, tailed, exported and proved; what was aborted is not there."""
+    """What was committed is witnessed, by one that is killed too, verified, tailed, exported and proved."""
     book = desk.book
     desk.flush()
     running = witness()
-    for _ in range(3):
+    for number in range(3):
         desk.abort(4)
-        for number in range(20):
-            book.write("seen", deployment="churn", reasons=(f"number {number}",))
+        for _ in range(20):
+            book.write("seen", deployment="churn", reasons=(f"round {number}",))
         book.decide(command("promote"), "ann", approvers=("bob",))
         book.notes.append(book.log.checkpoint(key("checkpoint")).to_bytes())
         desk.flush(notes=1)
+        if number == 0:
+            desk.await_witness(book.log.size, running)
+            running.kill()
+            running.wait(10)
+            running = witness()
     desk.await_witness(64, running)
     book.write("seen", deployment="other")
     desk.flush()
