@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from driftline.agents.audit.believed import Believed
 
-KEPT: Final = 4_096
+KEPT: Final = 1_024
 """How many envelopes are remembered: one stands in the record of its admission and in that of its effect."""
+KEPT_CHARS: Final = 8_192
+"""Longer ones are not."""
 
 
 class Signatures:
@@ -76,9 +78,10 @@ class Signatures:
         found = self._kept.get(text)
         if found is None or not found[1] <= allowed.keys():
             found = _checked(text, allowed)
-            while len(self._kept) >= KEPT:
+            if len(text) <= KEPT_CHARS:
+                self._kept[text] = found
+            if len(self._kept) > KEPT:
                 del self._kept[next(iter(self._kept))]
-            self._kept[text] = found
         self.checked += len(found[1])
         return found
 
