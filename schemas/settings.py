@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from driftline.schemas.clients import clickhouse_config, consumer_config, kafka_config, producer_config
+from driftline.schemas.settings_packages import Packages
 from driftline.schemas.sources import (
     Secret,
     SettingsError,
@@ -32,6 +33,7 @@ __all__ = [
     "Kafka",
     "Local",
     "Operator",
+    "Packages",
     "Secret",
     "Settings",
     "SettingsError",
@@ -196,6 +198,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     local: Local = Local()
     operator: Operator = Operator()
     control: Control = Control()
+    packages: Packages = Packages()
 
 
 def load(env: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -241,6 +244,10 @@ def _agree(settings: Settings, places: Mapping[tuple[str, str], str]) -> None:
     if bool(settings.clickhouse.client_certificate) != bool(settings.clickhouse.client_key):
         lacking = "client_key" if settings.clickhouse.client_certificate else "client_certificate"
         refuse(places, "clickhouse", lacking, "is needed: a client certificate and its key go together")
+    packages = settings.packages
+    if bool(packages.access_key) != bool(packages.secret_key):
+        lacking = "secret_key" if packages.access_key else "access_key"
+        refuse(places, "packages", lacking, "is needed: the two keys of a store go together")
     for section, part in (
         ("kafka", settings.kafka),
         ("clickhouse", settings.clickhouse),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import hypothesis
+import programs
 import pytest
 
 hypothesis.settings.register_profile(
@@ -22,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take the settings of the caller's shell away, so that no test reaches a stack that is not its own."""
     config.addinivalue_line(
         "markers",
-        "needs(program, package=program): not run where a program of Debian's is missing, but in CI",
+        "needs(program, package=program): not run where a program is missing, but in CI",
     )
     for name in list(os.environ):
         if name.startswith("DRIFTLINE_"):
@@ -40,11 +40,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     missing: dict[tuple[str, str], list[pytest.Item]] = {}
     for item in items:
         for mark in item.iter_markers("needs"):
-            if shutil.which(mark.args[0]) is None and not os.environ.get("CI"):
+            if programs.found(mark.args[0]) is None and not os.environ.get("CI"):
                 missing.setdefault((mark.args[0], mark.args[-1]), []).append(item)
     for (program, package), tests in missing.items():
         names = ", ".join(test.name for test in tests)
-        said = f"not run, for {program} is not installed (apt-get install {package}): {names}"
+        said = f"not run, for {program} is not installed ({programs.install(program, package)}): {names}"
         config.get_terminal_writer().line(said, yellow=True)
         config.hook.pytest_deselected(items=tests)
     gone = {id(test) for tests in missing.values() for test in tests}

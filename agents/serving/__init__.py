@@ -1,0 +1,1 @@
+"""What serves models: packages, and the agent that answers with them."""

@@ -1,0 +1,285 @@
+"""Cache: private copies of packages, by the digest of their manifest; the only place that anything is loaded from.
+
+A package appears whole or not at all: its files are hashed while they are copied into a folder of their own, which is
+then given its name. It is hashed again the first time that a process takes it. What is in use is held by a lock, so
+that several processes may share one cache, and nothing that serves is ever thrown out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from driftline.agents.serving.package.errors import BrokenPackageError, PackageError, UntrustedPackageError
+from driftline.agents.serving.package.folder import read, shown
+from driftline.agents.serving.package.inside import content_faults
+from driftline.agents.serving.package.layout import FILE
+from driftline.agents.serving.package.signed import LIMITS, Limits, Signed, opened_manifest
+from driftline.agents.serving.package.verify import verify
+from driftline.schemas.control import envelope as envelopes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from driftline.agents.serving.package.manifest import File, Manifest
+    from driftline.agents.serving.package.store import Store
+    from driftline.schemas.control.command import ModelRef
+
+MODE: Final = 0o700
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_PARTIAL: Final = ".partial-"
+_LOCK: Final = ".lock"
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class CacheError(PackageError):
+    """A cache that cannot be used, or has no room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A package that stays where it is until it is let go.
+
+    Attributes:
+        folder: its files; read them, write nothing.
+        signed: its manifest.
+    """
+
+    folder: Path
+    signed: Signed
+    _lock: int
+
+    def release(self) -> None:
+        """Let it go: it may be thrown out from now on."""
+        os.close(self._lock)
+
+
+class Cache:
+    """Copies of packages in one folder, which is of this user alone."""
+
+    def __init__(self, folder: Path, *, max_bytes: int, limits: Limits = LIMITS) -> None:
+        """Open or make a cache.
+
+        Args:
+            folder: made with mode 0700; one that others can reach is refused.
+            max_bytes: of all copies together; one that is needed may need others to go.
+            limits: how large a package may be.
+
+        Raises:
+            CacheError: the folder is not private, or cannot be made.
+        """
+        self._folder, self._max_bytes, self._limits = folder, max_bytes, limits
+        self._proved: set[str] = set()
+        try:
+            folder.mkdir(mode=MODE, parents=True, exist_ok=True)
+            found = folder.lstat()
+        except OSError as error:
+            raise CacheError(f"the cache of packages {folder} cannot be made: {error.strerror}") from error
+        if (
+            not folder.is_dir()
+            or folder.is_symlink()
+            or found.st_uid != os.geteuid()
+            or found.st_mode & 0o077
+        ):
+            raise CacheError(
+                f"the cache of packages {folder} is not private: chmod 700 {folder}, as its owner"
+            )
+
+    def take(self, ref: ModelRef, keys: Mapping[str, bytes], store: Store) -> Held:
+        """Give a package, copied from a store unless it is here, verified either way, and hold it.
+
+        Args:
+            ref: which; the digest decides, and name and version must be those of the manifest.
+            keys: raw public keys, by id, of those who may sign packages.
+            store: where it is copied from.
+
+        Raises:
+            UntrustedPackageError: nobody signed it who may, or it is another one than was asked for.
+            BrokenPackageError: it is not what its manifest says.
+            StoreError: it cannot be had.
+            CacheError: there is no room for it beside what is in use.
+        """
+        held = self._here(ref, keys)
+        if held is not None:
+            return held
+        with self._alone():
+            # Another process may have copied it while we waited.
+            return self._here(ref, keys) or self._fetched(ref, keys, store)
+
+    def digests(self) -> list[str]:
+        """Give the packages that are here, the one used longest ago first."""
+        return [path.name for path in sorted(self._copies(), key=_used_ns)]
+
+    def _here(self, ref: ModelRef, keys: Mapping[str, bytes]) -> Held | None:
+        """Hold a package that is here, proved; None when it is not, or was damaged and is now gone."""
+        folder = self._folder / ref.manifest
+        try:
+            lock = os.open(folder, _FOLDER)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CacheError(f"the copy {folder} cannot be read: {error.strerror}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if not _is_still(lock, folder):  # thrown out while we waited for the lock
+                os.close(lock)
+                return None
+            signed = self._proof(folder, ref, keys)
+            os.utime(lock)  # used now: the last to be thrown out
+        except BrokenPackageError:
+            self._throw_out(folder)
+            os.close(lock)
+            return None
+        except BaseException:
+            os.close(lock)
+            raise
+        return Held(folder, signed, lock)
+
+    def _proof(self, folder: Path, ref: ModelRef, keys: Mapping[str, bytes]) -> Signed:
+        """Verify a copy: every byte of it the first time."""
+        if ref.manifest in self._proved:
+            signed = opened_manifest(read(folder, FILE, envelopes.MAX_BYTES), keys, self._limits)
+        else:
+            signed = verify(folder, keys, self._limits)
+        _is_asked_for(signed, ref)
+        self._proved.add(ref.manifest)
+        return signed
+
+    def _fetched(self, ref: ModelRef, keys: Mapping[str, bytes], store: Store) -> Held:
+        data = store.manifest(ref.manifest)
+        signed = opened_manifest(data, keys, self._limits)
+        _is_asked_for(signed, ref)
+        self._make_room(signed.manifest, signed.manifest.total_bytes + len(data))
+        made = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=self._folder))
+        lock = os.open(made, _FOLDER)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            for file in signed.manifest.files:
+                _copy(store, file, made / file.path)
+            (made / FILE).write_bytes(data)
+            _is_harmless(made, signed.manifest)
+            made.rename(self._folder / ref.manifest)
+        except BaseException as error:
+            os.close(lock)
+            shutil.rmtree(made, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise CacheError(
+                    f"{signed.manifest.title} cannot be copied to {self._folder}: {error.strerror}"
+                ) from error
+            raise
+        self._proved.add(ref.manifest)
+        return Held(self._folder / ref.manifest, signed, lock)
+
+    def _make_room(self, manifest: Manifest, need: int) -> None:
+        """Throw out what was used longest ago and is not held, until a package fits."""
+        for left in self._folder.glob(f"{_PARTIAL}*"):  # of a process that was killed: we alone copy now
+            shutil.rmtree(left, ignore_errors=True)
+        copies = sorted(self._copies(), key=_used_ns)
+        taken = {path: _bytes_of(path) for path in copies}
+        for path in copies:
+            if sum(taken.values()) + need <= self._max_bytes and shutil.disk_usage(self._folder).free >= need:
+                break
+            if self._throw_out_unheld(path):
+                del taken[path]
+        free = shutil.disk_usage(self._folder).free
+        if sum(taken.values()) + need > self._max_bytes or free < need:
+            raise CacheError(
+                f"there is no room for {manifest.title} in {self._folder}: it takes {need:,} bytes, those in use take "
+                f"{sum(taken.values()):,} of {self._max_bytes:,}, and {free:,} are free on the disk"
+            )
+
+    def _throw_out_unheld(self, folder: Path) -> bool:
+        """Throw a copy out unless somebody holds it; say whether it is gone."""
+        try:
+            lock = os.open(folder, _FOLDER)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._throw_out(folder)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(lock)
+        return True
+
+    def _throw_out(self, folder: Path) -> None:
+        """Take a copy's name away, then its files; a model that was loaded from it keeps what it has."""
+        self._proved.discard(folder.name)
+        gone = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=self._folder))
+        with suppress(FileNotFoundError):
+            folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def _copies(self) -> list[Path]:
+        return [path for path in self._folder.iterdir() if _DIGEST.fullmatch(path.name)]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the one that copies: what two copy at once could not be bounded."""
+        number = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(number)
+
+
+def _copy(store: Store, file: File, to: Path) -> None:
+    """Copy a file, hashed as it is copied; nothing longer than it should be is written."""
+    to.parent.mkdir(mode=MODE, parents=True, exist_ok=True)
+    state, size = hashlib.sha256(), 0
+    with to.open("xb") as out:
+        for chunk in store.chunks(file.sha256, file.size):
+            size += len(chunk)
+            if size > file.size:
+                break
+            state.update(chunk)
+            out.write(chunk)
+    if size != file.size or state.hexdigest() != file.sha256:
+        raise BrokenPackageError(
+            f"the file {shown(file.path)} in {store.place} is not the one that was signed: it has {size:,} bytes and "
+            f"the digest {state.hexdigest()[:16]}…, the manifest says {file.size:,} and {file.sha256[:16]}…"
+        )
+
+
+def _is_harmless(folder: Path, manifest: Manifest) -> None:
+    wrong = next(content_faults(folder, manifest), None)
+    if wrong is not None:
+        raise BrokenPackageError(f"the package {manifest.title} is broken: {wrong}")
+
+
+def _is_asked_for(signed: Signed, ref: ModelRef) -> None:
+    if signed.ref != ref:
+        raise UntrustedPackageError(
+            f"{ref.name} {ref.version} ({ref.manifest[:16]}…) was asked for, and the package there is "
+            f"{signed.manifest.title} ({signed.digest[:16]}…)"
+        )
+
+
+def _is_still(lock: int, folder: Path) -> bool:
+    """Say whether a folder that was opened is still the one of that name."""
+    try:
+        there = folder.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(lock), there)
+
+
+def _used_ns(path: Path) -> int:
+    try:
+        return path.stat(follow_symlinks=False).st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _bytes_of(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*"))

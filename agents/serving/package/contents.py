@@ -1,0 +1,142 @@
+"""Pickles told by their content: what a file does when it is loaded stands in its opcodes, not in its name.
+
+Nothing here is ever unpickled: `pickletools` reads opcodes without carrying them out. Looked into are plain files,
+what zlib, gzip, bzip2 and xz pack (joblib's forms), each member of a zip (PyTorch, NumPy, skops), and .npy headers.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import pickletools
+import re
+import zipfile
+import zlib
+from typing import IO, Final
+
+from driftline.agents.serving.package.errors import BrokenPackageError
+
+LOOKED_AT_BYTES: Final = 1 << 20
+"""Of each file and member: a pickle says what it imports long before."""
+MAX_OPCODES: Final = 100_000
+MAX_MEMBERS: Final = 10_000
+MAX_UNPACKED_BYTES: Final = 8 << 30
+"""Of all members of a zip together, as its directory states them."""
+
+_NAME: Final = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
+_PROTO: Final = 0x80
+_PROTOCOLS: Final = range(2, 6)
+_SURE_AFTER: Final = 3
+"""Opcodes after the mark of a protocol: weights that begin like that mark go on like opcodes by rare chance only."""
+_GZIP_WINDOW: Final = 31
+"""What zlib takes for the form of gzip."""
+_PACKED: Final = (
+    (b"\x1f\x8b", lambda: zlib.decompressobj(_GZIP_WINDOW)),
+    (b"BZh", bz2.BZ2Decompressor),
+    (b"\xfd7zXZ\x00", lzma.LZMADecompressor),
+    (b"\x5d\x00\x00", lzma.LZMADecompressor),
+    (b"x\x01", zlib.decompressobj),
+    (b"x\x5e", zlib.decompressobj),
+    (b"x\x9c", zlib.decompressobj),
+    (b"x\xda", zlib.decompressobj),
+)
+_TWO: Final = 2
+_NPY: Final = b"\x93NUMPY"
+_NPY_OBJECT: Final = re.compile(rb"'descr':\s*(\[.*)?'[|<>=]?O")
+
+
+def refuse_pickles(name: str, file: IO[bytes]) -> None:
+    """Look whether a file is, or packs, a pickle.
+
+    Args:
+        name: of the file, for the sentence.
+        file: at its start, and seekable.
+
+    Raises:
+        BrokenPackageError: it is one, holds one, or is a zip that cannot be looked through.
+    """
+    head = file.read(LOOKED_AT_BYTES)
+    found = _found(head)
+    if found:
+        raise BrokenPackageError(_sentence(name, found))
+    if head.startswith(b"PK") or zipfile.is_zipfile(
+        file
+    ):  # a zip is read from its end: anything may stand before it
+        file.seek(0)
+        _look_through_zip(name, file)
+
+
+def _look_through_zip(name: str, file: IO[bytes]) -> None:
+    try:
+        with zipfile.ZipFile(file) as packed:
+            members = packed.infolist()
+            if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
+                raise BrokenPackageError(
+                    f"{name} packs {len(members):,} files of {sum(m.file_size for m in members):,} bytes, and "
+                    f"{MAX_MEMBERS:,} files of {MAX_UNPACKED_BYTES:,} bytes are allowed"
+                )
+            for member in members:
+                with packed.open(member) as inner:
+                    found = _found(inner.read(LOOKED_AT_BYTES))
+                if found:
+                    raise BrokenPackageError(_sentence(f"{name} ({member.filename[:100]!r} in it)", found))
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, NotImplementedError,
+            RuntimeError) as error:  # fmt: skip
+        raise BrokenPackageError(f"{name} looks like a zip and cannot be read as one: {error}") from error
+
+
+def _found(head: bytes) -> str:
+    """What is wrong with bytes that begin so; an empty text when nothing is."""
+    if is_pickle(head):
+        return "a pickle"
+    if head.startswith(_NPY) and _NPY_OBJECT.search(head[:4096]):
+        return "an array of Python objects, which is a pickle"
+    unpacked = _unpacked(head)
+    return "a packed pickle" if unpacked and is_pickle(unpacked) else ""
+
+
+def is_pickle(head: bytes) -> bool:
+    r"""Say whether bytes begin as a pickle does.
+
+    They do when opcodes can be read that import something by its name, or when the mark of a protocol stands first and
+    opcodes follow. Arbitrary numbers, as in weights, do neither but by rare chance.
+
+    >>> is_pickle(b"cposix\nsystem\n.")
+    True
+    >>> is_pickle(b"N.")
+    False
+    """
+    marked = len(head) > 1 and head[0] == _PROTO and head[1] in _PROTOCOLS
+    names = 0
+    try:
+        for number, (opcode, argument, _) in enumerate(pickletools.genops(io.BytesIO(head))):
+            words = argument.split(" ") if isinstance(argument, str) else []
+            if opcode.name in {"GLOBAL", "INST"} and len(words) == _TWO and all(map(_NAME.fullmatch, words)):
+                return True
+            if opcode.name == "STACK_GLOBAL" and names >= _TWO:
+                return True
+            if number > MAX_OPCODES or (marked and number >= _SURE_AFTER):
+                return True
+            names += len(words) == 1 and _NAME.fullmatch(words[0]) is not None
+    except Exception:  # noqa: BLE001 - what genops raises on bytes that are no pickle is not written down
+        return False
+    return marked
+
+
+def _unpacked(head: bytes) -> bytes:
+    """The beginning of what is packed; nothing for what is not packed, or badly."""
+    for mark, opened in _PACKED:
+        if head.startswith(mark):
+            try:
+                return opened().decompress(head, LOOKED_AT_BYTES)
+            except (zlib.error, OSError, EOFError, lzma.LZMAError):
+                return b""
+    return b""
+
+
+def _sentence(name: str, found: str) -> str:
+    return (
+        f"{name} is {found}: loading it would run whatever its maker wrote; save the model as ONNX, skops or "
+        "safetensors"
+    )

@@ -1,0 +1,143 @@
+"""Estimators of scikit-learn as ONNX, where skl2onnx can say them and the outcome answers as the estimator does."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from driftline.agents.serving.package import golden
+from driftline.agents.serving.package.errors import PackageError
+from driftline.agents.serving.package.tensors import DTYPES, Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from driftline.agents.serving.package.model import LoadedModel
+    from driftline.agents.serving.package.onnx import OnnxModel
+
+RTOL: Final = 1e-4
+ATOL: Final = 1e-5
+"""How far a converted model's answers may lie from the estimator's: what arithmetic in 32 bits costs."""
+
+
+class NotConvertedError(PackageError):
+    """An estimator that stays as it is; the text says why."""
+
+
+def converted(
+    estimator: Any,  # noqa: ANN401 - an estimator has no type of ours
+    model: LoadedModel,
+    rows: Mapping[str, NDArray[Any]],
+    to: Path,
+) -> OnnxModel:
+    """Convert an estimator, and hold the outcome against it on rows.
+
+    Numbers are tried in 64 bits first, which is how scikit-learn counts, then in 32.
+
+    Args:
+        estimator: fitted.
+        model: the same, wrapped: its inputs are those of the outcome.
+        rows: what both are asked with, as `model` takes them.
+        to: the file that is written.
+
+    Raises:
+        NotConvertedError: skl2onnx cannot say it, onnxruntime does not take it, or it answers otherwise.
+    """
+    expected = model.predict(rows)
+    why = ""
+    for datatype in ("FP64", "FP32"):
+        try:
+            inputs = [_as_numbers(tensor, datatype) for tensor in model.inputs]
+            to.write_bytes(_said(estimator, inputs))
+            made = _loaded(to)
+            found = made.predict({
+                tensor.name: rows[tensor.name].astype(DTYPES[tensor.datatype], copy=False) for tensor in inputs
+            })  # fmt: skip
+        except Exception as error:  # noqa: BLE001 - skl2onnx and onnxruntime raise what they like
+            why = f"skl2onnx or onnxruntime says: {' '.join(str(error).split())[:200]}"
+            continue
+        off = _difference(expected, found)
+        if not off:
+            return made
+        why = off
+    to.unlink(missing_ok=True)
+    raise NotConvertedError(why)
+
+
+def _said(estimator: Any, inputs: Sequence[Tensor]) -> bytes:  # noqa: ANN401 - as above
+    from skl2onnx import to_onnx  # noqa: PLC0415 - it takes a second, and only who packs has it
+    from skl2onnx.common import data_types as kinds  # noqa: PLC0415
+
+    known = {
+        "FP32": kinds.FloatTensorType,
+        "FP64": kinds.DoubleTensorType,
+        "INT64": kinds.Int64TensorType,
+        "BOOL": kinds.BooleanTensorType,
+        "BYTES": kinds.StringTensorType,
+    }
+    types = [
+        (tensor.name, known[tensor.datatype]([None, tensor.shape[1] if len(tensor.shape) > 1 else 1]))
+        for tensor in inputs
+    ]
+    options = {"zipmap": False} if hasattr(estimator, "classes_") else None
+    with warnings.catch_warnings(), _whole_flags():
+        warnings.simplefilter("ignore")
+        made: bytes = to_onnx(estimator, initial_types=types, options=options).SerializeToString()
+    return made
+
+
+@contextmanager
+def _whole_flags() -> Iterator[None]:
+    """Hand flags to onnx as whole numbers: skl2onnx 1.20 hands truth values, which onnx 1.23 refuses."""
+    from skl2onnx.common import _container  # noqa: PLC0415 - as above
+
+    made = _container.make_node
+
+    def make(kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> Any:  # noqa: ANN401 - as onnx has it
+        plain = {
+            name: _whole(value) if isinstance(value, list) else value for name, value in attributes.items()
+        }
+        return made(kind, inputs, outputs, **plain)
+
+    _container.make_node = make
+    try:
+        yield
+    finally:
+        _container.make_node = made
+
+
+def _whole(values: list[Any]) -> list[Any]:
+    return [int(value) if isinstance(value, bool | np.bool_) else value for value in values]
+
+
+def _loaded(path: Path) -> OnnxModel:
+    from driftline.agents.serving.package.onnx import OnnxModel  # noqa: PLC0415 - as above
+
+    return OnnxModel(path)
+
+
+def _as_numbers(tensor: Tensor, datatype: Any) -> Tensor:  # noqa: ANN401 - FP64 or FP32
+    """An input as the outcome has it: floats of one width, one column of a matrix where it is one value a row."""
+    shape = tensor.shape if len(tensor.shape) > 1 else (-1, 1)
+    kind = datatype if tensor.datatype in ("FP32", "FP64") else tensor.datatype
+    return Tensor(name=tensor.name, datatype=kind, shape=shape, columns=tensor.columns)
+
+
+def _difference(expected: Mapping[str, NDArray[Any]], found: Mapping[str, NDArray[Any]]) -> str:
+    """Where the outcome answers otherwise, as a sentence; an empty text where it does not."""
+    if expected.keys() != found.keys():
+        return f"it answers {', '.join(found)} where the estimator answers {', '.join(expected)}"
+    alike: dict[str, NDArray[Any]] = {}
+    for name, wanted in expected.items():
+        array = found[name].reshape(wanted.shape) if found[name].size == wanted.size else found[name]
+        if array.shape != wanted.shape:
+            return f"its answer {name!r} has shape {list(array.shape)} where the estimator's has {list(wanted.shape)}"
+        alike[name] = array.astype(wanted.dtype) if wanted.dtype.kind == "f" else array
+    off = golden.difference(expected, alike, rtol=RTOL, atol=ATOL)
+    return "" if off is None else f"as ONNX its answer {off}"

@@ -1,0 +1,246 @@
+"""Stores of packages: a folder, or a bucket of S3's kind; objects are named by their digest and written once.
+
+`manifests/<digest>` holds the envelope of the manifest of that digest, `objects/<digest>` a file. Whoever serves only
+ever gets objects whose names it knows: credentials that may read are enough, and no listing is needed. What comes is
+believed for its digest alone, so a store is trusted with keeping things and with nothing else.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import obstore
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from obstore.store import LocalStore, S3Store
+
+from driftline.agents.serving.package.errors import StoreError
+from driftline.agents.serving.package.folder import opened, read, shown
+from driftline.agents.serving.package.layout import FILE
+from driftline.agents.serving.package.signed import opened_manifest
+from driftline.schemas.control import envelope as envelopes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from driftline.agents.serving.package.signed import Signed
+    from driftline.schemas.settings_packages import Packages
+
+CHUNK_BYTES: Final = 8 << 20
+"""Got in one request: each has a time-out and tries of its own, however large the file."""
+WHOLE_BYTES: Final = 16 << 20
+"""Up to here an object is put in one request, which fails when it is there; a larger one goes up in parts."""
+TIMEOUT_S: Final = 30
+CONNECT_S: Final = 5
+RETRIES: Final = 3
+
+
+class Store:
+    """Where packages are kept.
+
+    Args:
+        objects: obstore's store, at the place where packages lie.
+        place: how sentences call it.
+    """
+
+    def __init__(self, objects: LocalStore | S3Store, place: str) -> None:
+        self._objects = objects
+        self.place = place
+
+    def manifest(self, digest: str) -> bytes:
+        """Give the envelope of a manifest, as far as the store is to be believed.
+
+        Raises:
+            StoreError: it is not there, too large, or cannot be reached.
+        """
+        key = _manifest(digest)
+        size = self._known_size(key)
+        if size > envelopes.MAX_BYTES:
+            raise StoreError(f"{key} in {self.place} has {size:,} bytes; {envelopes.MAX_BYTES:,} are allowed")
+        return b"".join(self._chunks(key, size))
+
+    def chunks(self, digest: str, size: int) -> Iterator[bytes]:
+        """Give a file piece by piece.
+
+        Args:
+            digest: its sha256.
+            size: as the manifest says; nothing of another size is fetched.
+
+        Raises:
+            StoreError: at once or later: it is not there, of another size, or cannot be reached.
+        """
+        key = _object(digest)
+        held = self._known_size(key)
+        if held != size:
+            raise StoreError(f"{key} in {self.place} has {held:,} bytes; the manifest says {size:,}")
+        return self._chunks(key, size)
+
+    def push(self, folder: Path, signed: Signed) -> int:
+        """Put a package that was verified: its files first, its manifest last.
+
+        Returns:
+            How many files were not there yet.
+
+        Raises:
+            StoreError: the store does not take it, or holds the same manifest with other signatures.
+        """
+        new = 0
+        for file in signed.manifest.files:
+            new += self._put(folder, file.path, _object(file.sha256), file.size)
+        data = read(folder, FILE, envelopes.MAX_BYTES)
+        if opened_manifest(data, None).digest != signed.digest:
+            raise StoreError(f"the package {folder} changed while it was pushed: push it again")
+        key = _manifest(signed.digest)
+        if not self._create(key, data) and self.manifest(signed.digest) != data:
+            raise StoreError(
+                f"{signed.manifest.title} is in {self.place} already, signed by others; it stays as it is"
+            )
+        return new
+
+    def _put(self, folder: Path, path: str, key: str, size: int) -> int:
+        held = self._size(key)
+        if held is not None:
+            if held != size:
+                raise StoreError(
+                    f"{self.place} holds {key} with {held:,} bytes where {shown(path)} has {size:,}: what lies there "
+                    "is damaged, or was put by somebody else"
+                )
+            return 0
+        with opened(folder, path) as file:
+            if size <= WHOLE_BYTES:
+                return int(self._create(key, file.read(size + 1)))
+            with self._asked(key):
+                obstore.put(self._objects, key, file, chunk_size=WHOLE_BYTES, max_concurrency=2)
+        return 1
+
+    def _create(self, key: str, data: bytes) -> bool:
+        """Put an object unless there is one; say whether there was none."""
+        try:
+            with self._asked(key):
+                obstore.put(self._objects, key, data, mode="create", use_multipart=False)
+        except _ThereAlreadyError:
+            return False
+        return True
+
+    def _known_size(self, key: str) -> int:
+        size = self._size(key)
+        if size is None:
+            raise StoreError(
+                f"{key} is not in {self.place}: push the package, or look at the store's address"
+            )
+        return size
+
+    def _size(self, key: str) -> int | None:
+        try:
+            with self._asked(key):
+                return int(obstore.head(self._objects, key)["size"])
+        except _NotThereError:
+            return None
+
+    def _chunks(self, key: str, size: int) -> Iterator[bytes]:
+        for start in range(0, size, CHUNK_BYTES):
+            try:
+                with self._asked(key):
+                    piece = obstore.get_range(
+                        self._objects, key, start=start, length=min(CHUNK_BYTES, size - start)
+                    ).to_bytes()
+            except _NotThereError as error:
+                raise StoreError(f"{key} went away from {self.place} while it was read") from error
+            yield piece
+
+    @contextmanager
+    def _asked(self, key: str) -> Iterator[None]:
+        """Turn what the library raises into one sentence, or into one of the two answers that are looked for."""
+        try:
+            yield
+        except (NotFoundError, FileNotFoundError) as error:
+            raise _NotThereError(key) from error
+        except AlreadyExistsError as error:
+            raise _ThereAlreadyError(key) from error
+        except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
+            raise StoreError(
+                f"{self.place} does not let us at {key}: look at its keys (one that may read suffices to serve)"
+            ) from error
+        except (BaseError, OSError) as error:
+            raise StoreError(f"{self.place} cannot be reached for {key}: {_plain(error)}") from error
+
+
+class _NotThereError(Exception):
+    """There is no such object."""
+
+
+class _ThereAlreadyError(Exception):
+    """There is such an object."""
+
+
+def store_of(settings: Packages, *, make: bool = False) -> Store:
+    """Give the store that settings name.
+
+    Args:
+        settings: the section [packages].
+        make: whether a folder that is not there is made.
+
+    Raises:
+        StoreError: none is named, or the folder is not there.
+    """
+    if not settings.store:
+        raise StoreError(
+            "no store of packages is named: set DRIFTLINE_PACKAGES_STORE (or packages.store in driftline.toml) to a "
+            "folder or to s3://BUCKET/PREFIX"
+        )
+    if not settings.store.startswith("s3://"):
+        return folder_store(Path(settings.store), make=make)
+    bucket, _, prefix = settings.store.removeprefix("s3://").partition("/")
+    config: dict[str, Any] = {"region": settings.region, "virtual_hosted_style_request": False}
+    if settings.endpoint:
+        config["endpoint"] = settings.endpoint
+    if settings.access_key:
+        config |= {"access_key_id": settings.access_key, "secret_access_key": str(settings.secret_key)}
+    try:
+        objects = S3Store(
+            bucket,
+            prefix=prefix.strip("/") or None,
+            client_options={
+                "timeout": timedelta(seconds=TIMEOUT_S),
+                "connect_timeout": timedelta(seconds=CONNECT_S),
+                "allow_http": settings.endpoint.startswith("http://"),
+            },
+            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=TIMEOUT_S)},
+            **config,
+        )
+    except (BaseError, ValueError) as error:
+        raise StoreError(f"the store {settings.store} cannot be used: {_plain(error)}") from error
+    return Store(objects, settings.store)
+
+
+def folder_store(folder: Path, *, make: bool = False) -> Store:
+    """Give the store in a folder; raises StoreError when it is not there and is not to be made."""
+    try:
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            raise StoreError(f"the store of packages {folder} is no folder: name one that is there")
+        return Store(LocalStore(folder.resolve()), str(folder))
+    except OSError as error:
+        raise StoreError(f"the store of packages {folder} cannot be made: {error.strerror}") from error
+
+
+def _manifest(digest: str) -> str:
+    return f"manifests/{digest}"
+
+
+def _object(digest: str) -> str:
+    return f"objects/{digest}"
+
+
+def _plain(error: Exception) -> str:
+    """The beginning of what the library says, which goes on for lines."""
+    return " ".join(str(error).split())[:200]

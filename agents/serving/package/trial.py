@@ -1,0 +1,213 @@
+"""Trial: a package loads, warms and answers its golden rows in a child that may break, before it does so to serve."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
+
+import msgspec
+
+from driftline.agents.serving.package.errors import PackageError
+from driftline.agents.serving.package.trial_child import Said, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from driftline.agents.serving.package.manifest import Manifest
+
+Outcome: TypeAlias = Literal["passed", "failed", "differs", "out_of_memory", "too_slow", "crashed"]
+
+MEMORY_BYTES: Final = 4 << 30
+TIMEOUT_S: Final = 60.0
+_SAID_BYTES: Final = 64 * 1024
+_TOLD_BYTES: Final = 2_000
+_MIB: Final = 1 << 20
+# The child finds what this process finds, and takes nothing else over: neither variables nor a folder of the user's.
+_BEGIN: Final = """
+import sys
+sys.path[:] = sys.argv[1:]
+from driftline.agents.serving.package.trial_child import main
+main()
+"""
+_WHILE: Final = {
+    "start": "before it loaded",
+    "load": "while it loaded",
+    "warm-up": "while it warmed up",
+    "golden rows": "while it answered the golden rows",
+}
+
+
+class TrialError(PackageError):
+    """A package that did not pass its trial; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a trial may take.
+
+    Attributes:
+        memory_bytes: address space that the model may take beyond what the libraries take.
+        timeout_s: from the start of the child to its end, s.
+        threads: of one call.
+    """
+
+    memory_bytes: int = MEMORY_BYTES
+    timeout_s: float = TIMEOUT_S
+    threads: int = 1
+
+
+BOUNDS: Final = Bounds()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a trial went.
+
+    Attributes:
+        outcome: `passed`, or what went wrong.
+        why: one sentence; empty when it passed.
+        total_s: from the start of the child to its end, s.
+        seconds: of each stage that ended: load, warm-up, golden rows.
+        memory_bytes: what the model took, at most; 0 when it is not known.
+    """
+
+    outcome: Outcome
+    why: str
+    total_s: float
+    seconds: dict[str, float] = field(default_factory=dict)
+    memory_bytes: int = 0
+
+    def require(self) -> None:
+        """Raise TrialError unless it passed."""
+        if self.outcome != "passed":
+            raise TrialError(self.why)
+
+
+def trial(
+    folder: Path, manifest: Manifest, *, trusted: Collection[str] = (), bounds: Bounds = BOUNDS
+) -> Trial:
+    """Try a package in a child.
+
+    Args:
+        folder: of the cache, verified.
+        manifest: as it was signed.
+        trusted: types that policy trusts in skops files, by full name.
+        bounds: of memory and time.
+
+    Returns:
+        How it went; this never raises for what the model does.
+    """
+    task = Task(
+        parent=os.getpid(),
+        folder=str(folder.resolve()),
+        manifest=manifest.to_bytes().decode(),
+        trusted=sorted(trusted),
+        memory_bytes=bounds.memory_bytes,
+        threads=bounds.threads,
+    )
+    began = time.monotonic()
+    with (
+        tempfile.TemporaryFile() as asked,
+        tempfile.TemporaryFile() as said,
+        tempfile.TemporaryFile() as told,
+    ):
+        asked.write(msgspec.json.encode(task))
+        asked.seek(0)
+        code = _run(asked, said, told, began + bounds.timeout_s)
+        total_s = time.monotonic() - began
+        lines, tail = _lines(said), _tail(told)
+    last = lines[-1] if lines else Said(stage="start")
+    stage = next((line.stage for line in reversed(lines) if line.stage in _WHILE), "start")
+    outcome, why = _judged(code, last, _WHILE[stage], tail, bounds)
+    return Trial(
+        outcome=outcome,
+        why="" if outcome == "passed" else f"{manifest.title} did not pass its trial: {why}",
+        total_s=total_s,
+        seconds=last.seconds,
+        memory_bytes=last.memory_bytes,
+    )
+
+
+def _run(asked: IO[bytes], said: IO[bytes], told: IO[bytes], deadline_s: float) -> int | None:
+    """Run the child to its end; gives its exit code, below 0 for a signal, or None when it took too long."""
+    child = subprocess.Popen(  # noqa: S603 - a fixed list
+        [sys.executable, "-I", "-c", _BEGIN, *sys.path],
+        stdin=asked,
+        stdout=said,
+        stderr=told,
+        env={},
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        ended = _wait(child.pid, deadline_s)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)  # and what it may have started
+        code = child.wait()
+    return code if ended else None
+
+
+def _wait(pid: int, deadline_s: float) -> bool:
+    """Wait until a child ends, at most until a time of the monotonic clock; say whether it ended."""
+    number = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(number, select.POLLIN)
+        return bool(poll.poll(max(0.0, deadline_s - time.monotonic()) * 1000))
+    finally:
+        os.close(number)
+
+
+def _judged(code: int | None, last: Said, when: str, tail: str, bounds: Bounds) -> tuple[Outcome, str]:
+    """Give the outcome, and why as the end of a sentence."""
+    if code is None:
+        return "too_slow", f"it was stopped {when}, for it took longer than {bounds.timeout_s:g} s"
+    if last.outcome == "no_memory" or (code < 0 and "bad_alloc" in tail):
+        return (
+            "out_of_memory",
+            f"it ran out of memory {when}: {bounds.memory_bytes / _MIB:,.0f} MiB do not do",
+        )
+    if code == 0 and last.outcome == "passed":
+        return "passed", ""
+    if code == 0 and last.outcome == "differs":
+        return "differs", f"its answer {last.why}"
+    if code == 0 and last.outcome == "failed":
+        return "failed", f"{when} it said: {last.why}"
+    return "crashed", _crashed(code, when, tail)
+
+
+def _crashed(code: int, when: str, tail: str) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+        return f"it crashed with {name} {when}{hint}"
+    told = f" ({tail.strip().splitlines()[-1][:200]})" if tail.strip() else ""
+    return f"it ended with exit code {code} {when} and gave no answer{told}"
+
+
+def _lines(said: IO[bytes]) -> list[Said]:
+    """What the child said, as far as it can be read."""
+    said.seek(0)
+    found = []
+    for line in said.read(_SAID_BYTES).splitlines():
+        try:
+            found.append(msgspec.json.decode(line, type=Said))
+        except msgspec.MsgspecError:
+            break
+    return found
+
+
+def _tail(told: IO[bytes]) -> str:
+    size = told.seek(0, os.SEEK_END)
+    told.seek(max(0, size - _TOLD_BYTES))
+    return told.read().decode("utf-8", "replace")

@@ -1,0 +1,194 @@
+"""The child of a trial: loads a package within bounds, warms it, asks the golden rows, and says how it went.
+
+It runs in a process of its own with an empty environment. It reads its task as JSON on stdin and writes a line of JSON
+on stdout at each stage, so that a child that dies has said how far it came.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from driftline.agents.serving.package import golden
+from driftline.agents.serving.package.errors import PackageError
+from driftline.agents.serving.package.folder import read
+from driftline.agents.serving.package.loading import load
+from driftline.agents.serving.package.manifest import Manifest
+from driftline.agents.serving.package.tensors import conform
+
+WARM_CALLS: Final = 3
+_WRITTEN_BYTES: Final = 1 << 20
+_PR_SET_PDEATHSIG: Final = 1
+_M_ARENA_MAX: Final = -8
+# What libraries say when they get no memory, beside MemoryError.
+_NO_MEMORY: Final = (
+    "bad_alloc",
+    "bad allocation",
+    "allocate memory",
+    "out of memory",
+    "alloc_failed",
+    "unable to allocate",
+)
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent asks for.
+
+    Attributes:
+        parent: its pid; a child whose parent is another one already has nobody to tell.
+        folder: of the package.
+        manifest: the payload, as text.
+        trusted: types that policy trusts in skops files.
+        memory_bytes: what loading and answering may take beyond what the libraries took.
+        threads: of one call.
+    """
+
+    parent: int
+    folder: str
+    manifest: str
+    trusted: list[str]
+    memory_bytes: int
+    threads: int
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of the child.
+
+    Attributes:
+        stage: what begins now, or `done`.
+        outcome: of the last line: `passed`, `failed`, `differs` or `no_memory`.
+        why: a sentence.
+        seconds: of the stages so far, by name.
+        memory_bytes: what the model took, at most.
+    """
+
+    stage: str
+    outcome: str = ""
+    why: str = ""
+    seconds: dict[str, float] = {}
+    memory_bytes: int = 0
+
+
+def main() -> None:
+    """Carry out the task on stdin."""
+    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+    out = os.dup(sys.stdout.fileno())
+    # What a model prints is nobody's line.
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (sys.stdin.fileno(), sys.stdout.fileno()):
+        os.dup2(nothing, number)
+    _die_with(task.parent)
+    _say(out, _carried_out(task, out))
+
+
+def _carried_out(task: Task, out: int) -> Said:
+    seconds: dict[str, float] = {}
+    before = 0
+    try:
+        manifest = Manifest.from_bytes(task.manifest.encode())
+        folder = Path(task.folder)
+        rows = golden.read(
+            read(folder, manifest.golden.file, golden.MAX_BYTES), manifest.inputs, manifest.outputs
+        )
+        _import_libraries(manifest)
+        before = _resident_bytes()
+        _bound(task.memory_bytes)
+        _say(out, Said(stage="load"))
+        began = time.perf_counter()
+        model = load(folder, manifest, trusted=task.trusted, threads=task.threads)
+        seconds["load"] = time.perf_counter() - began
+        _say(out, Said(stage="warm-up", seconds=seconds))
+        began = time.perf_counter()
+        one = {name: array[:1] for name, array in rows.inputs.items()}
+        for _ in range(WARM_CALLS):
+            model.predict(one)
+        seconds["warm-up"] = time.perf_counter() - began
+        _say(out, Said(stage="golden rows", seconds=seconds))
+        began = time.perf_counter()
+        found = model.predict(rows.inputs)
+        seconds["golden rows"] = time.perf_counter() - began
+        conform("output", found, manifest.outputs)
+        off = golden.difference(rows.outputs, found, rtol=manifest.golden.rtol, atol=manifest.golden.atol)
+        outcome, why = ("passed", "") if off is None else ("differs", str(off))
+    except PackageError as error:
+        outcome, why = ("no_memory" if _is_of_memory(str(error)) else "failed"), str(error)
+    except MemoryError as error:
+        outcome, why = "no_memory", str(error)
+    except Exception as error:  # noqa: BLE001 - a model raises what it likes
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        outcome, why = ("no_memory" if _is_of_memory(text) else "failed"), text
+    gc.collect()
+    taken = max(0, _most_resident_bytes() - before) if before else 0
+    return Said(stage="done", outcome=outcome, why=why[:500], seconds=seconds, memory_bytes=taken)
+
+
+def _is_of_memory(text: str) -> bool:
+    return any(word in text.lower() for word in _NO_MEMORY)
+
+
+def _import_libraries(manifest: Manifest) -> None:
+    """Import what the format needs before memory is bounded and measured: it is the libraries', not the model's."""
+    if manifest.format == "onnx":
+        import onnxruntime as library  # noqa: PLC0415
+    elif manifest.format == "skops":
+        import sklearn.base  # noqa: F401, PLC0415
+        from skops import io as library  # noqa: PLC0415
+    else:
+        import safetensors.numpy as library  # noqa: PLC0415
+    del library
+
+
+def _bound(memory_bytes: int) -> None:
+    """Let the process take so much more address space, and write next to nothing.
+
+    Address space is what can be bounded without a control group; it grows faster than memory, so each thread's arena
+    is taken away first.
+    """
+    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    most = _pages()[0] + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_WRITTEN_BYTES, _WRITTEN_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _die_with(parent: int) -> None:
+    """End when the parent ends, in whatever way."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+def _pages() -> tuple[int, int]:
+    """Bytes of address space and of memory that the process has."""
+    size, resident = Path("/proc/self/statm").read_text(encoding="ascii").split()[:2]
+    page = resource.getpagesize()
+    return int(size) * page, int(resident) * page
+
+
+def _resident_bytes() -> int:
+    return _pages()[1]
+
+
+def _most_resident_bytes() -> int:
+    """Memory at its highest. Not `ru_maxrss`, which a child begins with at what its parent had."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _say(out: int, line: Said) -> None:
+    os.write(out, msgspec.json.encode(line) + b"\n")
+
+
+if __name__ == "__main__":
+    main()

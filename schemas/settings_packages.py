@@ -1,0 +1,49 @@
+"""Packages: where model packages are kept and cached, a section of the settings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from driftline.schemas.sources import Secret
+
+Meta = msgspec.Meta
+Bytes = Annotated[int, Meta(description="a number of bytes, 1,048,576 (1 MiB) or more", ge=1 << 20)]
+
+
+class Packages(msgspec.Struct, frozen=True, kw_only=True):
+    """Where model packages are kept, who may read them there, and what a copy here may take."""
+
+    store: Annotated[
+        str,
+        Meta(
+            description="the path of a folder, or s3://BUCKET/PREFIX, or nothing",
+            pattern=r"\A(s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9._/-]{0,200})?|(?!s3:)[^\x00-\x1f]{0,4000})\Z",
+        ),
+    ] = ""
+    endpoint: Annotated[
+        str,
+        Meta(
+            description="an address that begins with http:// or https://, or nothing",
+            pattern=r"\A(https?://[!-~]{1,2000})?\Z",
+        ),
+    ] = ""
+    region: Annotated[str, Meta(description="a text that is not empty", min_length=1)] = "us-east-1"
+    access_key: Annotated[str, Meta(description="a key id, or nothing")] = ""
+    secret_key: Annotated[Secret, Meta(description="a secret key, or nothing")] = Secret("")
+    cache_dir: Annotated[str, Meta(description="the path of a folder", min_length=1)] = ".driftline/packages"
+    cache_bytes: Bytes = 32 << 30
+    package_bytes: Bytes = 16 << 30
+    trusted_types: Annotated[
+        str,
+        Meta(
+            description="full names of Python types, separated by commas, or nothing",
+            pattern=r"\A[A-Za-z_][\w.]*( *, *[A-Za-z_][\w.]*)*\Z|\A\Z",
+        ),
+    ] = ""
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The names in `trusted_types`."""
+        return tuple(name.strip() for name in self.trusted_types.split(",") if name.strip())

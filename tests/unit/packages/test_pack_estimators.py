@@ -1,0 +1,136 @@
+"""Packing estimators: as ONNX where that answers as they do, else as they are, asked as they learnt."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from packaged import COLUMNS, KEYS, about, order
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
+from sklearn.svm import LinearSVC
+from skops import io as skops_io
+
+from driftline.agents.serving.package import golden
+from driftline.agents.serving.package.errors import PackageError
+from driftline.agents.serving.package.loading import load
+from driftline.agents.serving.package.manifest import Score
+from driftline.agents.serving.package.pack import Packed, pack_estimator, pack_file
+from driftline.agents.serving.package.verify import verify
+
+RNG = np.random.default_rng(5)
+TABLE = {**{name: RNG.normal(size=400) for name in COLUMNS}, "town": RNG.integers(0, 6, 400).astype(float)}
+MATRIX = np.stack(list(TABLE.values()), axis=1)
+TRUTH = (MATRIX[:, 0] + 2 * (MATRIX[:, 3] == 2) + RNG.normal(size=400) > 0.5).astype(int)
+FOUR = about(columns=tuple(TABLE))
+
+
+def answers(made: Packed, trusted: Any = ()) -> dict[str, Any]:
+    """Return what a package answers to its first rows, loaded anew."""
+    signed = verify(made.folder, KEYS)
+    model = load(made.folder, signed.manifest, trusted=trusted)
+    (tensor,) = signed.manifest.inputs
+    given = MATRIX[:8].astype(np.float32 if tensor.datatype == "FP32" else np.float64)
+    return model.predict({tensor.name: given})
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        HistGradientBoostingClassifier(max_iter=8),
+    ],
+    ids=["pipeline", "boosting"],
+)
+def test_an_estimator_becomes_onnx(tmp_path: Path, estimator: Any) -> None:
+    """An estimator that ONNX can say is converted, and answers as before, NaN among the inputs or not."""
+    estimator.fit(MATRIX, TRUTH)
+    rows = {"X": MATRIX}
+    if isinstance(estimator, HistGradientBoostingClassifier):
+        rows = {"X": np.where(RNG.random(MATRIX.shape) < 0.05, np.nan, MATRIX)}
+    made = pack_estimator(estimator, order(tmp_path / "package", rows=rows, about=FOUR))
+    manifest = made.signed.manifest
+    assert (manifest.format, made.kept_because) == ("onnx", "")
+    assert manifest.columns == tuple(TABLE)
+    assert manifest.classes == ("0", "1")
+    assert manifest.predicted == "label"
+    assert manifest.scores == (Score(name="score", output="probabilities", column=1),)
+    found = answers(made)
+    assert np.allclose(found["probabilities"], estimator.predict_proba(MATRIX[:8]), atol=1e-5)
+    assert found["label"].tolist() == estimator.predict(MATRIX[:8]).tolist()
+
+
+def test_an_estimator_that_onnx_would_change_stays_one(tmp_path: Path) -> None:
+    """What skl2onnx converts to something that answers otherwise is kept as skops, with the reason."""
+    model = HistGradientBoostingClassifier(max_iter=8, categorical_features=[False, False, False, True])
+    model.fit(MATRIX, TRUTH)
+    made = pack_estimator(model, order(tmp_path / "package", rows=TABLE, about=FOUR))
+    assert made.signed.manifest.format == "skops"
+    assert re.match(r"as ONNX its answer 'label' differs in row \d+: [01] where [01] is", made.kept_because)
+    trusted = skops_io.get_untrusted_types(file=made.folder / "model.skops")
+    assert np.allclose(answers(made, trusted)["probabilities"], model.predict_proba(MATRIX[:8]))
+
+
+def test_a_skops_file_becomes_onnx_or_stays(tmp_path: Path) -> None:
+    """A skops file is converted where it can be, unless it is asked to stay as it is."""
+    skops_io.dump(LogisticRegression().fit(MATRIX, TRUTH), tmp_path / "m.skops")
+    asked = {"rows": TABLE, "about": FOUR}
+    made = pack_file(tmp_path / "m.skops", order(tmp_path / "one", **asked))
+    assert made.signed.manifest.format == "onnx"
+    kept = pack_file(tmp_path / "m.skops", order(tmp_path / "two", **asked), convert=False)
+    assert kept.signed.manifest.format == "skops"
+    assert kept.kept_because == "it was asked to stay as it is"
+    assert np.allclose(answers(made)["probabilities"], answers(kept)["probabilities"])
+
+
+def test_types_are_trusted_by_who_packs(tmp_path: Path) -> None:
+    """A skops file that holds a type which nobody trusts is refused with the type's name."""
+    skops_io.dump(HistGradientBoostingClassifier(max_iter=2).fit(MATRIX, TRUTH), tmp_path / "m.skops")
+    with pytest.raises(PackageError, match=r"needs types that nobody said to trust: .*TreePredictor"):
+        pack_file(tmp_path / "m.skops", order(tmp_path / "package", rows=TABLE))
+    assert not (tmp_path / "package").exists()
+
+
+def test_texts_are_columns_of_their_own(tmp_path: Path) -> None:
+    """An estimator that takes texts is asked with a tensor a column, and becomes ONNX where its parts can."""
+    towns = np.array(["Ede", "Ghent", "Oslo"], object)[MATRIX[:, 3].astype(int) % 3]
+    frame = np.column_stack([MATRIX[:, :1].astype(object), towns])
+    model = make_pipeline(
+        ColumnTransformer([("t", OrdinalEncoder(), [1])], remainder="passthrough"), LogisticRegression()
+    )
+    model.fit(frame, TRUTH)
+    rows = {"age": MATRIX[:, 0], "town": towns}
+    made = pack_estimator(
+        model, order(tmp_path / "package", rows=rows, about=about(columns=(), segments=("town",)))
+    )
+    manifest = made.signed.manifest
+    assert [tensor.name for tensor in manifest.inputs] == ["age", "town"]
+    assert manifest.inputs[1].datatype == "BYTES"
+    asked = questions(made)
+    found = load(made.folder, manifest).predict(asked)
+    expected = model.predict_proba(np.column_stack([asked["age"].astype(object), asked["town"]]))
+    assert np.allclose(found["probabilities"], expected, atol=1e-5)
+    assert manifest.segments == ("town",)
+
+
+def questions(made: Packed) -> dict[str, Any]:
+    """Return the golden questions of a package."""
+    manifest = made.signed.manifest
+    return golden.read((made.folder / "golden.json").read_bytes(), manifest.inputs, manifest.outputs).inputs
+
+
+def test_numbers_and_classes_without_probabilities(tmp_path: Path) -> None:
+    """A regressor answers one number, which is its score; a classifier without probabilities its class alone."""
+    forest = RandomForestRegressor(5, n_jobs=2).fit(MATRIX, MATRIX[:, 0])
+    made = pack_estimator(forest, order(tmp_path / "one", rows=TABLE, about=FOUR), convert=False)
+    assert made.signed.manifest.scores == (Score(name="score", output="variable"),)
+    assert np.allclose(answers(made, ["sklearn.tree._tree.Tree"])["variable"], forest.predict(MATRIX[:8]))
+    support = LinearSVC().fit(MATRIX, TRUTH)
+    made = pack_estimator(support, order(tmp_path / "two", rows=TABLE, about=FOUR), convert=False)
+    assert (made.signed.manifest.predicted, made.signed.manifest.scores) == ("label", ())

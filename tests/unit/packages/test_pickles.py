@@ -1,0 +1,144 @@
+"""Pickles are known by their opcodes, in whatever they are packed, and none of them runs."""
+
+from __future__ import annotations
+
+import bz2
+import copyreg
+import gzip
+import io
+import lzma
+import pickle
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from packaged import Betrayal, linear
+
+from driftline.agents.serving.package.contents import MAX_MEMBERS, is_pickle, refuse_pickles
+from driftline.agents.serving.package.errors import BrokenPackageError
+
+
+def zipped(members: dict[str, bytes], packing: int = zipfile.ZIP_STORED) -> bytes:
+    """Return a zip."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", packing) as made:
+        for name, data in members.items():
+            made.writestr(name, data)
+    return out.getvalue()
+
+
+def dumped(value: Any, **options: Any) -> bytes:
+    """Return what joblib writes."""
+    out = io.BytesIO()
+    joblib.dump(value, out, **options)
+    return out.getvalue()
+
+
+def array(value: Any) -> bytes:
+    """Return what numpy writes for an array of objects."""
+    out = io.BytesIO()
+    np.save(out, value, allow_pickle=True)
+    return out.getvalue()
+
+
+WAYS: dict[str, Callable[[Any], bytes]] = {
+    **{f"protocol {number}": lambda value, n=number: pickle.dumps(value, n) for number in range(6)},
+    "no mark": lambda value: pickle.dumps(value, 4)[2:],
+    "joblib": dumped,
+    "joblib, zlib": lambda value: dumped(value, compress=3),
+    "joblib, gzip": lambda value: dumped(value, compress=("gzip", 3)),
+    "joblib, bz2": lambda value: dumped(value, compress=("bz2", 3)),
+    "joblib, xz": lambda value: dumped(value, compress=("xz", 3)),
+    "joblib, lzma": lambda value: dumped(value, compress=("lzma", 3)),
+    "gzip": lambda value: gzip.compress(pickle.dumps(value)),
+    "bz2": lambda value: bz2.compress(pickle.dumps(value)),
+    "xz": lambda value: lzma.compress(pickle.dumps(value)),
+    "zlib": lambda value: zlib.compress(pickle.dumps(value)),
+    "as PyTorch": lambda value: zipped({"archive/data.pkl": pickle.dumps(value, 2), "archive/version": b"3"}),
+    "zip, deflated": lambda value: zipped({"x": pickle.dumps(value)}, zipfile.ZIP_DEFLATED),
+    "zip after something": lambda value: b"\x08\x09onnx" + zipped({"x": pickle.dumps(value)}),
+    "npy": lambda value: array(np.array([value], dtype=object)),
+    "npz": lambda value: zipped({"a.npy": array(np.array([value], dtype=object))}),
+    "npy, structured": lambda value: array(np.array([(1, value)], dtype=[("n", "<i4"), ("o", "O")])),
+}
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_a_pickle_is_refused_and_does_not_run(tmp_path: Path, way: str) -> None:
+    """A pickle that would betray itself is refused in every form that libraries write, and it does not."""
+    witness = tmp_path / "witness"
+    data = WAYS[way](Betrayal(witness))
+    with pytest.raises(
+        BrokenPackageError, match=r"weights\.bin.* is .*pickle.*: loading it would run"
+    ) as caught:
+        refuse_pickles("weights.bin", io.BytesIO(data))
+    assert "save the model as ONNX, skops or safetensors" in str(caught.value)
+    assert not witness.exists()
+
+
+def test_the_pickle_of_these_tests_would_have_betrayed_itself(tmp_path: Path) -> None:
+    """The witness of the test above is there once somebody does unpickle."""
+    witness = tmp_path / "witness"
+    pickle.loads(pickle.dumps(Betrayal(witness)))  # noqa: S301 - what must never happen elsewhere
+    assert witness.exists()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_weights_are_no_pickles(seed: int) -> None:
+    """Random weights of every width are let through: 20,000 beginnings, none of them taken for a pickle."""
+    rng = np.random.default_rng(seed)
+    for dtype in (np.float16, np.float32, np.float64, np.int8):
+        weights = rng.normal(0, 40, (250, 64)).astype(dtype)
+        assert not any(is_pickle(row.tobytes()) for row in weights)
+
+
+def test_models_are_no_pickles(tmp_path: Path) -> None:
+    """An ONNX file, a header of safetensors that begins like a pickle, plain data and an empty file are let through."""
+    for data in (
+        linear(tmp_path / "m.onnx").read_bytes(),
+        (0x0280).to_bytes(8, "little") + b"{" + b" " * 700,
+        b"some text",
+        b"",
+        b"x\x9cnot zlib",
+        b"\x1f\x8bnot gzip",
+        array(np.arange(4.0)),
+        zipped({"a": b"text"}),
+    ):
+        refuse_pickles("model", io.BytesIO(data))
+
+
+def test_a_bomb_is_refused_unopened() -> None:
+    """A zip of more members, or more bytes, than any model has is refused by its directory alone."""
+    with pytest.raises(BrokenPackageError, match=r"packs 10,001 files"):
+        refuse_pickles("m.skops", io.BytesIO(zipped({str(n): b"" for n in range(MAX_MEMBERS + 1)})))
+    data = bytearray(zipped({"a": b"1234", "b": b"1234", "c": b"1234"}))
+    at = -1
+    while (at := data.find(b"PK\x01\x02", at + 1)) >= 0:
+        data[at + 24 : at + 28] = (0xFFFFFFF0).to_bytes(
+            4, "little"
+        )  # the uncompressed size, in the directory
+    with pytest.raises(BrokenPackageError, match=r"packs 3 files of 12,884,901,840 bytes"):
+        refuse_pickles("m.skops", io.BytesIO(bytes(data)))
+
+
+def test_a_broken_zip_is_refused() -> None:
+    """What ends like a zip and is none is refused in a sentence."""
+    data = zipped({"a": b"1234"})
+    with pytest.raises(BrokenPackageError, match=r"looks like a zip and cannot be read as one"):
+        refuse_pickles("m.skops", io.BytesIO(b"PK\x03\x04" + data[40:60]))
+
+
+def test_a_registered_reducer_is_refused(tmp_path: Path) -> None:
+    """A pickle of a type whose reducer was registered is one like any other."""
+    held = dict(copyreg.dispatch_table)
+    copyreg.pickle(Path, lambda path: (open, (str(path), "w")))
+    try:
+        assert is_pickle(pickle.dumps([tmp_path / "x"], 0))
+    finally:
+        copyreg.dispatch_table.clear()
+        copyreg.dispatch_table.update(held)

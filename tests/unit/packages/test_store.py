@@ -1,0 +1,131 @@
+"""Stores in a folder: objects named by their digest and written once, and a sentence for each thing that is wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from packaged import KEYS, linear, order, packed
+from signed import key
+
+from driftline.agents.control.signing import countersigned
+from driftline.agents.serving.package.errors import StoreError
+from driftline.agents.serving.package.layout import FILE
+from driftline.agents.serving.package.pack import Packed, pack_file
+from driftline.agents.serving.package.store import CHUNK_BYTES, WHOLE_BYTES, Store, folder_store, store_of
+from driftline.agents.serving.package.verify import verify
+from driftline.schemas.control.envelope import Envelope
+from driftline.schemas.settings_packages import Packages
+from driftline.schemas.sources import Secret
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Packed:
+    """Return a package."""
+    return packed(tmp_path)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Return an empty store."""
+    return folder_store(tmp_path / "store", make=True)
+
+
+def held(tmp_path: Path) -> list[str]:
+    """Return the objects in the store."""
+    return sorted(str(path.relative_to(tmp_path / "store")) for path in (tmp_path / "store").glob("*/*"))
+
+
+def test_objects_are_named_by_their_digest(tmp_path: Path, made: Packed, store: Store) -> None:
+    """A push puts each file and the manifest under their digests, and a second one puts nothing."""
+    files = made.signed.manifest.files
+    assert store.push(made.folder, made.signed) == len(files)
+    wanted = [f"manifests/{made.signed.digest}", *(f"objects/{file.sha256}" for file in files)]
+    assert held(tmp_path) == sorted(wanted)
+    assert store.push(made.folder, made.signed) == 0
+    assert store.manifest(made.signed.digest) == (made.folder / FILE).read_bytes()
+    assert (
+        b"".join(store.chunks(files[0].sha256, files[0].size)) == (made.folder / files[0].path).read_bytes()
+    )
+
+
+def test_a_file_of_many_pieces_comes_whole(tmp_path: Path, store: Store) -> None:
+    """A file larger than one request goes up in parts and comes back in pieces, the same."""
+    model = linear(tmp_path / "m.onnx", data="w.bin")
+    with (tmp_path / "w.bin").open("ab") as file:
+        file.write(os.urandom(WHOLE_BYTES + CHUNK_BYTES // 2))
+    made = pack_file(model, order(tmp_path / "package"))
+    store.push(made.folder, made.signed)
+    (large,) = (file for file in made.signed.manifest.files if file.path == "w.bin")
+    pieces = list(store.chunks(large.sha256, large.size))
+    assert len(pieces) == 3
+    assert b"".join(pieces) == (made.folder / "w.bin").read_bytes()
+
+
+def test_what_is_there_is_not_written_over(made: Packed, store: Store) -> None:
+    """The manifest that came first stays, with its signatures; another one of the same digest is refused."""
+    store.push(made.folder, made.signed)
+    twice = countersigned(Envelope.from_bytes((made.folder / FILE).read_bytes()), key("second"))
+    (made.folder / FILE).write_bytes(twice.to_bytes())
+    signed = verify(made.folder, KEYS)
+    assert signed.digest == made.signed.digest
+    with pytest.raises(
+        StoreError, match=r"churn 3 is in .*store already, signed by others; it stays as it is"
+    ):
+        store.push(made.folder, signed)
+
+
+def test_a_damaged_object_is_told(tmp_path: Path, made: Packed, store: Store) -> None:
+    """An object of another size is neither taken for the file nor written over, and is not fetched."""
+    store.push(made.folder, made.signed)
+    file = made.signed.manifest.files[0]
+    place = tmp_path / "store" / "objects" / file.sha256
+    place.write_bytes(b"short")
+    with pytest.raises(StoreError, match=r"holds objects/.* with 5 bytes where 'golden.json' has"):
+        store.push(made.folder, made.signed)
+    with pytest.raises(StoreError, match="has 5 bytes; the manifest says"):
+        store.chunks(file.sha256, file.size)
+
+
+def test_what_is_not_there_is_told(store: Store) -> None:
+    """An object that is lacking is named with the store."""
+    for ask in (lambda: store.manifest("0" * 64), lambda: store.chunks("0" * 64, 3)):
+        with pytest.raises(StoreError, match=r"0000 is not in .*store: push the package"):
+            ask()
+
+
+def test_a_manifest_is_bounded(tmp_path: Path, store: Store) -> None:
+    """A manifest larger than an envelope can be is not read."""
+    place = tmp_path / "store" / "manifests" / ("0" * 64)
+    place.parent.mkdir()
+    place.write_bytes(b" " * 65_537)
+    with pytest.raises(StoreError, match="has 65,537 bytes; 65,536 are allowed"):
+        store.manifest("0" * 64)
+
+
+def test_a_package_that_changed_is_not_pushed(made: Packed, store: Store) -> None:
+    """A manifest that was exchanged between verification and push is refused."""
+    (made.folder / FILE).write_bytes((packed(made.folder.parent / "other").folder / FILE).read_bytes())
+    assert (
+        verify(made.folder, KEYS).digest == made.signed.digest
+    )  # the same content, packed twice, is the same package
+    different = packed(made.folder.parent / "third", model=linear(made.folder.parent / "b.onnx", bias=1.0))
+    (made.folder / FILE).write_bytes((different.folder / FILE).read_bytes())
+    with pytest.raises(StoreError, match="changed while it was pushed"):
+        store.push(made.folder, made.signed)
+
+
+def test_stores_are_named_by_settings(tmp_path: Path) -> None:
+    """No store, and a folder that is not there, are told with the setting; a bucket is named by its address."""
+    with pytest.raises(StoreError, match="set DRIFTLINE_PACKAGES_STORE"):
+        store_of(Packages())
+    with pytest.raises(StoreError, match="is no folder"):
+        store_of(Packages(store=str(tmp_path / "none")))
+    assert store_of(Packages(store=str(tmp_path / "made")), make=True).place == str(tmp_path / "made")
+    bucket = Packages(
+        store="s3://models/team", endpoint="http://127.0.0.1:9", access_key="k", secret_key=Secret("hidden")
+    )
+    asked = store_of(bucket)
+    assert asked.place == "s3://models/team"
+    assert "hidden" not in repr(bucket)
