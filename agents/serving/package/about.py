@@ -128,4 +128,4 @@ def _allowed(kind: Any) -> str:  # noqa: ANN401 - as above
         if get_origin(kind) is Annotated
         else next(each for each in get_args(kind) if each is not type(None))
     )
-    return next(meta.description for meta in held.__metadata__ if isinstance(meta, Meta) and meta.description)
+    return [meta.description for meta in held.__metadata__ if isinstance(meta, Meta) and meta.description][-1]

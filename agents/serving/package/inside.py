@@ -96,10 +96,7 @@ def _has_header(file: IO[bytes], path: str) -> None:
 def _profile_fits(folder: Path, manifest: Manifest) -> None:
     if manifest.profile is None:
         return
-    try:
-        profile = Profile.from_bytes(read(folder, manifest.profile.file, max_bytes("Profile")))
-    except Refused as error:
-        raise BrokenPackageError(f"{shown(manifest.profile.file)} is no profile: {error}") from error
+    profile = read_profile(folder, manifest.profile.file)
     if profile.digest() != manifest.profile.digest:
         raise BrokenPackageError(
             f"the profile has the digest {profile.digest()[:16]}…; the manifest says {manifest.profile.digest[:16]}…"
@@ -107,6 +104,14 @@ def _profile_fits(folder: Path, manifest: Manifest) -> None:
     wrong = misfit(profile, manifest)
     if wrong:
         raise BrokenPackageError(wrong)
+
+
+def read_profile(folder: Path, path: str) -> Profile:
+    """Read a profile file below a folder; raises BrokenPackageError when it is lacking, a link, or no profile."""
+    try:
+        return Profile.from_bytes(read(folder, path, max_bytes("Profile")))
+    except Refused as error:
+        raise BrokenPackageError(f"{shown(path)} is no profile: {error}") from error
 
 
 def misfit(profile: Profile, manifest: Manifest) -> str:
