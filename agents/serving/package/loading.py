@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.agents.serving.package.errors import LoadError
-from driftline.agents.serving.package.tensors import ANY
+from driftline.agents.serving.package.tensors import alike
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -60,20 +60,10 @@ def _same(what: str, wanted: Sequence[Tensor], held: Sequence[Tensor]) -> None:
             raise LoadError(
                 f"the manifest has the {what} {tensor.name!r}, and the model has none of that name"
             )
-        if not _agrees(tensor, own):
+        if not alike(tensor, own):
             raise LoadError(
                 f"the {what} {tensor.name!r} is {tensor.datatype} {list(tensor.shape)} in the manifest, and "
                 f"{own.datatype} {list(own.shape)} in the model"
             )
     if known:
         raise LoadError(f"the model has the {what} {min(known)!r}, which its manifest does not name")
-
-
-def _agrees(tensor: Tensor, own: Tensor) -> bool:
-    return (
-        tensor.datatype == own.datatype
-        and len(tensor.shape) == len(own.shape)
-        and all(
-            ANY in (one, other) or one == other for one, other in zip(tensor.shape, own.shape, strict=True)
-        )
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -50,6 +51,9 @@ class SkopsModel:
         self._columns = [name for tensor in self.inputs for name in tensor.names]
         self._as_frame = as_frame
         _same_columns(estimator, self._columns)
+        if not as_frame and hasattr(estimator, "feature_names_in_"):
+            # Its columns have been held against their names above; scikit-learn would warn at every call.
+            warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
         self._estimator = estimator
         self.outputs = outputs_of(estimator)
 

@@ -90,6 +90,15 @@ class Tensor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         )
 
 
+def alike(tensor: Tensor, other: Tensor) -> bool:
+    """Say whether two tensors are of one type, and of shapes that do not contradict each other."""
+    return (
+        tensor.datatype == other.datatype
+        and len(tensor.shape) == len(other.shape)
+        and all(ANY in (one, two) or one == two for one, two in zip(tensor.shape, other.shape, strict=True))
+    )
+
+
 def conform(what: str, arrays: Mapping[str, NDArray[Any]], tensors: Sequence[Tensor]) -> int:
     """Hold arrays against the tensors that they are to be.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from packaged import COLUMNS, KEYS, about, order
 from sklearn.compose import ColumnTransformer
@@ -134,3 +135,25 @@ def test_numbers_and_classes_without_probabilities(tmp_path: Path) -> None:
     support = LinearSVC().fit(MATRIX, TRUTH)
     made = pack_estimator(support, order(tmp_path / "two", rows=TABLE, about=FOUR), convert=False)
     assert (made.signed.manifest.predicted, made.signed.manifest.scores) == ("label", ())
+
+
+def test_an_estimator_that_picks_columns_by_name_gets_a_frame(tmp_path: Path) -> None:
+    """An estimator that learnt from a data frame and picks columns by name is asked with one, and answers alike."""
+    frame = pd.DataFrame(TABLE)
+    picks = ColumnTransformer([("scaled", StandardScaler(), ["age", "town"])])
+    model = make_pipeline(picks, LogisticRegression()).fit(frame, TRUTH)
+    made = pack_estimator(
+        model, order(tmp_path / "package", rows=TABLE, about=about(columns=())), convert=False
+    )
+    assert made.signed.manifest.as_frame
+    assert np.allclose(answers(made)["probabilities"], model.predict_proba(frame[:8]))
+
+
+def test_an_estimator_that_learnt_from_a_frame_gets_a_matrix(tmp_path: Path) -> None:
+    """An estimator that learnt from a data frame and does not pick by name is asked with a matrix."""
+    model = LogisticRegression().fit(pd.DataFrame(TABLE), TRUTH)
+    asked = order(tmp_path / "package", rows=dict(reversed(TABLE.items())), about=about(columns=()))
+    made = pack_estimator(model, asked, convert=False)
+    assert not made.signed.manifest.as_frame
+    assert made.signed.manifest.columns == tuple(TABLE)
+    assert np.allclose(answers(made)["probabilities"], model.predict_proba(pd.DataFrame(TABLE)[:8]))
