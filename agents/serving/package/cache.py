@@ -14,9 +14,8 @@ import re
 import shutil
 import tempfile
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from driftline.agents.serving.package.errors import BrokenPackageError, PackageError, UntrustedPackageError
 from driftline.agents.serving.package.folder import read, shown
@@ -44,7 +43,6 @@ class CacheError(PackageError):
     """A cache that cannot be used, or has no room."""
 
 
-@dataclass(frozen=True, slots=True)
 class Held:
     """A package that stays where it is until it is let go.
 
@@ -53,13 +51,23 @@ class Held:
         signed: its manifest.
     """
 
-    folder: Path
-    signed: Signed
-    _lock: int
+    __slots__ = ("_lock", "folder", "signed")
+
+    def __init__(self, folder: Path, signed: Signed, lock: int) -> None:
+        self.folder, self.signed = folder, signed
+        self._lock: int | None = lock
 
     def release(self) -> None:
-        """Let it go: it may be thrown out from now on."""
-        os.close(self._lock)
+        """Let it go: it may be thrown out from now on. A second time does nothing."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 class Cache:

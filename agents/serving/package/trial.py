@@ -11,6 +11,7 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
@@ -20,7 +21,6 @@ from driftline.agents.serving.package.trial_child import Said, Task
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
 
     from driftline.agents.serving.package.manifest import Manifest
 
@@ -140,7 +140,7 @@ def trial(
 def _run(asked: IO[bytes], said: IO[bytes], told: IO[bytes], deadline_s: float) -> int | None:
     """Run the child to its end; gives its exit code, below 0 for a signal, or None when it took too long."""
     child = subprocess.Popen(  # noqa: S603 - a fixed list
-        [sys.executable, "-I", "-c", _BEGIN, *sys.path],
+        [sys.executable, "-I", "-c", _BEGIN, *(str(Path(path).absolute()) for path in sys.path)],
         stdin=asked,
         stdout=said,
         stderr=told,

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+import base64
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import pytest
-from packaged import about, by_hand
+from packaged import SIGNER, about, by_hand
+from signed import key
 
+from driftline.agents.control.signing import sign
 from driftline.agents.serving.package.errors import BrokenPackageError
 from driftline.agents.serving.package.golden import GoldenRows
 from driftline.agents.serving.package.layout import is_plain_path
 from driftline.agents.serving.package.manifest import MAX_BYTES, Manifest, Reference, Score
 from driftline.agents.serving.package.tensors import Tensor
+from driftline.schemas.control import envelope as envelopes
+from driftline.schemas.control.command import Command
 
+NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 ROW = GoldenRows({"X": np.zeros((1, 2), np.float32)}, {"p": np.zeros((1, 2), np.float32)})
 X = Tensor(name="X", datatype="FP32", shape=(-1, 2), columns=("a", "b"))
 
@@ -38,6 +44,31 @@ def test_a_manifest_reads_back(manifest: Manifest) -> None:
     assert again == manifest
     assert again.ref() == manifest.ref()
     assert again.columns == ("a", "b")
+
+
+def test_a_command_carries_the_largest_manifest(manifest: Manifest) -> None:
+    """A manifest of 24,000 bytes, signed twice and registered with a long reason, fits into a command's envelope."""
+    columns = tuple(f"{'c' * 180}{number:04}" for number in range(110))
+    wide = msgspec.structs.replace(X, shape=(-1, len(columns)), columns=columns)
+    large = msgspec.structs.replace(manifest, inputs=(wide,), purpose="x")
+    large = msgspec.structs.replace(large, purpose="x" * (1 + MAX_BYTES - len(large.to_bytes())))
+    assert len(large.to_bytes()) == MAX_BYTES
+    held = sign(envelopes.MANIFEST, large.to_bytes(), SIGNER, key("second")).to_bytes()
+    command = Command(
+        command_id=NOBODY,
+        op="register",
+        audience=NOBODY,
+        issued_at_ms=1 << 41,
+        expires_at_ms=1 << 41,
+        nonce="0" * 32,
+        reason="r" * 2_000,
+        deployment="d" * 100,
+        model=large.ref(),
+        expected_revision=1 << 40,
+        manifest=base64.b64encode(held).decode(),
+        profile="0" * 64,
+    )
+    assert len(sign(envelopes.COMMAND, command.to_bytes(), SIGNER).to_bytes()) <= envelopes.MAX_BYTES
 
 
 def test_a_manifest_is_bounded(manifest: Manifest) -> None:
