@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from driftline.agents.emit.values import text_of
 from driftline.agents.serving.package import rows as asked
 from driftline.agents.serving.package.contents import refuse_pickles
 from driftline.agents.serving.package.errors import BrokenPackageError, PackageError
@@ -173,7 +174,6 @@ def from_estimator(
 
     inputs = asked.inputs_of(_names(estimator, about), rows)
     model, as_frame = _wrapped(estimator, inputs, asked.as_tensors(rows, inputs))
-    classes = tuple(str(name) for name in np.asarray(getattr(estimator, "classes_", ())).tolist())
     why = "it was asked to stay as it is"
     if convert:
         try:
@@ -184,6 +184,7 @@ def from_estimator(
             why = str(error)
         else:
             named = _named_columns(made.inputs, inputs[0].columns)
+            classes = _classes(estimator, made)
             return Source("onnx", "model.onnx", {"model.onnx": work / "model.onnx"}, made, named, classes)
     if saved is None:
         from skops import io as skops_io  # noqa: PLC0415 - as above
@@ -196,7 +197,7 @@ def from_estimator(
         {"model.skops": saved},
         model,
         inputs,
-        classes,
+        _classes(estimator, model),
         as_frame=as_frame,
         kept_because=why,
     )
@@ -223,6 +224,16 @@ def _wrapped(
             raise PackageError(f"the estimator does not answer the rows: {_plain(again)}") from again
         return framed, True
     return model, False
+
+
+def _classes(estimator: Any, model: LoadedModel) -> tuple[str, ...]:  # noqa: ANN401 - as above
+    """Give the classes of an estimator as events will name them: as the class that its model answers is written."""
+    classes = np.asarray(getattr(estimator, "classes_", ()))
+    if classes.size and model.outputs[0].datatype == "INT64":
+        classes = classes.astype(
+            np.int64
+        )  # what becomes ONNX answers truth values and whole floats as whole numbers
+    return tuple(str(text_of(each)) for each in classes.tolist())
 
 
 def _names(estimator: Any, about: About) -> tuple[str, ...]:  # noqa: ANN401 - as above

@@ -11,13 +11,15 @@ import pandas as pd
 import pytest
 from packaged import COLUMNS, KEYS, about, order
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from skops import io as skops_io
 
+from driftline.agents.emit.values import text_of
 from driftline.agents.serving.package import golden
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.loading import load
@@ -124,6 +126,43 @@ def questions(made: Packed) -> dict[str, Any]:
     """Return the golden questions of a package."""
     manifest = made.signed.manifest
     return golden.read((made.folder / "golden.json").read_bytes(), manifest.inputs, manifest.outputs).inputs
+
+
+@pytest.mark.parametrize(
+    ("truth", "convert", "classes"),
+    [
+        (TRUTH.astype(bool), True, ("0", "1")),
+        (TRUTH.astype(bool), False, ("false", "true")),
+        (TRUTH.astype(float), True, ("0", "1")),
+        (TRUTH * 3 - 1, True, ("-1", "2")),
+        (np.array(["no", "yes"])[TRUTH], True, ("no", "yes")),
+        (np.array(["no", "yes"])[TRUTH], False, ("no", "yes")),
+    ],
+)
+def test_classes_are_named_as_answers_are(tmp_path: Path, truth: Any, *, convert: bool, classes: Any) -> None:
+    """The classes of a package are the texts that events make of what its model answers."""
+    model = LogisticRegression().fit(MATRIX, truth)
+    made = pack_estimator(model, order(tmp_path / "package", rows=TABLE, about=FOUR), convert=convert)
+    assert made.signed.manifest.classes == classes
+    assert {text_of(label) for label in answers(made)["label"].tolist()} <= set(classes)
+
+
+def test_several_classes_have_a_score_each(tmp_path: Path) -> None:
+    """Three classes have three scores, named as they are and in their order."""
+    model = GaussianNB().fit(MATRIX, np.array(["a", "b", "c"])[np.digitize(MATRIX[:, 0], [-0.5, 0.5])])
+    made = pack_estimator(model, order(tmp_path / "package", rows=TABLE, about=FOUR))
+    assert [(score.name, score.column) for score in made.signed.manifest.scores] == [
+        ("a", 0),
+        ("b", 1),
+        ("c", 2),
+    ]
+
+
+def test_one_target_at_a_time(tmp_path: Path) -> None:
+    """An estimator of several targets is refused."""
+    model = RandomForestClassifier(3).fit(MATRIX, np.stack([TRUTH, TRUTH], axis=1))
+    with pytest.raises(PackageError, match="predicts several targets at once"):
+        pack_estimator(model, order(tmp_path / "package", rows=TABLE, about=FOUR))
 
 
 def test_numbers_and_classes_without_probabilities(tmp_path: Path) -> None:
