@@ -12,8 +12,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 GO: dict[str, str] = {"versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0"}
 """Programs that Go builds: name -> package and version."""
 
@@ -25,6 +23,8 @@ def found(name: str) -> str | None:
 
 def needed(name: str) -> str:
     """The path of a program; fails the test where it is not installed."""
+    import pytest  # .ci/run runs this file before anything is installed
+
     path = found(name)
     if path is None:
         pytest.fail(f"{name} is not installed: {install(name)}", pytrace=False)
