@@ -190,7 +190,7 @@ class Cache:
         """Throw out what was used longest ago and is not held, until a package fits."""
         for left in self._folder.glob(f"{_PARTIAL}*"):  # of a process that was killed: we alone copy now
             shutil.rmtree(left, ignore_errors=True)
-        copies = sorted(self._copies(), key=_used_ns)
+        copies = sorted(self._copies(), key=_used_ns) if need <= self._max_bytes else []
         taken = {path: _bytes_of(path) for path in copies}
         for path in copies:
             if sum(taken.values()) + need <= self._max_bytes and shutil.disk_usage(self._folder).free >= need:

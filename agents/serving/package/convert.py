@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -47,8 +48,10 @@ def converted(
         to: the file that is written.
 
     Raises:
-        NotConvertedError: skl2onnx cannot say it, onnxruntime does not take it, or it answers otherwise.
+        NotConvertedError: skl2onnx is lacking or cannot say it, onnxruntime does not take it, or it answers otherwise.
     """
+    if find_spec("skl2onnx") is None:
+        raise NotConvertedError("skl2onnx is not installed (pip install skl2onnx)")
     expected = model.predict(rows)
     why = ""
     for datatype in ("FP64", "FP32"):

@@ -178,8 +178,6 @@ def from_estimator(
     if convert:
         try:
             made = converted(estimator, model, asked.as_tensors(rows, inputs), work / "model.onnx")
-        except ModuleNotFoundError as error:
-            why = f"{error.name} is not installed"
         except NotConvertedError as error:
             why = str(error)
         else:

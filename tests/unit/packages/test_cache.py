@@ -180,6 +180,28 @@ def test_what_is_held_never_goes(tmp_path: Path, store: Store) -> None:
     assert set(cache.digests()) == {one.signed.digest for one in (made[0], made[2], made[3])}
 
 
+def test_what_could_never_fit_throws_nothing_out(tmp_path: Path, store: Store) -> None:
+    """A package larger than the whole cache is refused, and what is here stays."""
+    small = kept(tmp_path, store)
+    cache = Cache(tmp_path / "cache", max_bytes=size_of(small) + 1)
+    cache.take(small.signed.ref, KEYS, store).release()
+    wide = packed(tmp_path / "5", about=about(version="5", purpose="x" * 2_000))
+    store.push(wide.folder, wide.signed)
+    with pytest.raises(CacheError, match="there is no room for churn 5"):
+        cache.take(wide.signed.ref, KEYS, store)
+    assert cache.digests() == [small.signed.digest]
+
+
+def test_a_hold_ends_once(tmp_path: Path, store: Store, cache: Cache) -> None:
+    """A package that was let go twice is let go once, and a block that ends lets it go."""
+    made = kept(tmp_path, store)
+    with cache.take(made.signed.ref, KEYS, store) as held:
+        assert held.signed.digest == made.signed.digest
+    with (tmp_path / "other").open("wb") as file:
+        held.release()
+        file.write(b"the number of the lock may be this file's now")
+
+
 def test_another_process_may_hold_it(tmp_path: Path, store: Store) -> None:
     """A copy that another process holds is not thrown out either."""
     first, second = kept(tmp_path, store, "1"), kept(tmp_path, store, "2")
