@@ -143,7 +143,8 @@ class Cache:
             signed = self._proof(folder, ref, keys)
             os.utime(lock)  # used now: the last to be thrown out
         except BrokenPackageError:
-            self._throw_out(folder)
+            if _is_still(lock, folder):
+                self._throw_out(folder)
             os.close(lock)
             return None
         except BaseException:
