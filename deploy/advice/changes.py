@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from driftline.deploy.advice.collect import NoAdviceError
 from driftline.deploy.local.deployments import held
+from driftline.deploy.tables.errors import one_of, unknown_deployment
 from driftline.streams.changes.tracker import ERRORS, MEAN, Found, Tracker
 from driftline.streams.clickhouse import reads
 from driftline.streams.clickhouse.reads import WindowFilter
@@ -51,8 +52,9 @@ def collect(
     known = {figure.feature for window in windows for figure in window.figures if figure.kind == "drift"}
     for name in features:
         if name not in known:
-            there = ", ".join(sorted(known))
-            raise NoAdviceError(f"deployment {deployment!r} has no feature {name!r}: it is one of {there}")
+            raise NoAdviceError(
+                f"deployment {deployment!r} has no feature {name!r}: {one_of(name, sorted(known))}"
+            )
     return change_points(windows, features or _important(settings, deployment))
 
 
@@ -78,8 +80,7 @@ def _missing(settings: Settings, deployment: str, chosen: WindowFilter) -> str:
     """Say what keeps a filter from matching."""
     known = reads.deployments(settings)
     if deployment not in known:
-        there = f"it is one of {', '.join(known)}" if known else "none has sent a prediction yet"
-        return f"deployment {deployment!r} is not known: {there}"
+        return unknown_deployment(deployment, known)
     what = f"deployment {deployment!r} has no window of {chosen.resolution}"
     held = reads.held(settings, deployment, replace(chosen, model_version=None, since_ms=None, metrics=()))
     if held is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.deploy.advice.candidate import read_candidate
 from driftline.deploy.local.deployments import held
+from driftline.deploy.tables.errors import unknown_deployment
 from driftline.deploy.tables.shelf import NoProfileError, published_profile
 from driftline.schemas.deployment_state import defaults
 from driftline.schemas.errors import DriftlineError
@@ -90,8 +91,7 @@ def _windows(settings: Settings, deployment: str, wanted: Wanted) -> list[Eviden
 def _missing(settings: Settings, deployment: str, wanted: Wanted, chosen: WindowFilter) -> str:
     known = reads.deployments(settings)
     if deployment not in known:
-        there = f"it is one of {', '.join(known)}" if known else "none has sent a prediction yet"
-        return f"deployment {deployment!r} is not known: {there}"
+        return unknown_deployment(deployment, known)
     what = f"deployment {deployment!r} has no final window of {wanted.resolution}"
     everything = replace(chosen, model_version=None, since_ms=None, until_ms=None)
     others = evidence_of(results(settings, deployment, everything))

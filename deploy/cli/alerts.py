@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.tables.errors import unknown_deployment
 from driftline.schemas.errors import DriftlineError
 
 if TYPE_CHECKING:
@@ -111,8 +112,7 @@ def _check_known(settings: Settings, deployment: str) -> None:
 
     known = sorted({*alerted_deployments(settings), *reads.deployments(settings)})
     if deployment not in known:
-        there = f"it is one of {', '.join(known)}" if known else "none has sent a prediction yet"
-        raise DriftlineError(f"deployment {deployment!r} is not known: {there}")
+        raise DriftlineError(unknown_deployment(deployment, known))
 
 
 def _show(row: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from driftline.deploy.cli.output import json_option, print_json
 from driftline.deploy.cli.values import FiniteRange, Moment
 from driftline.deploy.cli.windows_health import figures_text
 from driftline.deploy.cli.windows_line import utc
+from driftline.deploy.tables.errors import unknown_deployment
 from driftline.schemas.errors import DriftlineError
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ def command(deployment: str | None, at: datetime | None, hours: float, as_json: 
     settings = settings_here(os.environ, Path.cwd())
     known = reads.deployments(settings)
     if deployment is not None and deployment not in known:
-        there = f"it is one of {', '.join(known)}" if known else "none has sent a prediction yet"
-        raise NoHealthError(f"deployment {deployment!r} is not known: {there}")
+        raise NoHealthError(unknown_deployment(deployment, known))
     now_ms = time.time_ns() // 1_000_000
     at_ms = now_ms if at is None else round(at.replace(tzinfo=UTC).timestamp() * 1000)
     behind = _behind(settings)

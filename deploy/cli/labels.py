@@ -14,6 +14,7 @@ import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.values import Moment, check_span
+from driftline.deploy.tables.errors import unknown_deployment
 from driftline.schemas.errors import DriftlineError
 
 if TYPE_CHECKING:
@@ -115,8 +116,7 @@ def _settings(deployment: str) -> Settings:
     settings = settings_here(os.environ, Path.cwd())
     known = sorted({*labelled_deployments(settings), *reads.deployments(settings)})
     if deployment not in known:
-        there = f"it is one of {', '.join(known)}" if known else "none has sent anything yet"
-        raise NoLabelsError(f"deployment {deployment!r} is not known: {there}")
+        raise NoLabelsError(unknown_deployment(deployment, known))
     return settings
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from driftline.deploy.cli.replay_floors import FlooredSettings, floors_of
 from driftline.deploy.cli.windows_line import utc
 from driftline.deploy.local.compacted import records
-from driftline.deploy.tables.errors import suggestion
+from driftline.deploy.tables.errors import suggestion, unknown_deployment
 from driftline.deploy.tables.profile_files import load_profile
 from driftline.deploy.tables.shelf import NoProfileError, published
 from driftline.schemas.deployment_state import TOPIC
@@ -197,8 +197,7 @@ def _check_known(settings: Settings, deployment: str, with_profile: set[str]) ->
     except ClickHouseAwayError:
         return
     if deployment not in known:
-        there = suggestion(deployment, sorted(known)) if known else "none has sent a prediction yet"
-        raise ReplayError(f"deployment {deployment!r} is not known: {there}")
+        raise ReplayError(unknown_deployment(deployment, sorted(known)))
 
 
 def _opened(settings: Settings, asked: Asked, now_ms: int) -> Log | Stored:

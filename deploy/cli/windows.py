@@ -11,6 +11,7 @@ import click
 
 from driftline.deploy.cli.output import json_option, print_json
 from driftline.deploy.cli.values import Moment, check_span
+from driftline.deploy.tables.errors import one_of, unknown_deployment
 from driftline.schemas.errors import DriftlineError
 
 if TYPE_CHECKING:
@@ -109,8 +110,7 @@ def read(settings: Settings, deployment: str, wanted: WindowFilter) -> list[Line
 
     known = reads.deployments(settings)
     if deployment not in known:
-        there = f"it is one of {', '.join(known)}" if known else "none has sent a prediction yet"
-        raise NoWindowsError(f"deployment {deployment!r} is not known: {there}")
+        raise NoWindowsError(unknown_deployment(deployment, known))
     everything = replace(wanted, feature=None, model_version=None, since_ms=None, until_ms=None)
     if wanted.resolution is None:
         name = reads.auto_resolution(settings, deployment, everything, Rule().minimum_rows)
@@ -154,7 +154,7 @@ def _missing(deployment: str, wanted: WindowFilter, there: Held | None) -> str:
     )
     for option, value, names in asked:
         if value is not None and value not in names:
-            return f"{what} with {option} {value!r}: it is one of {', '.join(names)}"
+            return f"{what} with {option} {value!r}: {one_of(value, names)}"
     first, last = (f"{time:%Y-%m-%d %H:%M}" for time in (there.first, there.last))
     return f"{what} in what was asked: there are windows from {first} to {last} UTC"
 
