@@ -100,7 +100,7 @@ def _missing(settings: Settings, deployment: str, wanted: Wanted, chosen: Window
         return f"{what} of version {wanted.model_version!r}: it has those of {', '.join(versions)}"
     if others:
         return f"{what} in what was asked: leave --since and --until away to see those that it has"
-    widths = resolutions(settings, deployment)
+    widths = resolutions(settings, deployment, are_final=True)
     there = (
         f"choose one of {', '.join(widths)} with --resolution, or wait" if widths else "wait for its windows"
     )

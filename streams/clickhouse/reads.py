@@ -26,7 +26,7 @@ COUNTED: Final = {
 }
 # `auto` takes the narrowest resolution at which this share of windows has the least count of a verdict (STREAMS.md).
 FULL_SHARE: Final = 0.8
-_NARROW_FIRST: Final = ("5m", "1h", "1d", "7d", "1M")
+NARROW_FIRST: Final = ("5m", "1h", "1d", "7d", "1M")
 _POLL_SECONDS: Final = 0.1
 
 
@@ -152,7 +152,7 @@ def auto_resolution(settings: Settings, deployment: str, chosen: WindowFilter, l
             {**parameters, "least": least_rows},
         )
     shares = {str(row["resolution"]): float(row["share"]) for row in rows}
-    there = [name for name in _NARROW_FIRST if name in shares]
+    there = [name for name in NARROW_FIRST if name in shares]
     full = [name for name in there if shares[name] >= FULL_SHARE]
     return next(iter(full or there[-1:]), None)
 

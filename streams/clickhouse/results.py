@@ -83,15 +83,14 @@ def _check_count(settings: Settings, deployment: str, chosen: WindowFilter) -> N
         )
 
 
-def resolutions(settings: Settings, deployment: str) -> list[str]:
-    """Give the widths of the windows of a deployment; raises as `reads.windows`."""
+def resolutions(settings: Settings, deployment: str, *, are_final: bool = False) -> list[str]:
+    """Give the widths of the windows, or of the final ones, of a deployment, narrowest first; raises as `windows`."""
+    where = "deployment = {deployment:String} AND run = 'live'" + (" AND final" if are_final else "")
     with Client(settings.clickhouse) as client:
         rows = client.query(
-            "SELECT DISTINCT resolution FROM windows WHERE deployment = {deployment:String} AND run = 'live' "
-            "ORDER BY resolution",
-            {"deployment": deployment},
+            f"SELECT DISTINCT resolution FROM windows_now WHERE {where}", {"deployment": deployment}
         )
-    return [str(row["resolution"]) for row in rows]
+    return sorted((str(row["resolution"]) for row in rows), key=reads.NARROW_FIRST.index)
 
 
 def _window(row: dict[str, Any]) -> WindowResult:

@@ -82,7 +82,7 @@ def months() -> list[WindowResult]:
 
 
 def days() -> list[WindowResult]:
-    """Return ninety days whose mean temperature steps up by three sigmas after sixty."""
+    """Return ninety days whose mean temperature steps up by three sigmas after sixty, and a week that is open."""
     draw = np.random.default_rng(2)
     found = []
     for day in range(90):
@@ -94,7 +94,7 @@ def days() -> list[WindowResult]:
             "flights", "1", "champion", "1d", start, start + DAY_MS, "", 0, day, final=True, restated=False,
             rows=200, watermark_ms=MONTHS[2], counts=b"", computed_at_ms=0, figures=[figure],
         ))  # fmt: skip
-    return found
+    return [*found, replace(found[-1], resolution="7d", final=False)]
 
 
 def fill(lane: Settings, frame: pd.DataFrame) -> None:
@@ -188,11 +188,11 @@ def test_the_whole_road_of_advice(lane: Settings, say: Say) -> None:
     for words, said in (
         (("advice", "fligths"), "deployment 'fligths' is not known: it is one of flights"),
         (("advice", "flights", "--version", "9"), "of version '9': it has those of 1"),
-        (("advice", "flights", "--resolution", "7d"), "choose one of 1M, 1d with --resolution"),
+        (("advice", "flights", "--resolution", "7d"), "choose one of 1d, 1M with --resolution"),
         (("advice", "flights", "--since", "2014-01-01"), "leave --since and --until away"),
         (("advice", "flights", "--candidate", "others.csv"), "others.csv has no id of a labelled window"),
         (("changes", "flights", "--feature", "wind"), "has no feature 'wind': it is one of temp"),
-        (("changes", "flights", "--resolution", "1h"), "has no window of 1h: it has 1M, 1d"),
+        (("changes", "flights", "--resolution", "1h"), "has no window of 1h: it has 1d, 7d, 1M"),
         (("changes", "flights", "--version", "9"), "has no window of 1d of version '9': it has those of 1"),
         (
             ("changes", "flights", "--since", "2014-01-01"),
