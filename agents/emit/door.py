@@ -73,8 +73,8 @@ class Door:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether so much waits that the sender should not give way to those who bring more."""
-        return self._waiting_bytes + len(self.rows) * self._row_bytes > self._cap_bytes * _CROWD_SHARE
+        """Whether so many single events wait that the sender should not give way to those who bring more."""
+        return len(self.rows) * self._row_bytes > self._cap_bytes * _CROWD_SHARE
 
     @property
     def buffer_bytes(self) -> int:

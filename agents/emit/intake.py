@@ -102,20 +102,20 @@ class Intake:
             stop = min(start + most, rows)
             try:
                 chunk = cut(start, stop)
+                if chunk.size_bytes > self._options.buffer_bytes // 4 and most > 1:
+                    most = max(1, most // 2)
+                    continue
+                timely = self._timely(life, chunk)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - as above
                 made.append(self._bad_rows(life, stop - start, error))
                 start = stop
                 continue
-            if chunk.size_bytes > self._options.buffer_bytes // 4 and most > 1:
-                most = max(1, most // 2)
-                continue
             made.append(chunk.ids)
             start = stop
-            chunk = self._timely(life, chunk)
-            if chunk.rows:
-                self._offer(life, chunk, deadline_s)
+            if timely.rows:
+                self._offer(life, timely, deadline_s)
         return np.concatenate(made)
 
     def label(self, life: Life, given: Any, value: Any, known_at: Any, *, withdrawn: bool) -> None:
@@ -164,8 +164,9 @@ class Intake:
         bad = chunk.times_ms > latest
         first_ms = int(chunk.times_ms[bad][0])
         cause = chunk.fault if first_ms == NO_TIME else fault_ahead(first_ms, self._options.future_ms)
-        self._bad(life, PREDICTIONS, int(bad.sum()), BadEvent(cause))
-        return bulk.weighed(chunk.where(~bad))
+        timely = bulk.weighed(chunk.where(~bad))
+        self._bad(life, PREDICTIONS, chunk.rows - timely.rows, BadEvent(cause))
+        return timely
 
     def _offer(self, life: Life, chunk: Chunk, deadline_s: float) -> None:
         """Bring a chunk to the door, once and again until a time (monotonic) while there is no room."""
