@@ -134,6 +134,8 @@ class Door:
         """Take single events to be sealed, at most so many; their bytes count until the sender says what it holds."""
         with self.lock:
             self._note_loose()
+            # What is taken is held on: its room must not be filled meanwhile by those who come without the lock.
+            self.limit = 0
             rows = self.rows
             taken = [rows.popleft() for _ in range(min(most, len(rows)))]
             self.ledgers[PREDICTIONS].accept(len(taken))
@@ -143,6 +145,7 @@ class Door:
                 self._waiting_bytes -= size_bytes
                 self._sealing_bytes += size_bytes
                 taken.append(row)
+            self._set_limit()
             return taken
 
     def take_chunk(self) -> Chunk | None:
@@ -171,6 +174,7 @@ class Door:
         with self.lock:
             self._sealing_bytes = 0
             self._memory_bytes = memory_bytes
+            self._set_limit()
 
     def ring(self) -> None:
         """Wake the sender. A lock as a bell: releasing one that is open already is the bell ringing on."""

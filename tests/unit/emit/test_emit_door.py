@@ -85,6 +85,25 @@ def test_what_was_taken_counts_until_it_is_sealed() -> None:
     assert one.buffer_bytes == 7
 
 
+def test_what_was_taken_leaves_no_room_for_more() -> None:
+    """Events that left the queue for a batch are held on: as many fewer may wait, by rows and by bytes."""
+    options = checked("fraud", "1", {"buffer_events": 100})
+    one = Door(options, lambda: True)
+    one.settle(1_000, 0, 0)
+    for _ in range(100):
+        one.add(SHAPE, (SHAPE, {}, 0.0, b"", None, None, None, None, None, None))
+    assert one.limit == len(one.rows) == 100
+    one.take_rows(60)
+    assert one.limit == len(one.rows) == 40
+    one.sealed(1_000)
+    assert one.limit == 40
+    by_bytes = door()
+    by_bytes.settle(1_000_000, 0, 0)
+    taken = burst(by_bytes)
+    by_bytes.take_rows(taken // 2)
+    assert by_bytes.limit <= len(by_bytes.rows)
+
+
 def test_a_backlog_of_chunks_is_tight() -> None:
     """Chunks past a tenth of the cap are asked to be tight while there is room, and leave nothing behind then."""
     one = door()
