@@ -85,7 +85,7 @@ class Repeats:
             for found in (self._came_before(group, others), _repeated_among(group)):
                 for name, rows in found.items():
                     again[name][rows] = True
-        for name, one in fresh.items():
+        for name, one in fresh.items() if self.elsewhere.nbytes else ():
             again[name] |= self.elsewhere.came_before(name.version, name.slot, one)
         self._is_taken_up = False
         kept: dict[CellKey, PredictionRows] = {}

@@ -62,7 +62,9 @@ class Beside:
         if span is None:
             return
         first, last = (int(one) for one in self.reached_ms(np.array(span)))
+        if last == NEVER:  # nothing came before
+            return
         since_ms = max(first // DAY_MS * DAY_MS - self._rules.hot_windows * DAY_MS, self._oldest_ms)
         until_ms = last + fact_reads.PART_MS + self._rules.out_of_orderness_ms
-        if since_ms < stretch.since_ms or until_ms > stretch.until_ms:
+        if until_ms > since_ms and (since_ms < stretch.since_ms or until_ms > stretch.until_ms):
             yield from fact_reads.beside(self._client, stretch, (since_ms, until_ms), span[1])
