@@ -27,20 +27,33 @@ def exact_sum(values: NDArray[np.float64]) -> int:
     >>> exact_float(exact_sum(np.array([1e308, 1.0, -1e308])))
     1.0
     """
+    return exact_sums(values, np.zeros(len(values), np.int64), 1)[0]
+
+
+def exact_sums(values: NDArray[np.float64], groups: NDArray[np.int64], count: int) -> list[int]:
+    """Give the sum of each of `count` groups; `groups` int64 (n,) says of which one each value is.
+
+    >>> [exact_float(one) for one in exact_sums(np.array([0.1, 1.0, 0.2]), np.array([0, 2, 0]), 3)]
+    [0.30000000000000004, 0.0, 1.0]
+    """
     if len(values) > _AT_ONCE:
-        return sum(exact_sum(values[at : at + _AT_ONCE]) for at in range(0, len(values), _AT_ONCE))
+        parts = [slice(at, at + _AT_ONCE) for at in range(0, len(values), _AT_ONCE)]
+        found = [exact_sums(values[part], groups[part], count) for part in parts]
+        return [sum(one) for one in zip(*found, strict=True)]
+    totals = [0] * count
     if not len(values):
-        return 0
+        return totals
     mantissa, exponent = np.frexp(values)
     whole = np.ldexp(mantissa, _MANTISSA).astype(np.int64)
     least = int(exponent.min())
-    power = exponent - least
-    high = np.bincount(power, weights=whole >> _LOW_BITS)
-    low = np.bincount(power, weights=whole & ((1 << _LOW_BITS) - 1))
-    total = 0
+    powers = int(exponent.max()) - least + 1
+    place = groups * powers + (exponent - least)
+    high = np.bincount(place, weights=whole >> _LOW_BITS)
+    low = np.bincount(place, weights=whole & ((1 << _LOW_BITS) - 1))
     for at in np.flatnonzero((high != 0) | (low != 0)).tolist():
-        total += ((int(high[at]) << _LOW_BITS) + int(low[at])) << (at + least + _LEAST_EXPONENT)
-    return total
+        group, power = divmod(at, powers)
+        totals[group] += ((int(high[at]) << _LOW_BITS) + int(low[at])) << (power + least + _LEAST_EXPONENT)
+    return totals
 
 
 def exact_float(total: int) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.schemas.errors import DriftlineError
-from driftline.streams.join.exact import exact_sum
+from driftline.streams.join.exact import exact_sum, exact_sums
 from driftline.streams.join.said import answer_shapes, said_of_scores
 from driftline.streams.join.scheme import UNKNOWN
 from driftline.streams.stats.class_calibration import fold, normalised
@@ -263,8 +263,8 @@ class Outcomes:
         part = calibration_bins(probability)
         self.calibration[0] += np.bincount(part, minlength=CALIBRATION_BINS)
         self.calibration[1] += np.bincount(part[truth == 1], minlength=CALIBRATION_BINS)
-        for one in range(CALIBRATION_BINS):
-            self.calibration_sums[one] += exact_sum(probability[part == one])
+        sums = exact_sums(probability, part, CALIBRATION_BINS)
+        self.calibration_sums = [mine + more for mine, more in zip(self.calibration_sums, sums, strict=True)]
         self._add_losses(log_loss_terms(probability, truth), brier_terms(probability, truth))
 
     def _add_losses(self, loss: Floats, brier: Floats) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.streams.join.exact import exact_float, exact_sum
+from driftline.streams.join.exact import exact_float, exact_sum, exact_sums
 from driftline.streams.join.keys import find, ids_of, keys_of, pairs, sorted_order
 from driftline.streams.windows.kernel import LATENCY_BINS, compiled
 from driftline.streams.windows.latency import latency_bins
@@ -23,6 +23,14 @@ def test_an_exact_sum_is_fsum(values: list[float]) -> None:
     except OverflowError:  # it gives up on the way where the exact sum may come back
         return
     assert exact_float(total) == wanted
+
+
+@given(st.lists(st.tuples(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 3)), max_size=40))
+def test_sums_of_groups_are_those_of_their_values(rows: list[tuple[float, int]]) -> None:
+    """Each group's sum equals (`==`) that of its values alone; one without values is 0."""
+    values, groups = np.array([one for one, _ in rows], float), np.array([at for _, at in rows], np.int64)
+    found = exact_sums(values, groups, 4)
+    assert found == [exact_sum(values[groups == at]) for at in range(4)]
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)), st.integers(0, 50))
