@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from driftline.streams.join.cell import cell_width
-from driftline.streams.windows.book import WIDTHS_MS
+from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.merges import MERGED
 from driftline.streams.windows.resolution import DAY_MS, Resolution
 
@@ -38,6 +38,7 @@ class Gap(NamedTuple):
     Attributes:
         version: whose; None for all of them.
         is_asked: whether the archive was asked for them.
+        lasts: whether it never is: days before a width was asked for, whose weeks and months are not told at all.
     """
 
     version: str | None
@@ -45,6 +46,7 @@ class Gap(NamedTuple):
     since_ms: int
     until_ms: int
     is_asked: bool = False
+    lasts: bool = False
 
     def silences(self, window: Window) -> bool:
         """Whether a window is not to be published from memory."""
@@ -97,8 +99,11 @@ class Gaps:
             lacks = width < cell_width(before) == DAY_MS or width > WIDTHS_MS[before[-1]]
             if name not in before and lacks:
                 since_ms = cold_before(name)
-                if name == "1d":  # of the first week and month all days are wanted
-                    since_ms = min(Resolution(merged).start(since_ms) for merged in MERGED)
+                if name == "1d":  # of the first month all days are wanted; what began before it stays silent
+                    since_ms = Resolution("1M").start(since_ms)
+                    untold = Gap(version, name, NEVER, since_ms, lasts=True)
+                    others = [gap for gap in self.held if not (gap.lasts and gap.version == version)]
+                    self.held = [*others, untold]
                 self.held.append(Gap(version, name, since_ms, (newest_ms // width + 1) * width))
 
     def doubts(self, since_ms: int, until_ms: int, open_s: int = 0) -> None:
@@ -119,10 +124,10 @@ class Gaps:
             now: what was taken so far.
             cold_before: as for `watch`.
         """
-        filled = [gap for gap in self.held if gap.is_asked and late.overflow is None]
+        filled = [gap for gap in self.held if gap.is_asked and late.overflow is None and not gap.lasts]
         self.held = [gap for gap in self.held if gap not in filled]
         for at, gap in enumerate(self.held):
-            if not gap.is_asked and cold_before(gap.resolution) >= gap.until_ms:
+            if not (gap.is_asked or gap.lasts) and cold_before(gap.resolution) >= gap.until_ms:
                 day_ms = gap.since_ms // DAY_MS * DAY_MS
                 late.ask(day_ms, -(-gap.until_ms // DAY_MS) * DAY_MS, now.offset)
                 self.held[at] = gap._replace(is_asked=True)

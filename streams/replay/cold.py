@@ -59,6 +59,10 @@ class Edge:
             return False
         return not any(gap.silences(merge) for gap in self.gaps)
 
+    def is_untold(self, merge: Window) -> bool:
+        """Whether a week or month holds days that are not counted: it is not told at all."""
+        return any(gap.lasts and gap.silences(merge) for gap in self.gaps)
+
 
 def cold_windows(
     touched: Iterable[Touched], resolutions: Callable[[str], tuple[str, ...]], edge: Edge

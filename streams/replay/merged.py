@@ -78,7 +78,9 @@ def merged_join(
 
 def unkept(windows: set[Window], edge: Edge, settled: Callable[[], None]) -> list[Window]:
     """The weeks and months that are merged from what was published, in order, once all of that is stored."""
-    merges = sorted(merge for merge in merges_of(windows) if not edge.is_kept(merge))
+    merges = sorted(
+        merge for merge in merges_of(windows) if not (edge.is_kept(merge) or edge.is_untold(merge))
+    )
     if merges:
         settled()
     return merges

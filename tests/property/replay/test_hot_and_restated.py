@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from cold_world import STEP, Step, World, batch
+from cold_world import RULES, STEP, Book, Step, World, batch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftline.streams.windows.rules import Rules
 
-DAY_MS = 86_400_000
+WIDTHS = [("1d",), ("1h",), ("5m", "1h"), ("1h", "1d"), ("5m", "1h", "1d")]
 
 
 @settings(max_examples=60, deadline=None)
@@ -43,3 +43,26 @@ def test_days_pushed_out_at_the_cap_are_a_plain_join_in_the_end(
             world.predict(shard, batch(0, day, 0, version))
             shard = world.live(shard, [], version)
         assert world.differences(shard) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(STEP, max_size=25), st.lists(STEP, max_size=25), st.sampled_from(WIDTHS), st.sampled_from(WIDTHS)
+)
+def test_windows_of_a_new_width_are_whole_or_silent(
+    before: list[Step], after: list[Step], widths: tuple[str, ...], later: tuple[str, ...]
+) -> None:
+    """Whatever a version is counted by from some moment on, no window is published in the end that lacks facts."""
+    world = World(RULES, Book(widths))
+    new = {*later} - {*widths} | ({"7d", "1M"} if "1d" not in widths else set())
+    # How long a cell bars an id depends on the widths of its time.
+    first, then = ([("p", *one[1:]) if one[0] == "a" else one for one in steps] for steps in (before, after))
+    with pytest.MonkeyPatch.context() as patch:
+        world.archive.stand_in(patch)
+        shard = world.live(world.begin(), first, "x")
+        world.book.widths = later
+        shard = world.live(shard, then, "x")
+        for day in (120, 240):
+            world.predict(shard, batch(0, day, 0, "x"))
+            shard = world.live(shard, [], "x")
+        assert world.differences(shard, {*new, "new"}) == []
