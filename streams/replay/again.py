@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from driftline.streams.clickhouse import fact_reads
@@ -73,21 +75,22 @@ def join_again(
     widths = [max(cell_width(book.resolutions(name, one.version)) for one in mine) for mine in parts]
     stretches = [Stretch(name, *hull(mine, width)) for mine, width in zip(parts, widths, strict=True)]
     # The next days are read while these are counted; the client serves one thread at a time.
-    with ThreadPoolExecutor(1) as reader:
-        read = deque([reader.submit(_facts, client, beside, stretches[0])])
+    read = deque([_ahead(partial(_facts, client, beside, stretches[0]))])
+    try:
         for mine, after in zip(parts, [*stretches[1:], None], strict=True):
             rejoin = Rejoin(name, place, Listed.of(mine), book, task.rules.hot_windows, FOREVER)
             facts = read.popleft().result()
             if after is not None:
-                read.append(reader.submit(_facts, client, beside, after))
+                read.append(_ahead(partial(_facts, client, beside, after)))
             facts.give(rejoin, beside)
-            del facts
             yield from slices(name, rejoin.results(watermark_ms, now_ms))
             wait(read)
             yield from slices(name, _emptied(client, rejoin, mine - rejoin.told))
             days = rejoin.hot.days.all()
             packed |= {key: pack(one) for key, one in days.items()}
             yield Part(name, [], days, {merge for merge in merges_of(mine) if edge.is_kept(merge)})
+    finally:
+        wait(read)
     merges = unkept(windows, edge, settled)
     found = (merged_join(client, name, watermark_ms, one, packed, book, place) for one in merges)
     yield from slices(name, (one for one in found if one is not None))
@@ -110,6 +113,20 @@ class _Facts:
         for offsets, cols in self.answers:
             rejoin.take(offsets, cols, beside.reached_ms(offsets))
         self.labels, self.aside, self.answers = [], [], []
+
+
+def _ahead(work: Callable[[], _Facts]) -> Future[_Facts]:
+    """Begin work in a thread that keeps no process from ending."""
+    found: Future[_Facts] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+            found.set_exception(error)
+
+    Thread(target=run, name="reader", daemon=True).start()
+    return found
 
 
 def _facts(client: Client, beside: Beside, stretch: Stretch) -> _Facts:
