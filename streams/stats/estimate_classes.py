@@ -9,11 +9,12 @@ For intervals the right predictions of each class are drawn bin by bin of their 
 is left of a column is parted among the other classes by Dirichlet weights that count the reference's wrong rows.
 
 Rates of one class's score, and of a prediction's own score, are means over rows that the other scores tell apart, and a
-shift moves these means: no number of rows shows by how much. So the right rows of each class are also drawn as far off
-as a share, `MISSED`, of the distance to the next coarser estimate, class by class:
+shift moves these means: no number of rows shows by how much. So the right rows of each class are also drawn further
+off, by shares, `MISSED`, of the distance to what a coarser estimate says of the class:
 
-    expected confusion          against the score of the predicted class alone
-    the score alone, past 20    against the predicted class alone, as often right as in the reference
+    others    expected confusion      against the score of the predicted class alone
+    moved     expected confusion      against the class alone, as often right as in the reference
+    own       past 20, score alone    against the class alone
 
 Where the mix is that of the reference all of these agree, and nothing is added.
 """
@@ -38,8 +39,8 @@ from driftline.streams.stats.shares import Array
 
 CLASS_FIGURES: Final = ("accuracy", "balanced_accuracy", "mcc", "precision", "recall", "f1")
 """As measured ones: precision, recall and F1 are macro."""
-MISSED: Final = 0.5
-"""Standard deviation of what an estimate does not see, in distances to the next coarser one; by simulation."""
+MISSED: Final = {"others": 0.3, "moved": 0.05, "own": 0.4}
+"""Standard deviation of what an estimate does not see, in distances to coarser ones; by simulation."""
 
 
 def estimate_classes(
@@ -60,16 +61,17 @@ def estimate_classes(
     rng = np.random.default_rng(seed)
     rows = int(counts.top.sum())
     right, drawn = _right(calibration, counts.top, draws, rng)
-    # One shift moves all classes, each its own way: half of what is missed has a common sign.
-    own, common = rng.standard_normal(drawn.shape), rng.standard_normal((draws, 1))
-    off = MISSED * (own + common) / np.sqrt(2)
+    as_often = _as_often(calibration, counts.top)
     if not calibration.tables:
-        drawn += off * (right - _as_often(calibration, counts.top))
+        drawn += _missed(MISSED["own"] * (right - as_often), draws, rng)
         total = rows or np.nan
         figure = estimated("accuracy", float(right.sum() / total), drawn.sum(axis=1) / total)
         return Estimate(rows, _unseen(calibration, counts.top), (figure,))
     confusion = expected_confusion(calibration, counts)
-    moved = drawn - right + off * (confusion.diagonal() - right)
+    hits = confusion.diagonal()
+    moved = drawn - right
+    moved += _missed(MISSED["others"] * (hits - right), draws, rng)
+    moved += _missed(MISSED["moved"] * (hits - as_often), draws, rng)
     spread = _drawn(calibration, confusion, moved, counts.top.sum(axis=1), rng)
     values, spreads = _figures(confusion), _figures(spread)
     return Estimate(
@@ -107,6 +109,15 @@ def _as_often(calibration: ClassCalibration, top: NDArray[np.int64]) -> Array:
     """Right rows of each predicted class, (K,), were it right as often as in the reference."""
     share = [of.positives.sum() / of.rows.sum() for of in calibration.top]
     return np.asarray(top.sum(axis=1) * np.array(share), np.float64)
+
+
+def _missed(spread: Array, draws: int, rng: np.random.Generator) -> Array:
+    """Draw what is missed of each class, (draws, K), with a spread of (K,).
+
+    One shift moves all classes, each its own way: half of the variance has a common sign.
+    """
+    own, common = rng.standard_normal((draws, len(spread))), rng.standard_normal((draws, 1))
+    return np.asarray(spread * (own + common) / np.sqrt(2), np.float64)
 
 
 def _drawn(
