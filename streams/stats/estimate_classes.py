@@ -16,7 +16,8 @@ off, by shares, `MISSED`, of the distance to what a coarser estimate says of the
     moved     expected confusion      against the class alone, as often right as in the reference
     own       past 20, score alone    against the class alone
 
-Where the mix is that of the reference all of these agree, and nothing is added.
+Of two classes one score tells all, so the first two are taken times 1 - 2 / K. Where the mix is that of the reference
+all of these agree, and nothing is added.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from driftline.streams.stats.shares import Array
 
 CLASS_FIGURES: Final = ("accuracy", "balanced_accuracy", "mcc", "precision", "recall", "f1")
 """As measured ones: precision, recall and F1 are macro."""
-MISSED: Final = {"others": 0.3, "moved": 0.05, "own": 0.4}
+MISSED: Final = {"others": 0.4, "moved": 0.07, "own": 0.4}
 """Standard deviation of what an estimate does not see, in distances to coarser ones; by simulation."""
 
 
@@ -70,8 +71,9 @@ def estimate_classes(
     confusion = expected_confusion(calibration, counts)
     hits = confusion.diagonal()
     moved = drawn - right
-    moved += _missed(MISSED["others"] * (hits - right), draws, rng)
-    moved += _missed(MISSED["moved"] * (hits - as_often), draws, rng)
+    rest = 1 - 2 / calibration.classes
+    moved += _missed(rest * MISSED["others"] * (hits - right), draws, rng)
+    moved += _missed(rest * MISSED["moved"] * (hits - as_often), draws, rng)
     spread = _drawn(calibration, confusion, moved, counts.top.sum(axis=1), rng)
     values, spreads = _figures(confusion), _figures(spread)
     return Estimate(
