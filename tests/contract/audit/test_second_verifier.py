@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from audit_logs import NOON_MS, WITNESS, Book, filled
+from audit_tampering import tampered
 from signed import command, key, signed, text, trust
 
 import driftline.agents.audit
@@ -186,6 +188,26 @@ def test_both_find_what_was_done(program: Path, book: Book, tmp_path: Path, tamp
     named = re.match(r"record (\d+)", said.stdout)
     assert named is not None, said.stdout
     assert report.fault.seq <= int(named[1]) <= report.fault.until + 1
+
+
+def test_both_say_the_same_of_anything(program: Path, book: Book, tmp_path: Path) -> None:
+    """Of 100 logs that were changed at random, both accept the same ones, and name the same places in the others."""
+    draw, accepted = random.Random(7), 0
+    for number in range(100):
+        records, notes = list(book.records), list(book.notes)
+        tampered(records, notes, draw)
+        folder = tmp_path / f"log-{number}"
+        export(folder, records, notes)
+        report, said = both(program, folder, book.pins.genesis)
+        assert (report.fault is None and report.is_anchored) == (said.returncode == 0), (
+            report.fault,
+            said.stdout,
+        )
+        accepted += said.returncode == 0
+        named = re.match(r"record (\d+)", said.stdout)
+        if report.fault is not None and named is not None:
+            assert report.fault.seq <= int(named[1]) <= report.fault.until + 1
+    assert 10 < accepted < 60
 
 
 def test_both_find_a_roll_back_by_memory(program: Path, book: Book, tmp_path: Path) -> None:
