@@ -7,9 +7,10 @@ mix gives no reason to doubt.
 
 The interval is for what the labels will say once they are there: 200 times, rates are drawn as uncertainly as
 the reference knows them and labels as binomials of them; value +- 1.96 standard deviations of these draws,
-cut to the range of the figure. Rows are taken as independent: where whole days differ, in the window or in
-the reference, it is too narrow. The idea, without intervals: Bialek et al. 2024, "Estimating model
-performance under covariate shift without labels" (confidence-based performance estimation).
+cut to the range of the figure. Rows are taken as independent: days that move the inputs do no harm, but where the
+truth of whole days differs, in the window or in the reference, it is too narrow. The idea, without intervals: Bialek
+et al. 2024, "Estimating model performance under covariate shift without labels" (confidence-based performance
+estimation).
 
 `estimate_binary.py` is for two classes, `estimate_classes.py` for more.
 """
