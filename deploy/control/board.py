@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.audit.record import AuditRecord
+from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.report import Pins
 from driftline.agents.audit.verify import Verifier
 from driftline.agents.control.judge import Facts, judge
@@ -15,7 +15,7 @@ from driftline.deploy.control.manifests import manifest_of
 from driftline.schemas.sources import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from driftline.agents.control.desk import Desk
     from driftline.agents.control.pending import Review, Waiting
@@ -41,6 +41,7 @@ class Board:
 
     def __init__(self, wire: Wire, genesis: str) -> None:
         self._desk: Desk | None = None
+        self._last = ""
         report = Verifier(Pins(genesis), signatures=True).run(self._heard(wire.so_far()))
         if report.fault is not None:
             raise AuditError(
@@ -78,24 +79,24 @@ class Board:
             raise AskingError(f"{deployment} knows no version {version!r}{nearest(version, known)}")
         return known[version]
 
-    def waiting(self, digest: str) -> Waiting:
+    def waiting(self, begin: str) -> Waiting:
         """The command that waits, by the begin of its digest; raises AskingError when not exactly one has it."""
-        found = [one for one in self.desk.book if one.digest.startswith(digest)]
-        if len(digest) < SHORTEST or len(found) > 1:
+        found = [one for one in self.desk.book if one.digest.startswith(begin)]
+        if len(begin) < SHORTEST or len(found) > 1:
             raise AskingError(
-                f"{digest!r} names no one command: give more of its digest, {SHORTEST} digits at least"
+                f"{begin!r} names no one command: give more of its digest, {SHORTEST} digits at least"
             )
         if not found:
-            raise AskingError(f"no command waits whose digest begins with {digest}: see 'driftline pending'")
+            raise AskingError(f"no command waits whose digest begins with {begin}: see 'driftline pending'")
         return found[0]
 
-    def named(self, digest: str) -> Waiting | Review:
+    def named(self, begin: str) -> Waiting | Review:
         """What waits or is to be reviewed, by the begin of its digest; raises AskingError as `waiting` does."""
-        reviews = [one for one in self.desk.book.reviews if one.digest.startswith(digest)]
-        found = any(one.digest.startswith(digest) for one in self.desk.book)
-        if len(digest) >= SHORTEST and len(reviews) == 1 and not found:
+        reviews = [one for one in self.desk.book.reviews if one.digest.startswith(begin)]
+        found = any(one.digest.startswith(begin) for one in self.desk.book)
+        if len(begin) >= SHORTEST and len(reviews) == 1 and not found:
             return reviews[0]
-        return self.waiting(digest)
+        return self.waiting(begin)
 
     def lacking(self, waiting: Waiting, now_ms: int) -> int | None:
         """How many more must approve a command that waits; None when nothing would help it any more."""
@@ -105,14 +106,29 @@ class Board:
         )
         return None if found.refusal is not None else found.lacking
 
+    def hears(self, values: Iterable[bytes]) -> None:
+        """Take in records that came since.
+
+        Raises:
+            AuditError: one does not follow the one before it.
+        """
+        for data in values:
+            record = AuditRecord.from_bytes(data)
+            if record.prev_hash != self._last or record.seq != self.desk.seq:
+                raise AuditError(f"audit record {record.seq} does not follow record {self.desk.seq - 1}")
+            self._hear(data, record)
+
+    def _hear(self, data: bytes, record: AuditRecord) -> None:
+        if self._desk is None:
+            self._desk = begun(record, look)
+        else:
+            hear(self._desk, record)
+        self._last = digest(data)
+
     def _heard(self, records: Iterator[bytes]) -> Iterator[bytes]:
         """Let the desk hear what the verifier reads."""
         for data in records:
-            record = AuditRecord.from_bytes(data)
-            if self._desk is None:
-                self._desk = begun(record, look)
-            else:
-                hear(self._desk, record)
+            self._hear(data, AuditRecord.from_bytes(data))
             yield data
 
 

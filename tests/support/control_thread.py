@@ -1,0 +1,63 @@
+"""A controller for tests of commands, in a thread: the desk between a real topic of commands and a real audit."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from driftline.agents.audit.record import AuditRecord, Source, digest
+from driftline.agents.audit.topic import Reader
+from driftline.agents.audit.tree import leaf_hash
+from driftline.agents.audit.writer import AuditLog, Head
+from driftline.agents.control.admission import Arrived
+from driftline.agents.control.desk import Desk
+from driftline.agents.control.telling import begun, told
+from driftline.deploy.control.board import look
+from driftline.deploy.local.compacted import produce
+from driftline.schemas.settings import Settings, consumer_config
+
+TOPIC = "deployment-control"
+
+
+@contextmanager
+def deciding(settings: Settings) -> Iterator[Desk]:
+    """Decide every command of a lane, from its first on, until the end of the block."""
+    with closing(Reader(settings.kafka)) as reader:
+        first = next(iter(reader.to_the_end()))
+    record = AuditRecord.from_bytes(first)
+    assert record.genesis is not None
+    desk = begun(record, look)
+    log = AuditLog(
+        Head(origin=record.genesis.trust.origin, size=1, digest=digest(first), peaks=(leaf_hash(first),))
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=_decide, args=(settings, desk, log, stop))
+    thread.start()
+    try:
+        yield desk
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _decide(settings: Settings, desk: Desk, log: AuditLog, stop: threading.Event) -> None:
+    consumer = Consumer(consumer_config(settings.kafka, "test-controller", enable_auto_commit="false"))
+    consumer.assign([TopicPartition(settings.kafka.topic_prefix + TOPIC, 0, OFFSET_BEGINNING)])
+    try:
+        while not stop.is_set():
+            message = consumer.poll(0.1)
+            if message is None:
+                continue
+            assert message.error() is None, message.error()
+            offset = message.offset() or 0
+            arrived = Arrived(message.value() or b"", offset, message.timestamp()[1])
+            source = Source(topic=TOPIC, topic_id="lane", partition=0, offset=offset)
+            for decision in desk.take(arrived, time.time_ns() // 1_000_000):
+                event, fields = told(decision, source)
+                produce(settings.kafka, "audit", b"", log.append(event, decision.at_ms, **fields))
+    finally:
+        consumer.close()

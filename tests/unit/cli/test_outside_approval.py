@@ -1,0 +1,100 @@
+"""Approval systems elsewhere: what they are told, how often, and the worked example that approves with its own key."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import time
+from pathlib import Path
+from random import Random
+from types import ModuleType
+
+import pytest
+from memory_wire import MemoryWire
+from office import Office
+from receiver import receiving
+from signed import key, model
+
+from driftline.deploy.control.board import Board
+from driftline.deploy.control.outside import Telling
+from driftline.schemas.control.envelope import Envelope
+from driftline.schemas.routes import Route
+from driftline.streams.alerts.webhook import KEY, SIGNATURE, signature
+from driftline.streams.processors.alert_post import post
+
+
+@pytest.fixture
+def wire() -> MemoryWire:
+    """Return a controller in memory at which a promotion of Ann's waits."""
+    office = Office("medium")
+    office.now_ms = time.time_ns() // 1_000_000
+    office.created()
+    office.registered("2")
+    office.does("shadow", "ann", model=model("2"))
+    office.ask("promote", "ann", model=model("2"), ticket="OPS-7")
+    return MemoryWire(office)
+
+
+def test_what_waits_is_told_once(wire: MemoryWire) -> None:
+    """The receiver gets the command, its digest and its envelope, signed with the secret, and no second time."""
+    board, secret = Board(wire, wire.genesis), b"sixteen letters."
+    (waiting,) = board.desk.book
+    with receiving() as receiver:
+        route = Route(name="itsm", kind="webhook", url=receiver.url, secret=secret)
+        telling = Telling(route, post, pytest.fail, Random(1))
+        assert (telling.round(board, 1_000.0), telling.round(board, 2_000.0)) == (1, 0)
+        (headers, content), (said,) = receiver.taken[0], receiver.bodies
+    assert headers[KEY] == said["digest"] == waiting.digest
+    assert headers[SIGNATURE] == f"t=1000,v1={signature(content, secret, 1000)}"
+    assert (said["kind"], said["lacking"], said["by"], said["command"]["ticket"]) == (
+        "approval_wanted", 1, "ann", "OPS-7"
+    )  # fmt: skip
+    assert Envelope.from_bytes(said["envelope"].encode()).digest == waiting.digest
+
+
+def test_a_receiver_that_fails_hears_again(wire: MemoryWire) -> None:
+    """Not before a pause, which grows, and under the same key; what waits no more is not told any more."""
+    board, failures = Board(wire, wire.genesis), list[str]()
+    with receiving() as receiver:
+        receiver.status = 500
+        telling = Telling(
+            Route(name="itsm", kind="webhook", url=receiver.url), post, failures.append, Random(1)
+        )
+        assert [telling.round(board, now_s) for now_s in (1_000.0, 1_000.1, 1_001.0)] == [0, 0, 0]
+        assert (len(failures), receiver.refused) == (2, 2)
+        receiver.status = 200
+        assert telling.round(board, 1_100.0) == 1
+        assert SIGNATURE not in receiver.taken[0][0]
+        other = Telling(
+            Route(name="itsm", kind="webhook", url=receiver.url), post, failures.append, Random(1)
+        )
+        (waiting,) = wire.office.desk.book
+        wire.office.ask("approve", "bob", target=waiting.digest)
+        wire.catch_up()
+        board.hears(wire.coming(0.0))
+        assert other.round(board, 1_200.0) == 0
+
+
+@pytest.fixture(scope="module")
+def approver(checkout: Path) -> ModuleType:
+    """Return docs/examples/approver.py as a module."""
+    spec = importlib.util.spec_from_file_location("approver", checkout / "docs" / "examples" / "approver.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("tickets", "event", "version"), [({"OPS-7"}, "approved", "2"), (set(), "denied", "1")]
+)
+def test_the_worked_example_approves_by_ticket(
+    wire: MemoryWire, approver: ModuleType, tickets: set[str], event: str, version: str
+) -> None:
+    """With a released ticket it approves, without one it denies, with a key of its own."""
+    (waiting,) = wire.office.desk.book
+    assert approver.decide(wire, wire.genesis, key("cat"), tickets, waiting.digest) == event
+    assert wire.office.state.champion == model(version)
+    told = json.loads(wire.audit[-1 if event == "denied" else -2])
+    assert (told["event"], told["actor"]) == (event, "cat")
