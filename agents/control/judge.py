@@ -67,8 +67,14 @@ def judge(
         return Judgement(Refusal("unknown_key", gone))
     state = states.get(command.deployment)
     tier = tier_of(state, command, facts.tier if isinstance(facts, Facts) else None)
-    approved = [person for _, person in waiting.counted(rule.ring)]
-    grant = waiting.grant(rule.ring)
+    # Who may approve is asked again too: a role may have been taken away since.
+    counted = [
+        (approval, person)
+        for approval, person in waiting.counted(rule.ring)
+        if rule.policy.ask(Question(person, "approve", command.deployment, tier)).allowed
+    ]
+    approved = [person for _, person in counted]
+    grant = waiting.grant([approval for approval, _ in counted])
     question = Question(
         asker,
         command.op,

@@ -15,7 +15,7 @@ from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.control.serving_state import Grant, Tier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from driftline.agents.control.trust import Keyring
     from driftline.schemas.control.trust import Person
@@ -74,9 +74,9 @@ class Waiting:
         )
         return tuple((one, person) for one, person in found if person is not None)
 
-    def grant(self, ring: Keyring) -> Grant:
+    def grant(self, approvals: Sequence[Approval]) -> Grant:
         """The command and the approvals that count, as a state carries them."""
-        texts = tuple(one.envelope.to_bytes().decode() for one, _ in self.counted(ring))
+        texts = tuple(one.envelope.to_bytes().decode() for one in approvals)
         return Grant(of="change", command=self.envelope.to_bytes().decode(), approvals=texts)
 
 

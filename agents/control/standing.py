@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from driftline.agents.control.deeds import STALE_S
 from driftline.agents.control.warrant import LATEST_MS, Warrant, WarrantError, warranted
 from driftline.schemas.control.serving_state import TIERS, Grant, Rollout, ServingState, Standing, strictest
 
@@ -53,6 +54,10 @@ def checked(case: Case) -> Marks:
         return case.marks
     _must(before is None or not before.is_retired, "a retired deployment stays retired")
     _tiers(case)
+    _must(
+        state.max_stale_s <= STALE_S[state.tier],
+        "the state lets agents serve on without news for longer than the tier allows",
+    )
     champion = _champion(case)
     rollout = _rollout(case)
     _halts(case)

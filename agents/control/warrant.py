@@ -12,7 +12,7 @@ from driftline.agents.control.errors import SignatureError
 from driftline.agents.control.pending import LIMIT_MS
 from driftline.agents.control.policy import USUAL, Question
 from driftline.agents.control.signing import verified
-from driftline.schemas.control.command import LONGEST_MS, Command
+from driftline.schemas.control.command import AHEAD_MS, LONGEST_MS, Command
 from driftline.schemas.control.envelope import COMMAND, Envelope, EnvelopeError
 from driftline.schemas.control.serving_state import Grant, Tier
 from driftline.schemas.control.trust import Person
@@ -77,7 +77,7 @@ def warranted(grant: Grant, history: History, tier: Tier) -> Warrant:
         if person is not None and person.id != asker.id:
             counted[person.id] = person
             last_ms = max(last_ms, approval.issued_at_ms)
-    rules = history.between(last_ms, last_ms + LATEST_MS)
+    rules = history.between(last_ms - AHEAD_MS, last_ms + LATEST_MS)
     if not any(_allows(rule, command, asker, tuple(counted.values()), tier, last_ms) for rule in rules):
         raise WarrantError(
             f"the policy does not let {asker.id} {command.op} with {len(counted)} approvals at tier {tier}"
@@ -99,8 +99,8 @@ def _read(text: str) -> tuple[Envelope, Command]:
 
 def _signer(envelope: Envelope, command: Command, history: History) -> Person | None:
     """The one person who signed, by the trust of the time; None when their key is unknown, or revoked by now."""
-    # A key may have become known while the command was on its way.
-    for rule in history.between(command.issued_at_ms, command.issued_at_ms + LONGEST_MS):
+    # A key may have become known while the command was on its way, and clocks differ.
+    for rule in history.between(command.issued_at_ms - AHEAD_MS, command.issued_at_ms + LONGEST_MS):
         ring = rule.ring
         if command.audience != ring.state.trust.installation:
             raise WarrantError("a command for another installation is shown")

@@ -87,7 +87,6 @@ def ask(op: Op, how: How, fields: Fields) -> int:
     Returns:
         0, or 1 when it was refused.
     """
-    from driftline.agents.audit.topic import Reader  # noqa: F401 - says early which extra is lacking
     from driftline.deploy.control.asking import built, loaded, published, tried
     from driftline.deploy.control.board import Board
     from driftline.deploy.control.errors import RefusedError

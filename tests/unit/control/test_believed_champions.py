@@ -165,6 +165,7 @@ def test_a_tier_is_not_lowered(high: Agent) -> None:
     low = tuple(replace(one, tier="low") for one in state.versions)
     high.refuses("the tier low is below high", tier="low")
     high.refuses("the tier low is below high", tier="low", versions=low)
+    high.refuses("longer than the tier allows", max_stale_s=30 * 86_400.0)
     fresh = replace(state, tier="low", versions=low, revision=state.revision + 1)
     with pytest.raises(StateError, match="is of tier high, not low"):
         verify_state(

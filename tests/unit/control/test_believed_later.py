@@ -68,6 +68,7 @@ def test_a_stricter_policy_lets_stand_what_stands(high: Agent) -> None:
     asked = command("policy-set", "", at_ms=office.now_ms, expected_revision=1, policy=stricter)
     office.send(signed(asked, "root-1", "root-2").to_bytes())
     assert verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
+    office.now_ms += 61_000
     grant = unapproved(office, "bob", "cat")
     high.refuses("with 2 approvals", champion=model("3"), basis=swapped(office.state, "champion", grant))
 

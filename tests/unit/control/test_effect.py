@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 from office import PROFILE, Office
-from signed import command, key, model, policy, signed
+from signed import command, key, model, plain, policy, signed, trust
 
 from driftline.agents.control.decisions import Decision
 from driftline.agents.control.pending import REVIEW_MS
@@ -59,6 +59,23 @@ def test_keys_are_tested_again_at_the_effect() -> None:
     office.send(signed(revoke, "root-1", "root-2").to_bytes())
     failed = office.approve(asked, "eve")
     assert (failed.event, code(failed)) == ("failed", "unknown_key")
+
+
+def test_roles_of_approvers_are_tested_again_at_the_effect() -> None:
+    """An approver whose role was taken away meanwhile is counted no more, though the key still is theirs."""
+    office = Office("high")
+    office.registered("1")
+    asked = office.ask("create", "ann", model=model("1"))
+    office.approve(asked, "bob")
+    people = [replace(one, roles=("engineer",)) if one.id == "bob" else one for one in trust().persons]
+    change = command(
+        "trust-set", "", at_ms=office.now_ms, expected_revision=1,
+        trust={**plain(trust()), "persons": plain(people)},
+    )  # fmt: skip
+    assert office.send(signed(change, "root-1", "root-2").to_bytes())[0].event == "decided"
+    assert office.approve(asked, "cat").event == "approved"
+    assert office.state.champion is None
+    assert office.approve(asked, "eve").approvers == ("cat", "eve")
 
 
 def test_the_policy_is_tested_again_at_the_effect() -> None:
