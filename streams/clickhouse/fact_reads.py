@@ -104,6 +104,21 @@ def offsets_of(client: Client, stretch: Stretch) -> tuple[int, int] | None:
     return (int(found["first"]), int(found["last"])) if found["n"] else None
 
 
+def days_with_repeats(client: Client, deployment: str, since_ms: int) -> frozenset[int]:
+    """Give the UTC days, as their first ms, of predictions since some time whose id came more than once since then.
+
+    The table lies in the order of ids, so that this takes one pass and no memory; raises as `predictions`.
+    """
+    found = client.query(
+        "SELECT DISTINCT arrayJoin(days) AS day FROM ("
+        "SELECT groupUniqArray(intDiv(toUnixTimestamp64Milli(ts), 86400000)) AS days FROM prediction_lookup "
+        "WHERE deployment = {deployment:String} AND ts >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') "
+        "GROUP BY deployment, prediction_id HAVING count() > 1) SETTINGS optimize_aggregation_in_order = 1",
+        {"deployment": deployment, "since": since_ms},
+    )
+    return frozenset(int(row["day"]) * DAY_MS for row in found)
+
+
 def beside(
     client: Client, stretch: Stretch, span_ms: tuple[int, int], last: int
 ) -> Iterator[tuple[NDArray[np.int64], PredictionColumns]]:

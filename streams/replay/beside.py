@@ -51,6 +51,8 @@ class Beside:
         firsts = np.array([first for _, first in found], np.int64)
         # A watermark is reached with the first record of its time, or of a later one.
         self._from = np.minimum.accumulate(firsts[::-1])[::-1]
+        # Where ids are never predicted again, as those that the emitter makes, nothing else is asked.
+        self._days = fact_reads.days_with_repeats(client, deployment, self._oldest_ms)
 
     def reached_ms(self, offsets: NDArray[np.int64] | int) -> NDArray[np.int64]:
         """Give the watermark, to five minutes, before records of these offsets; NEVER where none is known."""
@@ -58,6 +60,8 @@ class Beside:
 
     def rows(self, stretch: Stretch) -> Iterator[tuple[NDArray[np.int64], PredictionColumns]]:
         """Give predictions outside a stretch that may have come before those in it of the same id, with offsets."""
+        if not any(stretch.since_ms - DAY_MS < day < stretch.until_ms for day in self._days):
+            return
         span = fact_reads.offsets_of(self._client, stretch)
         if span is None:
             return

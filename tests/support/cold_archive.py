@@ -111,6 +111,15 @@ class ColdArchive:
                     found.setdefault((time - bound_ms) // PART_MS * PART_MS, offset)
         return found
 
+    def days_with_repeats(self, _client: object, deployment: str, since_ms: int) -> frozenset[int]:
+        """Days of predictions whose id came more than once."""
+        days: dict[bytes, list[int]] = {}
+        for cols in self.log:
+            for time, one in zip(cols.times_ms.tolist(), cols.ids, strict=True):
+                if cols.deployment == deployment and time >= since_ms:
+                    days.setdefault(bytes(one), []).append(time // DAY_MS * DAY_MS)
+        return frozenset(day for several in days.values() if len(several) > 1 for day in several)
+
     def offsets_of(self, client: object, stretch: Stretch) -> tuple[int, int] | None:
         """The first and the last record that has rows of a stretch."""
         found = [offset for offset, _ in self.predictions(client, stretch)]
