@@ -26,6 +26,7 @@ ASKED = (
     "predictions",
     "answers",
     "marks",
+    "days_with_repeats",
     "offsets_of",
     "beside",
     "labels",
