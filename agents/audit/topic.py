@@ -31,7 +31,8 @@ LAST_NOTES: Final = 10_000
 ANSWER_S: Final = 15.0
 _BATCH: Final = 500
 _QUIET: Final = 2
-_KILOBYTES: Final = 8_192
+_KILOBYTES: Final = 16_384
+_END_MS: Final = 50
 
 
 class Reader:
@@ -55,6 +56,8 @@ class Reader:
             f"driftline-audit-{topic}",
             enable_partition_eof="true",
             queued_max_messages_kbytes=_KILOBYTES,
+            # The broker tells of the end only after so long.
+            fetch_wait_max_ms=_END_MS,
             auto_offset_reset="error",
         )
         self._consumer = Consumer({**config, "log_level": _QUIET})
@@ -78,7 +81,9 @@ class Reader:
             AuditError: Kafka cannot be read.
         """
         try:
-            messages = self._consumer.consume(_BATCH, timeout_s)
+            # Told to wait for a batch, the client waits for a whole one: wait for one message, then take what is there.
+            messages = self._consumer.consume(1, timeout_s)
+            messages += self._consumer.consume(_BATCH - 1, 0) if messages else []
         except KafkaException as error:
             raise self._away(error.args[0].str()) from error
         values = []

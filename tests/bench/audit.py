@@ -31,7 +31,7 @@ from driftline.schemas.control.command import Command, ModelRef
 from driftline.schemas.control.envelope import COMMAND, Envelope
 from driftline.schemas.control.trust import Person, Root, Trust, Witness
 
-RECORDS = 50_000
+RECORDS = 100_000
 SIGNED = 10_000
 ROUNDS = 5
 CHAIN_TARGET = 50_000
