@@ -15,28 +15,29 @@ if TYPE_CHECKING:
 
 @click.command("register")
 @click.argument("deployment")
-@click.argument("manifest", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("package", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
     "--profile", metavar="HEX", help="Digest of the reference profile, where the manifest names none."
 )
 @asking_options()
-def command(deployment: str, manifest: Path, profile: str | None, how: How) -> int:
+def command(deployment: str, package: Path, profile: str | None, how: How) -> int:
     """Make a model known to DEPLOYMENT; the first one makes the deployment.
 
-    MANIFEST is the signed manifest of its package, as 'driftline model pack' wrote it. The reference profile that it
-    names is the one that its windows are held against.
+    PACKAGE is its folder, as 'driftline model pack' wrote it; its signed manifest travels with the command. The
+    reference profile that it names is the one that its windows are held against.
     """
-    from driftline.deploy.control.manifests import SignedManifest
+    from driftline.deploy.control.manifests import packaged
 
-    read = SignedManifest.read(manifest)
+    signed, text = packaged(package)
+    held = signed.manifest.profile
 
     def fields(board: Board) -> dict[str, Any]:
         del board
         return {
             "deployment": deployment,
-            "model": read.model,
-            "manifest": read.text,
-            "profile": profile or read.profile,
+            "model": signed.ref,
+            "manifest": text,
+            "profile": profile or (None if held is None else held.digest),
         }
 
     return ask("register", how, fields)

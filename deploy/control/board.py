@@ -11,7 +11,7 @@ from driftline.agents.audit.verify import Verifier
 from driftline.agents.control.judge import Facts, judge
 from driftline.agents.control.telling import begun, hear
 from driftline.deploy.control.errors import AskingError
-from driftline.deploy.control.manifests import manifest_of
+from driftline.deploy.control.manifests import carried
 from driftline.schemas.sources import nearest
 
 if TYPE_CHECKING:
@@ -134,4 +134,4 @@ class Board:
 
 def look(command: Command) -> Facts | Refusal:
     """What a command brings; what is outside the audit is for the controller to look at."""
-    return Facts(tier=manifest_of(command.manifest).tier if command.manifest is not None else None)
+    return Facts(tier=carried(command.manifest).manifest.tier if command.manifest is not None else None)

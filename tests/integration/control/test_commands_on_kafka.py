@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import msgspec
 import pytest
 from control_thread import deciding
 from memory_wire import key_file
 from real_stack import TestStack
-from signed import command, key, model, plain, signed, trust
+from signed import command, model, plain, signed, trust
+from signed_package import package
 
-from driftline.agents.control.signing import sign
 from driftline.deploy.cli import main
 from driftline.deploy.local.compacted import produce
-from driftline.schemas.control.envelope import MANIFEST
 from driftline.schemas.settings import Settings
 
 Capsys = pytest.CaptureFixture[str]
@@ -58,15 +56,14 @@ def test_an_installation_begins_once(begun: Settings, tmp_path: Path, capsys: Ca
 
 def test_commands_are_decided_and_told_of(begun: Settings, tmp_path: Path, capsys: Capsys) -> None:
     """A model is registered and validated; an old command is expired by the broker's time; junk hides nothing."""
-    body = {"name": "churn", "version": "1", "tier": "low", "profile": {"digest": "cd" * 32}}
-    (tmp_path / "m.json").write_bytes(sign(MANIFEST, msgspec.json.encode(body), key("ann")).to_bytes())
+    made = package(tmp_path, "1", tier="low")
     (tmp_path / "report").write_text("fine", encoding="utf-8")
     why = ["--reason", "because"]
     with deciding(begun) as desk:
         produce(begun.kafka, "deployment-control", b"", b"junk")
         old = command("register", at_ms=1, model=model("1"), manifest="e30=", profile="cd" * 32)
         produce(begun.kafka, "deployment-control", b"", signed(old, "ann").to_bytes())
-        assert main(["register", "churn", "m.json", *why]) == 0
+        assert main(["register", "churn", str(made), *why]) == 0
         assert "decided: revision 1 is so (audit record 3)" in capsys.readouterr().out
         assert main(["validate", "churn", "1", "report", *why]) == 1
         assert "rejected (forbidden)" in capsys.readouterr().err

@@ -8,17 +8,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 from memory_wire import MemoryWire, key_file
 from office import Office
 from signed import INSTALLATION, key, model, plain, policy, text, trust
+from signed_package import package
 
-from driftline.agents.control.signing import sign
 from driftline.deploy.cli import main
 from driftline.deploy.control import wire as wires
 from driftline.schemas.control.command import Command
-from driftline.schemas.control.envelope import MANIFEST, Envelope
+from driftline.schemas.control.envelope import Envelope
 
 Capsys = pytest.CaptureFixture[str]
 Say = Callable[..., tuple[int, str, str]]
@@ -59,14 +58,6 @@ def say(wire: MemoryWire, tmp_path: Path, capsys: Capsys) -> Say:
     return run
 
 
-def manifest(folder: Path, version: str, **fields: object) -> Path:
-    """Write a signed manifest, as packing does."""
-    body = {"name": "churn", "version": version, "tier": "medium", "profile": {"digest": "cd" * 32}, **fields}
-    path = folder / f"{version}.json"
-    path.write_bytes(sign(MANIFEST, msgspec.json.encode(body), key("ann")).to_bytes())
-    return path
-
-
 def digest_in(out: str) -> str:
     """Return the digest that a command showed last."""
     return [line.split()[1] for line in out.splitlines() if line.strip().startswith("digest ")][-1]
@@ -82,7 +73,7 @@ def last(wire: MemoryWire) -> Command:
 def test_a_model_walks_its_path_by_commands(wire: MemoryWire, say: Say, tmp_path: Path) -> None:
     """Registered, validated, shadowed, a canary, promoted, rolled back: each command shows what came of it."""
     (tmp_path / "report").write_text("fine")
-    code, out, _ = say("register", "churn", str(manifest(tmp_path, "2")))
+    code, out, _ = say("register", "churn", str(package(tmp_path, "2")))
     assert (code, "decided: revision 5 is so (audit record 7)" in out) == (0, True), out
     code, out, _ = say("validate", "churn", "2", str(tmp_path / "report"), by="val")
     assert code == 0, out
@@ -237,7 +228,7 @@ def test_what_cannot_be_asked_is_one_sentence(wire: MemoryWire, say: Say, tmp_pa
         (("canary", "churn", "1", "--step", "half"), "", "'half' is no step"),
         (("canary", "churn", "1", "--step", "50%", "--step", "5%"), "", "must grow"),
         (("promote", "churn", "1", "--bake", "soon"), "", "'soon' is no span of time"),
-        (("register", "churn", "junk"), "", "is no signed manifest"),
+        (("register", "churn", "."), "", "manifest.json"),
         (("policy", "set", "junk"), "", "the policy cannot be used"),
         (("trust", "set", "junk"), "", "is no TOML"),
         (("keys", "revoke", "junk"), "root-1", "key"),
@@ -265,12 +256,12 @@ def test_nobody_at_the_other_end_is_said(wire: MemoryWire, say: Say) -> None:
 
 def test_a_manifest_travels_whole(wire: MemoryWire, say: Say, tmp_path: Path) -> None:
     """The command carries the very bytes of the signed manifest, the model is named by its payload's digest."""
-    path = manifest(tmp_path, "7", profile=None)
+    path = package(tmp_path, "7", profile=None)
     code, _, err = say("register", "churn", str(path))
     assert (code, "lacks profile" in err) == (1, True)
     assert say("register", "churn", str(path), "--profile", "ab" * 32)[0] == 0
     command = last(wire)
     assert command.manifest is not None
     assert command.model is not None
-    assert base64.b64decode(command.manifest) == path.read_bytes()
-    assert command.model.manifest == Envelope.from_bytes(path.read_bytes()).digest
+    assert base64.b64decode(command.manifest) == (path / "manifest.json").read_bytes()
+    assert command.model.manifest == Envelope.from_bytes((path / "manifest.json").read_bytes()).digest

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from doubting import Agent, text, unapproved
+from doubting import DAY_MS, Agent, text, unapproved
 from msgspec.structs import replace
-from office import PLAN
+from office import PLAN, Office
 from signed import NOW_MS, command, model, signed
 
 from driftline.agents.control import moves
 from driftline.schemas.control.command import ModelRef, Plan, Step
-from driftline.schemas.control.serving_state import Grant, Halt
+from driftline.schemas.control.serving_state import Grant, Halt, Rollout
 
 
 def test_a_thief_moves_a_canary_only_along_its_plan(rolling: Agent) -> None:
@@ -106,3 +106,54 @@ def test_shadows_and_previous_champions_are_warranted(high: Agent) -> None:
     """A shadow that nobody asked for, or a previous champion that never was one, is refused."""
     high.refuses("of version 3 is shown for the shadow", shadows=(model("3"),))
     high.refuses("of version 3 is shown for the earlier", previous=model("3"))
+
+
+def test_a_canary_of_a_lapsed_command_is_not_shown_later() -> None:
+    """A canary that was asked four days ago and never began does not begin now."""
+    office = Office("low")
+    office.created()
+    office.registered("2")
+    asked = office.build("canary", model=model("2"), plan=PLAN)
+    grant = Grant(of="rollout", command=text(signed(asked, "ann")))
+    office.now_ms += 4 * DAY_MS
+    office.registered("3")
+    rollout = Rollout(
+        rollout_id=asked.command_id,
+        model=model("2"),
+        weight=500,
+        step=0,
+        step_since_ms=office.now_ms,
+        plan=PLAN,
+    )
+    Agent(office).refuses("lapsed", rollout=rollout, basis=(*office.state.basis, grant))
+
+
+def test_nothing_is_loaded_where_nothing_serves() -> None:
+    """Before the first champion there is no shadow, no canary, nothing that answers instead."""
+    office = Office("low")
+    office.registered("1")
+    agent = Agent(office)
+    asked = office.build("shadow", model=model("1"))
+    grant = Grant(of="shadow", command=text(signed(asked, "ann")))
+    agent.refuses("though nothing serves", shadows=(model("1"),), basis=(grant,))
+    asked = office.build("canary", model=model("1"), plan=PLAN)
+    rollout = Rollout(
+        rollout_id=asked.command_id,
+        model=model("1"),
+        weight=500,
+        step=0,
+        step_since_ms=office.now_ms,
+        plan=PLAN,
+    )
+    grant = Grant(of="rollout", command=text(signed(asked, "ann")))
+    agent.refuses("though nothing serves", rollout=rollout, basis=(grant,))
+
+
+def test_a_rollback_prepares_only_what_was_champion(high: Agent) -> None:
+    """An operator's rollback to a model that never was champion loads nothing."""
+    asked = high.office.build("rollback", model=model("3"))
+    grant = Grant(of="change", command=text(signed(asked, "oli")))
+    basis = (*high.office.state.basis, grant)
+    high.refuses(
+        "of version 3 is shown for the earlier", phase="prepare", prepares=(model("3"),), basis=basis
+    )
