@@ -8,16 +8,17 @@ from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.report import Pins
 from driftline.agents.audit.verify import Verifier
-from driftline.agents.control.judge import Facts, judge
+from driftline.agents.control.judge import judge
+from driftline.agents.control.looking import look
 from driftline.agents.control.telling import begun, hear
 from driftline.deploy.control.errors import AskingError
-from driftline.deploy.control.manifests import carried
 from driftline.schemas.sources import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from driftline.agents.control.desk import Desk
+    from driftline.agents.control.judge import Facts
     from driftline.agents.control.pending import Review, Waiting
     from driftline.agents.control.verdicts import Refusal
     from driftline.deploy.control.wire import Wire
@@ -102,9 +103,13 @@ class Board:
         """How many more must approve a command that waits; None when nothing would help it any more."""
         desk = self.desk
         found = judge(
-            waiting, desk.history.now, desk.states, desk.book, look(waiting.command), desk.at(now_ms)
+            waiting, desk.history.now, desk.states, desk.book, self.look(waiting.command), desk.at(now_ms)
         )
         return None if found.refusal is not None else found.lacking
+
+    def look(self, command: Command) -> Facts | Refusal:
+        """What a command brings, as the controller looks at it; what lies elsewhere is for the controller alone."""
+        return look(command, self.desk.history.now.ring.persons)
 
     def hears(self, values: Iterable[bytes]) -> None:
         """Take in records that came since.
@@ -120,7 +125,7 @@ class Board:
 
     def _hear(self, data: bytes, record: AuditRecord) -> None:
         if self._desk is None:
-            self._desk = begun(record, look)
+            self._desk = begun(record, self.look)
         else:
             hear(self._desk, record)
         self._last = digest(data)
@@ -130,8 +135,3 @@ class Board:
         for data in records:
             self._hear(data, AuditRecord.from_bytes(data))
             yield data
-
-
-def look(command: Command) -> Facts | Refusal:
-    """What a command brings; what is outside the audit is for the controller to look at."""
-    return Facts(tier=carried(command.manifest).manifest.tier if command.manifest is not None else None)

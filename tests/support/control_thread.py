@@ -15,8 +15,8 @@ from driftline.agents.audit.tree import leaf_hash
 from driftline.agents.audit.writer import AuditLog, Head
 from driftline.agents.control.admission import Arrived
 from driftline.agents.control.desk import Desk
+from driftline.agents.control.looking import look
 from driftline.agents.control.telling import begun, told
-from driftline.deploy.control.board import look
 from driftline.deploy.local.compacted import produce
 from driftline.schemas.settings import Settings, consumer_config
 
@@ -30,7 +30,7 @@ def deciding(settings: Settings) -> Iterator[Desk]:
         first = next(iter(reader.to_the_end()))
     record = AuditRecord.from_bytes(first)
     assert record.genesis is not None
-    desk = begun(record, look)
+    desk = begun(record, lambda asked: look(asked, desk.history.now.ring.persons))
     log = AuditLog(
         Head(origin=record.genesis.trust.origin, size=1, digest=digest(first), peaks=(leaf_hash(first),))
     )

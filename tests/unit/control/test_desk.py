@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
-from office import EVIDENCE, PROFILE, Office
+from office import EVIDENCE, PLAN, PROFILE, Office
 from signed import command, key, model, plain, signed, text, trust
 
 from driftline.agents.control.decisions import Decision
 from driftline.agents.control.desk import Desk
 from driftline.agents.control.judge import Facts
-from driftline.agents.control.pending import LIMIT_MS, MAX_WAITING_OF_ONE
+from driftline.agents.control.pending import LIMIT_MS, MAX_WAITING, MAX_WAITING_OF_ONE
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.serving_state import Tier
 
@@ -71,7 +72,9 @@ def test_an_approval_of_another_digest_counts_nothing() -> None:
     """Approving what never was asked, or what was decided, is refused in words."""
     office = shadowed()
     asked = office.ask("promote", "ann", model=model("2"))
-    assert code(office.approve(asked, "bob", target="00" * 32)) == "precondition_failed"
+    for deployment in ("churn", ""):
+        unknown = office.approve(asked, "bob", target="00" * 32, deployment=deployment)
+        assert code(unknown) == "precondition_failed"
     assert office.approve(asked, "bob").event == "decided"
     assert code(office.approve(asked, "cat")) == "precondition_failed"
 
@@ -112,6 +115,19 @@ def test_what_waits_lapses_at_its_limit() -> None:
     (lapsed,) = office.desk.lapse(office.now_ms + 1)
     assert (lapsed.event, code(lapsed), lapsed.digest) == ("lapsed", "approvals_missing", asked.digest)
     assert code(office.approve(asked, "bob")) == "precondition_failed"
+
+
+def test_the_stage_of_a_model_is_told_to_the_policy() -> None:
+    """On the highest tier a shadow is not promoted, and what is validated is no canary, whoever would approve."""
+    office = shadowed("high")
+    office.registered("3")
+    promotion = office.ask("promote", "ann", model=model("2"))
+    canary = office.ask("canary", "ann", model=model("3"), plan=PLAN)
+    assert [(code(one), one.rules[-1]) for one in (promotion, canary)] == [
+        ("forbidden", "high-needs-two-approvers"), ("forbidden", "high-needs-one-approver")
+    ]  # fmt: skip
+    assert "high-is-a-canary-before-it-is-promoted" in promotion.rules
+    assert "high-is-shadowed-before-it-is-a-canary" in canary.rules
 
 
 def test_a_validation_is_by_another_person_than_the_registration() -> None:
@@ -192,6 +208,17 @@ def test_one_person_does_not_fill_the_book() -> None:
         assert office.ask("promote", "ann", model=model("2")).event == "waits"
     assert code(office.ask("promote", "ann", model=model("2"))) == "precondition_failed"
     assert office.ask("promote", "eve", model=model("2")).event == "waits"
+
+
+def test_the_book_is_bounded() -> None:
+    """Beyond 500 commands that wait, the next one is refused whoever asks."""
+    office = shadowed()
+    asked = office.ask("promote", "ann", model=model("2"))
+    (waiting,) = office.desk.book
+    for number in range(MAX_WAITING - 1):
+        office.desk.book.wait(dataclasses.replace(waiting, digest=str(number), by=str(number)))
+    assert code(office.ask("promote", "eve", model=model("2"))) == "precondition_failed"
+    assert office.approve(asked, "bob").event == "decided"
 
 
 def test_ops_without_state_are_decided_and_change_none() -> None:

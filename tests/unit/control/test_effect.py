@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 from office import PROFILE, Office
-from signed import command, key, model, plain, policy, signed, trust
+from signed import command, key, model, plain, policy, signed, text, trust
 
 from driftline.agents.control.decisions import Decision
-from driftline.agents.control.pending import REVIEW_MS
+from driftline.agents.control.pending import MAX_REVIEWS, REVIEW_MS, Review
 from driftline.agents.control.trust import policy_digest
 from driftline.schemas.control.serving_state import Tier
 
@@ -99,6 +99,17 @@ def test_what_is_no_sound_policy_is_not_set() -> None:
     assert office.desk.history.now.policy.digest == policy().digest
 
 
+def test_a_rule_that_errs_now_and_not_later_denies_now() -> None:
+    """A rule that overflows without an approval, and would not with one, is no reason to wait."""
+    office = shadowed()
+    erring = policy().text + (
+        "forbid (principal, action, resource) when { (2 - context.approvers) * 9223372036854775807 < 0 };"
+    )
+    state = replace(office.desk.history.now.ring.state, policy=policy_digest(erring))
+    office.desk.history = office.desk.history.then(0, state, erring)
+    assert code(office.ask("promote", "ann", model=model("2"))) == "policy_error"
+
+
 def test_a_policy_that_errs_denies() -> None:
     """With a rule that comes to overflow an approved promotion is a `policy_error`; Cedar alone would allow it."""
     office = shadowed()
@@ -137,3 +148,39 @@ def test_broken_glass_is_for_those_whom_the_policy_lets() -> None:
     """An engineer who breaks the glass is forbidden to."""
     office = shadowed("high")
     assert code(office.ask("promote", "ann", model=model("2"), break_glass=True)) == "forbidden"
+
+
+def test_glass_is_broken_so_often_and_not_more() -> None:
+    """Beyond 500 uses that nobody reviewed, the next one is refused."""
+    office = shadowed()
+    for number in range(MAX_REVIEWS):
+        office.desk.book.look_at(Review(str(number), "other", "oli", office.now_ms + 1))
+    assert code(office.ask("promote", "oli", model=model("2"), break_glass=True)) == "precondition_failed"
+
+
+def test_a_review_holds_up_its_own_deployment_alone() -> None:
+    """An overdue review of another deployment is no reason to refuse anything."""
+    office = shadowed("low")
+    office.desk.book.look_at(Review("00" * 32, "fraud", "oli", office.now_ms - 1))
+    office.does("promote", "ann", model=model("2"))
+
+
+def test_a_key_that_is_another_persons_now_speaks_for_nobody_before() -> None:
+    """Bob approved; his key is then given to Val by a trust-set: the approval counts no more."""
+    office = Office("high")
+    office.registered("1")
+    asked = office.ask("create", "ann", model=model("1"))
+    office.approve(asked, "bob")
+    people = [
+        replace(one, keys=(text("bob-3"),)) if one.id == "bob"
+        else replace(one, keys=(*one.keys, text("bob"), text("bob-2")), roles=("approver",)) if one.id == "val"
+        else one
+        for one in trust().persons
+    ]  # fmt: skip
+    change = command(
+        "trust-set", "", at_ms=office.now_ms, expected_revision=1,
+        trust={**plain(trust()), "persons": plain(people)},
+    )  # fmt: skip
+    assert office.send(signed(change, "root-1", "root-2").to_bytes())[0].event == "decided"
+    assert office.approve(asked, "cat").event == "approved"
+    assert office.state.champion is None
