@@ -7,10 +7,15 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from office import EVIDENCE, PASS, PLAN, PROFILE, Office
+from office_audit import lines
 from signed import model
 
+from driftline.agents.audit.record import AuditRecord, digest
+from driftline.agents.audit.report import Pins
+from driftline.agents.audit.verify import Verifier
 from driftline.agents.control import moves
 from driftline.agents.control.lifecycle import cancel
+from driftline.agents.control.telling import rebuilt
 from driftline.agents.control.verdicts import Refusal
 from driftline.agents.control.verify_state import Believed, verify_state
 from driftline.schemas.control.command import Plan
@@ -76,7 +81,7 @@ def act(office: Office, what: str, version: str) -> None:
 @settings(max_examples=40)
 @given(st.integers(0, 1 << 32), st.sampled_from(TIERS))
 def test_every_life_keeps_the_laws(seed: int, tier: Tier) -> None:
-    """Revisions grow by one, one version is champion, weights wait for their time, agents believe what they see."""
+    """Revisions grow by one, one version is champion, weights wait, agents believe it all, and the audit tells all."""
     office = Office(tier)
     office.created("1")
     office.registered("2")
@@ -98,6 +103,12 @@ def test_every_life_keeps_the_laws(seed: int, tier: Tier) -> None:
         awake = verify_state(data, "churn", awake, office.desk.history, now_ms, {})
         if chance.random() < 0.25:
             sleepy = verify_state(data, "churn", sleepy, office.desk.history, now_ms, {})
+    audit = lines(office)
+    assert Verifier(Pins(digest(audit[0])), signatures=True).run(iter(audit)).fault is None
+    again = rebuilt(map(AuditRecord.from_bytes, audit), office.look)
+    assert again.states == office.desk.states
+    assert (tuple(again.book), again.book.reviews) == (tuple(office.desk.book), office.desk.book.reviews)
+    assert (again.seq, len(again.seen)) == (office.desk.seq, len(office.desk.seen))
 
 
 def _one_champion(state: ServingState) -> None:

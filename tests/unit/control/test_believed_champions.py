@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from doubting import DAY_MS, Agent, stood, swapped, text, unapproved
 from msgspec.structs import replace
-from office import Office, broken
-from signed import NOW_MS, key, model, signed
+from office import PLAN, Office, broken
+from signed import NOW_MS, key, model, number, signed
 
 from driftline.agents.control import moves
 from driftline.agents.control.signing import sign
 from driftline.agents.control.verify_state import Believed, StateError, verify_state
 from driftline.schemas.control.command import ModelRef, Plan
 from driftline.schemas.control.envelope import ACK, STATE, Envelope
-from driftline.schemas.control.serving_state import Grant
+from driftline.schemas.control.serving_state import Grant, Rollout
 
 
 def test_what_the_controller_publishes_is_believed_and_stored(high: Agent) -> None:
@@ -106,6 +106,24 @@ def test_enough_approvals_are_believed(high: Agent) -> None:
     assert high.is_shown(champion=model("3"), previous=None, basis=basis).state.champion == model("3")
 
 
+def test_a_command_warrants_what_it_asks_for_and_nothing_else(high: Agent) -> None:
+    """An approved shadow or canary makes no champion, and a promotion no canary."""
+    office, state = high.office, high.office.state
+    for op, fields in (("shadow", {}), ("canary", {"plan": PLAN})):
+        asked = signed(office.build(op, model=model("3"), **fields), "ann")  # type: ignore[arg-type]
+        approvals = [
+            text(signed(office.build("approve", target=asked.digest), word)) for word in ("bob", "cat")
+        ]
+        grant = Grant(of="champion", command=text(asked), approvals=tuple(approvals))
+        basis = swapped(state, "champion", grant)
+        high.refuses("no create or promote of version 3", champion=model("3"), previous=None, basis=basis)
+    promotion = replace(unapproved(office, "bob", "cat"), of="rollout")
+    rollout = Rollout(
+        rollout_id=number("x"), model=model("3"), weight=500, step=0, step_since_ms=office.now_ms, plan=PLAN
+    )
+    high.refuses("no canary of version 3", rollout=rollout, basis=(*state.basis, promotion))
+
+
 def test_approvals_of_something_else_are_refused(high: Agent) -> None:
     """Of another digest, deployment or installation, a denial, no command at all: each is an error."""
     office = high.office
@@ -166,7 +184,12 @@ def test_a_tier_is_not_lowered(high: Agent) -> None:
     high.refuses("the tier low is below high", tier="low")
     high.refuses("the tier low is below high", tier="low", versions=low)
     high.refuses("longer than the tier allows", max_stale_s=30 * 86_400.0)
-    fresh = replace(state, tier="low", versions=low, revision=state.revision + 1)
+    fresh = replace(state, tier="low", max_stale_s=1.0, revision=state.revision + 1)
+    with pytest.raises(StateError, match="the tier low is below high"):
+        verify_state(
+            high.office.published(fresh), "churn", None, high.office.desk.history, NOW_MS + DAY_MS, {}
+        )
+    fresh = replace(fresh, versions=low)
     with pytest.raises(StateError, match="is of tier high, not low"):
         verify_state(
             high.office.published(fresh), "churn", None, high.office.desk.history, NOW_MS + DAY_MS,
@@ -192,6 +215,15 @@ def test_an_old_promotion_is_not_shown_again(high: Agent) -> None:
             "nobody went back", champion=model("2"), previous=model("1"), versions=versions, basis=basis
         )
         office.desk.states = saved
+
+
+def test_windows_go_back_where_a_plan_says_so() -> None:
+    """With a plan that lets windows decide, going back is believed as the controller makes it."""
+    office = Office("high")
+    office.promoted(plan=Plan(bake_s=60.0, automatic_rollback=True))
+    agent = Agent(office)
+    office.desk.move(moves.back(office.state, office.desk.at(office.now_ms)), "worse", office.now_ms)
+    assert agent.sees(office.published()).state.champion == model("1")
 
 
 def test_going_back_stays_within_the_plan() -> None:

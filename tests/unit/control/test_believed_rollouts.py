@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from doubting import DAY_MS, Agent, text, unapproved
 from msgspec.structs import replace
 from office import PLAN, Office
@@ -77,6 +79,30 @@ def test_only_people_end_what_people_halted(rolling: Agent) -> None:
     assert rolling.sees(office.published()).state.halt is None
     office.does("resume", "oli", approvers=("bob",), target="rollout")
     assert rolling.sees(office.published()).state.rollout is not None
+
+
+def test_a_resumption_is_for_what_it_says_and_for_what_it_knew(rolling: Agent) -> None:
+    """That of a rollout ends no halt, that of serving no pause, and one of before a pause does not end it."""
+    office = rolling.office
+
+    def resumption(target: str, of: Any) -> Grant:
+        asked = signed(office.build("resume", target=target), "oli")
+        approval = text(signed(office.build("approve", target=asked.digest), "bob"))
+        return Grant(of=of, command=text(asked), approvals=(approval,))
+
+    early = resumption("rollout", "resumed-rollout")
+    office.does("halt-serving", "cat")
+    office.does("halt-rollout", "cat")
+    rolling.sees(office.published())
+    state, rollout = office.state, office.state.rollout
+    assert rollout is not None
+    of_other = resumption("rollout", "resumed-serving")
+    rolling.refuses("nobody resumed it", halt=None, basis=(*state.basis, of_other))
+    going = replace(rollout, paused=False)
+    for grant in (early, resumption("serving", "resumed-rollout")):
+        rolling.refuses("paused by a person", rollout=going, basis=(*state.basis, grant))
+    true = resumption("rollout", "resumed-rollout")
+    assert rolling.is_shown(rollout=going, basis=(*state.basis, true)).state.rollout == going
 
 
 def test_a_thief_may_halt_and_nothing_else_answers_instead(high: Agent) -> None:

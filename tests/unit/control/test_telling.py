@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import pytest
 from office import Office, broken
+from office_audit import lines
 from signed import NOW_MS, command, key, model, policy, signed, trust
 
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.audit.record import AuditRecord, Source, digest
+from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.report import Pins
 from driftline.agents.audit.verify import Verifier
 from driftline.agents.audit.writer import begin
 from driftline.agents.control.flood import A_MINUTE
-from driftline.agents.control.telling import heard, rebuilt, told
-
-HERE = Source(topic="deployment-control", topic_id="t", partition=0, offset=1)
+from driftline.agents.control.telling import heard, rebuilt
 
 
 def busy() -> Office:
@@ -48,17 +47,6 @@ def busy() -> Office:
     office.send(signed(command("policy-set", "", at_ms=office.now_ms, expected_revision=3, policy=policy().text + " "),
                        "root-1", "root-3").to_bytes())  # fmt: skip
     return office
-
-
-def lines(office: Office) -> list[bytes]:
-    """Return the audit of all that an office decided."""
-    log, first = begin(trust(), policy().text, NOW_MS)
-    found = [first]
-    for decision in office.told:
-        assert decision.seq == log.size
-        event, fields = told(decision, HERE)
-        found.append(log.append(event, decision.at_ms, **fields))
-    return found
 
 
 def test_a_verifier_believes_what_is_told() -> None:
