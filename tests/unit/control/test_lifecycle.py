@@ -12,7 +12,7 @@ from driftline.agents.control.decisions import Decision
 from driftline.agents.control.effects import MAX_SHADOWS, MAX_VERSIONS
 from driftline.agents.control.grants import MAX_EARLIER
 from driftline.agents.control.lifecycle import activate, cancel
-from driftline.schemas.control.command import Op
+from driftline.schemas.control.command import Plan
 from driftline.schemas.control.serving_state import ServingState
 
 
@@ -115,47 +115,11 @@ def test_nothing_but_a_stop_comes_between_prepare_and_activate() -> None:
             office.does("resume", "oli", target="serving")
 
 
-@pytest.mark.parametrize(
-    ("op", "fields", "said"),
-    [
-        ("create", {"model": model("2")}, "has a champion"),
-        ("register", {"model": model("1"), "manifest": "e30=", "profile": PROFILE}, "a version 1 already"),
-        ("validate", {"model": model("2"), "evidence": EVIDENCE}, "is validated"),
-        ("shadow", {"model": model("1")}, "is champion"),
-        ("canary", {"model": model("1"), "plan": PLAN}, "is champion"),
-        ("promote", {"model": model("9")}, "knows no version 9"),
-        ("rollback", {"model": model("1")}, "answers all callers already"),
-        ("rollback", {"model": model("2")}, "none of the last champions"),
-        ("halt-serving", {"model": model("2")}, "none of the last champions"),
-        ("halt-rollout", {}, "no rollout"),
-        ("resume", {"target": "serving"}, "is not halted"),
-        ("resume", {"target": "rollout"}, "no rollout"),
-        ("retire", {"model": model("1")}, "is champion"),
-    ],
-)
-def test_what_does_not_fit_is_refused_in_words(op: Op, fields: dict[str, Any], said: str) -> None:
-    """Each step out of its place is `precondition_failed` with a sentence, and nothing changes."""
+def test_the_plan_says_how_long_it_bakes() -> None:
+    """The previous champion stays for as long as the promotion's plan says."""
     office = Office("low")
-    office.created()
-    before = office.registered("2")
-    word = "val" if op == "validate" else "ann"
-    decision = office.ask(op, word, **fields)
-    refused(decision, said)
-    assert decision.refusal is not None
-    assert decision.refusal.code == "precondition_failed"
-    assert office.state == before
-
-
-def test_before_its_first_model_there_is_no_deployment() -> None:
-    """All but a registration is refused; expecting revision 0 is right for it."""
-    office = Office()
-    refused(office.ask("halt-serving", "oli"), "there is no deployment churn")
-    refused(
-        office.ask("create", "ann", model=model("1"), expected_revision=1),
-        "is at revision 0, the command expects 1",
-    )
-    office.does("register", "ann", model=model("1"), manifest="e30=", profile=PROFILE, expected_revision=0)
-    assert office.state.revision == 1
+    office.promoted(plan=Plan(bake_s=100.0))
+    assert office.state.bake_until_ms == office.now_ms + 100_000
 
 
 def test_the_last_champions_alone_are_gone_back_to() -> None:
@@ -243,20 +207,3 @@ def test_what_a_deployment_knows_is_bounded() -> None:
         asked = office.ask("shadow", "ann", model=model(str(number)))
         office.prepared()
         assert (asked.event == "decided") == (number <= MAX_SHADOWS)
-
-
-def test_a_retired_deployment_takes_nothing_more() -> None:
-    """Nothing serves, for good; even a registration is refused."""
-    office = Office("low")
-    office.promoted()
-    state = office.does("retire", "ann")
-    assert (state.is_retired, state.loaded, state.rollout) == (True, frozenset(), None)
-    refused(office.ask("register", "ann", model=model("9"), manifest="e30=", profile=PROFILE), "is retired")
-    refused(office.ask("halt-serving", "oli"), "is retired")
-
-
-def test_the_previous_champion_is_not_retired() -> None:
-    """What a rollback goes back to stays while it bakes."""
-    office = Office("low")
-    office.promoted()
-    refused(office.ask("retire", "ann", model=model("1")), "goes back to")

@@ -87,6 +87,18 @@ def test_a_paused_rollout_stays_until_it_is_resumed() -> None:
     office.stepped()
 
 
+def test_a_rollout_that_passed_and_was_paused_is_not_promoted() -> None:
+    """Whoever paused it after its last step wants it to stay where it is."""
+    office = Office("low")
+    office.canary()
+    office.stepped()
+    office.stepped()
+    office.does("halt-rollout", "cat")
+    refused(office.ask("promote", "ann", model=model("2")), "the rollout is halted")
+    office.does("resume", "oli", target="rollout")
+    office.does("promote", "ann", model=model("2"))
+
+
 def test_a_rollout_that_cannot_be_judged_is_abandoned() -> None:
     """After `max_wait` it is overdue, paused or not; abandoned, no caller goes to it and it is rolled back."""
     office = Office("low")
