@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from driftline.agents.control.deeds import Deed, first, refuse
-from driftline.agents.control.effects import EFFECTS, effect
+from driftline.agents.control.effects import effect
 from driftline.agents.control.grants import asked, held, with_one, without
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import Command, ModelRef, Op
@@ -136,7 +136,7 @@ def is_own(state: ServingState | None, command: Command, person: str) -> bool:
 def _conflict(state: ServingState | None, command: Command) -> Refusal | None:
     revision = 0 if state is None else state.revision
     expected = command.expected_revision
-    if expected is None or expected == revision or command.op not in EFFECTS:
+    if expected is None or expected == revision:
         return None
     return Refusal(
         "revision_conflict",

@@ -176,3 +176,58 @@ def test_an_earlier_champion_answers_instead() -> None:
     assert halted.after.halt is not None
     assert (halted.after.phase, halted.after.halt.instead) == ("activate", model("1"))
     assert model("1") in halted.after.loaded
+
+
+def test_without_anything_to_move_nothing_moves() -> None:
+    """Before a champion, a rollout or a previous champion, each move is a sentence, and nothing is told of it."""
+    office = Office("low")
+    state, at = office.registered("1"), office.desk.at(office.now_ms)
+    for made, said in (
+        (moves.next_step(state, PASS, at), "no rollout"),
+        (moves.abandon(state, at), "no rollout"),
+        (moves.back(state, at), "no previous champion"),
+        (moves.baked(state, at), "no previous champion"),
+        (moves.halted(state, "why", at), "nothing serves"),
+    ):
+        assert isinstance(made, Refusal)
+        assert said in made.sentence
+        assert office.desk.move(made, "why", office.now_ms) == []
+
+
+def test_a_bake_time_does_not_end_while_something_is_prepared() -> None:
+    """The end of a bake time would cancel the change; it waits for it."""
+    office = Office("low")
+    office.promoted()
+    office.registered("3")
+    office.now_ms = office.state.bake_until_ms
+    office.ask("promote", "ann", model=model("3"))
+    found = moves.baked(office.state, office.desk.at(office.now_ms))
+    assert isinstance(found, Refusal)
+    assert "still being prepared" in found.sentence
+
+
+def test_what_is_not_paused_is_not_resumed() -> None:
+    """A resumption of a rollout that goes on would begin its step anew."""
+    office = Office("low")
+    office.canary()
+    refused(office.ask("resume", "oli", target="rollout"), "is paused")
+
+
+def test_a_canary_that_passed_waits_for_people() -> None:
+    """After its last step it is never overdue: how long people take to promote is theirs."""
+    office = Office("low")
+    office.canary()
+    office.stepped()
+    office.stepped()
+    assert not moves.is_overdue(office.state, office.now_ms + 10 * 86_400_000)
+
+
+def test_no_step_passes_while_serving_is_halted() -> None:
+    """Windows of a halted deployment say nothing about its canary."""
+    office = Office("low")
+    office.canary()
+    office.does("halt-serving", "cat")
+    office.now_ms += 61_000
+    found = moves.next_step(office.state, PASS, office.desk.at(office.now_ms))
+    assert isinstance(found, Refusal)
+    assert "it is halted" in found.sentence
