@@ -22,7 +22,7 @@ class Late(NamedTuple):
         version, slot: of the model; None for those past `MAX_DAYS`, which are of any.
         since_ms, until_ms: event time, exclusive at the end.
         rows: how many.
-        first, last: least and greatest offset of a record that held some.
+        first, last: least and greatest offset of a record that held some; `first` is 0 where all that came is wanted.
     """
 
     version: str | None
@@ -47,6 +47,10 @@ class Late(NamedTuple):
         """What is left when what stood in `done` is restated; None for nothing."""
         if self.last <= done.last:
             return None
+        if (
+            self.first == 0
+        ):  # days may have been asked for meanwhile: of those it was not restated what came before
+            return self._replace(rows=max(self.rows - done.rows, 0))
         return self._replace(rows=max(self.rows - done.rows, 1), first=done.last + 1)
 
 

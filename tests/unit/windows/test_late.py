@@ -44,6 +44,18 @@ def test_past_the_bound_rows_are_kept_as_one_span() -> None:
     assert days == LateDays()
 
 
+def test_days_asked_for_meanwhile_are_restated_whole() -> None:
+    """Days that are asked for while others are at work are restated next with all that came; no row counts as late."""
+    days = LateDays()
+    days.ask(0, DAY_MS, 100)
+    begun = days.spans
+    days.ask(DAY_MS, 2 * DAY_MS, 200)
+    days.restated(begun)
+    assert days.spans == [Late(None, None, 0, 2 * DAY_MS, 0, 0, 200)]
+    days.restated(days.spans)
+    assert days == LateDays()
+
+
 def test_what_an_earlier_release_stored_is_read() -> None:
     """Days without offsets are restated whatever their offsets."""
     stored = [[["1", "champion", 0, 3]], 2, DAY_MS, 3 * DAY_MS]
