@@ -181,9 +181,8 @@ class Cell:
         self._tail = []
         order = sorted_order(rows.key, rows.rest)
         known = is_repeat(rows.key[order], rows.rest[order])
-        if (
-            known.any()
-        ):  # the archive gives its rows in no order: the first of an id is that of the least place
+        if known.any():
+            # The archive gives its rows in no order: the first of an id is that of the least place.
             order = np.lexsort((place, rows.rest, rows.key))
         rows = rows.take(order)
         known |= find(self.rows.key, self.rows.rest, rows.key, rows.rest) >= 0

@@ -47,9 +47,8 @@ class Late(NamedTuple):
         """What is left when what stood in `done` is restated; None for nothing."""
         if self.last <= done.last:
             return None
-        if (
-            self.first == 0
-        ):  # days may have been asked for meanwhile: of those it was not restated what came before
+        if self.first == 0:
+            # Days may have been asked for meanwhile, of which nothing was restated yet.
             return self._replace(rows=max(self.rows - done.rows, 0))
         return self._replace(rows=max(self.rows - done.rows, 1), first=done.last + 1)
 
