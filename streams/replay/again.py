@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.fact_reads import Stretch
@@ -19,7 +19,7 @@ from driftline.streams.replay.choice import Listed
 from driftline.streams.replay.cold import FOREVER, hull, merges_of, runs
 from driftline.streams.replay.merged import merged_join, unkept
 from driftline.streams.replay.part import Part, slices
-from driftline.streams.replay.rejoin import Rejoin
+from driftline.streams.replay.rejoin import HELD_BYTES, Rejoin, too_much
 from driftline.streams.windows.book import NEVER
 from driftline.streams.windows.resolution import DAY_MS
 
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     from driftline.streams.join.terms import Book
     from driftline.streams.replay.cold import Edge
     from driftline.streams.replay.tasks import JoinTask
+
+LABEL_BYTES: Final = 36
+"""What a label that is read ahead takes: id, time, number, class."""
+ANSWER_BYTES: Final = 36
+"""What a prediction does, beside its scores and segments: id, time, offset, class."""
 
 
 def join_again(
@@ -63,6 +68,7 @@ def join_again(
 
     Raises:
         ClickHouseError: the server is away or refuses.
+        ReplayError: a day takes more than memory is allowed for.
     """
     watermark_ms = edge.watermark_ms
     if watermark_ms == NEVER:
@@ -100,9 +106,30 @@ def join_again(
 class _Facts:
     """What is read of some days."""
 
-    labels: list[LabelColumns]
-    aside: list[tuple[NDArray[np.int64], PredictionColumns]]
-    answers: list[tuple[NDArray[np.int64], PredictionColumns]]
+    deployment: str
+    labels: list[LabelColumns] = field(default_factory=list)
+    aside: list[tuple[NDArray[np.int64], PredictionColumns]] = field(default_factory=list)
+    answers: list[tuple[NDArray[np.int64], PredictionColumns]] = field(default_factory=list)
+    nbytes: int = 0
+
+    def read(self, client: Client, beside: Beside, stretch: Stretch) -> None:
+        """Read all of it; raises ReplayError when it is more than memory is allowed for."""
+        for truth in fact_reads.labels(client, stretch):
+            self.labels.append(truth)
+            self._weigh(LABEL_BYTES * truth.rows)
+        for into, found in (
+            (self.aside, beside.rows(stretch)),
+            (self.answers, fact_reads.answers(client, stretch)),
+        ):
+            for offsets, cols in found:
+                into.append((offsets, cols))
+                scores = sum(len(block.names) for block in cols.scores)
+                self._weigh((ANSWER_BYTES + 8 * scores + 4 * len(cols.segments)) * cols.rows)
+
+    def _weigh(self, more_bytes: int) -> None:
+        self.nbytes += more_bytes
+        if self.nbytes > HELD_BYTES:
+            raise too_much(self.deployment, HELD_BYTES)
 
     def give(self, rejoin: Rejoin, beside: Beside) -> None:
         """Have all of it taken, and keep none."""
@@ -130,8 +157,9 @@ def _ahead(work: Callable[[], _Facts]) -> Future[_Facts]:
 
 
 def _facts(client: Client, beside: Beside, stretch: Stretch) -> _Facts:
-    labels = list(fact_reads.labels(client, stretch))
-    return _Facts(labels, list(beside.rows(stretch)), list(fact_reads.answers(client, stretch)))
+    facts = _Facts(stretch.deployment)
+    facts.read(client, beside, stretch)
+    return facts
 
 
 def _emptied(client: Client, rejoin: Rejoin, windows: set[Window]) -> Iterator[WindowResult]:

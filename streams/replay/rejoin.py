@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NONE_COLD: Final = 1 << 30
 """So many windows take facts that none is ever cold."""
 HELD_BYTES: Final = 2 << 30
-"""Predictions and labels in memory, before a replay of so many is refused."""
+"""Predictions and labels in memory, before a replay of so many is refused; restatement reads as much again ahead."""
 
 
 class Rejoin:
@@ -149,7 +149,12 @@ class Rejoin:
 
     def _check(self) -> None:
         if self.hot.nbytes + self.hot.repeats.elsewhere.nbytes > self._held_bytes:
-            raise ReplayError(
-                f"predictions and labels of deployment {self.hot.name!r} take more than "
-                f"{self._held_bytes >> 20:,} MiB: replay a shorter span, or day by day with --source archive"
-            )
+            raise too_much(self.hot.name, self._held_bytes)
+
+
+def too_much(deployment: str, held_bytes: int) -> ReplayError:
+    """Give the error about facts that take more than memory is allowed for."""
+    return ReplayError(
+        f"predictions and labels of deployment {deployment!r} take more than "
+        f"{held_bytes >> 20:,} MiB: replay a shorter span, or day by day with --source archive"
+    )

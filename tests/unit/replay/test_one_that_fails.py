@@ -17,6 +17,7 @@ from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.shard import Shard
 from driftline.streams.join.terms import Terms
+from driftline.streams.replay import again
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.replay.join_tasks import join_done, join_task
 from driftline.streams.replay.part import Failure, Part
@@ -124,6 +125,26 @@ def test_a_deployment_that_fails_is_left_and_the_others_are_taken_out(
     join_done(world.shard, task, failed)
     world.publish()
     assert join_task(world.shard) is None
+
+
+def test_no_more_is_read_ahead_than_memory_is_allowed_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading of a day ends at the cap, before all of it is in memory, and the deployment is left with a sentence."""
+    world = World()
+    world.archive.stand_in(monkeypatch)
+    read: list[PredictionColumns] = []
+
+    def answers(_client: object, stretch: Stretch) -> Iterator[tuple[np.ndarray, PredictionColumns]]:
+        for offset, cols in world.archive.answers(None, stretch):
+            for _ in range(1_000):
+                read.append(cols)
+                yield np.full(1, offset), cols
+
+    monkeypatch.setattr(fact_reads, "answers", answers)
+    monkeypatch.setattr(again, "HELD_BYTES", 1_000)
+    done, failed = restate(world.task())
+    assert (done, set(failed)) == (set(), set(NAMES))
+    assert all("take more than" in str(one.error) for one in failed.values())
+    assert len(read) < 100
 
 
 def test_a_server_that_is_away_ends_the_round(monkeypatch: pytest.MonkeyPatch) -> None:
