@@ -100,8 +100,7 @@ class Door:
 
     def wants_tight(self, chunk: Chunk) -> bool:
         """Whether there is room for a chunk, but not for one whose memory may stay behind."""
-        loose_bytes = self._waiting_bytes - self._tight_bytes + len(self.rows) * self._loose_row_bytes
-        if loose_bytes + chunk.size_bytes <= self._cap_bytes * _CROWD_SHARE:
+        if self._loose_bytes + chunk.size_bytes <= self._cap_bytes * _CROWD_SHARE:
             return False
         with self.lock:
             return chunk.size_bytes <= self._room()[1]
@@ -227,16 +226,19 @@ class Door:
         free_bytes = self._cap_bytes - buffer_bytes - (kept_bytes if buffer_bytes else 0)
         return self._cap_rows - held - len(self.rows), free_bytes
 
-    def _note_loose(self) -> int:
-        """Bytes that wait loosely; the most that there ever were is kept in mind."""
-        loose_bytes = self._waiting_bytes - self._tight_bytes + len(self.rows) * self._loose_row_bytes
-        self._loose_most_bytes = max(self._loose_most_bytes, loose_bytes)
-        return loose_bytes
+    @property
+    def _loose_bytes(self) -> int:
+        """Bytes that wait loosely."""
+        return self._waiting_bytes - self._tight_bytes + len(self.rows) * self._loose_row_bytes
+
+    def _note_loose(self) -> None:
+        """Keep in mind the most that ever waited loosely."""
+        self._loose_most_bytes = max(self._loose_most_bytes, self._loose_bytes)
 
     def _left_bytes(self) -> int:
         """Bytes that a burst has left, which single events take again."""
-        loose_bytes = self._note_loose()
-        return self._loose_most_bytes - loose_bytes
+        self._note_loose()
+        return self._loose_most_bytes - self._loose_bytes
 
     def _admit(self, topic: str, rows: int, size_bytes: int, *, refuse: bool = True) -> bool:
         reason = ""

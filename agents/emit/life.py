@@ -22,6 +22,7 @@ from driftline.agents.emit.spool import Spool
 from driftline.agents.emit.stats import AdoptedBook, Stats, heartbeat
 from driftline.agents.emit.ticket import Ticket
 from driftline.agents.emit.transport import KafkaTransport
+from driftline.agents.emit.values import wall_ms
 
 _JOIN_S: Final = 1.0
 _epochs = threading.Lock()
@@ -67,7 +68,7 @@ class Life:
         self.shelf: Final = Shelf()
         self._options = options
         self._on_start = on_start
-        self._started_ms = time.time_ns() // 1_000_000
+        self._started_ms = wall_ms()
         self._transport = KafkaTransport(config, prefix, self.complaints)
         spool = None
         if options.spool_dir is not None:
@@ -138,9 +139,7 @@ class Life:
 
     def _heartbeat(self, *, closed: bool) -> bytes:
         stats = self._stats(closed=closed)
-        return heartbeat(
-            stats, self._options, now_ms=time.time_ns() // 1_000_000, started_ms=self._started_ms
-        )
+        return heartbeat(stats, self._options, now_ms=wall_ms(), started_ms=self._started_ms)
 
     def _start(self) -> bool:
         """Start the thread with the first event (under the door's lock); False when the interpreter is ending."""

@@ -20,6 +20,7 @@ from driftline.agents.emit.seal import Batch, Sealed, Sealer
 from driftline.agents.emit.shapes import ShapeBook
 from driftline.agents.emit.ticket import Ticket
 from driftline.agents.emit.transport import KafkaTransport
+from driftline.agents.emit.values import wall_ms
 
 # Batches sealed between two looks at Kafka, so that neither starves.
 _BATCHES: Final = 32
@@ -102,7 +103,7 @@ class Sender:
 
     def _pass(self) -> None:
         now_s = time.monotonic()
-        for _ in ids.stock(self.pool, _wall_ms()):
+        for _ in ids.stock(self.pool, wall_ms()):
             time.sleep(0)
         # Tickets that are here now are served by this pass: what was offered before them is sealed below.
         tickets = list(self.tickets)
@@ -111,7 +112,7 @@ class Sender:
         if spool is not None and now_s >= self._adopt_s:
             self._adopt_s = now_s + _ADOPT_S
             spool.adopt()
-        self._courier.pump(time.monotonic(), _wall_ms())
+        self._courier.pump(time.monotonic(), wall_ms())
         self._door.full_reason = "spool_full" if spool is not None and spool.is_full else "buffer_full"
         if now_s >= self._beat_s:
             self._beat_s = now_s + self._options.heartbeat_s
@@ -138,7 +139,7 @@ class Sender:
                 self._gathering_since_s = now_s if door.has_rows else None
             elif not self._seal_part(rows):
                 return True
-            deque(ids.stock(self.pool, _wall_ms(), 1 + rows // ids.AHEAD), maxlen=0)
+            deque(ids.stock(self.pool, wall_ms(), 1 + rows // ids.AHEAD), maxlen=0)
             # Give the application's threads the interpreter between two batches, while there are few.
             if not door.is_crowded:
                 time.sleep(0)
@@ -174,7 +175,7 @@ class Sender:
         return True
 
     def _seal(self, topic: str, batch: Batch) -> None:
-        for one in self.sealers[topic].seal(batch, _wall_ms(), self._ordinal):
+        for one in self.sealers[topic].seal(batch, wall_ms(), self._ordinal):
             if isinstance(one, Sealed):
                 self._ordinal += 1
                 self._courier.flights.put(one)
@@ -273,7 +274,3 @@ class Sender:
         self._transport.tell("emitter-status", self._key, self._heartbeat(closed=True))
         while self._transport.is_telling and time.monotonic() < end_s:
             self._transport.poll(_POLL_S)
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from driftline.deploy.tables.errors import TableError
+from driftline.deploy.tables.errors import SHOWN, TableError
 from driftline.deploy.tables.guess import ID_NAMES, PREDICTED_NAME, SCORE_NAME, guess, is_number
 from driftline.deploy.tables.mapping import apply_mapping, read_mapping
 from driftline.deploy.tables.scan import is_text, scan
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from driftline.deploy.tables.source import TableSource
     from driftline.streams.join.scheme import Scheme
 
-SHOWN: Final = 12
-"""Columns that a sentence names at most."""
 Words = dict[str, dict[str, object]]
 """Column -> its keys, as `read_mapping` gives them."""
 

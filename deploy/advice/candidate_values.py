@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from driftline.deploy.tables.errors import TableError
+from driftline.deploy.tables.errors import SHOWN, TableError
 from driftline.schemas.number_text import number_text
 from driftline.streams.join.keys import is_repeat, keys_of, sorted_order
 from driftline.streams.join.scheme import UNKNOWN
@@ -76,7 +76,7 @@ def check_classes(table: str, column: str | None, said: Said, ids: Sequence[str]
     where = f"column {column!r} of {table}"
     for level in said.levels:
         if scheme.index_of(level) == UNKNOWN:
-            known = ", ".join(scheme.classes[:12])
+            known = ", ".join(scheme.classes[:SHOWN])
             raise TableError(
                 f"{where} has the class {level[:40]!r}, which the live model does not know: write it as one of {known}"
             )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.errors import ClickHouseError
+from driftline.streams.windows.resolution import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +27,6 @@ COUNTED: Final = {
 }
 # `auto` takes the narrowest resolution at which this share of windows has the least count of a verdict (STREAMS.md).
 FULL_SHARE: Final = 0.8
-NARROW_FIRST: Final = ("5m", "1h", "1d", "7d", "1M")
 _POLL_SECONDS: Final = 0.1
 
 
@@ -152,7 +152,7 @@ def auto_resolution(settings: Settings, deployment: str, chosen: WindowFilter, l
             {**parameters, "least": least_rows},
         )
     shares = {str(row["resolution"]): float(row["share"]) for row in rows}
-    there = [name for name in NARROW_FIRST if name in shares]
+    there = [name for name in NAMES if name in shares]
     full = [name for name in there if shares[name] >= FULL_SHARE]
     return next(iter(full or there[-1:]), None)
 

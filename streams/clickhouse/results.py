@@ -9,6 +9,7 @@ from driftline.schemas.errors import DriftlineError
 from driftline.schemas.window import Figure, WindowResult
 from driftline.streams.clickhouse import reads
 from driftline.streams.clickhouse.client import Client
+from driftline.streams.windows.resolution import NAMES
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
@@ -90,7 +91,7 @@ def resolutions(settings: Settings, deployment: str, *, are_final: bool = False)
         rows = client.query(
             f"SELECT DISTINCT resolution FROM windows_now WHERE {where}", {"deployment": deployment}
         )
-    return sorted((str(row["resolution"]) for row in rows), key=reads.NARROW_FIRST.index)
+    return sorted((str(row["resolution"]) for row in rows), key=NAMES.index)
 
 
 def _window(row: dict[str, Any]) -> WindowResult:
