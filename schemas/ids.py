@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Final
 
 import numpy as np
@@ -38,3 +39,20 @@ def id_of(original: str) -> bytes:
     That is xxHash's canonical form. Raises UnicodeEncodeError for a lone surrogate, which UTF-8 cannot carry.
     """
     return xxhash.xxh3_128_digest(original.encode("utf-8"))
+
+
+def ids_named(text: str) -> tuple[bytes, ...]:
+    """Give the ids that a text may stand for: an application's own id, and of a UUID that id itself too.
+
+    >>> [len(one) for one in ids_named("order-7")], len(ids_named("01890000-0000-7000-8000-00000000000a"))
+    ([16], 2)
+    """
+    try:
+        own = id_of(text)
+    except UnicodeEncodeError:
+        return ()
+    try:
+        made = uuid.UUID(text)
+    except ValueError:
+        return (own,)
+    return (own, made.bytes)

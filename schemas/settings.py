@@ -138,8 +138,14 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="a number of rows, 1,000 to 10,000,000", ge=1_000, le=10_000_000)
     ] = 200_000
     block_seconds: Seconds = 1.0
-    retention_days: Days = 180
+    retention_days: Days = 90
+    retention_days_medium: Days = 180
+    retention_days_high: Days = 365
     windows_retention_days: Days = 730
+    lineage_retention_days: Days = 2_557
+    audit_retention_days: Annotated[
+        int, Meta(description="a number of days, 190 to 36,500", ge=190, le=36_500)
+    ] = 2_557
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,3 +11,7 @@ class AskingError(DriftlineError):
 
 class RefusedError(DriftlineError):
     """A command that was refused; the sentence gives the code and why."""
+
+
+class TraceError(DriftlineError):
+    """A prediction that cannot be found, or of which nothing is proved."""

@@ -14,11 +14,13 @@ from driftline.schemas.window import WindowResult
 from driftline.streams.archive.entry import Entry
 from driftline.streams.archive.letter import Letter, retry_of, without_retry
 from driftline.streams.clickhouse import letter_rows
+from driftline.streams.clickhouse.ack_rows import ack_rows, said_of
 from driftline.streams.clickhouse.advice_rows import advice_rows
 from driftline.streams.clickhouse.alert_rows import alert_rows
+from driftline.streams.clickhouse.audit_rows import audit_rows, forgotten_rows, line_of
 from driftline.streams.clickhouse.emitter_rows import emitter_rows, spool_rows
 from driftline.streams.clickhouse.label_rows import label_rows
-from driftline.streams.clickhouse.prediction_rows import lookup_rows, prediction_rows
+from driftline.streams.clickhouse.prediction_rows import lineage_rows, lookup_rows, prediction_rows
 from driftline.streams.clickhouse.source import Source
 from driftline.streams.clickhouse.window_rows import window_rows
 from driftline.streams.windows import intake
@@ -136,6 +138,14 @@ def _reader_of(record_type: str) -> Callable[[Record, Terms, Entry], None]:
     return read
 
 
+def _read_audit(record: Record, _terms: Terms, entry: Entry) -> None:
+    entry.content, entry.rows = line_of(record.value), 1
+
+
+def _read_ack(record: Record, _terms: Terms, entry: Entry) -> None:
+    entry.content, entry.rows = said_of(record.value), 1
+
+
 def _read_letter(record: Record, terms: Terms, entry: Entry) -> None:
     _reader_of("DeadLetter")(record, terms, entry)
     # The mark lies on the letter's own copy of the record's headers.
@@ -159,6 +169,7 @@ def _prediction_tables(partition: int, entries: Sequence[Entry]) -> Tables:
     return [
         ("predictions", prediction_rows(batches, source)),
         ("prediction_lookup", lookup_rows(batches, source)),
+        ("lineage", lineage_rows(batches, source)),
     ]
 
 
@@ -187,6 +198,20 @@ def _emitter_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
     return [("emitters", emitter_rows(heartbeats)), ("adopted_spools", spool_rows(heartbeats))]
 
 
+def _audit_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
+    offsets, arrivals = [entry.offset for entry in entries], [entry.time_ms for entry in entries]
+    lines = _contents(entries)
+    return [
+        ("audit", audit_rows(lines, offsets, arrivals)),
+        ("forgotten", forgotten_rows(lines, arrivals)),
+    ]
+
+
+def _ack_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
+    offsets, arrivals = [entry.offset for entry in entries], [entry.time_ms for entry in entries]
+    return [("acks", ack_rows(_contents(entries), offsets, arrivals))]
+
+
 def _letter_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
     rows = [
         letter_rows.refused(entry.content, entry.content["attempts"], max(entry.time_ms, 0))
@@ -208,5 +233,7 @@ SHELVES: Mapping[str, Shelf] = {
         Shelf("alerts", _read_alert, _alert_tables),
         Shelf("emitter-status", _reader_of("EmitterStatus"), _emitter_tables),
         Shelf("dead-letter", _read_letter, _letter_tables),
+        Shelf("audit", _read_audit, _audit_tables),
+        Shelf("acks", _read_ack, _ack_tables),
     )
 }

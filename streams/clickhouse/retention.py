@@ -1,10 +1,15 @@
-"""Retention: how long each table keeps a row, counted from its arrival; a setting, so no migration holds it."""
+"""Retention: how long each table keeps a row, counted from its arrival; a setting, so no migration holds it.
+
+Predictions and labels of a deployment whose models are of greater risk stay longer; the audit says how great it is.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from driftline.schemas.settings import Archive
     from driftline.streams.clickhouse.client import Client
 
@@ -16,18 +21,51 @@ EVENTS: Final = {
     "dead_letters": "arrived",
     "batches": "arrived",
     "blocks": "written_at",
+    "acks": "arrived",
 }
+# Whose rows stay by the risk of their deployment.
+BY_TIER: Final = ("predictions", "prediction_lookup", "labels")
 # The history of what was decided is kept longer than the events behind it.
 DECISIONS: Final = {"windows": "arrived", "alerts": "arrived", "advice": "arrived"}
+LINEAGE: Final = {"lineage": "arrived", "forgotten": "arrived"}
+AUDIT: Final = {"audit": "arrived"}
 
 
-def clause(column: str, days: int) -> str:
+def clause(column: str, days: int, longer: Mapping[int, list[str]] | None = None) -> str:
     """Give the TTL expression of a table.
+
+    Args:
+        column: when a row came.
+        days: how long it stays.
+        longer: days to the deployments whose rows stay so long instead.
 
     >>> clause("arrived", 90)
     'toDateTime(arrived) + toIntervalDay(90)'
+    >>> clause("arrived", 90, {365: ["fraud"]})
+    "toDateTime(arrived) + toIntervalDay(multiIf(deployment IN ('fraud'), 365, 90))"
     """
-    return f"toDateTime({column}) + toIntervalDay({days})"
+    cases = [
+        f"deployment IN ({', '.join(_text(one) for one in sorted(names))}), {kept}"
+        for kept, names in sorted((longer or {}).items(), reverse=True)
+    ]
+    kept = f"multiIf({', '.join(cases)}, {days})" if cases else str(days)
+    return f"toDateTime({column}) + toIntervalDay({kept})"
+
+
+def longer(archive: Archive, tiers: Mapping[str, str]) -> dict[int, list[str]]:
+    """Give the deployments whose events stay longer than others', by days; pure.
+
+    Args:
+        archive: the settings.
+        tiers: deployment → `low`, `medium` or `high`.
+    """
+    of_tier = {"medium": archive.retention_days_medium, "high": archive.retention_days_high}
+    found: dict[int, list[str]] = {}
+    for deployment, tier in tiers.items():
+        days = of_tier.get(tier, 0)
+        if days > archive.retention_days:
+            found.setdefault(days, []).append(deployment)
+    return found
 
 
 def apply(client: Client, archive: Archive) -> list[str]:
@@ -35,8 +73,14 @@ def apply(client: Client, archive: Archive) -> list[str]:
 
     Old parts are not rewritten at once: they take the new rule when they are next merged.
     """
-    wanted = {table: clause(column, archive.retention_days) for table, column in EVENTS.items()}
+    kept = longer(archive, _tiers(client))
+    wanted = {
+        table: clause(column, archive.retention_days, kept if table in BY_TIER else None)
+        for table, column in EVENTS.items()
+    }
     wanted |= {table: clause(column, archive.windows_retention_days) for table, column in DECISIONS.items()}
+    wanted |= {table: clause(column, archive.lineage_retention_days) for table, column in LINEAGE.items()}
+    wanted |= {table: clause(column, archive.audit_retention_days) for table, column in AUDIT.items()}
     rows = client.query(
         "SELECT name, create_table_query FROM system.tables "
         "WHERE database = currentDatabase() AND name IN {names:Array(String)}",
@@ -45,10 +89,25 @@ def apply(client: Client, archive: Archive) -> list[str]:
     changed = []
     for row in rows:
         table = str(row["name"])
-        if f"TTL {wanted[table]}" in str(row["create_table_query"]):
+        if f"TTL {wanted[table]} " in str(row["create_table_query"]) + " ":
             continue
+        if table in BY_TIER:
+            # A part holds rows of several deployments: those that go first must not wait for those that stay.
+            client.command(f"ALTER TABLE {table} MODIFY SETTING ttl_only_drop_parts = {int(not kept)}")
         client.command(
             f"ALTER TABLE {table} MODIFY TTL {wanted[table]} SETTINGS materialize_ttl_after_modify = 0"
         )
         changed.append(table)
     return changed
+
+
+def _tiers(client: Client) -> dict[str, str]:
+    rows = client.query(
+        "SELECT deployment, argMax(tier, seq) AS tier FROM audit WHERE tier != '' GROUP BY deployment"
+    )
+    return {str(row["deployment"]): str(row["tier"]) for row in rows}
+
+
+def _text(name: str) -> str:
+    """Quote a text for SQL; names of deployments come from the audit's copy, which anybody may have written."""
+    return "'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'"

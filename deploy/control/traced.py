@@ -1,0 +1,142 @@
+"""Traced: one prediction from its inputs to the people who put its version there."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from driftline.deploy.control.errors import TraceError
+from driftline.schemas.ids import ids_named
+from driftline.streams.clickhouse import trace_reads
+from driftline.streams.clickhouse.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from driftline.schemas.settings import Settings
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """One prediction. Rows are those of `trace_reads`; None for what the archive has not, or not any more."""
+
+    place: Row
+    prediction: Row | None
+    label: Row | None
+    state: Row | None
+    placed: Row | None
+
+    @property
+    def seq(self) -> int:
+        """Of the record that put the version where it answered; -1 without one."""
+        return -1 if self.placed is None else int(self.placed["seq"])
+
+    def facts(self) -> dict[str, Any]:
+        """Give all of it as `--json` prints it."""
+        said, put = self.prediction, self.placed
+        return {
+            "id": str(uuid.UUID(bytes=self.place["prediction_id"])),
+            "original_id": None if said is None else said["original_id"],
+            "deployment": self.place["deployment"],
+            "model_version": self.place["model_version"],
+            "slot": self.place["slot"],
+            "time": _utc(self.place["ts"]),
+            "arrived": _utc(self.place["arrived"]),
+            "revision": None if self.state is None else self.state["revision"],
+            "manifest": None if put is None else put["manifest"] or None,
+            "is_stored": said is not None,
+            **{
+                name: None if said is None else said[name]
+                for name in ("features", "scores", "segments", "predicted", "latency_ms", "status")
+            },
+            "label": None
+            if self.label is None
+            else {"value": self.label["value"], "known_at": _utc(self.label["known_at"])},
+            "placed_by": None
+            if put is None
+            else {
+                "op": put["op"],
+                "actor": put["actor"],
+                "approvers": list(put["approvers"]),
+                "at": _utc(put["decided_at"]),
+                "seq": put["seq"],
+            },
+        }
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Give it as a person reads it: what, and its text."""
+        facts, said, put = self.facts(), self.prediction, self.placed
+        own = f" ({facts['original_id']})" if facts["original_id"] else ""
+        yield "prediction", f"{facts['id']}{own} of {facts['deployment']}, {facts['time']}"
+        revision = "" if facts["revision"] is None else f", revision {facts['revision']}"
+        package = "" if facts["manifest"] is None else f", package {facts['manifest'][:16]}"
+        yield "version", f"{facts['model_version']} as {facts['slot']}{revision}{package}"
+        if said is None:
+            yield "features", "gone: retention has removed them, or they were forgotten"
+        else:
+            yield from (
+                (name, _named(said[name])) for name in ("features", "scores", "segments") if said[name]
+            )
+            yield from ((name, str(said[name])) for name in ("predicted", "status") if said[name] is not None)
+            if said["latency_ms"] is not None:
+                yield "latency", f"{said['latency_ms']:.3g} ms"
+        if self.label is None:
+            yield "label", "none"
+        else:
+            yield "label", f"{self.label['value']}, known {_utc(self.label['known_at'])}"
+        if put is None:
+            yield "put there", "by nobody whom the audit names"
+            return
+        approved = (
+            f", approved by {', '.join(put['approvers'])}" if put["approvers"] else ", without approvals"
+        )
+        yield "put there", f"by {put['actor']} ({put['op']}){approved}, {_utc(put['decided_at'])}"
+        yield "audit", f"record {put['seq']}"
+
+
+def traced(settings: Settings, prediction_id: str, deployment: str | None) -> list[Traced]:
+    """Give every prediction of an id, oldest first.
+
+    Args:
+        settings: where the archive is.
+        prediction_id: as a person writes it.
+        deployment: only of this one; None for any.
+
+    Raises:
+        TraceError: there is none.
+        ClickHouseError: the server is away or refuses.
+    """
+    with Client(settings.clickhouse) as client:
+        ids = ids_named(prediction_id)
+        places = trace_reads.lineage(client, ids, deployment) if ids else []
+        if not places:
+            where = "" if deployment is None else f" of {deployment!r}"
+            raise TraceError(
+                f"no prediction{where} has the id {prediction_id[:100]!r}: see 'driftline status' for what the archive "
+                "has yet to store, or give the id as the application or the emitter did"
+            )
+        return [
+            Traced(
+                place=place,
+                prediction=trace_reads.prediction(client, place),
+                label=trace_reads.label(client, place),
+                state=trace_reads.revision(client, place),
+                placed=trace_reads.placed(client, place),
+            )
+            for place in places
+        ]
+
+
+def _named(values: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in values.items()
+    )
+
+
+def _utc(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03}Z"

@@ -1,0 +1,124 @@
+"""A prediction as it is told of, and the proof of who put its version there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from audit_logs import Book, filled
+
+from driftline.agents.audit.record import digest
+from driftline.deploy.control.errors import TraceError
+from driftline.deploy.control.inclusion import Inclusion
+from driftline.deploy.control.traced import Traced
+from driftline.schemas.settings import Control, Settings
+from driftline.streams.clickhouse.trace_reads import served_at
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+PLACE = {
+    "deployment": "churn",
+    "prediction_id": bytes(16),
+    "ts": NOON,
+    "arrived": NOON + timedelta(seconds=1),
+    "model_version": "2",
+    "slot": "champion",
+}
+PREDICTION = {
+    "original_id": "order-7",
+    "features": {"age": 41.0, "country": "fr", "wind": None},
+    "scores": {"score": 0.25},
+    "segments": {},
+    "predicted": "no",
+    "latency_ms": 1.5,
+    "status": "ok",
+}
+PLACED = {
+    "op": "promote",
+    "seq": 12,
+    "decided_at": NOON - timedelta(days=1),
+    "actor": "ann",
+    "approvers": ("bob", "cat"),
+    "manifest": "ab" * 32,
+    "digest": "cd" * 32,
+}
+
+
+def traced(**over: Any) -> Traced:
+    """A prediction of which all is known, unless arguments replace it."""
+    whole: dict[str, Any] = {
+        "place": PLACE,
+        "prediction": PREDICTION,
+        "label": {"value": 1.0, "known_at": NOON},
+        "state": {"revision": 9, "seq": 13, "decided_at": NOON},
+        "placed": PLACED,
+    }
+    return Traced(**{**whole, **over})
+
+
+def test_all_of_a_prediction_is_told() -> None:
+    """The facts name what it was of, how it turned out, and who put the version there."""
+    facts = traced().facts()
+    assert (facts["original_id"], facts["revision"], facts["manifest"]) == ("order-7", 9, "ab" * 32)
+    assert facts["features"] == {"age": 41.0, "country": "fr", "wind": None}
+    assert facts["label"] == {"value": 1.0, "known_at": "2026-01-05T12:00:00.000Z"}
+    assert facts["placed_by"] == {
+        "op": "promote",
+        "actor": "ann",
+        "approvers": ["bob", "cat"],
+        "at": "2026-01-04T12:00:00.000Z",
+        "seq": 12,
+    }
+    assert dict(traced().lines())["put there"] == (
+        "by ann (promote), approved by bob, cat, 2026-01-04T12:00:00.000Z"
+    )
+
+
+def test_lineage_outlives_features() -> None:
+    """What retention or forget took is said to be gone; version, slot and people stay."""
+    bare = traced(prediction=None, label=None)
+    lines = dict(bare.lines())
+    assert lines["features"].startswith("gone")
+    assert (lines["label"], bare.facts()["is_stored"], bare.facts()["model_version"]) == ("none", False, "2")
+
+
+def test_a_replayed_event_goes_by_its_arrival() -> None:
+    """An event time that no spool explains is not when the model answered."""
+    assert served_at(PLACE) == NOON
+    assert served_at({**PLACE, "ts": NOON - timedelta(days=8)}) == PLACE["arrived"]
+
+
+def proving(book: Book, **over: Any) -> Inclusion:
+    """An inclusion over a log in memory."""
+    settings = msgspec.structs.replace(Settings(), control=Control(genesis=book.pins.genesis))
+    given = {"read": lambda: iter(book.records), "notes": book.notes, **over}
+    return Inclusion(settings, None, **given)
+
+
+def test_a_record_is_proved_by_the_whole_audit() -> None:
+    """It lies in the checkpoint that a witness signed, and the archive's copy is the same bytes."""
+    book = filled(25)
+    assert proving(book).of({7: digest(book.records[7])}) == {
+        7: {"seq": 7, "size": 25, "witnesses": ["witness.example/1"]}
+    }
+
+
+def test_a_copy_that_differs_is_found() -> None:
+    """ClickHouse is a view: whoever writes there changes nothing that is proved."""
+    with pytest.raises(TraceError, match="archive's copy of record 7"):
+        proving(filled(25)).of({7: digest(b"another")})
+
+
+def test_nothing_is_proved_of_an_audit_that_was_changed() -> None:
+    """An edited record is a fault of the whole."""
+    book = filled(25)
+    book.records[3] = book.records[3].replace(b"number 3", b"number 4")
+    with pytest.raises(TraceError, match="nothing of this audit is proved"):
+        proving(book).of({7: digest(book.records[7])})
+
+
+def test_nothing_is_proved_without_a_checkpoint() -> None:
+    """The log must have signed what the record is held against."""
+    with pytest.raises(TraceError, match="no checkpoint yet"):
+        proving(filled(25), notes=[]).of({7: ""})
