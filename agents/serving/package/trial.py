@@ -140,7 +140,7 @@ def trial(
 def _run(asked: IO[bytes], said: IO[bytes], told: IO[bytes], deadline_s: float) -> int | None:
     """Run the child to its end; gives its exit code, below 0 for a signal, or None when it took too long."""
     child = subprocess.Popen(  # noqa: S603 - a fixed list
-        [sys.executable, "-I", "-c", _BEGIN, *(str(Path(path).absolute()) for path in sys.path)],
+        [sys.executable, "-I", "-c", _BEGIN, *map(_absolute, sys.path)],
         stdin=asked,
         stdout=said,
         stderr=told,
@@ -155,6 +155,12 @@ def _run(asked: IO[bytes], said: IO[bytes], told: IO[bytes], deadline_s: float) 
             os.killpg(child.pid, signal.SIGKILL)  # and what it may have started
         code = child.wait()
     return code if ended else None
+
+
+def _absolute(entry: str) -> str:
+    """Give an entry of `sys.path` as a child in another folder needs it; what names no folder, as hooks do, stays."""
+    path = Path(entry)
+    return str(path.absolute()) if path.exists() else entry
 
 
 def _wait(pid: int, deadline_s: float) -> bool:
