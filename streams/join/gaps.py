@@ -4,7 +4,8 @@ A width that a version is newly counted by leaves one: its first windows began b
 removed. Of such windows memory is silent, and of the weeks and months that they are part of.
 
 Days pushed out at the byte cap leave doubts: with them go the ids that came first there, and the labels that waited, so
-that what comes in the next days may count once too often, or lack its label. Days in doubt are published meanwhile.
+that what comes in the next days may count once too often, or lack its label. So does a prediction that is older than a
+label that has waited long enough: it may be that label's. Days in doubt are published meanwhile.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from driftline.streams.windows.resolution import DAY_MS, Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from driftline.streams.join.hot import Window
     from driftline.streams.windows.late import LateDays
@@ -111,6 +115,21 @@ class Gaps:
         held = self.doubt or Doubt(since_ms, until_ms, open_s)
         span = min(held.since_ms, since_ms), max(held.until_ms, until_ms)
         self.doubt = Doubt(*span, max(held.open_s, open_s))
+
+    def doubt_older(self, times_ms: NDArray[np.int64], let_go_s: int, cold_ms: int) -> None:
+        """Take the days of predictions into doubt whose labels may have come, and been let go, before them.
+
+        Args:
+            times_ms: of the predictions.
+            let_go_s: the broker's time of the newest label that was let go, s; a label comes after its event.
+            cold_ms: what lies before it is late, and restated for that.
+        """
+        let_go_ms = (let_go_s + 1) * 1000
+        if let_go_ms <= cold_ms:
+            return
+        older = times_ms[(times_ms >= cold_ms) & (times_ms < let_go_ms)]
+        if len(older):
+            self.doubts(int(older.min()) // DAY_MS * DAY_MS, (int(older.max()) // DAY_MS + 1) * DAY_MS)
 
     def silence(self, window: Window) -> bool:
         """Whether a window is not to be published from memory."""

@@ -262,7 +262,7 @@ class Hot:
         self.gaps.forget({key.version for key in [*self.cells, *self.days]})
         return bool(filled)
 
-    def trim(self, now_s: int, wait_s: int = WAIT_S) -> bool:
+    def trim(self, now_s: int, wait_s: int = WAIT_S) -> int | None:
         """Forget labels that no prediction in memory has and that have waited long enough; call `settle` before.
 
         Args:
@@ -270,17 +270,18 @@ class Hot:
             wait_s: how long a label waits.
 
         Returns:
-            Whether there were such labels.
+            The broker's time of the newest of them, s; None when there were none.
         """
         rows = self.labels.rows
         wanted = rows.heard_s.astype(np.int64) > now_s - wait_s
         if wanted.all():
-            return False
+            return None
         for cell in self.cells.values():
             wanted[pairs(cell.rows.key, cell.rows.rest, rows.key, rows.rest)[1]] = True
+        newest_s = None if wanted.all() else int(rows.heard_s[~wanted].max())
         self.labels.keep(wanted)
         self._weigh()
-        return not wanted.all()
+        return newest_s
 
     def _forget_outcomes(self, key: CellKey) -> None:
         gone = self.outcomes.get(key)

@@ -56,6 +56,7 @@ class Shard:
         stored: the same two, as the stored state has them: what lies at or below is read again, not new.
         hots: the deployments.
         heard_s: the broker's time of the newest label taken, s since 1970.
+        let_go_s: likewise, of the newest label that was forgotten without a prediction.
         dirty: records of labels that not all windows in memory took.
         seals: of batches of labels that were taken.
         complaints: of windows that cannot be worked out.
@@ -71,6 +72,7 @@ class Shard:
     changed: set[str] = field(default_factory=set)
     topic_ids: tuple[str, str] = ("", "")
     heard_s: int = 0
+    let_go_s: int = -1
     dirty: Offsets = field(default_factory=Offsets)
     seals: SealBook = field(default_factory=SealBook)
     complaints: Complaints = field(default_factory=Complaints)
@@ -100,6 +102,7 @@ class Shard:
             count_late(hot, cols, offset, widths, hot_windows)
         hot.fold(cols, offset, scheme, widths, hot_windows)
         if offset > self.stored[0]:
+            hot.gaps.doubt_older(cols.times_ms, self.let_go_s, self._cold_before(hot, "1d"))
             hot.advance(cols, self.rules.out_of_orderness_ms, heard_ms)
         self.changed.add(name)
 
@@ -155,7 +158,7 @@ class Shard:
             hot.closed_ms, hot.is_restored = hot.watermark_ms, False
             cold = [key for key in hot.cells if self._is_cold(hot, key)]
             records += let_go(hot, cold)
-            hot.trim(self.heard_s)
+            self._trim(hot)
             oldest = hot.watermark_ms // DAY_MS * DAY_MS - self.rules.kept_days * DAY_MS
             gone = [key for key in hot.days if key.start_ms < oldest]
             for key in gone:
@@ -222,6 +225,7 @@ class Shard:
             return 0, 0
         state = read_row(row, self.partition, self.topic_ids)
         self.stored = (state["predictions"], state["labels"])
+        self.let_go_s = state.get("let_go_s", -1)
         if "dirty" in state:
             self.dirty = Offsets.from_list(state["dirty"])
         for parts in state["hots"]:
@@ -251,9 +255,13 @@ class Shard:
         """Let go of deployments that only labels speak of, once none of those waits any more."""
         for name, hot in tuple(self.hots.items()):
             if hot.newest_ms == NEVER and not (hot.cells or len(hot.days)):
-                hot.trim(self.heard_s)
+                self._trim(hot)
                 if not len(hot.labels.rows):
                     del self.hots[name]
+
+    def _trim(self, hot: Hot) -> None:
+        newest_s = hot.trim(self.heard_s)
+        self.let_go_s = self.let_go_s if newest_s is None else max(self.let_go_s, newest_s)
 
     def _first_label(self) -> int:
         firsts = [hot.labels.first for hot in self.hots.values()]
@@ -266,6 +274,7 @@ class Shard:
             self.topic_ids,
             predictions=self.predictions,
             labels=self.labels,
+            let_go_s=self.let_go_s,
             dirty=self.dirty.to_list(),
             hots=[hot_parts(hot) for hot in self.hots.values() if hot.newest_ms != NEVER],
             **{"from": (first, self._first_label())},

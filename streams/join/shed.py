@@ -58,6 +58,6 @@ def shed(hots: Collection[Hot], heard_s: int, hot_windows: int, most_bytes: int)
 
 def _drop_waiting(hot: Hot, heard_s: int, hot_windows: int) -> None:
     """Let go of labels without a prediction in memory; the days that one may still come in are in doubt."""
-    if hot.trim(heard_s, 0) and hot.newest_ms != NEVER:
+    if hot.trim(heard_s, 0) is not None and hot.newest_ms != NEVER:
         since_ms = hot.cold_before("1d", hot.watermark_ms, hot_windows)
         hot.gaps.doubts(since_ms, (hot.newest_ms // DAY_MS + 1) * DAY_MS, heard_s + WAIT_S)

@@ -1,0 +1,69 @@
+"""A label whose prediction comes after it was let go is held against it all the same, once the day is cold."""
+
+from __future__ import annotations
+
+import pytest
+from cold_world import DAY_MS, HOUR_MS, START_MS, Book, World, batch, truth
+
+from driftline.streams.windows.rules import Rules
+
+RULES = Rules(hot_windows=3, kept_days=35)
+
+
+class Late:
+    """A worker, and labels with the broker's time."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.world = World(RULES, Book(("1d",)))
+        self.world.archive.stand_in(patch)
+        self.shard = self.world.begin()
+
+    def predict(self, id_: int, day: int) -> None:
+        """Predict two ids of a day."""
+        self.world.predict(self.shard, batch(id_, day, 0, "days"))
+        self.world.publish(self.shard)
+
+    def label(self, id_: int, day: int, heard_ms: int) -> None:
+        """Label two ids of a day."""
+        self.world.archive.truths.append(truth(id_, day, 1, 1))
+        self.shard.take_labels(len(self.world.archive.truths) - 1, self.world.archive.truths[-1], heard_ms)
+        self.world.publish(self.shard)
+
+    def first_day(self) -> tuple[int, int]:
+        """Rows and labels of the first day, as published last."""
+        windows = self.world.archive.windows
+        one = windows["accuracy", "days", "champion", "1d", START_MS]
+        return one.rows, one.labels
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_prediction_that_comes_a_day_after_its_label_gets_it(
+    monkeypatch: pytest.MonkeyPatch, *, restarts: bool
+) -> None:
+    """Its day still takes facts when it comes, without the label, and is restated with it, also after a restart."""
+    late = Late(monkeypatch)
+    late.predict(0, 0)
+    late.label(2, 0, START_MS + DAY_MS)
+    assert late.world.restate(late.shard), "the archive has no prediction of the label yet"
+    late.predict(0, 1)
+    late.label(0, 1, START_MS + 2 * DAY_MS + HOUR_MS)
+    if restarts:
+        late.shard = late.world.begin()
+    late.predict(2, 0)
+    assert late.first_day() == (4, 0)
+    for day in (60, 61):
+        late.predict(0, day)
+        late.world.restate(late.shard)
+    assert late.first_day() == (4, 1)
+    assert late.world.differences(late.shard) == []
+
+
+def test_what_is_newer_than_every_label_let_go_is_in_no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels that never find a prediction have no day restated that came in time."""
+    late = Late(monkeypatch)
+    late.predict(0, 0)
+    late.label(2, 0, START_MS + DAY_MS // 2)
+    late.label(3, 0, START_MS + 2 * DAY_MS)
+    assert late.shard.let_go_s == (START_MS + DAY_MS // 2) // 1000
+    late.predict(0, 1)
+    assert late.shard.hots["d"].gaps.doubt is None
