@@ -41,8 +41,7 @@ def publish(settings: Settings, profile: Profile) -> bool:
             return False
         raise TableError(
             f"{profile.deployment} {profile.model_version} already has another profile "
-            f"({held.digest()[:12]}, this one is {profile.digest()[:12]}): windows counted with two "
-            "references "
+            f"({held.digest()[:12]}, this one is {profile.digest()[:12]}): windows counted with two references "
             "cannot be added, so publish this one under a new version"
         )
     produce(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from cold_world import DAY_MS, HOUR_MS, START_MS, Book, World, batch, truth
 
@@ -13,8 +15,8 @@ RULES = Rules(hot_windows=3, kept_days=35)
 class Late:
     """A worker, and labels with the broker's time."""
 
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.world = World(RULES, Book(("1d",)))
+    def __init__(self, patch: pytest.MonkeyPatch, rules: Rules = RULES) -> None:
+        self.world = World(rules, Book(("1d",)))
         self.world.archive.stand_in(patch)
         self.shard = self.world.begin()
 
@@ -29,10 +31,10 @@ class Late:
         self.shard.take_labels(len(self.world.archive.truths) - 1, self.world.archive.truths[-1], heard_ms)
         self.world.publish(self.shard)
 
-    def first_day(self) -> tuple[int, int]:
-        """Rows and labels of the first day, as published last."""
+    def told(self, day: int) -> tuple[int, int]:
+        """Rows and labels of a day, as published last."""
         windows = self.world.archive.windows
-        one = windows["accuracy", "days", "champion", "1d", START_MS]
+        one = windows["accuracy", "days", "champion", "1d", START_MS + day * DAY_MS]
         return one.rows, one.labels
 
 
@@ -50,11 +52,11 @@ def test_a_prediction_that_comes_a_day_after_its_label_gets_it(
     if restarts:
         late.shard = late.world.begin()
     late.predict(2, 0)
-    assert late.first_day() == (4, 0)
+    assert late.told(0) == (4, 0)
     for day in (60, 61):
         late.predict(0, day)
         late.world.restate(late.shard)
-    assert late.first_day() == (4, 1)
+    assert late.told(0) == (4, 1)
     assert late.world.differences(late.shard) == []
 
 
@@ -67,3 +69,30 @@ def test_what_is_newer_than_every_label_let_go_is_in_no_doubt(monkeypatch: pytes
     assert late.shard.let_go_s == (START_MS + DAY_MS // 2) // 1000
     late.predict(0, 1)
     assert late.shard.hots["d"].gaps.doubt is None
+
+
+def test_days_that_go_cold_while_others_are_restated_are_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A label let go at the byte cap counts, though its day is asked for when the restatement of another is at work."""
+    rules = replace(RULES, hot_windows=1)
+    late = Late(monkeypatch, rules)
+    late.predict(0, 0)
+    late.label(2, 3, 0)
+    late.shard.rules = replace(rules, held_bytes=late.shard.nbytes - 1)
+    late.predict(0, 1)
+    late.shard.rules = rules
+    while late.world.restate(late.shard):
+        pass
+    late.predict(0, 2)
+    late.predict(2, 3)
+    assert late.told(3) == (2, 0)
+    late.predict(0, 4)
+    assert late.world.offer(late.shard), "the second day is cold"
+    late.predict(0, 5)
+    for day in (60, 61):
+        while late.world.restate(late.shard):
+            pass
+        late.predict(0, day)
+    assert late.told(3) == (2, 1)
+    assert late.world.differences(late.shard) == []
