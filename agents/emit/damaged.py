@@ -6,8 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from driftline.agents.emit.owner import LIFE
+
 SUFFIX: Final = ".damaged"
-_OWN: Final = "[0-9a-f]" * 16 + "-*-*-*.seg"
 # Each is as large as a segment at most: together half of what the spool may hold.
 KEPT: Final = 4
 
@@ -19,7 +20,8 @@ def set_aside(path: Path, spool_dir: Path) -> Path:
     """
     aside = path.rename(spool_dir / f"{path.parent.name}-{path.name}{SUFFIX}")
     # Names begin with the time at which a life began; what was found just now stays, however old.
-    found = sorted(spool_dir.glob(f"{_OWN}{SUFFIX}"), key=lambda one: (one == aside, one.name))
+    own = [one for one in spool_dir.glob(f"*{SUFFIX}") if LIFE.match(one.name)]
+    found = sorted(own, key=lambda one: (one == aside, one.name))
     for old in found[:-KEPT]:
         with suppress(OSError):
             old.unlink()

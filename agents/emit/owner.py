@@ -13,7 +13,7 @@ from typing import Final
 LOCK: Final = "lock"
 SUFFIX: Final = ".seg"
 # What `own` calls its directories: others in the spool directory are somebody else's.
-_OWN: Final = re.compile(r"[0-9a-f]{16}-\d+-\d+")
+LIFE: Final = re.compile(r"[0-9a-f]{16}-\d+-\d+")
 
 
 class OwnedFolder:
@@ -82,6 +82,6 @@ def lock(path: Path) -> OwnedFolder | None:
 
 def ownerless(spool_dir: Path) -> list[OwnedFolder]:
     """Lock every directory of a life whose owner is gone, the oldest first; what is no life's is not touched."""
-    lives = [path for path in sorted(spool_dir.iterdir()) if _OWN.fullmatch(path.name) and path.is_dir()]
+    lives = [path for path in sorted(spool_dir.iterdir()) if LIFE.fullmatch(path.name) and path.is_dir()]
     found = [lock(path) for path in lives]
     return [folder for folder in found if folder is not None]

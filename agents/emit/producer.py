@@ -18,7 +18,7 @@ MESSAGE_TIMEOUT_MS: Final = 30_000
 RECONNECT_MS: Final = 1_000
 # Twice what the courier ever hands over at once.
 QUEUE_KBYTES: Final = 16_384
-# What a batch's one life depends on (STREAMS.md, "Counted once").
+# What a batch's one life depends on.
 _COUNTED: Final = ("enable.idempotence", "acks", "request.required.acks", "partitioner", "transactional.id")
 # What has an argument of its own.
 _ADDRESSES: Final = ("bootstrap.servers", "metadata.broker.list")

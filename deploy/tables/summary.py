@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LEVELS_SHOWN = 6
 FEW_WINDOWS = 20
-"""Reference windows below which the reference's own variation is not known (STATISTICS.md)."""
+"""Reference windows below which the reference's own variation is not known (docs/statistics.md)."""
 
 
 def profile_view(

@@ -25,7 +25,7 @@ COUNTED: Final = {
     "emitters": "emitters_now",
     "dead_letters": "dead_letters_now",
 }
-# `auto` takes the narrowest resolution at which this share of windows has the least count of a verdict (STREAMS.md).
+# `auto` takes the narrowest resolution at which this share of windows has the least count of a verdict.
 FULL_SHARE: Final = 0.8
 _POLL_SECONDS: Final = 0.1
 
