@@ -69,6 +69,9 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("log-reset", "control", "Let the controller go on with another topic of commands."),
     CommandEntry("model", "serving", "Make a package of a model, verify it, push it to a store."),
     CommandEntry("audit", "control", "Read, verify, export and witness the history of every change."),
+    CommandEntry(
+        "compare-versions", "local", "Put two versions side by side, performance on the same labelled rows."
+    ),
     CommandEntry("trace", "local", "Say which version made a prediction, of what, and who put it there."),
     CommandEntry("compare", "local", "Compare two tables without Kafka: the same figures and verdicts."),
     CommandEntry("demo", "demo", "Replay the flights of 2013 through the whole road."),

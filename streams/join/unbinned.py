@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -47,6 +47,11 @@ class Unbinned:
         """Of them those with a label."""
         return self._outcomes.labels
 
+    @property
+    def outcomes(self) -> Outcomes:
+        """What the rows add up to."""
+        return self._outcomes
+
     def add_unlabelled(self, rows: int) -> None:
         """Count predictions whose truth is not known."""
         self._outcomes.predictions += rows
@@ -66,18 +71,31 @@ class Unbinned:
             number: float64 (n,), of the label; NaN for none.
             classes: of the label.
         """
-        rows, outcomes, scheme = len(number), self._outcomes, self._scheme
-        outcomes.predictions += rows
-        outcomes.labels += rows
+        rows, scheme = len(number), self._scheme
         if scheme.task == "regression":
-            outcomes.add_numbers(number, scores[0] if len(scores) else np.full(rows, np.nan))
+            self.add_answers(number, np.full(rows, UNKNOWN), scores)
             return
         code = self._vocabulary.codes_of(classes, rows)
         code[~np.isnan(number)] = NUMBER
         said = self._vocabulary.codes_of(predicted, rows)
         texts = self._vocabulary.texts
-        truth = scheme.true_classes(code, number, texts)
-        outcomes.add_classes(scheme, truth, scheme.named_classes(said, texts), scores)
+        self.add_answers(scheme.true_classes(code, number, texts), scheme.named_classes(said, texts), scores)
+
+    def add_answers(self, truth: NDArray[Any], said: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
+        """Take joined rows whose classes are known by their place in the scheme.
+
+        Args:
+            truth: int64 (n,) of classes, `UNKNOWN` for none; float64 (n,) of numbers.
+            said: int64 (n,), the class that each prediction says, `UNKNOWN` for none; of numbers nothing is read.
+            scores: (S, n), by `scheme.scores`; NaN for none.
+        """
+        rows, outcomes, scheme = len(truth), self._outcomes, self._scheme
+        outcomes.predictions += rows
+        outcomes.labels += rows
+        if scheme.task == "regression":
+            outcomes.add_numbers(truth, scores[0] if len(scores) else np.full(rows, np.nan))
+            return
+        outcomes.add_classes(scheme, truth, said, scores)
         if scheme.task == "binary" and len(scores):
             usable = (truth != UNKNOWN) & np.isfinite(scores[0])
             self._scores.append(scores[0][usable])
