@@ -121,7 +121,7 @@ def verify_command(
 
     if not signers:
         raise click.UsageError("name at least one key that may sign packages: --by KEY")
-    signed = verify(package, _keys(signers))
+    signed = verify(package, keys_of(signers))
     went: Trial | None = None
     if tried:
         bounds = Bounds(memory_bytes=memory_mb * MIB, timeout_s=timeout)
@@ -166,7 +166,8 @@ def _manifest(package: Path) -> Signed:
     return opened_manifest(read(package, FILE, MAX_BYTES), None)
 
 
-def _keys(signers: tuple[str, ...]) -> dict[str, bytes]:
+def keys_of(signers: tuple[str, ...]) -> dict[str, bytes]:
+    """Read public keys as `driftline keys new` prints them; raises click.UsageError for a text that is none."""
     from driftline.agents.control.keys import public_of
     from driftline.agents.control.signing import key_id
 

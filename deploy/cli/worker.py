@@ -1,4 +1,4 @@
-"""`driftline worker`: run one stream worker in the foreground."""
+"""`driftline worker`: run one worker in the foreground."""
 
 from __future__ import annotations
 
@@ -8,23 +8,51 @@ from pathlib import Path
 
 import click
 
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+from driftline.deploy.cli.worker_challenger import challenger
+from driftline.deploy.cli.worker_retrain import retrain
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-@click.command("worker")
-@click.argument("role", type=click.Choice(["drift", "accuracy", "alerts", "archive"]))
-def command(role: str) -> int:
-    """Run one worker until it is told to stop (SIGTERM or Ctrl-C).
+@click.group("worker")
+def command() -> None:
+    """Run one worker until it is told to stop (SIGTERM or Ctrl-C)."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
 
-    drift counts predictions into windows and judges them; accuracy holds them against labels; alerts tells people
-    of bad windows; archive writes everything to ClickHouse.
-    """
+
+@command.command("drift")
+def drift() -> int:
+    """Count predictions into windows and judge them."""
+    return _run("drift")
+
+
+@command.command("accuracy")
+def accuracy() -> int:
+    """Hold predictions against labels and judge how well they did."""
+    return _run("accuracy")
+
+
+@command.command("alerts")
+def alerts() -> int:
+    """Tell people of bad windows, and advise on retraining."""
+    return _run("alerts")
+
+
+@command.command("archive")
+def archive() -> int:
+    """Write everything to ClickHouse, and remove there what is to be forgotten."""
+    return _run("archive")
+
+
+command.add_command(challenger)
+command.add_command(retrain)
+
+
+def _run(role: str) -> int:
     from importlib import import_module
 
     from driftline.deploy.local.discover import settings_here
 
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     settings = settings_here(os.environ, Path.cwd())
-    run = import_module(f"driftline.streams.processors.{role}").main
-    code: int = run(settings)
+    code: int = import_module(f"driftline.streams.processors.{role}").main(settings)
     return code

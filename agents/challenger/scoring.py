@@ -1,0 +1,172 @@
+"""Scoring: a batch of the champion's events as the challenger answers it. Pure: the model and the clock are arguments.
+
+The batch that comes out is sealed by the one that went in: its instance is made of the other's, with the same epoch and
+number. Scoring a batch again, after a crash or because an emitter sent it twice, gives a batch of the same seal, which
+every reader that counts skips.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from driftline.agents.serving.package.rows import as_tensors
+from driftline.agents.serving.package.tensors import FLOATS
+from driftline.schemas.errors import DriftlineError
+from driftline.schemas.number_text import number_text
+from driftline.schemas.shapes import Category, Identity, NumericBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from driftline.agents.serving.package.manifest import Manifest
+    from driftline.agents.serving.package.model import LoadedModel
+    from driftline.schemas.shapes import PredictionColumns
+
+SLOT: Final = "challenger"
+SCORED: Final = ("champion", "canary")
+"""Slots whose answers callers had: each event once, whoever answered it."""
+_STATUS: Final = ("ok", "error")
+
+
+class ChallengerError(DriftlineError):
+    """Events that the package cannot be asked with."""
+
+
+def is_scored(cols: PredictionColumns, deployment: str, version: str) -> bool:
+    """Whether a batch holds events that the challenger answers: callers' own, and not already answered by it."""
+    return cols.deployment == deployment and cols.slot in SCORED and cols.model_version != version
+
+
+def sealed(identity: Identity | None, version: str) -> Identity | None:
+    """Give the seal of the batch that comes of another; None where that has none and may come twice anyway.
+
+    >>> sealed(Identity("here", 1, 5), "2").seq
+    5
+    """
+    if identity is None:
+        return None
+    name = hashlib.sha256(f"{version}\0{identity.instance}".encode()).hexdigest()[:32]
+    return Identity(f"challenger-{name}", identity.epoch, identity.seq)
+
+
+class Scorer:
+    """Answers batches with one package.
+
+    Args:
+        manifest: of the package.
+        model: loaded from it.
+        clock: gives s, for the latency.
+    """
+
+    def __init__(self, manifest: Manifest, model: LoadedModel, clock: Callable[[], float]) -> None:
+        self._manifest, self._model, self._clock = manifest, model, clock
+        self._texts = {name for each in manifest.inputs if each.datatype == "BYTES" for name in each.names}
+        self._whole = {
+            name
+            for each in manifest.inputs
+            if each.datatype != "BYTES" and each.datatype not in FLOATS
+            for name in each.names
+        }
+
+    def answer(self, cols: PredictionColumns) -> PredictionColumns:
+        """Give the batch as the challenger answers it: the same ids, times and features, its own scores.
+
+        Rows that lack what the package must have, and all rows when the model raises, have the status `error` and no
+        score: what is compared has as many events on either side.
+
+        Raises:
+            ChallengerError: the events have no column of a name that the package is asked with.
+        """
+        columns = self._columns(cols)
+        usable = self._usable(columns, cols.rows)
+        began = self._clock()
+        outputs = self._asked({name: values[usable] for name, values in columns.items()}, int(usable.sum()))
+        took_ms = (self._clock() - began) * 1_000 / max(int(usable.sum()), 1)
+        answered = usable if outputs is not None else np.zeros(cols.rows, np.bool_)
+        return replace(
+            cols,
+            model_version=self._manifest.version,
+            slot=SLOT,
+            identity=sealed(cols.identity, self._manifest.version),
+            scores=self._scores(outputs, answered),
+            predicted=self._predicted(outputs, answered),
+            latency_ms=np.where(answered, np.float32(took_ms), np.float32(np.nan)).astype(np.float32),
+            status=Category("status", _STATUS, (~answered).astype(np.int32)),
+            gaps=[gap for gap in cols.gaps if gap.name in _features(cols)],
+        )
+
+    def _columns(self, cols: PredictionColumns) -> dict[str, NDArray[Any]]:
+        held: dict[str, NDArray[Any]] = {
+            name: values
+            for block in cols.features
+            for name, values in zip(block.names, block.values, strict=True)
+        }
+        for column in cols.categories:
+            levels = np.array([*column.levels, None], object)
+            held[column.name] = levels[column.codes]
+        lacking = next((name for name in self._manifest.columns if name not in held), None)
+        if lacking is not None:
+            raise ChallengerError(
+                f"the events of deployment {cols.deployment!r} have no column {lacking[:100]!r}, which "
+                f"{self._manifest.title} is asked with; they have {', '.join(sorted(held)[:20])}"
+            )
+        return {name: held[name] for name in self._manifest.columns}
+
+    def _usable(self, columns: dict[str, NDArray[Any]], rows: int) -> NDArray[np.bool_]:
+        usable = np.ones(rows, np.bool_)
+        for name, values in columns.items():
+            if name in self._texts:
+                usable &= np.array([value is not None for value in values.tolist()], np.bool_)
+            elif name in self._whole and values.dtype.kind == "f":
+                usable &= np.isfinite(values)
+        return usable
+
+    def _asked(self, columns: dict[str, NDArray[Any]], rows: int) -> dict[str, NDArray[Any]] | None:
+        """What the model answers; None when there is nothing to ask, or it raises."""
+        if not rows:
+            return None
+        try:
+            return self._model.predict(as_tensors(columns, self._manifest.inputs))
+        except Exception:  # noqa: BLE001 - whatever a model raises is an error of its own, counted as such
+            return None
+
+    def _scores(
+        self, outputs: dict[str, NDArray[Any]] | None, answered: NDArray[np.bool_]
+    ) -> list[NumericBlock]:
+        if outputs is None or not self._manifest.scores:
+            return []
+        values = np.full((len(self._manifest.scores), len(answered)), np.nan)
+        for place, score in enumerate(self._manifest.scores):
+            array = outputs[score.output]
+            values[place, answered] = array.reshape(len(array), -1)[:, score.column]
+        return [NumericBlock(tuple(score.name for score in self._manifest.scores), values)]
+
+    def _predicted(
+        self, outputs: dict[str, NDArray[Any]] | None, answered: NDArray[np.bool_]
+    ) -> Category | None:
+        if outputs is None or not self._manifest.predicted:
+            return None
+        texts = [_text(value) for value in outputs[self._manifest.predicted].reshape(-1).tolist()]
+        levels = tuple(dict.fromkeys(texts))
+        place = {level: code for code, level in enumerate(levels)}
+        codes = np.full(len(answered), -1, np.int32)
+        codes[answered] = [place[text] for text in texts]
+        return Category("predicted", levels, codes)
+
+
+def _features(cols: PredictionColumns) -> set[str]:
+    names = {name for block in cols.features for name in block.names}
+    return names | {column.name for column in cols.categories}
+
+
+def _text(value: object) -> str:
+    """A class as events name it: numbers as numbers are written, whatever their type."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return number_text(float(value)) if isinstance(value, int | float) else str(value)

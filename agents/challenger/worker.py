@@ -1,0 +1,170 @@
+"""`driftline worker challenger`: a consumer group that answers a deployment's events once more, with another package.
+
+    1. Records are read from the one partition that has the deployment.
+    2. Each batch is scored, sealed by the batch that it comes of, and put into the same partition.
+    3. When the broker has acknowledged all of them, the position is committed.
+
+A crash between 2 and 3 scores some batches again; they come under the same seals, and are counted once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from driftline.agents.challenger.scoring import ChallengerError, is_scored
+from driftline.schemas.clients import consumer_config, producer_config
+from driftline.schemas.columns import pack_predictions, read_predictions
+from driftline.schemas.partition import partition_of
+from driftline.schemas.refusal import Refused
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+
+    from confluent_kafka import Message
+
+    from driftline.agents.challenger.scoring import Scorer
+    from driftline.agents.serving.package.manifest import Manifest
+    from driftline.schemas.settings import Kafka
+
+logger = logging.getLogger(__name__)
+
+TOPIC: Final = "predictions"
+AT_ONCE: Final = 64
+"""Records read, scored and acknowledged together: the bound of what is held, 1 MB each at most."""
+ANSWER_S: Final = 60.0
+TELL_S: Final = 60.0
+_POLL_S: Final = 0.5
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was done since the start: batches and rows that were scored, and records that could not be read."""
+
+    batches: int = 0
+    rows: int = 0
+    errors: int = 0
+    unread: int = 0
+
+
+class Challenger:
+    """One member of the group; for one thread.
+
+    Args:
+        kafka: where the brokers are.
+        deployment: whose events.
+        manifest: of the package.
+        scorer: answers with it.
+        from_end: whether a group without a position begins at the end of the log, not at its beginning.
+    """
+
+    def __init__(
+        self, kafka: Kafka, deployment: str, manifest: Manifest, scorer: Scorer, *, from_end: bool = False
+    ) -> None:
+        self._deployment, self._version, self._scorer = deployment, manifest.version, scorer
+        self._topic = kafka.topic_prefix + TOPIC
+        self._home = partition_of(deployment.encode(), kafka.partitions)
+        self.tally = Tally()
+        group = f"{kafka.topic_prefix}driftline-challenger-{deployment}-{manifest.name}-{manifest.version}"
+        self._consumer = Consumer(
+            consumer_config(
+                kafka,
+                group,
+                auto_offset_reset="latest" if from_end else "earliest",
+                queued_max_messages_kbytes=16_384,
+            )
+        )
+        self._producer = Producer(producer_config(kafka, message_timeout_ms=int(ANSWER_S * 1_000)))
+        self._faults: list[str] = []
+
+    def run(self, stopping: threading.Event) -> None:
+        """Score until told to stop.
+
+        Raises:
+            ChallengerError: the events lack a column, or the broker did not take what was scored.
+        """
+        self._consumer.subscribe([self._topic], on_assign=self._assigned)
+        told_s = time.monotonic()
+        try:
+            while not stopping.is_set():
+                self._turn(self._consumer.consume(AT_ONCE, _POLL_S))
+                if time.monotonic() - told_s > TELL_S:
+                    told_s = time.monotonic()
+                    logger.info("scored %d rows in %d batches, %d errors", *self._counts())
+        finally:
+            self._consumer.close()
+        logger.info("stopped: scored %d rows in %d batches, %d errors", *self._counts())
+
+    def _counts(self) -> tuple[int, int, int]:
+        return self.tally.rows, self.tally.batches, self.tally.errors
+
+    def _turn(self, messages: Sequence[Message]) -> None:
+        taken = []
+        for message in messages:
+            wrong = message.error()
+            if wrong is None:
+                self._take(message)
+                taken.append(message)
+            elif wrong.fatal() or wrong.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise ChallengerError(f"topic {self._topic!r} cannot be read: {wrong.str()}")
+        if not taken:
+            return
+        left = self._producer.flush(ANSWER_S)
+        if left or self._faults:
+            why = self._faults[0] if self._faults else f"no answer within {ANSWER_S:g} s"
+            raise ChallengerError(
+                f"what was scored of {self._deployment!r} is not acknowledged ({why}): start again, and it goes on "
+                "where it was"
+            )
+        last = taken[-1]
+        place = TopicPartition(self._topic, last.partition() or 0, (last.offset() or 0) + 1)
+        try:
+            self._consumer.commit(offsets=[place], asynchronous=False)
+        except KafkaException as error:
+            # Another member has the partition by now, or the broker is away: what is scored again has the same seals.
+            logger.warning("the position is not committed: %s", error)
+
+    def _take(self, message: Message) -> None:
+        if message.key() != self._deployment.encode():
+            return
+        try:
+            cols = read_predictions(message.value() or b"")
+        except Refused:
+            # The archive tells of it; here it is no event.
+            self.tally.unread += 1
+            return
+        if not is_scored(cols, self._deployment, self._version):
+            return
+        answered = self._scorer.answer(cols)
+        try:
+            data = pack_predictions(answered)
+        except Refused:
+            # Scores made it too large: the features lie beside the champion's answer under the same ids.
+            data = pack_predictions(replace(answered, features=[], categories=[], gaps=[]))
+        self._producer.produce(
+            self._topic,
+            data,
+            self._deployment.encode(),
+            message.partition() or 0,
+            on_delivery=self._delivered,
+        )
+        self.tally.batches += 1
+        self.tally.rows += cols.rows
+        self.tally.errors += 0 if answered.status is None else int(answered.status.codes.sum())
+
+    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None and len(self._faults) < AT_ONCE:
+            self._faults.append(error.str())
+
+    def _assigned(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        """Take the deployment's partition alone: nothing of it lies in another."""
+        mine = [one for one in partitions if one.partition == self._home]
+        consumer.assign(mine)
+        logger.info(
+            "%s", f"answers {self._deployment!r}" if mine else "another member answers; this one waits"
+        )

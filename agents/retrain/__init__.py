@@ -1,0 +1,1 @@
+"""Retraining: a named local command, run once for each advice to retrain; it holds no key of control."""

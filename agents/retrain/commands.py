@@ -1,0 +1,82 @@
+"""Commands: what may be run here for which deployments, read from a local file that nobody reaches through Kafka."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+
+from driftline.schemas.control.command import Name
+from driftline.schemas.errors import DriftlineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MAX_FILE_BYTES: Final = 1 << 20
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=4_000, pattern=r"\A[^\x00]*\Z")]
+Variable = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,199}\Z")]
+
+
+class RetrainError(DriftlineError):
+    """Settings of retraining, or its state, that cannot be used."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One command.
+
+    Attributes:
+        deployments: whose advice it answers.
+        argv: the program and its arguments; no shell reads them.
+        folder: where it runs.
+        timeout_s: after which it is stopped, s.
+        cooldown_s: from the start of one run for a deployment to the next, s; advice in between starts none.
+        environment: names of the variables that are handed on; all others are left out.
+    """
+
+    deployments: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=1_000)]
+    argv: Annotated[tuple[Word, ...], msgspec.Meta(min_length=1, max_length=200)]
+    folder: Word = "."
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=7 * 86_400)] = 4 * 3_600.0
+    cooldown_s: Annotated[float, msgspec.Meta(ge=0, le=365 * 86_400)] = 86_400.0
+    environment: Annotated[tuple[Variable, ...], msgspec.Meta(max_length=200)] = ("PATH", "HOME", "LANG")
+
+
+class Commands(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of them, by name.
+
+    Attributes:
+        max_age_s: advice that was made longer ago starts nothing, s.
+    """
+
+    commands: Annotated[dict[Name, Entry], msgspec.Meta(min_length=1, max_length=1_000)]
+    max_age_s: Annotated[float, msgspec.Meta(gt=0, le=365 * 86_400)] = 86_400.0
+
+    def of(self, deployment: str) -> tuple[str, Entry] | None:
+        """Give the name and the entry that answer for a deployment; None without one."""
+        return next(
+            ((name, one) for name, one in self.commands.items() if deployment in one.deployments), None
+        )
+
+
+def read_commands(path: Path) -> Commands:
+    """Read the file.
+
+    Raises:
+        RetrainError: it cannot be read, is no such file, or names a deployment twice; the message says what is wrong.
+    """
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise RetrainError(f"{path} is larger than {_MAX_FILE_BYTES:,} bytes: name fewer commands")
+        found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Commands)
+    except OSError as error:
+        raise RetrainError(f"the commands of retraining {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise RetrainError(f"{path} does not say which commands retrain: {error}") from error
+    seen: set[str] = set()
+    for name, entry in found.commands.items():
+        twice = seen & set(entry.deployments)
+        if twice:
+            raise RetrainError(f"{path} gives {min(twice)!r} two commands, the second is {name!r}: leave one")
+        seen |= set(entry.deployments)
+    return found

@@ -1,0 +1,71 @@
+"""Memory: which advice was answered, and when a deployment was last retrained; on disk before anything runs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from driftline.agents.retrain.commands import RetrainError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOST: Final = 10_000
+"""Ids of advice that are remembered, the newest."""
+
+
+class _Held(msgspec.Struct):
+    answered: list[str] = []
+    started_ms: dict[str, int] = {}
+
+
+class Memory:
+    """What one file remembers.
+
+    Args:
+        path: of the file; made with the first answer.
+
+    Raises:
+        RetrainError: it is there and cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._held = msgspec.json.decode(path.read_bytes(), type=_Held)
+        except FileNotFoundError:
+            self._held = _Held()
+        except (OSError, msgspec.MsgspecError) as error:
+            raise RetrainError(f"what retraining remembers in {path} cannot be read: {error}") from error
+
+    def is_answered(self, advice_id: str) -> bool:
+        """Whether an advice had its run, or was passed over for good."""
+        return advice_id in self._held.answered
+
+    def started_ms(self, deployment: str) -> int | None:
+        """When the last run for a deployment began, ms since 1970; None before the first."""
+        return self._held.started_ms.get(deployment)
+
+    def answer(self, advice_id: str, deployment: str, now_ms: int | None) -> None:
+        """Remember that an advice is answered, by a run that begins now, or by none; returns when it is on disk.
+
+        Raises:
+            RetrainError: it cannot be written; then nothing may be run.
+        """
+        self._held.answered = [*self._held.answered, advice_id][-MOST:]
+        if now_ms is not None:
+            self._held.started_ms[deployment] = now_ms
+        new = self._path.with_name(self._path.name + ".new")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with new.open("wb") as file:
+                file.write(msgspec.json.encode(self._held))
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._path)
+        except OSError as error:
+            raise RetrainError(
+                f"what retraining did cannot be remembered in {self._path}: {error.strerror}"
+            ) from error

@@ -1,0 +1,45 @@
+"""`driftline worker challenger`: another package answers the events that a deployment has."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import click
+
+
+@click.command("challenger")
+@click.option(
+    "--model", "package", type=click.Path(path_type=Path, file_okay=False, exists=True), required=True,
+    metavar="PACKAGE", help="The package, a folder that 'driftline model pack' made.",
+)  # fmt: skip
+@click.option("--deployment", required=True, metavar="D", help="Whose events it answers.")
+@click.option(
+    "--by", "signers", metavar="KEY", multiple=True, required=True,
+    help="A public key that may sign packages, as 'driftline keys new' prints it; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--from-end", is_flag=True, help="Begin with the events to come; else with the oldest that Kafka has."
+)
+def challenger(package: Path, deployment: str, signers: tuple[str, ...], *, from_end: bool) -> None:
+    """Answer the events of a deployment once more with PACKAGE, as its challenger, without any load on what serves.
+
+    The package is verified, copied and tried first. Each event is answered once: several of these share the work as a
+    consumer group, and what a crash lets be answered again is counted once. 'driftline compare-versions' puts it beside
+    the champion.
+    """
+    from driftline.agents.challenger.admitted import admitted
+    from driftline.agents.challenger.scoring import Scorer
+    from driftline.agents.challenger.worker import Challenger
+    from driftline.deploy.cli.model import keys_of
+    from driftline.deploy.local.discover import settings_here
+    from driftline.streams.processors.service import told_to_stop
+
+    settings = settings_here(os.environ, Path.cwd())
+    with (
+        admitted(package, keys_of(signers), settings.packages) as (manifest, model),
+        told_to_stop() as stopping,
+    ):
+        scorer = Scorer(manifest, model, time.monotonic)
+        Challenger(settings.kafka, deployment, manifest, scorer, from_end=from_end).run(stopping)

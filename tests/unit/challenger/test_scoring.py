@@ -1,0 +1,171 @@
+"""Events as a challenger answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from packaged import KEYS, linear, packed
+
+from driftline.agents.challenger.admitted import admitted
+from driftline.agents.challenger.scoring import ChallengerError, Scorer, is_scored, sealed
+from driftline.agents.serving.package.errors import PackageError
+from driftline.agents.serving.package.manifest import Manifest
+from driftline.agents.serving.package.model import LoadedModel
+from driftline.agents.serving.package.tensors import Tensor
+from driftline.schemas.columns import pack_predictions, read_predictions
+from driftline.schemas.settings_packages import Packages
+from driftline.schemas.shapes import Category, Gap, Identity, NumericBlock, PredictionColumns
+
+ROWS = 4
+
+
+def events(**over: Any) -> PredictionColumns:
+    """Four events of the champion with one column more than the package takes."""
+    given: dict[str, Any] = {
+        "deployment": "churn",
+        "model_version": "1",
+        "slot": "champion",
+        "rows": ROWS,
+        "identity": Identity("here", 7, 5),
+        "ids": np.arange(16 * ROWS, dtype=np.uint8).reshape(ROWS, 16),
+        "original_ids": ["a", "b", None, "d"],
+        "times_ms": np.arange(ROWS, dtype=np.int64),
+        "features": [
+            NumericBlock(("age", "other"), np.arange(2 * ROWS, dtype=np.float32).reshape(2, ROWS)),
+            NumericBlock(("visits", "income"), np.ones((2, ROWS))),
+        ],
+        "scores": [NumericBlock(("score",), np.full((1, ROWS), 0.5))],
+        "gaps": [Gap("score", None, None)],
+        "latency_ms": np.ones(ROWS, np.float32),
+    }
+    return PredictionColumns(**{**given, **over})
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Manifest, LoadedModel]]:
+    """The linear model, verified, copied and tried."""
+    folder = tmp_path_factory.mktemp("challenger")
+    made = packed(folder / "made", model=linear(folder / "m.onnx"))
+    packages = Packages(cache_dir=str(folder / "cache"))
+    with admitted(
+        made.folder if hasattr(made, "folder") else folder / "made" / "package", KEYS, packages
+    ) as both:
+        yield both
+
+
+def test_a_package_is_admitted_only_when_somebody_signed_it_who_may(tmp_path: Path) -> None:
+    """Nothing of it is loaded before that."""
+    packed(tmp_path / "made")
+    with (
+        pytest.raises(PackageError, match="signed by"),
+        admitted(
+            tmp_path / "made" / "package", {"ab" * 32: bytes(32)}, Packages(cache_dir=str(tmp_path / "c"))
+        ),
+    ):
+        pass
+
+
+def test_each_event_is_answered_once_under_its_own_id(held: tuple[Manifest, LoadedModel]) -> None:
+    """Ids, times and features stay; version, slot, scores and status are the challenger's; columns go by name."""
+    answered = Scorer(*held, iter(range(100)).__next__).answer(events())
+    again = read_predictions(pack_predictions(answered))
+    assert (again.model_version, again.slot, again.rows) == ("3", "challenger", ROWS)
+    assert np.array_equal(again.ids, events().ids)
+    assert again.original_ids == ["a", "b", None, "d"]
+    age, income, visits = np.arange(ROWS, dtype=np.float32), np.ones(ROWS), np.ones(ROWS)
+    expected = 1 / (1 + np.exp(-(0.5 * age - income + 2 * visits)))
+    assert again.scores[0].values[0] == pytest.approx(expected, rel=1e-5)
+    assert again.status is not None
+    assert [again.status.levels[code] for code in again.status.codes] == ["ok"] * ROWS
+    assert again.latency_ms is not None
+    assert again.latency_ms.tolist() == [1000 / ROWS] * ROWS
+
+
+def test_the_seal_comes_of_the_batch_that_was_scored(held: tuple[Manifest, LoadedModel]) -> None:
+    """Scoring a batch again gives the seal it had; another version or instance has another."""
+    first, second = (Scorer(*held, iter(range(100)).__next__).answer(events()).identity for _ in range(2))
+    assert first == second == sealed(Identity("here", 7, 5), "3")
+    assert first is not None
+    assert (first.epoch, first.seq) == (7, 5)
+    assert first != sealed(Identity("here", 7, 5), "4")
+    assert first != sealed(Identity("there", 7, 5), "3")
+    assert sealed(None, "3") is None
+
+
+def test_only_what_callers_were_answered_is_scored() -> None:
+    """Not shadows, not other challengers, not other deployments, and nothing that this version has answered."""
+    assert is_scored(events(), "churn", "3")
+    assert is_scored(events(slot="canary"), "churn", "3")
+    assert not is_scored(events(slot="shadow"), "churn", "3")
+    assert not is_scored(events(slot="challenger"), "churn", "3")
+    assert not is_scored(events(model_version="3"), "churn", "3")
+    assert not is_scored(events(), "fraud", "3")
+
+
+def test_events_without_a_column_stop_it_with_a_sentence(held: tuple[Manifest, LoadedModel]) -> None:
+    """A challenger that answers nothing must not look like one that answers."""
+    lacking = events(features=[NumericBlock(("age",), np.ones((1, ROWS)))])
+    with pytest.raises(ChallengerError, match="have no column 'income'"):
+        Scorer(*held, iter(range(100)).__next__).answer(lacking)
+
+
+class Texts:
+    """A model of one text and one whole number, which raises when told to."""
+
+    inputs = (
+        Tensor(name="country", datatype="BYTES", shape=(-1, 1)),
+        Tensor(name="n", datatype="INT64", shape=(-1, 1)),
+    )
+    outputs = (Tensor(name="label", datatype="INT64", shape=(-1,)),)
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails = fails
+
+    def predict(self, inputs: Any) -> Any:
+        """Answer 1 for France, else 0."""
+        if self.fails:
+            raise RuntimeError("no")
+        return {"label": (inputs["country"].ravel() == "fr").astype(np.int64)}
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Told:
+    """The part of a manifest that scoring reads."""
+
+    title, version = "texts 2", "2"
+    inputs, columns, scores, predicted = Texts.inputs, ("country", "n"), (), "label"
+
+
+MIXED = {
+    "features": [NumericBlock(("n",), np.array([[1, 2, np.nan, 4]]))],
+    "categories": [Category("country", ("fr", "de"), np.array([0, -1, 0, 1], np.int32))],
+    "scores": [],
+    "gaps": [],
+}
+
+
+def test_rows_that_lack_a_value_are_errors_of_their_own() -> None:
+    """A text that is null, or a whole number that is, costs its row the answer and no other."""
+    answered = Scorer(Told(), Texts(), iter(range(100)).__next__).answer(events(**MIXED))  # type: ignore[arg-type]
+    assert answered.status is not None
+    assert answered.predicted is not None
+    assert answered.status.codes.tolist() == [0, 1, 1, 0]
+    assert [(answered.predicted.levels[code] if code >= 0 else None) for code in answered.predicted.codes] == [
+        "1", None, None, "0",
+    ]  # fmt: skip
+    pack_predictions(answered)
+
+
+def test_a_model_that_raises_leaves_errors_and_no_hole() -> None:
+    """There are as many events of the challenger as of the champion."""
+    model = Texts(fails=True)
+    answered = Scorer(Told(), model, iter(range(100)).__next__).answer(events(**MIXED))  # type: ignore[arg-type]
+    assert answered.status is not None
+    assert (answered.status.codes.tolist(), answered.predicted, answered.scores) == ([1] * ROWS, None, [])
+    assert read_predictions(pack_predictions(answered)).rows == ROWS
