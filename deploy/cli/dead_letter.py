@@ -32,10 +32,10 @@ def command() -> None:
 @click.option("--since", type=Moment(), metavar="T", help="Refused at this UTC time or later.")
 @click.option(
     "--state",
-    type=click.Choice(["open", "mended", "any"]),
+    type=click.Choice(["open", "mended", "forgotten", "any"]),
     default="open",
     show_default=True,
-    help="open: refused; mended: taken when it was sent again.",
+    help="open: refused; mended: taken when it was sent again; forgotten: its message was removed.",
 )
 @click.option(
     "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many."

@@ -19,11 +19,25 @@ if TYPE_CHECKING:
 def command(deployment: str, prediction_id: str, how: How) -> int:
     """Remove inputs and label of prediction ID of DEPLOYMENT from archive and dead letters; its lineage stays.
 
-    Kafka keeps what it has until its retention ends, which the outcome names.
+    The archive does so within a minute of the record that says so, and again for what comes later. Kafka keeps what it
+    has until its retention ends: 7 days of predictions and labels, 28 of dead letters.
     """
 
     def fields(board: Board) -> dict[str, Any]:
         del board
         return {"deployment": deployment, "target": prediction_id}
 
-    return ask("forget", how, fields)
+    code = ask("forget", how, fields)
+    if code == 0 and not how.as_json:
+        click.echo(_rest())
+    return code
+
+
+def _rest() -> str:
+    from driftline.schemas.topics import topic
+
+    days = {name: (topic(name).retention_ms or 0) // 86_400_000 for name in ("predictions", "dead-letter")}
+    return (
+        f"Kafka keeps predictions and labels for {days['predictions']} days and dead letters for "
+        f"{days['dead-letter']}: until then what it has of it is there"
+    )

@@ -103,9 +103,9 @@ def apply(client: Client, archive: Archive) -> list[str]:
 
 def _tiers(client: Client) -> dict[str, str]:
     rows = client.query(
-        "SELECT deployment, argMax(tier, seq) AS tier FROM audit WHERE tier != '' GROUP BY deployment"
+        "SELECT deployment, argMax(tier, seq) AS newest FROM audit WHERE tier != '' GROUP BY deployment"
     )
-    return {str(row["deployment"]): str(row["tier"]) for row in rows}
+    return {str(row["deployment"]): str(row["newest"]) for row in rows}
 
 
 def _text(name: str) -> str:

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from driftline.streams.archive import topics
+from driftline.streams.archive.housekeeper import Housekeeper
 from driftline.streams.archive.keeper import Hand, Keeper
 from driftline.streams.archive.post import Post
 from driftline.streams.archive.reader import Reader
@@ -81,6 +82,7 @@ def run(settings: Settings, stopping: threading.Event, metrics: ArchiveMetrics) 
         hands = [Hand(Post(settings.kafka, name), Warehouse(client, name)) for client in clients]
         keeper = Keeper(reader.commits, hands, watch.done)
         keeper.start()
+        edges.enter_context(Housekeeper(settings))
         try:
             reader.subscribe(keeper)
             loop(reader, keeper, watch, stopping)

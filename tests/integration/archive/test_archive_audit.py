@@ -22,8 +22,9 @@ from driftline.schemas.columns import LabelColumns, pack_labels, pack_prediction
 from driftline.schemas.control.ack import Ack
 from driftline.schemas.control.envelope import ACK
 from driftline.schemas.control.serving_state import ServingState
+from driftline.schemas.ids import id_of
 from driftline.schemas.settings import Control, Settings, producer_config
-from driftline.streams.clickhouse import retention
+from driftline.streams.clickhouse import reads, retention
 from driftline.streams.clickhouse.client import Client
 
 NOON_MS = 1_800_000_000_000
@@ -161,3 +162,36 @@ def test_retention_follows_the_tier_that_the_audit_tells(lane: Settings) -> None
             "SELECT deployment, count() AS n FROM labels GROUP BY deployment ORDER BY deployment"
         )
     assert [(row["deployment"], row["n"]) for row in kept] == [("it's", 1), ("other", 1)]
+
+
+def test_what_is_to_be_forgotten_is_removed_and_stays_removed(lane: Settings) -> None:
+    """Inputs, label and dead letter go, also when they come after the command; other rows and all lineage stay."""
+    book = new_book()
+    book.decide(command("forget", target="a"), "sue")
+    sent, again = batch(seq=0), batch(seq=1)
+    # The archive refuses the second batch whole, for it lies in the future; it holds the id too.
+    future = batch(seq=2, times_ms=np.full(3, 4_000_000_000_000, np.int64), ids=sent.ids)
+    for one in (sent, again, future):
+        one.ids[0] = np.frombuffer(id_of("a"), np.uint8)
+    label = LabelColumns(
+        "churn", 2, None, sent.ids[:2], None, np.full(2, NOON_MS, np.int64), np.array([1.0, 0.0]), None, None
+    )
+    send(lane, "predictions", (b"churn", pack_predictions(sent)), (b"churn", pack_predictions(future)))
+    send(lane, "labels", (b"churn", pack_labels(label)))
+    with archiving(lane):
+        wait_for(lane, "predictions", 3)
+        wait_for(lane, "dead_letters", 1)
+        wait_for(lane, "labels", 2)
+        written(lane, book.records)
+        _await(lane, "SELECT count() = 2 AS done FROM predictions")
+        _await(lane, "SELECT count() = 1 AS done FROM labels")
+        _await(lane, "SELECT state = 'forgotten' AND value IS NULL AS done FROM dead_letters_now")
+        send(lane, "predictions", (b"churn", pack_predictions(again)))
+        wait_for(lane, "lineage", 6)
+        _await(lane, "SELECT count() = 4 AS done FROM predictions")
+    assert rows_of(lane, "SELECT count() AS n FROM predictions WHERE original_id = 'a'")[0]["n"] == 0
+    assert rows_of(lane, "SELECT count() AS n FROM lineage")[0]["n"] == 6
+
+
+def _await(lane: Settings, sql: str) -> None:
+    reads.wait_until(lambda: bool(rows_of(lane, sql)[0]["done"]), seconds=60, what=sql)
