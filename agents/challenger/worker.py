@@ -31,14 +31,17 @@ if TYPE_CHECKING:
     from driftline.agents.challenger.scoring import Scorer
     from driftline.agents.serving.package.manifest import Manifest
     from driftline.schemas.settings import Kafka
+    from driftline.schemas.shapes import PredictionColumns
 
 logger = logging.getLogger(__name__)
 
 TOPIC: Final = "predictions"
-AT_ONCE: Final = 64
+AT_ONCE: Final = 16
 """Records read, scored and acknowledged together: the bound of what is held, 1 MB each at most."""
 ANSWER_S: Final = 60.0
 TELL_S: Final = 60.0
+LONGEST_MS: Final = 30 * 60 * 1_000
+"""That a model may take for the batches read at once, before the group takes the partition away."""
 _POLL_S: Final = 0.5
 
 
@@ -76,6 +79,7 @@ class Challenger:
                 kafka,
                 group,
                 auto_offset_reset="latest" if from_end else "earliest",
+                max_poll_interval_ms=LONGEST_MS,
                 queued_max_messages_kbytes=16_384,
             )
         )
@@ -141,11 +145,7 @@ class Challenger:
         if not is_scored(cols, self._deployment, self._version):
             return
         answered = self._scorer.answer(cols)
-        try:
-            data = pack_predictions(answered)
-        except Refused:
-            # Scores made it too large: the features lie beside the champion's answer under the same ids.
-            data = pack_predictions(replace(answered, features=[], categories=[], gaps=[]))
+        data = _packed(answered)
         self._producer.produce(
             self._topic,
             data,
@@ -168,3 +168,17 @@ class Challenger:
         logger.info(
             "%s", f"answers {self._deployment!r}" if mine else "another member answers; this one waits"
         )
+
+
+def _packed(answered: PredictionColumns) -> bytes:
+    """Encode a batch; what the scores made too large goes without its features, which the champion's batch has."""
+    try:
+        return pack_predictions(answered)
+    except Refused:
+        pass
+    try:
+        return pack_predictions(replace(answered, features=[], categories=[], gaps=[]))
+    except Refused as refusal:
+        raise ChallengerError(
+            f"the answers to {answered.rows:,} events are no batch ({refusal.detail}): give the package fewer scores"
+        ) from refusal

@@ -26,7 +26,7 @@ class Choice:
 def choose(advice: Advice, commands: Commands, memory: Memory, now_ms: int) -> Choice | None:
     """Decide on an advice; None for one that asks for nothing, or that this process is not for."""
     found = commands.of(advice.deployment)
-    if found is None or advice.advice != "retrain" or not advice.id:
+    if found is None or advice.advice != "retrain" or advice.slot != "champion" or not advice.id:
         return None
     name, entry = found
     if memory.is_answered(advice.id):

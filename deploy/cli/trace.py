@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.audit_source import genesis_option, what_lies
+from driftline.deploy.cli.commands import CommandEntry
+from driftline.deploy.cli.group import MissingExtraError
 from driftline.deploy.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
@@ -51,8 +53,10 @@ def command(
 
 
 def _proofs(digests: dict[int, str], genesis: str | None) -> dict[int, dict[str, Any]]:
-    from driftline.deploy.control.inclusion import Inclusion
-
+    try:
+        from driftline.deploy.control.inclusion import Inclusion
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(CommandEntry("trace --verify", "control", ""), str(error.name)) from error
     settings, read, notes = what_lies(None)
     return Inclusion(settings, genesis, read, notes).of(digests)
 

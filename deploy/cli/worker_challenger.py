@@ -8,6 +8,9 @@ from pathlib import Path
 
 import click
 
+from driftline.deploy.cli.commands import CommandEntry
+from driftline.deploy.cli.group import MissingExtraError
+
 
 @click.command("challenger")
 @click.option(
@@ -29,7 +32,10 @@ def challenger(package: Path, deployment: str, signers: tuple[str, ...], *, from
     consumer group, and what a crash lets be answered again is counted once. 'driftline compare-versions' puts it beside
     the champion.
     """
-    from driftline.agents.challenger.admitted import admitted
+    try:
+        from driftline.agents.challenger.admitted import admitted
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(CommandEntry("worker challenger", "serving", ""), str(error.name)) from error
     from driftline.agents.challenger.scoring import Scorer
     from driftline.agents.challenger.worker import Challenger
     from driftline.deploy.cli.model import keys_of

@@ -51,8 +51,13 @@ def test_an_advice_starts_its_command_once(memory: Memory, tmp_path: Path) -> No
 
 
 def test_what_asks_for_nothing_starts_nothing(memory: Memory) -> None:
-    """Other words, other deployments, and advice that nobody announced are passed over."""
-    for other in (advice(advice="watch"), advice(deployment="other"), advice(id="")):
+    """Other words, other deployments, models beside the champion, and advice that nobody announced are passed over."""
+    for other in (
+        advice(advice="watch"),
+        advice(deployment="other"),
+        advice(slot="shadow"),
+        advice(id=""),
+    ):
         assert choose(other, COMMANDS, memory, NOW_MS) is None
 
 
