@@ -101,3 +101,16 @@ def test_a_record_delivered_twice_by_the_client_is_taken_once() -> None:
     block = lane.cut(LIMITS, 0.0, closing=True)
     assert block is not None
     assert len(block.entries) == 1
+
+
+def test_a_block_reaches_to_where_no_record_is_left() -> None:
+    """Behind the last record of a transaction lies its marker: the end of the log covers it, and no lag is left."""
+    lane = Lane(PLACE, Opening(0, None), 0)
+    lane.take(entry(0), 0.0)
+    assert lane.reached(2) is None
+    block = lane.cut(LIMITS, 0.0, closing=True)
+    assert block is not None
+    assert (block.first, block.last, lane.first) == (0, 1, 2)
+    again = Lane(PLACE, Opening(0, 1), 0)
+    again.take(entry(0), 0.0)
+    assert again.reached(2) == block.__class__(PLACE, 0, 1, block.entries, planned=True)
