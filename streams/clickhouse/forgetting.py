@@ -21,7 +21,7 @@ AT_ONCE: Final = 50
 _SHORT_CHARS: Final = 8
 _NAMED: Final = "SELECT deployment, prediction_id FROM forgotten"
 _PLACES: Final = {
-    "predictions": "(deployment, ts, prediction_id) IN (SELECT deployment, ts, prediction_id FROM lineage "
+    "predictions": "(deployment, ts, prediction_id) IN (SELECT deployment, ts, prediction_id FROM prediction_lookup "
     f"WHERE (deployment, prediction_id) IN ({_NAMED}))",
     "labels": f"(deployment, prediction_id) IN ({_NAMED})",
 }
