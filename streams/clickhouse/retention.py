@@ -89,7 +89,7 @@ def apply(client: Client, archive: Archive) -> list[str]:
     changed = []
     for row in rows:
         table = str(row["name"])
-        if f"TTL {wanted[table]} " in str(row["create_table_query"]) + " ":
+        if f"TTL {_as_told(client, wanted[table])} " in str(row["create_table_query"]) + " ":
             continue
         if table in BY_TIER:
             # A part holds rows of several deployments: those that go first must not wait for those that stay.
@@ -99,6 +99,14 @@ def apply(client: Client, archive: Archive) -> list[str]:
         )
         changed.append(table)
     return changed
+
+
+def _as_told(client: Client, expression: str) -> str:
+    """Give an expression as ClickHouse writes it, with its own quotes and brackets."""
+    row = client.query(
+        "SELECT formatQuerySingleLine({text:String}) AS text", {"text": f"SELECT {expression}"}
+    )[0]
+    return str(row["text"]).removeprefix("SELECT ")
 
 
 def _tiers(client: Client) -> dict[str, str]:

@@ -85,7 +85,9 @@ def test_a_prediction_is_traced_to_people(
         installation=INSTALLATION, deployment="churn", revision=2, instance="a", boot_id=number("boot"),
         outcome="activated", at_ms=NOON_MS,
     )  # fmt: skip
-    sent = batch(times_ms=np.full(3, NOON_MS + 10_000, np.int64))
+    ids = np.arange(48, dtype=np.uint8).reshape(3, 16)
+    ids[0] = np.frombuffer(id_of("a"), np.uint8)
+    sent = batch(ids=ids, times_ms=np.full(3, NOON_MS + 10_000, np.int64))
     label = LabelColumns(
         "churn",
         1,
