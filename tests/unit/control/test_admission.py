@@ -145,6 +145,17 @@ def test_a_replay_is_refused_and_undoes_nothing() -> None:
     assert office.approve(first, "bob").event == "decided"
 
 
+def test_what_is_refused_for_its_times_is_not_remembered() -> None:
+    """Old commands that somebody sends again and again crowd out none of their signer's new ones."""
+    office = Office()
+    for _ in range(3):
+        office.send(halt(at_ms=NOW_MS - 600_001))
+        office.send(halt(audience=INSTALLATION[:-1] + "b"))
+    assert len(office.desk.seen) == 0
+    office.send(halt())
+    assert len(office.desk.seen) == 1
+
+
 def test_a_replay_is_known_until_it_would_be_expired() -> None:
     """What is forgotten could not be admitted again."""
     seen, asked = Seen(), command("halt-serving")

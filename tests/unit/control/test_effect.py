@@ -148,6 +148,7 @@ def test_broken_glass_is_for_those_whom_the_policy_lets() -> None:
     """An engineer who breaks the glass is forbidden to."""
     office = shadowed("high")
     assert code(office.ask("promote", "ann", model=model("2"), break_glass=True)) == "forbidden"
+    assert office.desk.book.reviews == ()
 
 
 def test_glass_is_broken_so_often_and_not_more() -> None:
