@@ -73,7 +73,9 @@ def run(context: Any) -> list[dict[str, Any]]:
         chosen = ", ".join(str(one) for one in draw.integers(0, ROWS, LOOKS))
         ids = [
             uuid.UUID(hex=row["id"])
-            for row in client.query(f"SELECT lower(hex({ID})) AS id FROM (SELECT arrayJoin([{chosen}]) AS n)")
+            for row in client.query(
+                f"SELECT lower(hex({ID})) AS id FROM (SELECT arrayJoin(CAST([{chosen}] AS Array(UInt64))) AS n)"
+            )
         ]
         took_ms, labelled = [], 0
         for number, one in enumerate(ids):
