@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from driftline.schemas.shapes import PredictionColumns
 
 SLOT: Final = "challenger"
-SCORED: Final = ("champion", "canary")
+CANARY: Final = "canary"
+SCORED: Final = ("champion", CANARY)
 """Slots whose answers callers had: each event once, whoever answered it."""
 _STATUS: Final = ("ok", "error")
 
@@ -38,9 +39,19 @@ class ChallengerError(DriftlineError):
     """Events that the package cannot be asked with."""
 
 
-def is_scored(cols: PredictionColumns, deployment: str, version: str) -> bool:
-    """Whether a batch holds events that the challenger answers: callers' own, and not already answered by it."""
-    return cols.deployment == deployment and cols.slot in SCORED and cols.model_version != version
+def scored(cols: PredictionColumns, deployment: str, version: str) -> PredictionColumns | None:
+    """Give the events of a batch that the challenger answers, each of them once; None when there is none.
+
+    Those are events whose answers callers had, and not those that the challenger's own version answered. What a canary
+    failed to answer is left out: the champion answered it in the same request.
+    """
+    if cols.deployment != deployment or cols.slot not in SCORED or cols.model_version == version:
+        return None
+    if cols.slot != CANARY or cols.status is None:
+        return cols
+    failed = [code for code, level in enumerate(cols.status.levels) if level not in ("ok", "")]
+    kept = ~np.isin(cols.status.codes, failed)
+    return _taken(cols, kept) if kept.any() else None
 
 
 def sealed(identity: Identity | None, version: str) -> Identity | None:
@@ -158,6 +169,42 @@ class Scorer:
         codes = np.full(len(answered), -1, np.int32)
         codes[answered] = [place[text] for text in texts]
         return Category("predicted", levels, codes)
+
+
+def _taken(cols: PredictionColumns, kept: NDArray[np.bool_]) -> PredictionColumns:
+    """Give some rows of a batch."""
+    if kept.all():
+        return cols
+    held = cols.original_ids
+    return replace(
+        cols,
+        rows=int(kept.sum()),
+        ids=cols.ids[kept],
+        original_ids=None if held is None else [held[row] for row in np.flatnonzero(kept).tolist()],
+        times_ms=cols.times_ms[kept],
+        features=[_block(block, kept) for block in cols.features],
+        categories=[replace(column, codes=column.codes[kept]) for column in cols.categories],
+        gaps=[
+            replace(
+                gap,
+                nulls=None if gap.nulls is None else gap.nulls[kept],
+                wrong=None if gap.wrong is None else gap.wrong[kept],
+            )
+            for gap in cols.gaps
+        ],
+        scores=[_block(block, kept) for block in cols.scores],
+        predicted=None
+        if cols.predicted is None
+        else replace(cols.predicted, codes=cols.predicted.codes[kept]),
+        segments=[replace(column, codes=column.codes[kept]) for column in cols.segments],
+        latency_ms=None if cols.latency_ms is None else cols.latency_ms[kept],
+        status=None if cols.status is None else replace(cols.status, codes=cols.status.codes[kept]),
+    )
+
+
+def _block(block: NumericBlock, kept: NDArray[np.bool_]) -> NumericBlock:
+    values: Any = np.ascontiguousarray(block.values[:, kept])
+    return NumericBlock(block.names, values)
 
 
 def _features(cols: PredictionColumns) -> set[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from driftline.agents.challenger.scoring import ChallengerError, is_scored
+from driftline.agents.challenger.scoring import ChallengerError, scored
 from driftline.schemas.clients import consumer_config, producer_config
 from driftline.schemas.columns import pack_predictions, read_predictions
 from driftline.schemas.partition import partition_of
@@ -137,12 +137,12 @@ class Challenger:
         if message.key() != self._deployment.encode():
             return
         try:
-            cols = read_predictions(message.value() or b"")
+            cols = scored(read_predictions(message.value() or b""), self._deployment, self._version)
         except Refused:
             # The archive tells of it; here it is no event.
             self.tally.unread += 1
             return
-        if not is_scored(cols, self._deployment, self._version):
+        if cols is None:
             return
         answered = self._scorer.answer(cols)
         data = _packed(answered)

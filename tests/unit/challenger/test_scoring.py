@@ -11,7 +11,7 @@ import pytest
 from packaged import KEYS, linear, packed
 
 from driftline.agents.challenger.admitted import admitted
-from driftline.agents.challenger.scoring import ChallengerError, Scorer, is_scored, sealed
+from driftline.agents.challenger.scoring import ChallengerError, Scorer, scored, sealed
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.manifest import Manifest
 from driftline.agents.serving.package.model import LoadedModel
@@ -98,12 +98,27 @@ def test_the_seal_comes_of_the_batch_that_was_scored(held: tuple[Manifest, Loade
 
 def test_only_what_callers_were_answered_is_scored() -> None:
     """Not shadows, not other challengers, not other deployments, and nothing that this version has answered."""
-    assert is_scored(events(), "churn", "3")
-    assert is_scored(events(slot="canary"), "churn", "3")
-    assert not is_scored(events(slot="shadow"), "churn", "3")
-    assert not is_scored(events(slot="challenger"), "churn", "3")
-    assert not is_scored(events(model_version="3"), "churn", "3")
-    assert not is_scored(events(), "fraud", "3")
+    assert scored(events(), "churn", "3") is not None
+    assert scored(events(slot="canary"), "churn", "3") is not None
+    assert scored(events(slot="shadow"), "churn", "3") is None
+    assert scored(events(slot="challenger"), "churn", "3") is None
+    assert scored(events(model_version="3"), "churn", "3") is None
+    assert scored(events(), "fraud", "3") is None
+
+
+def test_what_a_canary_failed_to_answer_is_the_champions_event() -> None:
+    """The champion answered it in the same request, under the same id: it is one event."""
+    status = Category("status", ("ok", "timeout"), np.array([0, 1, 0, -1], np.int32))
+    gaps = [Gap("other", np.array([False, True, False, False]), None)]
+    features = [NumericBlock(("other",), np.array([[1, np.nan, 3, 4]]))]
+    kept = scored(events(slot="canary", status=status, gaps=gaps, features=features), "churn", "3")
+    assert kept is not None
+    assert (kept.rows, kept.original_ids) == (3, ["a", None, "d"])
+    assert kept.features[0].values.tolist() == [[1, 3, 4]]
+    pack_predictions(kept)
+    assert scored(events(status=status), "churn", "3").rows == ROWS  # type: ignore[union-attr]
+    nothing = Category("status", ("error",), np.zeros(ROWS, np.int32))
+    assert scored(events(slot="canary", status=nothing), "churn", "3") is None
 
 
 def test_events_without_a_column_stop_it_with_a_sentence(held: tuple[Manifest, LoadedModel]) -> None:
