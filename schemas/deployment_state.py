@@ -43,12 +43,13 @@ class DeploymentState(msgspec.Struct, frozen=True, kw_only=True):
     changed_at_ms: Moment
     settings: DeploymentSettings
 
-    def to_bytes(self, earlier: Sequence[DeploymentState] = ()) -> bytes:
+    def to_bytes(self, earlier: Sequence[DeploymentState] = (), serving: bytes | None = None) -> bytes:
         """Give the Avro single-object encoding (record `DeploymentState`).
 
         Args:
             earlier: the revisions before it, oldest first; the last `KEPT` - 1 of them travel with it, fewer where
                 the record would become too large.
+            serving: what serves, in the envelope that the controller signed.
 
         Raises:
             Refused: it is too large by itself.
@@ -58,7 +59,9 @@ class DeploymentState(msgspec.Struct, frozen=True, kw_only=True):
             del each["deployment"]
         while True:
             try:
-                return codec.encode(_RECORD, {**msgspec.to_builtins(self), "earlier": told})
+                return codec.encode(
+                    _RECORD, {**msgspec.to_builtins(self), "earlier": told, "serving": serving}
+                )
             except Refused as refused:
                 if refused.reason != "too_large" or not told:
                     raise
@@ -77,12 +80,15 @@ class DeploymentState(msgspec.Struct, frozen=True, kw_only=True):
 def read_record(key: bytes | None, value: bytes) -> tuple[DeploymentState, ...]:
     """Read a record of the topic: its revision, after those before it that travel with it, oldest first.
 
-    One before it that this release does not allow is left out.
+    One before it that this release does not allow is left out. Nothing is read from a record of what serves in a
+    deployment whose settings nobody published.
 
     Raises:
         Refused: as `from_bytes` does, and when its key is another deployment.
     """
     record = codec.decode_as(_RECORD, value)
+    if record["revision"] == 0 and record["serving"] is not None and record["deployment"].encode() == key:
+        return ()
     state = _allowed(record)
     if state.deployment.encode() != key:
         raise Refused("wrong_key", f"settings of {state.deployment!r} lie under the key {key!r}")
@@ -93,6 +99,19 @@ def read_record(key: bytes | None, value: bytes) -> tuple[DeploymentState, ...]:
             if one.revision < state.revision:
                 known[one.revision] = one
     return tuple(known[revision] for revision in sorted(known))
+
+
+def serving_of(key: bytes | None, value: bytes) -> bytes | None:
+    """The envelope of what serves, unbelieved, that a record of the topic carries; None when it carries none.
+
+    Raises:
+        Refused: the bytes are no such record, or lie under another key.
+    """
+    record = codec.decode_as(_RECORD, value)
+    if record["deployment"].encode() != key:
+        raise Refused("wrong_key", f"the state of {record['deployment']!r} lies under the key {key!r}")
+    serving = record["serving"]
+    return serving if isinstance(serving, bytes) else None
 
 
 def _allowed(record: dict[str, Any]) -> DeploymentState:
@@ -171,7 +190,7 @@ def known_after(
             theirs holds.
         read: what `read_record` gave.
     """
-    if not follows(read[-1], held[-1] if held else None):
+    if not read or not follows(read[-1], held[-1] if held else None):
         return tuple(held)
     known = {state.revision: state for state in (*read, *held)}
     return tuple(known[revision] for revision in sorted(known))[-KEPT:]

@@ -45,7 +45,9 @@ class Held:
             self.unreadable[name] = str(refused)
             return
         held = self.revisions.get(name, ())
-        self.revisions[name] = known = known_after(held, read)
+        known = known_after(held, read)
+        if known:
+            self.revisions[name] = known
         if known != held:
             self.unreadable.pop(name, None)
 

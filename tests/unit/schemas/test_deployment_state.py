@@ -19,6 +19,7 @@ from driftline.schemas.deployment_state import (
     known_after,
     next_state,
     read_record,
+    serving_of,
 )
 from driftline.schemas.refusal import Refused
 from driftline.schemas.topics import topic
@@ -166,3 +167,22 @@ def test_what_is_known_grows_by_what_a_record_tells() -> None:
     assert known_after(held, read) == (revision(1, 10), *held, revision(4, 40))
     assert known_after(held, (revision(1, 10), revision(3, 31))) == held
     assert known_after((), read) == read
+
+
+def test_what_serves_travels_beside_the_settings() -> None:
+    """Readers of settings read a record with an envelope of what serves as if it had none, and agents find it."""
+    with_it, without = revision(2).to_bytes([revision(1)], b"{}"), revision(2).to_bytes([revision(1)])
+    assert read_record(b"d", with_it) == read_record(b"d", without)
+    assert (serving_of(b"d", with_it), serving_of(b"d", without)) == (b"{}", None)
+    with pytest.raises(Refused, match="lies under the key"):
+        serving_of(b"e", with_it)
+
+
+def test_a_deployment_without_settings_may_serve() -> None:
+    """A record of what serves alone says nothing of settings: what is known of them stays, or the defaults hold."""
+    record = defaults("d").to_bytes((), b"{}")
+    assert read_record(b"d", record) == ()
+    assert known_after((revision(3),), read_record(b"d", record)) == (revision(3),)
+    assert known_after((), read_record(b"d", record)) == ()
+    with pytest.raises(Refused):
+        read_record(b"d", defaults("d").to_bytes())
