@@ -191,6 +191,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     key: File = ""
     trust: File = ""
+    controller_key: File = ""
+    checkpoint_key: File = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
+from driftline.agents.control.controller.metrics import ControllerMetrics
 from driftline.deploy.cli.commands import COMMANDS
 from driftline.deploy.cli.group import load
 from driftline.schemas.settings import Settings
@@ -143,9 +144,9 @@ def _topics() -> Iterator[str]:
 
 def _metrics() -> Iterator[str]:
     yield "# Metrics\n"
-    yield "Each worker serves its own to Prometheus, on the port of the setting `worker.metrics_port`.\n"
+    yield "Each worker, and the controller, serves its own to Prometheus, on the port of `worker.metrics_port`.\n"
     holders = [kind for name, kind in sorted(vars(metrics).items()) if name.endswith("Metrics")]
-    for holder in holders:
+    for holder in (*holders, ControllerMetrics):
         yield f"## {holder.__name__}\n"
         yield _prose(holder.__doc__ or "") + "\n"
         yield "| metric | type | labels | meaning |"

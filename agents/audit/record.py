@@ -40,7 +40,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unread(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages without a signature by a known key: never verbatim.
+    """Messages without a signature by a known key, or before a log-reset: never verbatim.
 
     Attributes:
         count: how many.

@@ -30,17 +30,40 @@ class Flooded:
     root: str
 
 
+class Many:
+    """Counts records that are told of as one, in constant memory."""
+
+    __slots__ = ("_bytes", "_first", "_last", "_tree")
+
+    def __init__(self) -> None:
+        self._tree = Frontier()
+        self._first = self._last = -1
+        self._bytes = 0
+
+    def take(self, record: Arrived) -> None:
+        """Count one more."""
+        if not self._tree.size:
+            self._first = record.offset
+        self._last = record.offset
+        self._bytes += len(record.value)
+        self._tree.push(leaf_hash(record.value))
+
+    def told(self) -> Flooded | None:
+        """Give all of them as one; None when there is none."""
+        if not self._tree.size:
+            return None
+        return Flooded(self._tree.size, self._first, self._last, self._bytes, self._tree.root().hex())
+
+
 class Flood:
     """Counts a minute of the broker's time; it needs the same memory whatever comes."""
 
-    __slots__ = ("_bytes", "_first", "_last", "_minute", "_single", "_tree")
+    __slots__ = ("_many", "_minute", "_single")
 
     def __init__(self) -> None:
         self._minute = -1
         self._single = 0
-        self._tree = Frontier()
-        self._first = self._last = -1
-        self._bytes = 0
+        self._many = Many()
 
     def is_single(self, record: Arrived) -> bool:
         """Take one record in: True when it is to be told of by itself, False when `told` will tell of it."""
@@ -50,17 +73,10 @@ class Flood:
         if self._single < A_MINUTE:
             self._single += 1
             return True
-        if not self._tree.size:
-            self._first = record.offset
-        self._last = record.offset
-        self._bytes += len(record.value)
-        self._tree.push(leaf_hash(record.value))
+        self._many.take(record)
         return False
 
     def told(self) -> Flooded | None:
         """Give what was held back since the last call, to be told before the position moves past it; or None."""
-        if not self._tree.size:
-            return None
-        made = Flooded(self._tree.size, self._first, self._last, self._bytes, self._tree.root().hex())
-        self._tree, self._bytes = Frontier(), 0
+        made, self._many = self._many.told(), Many()
         return made

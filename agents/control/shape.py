@@ -40,7 +40,7 @@ SHAPES: Final[Mapping[Op, Fields]] = {
     "halt-serving": _fields("deployment", "model"),
     "resume": _fields("deployment expected_revision target", "break_glass"),
     "retire": _fields("deployment expected_revision", "model"),
-    "configure": _fields("deployment settings", "expected_revision"),
+    "configure": _fields("deployment settings", "expected_revision target"),
     "approve": _fields("target", "deployment"),
     "deny": _fields("target", "deployment"),
     "trust-set": _fields("trust expected_revision"),

@@ -28,6 +28,7 @@ from driftline.schemas.control.trust import TrustState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from driftline.agents.control.flood import Flooded
     from driftline.agents.control.judge import Facts
 
 EVENTS: Final[Mapping[Event, str]] = {
@@ -180,8 +181,11 @@ def _unread(decision: Decision) -> Unread | None:
             size_bytes=one.size_bytes,
             digest=one.sha256,
         )
-    if many is None:
-        return None
+    return None if many is None else unread(many)
+
+
+def unread(many: Flooded) -> Unread:
+    """Many records that nobody read, as the audit tells of them."""
     return Unread(
         count=many.count,
         first_offset=many.first_offset,

@@ -51,6 +51,9 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("trust", "control", "Begin an installation: who holds which key and which role; change it."),
     CommandEntry("keys", "control", "Make, list and revoke keys."),
     CommandEntry("policy", "control", "Check, explain and set who may do what."),
+    CommandEntry(
+        "controller", "serving", "Run the controller: decide commands, write the audit and what serves."
+    ),
     CommandEntry("register", "control", "Make a model known to a deployment."),
     CommandEntry("validate", "control", "Say that a registered version is fit for use."),
     CommandEntry("create", "control", "Let a version be the first champion of a deployment."),

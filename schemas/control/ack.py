@@ -50,7 +50,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """An instance lives; silent for 30 s, it is none of those whose ack is waited for.
 
     Attributes:
-        revisions: of each deployment that it serves, the revision that is active.
+        revisions: of each deployment that it serves or waits for, the revision that is active; 0 for none yet.
         free_bytes: memory that a package may still take.
         is_draining: it answers what it has, takes nothing new, and leaves the set.
     """

@@ -125,7 +125,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         plan: of create, canary, promote, rollback.
         break_glass: whether approvals and bake time are lifted, to be reviewed within 72 h.
         target: approve, deny: digest of the command's payload; resume: `serving` or `rollout`; forget: prediction id;
-            acknowledge: key of the alert; log-reset: id of the new topic.
+            acknowledge: key of the alert; log-reset: id of the new topic; configure: event time from which the settings
+            hold, ms since 1970, empty for now.
         key: key-revoke: which.
         compromised_since_ms: key-revoke: from when it is not to be trusted.
         settings: configure: what `driftline deployment apply` reads, as a table.

@@ -6,10 +6,11 @@ import os
 import random
 
 import pytest
+from controlled import hall
 from real_stack import crew, lane, stack, tuned
 from rig import say
 
-__all__ = ["crew", "lane", "stack", "tuned"]
+__all__ = ["crew", "hall", "lane", "stack", "tuned"]
 
 
 @pytest.fixture

@@ -1,0 +1,102 @@
+"""Answers: what instances say to the newest revision of each deployment, and whether all of them came along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from driftline.agents.audit.record import AuditRecord
+    from driftline.agents.control.controller.members import Member
+    from driftline.schemas.control.ack import Ack
+
+ACKED: Final = "acked"
+APPLIED: Final = "applied"
+DEGRADED: Final = "degraded"
+MAX_ANSWERS: Final = 5_000
+"""Of one revision; what comes beyond them is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an instance said last."""
+
+    outcome: str
+    boot_id: str
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Round:
+    """A revision, and who has answered it.
+
+    Attributes:
+        revision: which.
+        since_ms: when it was decided.
+        answers: by instance.
+        told: what the audit says of it: `applied`, `degraded`, or nothing yet.
+        count: answers that were told.
+    """
+
+    revision: int
+    since_ms: int
+    answers: dict[str, Answer] = field(default_factory=dict)
+    told: str = ""
+    count: int = 0
+
+    def failures(self) -> list[str]:
+        """A sentence for each instance that could not, or would not."""
+        return [
+            f"{name}: {one.reason or one.outcome}"
+            for name, one in sorted(self.answers.items())
+            if one.outcome in ("failed", "refused")
+        ]
+
+    def lacking(self, members: Mapping[str, Member], outcome: str) -> list[str]:
+        """Instances that have not said so since they started last."""
+        return [
+            name
+            for name, member in sorted(members.items())
+            if not _is(self.answers.get(name), outcome, member.boot_id)
+        ]
+
+
+class Answers:
+    """The newest round of each deployment; nothing but what the audit tells."""
+
+    def __init__(self) -> None:
+        self._rounds: dict[str, Round] = {}
+
+    def round(self, deployment: str) -> Round | None:
+        """The round of a deployment's newest revision."""
+        return self._rounds.get(deployment)
+
+    def is_news(self, ack: Ack) -> bool:
+        """Whether an ack is to be told of: about the newest revision, and not what was said already."""
+        found = self._rounds.get(ack.deployment)
+        if found is None or found.revision != ack.revision or found.count >= MAX_ANSWERS:
+            return False
+        held = found.answers.get(ack.instance)
+        return held is None or (held.outcome, held.boot_id) != (ack.outcome, ack.boot_id)
+
+    def take(self, record: AuditRecord) -> None:
+        """Take in what the audit tells."""
+        detail = record.detail or {}
+        if record.revision_after is not None:
+            self._rounds[record.deployment] = Round(record.revision_after, record.decided_at_ms)
+            return
+        found = self._rounds.get(record.deployment)
+        if found is None or detail.get("revision") != found.revision:
+            return
+        if record.event == ACKED:
+            reason = "; ".join(record.reasons)
+            found.answers[record.agent] = Answer(detail["outcome"], detail["boot_id"], reason)
+            found.count += 1
+        elif record.event in (APPLIED, DEGRADED):
+            found.told = record.event
+
+
+def _is(answer: Answer | None, outcome: str, boot_id: str) -> bool:
+    return answer is not None and (answer.outcome, answer.boot_id) == (outcome, boot_id)

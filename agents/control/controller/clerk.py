@@ -1,0 +1,230 @@
+"""Clerk: from what came, and the time, to what one transaction writes; pure, and all it remembers is the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from driftline.agents.audit.record import Source
+from driftline.agents.control.controller import phases
+from driftline.agents.control.controller.answers import ACKED
+from driftline.agents.control.controller.configured import INHERITED
+from driftline.agents.control.controller.errors import ControllerError
+from driftline.agents.control.controller.heard import heard
+from driftline.agents.control.controller.members import JOINED, LEFT, SILENT, served
+from driftline.agents.control.controller.place import ACKS, COMMANDS
+from driftline.agents.control.controller.resets import PASSED_OVER
+from driftline.agents.control.controller.turn import Turn
+from driftline.agents.control.moves import baked
+from driftline.agents.control.signing import sign
+from driftline.agents.control.telling import told, unread
+from driftline.schemas.control.ack import Ack, Heartbeat
+from driftline.schemas.control.envelope import STATE, Envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.agents.control.admission import Arrived
+    from driftline.agents.control.controller.ledger import Ledger
+    from driftline.agents.control.controller.outside import Outside
+    from driftline.agents.control.decisions import Decision
+    from driftline.agents.control.flood import Flooded
+    from driftline.agents.control.keys import Key
+    from driftline.agents.control.verdicts import Refusal
+    from driftline.schemas.control.serving_state import ServingState
+    from driftline.schemas.control.trust import Agent
+    from driftline.schemas.deployment_state import DeploymentState
+
+RESTATED: Final = "restated"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The two keys of a controller: the one that signs states, and the one that signs checkpoints."""
+
+    states: Key
+    checkpoints: Key
+
+
+class Clerk:
+    """Writes the ledger.
+
+    Args:
+        ledger: where the audit ends.
+        keys: those of this controller.
+        outside: what commands bring and name.
+        topics: ids of the topics that are read, by their names.
+
+    Raises:
+        ControllerError: trust names another key.
+    """
+
+    def __init__(self, ledger: Ledger, keys: Keys, outside: Outside, topics: Mapping[str, str]) -> None:
+        self.ledger, self._keys, self._outside, self._topics = ledger, keys, outside, topics
+        self._turn = Turn()
+        ring = ledger.desk.history.now.ring
+        for what, key, known in (
+            ("states", keys.states, ring.controllers),
+            ("checkpoints", keys.checkpoints, ring.checkpoints),
+        ):
+            if key.keyid not in known:
+                raise ControllerError(
+                    f"trust names no key {key.keyid[:16]} for {what}: 'driftline trust set' adds it, or name another"
+                )
+
+    def inherit(self, revisions: Mapping[str, tuple[DeploymentState, ...]], now_ms: int) -> Turn:
+        """Sign what was found, and take over the settings that were published before there was a controller, once."""
+        self._turn = Turn()
+        self._sign(now_ms)
+        if not self.ledger.configured.has_inherited:
+            self._write(INHERITED, now_ms, detail=msgspec.to_builtins(dict(revisions)))
+        return self._turn
+
+    def restate(self, published: Mapping[str, bytes], now_ms: int) -> Turn:
+        """Say again what is so where `deployment-state` says something else: what is gone, or forged."""
+        self._turn, ledger = Turn(), self.ledger
+        for name in sorted(ledger.desk.states.keys() | ledger.configured.revisions.keys()):
+            value = self.value(name)
+            if published.get(name) != value:
+                lacks = "its record is gone" if name not in published else "another record lies there"
+                self._write(RESTATED, now_ms, deployment=name, reasons=(lacks,))
+                self._turn.states.append((name, value))
+        return self._turn
+
+    def turn(
+        self,
+        commands: Sequence[Arrived],
+        acks: Sequence[Arrived],
+        now_ms: int,
+        passed: Flooded | None = None,
+    ) -> Turn:
+        """Decide what came.
+
+        Args:
+            commands: the next records of `deployment-control`.
+            acks: those of `acks`.
+            now_ms: the controller's clock, ms since 1970.
+            passed: what lies before a log-reset among the commands.
+
+        Returns:
+            What is to be written; when that fails, the clerk is of no use any more.
+
+        Raises:
+            AuditError: a record cannot be written.
+        """
+        self._turn, desk = Turn(), self.ledger.desk
+        for one in commands:
+            for decision in desk.take(one, now_ms):
+                self._tell(decision, self._source(COMMANDS, one.offset))
+        for decision in desk.flush(now_ms):
+            self._tell(decision, None)
+        if passed is not None:
+            why = "came before the log-reset of their topic: whoever asked asks again"
+            self._write(PASSED_OVER, now_ms, reasons=(why,), unread=unread(passed))
+        for one in acks:
+            self._hear(one, now_ms)
+        for name in self.ledger.members.silent(now_ms):
+            self._write(SILENT, now_ms, agent=name, reasons=("not heard for 30 s",))
+        for decision in desk.lapse(now_ms):
+            self._tell(decision, None)
+        for deployment in sorted(desk.states):
+            self._go_on(deployment, now_ms)
+        self._sign(now_ms)
+        return self._turn
+
+    def move(self, made: ServingState | Refusal, reason: str, now_ms: int, **more: Any) -> None:  # noqa: ANN401 - fields of AuditRecord
+        """Tell of a revision that the controller makes of its own accord."""
+        for decision in self.ledger.desk.move(made, reason, now_ms):
+            self._tell(decision, None, **more)
+
+    def value(self, deployment: str) -> bytes:
+        """The record of `deployment-state` that says what is so."""
+        state = self.ledger.desk.states.get(deployment)
+        serving = None if state is None else sign(STATE, state.to_bytes(), self._keys.states).to_bytes()
+        return self.ledger.configured.record(deployment, serving)
+
+    def _go_on(self, deployment: str, now_ms: int) -> None:
+        """Do for a deployment what is due."""
+        desk, ledger = self.ledger.desk, self.ledger
+        state, members = desk.states[deployment], ledger.members.of(deployment)
+        due = phases.next_phase(state, ledger.answers.round(deployment), members, desk.at(now_ms))
+        if due is not None:
+            self.move(*due, now_ms)
+        if state.previous is not None and now_ms >= state.bake_until_ms:
+            self.move(baked(desk.states[deployment], desk.at(now_ms)), "the bake time is over", now_ms)
+        found = phases.convergence(desk.states[deployment], ledger.answers.round(deployment), members, now_ms)
+        if found is not None:
+            event, reasons = found
+            revision = desk.states[deployment].revision
+            self._write(event, now_ms, deployment=deployment, reasons=reasons, detail={"revision": revision})
+
+    def _tell(self, decision: Decision, source: Source | None, **more: Any) -> None:  # noqa: ANN401 - fields of AuditRecord
+        """Write a decision, and what follows from it."""
+        event, fields = told(decision, source)
+        self._write(event, decision.at_ms, **{**fields, **more})
+        command = decision.command
+        is_configured = decision.event == "decided" and command is not None and command.op == "configure"
+        deployment = decision.after.deployment if decision.after is not None else ""
+        if is_configured and command is not None:
+            deployment = command.deployment
+        if deployment:
+            self._turn.states.append((deployment, self.value(deployment)))
+        if decision.event == "decided" and command is not None and command.op == "register":
+            profile = self._outside.profile(command)
+            if profile is not None and command.model is not None:
+                self._turn.profiles.append((f"{command.deployment}/{command.model.version}", profile))
+
+    def _hear(self, one: Arrived, now_ms: int) -> None:
+        """Hear an ack or a heartbeat; whatever no agent's key signed counts nothing."""
+        found = heard(one, self.ledger.desk.history.now.ring)
+        if found is None:
+            return
+        said, agent, envelope = found
+        if isinstance(said, Heartbeat):
+            self._beat(said, agent, one, now_ms)
+        elif self.ledger.answers.is_news(said):
+            self._acked(said, agent, envelope, one, now_ms)
+
+    def _beat(self, said: Heartbeat, agent: Agent, one: Arrived, now_ms: int) -> None:
+        news = self.ledger.members.beat(said, agent, one.at_ms)
+        detail = {
+            "agent": agent.id,
+            "boot_id": said.boot_id,
+            "deployments": sorted(served(said, agent)),
+            "heard_ms": one.at_ms,
+        }
+        if news == JOINED:
+            self._write(JOINED, now_ms, agent=said.instance, detail=detail)
+        elif news == LEFT:
+            self._write(LEFT, now_ms, agent=said.instance, reasons=("it drains",))
+
+    def _acked(self, said: Ack, agent: Agent, envelope: Envelope, one: Arrived, now_ms: int) -> None:
+        self._write(
+            ACKED,
+            now_ms,
+            envelope=envelope.to_bytes().decode(),
+            deployment=said.deployment,
+            agent=said.instance,
+            reasons=(said.reason,) if said.reason else (),
+            source=self._source(ACKS, one.offset),
+            detail={
+                "agent": agent.id,
+                "boot_id": said.boot_id,
+                "outcome": said.outcome,
+                "revision": said.revision,
+                "seconds": said.seconds,
+            },
+        )
+
+    def _sign(self, now_ms: int) -> None:
+        if self.ledger.log.is_due(now_ms):
+            self._turn.notes.append(self.ledger.log.checkpoint(self._keys.checkpoints).to_bytes())
+
+    def _write(self, event: str, now_ms: int, **fields: Any) -> None:  # noqa: ANN401 - fields of AuditRecord
+        _, data = self.ledger.write(event, now_ms, **fields)
+        self._turn.audit.append(data)
+
+    def _source(self, topic: str, offset: int) -> Source:
+        return Source(topic=topic, topic_id=self._topics[topic], partition=0, offset=offset)

@@ -1,0 +1,90 @@
+"""Configured: the settings of each deployment, as the signed commands in the audit make them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from driftline.agents.audit.record import EFFECTIVE
+from driftline.agents.control.verdicts import Refusal
+from driftline.schemas.control.command import Command
+from driftline.schemas.control.envelope import Envelope
+from driftline.schemas.deployment_file import parse_deployment
+from driftline.schemas.deployment_state import DeploymentState, defaults, known_after, next_state
+from driftline.schemas.sources import SettingsError
+from driftline.schemas.wire import MAX_TIME_MS
+
+if TYPE_CHECKING:
+    from driftline.agents.audit.record import AuditRecord
+    from driftline.schemas.deployment import DeploymentSettings
+
+INHERITED: Final = "inherited"
+"""The event that takes over what was published before a controller was; once, the first thing it tells."""
+NAME: Final = "the settings of this command"
+
+
+class Configured:
+    """Revisions of settings by deployment, oldest first."""
+
+    def __init__(self) -> None:
+        self.revisions: dict[str, tuple[DeploymentState, ...]] = {}
+        self.has_inherited = False
+
+    def record(self, deployment: str, serving: bytes | None) -> bytes:
+        """The record of `deployment-state`: the settings with those before them, and what serves.
+
+        Raises:
+            Refused: it is too large.
+        """
+        known = self.revisions.get(deployment, ())
+        newest = known[-1] if known else defaults(deployment)
+        return newest.to_bytes(known[:-1], serving)
+
+    def take(self, record: AuditRecord) -> None:
+        """Take in what the audit tells."""
+        if record.event == INHERITED:
+            self.has_inherited = True
+            for name, revisions in (record.detail or {}).items():
+                self.revisions[name] = msgspec.convert(revisions, tuple[DeploymentState, ...])
+        elif record.event == EFFECTIVE and record.op == "configure":
+            command = Command.from_bytes(Envelope.from_bytes((record.envelope or "").encode()).body)
+            held = self.revisions.get(record.deployment, ())
+            made = next_state(
+                held[-1] if held else None,
+                settings_of(command),
+                changed_by=record.actor,
+                now_ms=record.decided_at_ms,
+                since_ms=int(command.target) if command.target else None,
+            )
+            self.revisions[record.deployment] = known_after(held, (made,))
+
+
+def settings_of(command: Command) -> DeploymentSettings:
+    """The settings that a configure asks for; raises SettingsError for what is not allowed."""
+    return parse_deployment(command.settings or {}, NAME)
+
+
+def configure_fault(command: Command) -> Refusal | None:
+    """Why a configure cannot be; None when it can."""
+    try:
+        settings = settings_of(command)
+    except SettingsError as error:
+        return Refusal("precondition_failed", str(error))
+    if settings.deployment != command.deployment:
+        return Refusal(
+            "precondition_failed",
+            f"the settings are those of {settings.deployment}, not {command.deployment}",
+        )
+    if command.target and not _is_time(command.target):
+        return Refusal(
+            "malformed", f"configure names {command.target[:80]!r}, which is no time in ms since 1970"
+        )
+    return None
+
+
+def _is_time(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text) < MAX_TIME_MS
+
+
+_DIGITS: Final = 13

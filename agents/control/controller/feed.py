@@ -1,0 +1,105 @@
+"""Feed: one partition of a topic from an offset on: committed records, in order, a bounded number at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from driftline.agents.control.admission import Arrived
+from driftline.agents.control.controller.errors import ControllerError
+from driftline.schemas.settings import consumer_config, kafka_config
+
+if TYPE_CHECKING:
+    from driftline.schemas.settings import Kafka
+
+ANSWER_S: Final = 10.0
+QUIET: Final = {"log_level": 2}
+_KILOBYTES: Final = 16_384
+
+
+class Feed:
+    """Reads partition 0 of a topic.
+
+    Args:
+        kafka: where the broker is.
+        topic: name without the prefix.
+        offset: of the first record; None begins at the first there is.
+
+    Raises:
+        KafkaException: later, from every method: the broker cannot be read.
+    """
+
+    def __init__(self, kafka: Kafka, topic: str, offset: int | None) -> None:
+        self.topic = topic
+        self._name = kafka.topic_prefix + topic
+        self._consumer = Consumer(
+            consumer_config(
+                kafka,
+                f"driftline-feed-{topic}",
+                auto_offset_reset="error",
+                queued_max_messages_kbytes=_KILOBYTES,
+            )
+            | QUIET
+        )
+        self._consumer.assign([TopicPartition(self._name, 0, OFFSET_BEGINNING if offset is None else offset)])
+        self.offset = offset or 0
+        """Of the next record."""
+
+    def take(self, most: int, timeout_s: float) -> list[Arrived]:
+        """Give the next records, at most so many, none when none came within a time."""
+        made = []
+        for message in self._consumer.consume(most, timeout_s):
+            wrong = message.error()
+            if wrong is not None:
+                if wrong.fatal() or wrong.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - a public code
+                    raise KafkaException(wrong)
+                continue
+            offset = message.offset() or 0
+            made.append(Arrived(message.value() or b"", offset, message.timestamp()[1]))
+            self.offset = offset + 1
+        return made
+
+    def bounds(self) -> tuple[int, int]:
+        """The first offset that there is, and the end."""
+        low, high = self._consumer.get_watermark_offsets(TopicPartition(self._name, 0), timeout=ANSWER_S)
+        return low, high
+
+    @property
+    def place(self) -> TopicPartition:
+        """Where it stands, as a group commits it."""
+        return TopicPartition(self._name, 0, self.offset)
+
+    def close(self) -> None:
+        """Leave the topic."""
+        self._consumer.close()
+
+
+class Broker:
+    """What is asked of the broker beside its records."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._admin = AdminClient(kafka_config(kafka) | QUIET)
+
+    def topic_id(self, topic: str) -> str:
+        """The id that the broker gave a topic when it was made.
+
+        Raises:
+            ControllerError: there is no such topic.
+            KafkaException: the broker does not answer.
+        """
+        from confluent_kafka import TopicCollection  # noqa: PLC0415 - lacks a stub at the top
+
+        name = self._kafka.topic_prefix + topic
+        asked = self._admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER_S)
+        try:
+            return str(asked[name].result(ANSWER_S + 1).topic_id)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise ControllerError(
+                    f"Kafka at {self._kafka.bootstrap} has no topic {name!r}: 'driftline migrate' or 'driftline up' "
+                    "makes it"
+                ) from error
+            raise

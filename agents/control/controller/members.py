@@ -1,0 +1,110 @@
+"""Members: which instances live, as their signed heartbeats say and the audit tells; time is an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from driftline.agents.control.trust import covers
+from driftline.schemas.control.ack import LIVE_MS, Heartbeat
+
+if TYPE_CHECKING:
+    from driftline.agents.audit.record import AuditRecord
+    from driftline.schemas.control.trust import Agent
+
+JOINED: Final = "joined"
+SILENT: Final = "silent"
+LEFT: Final = "left"
+MAX_MEMBERS: Final = 2_000
+STALE_MS: Final = 60_000
+"""A heartbeat that was written so long before it came, or after, says nothing of now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One instance.
+
+    Attributes:
+        agent: whose key speaks for it.
+        boot_id: of its last start.
+        deployments: those it serves, or waits for, as far as its key speaks for them.
+        joined_ms: since when it is one of the live ones, ms since 1970.
+        heard_ms: the broker's time of its last heartbeat.
+        said_ms: that heartbeat's own time.
+    """
+
+    agent: str
+    boot_id: str
+    deployments: frozenset[str]
+    joined_ms: int
+    heard_ms: int
+    said_ms: int = 0
+
+
+class Members:
+    """The live instances by name. Joining and leaving is told in the audit, so that a successor waits for the same."""
+
+    def __init__(self) -> None:
+        self._members: dict[str, Member] = {}
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def of(self, deployment: str) -> dict[str, Member]:
+        """Those whose answer a change of a deployment waits for."""
+        return {name: one for name, one in self._members.items() if deployment in one.deployments}
+
+    def names(self) -> list[str]:
+        """All of them, in the order of their names."""
+        return sorted(self._members)
+
+    def beat(self, said: Heartbeat, agent: Agent, at_ms: int) -> str | None:
+        """Hear a heartbeat.
+
+        Args:
+            said: it.
+            agent: whose key signed it.
+            at_ms: the broker's time of it.
+
+        Returns:
+            What is to be told in the audit first, before it counts; None for no news.
+        """
+        known = self._members.get(said.instance)
+        if abs(said.at_ms - at_ms) > STALE_MS or (known is not None and known.agent != agent.id):
+            return None
+        if said.is_draining:
+            return LEFT if known is not None else None
+        if known is not None and known.boot_id == said.boot_id and said.at_ms < known.said_ms:
+            return None
+        serves = served(said, agent)
+        if known is None or (known.boot_id, known.deployments) != (said.boot_id, serves):
+            return JOINED if known is not None or len(self) < MAX_MEMBERS else None
+        self._members[said.instance] = replace(known, heard_ms=max(at_ms, known.heard_ms), said_ms=said.at_ms)
+        return None
+
+    def silent(self, now_ms: int) -> list[str]:
+        """Those that were not heard for too long, and are to be told of."""
+        return [name for name in self.names() if now_ms - self._members[name].heard_ms > LIVE_MS]
+
+    def grace(self, now_ms: int) -> None:
+        """Take all as heard now: whoever reads an audit has not listened to them yet."""
+        self._members = {name: replace(one, heard_ms=now_ms) for name, one in self._members.items()}
+
+    def take(self, record: AuditRecord) -> None:
+        """Take in what the audit tells."""
+        detail = record.detail or {}
+        if record.event == JOINED:
+            self._members[record.agent] = Member(
+                agent=detail["agent"],
+                boot_id=detail["boot_id"],
+                deployments=frozenset(detail["deployments"]),
+                joined_ms=record.decided_at_ms,
+                heard_ms=detail["heard_ms"],
+            )
+        elif record.event in (SILENT, LEFT):
+            self._members.pop(record.agent, None)
+
+
+def served(said: Heartbeat, agent: Agent) -> frozenset[str]:
+    """The deployments that an instance names and its key speaks for."""
+    return frozenset(one for one in said.revisions if covers(agent.deployments, one))

@@ -1,0 +1,93 @@
+"""Phases: when what is prepared becomes so, when it is cancelled, and whether all instances came along; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from driftline.agents.control.controller.answers import APPLIED, DEGRADED, Round
+from driftline.agents.control.grants import asked, held
+from driftline.agents.control.lifecycle import At, activate, cancel
+from driftline.agents.control.verdicts import Refusal, one_line
+from driftline.schemas.control.command import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from driftline.agents.control.controller.members import Member
+    from driftline.schemas.control.serving_state import ServingState
+
+DEGRADED_MS = 120_000
+"""After which a revision that not all live instances serve is called degraded, ms."""
+MOST_NAMES = 10
+
+
+def next_phase(
+    state: ServingState, round_: Round | None, members: Mapping[str, Member], at: At
+) -> tuple[ServingState, str] | None:
+    """The revision that ends a preparation, and why; None while it goes on, or when nothing is prepared.
+
+    Args:
+        state: the newest revision.
+        round_: what instances said to it.
+        members: live instances of the deployment.
+        at: when.
+    """
+    if state.phase != "prepare":
+        return None
+    round_ = round_ or Round(state.revision, state.decided_at_ms)
+    failures = round_.failures()
+    if failures:
+        return _cancelled(state, at, f"not all could prepare: {_some(failures)}")
+    lacking = round_.lacking(members, "prepared")
+    if not lacking:
+        made = activate(state, at)
+        if isinstance(made, Refusal):
+            return _cancelled(state, at, made.sentence)
+        return made, f"prepared by all {len(members)} live instances" if members else "no instance is live"
+    if at.ms - state.decided_at_ms > plan_of(state).prepare_s * 1000:
+        return _cancelled(state, at, f"not prepared in {plan_of(state).prepare_s:g} s: {_some(lacking)}")
+    return None
+
+
+def convergence(
+    state: ServingState, round_: Round | None, members: Mapping[str, Member], now_ms: int
+) -> tuple[str, tuple[str, ...]] | None:
+    """What is to be told of how far a revision has come; None for nothing new."""
+    if round_ is None or state.phase == "prepare" or not members or round_.told == APPLIED:
+        return None
+    lacking = round_.lacking(members, "activated")
+    if not lacking:
+        return APPLIED, (f"by all {len(members)} live instances",)
+    failed = {name.partition(":")[0] for name in round_.failures()} & members.keys()
+    if round_.told == DEGRADED or not (failed or now_ms - round_.since_ms > DEGRADED_MS):
+        return None
+    return DEGRADED, (f"{len(members) - len(lacking)}/{len(members)}, without {_some(lacking)}",)
+
+
+def standing(state: ServingState, round_: Round | None, members: Mapping[str, Member]) -> str:
+    """How far the newest revision has come, in words: applied, converging n/m, degraded with names, preparing n/m."""
+    if round_ is None or not members:
+        return "preparing" if state.phase == "prepare" else "no instance is live"
+    outcome = "prepared" if state.phase == "prepare" else "activated"
+    lacking = round_.lacking(members, outcome)
+    come = f"{len(members) - len(lacking)}/{len(members)}"
+    if state.phase == "prepare":
+        return f"preparing {come}"
+    if not lacking:
+        return APPLIED
+    return f"degraded {come}, without {_some(lacking)}" if round_.told == DEGRADED else f"converging {come}"
+
+
+def plan_of(state: ServingState) -> Plan:
+    """The plan of the command that is being prepared."""
+    grant = held(state, "change")
+    return (asked(grant.command).plan if grant is not None else None) or Plan()
+
+
+def _cancelled(state: ServingState, at: At, why: str) -> tuple[ServingState, str]:
+    return cancel(state, at), one_line(f"revision {state.revision} is cancelled: {why}")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,74 @@
+"""Seat: membership of the one consumer group of controllers; whoever is given the partition may write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from driftline.agents.control.controller.feed import ANSWER_S, QUIET
+from driftline.agents.control.controller.place import COMMANDS
+from driftline.schemas.settings import consumer_config
+
+if TYPE_CHECKING:
+    from driftline.schemas.settings import Kafka
+
+GROUP: Final = "driftline-controller"
+
+
+class Seat:
+    """A place in the group; it reads nothing.
+
+    Args:
+        kafka: where the broker is.
+        session_ms: after which a silent member is taken out, ms.
+    """
+
+    def __init__(self, kafka: Kafka, session_ms: int) -> None:
+        self._name = kafka.topic_prefix + COMMANDS
+        config = consumer_config(kafka, kafka.topic_prefix + GROUP, session_timeout_ms=session_ms)
+        self._consumer = Consumer(config | QUIET)
+        self.is_owner = False
+        self.turns = 0
+        """How often the partition was given to it: another number is another tenure."""
+        self._consumer.subscribe(
+            [self._name], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken
+        )
+
+    def look(self, timeout_s: float) -> bool:
+        """Take part in the group, and say whether the partition is this one's.
+
+        Raises:
+            KafkaException: the group cannot be taken part in.
+        """
+        message = self._consumer.poll(timeout_s)
+        error = None if message is None else message.error()
+        if error is not None and (error.fatal() or error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED):
+            raise KafkaException(error)
+        return self.is_owner
+
+    @property
+    def group(self) -> Any:  # noqa: ANN401 - opaque to Python
+        """The membership as a transaction names it."""
+        return self._consumer.consumer_group_metadata()
+
+    def committed(self, topic: str) -> int | None:
+        """Up to where the group committed partition 0 of a topic; None where it never did."""
+        found = self._consumer.committed([TopicPartition(topic, 0)], timeout=ANSWER_S)[0]
+        return found.offset if found.offset >= 0 else None
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _given(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.assign(partitions)
+        if partitions:
+            consumer.pause(partitions)
+            self.is_owner = True
+            self.turns += 1
+
+    def _taken(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        del partitions
+        consumer.unassign()
+        self.is_owner = False

@@ -1,0 +1,73 @@
+"""`driftline controller`: the one process that decides commands and writes the audit and what serves."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from driftline.deploy.cli.audit_source import genesis_option, pinned, settings_of_stack
+
+if TYPE_CHECKING:
+    from driftline.agents.control.controller.clerk import Keys
+    from driftline.schemas.settings import Settings
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@click.command("controller")
+@genesis_option
+def command(genesis: str | None) -> None:
+    """Run the controller until it is told to stop (SIGTERM or Ctrl-C).
+
+    Any number may run: one decides, the others stand by. It signs states with the key file control.controller_key and
+    checkpoints with control.checkpoint_key; both must be keys that the trust names for that. Profiles come out of the
+    packages that are registered, where packages.store is named.
+    """
+    from prometheus_client import CollectorRegistry, start_http_server
+
+    from driftline.agents.control.controller.metrics import ControllerMetrics
+    from driftline.agents.control.controller.service import serve
+    from driftline.agents.control.controller.tenure import Setup
+    from driftline.agents.serving.package.store import store_of
+
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    settings, stop = settings_of_stack(), threading.Event()
+    setup = Setup(
+        settings.kafka,
+        pinned(settings, genesis),
+        _keys(settings),
+        store_of(settings.packages) if settings.packages.store else None,
+        lambda: time.time_ns() // 1_000_000,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    registry = CollectorRegistry()
+    server, thread = start_http_server(
+        settings.worker.metrics_port, addr=settings.worker.metrics_host, registry=registry
+    )
+    try:
+        serve(setup, settings.worker.session_timeout_ms, ControllerMetrics(registry), stop)
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def _keys(settings: Settings) -> Keys:
+    from driftline.agents.control.controller.clerk import Keys
+    from driftline.agents.control.controller.errors import ControllerError
+    from driftline.agents.control.keys import load
+
+    control = settings.control
+    for name in ("controller_key", "checkpoint_key"):
+        if not getattr(control, name):
+            raise ControllerError(
+                f"no key file is named to sign with: set DRIFTLINE_CONTROL_{name.upper()}, or control.{name} in "
+                "driftline.toml, to what 'driftline keys new' wrote"
+            )
+    return Keys(load(Path(control.controller_key)), load(Path(control.checkpoint_key)))

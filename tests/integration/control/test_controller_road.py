@@ -1,0 +1,36 @@
+"""The controller on a real Kafka: from a register to a rollback, as a process."""
+
+from __future__ import annotations
+
+from controlled import PROFILE, Hall, package
+
+from driftline.agents.audit.checkpoint import Checkpoint
+from driftline.agents.audit.notes import Note
+from driftline.agents.audit.topic import notes_of
+
+
+def test_from_a_register_to_a_rollback(hall: Hall) -> None:
+    """Registered, validated, created, promoted and rolled back: each is told once, published, and checkpointed."""
+    hall.start()
+    for version in ("1", "2"):
+        made = package(version)
+        hall.does("register", "ann", model=made.model, manifest=made.manifest, profile=PROFILE)
+        hall.does("validate", "val", model=made.model, evidence="ef" * 32)
+    one, two = package("1").model, package("2").model
+
+    def revision() -> int:
+        return hall.states()["churn"][-1].revision
+
+    created = hall.does("create", "ann", model=one, expected_revision=revision())
+    assert created.revision_after == 5
+    hall.wait(lambda told: any(r.event == "moved" and r.revision_after == 6 for r in told))
+    hall.does("promote", "ann", model=two, expected_revision=revision())
+    hall.wait(lambda told: any(r.event == "moved" and r.revision_after == 8 for r in told))
+    refused = hall.ask("promote", "ann", model=two, expected_revision=3)
+    assert refused.reject == "revision_conflict"
+    hall.does("rollback", "ann", model=one, expected_revision=revision())
+    hall.does("configure", "ann", settings={"deployment": "churn", "owner": "Ana"})
+    last = hall.states()["churn"][-1]
+    assert (last.champion, last.revision) == (one, 9)
+    assert next(Checkpoint.of(Note.parse(note)).size for note in notes_of(hall.settings.kafka)) == 1
+    hall.agree()

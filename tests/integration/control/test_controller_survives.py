@@ -1,0 +1,88 @@
+"""Controllers that are two, and one whose topic is another: no gap, no double, one state."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+
+import pytest
+from confluent_kafka.admin import AdminClient
+from controlled import WAIT_S, Hall
+from controller_faults import all_decided, asked
+
+from driftline.agents.control.controller.feed import Broker
+from driftline.deploy.local.kafka_topics import ensure_topics
+from driftline.schemas.settings import kafka_config
+
+
+@pytest.mark.timeout(240)
+def test_of_two_controllers_one_writes(hall: Hall) -> None:
+    """Two at once, the one that writes stopped beyond its session and then awake again: nothing is told twice."""
+    rng = random.Random(7)
+    asking = asked(hall, rng)
+    first = hall.start()
+    size = 1
+    for _ in range(10):
+        next(asking)
+    hall.flush()
+    hall.wait(lambda told: len(told) > size)
+    second = hall.start()
+    os.kill(first.pid, signal.SIGSTOP)
+    try:
+        for _ in range(20):
+            next(asking)
+        all_decided(hall)
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    for _ in range(20):
+        next(asking)
+    all_decided(hall)
+    hall.agree()
+    second.terminate()
+    assert second.wait(30) == 0
+    for _ in range(5):
+        next(asking)
+    all_decided(hall)
+    hall.agree()
+    first.terminate()
+    assert first.wait(30) == 0
+
+
+@pytest.mark.timeout(240)
+def test_a_topic_made_anew_stops_the_controller_until_roots_say_so(hall: Hall) -> None:
+    """It ends with one sentence until a log-reset names the new topic; what lies before that is passed over."""
+    running = hall.start()
+    hall.ask("halt-serving", "oli")
+    stale = hall.send("halt-serving", "oli")
+    hall.flush()
+    hall.wait(lambda told: any(one.command == stale.digest for one in told))
+    kafka = hall.settings.kafka
+    name = kafka.topic_prefix + "deployment-control"
+    admin = AdminClient(kafka_config(kafka))
+    admin.delete_topics([name])[name].result(WAIT_S)
+    deadline = time.monotonic() + WAIT_S
+    while name in admin.list_topics(timeout=10).topics:
+        assert time.monotonic() < deadline
+    ensure_topics(hall.settings)
+    assert running.wait(60) == 1
+    topic_id = Broker(kafka).topic_id("deployment-control")
+    said = hall.log().splitlines()[-1]
+    assert said.startswith(f"driftline: topic {name!r} is not as it was left: it has the id {topic_id}, and ")
+    assert f"'driftline log-reset {topic_id}'" in said
+    again = hall.send("halt-serving", "oli")
+    hall.flush()
+    assert hall.start().wait(60) == 1
+    reset = hall.send("log-reset", "root-1", "root-2", deployment="", target=topic_id)
+    hall.flush()
+    hall.start()
+    hall.wait(lambda told: any(one.command == reset.digest and one.event == "effective" for one in told))
+    after = hall.ask("halt-serving", "oli")
+    told = hall.told()
+    assert after.source is not None
+    assert (after.source.topic_id, after.source.offset) == (topic_id, 2)
+    assert not any(one.command == again.digest for one in told)
+    passed = next(one for one in told if one.event == "passed-over")
+    assert passed.unread is not None
+    assert (passed.unread.count, passed.unread.first_offset, passed.unread.last_offset) == (1, 0, 0)
