@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from driftline.agents.audit.record import Source
-from driftline.agents.control.controller import phases
+from driftline.agents.control.controller import phases, rollouts
 from driftline.agents.control.controller.answers import ACKED
 from driftline.agents.control.controller.configured import INHERITED
 from driftline.agents.control.controller.errors import ControllerError
@@ -17,6 +17,7 @@ from driftline.agents.control.controller.members import JOINED, LEFT, SILENT, se
 from driftline.agents.control.controller.place import ACKS, COMMANDS
 from driftline.agents.control.controller.resets import PASSED_OVER
 from driftline.agents.control.controller.turn import Turn
+from driftline.agents.control.controller.windows import Windows
 from driftline.agents.control.moves import baked
 from driftline.agents.control.signing import sign
 from driftline.agents.control.telling import told, unread
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from driftline.schemas.deployment_state import DeploymentState
 
 RESTATED: Final = "restated"
+JUDGE_MS: Final = 1_000
+"""How often rollouts are looked at, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,9 @@ class Clerk:
     def __init__(self, ledger: Ledger, keys: Keys, outside: Outside, topics: Mapping[str, str]) -> None:
         self.ledger, self._keys, self._outside, self._topics = ledger, keys, outside, topics
         self._turn = Turn()
+        self.windows = Windows()
+        """What rollouts are judged by; whoever reads the topic fills it."""
+        self._judged_ms = 0
         ring = ledger.desk.history.now.ring
         for what, key, known in (
             ("states", keys.states, ring.controllers),
@@ -115,6 +121,7 @@ class Clerk:
             AuditError: a record cannot be written.
         """
         self._turn, desk = Turn(), self.ledger.desk
+        self.windows.follow({name for name, state in desk.states.items() if rollouts.is_under_way(state)})
         for one in commands:
             for decision in desk.take(one, now_ms):
                 self._tell(decision, self._source(COMMANDS, one.offset))
@@ -129,8 +136,7 @@ class Clerk:
             self._write(SILENT, now_ms, agent=name, reasons=("not heard for 30 s",))
         for decision in desk.lapse(now_ms):
             self._tell(decision, None)
-        for deployment in sorted(desk.states):
-            self._go_on(deployment, now_ms)
+        self._all_go_on(now_ms)
         self._sign(now_ms)
         return self._turn
 
@@ -145,6 +151,16 @@ class Clerk:
         serving = None if state is None else sign(STATE, state.to_bytes(), self._keys.states).to_bytes()
         return self.ledger.configured.record(deployment, serving)
 
+    def _all_go_on(self, now_ms: int) -> None:
+        """Do what is due in every deployment."""
+        states = self.ledger.desk.states
+        for deployment in sorted(states):
+            self._go_on(deployment, now_ms)
+        if now_ms - self._judged_ms >= JUDGE_MS:
+            self._judged_ms = now_ms
+            for deployment in sorted(self.windows.followed & states.keys()):
+                self._judge(deployment, now_ms)
+
     def _go_on(self, deployment: str, now_ms: int) -> None:
         """Do for a deployment what is due."""
         desk, ledger = self.ledger.desk, self.ledger
@@ -152,13 +168,21 @@ class Clerk:
         due = phases.next_phase(state, ledger.answers.round(deployment), members, desk.at(now_ms))
         if due is not None:
             self.move(*due, now_ms)
+        state = desk.states[deployment]
         if state.previous is not None and now_ms >= state.bake_until_ms:
-            self.move(baked(desk.states[deployment], desk.at(now_ms)), "the bake time is over", now_ms)
+            self.move(baked(state, desk.at(now_ms)), "the bake time is over", now_ms)
         found = phases.convergence(desk.states[deployment], ledger.answers.round(deployment), members, now_ms)
         if found is not None:
             event, reasons = found
             revision = desk.states[deployment].revision
             self._write(event, now_ms, deployment=deployment, reasons=reasons, detail={"revision": revision})
+
+    def _judge(self, deployment: str, now_ms: int) -> None:
+        """Let windows move a rollout on, or take it back."""
+        desk = self.ledger.desk
+        due = rollouts.next_move(desk.states[deployment], self.windows, desk.at(now_ms))
+        if due is not None:
+            self.move(due.state, due.reason, now_ms, checks=due.checks)
 
     def _tell(self, decision: Decision, source: Source | None, **more: Any) -> None:  # noqa: ANN401 - fields of AuditRecord
         """Write a decision, and what follows from it."""

@@ -17,6 +17,7 @@ from driftline.agents.control.controller.pen import Pen
 from driftline.agents.control.controller.place import ACKS, COMMANDS, STATES
 from driftline.agents.control.controller.resets import is_reset
 from driftline.agents.control.controller.turn import Turn
+from driftline.agents.control.controller.window_feed import WindowFeed
 from driftline.agents.control.flood import Flooded, Many
 from driftline.schemas import codec
 from driftline.schemas.deployment_state import read_record
@@ -86,6 +87,7 @@ class Tenure:
         self._guarded_ms = self._rested_ms = now_ms
         self._first: list[Arrived] = []
         self._passed: Flooded | None = None
+        self._shown = WindowFeed(kafka)
         self._commands, self._acks = self._open()
         try:
             self._resume(now_ms)
@@ -104,6 +106,7 @@ class Tenure:
         self._first = []
         acks = self._acks.take(ACKS_BATCH, 0)
         now_ms = self._setup.now_ms()
+        self._shown.follow(self.clerk.windows, now_ms)
         turn = self.clerk.turn(commands, acks, now_ms, self._passed)
         self._passed = None
         if not turn.is_empty:
@@ -118,6 +121,7 @@ class Tenure:
         """End it; what was not committed is not there."""
         self._commands.close()
         self._acks.close()
+        self._shown.close()
 
     def _open(self) -> tuple[Feed, Feed]:
         kafka, place = self._setup.kafka, self.ledger.place

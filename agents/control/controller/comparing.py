@@ -1,0 +1,165 @@
+"""Comparing: one version against another by figures of windows: worse, not worse, or too little is known; pure.
+
+A figure is `pass` when its 95 % bound (one-sided) lies within the margin, `worse` when it is beyond the margin and the
+interval does not reach the other's value, and `wait` in between: no data is no verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from driftline.agents.audit.record import Check
+from driftline.schemas.floors import METRICS, PRIMARY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from driftline.agents.control.moves import Verdict
+    from driftline.schemas.window import Figure, WindowResult
+
+Found = tuple["Verdict", str]
+
+ONE_SIDED: Final = 1.645
+TWO_SIDED: Final = 1.96
+SURE: Final = 3.0
+"""Standard errors beyond which a difference of shares is no chance."""
+ERRORS_MARGIN: Final = 0.01
+"""More errors than this share of the calls matter."""
+LATENCY_MARGIN: Final = 1.2
+LATENCY_WORSE: Final = 1.5
+LATENCY_MS: Final = 5.0
+"""A wait that is longer by less is no harm, whatever the ratio."""
+LEAST_ROWS: Final = 200
+PRIMARIES: Final = tuple(dict.fromkeys(name for names in PRIMARY.values() for name in names))
+
+
+def measured(kind: str, new: Sequence[WindowResult], old: Sequence[WindowResult]) -> Found:
+    """Hold measured performance, or an estimate of it, against the other's, by every primary metric that both have."""
+    pairs = {name: (_pooled(kind, name, new), _pooled(kind, name, old)) for name in PRIMARIES}
+    known = {name: (mine, its) for name, (mine, its) in pairs.items() if mine and its}
+    if not known:
+        return "wait", "not enough is known of it yet"
+    found = [_measured(name, mine, its) for name, (mine, its) in known.items() if mine and its]
+    return _worst(found)
+
+
+def has_none(kind: str, windows: Iterable[WindowResult]) -> bool:
+    """Whether windows say themselves that there is no such figure for this kind of model."""
+    seen = [figure for one in windows for figure in one.figures if figure.kind == kind]
+    return bool(seen) and all(figure.value is None and figure.reason for figure in seen)
+
+
+def predicted(new: Sequence[WindowResult], old: Sequence[WindowResult]) -> Found:
+    """Hold how predictions drifted, each version against its own reference, against the other's in the same windows."""
+    mine, its = _verdicts(new), _verdicts(old)
+    if not mine or not its:
+        return "wait", "no closed window has verdicts for both"
+    if "fail" in mine and "fail" not in its:
+        return "worse", "its predictions drifted from its reference, and the other's did not"
+    if mine <= {"ok"} or (its - {"ok"} and not mine - its):
+        return "pass", "its predictions are as its reference had them" if mine <= {
+            "ok"
+        } else "both drifted alike"
+    return "wait", f"its windows say {', '.join(sorted(mine))}"
+
+
+def failed(new: Sequence[WindowResult], old: Sequence[WindowResult]) -> Found:
+    """Hold the share of calls that failed against the other's."""
+    mine, its = _counted("errors", new), _counted("errors", old)
+    rows = mine[1], its[1]
+    if min(rows) < LEAST_ROWS:
+        return (
+            "wait",
+            f"{rows[0]:,.0f} and {rows[1]:,.0f} calls told how they ended; {LEAST_ROWS} each are needed",
+        )
+    shares = mine[0] / rows[0], its[0] / rows[1]
+    # One failure and one success more each, so that no failure among few calls is no proof.
+    softer = [(count + 1) / (total + 2) for count, total in (mine, its)]
+    error = math.sqrt(sum(share * (1 - share) / total for share, total in zip(softer, rows, strict=True)))
+    said = f"{shares[0]:.2%} failed, of the other's {shares[1]:.2%}"
+    more = shares[0] - shares[1]
+    if more > ERRORS_MARGIN and more > SURE * error:
+        return "worse", said
+    return ("pass" if more + ONE_SIDED * error < ERRORS_MARGIN else "wait"), said
+
+
+def waited(new: Sequence[WindowResult], old: Sequence[WindowResult]) -> Found:
+    """Hold the latency that one call in twenty exceeds against the other's."""
+    mine, its = _weighted("latency_p95", new), _weighted("latency_p95", old)
+    if mine is None or its is None or min(mine[1], its[1]) < LEAST_ROWS:
+        return "wait", f"fewer than {LEAST_ROWS} calls of each told how long they took"
+    said = f"p95 {mine[0]:.1f} ms, of the other's {its[0]:.1f} ms"
+    more, ratio = mine[0] - its[0], mine[0] / its[0] if its[0] else math.inf
+    if ratio <= LATENCY_MARGIN or more <= LATENCY_MS:
+        return "pass", said
+    return ("worse" if ratio > LATENCY_WORSE else "wait"), said
+
+
+def checked(name: str, found: Found) -> Check:
+    """The comparison as the audit tells of it."""
+    return Check(name=name, passed=found[0] == "pass", detail=f"{found[0]}: {found[1]}")
+
+
+def _measured(name: str, mine: tuple[float, float], its: tuple[float, float]) -> Found:
+    """Hold one metric: values and their standard errors."""
+    metric, margin = METRICS[name], METRICS[name].floor.warn
+    scale = abs(its[0]) if metric.kind == "rise" else 1.0
+    worse = (mine[0] - its[0]) * (1 if metric.kind == "rise" else -1)
+    error = math.hypot(mine[1], its[1])
+    said = f"{name} {mine[0]:.4g}, of the other's {its[0]:.4g}"
+    if worse - TWO_SIDED * error > 0 and worse > margin * scale:
+        return "worse", said
+    return ("pass" if worse + ONE_SIDED * error < margin * scale else "wait"), said
+
+
+def _worst(found: Sequence[Found]) -> Found:
+    for verdict in ("worse", "wait", "pass"):
+        of_it = [said for one, said in found if one == verdict]
+        if of_it:
+            return verdict, "; ".join(of_it)
+    return "wait", "nothing is known"
+
+
+def _pooled(kind: str, metric: str, windows: Sequence[WindowResult]) -> tuple[float, float] | None:
+    """A metric over windows, each weighted by how sure it is, and its standard error; None without intervals."""
+    weights = values = 0.0
+    for figure in _figures(kind, metric, windows):
+        if figure.value is None or figure.low is None or figure.high is None:
+            continue
+        error = (figure.high - figure.low) / (2 * TWO_SIDED)
+        if not error > 0 or not math.isfinite(error):
+            continue
+        weights += 1 / error**2
+        values += figure.value / error**2
+    return (values / weights, 1 / math.sqrt(weights)) if weights else None
+
+
+def _counted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, int]:
+    known = [one for one in _figures("health", metric, windows) if one.value is not None]
+    return sum((one.value or 0.0) * one.rows for one in known), sum(one.rows for one in known)
+
+
+def _weighted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, int] | None:
+    total, rows = _counted(metric, windows)
+    return (total / rows, rows) if rows else None
+
+
+def _verdicts(windows: Sequence[WindowResult]) -> set[str]:
+    """Verdicts on predictions that say something."""
+    found = {
+        figure.verdict
+        for one in windows
+        for figure in one.figures
+        if figure.kind == "prediction" and not figure.segment
+    }
+    return {one for one in found if one not in (None, "inconclusive")}
+
+
+def _figures(kind: str, metric: str, windows: Sequence[WindowResult]) -> list[Figure]:
+    return [
+        figure
+        for one in windows
+        for figure in one.figures
+        if (figure.kind, figure.metric, figure.feature, figure.segment) == (kind, metric, "", "")
+    ]

@@ -1,0 +1,114 @@
+"""Judging: what windows say of a canary beside its champion, and of a new champion after the one before it; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from driftline.agents.control.controller.comparing import (
+    Found,
+    checked,
+    failed,
+    has_none,
+    measured,
+    predicted,
+    waited,
+)
+from driftline.agents.control.moves import Evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from driftline.agents.audit.record import Check
+    from driftline.agents.control.moves import Verdict
+    from driftline.schemas.window import WindowResult
+
+NOT_FOR_IT: Final = "there is none for this kind of model"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What windows say, and the comparisons that it rests on."""
+
+    evidence: Evidence
+    checks: tuple[Check, ...]
+
+    @property
+    def reason(self) -> str:
+        """What was found to be worse, as a sentence."""
+        bad = [f"{one.name} ({one.detail})" for one in self.checks if one.detail.startswith("worse")]
+        return "; ".join(bad)
+
+
+def beside(
+    canary: Iterable[WindowResult], champion: Iterable[WindowResult], profile: str, champions_profile: str
+) -> Judgement:
+    """Hold a canary against the champion in the same windows.
+
+    Args:
+        canary: its windows since the step began, the newest result of each.
+        champion: the champion's.
+        profile: digest of the canary's registered profile; windows made with another one are left out.
+        champions_profile: digest of the champion's.
+    """
+    mine = [one for one in canary if one.profile_digest == profile]
+    its = [one for one in champion if one.profile_digest == champions_profile]
+    width = _finest(mine, its)
+    mine = [one for one in mine if one.resolution == width]
+    its = [one for one in its if one.resolution == width]
+    common = {_when(one) for one in mine} & {_when(one) for one in its}
+    return _judged(
+        [one for one in mine if _when(one) in common],
+        [one for one in its if _when(one) in common],
+        profile,
+        sum(one.rows for one in mine if one.role == "drift"),
+    )
+
+
+def after(
+    new: Iterable[WindowResult], old: Iterable[WindowResult], profile: str, olds_profile: str
+) -> Judgement:
+    """Hold a new champion against the last windows of the one before it; arguments as above."""
+    mine = [one for one in new if one.profile_digest == profile]
+    its = [one for one in old if one.profile_digest == olds_profile]
+    width = _finest(mine, its)
+    mine = [one for one in mine if one.resolution == width]
+    rows = sum(one.rows for one in mine if one.role == "drift")
+    return _judged(mine, [one for one in its if one.resolution == width], profile, rows)
+
+
+def _judged(mine: Sequence[WindowResult], its: Sequence[WindowResult], profile: str, rows: int) -> Judgement:
+    mature = [one for one in mine if _is_mature(one)], [one for one in its if _is_mature(one)]
+    closed = [one for one in mine if one.final], [one for one in its if one.final]
+    counted = [one for one in mine if one.role == "drift"], [one for one in its if one.role == "drift"]
+    estimated: Found = (
+        ("pass", NOT_FOR_IT)
+        if has_none("estimate", closed[0]) and has_none("estimate", closed[1])
+        else measured("estimate", *closed)
+    )
+    found: dict[str, Found] = {
+        "performance": measured("performance", *mature),
+        "estimate": estimated,
+        "prediction": predicted(*closed),
+        "errors": failed(*counted),
+        "latency": waited(*counted),
+    }
+    said = {verdict for verdict, _ in found.values()}
+    verdict: Verdict = "worse" if "worse" in said else "pass" if said == {"pass"} else "wait"
+    checks = tuple(checked(name, one) for name, one in found.items())
+    return Judgement(Evidence(verdict, rows, profile), checks)
+
+
+def _is_mature(one: WindowResult) -> bool:
+    return one.role == "accuracy" and one.final and not one.provisional
+
+
+def _when(one: WindowResult) -> tuple[str, int]:
+    return one.role, one.window_start_ms
+
+
+def _finest(mine: Sequence[WindowResult], its: Sequence[WindowResult]) -> str:
+    """The narrowest width that both have; empty for none."""
+    held = {one.resolution for one in mine} & {one.resolution for one in its}
+    spans = {one.resolution: one.window_end_ms - one.window_start_ms for one in mine}
+    return min(held, key=lambda width: spans[width], default="")

@@ -1,0 +1,87 @@
+"""Rollouts: what is due in one, and in the bake time after it, by what windows say; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from driftline.agents.control.controller.judging import Judgement, after, beside
+from driftline.agents.control.grants import asked, held
+from driftline.agents.control.moves import abandon, back, is_overdue, next_step
+from driftline.agents.control.verdicts import Refusal, one_line
+from driftline.schemas.control.command import Plan
+
+if TYPE_CHECKING:
+    from driftline.agents.audit.record import Check
+    from driftline.agents.control.controller.windows import Windows
+    from driftline.agents.control.lifecycle import At
+    from driftline.schemas.control.command import ModelRef
+    from driftline.schemas.control.serving_state import ServingState
+
+
+class Due(NamedTuple):
+    """A revision that the controller makes, why, and the comparisons that it rests on."""
+
+    state: ServingState
+    reason: str
+    checks: tuple[Check, ...] = ()
+
+
+def is_under_way(state: ServingState) -> bool:
+    """Whether windows of a deployment decide something: a rollout that has not passed, or a bake time."""
+    return (state.rollout is not None and not state.rollout.passed) or state.previous is not None
+
+
+def next_move(state: ServingState, windows: Windows, at: At) -> Due | None:
+    """What is due; None while nothing is, and whenever nothing is known."""
+    if state.phase == "prepare" or state.is_retired:
+        return None
+    if state.rollout is not None:
+        return _of_rollout(state, windows, at)
+    return _of_bake(state, windows, at) if state.previous is not None else None
+
+
+def _of_rollout(state: ServingState, windows: Windows, at: At) -> Due | None:
+    rollout, champion = state.rollout, state.champion
+    if rollout is None or champion is None or rollout.passed:
+        return None
+    judged = beside(
+        windows.of(state.deployment, rollout.model.version, "canary", rollout.step_since_ms),
+        windows.of(state.deployment, champion.version, "champion", rollout.step_since_ms),
+        _profile(state, rollout.model),
+        _profile(state, champion),
+    )
+    step = f"step {rollout.step + 1} of {len(rollout.plan.steps)}"
+    if judged.evidence.verdict == "worse" and rollout.plan.automatic_rollback:
+        return _due(
+            abandon(state, at), f"taken back at {step}, worse than the champion: {judged.reason}", judged
+        )
+    if is_overdue(state, at.ms):
+        waited = f"taken back at {step}: nothing was decided in {rollout.plan.max_wait_s:g} s"
+        return _due(abandon(state, at), waited, judged)
+    return _due(next_step(state, judged.evidence, at), f"{step} passed", judged)
+
+
+def _of_bake(state: ServingState, windows: Windows, at: At) -> Due | None:
+    champion, previous, grant = state.champion, state.previous, held(state, "champion")
+    if champion is None or previous is None or grant is None or state.halt is not None:
+        return None
+    plan = asked(grant.command).plan or Plan()
+    since_ms = state.bake_until_ms - round(plan.bake_s * 1000)
+    judged = after(
+        windows.of(state.deployment, champion.version, "champion", since_ms),
+        windows.of(state.deployment, previous.version, "champion"),
+        _profile(state, champion),
+        _profile(state, previous),
+    )
+    if judged.evidence.verdict != "worse":
+        return None
+    return _due(back(state, at), f"gone back, worse than the champion before: {judged.reason}", judged)
+
+
+def _due(made: ServingState | Refusal, reason: str, judged: Judgement) -> Due | None:
+    return None if isinstance(made, Refusal) else Due(made, one_line(reason), judged.checks)
+
+
+def _profile(state: ServingState, model: ModelRef) -> str:
+    version = state.version(model)
+    return "" if version is None else version.profile

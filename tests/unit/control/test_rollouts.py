@@ -1,0 +1,228 @@
+"""Rollouts judged by windows: what passes a step, what takes it back, and that no data does neither."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from clerked import Room
+from controlled import PROFILE, package
+
+from driftline.agents.audit.record import AuditRecord
+from driftline.agents.control.controller.comparing import failed, waited
+from driftline.agents.control.controller.judging import Judgement, beside
+from driftline.schemas.control.command import Plan, Step
+from driftline.schemas.window import Figure, WindowResult
+
+PLAN = Plan(steps=(Step(weight=500, bake_s=60, min_rows=300), Step(weight=5_000, bake_s=60)), max_wait_s=600)
+ONE, TWO = package("1").model, package("2").model
+START_MS = 1_700_000_000_000
+HOUR_MS = 3_600_000
+
+
+def window(
+    role: str, version: str, slot: str, *figures: Figure, rows: int = 1_000, **fields: Any
+) -> WindowResult:
+    """Return the closed window of an hour."""
+    whole: dict[str, Any] = {
+        "deployment": "churn", "model_version": version, "slot": slot, "resolution": "1h",
+        "window_start_ms": START_MS, "window_end_ms": START_MS + HOUR_MS, "profile_digest": PROFILE,
+        "partition": 0, "absorbed": 9, "final": True, "restated": False, "rows": rows,
+        "watermark_ms": START_MS, "counts": b"", "computed_at_ms": 0, "figures": list(figures), "role": role,
+    }  # fmt: skip
+    return WindowResult(**{**whole, **fields})
+
+
+def drift(
+    version: str, slot: str, *, errors: float = 0.0, p95: float = 20.0, verdict: str = "ok", **fields: Any
+) -> WindowResult:
+    """Return what drift tells of a window."""
+    rows = fields.get("rows", 1_000)
+    return window(
+        "drift", version, slot,
+        Figure("prediction", "p", "psi", 0.01, verdict=verdict),
+        Figure("health", "", "errors", errors, rows=rows),
+        Figure("health", "", "latency_p95", p95, rows=rows),
+        **fields,
+    )  # fmt: skip
+
+
+def truth(version: str, slot: str, *, auc: float = 0.8, half: float = 0.01, **fields: Any) -> WindowResult:
+    """Return what accuracy tells of a window."""
+    made = [
+        Figure(kind, "", "auc", auc, low=auc - half, high=auc + half, interval="iid", rows=1_000)
+        for kind in ("performance", "estimate")
+    ]
+    return window("accuracy", version, slot, *made, **fields)
+
+
+def good(version: str, slot: str, **fields: Any) -> list[WindowResult]:
+    """Return windows in which all is well."""
+    return [drift(version, slot, **fields), truth(version, slot, **fields)]
+
+
+def judged(canary: list[WindowResult], champion: list[WindowResult] | None = None) -> Judgement:
+    """Judge a canary beside a champion in which all is well."""
+    return beside(canary, good("1", "champion") if champion is None else champion, PROFILE, PROFILE)
+
+
+def test_a_canary_that_is_no_worse_passes() -> None:
+    """All five comparisons have enough data, and each passes."""
+    found = judged(good("2", "canary"))
+    assert (found.evidence.verdict, found.evidence.rows, len(found.checks)) == ("pass", 1_000, 5)
+    assert all(one.passed for one in found.checks)
+
+
+@pytest.mark.parametrize(
+    ("canary", "champion", "name"),
+    [
+        ([], None, "performance"),
+        (good("2", "canary"), [], "performance"),
+        ([drift("2", "canary")], None, "performance"),
+        ([truth("2", "canary")], None, "errors"),
+        ([drift("2", "canary"), truth("2", "canary", provisional=True)], None, "performance"),
+        ([drift("2", "canary"), truth("2", "canary", final=False)], None, "performance"),
+        ([drift("2", "canary"), truth("2", "canary", half=0.1)], None, "performance"),
+        ([drift("2", "canary", rows=150), truth("2", "canary")], None, "errors"),
+        ([drift("2", "canary", verdict="inconclusive"), truth("2", "canary")], None, "prediction"),
+        ([drift("2", "canary", verdict="warn"), truth("2", "canary")], None, "prediction"),
+        (good("2", "canary", profile_digest="another"), None, "performance"),
+        (good("2", "canary", window_start_ms=START_MS + HOUR_MS, window_end_ms=START_MS + 2 * HOUR_MS), None, "errors"),
+    ],
+)  # fmt: skip
+def test_no_data_is_no_verdict(
+    canary: list[WindowResult], champion: list[WindowResult] | None, name: str
+) -> None:
+    """Whatever is missing, provisional, unsure, or made with another profile: the step waits, and says for what."""
+    found = judged(canary, champion)
+    assert found.evidence.verdict == "wait"
+    assert next(one for one in found.checks if one.name == name).detail.startswith("wait")
+
+
+@pytest.mark.parametrize(
+    ("canary", "name"),
+    [
+        ([drift("2", "canary", errors=0.05), truth("2", "canary")], "errors"),
+        ([drift("2", "canary", p95=60.0), truth("2", "canary")], "latency"),
+        ([drift("2", "canary", verdict="fail"), truth("2", "canary")], "prediction"),
+        ([drift("2", "canary"), truth("2", "canary", auc=0.7)], "performance"),
+    ],
+)
+def test_one_that_is_worse_is_worse(canary: list[WindowResult], name: str) -> None:
+    """One comparison that says worse, and surely so, decides."""
+    found = judged(canary)
+    assert found.evidence.verdict == "worse"
+    assert found.reason.startswith(name)
+
+
+def test_few_calls_prove_nothing() -> None:
+    """No failure among few calls, or one wait of few, is no proof either way."""
+    few, many = [drift("2", "canary", rows=199)], [drift("1", "champion", rows=10**6)]
+    assert failed(few, many)[0] == "wait"
+    assert waited(few, many)[0] == "wait"
+    assert failed([drift("2", "canary", rows=210)], many)[0] == "pass"
+
+
+def on_canary() -> Room:
+    """Return a room in which a canary is on its first step; its windows are followed."""
+    room = Room()
+    room.registered("1", "2")
+    room.ask("create", "ann", model=ONE)
+    room.ask("canary", "ann", model=TWO, plan=PLAN)
+    room.turn()
+    assert room.state is not None
+    assert room.state.rollout is not None
+    return room
+
+
+def show(room: Room, *results: WindowResult) -> None:
+    """Let windows be told now."""
+    for one in results:
+        room.clerk.windows.take(b"churn", replace(one, computed_at_ms=room.now_ms).to_bytes())
+
+
+def hour(number: int) -> dict[str, int]:
+    """Return the bounds of an hour."""
+    return {
+        "window_start_ms": START_MS + number * HOUR_MS,
+        "window_end_ms": START_MS + (number + 1) * HOUR_MS,
+    }
+
+
+def later(room: Room, seconds: float) -> list[AuditRecord]:
+    """Let time go by, and the clerk look."""
+    room.now_ms += round(seconds * 1000)
+    return room.turn()
+
+
+def test_a_rollout_passes_its_steps_by_windows_of_each() -> None:
+    """A step passes after its bake time by windows that were first told in it; the last one lets it be promoted."""
+    room = on_canary()
+    show(room, *good("2", "canary", **hour(1)), *good("1", "champion", **hour(1)))
+    assert later(room, 30) == []
+    moved = later(room, 31)[-1]
+    assert moved.event == "moved"
+    assert moved.reasons == ("step 1 of 2 passed",)
+    assert [one.name for one in moved.checks] == [
+        "performance",
+        "estimate",
+        "prediction",
+        "errors",
+        "latency",
+    ]
+    assert [one for one in later(room, 61) if one.event == "moved"] == []
+    show(room, *good("2", "canary", **hour(2)), *good("1", "champion", **hour(2)))
+    later(room, 1)
+    assert room.state is not None
+    assert room.state.rollout is not None
+    assert room.state.rollout.passed
+    room.ask("promote", "ann", model=TWO)
+    assert room.state.champion == TWO
+
+
+def test_a_canary_that_is_worse_is_taken_back_with_the_evidence() -> None:
+    """Its weight goes back to nothing at once, and the audit says by which comparison."""
+    room = on_canary()
+    bad = [drift("2", "canary", errors=0.2, **hour(1)), truth("2", "canary", **hour(1))]
+    show(room, *bad, *good("1", "champion", **hour(1)))
+    moved = later(room, 2)[-1]
+    assert moved.reasons == (
+        "taken back at step 1 of 2, worse than the champion: errors (worse: 20.00% failed, of the other's 0.00%)",
+    )
+    assert room.state is not None
+    assert room.state.rollout is None
+    assert room.state.champion == ONE
+
+
+def test_a_step_without_data_goes_back_after_its_longest_wait() -> None:
+    """Nothing is told, so nothing passes; past the plan's time the weight goes back to nothing."""
+    room = on_canary()
+    for _ in range(9):
+        assert [one for one in later(room, 60) if one.event == "moved"] == []
+    moved = later(room, 62)[-1]
+    assert moved.reasons == ("taken back at step 1 of 2: nothing was decided in 600 s",)
+    assert room.state is not None
+    assert room.state.rollout is None
+
+
+def test_a_new_champion_that_is_worse_is_gone_back_from() -> None:
+    """In its bake time its windows are held against the last ones of the champion before it."""
+    room = Room()
+    room.registered("1", "2")
+    room.ask("create", "ann", model=ONE)
+    room.turn()
+    room.now_ms += 10_000
+    room.ask("promote", "ann", model=TWO)
+    room.turn()
+    room.turn()
+    show(room, *good("1", "champion", **hour(0)))
+    room.now_ms += 1_000
+    show(room, *good("2", "champion", **hour(1)))
+    assert [one for one in later(room, 2) if one.event == "moved"] == []
+    worse = [drift("2", "champion", **hour(2)), truth("2", "champion", auc=0.6, **hour(2))]
+    show(room, *worse, *[truth("2", "champion", auc=0.6, **hour(3))])
+    moved = later(room, 2)[-1]
+    assert moved.reasons[0].startswith("gone back, worse than the champion before: performance (worse: auc ")
+    assert room.state is not None
+    assert room.state.champion == ONE
