@@ -76,6 +76,11 @@ COMMANDS: tuple[CommandEntry, ...] = (
         "compare-versions", "local", "Put two versions side by side, performance on the same labelled rows."
     ),
     CommandEntry("trace", "local", "Say which version made a prediction, of what, and who put it there."),
+        "history", "serving", "Show who changed what in a deployment, who approved, and what stood when."
+    ),
+    CommandEntry(
+        "inventory", "serving", "List every deployment: whose it is, how it was looked at, what serves."
+    ),
     CommandEntry("compare", "local", "Compare two tables without Kafka: the same figures and verdicts."),
     CommandEntry("demo", "demo", "Replay the flights of 2013 through the whole road."),
 )

@@ -1,0 +1,96 @@
+"""`driftline history`: who changed what in a deployment, who approved, and what stood at a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from driftline.deploy.cli.audit_source import export_option, genesis_option, pinned, what_lies
+from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.values import Moment
+
+if TYPE_CHECKING:
+    from driftline.agents.audit.record import AuditRecord
+
+
+@click.command("history")
+@click.argument("deployment")
+@click.option(
+    "--at", type=Moment(), metavar="T", help="Say what stood at this UTC time, in place of what was done."
+)
+@export_option
+@genesis_option
+@json_option
+def command(
+    deployment: str, at: datetime | None, folder: Path | None, genesis: str | None, as_json: bool
+) -> None:
+    """Show what was asked, decided and done in DEPLOYMENT, oldest first, each with its number in the audit.
+
+    The audit is verified first: chain, tree, changes of trust and checkpoints ('driftline audit verify --signatures'
+    checks every signature too). A proof of one record is 'driftline audit prove SEQ'.
+    """
+    from driftline.deploy.control.errors import AskingError
+    from driftline.deploy.control.past import past_of, state_of, told_of, verified
+    from driftline.deploy.control.stood import stood_lines, stood_table
+
+    settings, read, notes = what_lies(folder)
+    pin = pinned(settings, genesis)
+    if at is not None:
+        past = past_of(read, notes, pin, int(at.replace(tzinfo=UTC).timestamp() * 1_000))
+        state = state_of(past, deployment)
+        if state is None:
+            raise AskingError(f"the audit tells of nothing in {deployment!r} at that time")
+        table = stood_table(past, state)
+        if as_json:
+            print_json(table)
+            return
+        for line in stood_lines(table):
+            click.echo(line)
+        return
+    verified(read(), notes, pin)
+    is_known = False
+    for record in told_of(deployment, read()):
+        is_known = True
+        if as_json:
+            print_json(_table(record))
+        else:
+            click.echo(_line(record))
+    if not is_known:
+        raise AskingError(f"the audit tells of nothing in {deployment!r}")
+
+
+def _table(record: AuditRecord) -> dict[str, Any]:
+    from driftline.deploy.control.shown import moment
+
+    return {
+        "audit_seq": record.seq,
+        "at": moment(record.decided_at_ms),
+        "event": record.event,
+        "op": record.op,
+        "version": None if record.model is None else record.model.version,
+        "by": record.actor or (record.detail or {}).get("by") or record.agent or None,
+        "approvers": list(record.approvers),
+        "revision": record.revision_after,
+        "reject": record.reject,
+        "reasons": list(record.reasons),
+        "checks": [{"name": one.name, "passed": one.passed, "detail": one.detail} for one in record.checks],
+        "command": record.command,
+    }
+
+
+def _line(record: AuditRecord) -> str:
+    found = _table(record)
+    parts = (
+        found["event"],
+        found["op"],
+        found["version"],
+        f"by {found['by']}" if found["by"] else "",
+        f"approved by {', '.join(found['approvers'])}" if found["approvers"] else "",
+        f"revision {found['revision']}" if found["revision"] is not None else "",
+        f"({found['reject']})" if found["reject"] else "",
+        *found["reasons"],
+    )
+    return f"{record.seq:>6}  {found['at']}  {' '.join(part for part in parts if part)}"

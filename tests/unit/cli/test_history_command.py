@@ -1,0 +1,102 @@
+"""`driftline history` and `driftline inventory` over an export of an audit that a clerk wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from clerked import Room
+from controlled import INSTANCES, package
+from signed import model
+
+from driftline.agents.audit.export import export
+from driftline.agents.audit.record import digest
+from driftline.deploy.cli import main
+
+ONE, TWO = package("1").model, package("2").model
+
+
+@pytest.fixture
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
+    """A room whose three instances serve version 1, then 2, and then 1 again; and its export."""
+    monkeypatch.chdir(tmp_path)
+    made = Room()
+    made.registered("1", "2")
+    made.beat()
+    made.turn()
+    for op, wanted in (("create", ONE), ("promote", TWO)):
+        made.now_ms += 60_000
+        made.beat()
+        made.ask(op, "ann", model=wanted)  # type: ignore[arg-type]
+        for outcome in ("prepared", "activated"):
+            for name in INSTANCES:
+                made.ack(name, outcome)
+            made.turn()
+    made.now_ms += 60_000
+    made.beat()
+    made.ask("promote", "ann", model=model("9"))
+    made.ask("rollback", "oli", model=ONE)
+    export(tmp_path / "log", made.audit, made.notes)
+    monkeypatch.setenv("DRIFTLINE_CONTROL_GENESIS", digest(made.audit[0]))
+    return made
+
+
+def test_a_history_says_who_did_what(room: Room, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each change stands with its number in the audit, who asked, the revision, and why it was refused."""
+    assert main(["history", "churn", "--export", "log", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    effects = [(row["op"], row["version"], row["by"]) for row in rows if row["event"] == "effective"]
+    assert effects[-3:] == [("create", "1", "ann"), ("promote", "2", "ann"), ("rollback", "1", "oli")]
+    refused = next(row for row in rows if row["event"] == "rejected")
+    assert (refused["reject"], refused["version"]) == ("precondition_failed", "9")
+    assert [row["audit_seq"] for row in rows] == sorted(row["audit_seq"] for row in rows)
+    assert main(["history", "churn", "--export", "log"]) == 0
+    assert "rollback 1 by oli revision 9" in capsys.readouterr().out
+    assert room.state is not None
+
+
+def test_what_stood_at_a_time_is_said(room: Room, capsys: pytest.CaptureFixture[str]) -> None:
+    """At a time the champion of then is named, with who put it there; before the first record there is nothing."""
+    moments = {"1": "2027-01-15T08:01:30", "2": "2027-01-15T08:02:30"}
+    for version, at in moments.items():
+        assert main(["history", "churn", "--at", at, "--export", "log", "--json"]) == 0
+        table = json.loads(capsys.readouterr().out)
+        assert (table["champion"]["version"], table["champion"]["by"]) == (version, "ann")
+        assert table["standing"] == "applied"
+    assert main(["history", "churn", "--at", "2026-01-01", "--export", "log"]) == 1
+    assert capsys.readouterr().err == "driftline: the audit tells of nothing at that time\n"
+    assert main(["history", "fraud", "--export", "log"]) == 1
+    assert "tells of nothing in 'fraud'" in capsys.readouterr().err
+    assert room.state is not None
+
+
+def test_an_inventory_says_whose_it_is(room: Room, capsys: pytest.CaptureFixture[str]) -> None:
+    """Owner, oversight, validation and instances stand beside what serves; a table and lines say the same."""
+    assert main(["inventory", "--export", "log", "--json"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert (table["owner"], table["oversight"], table["tier"], table["purpose"]) == (
+        "Ana",
+        "Bo",
+        "low",
+        "a test",
+    )
+    assert table["champion"]["version"] == "1"
+    assert (table["validated"]["by"], table["instances"]) == ("val", list(INSTANCES))
+    assert table["next_review"].startswith("2029-01-1")
+    assert main(["inventory", "--export", "log"]) == 0
+    assert "churn" in capsys.readouterr().out
+    assert room.state is not None
+
+
+def test_an_audit_that_was_changed_has_no_history(
+    room: Room, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A changed record is said, and nothing is shown."""
+    changed = [one.replace(b'"churn"', b'"chorn"') if at == 3 else one for at, one in enumerate(room.audit)]
+    export(tmp_path / "changed", changed, room.notes)
+    for words in (["history", "churn"], ["inventory"]):
+        assert main([*words, "--export", "changed"]) == 1
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("driftline: the audit cannot be believed: record 3")
