@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftline.deploy.cli.asking import How, ask, asking_options
 from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.values import Moment
 
 if TYPE_CHECKING:
+    from driftline.deploy.control.board import Board
+    from driftline.schemas.deployment import DeploymentSettings
     from driftline.schemas.deployment_state import DeploymentState
     from driftline.schemas.settings import Settings
 
@@ -34,12 +37,13 @@ def command() -> None:
     metavar="T",
     help="Event time (UTC) from which they hold; default: now, and for a deployment's first settings always.",
 )
-@json_option
-def apply_command(file: Path, since: datetime | None, as_json: bool) -> None:
+@asking_options(reason="settings of the deployment")
+def apply_command(file: Path, since: datetime | None, how: How) -> int:
     """Publish the settings in FILE as the next revision; the same content again changes nothing.
 
     An unknown key or a value that is not allowed is one sentence, and nothing is published. A name that no published
-    profile has is a warning: the profile may come later.
+    profile has is a warning: the profile may come later. In an installation under control (control.genesis is set) this
+    is a command, configure, that is signed and decided as every other; the options for that hold there alone.
     """
     import time
 
@@ -48,7 +52,13 @@ def apply_command(file: Path, since: datetime | None, as_json: bool) -> None:
     from driftline.schemas.deployment_file import read_deployment
 
     wanted = read_deployment(file)
-    settings = _settings()
+    settings, as_json = _settings(), how.as_json
+    if settings.control.genesis:
+        return _configure(file, wanted, since, how)
+    if how.keys or how.dry_run:
+        raise click.UsageError(
+            "--key and --dry-run are for an installation under control: pin control.genesis"
+        )
     state, is_new = apply(
         settings.kafka,
         wanted,
@@ -59,7 +69,7 @@ def apply_command(file: Path, since: datetime | None, as_json: bool) -> None:
     warnings = _warnings(settings, state)
     if as_json:
         print_json({**_facts(state), "published": is_new, "warnings": warnings})
-        return
+        return 0
     for warning in warnings:
         click.echo(f"driftline: warning: {warning}", err=True)
     what = f"{state.deployment}, revision {state.revision}"
@@ -68,6 +78,35 @@ def apply_command(file: Path, since: datetime | None, as_json: bool) -> None:
         if is_new
         else f"{what} says the same already: nothing to do"
     )
+    return 0
+
+
+def _configure(file: Path, wanted: DeploymentSettings, since: datetime | None, how: How) -> int:
+    """Ask for settings by a signed command, unless they are so."""
+    import msgspec
+
+    from driftline.deploy.local.deployments import held
+    from driftline.schemas.sources import read_document
+
+    since_ms = None if since is None else int(since.timestamp() * 1_000)
+    newest = held(_settings().kafka).states.get(wanted.deployment)
+    if newest is not None and newest.settings == wanted and since_ms in (None, newest.since_ms):
+        if how.as_json:
+            print_json({**_facts(newest), "published": False, "warnings": []})
+        else:
+            click.echo(
+                f"{newest.deployment}, revision {newest.revision} says the same already: nothing to do"
+            )
+        return 0
+
+    def fields(board: Board) -> dict[str, Any]:
+        del board
+        # As JSON has it: times become texts.
+        table = msgspec.to_builtins(read_document(file))
+        target = None if since_ms is None else str(since_ms)
+        return {"deployment": wanted.deployment, "settings": table, "target": target}
+
+    return ask("configure", how, fields)
 
 
 @command.command("show")

@@ -111,12 +111,16 @@ def build(
 def publish(file: Path | None, deployment: str | None, version: str | None, as_json: bool) -> None:
     """Publish a profile for the workers: FILE, the one built for a deployment and version, or the one built last.
 
-    A version has one profile for ever: publishing the same one again changes nothing, another one is refused.
+    A version has one profile for ever: publishing the same one again changes nothing, another one is refused. In an
+    installation under control (control.genesis is set) only a profile whose digest a signed register names goes there;
+    the controller publishes it by itself when the package holds it and it knows the store.
     """
     from driftline.deploy.tables.shelf import publish as put
 
     settings = _settings(required=True)
     profile = _from_file(settings, file, deployment, version)
+    if settings.control.genesis:
+        _must_be_registered(settings, profile)
     is_new = put(settings, profile)
     if as_json:
         print_json(
@@ -149,6 +153,26 @@ def show(file: Path | None, deployment: str | None, version: str | None, as_json
         print_json(profile_facts(profile))
     else:
         Console().print(profile_view(profile))
+
+
+def _must_be_registered(settings: Settings, profile: Profile) -> None:
+    """Raise AskingError unless a signed register names the profile."""
+    from contextlib import closing
+
+    from driftline.deploy.cli.audit_source import pinned
+    from driftline.deploy.control.board import Board
+    from driftline.deploy.control.errors import AskingError
+    from driftline.deploy.control.wire import wire_of
+
+    with closing(wire_of(settings.kafka)) as wire:
+        state = Board(wire, pinned(settings, None)).desk.states.get(profile.deployment)
+    versions = () if state is None else state.versions
+    named = {one.profile for one in versions if one.model.version == profile.model_version}
+    if profile.digest() not in named:
+        raise AskingError(
+            f"no register names the profile {profile.digest()} for {profile.deployment} {profile.model_version}: "
+            "'driftline register' comes first"
+        )
 
 
 def _settings(*, required: bool) -> Settings:
