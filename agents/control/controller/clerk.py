@@ -14,6 +14,7 @@ from driftline.agents.control.controller.configured import INHERITED
 from driftline.agents.control.controller.errors import ControllerError
 from driftline.agents.control.controller.heard import heard
 from driftline.agents.control.controller.members import JOINED, LEFT, SILENT, served
+from driftline.agents.control.controller.news import ADVISED, ALERTED, advised
 from driftline.agents.control.controller.place import ACKS, COMMANDS
 from driftline.agents.control.controller.resets import PASSED_OVER
 from driftline.agents.control.controller.turn import Turn
@@ -132,6 +133,9 @@ class Clerk:
             self._write(PASSED_OVER, now_ms, reasons=(why,), unread=unread(passed))
         for one in acks:
             self._hear(one, now_ms)
+        for advice in self.ledger.news.fresh():
+            if advice.deployment in desk.states:
+                self._write(ADVISED, now_ms, **advised(advice))
         for name in self.ledger.members.silent(now_ms):
             self._write(SILENT, now_ms, agent=name, reasons=("not heard for 30 s",))
         for decision in desk.lapse(now_ms):
@@ -195,6 +199,10 @@ class Clerk:
             deployment = command.deployment
         if deployment:
             self._turn.states.append((deployment, self.value(deployment)))
+        firing = self.ledger.news.firing(deployment)
+        if decision.after is not None and firing and _changes(decision):
+            detail = {"alerts": firing, "revision": decision.after.revision}
+            self._write(ALERTED, decision.at_ms, deployment=deployment, detail=detail)
         if decision.event == "decided" and command is not None and command.op == "register":
             profile = self._outside.profile(command)
             if profile is not None and command.model is not None:
@@ -252,3 +260,12 @@ class Clerk:
 
     def _source(self, topic: str, offset: int) -> Source:
         return Source(topic=topic, topic_id=self._topics[topic], partition=0, offset=offset)
+
+
+def _changes(decision: Decision) -> bool:
+    """Whether what serves is another after it, or is to be."""
+    before, after = decision.before, decision.after
+    if before is None or after is None:
+        return after is not None and after.champion is not None
+    what = ("champion", "rollout", "halt", "shadows", "prepares", "is_retired")
+    return any(getattr(before, name) != getattr(after, name) for name in what)

@@ -14,6 +14,7 @@ from driftline.agents.audit.writer import resumed
 from driftline.agents.control.controller.answers import Answers
 from driftline.agents.control.controller.configured import Configured
 from driftline.agents.control.controller.members import Members
+from driftline.agents.control.controller.news import News
 from driftline.agents.control.controller.place import Place
 from driftline.agents.control.telling import begun, hear
 
@@ -44,13 +45,14 @@ class Ledger:
         members: live instances.
         answers: acks of the newest revisions.
         place: how far commands were decided.
+        news: alerts and advice.
     """
 
     def __init__(
         self, records: Iterable[bytes], genesis: str, look: Callable[[Command], Facts | Refusal]
     ) -> None:
         self.configured, self.members = Configured(), Members()
-        self.answers, self.place = Answers(), Place()
+        self.answers, self.place, self.news = Answers(), Place(), News()
         chain, desk = Chain(genesis), None
         for data in records:
             chain.take(data)
@@ -78,5 +80,5 @@ class Ledger:
         return record, data
 
     def _take(self, record: AuditRecord) -> None:
-        for part in (self.configured, self.members, self.answers, self.place):
+        for part in (self.configured, self.members, self.answers, self.place, self.news):
             part.take(record)

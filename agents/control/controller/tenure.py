@@ -16,8 +16,8 @@ from driftline.agents.control.controller.outside import Outside
 from driftline.agents.control.controller.pen import Pen
 from driftline.agents.control.controller.place import ACKS, COMMANDS, STATES
 from driftline.agents.control.controller.resets import is_reset
+from driftline.agents.control.controller.streams import ALERTS, ALERTS_BACK_MS, Stream, WindowFeed
 from driftline.agents.control.controller.turn import Turn
-from driftline.agents.control.controller.window_feed import WindowFeed
 from driftline.agents.control.flood import Flooded, Many
 from driftline.schemas import codec
 from driftline.schemas.deployment_state import read_record
@@ -88,6 +88,7 @@ class Tenure:
         self._first: list[Arrived] = []
         self._passed: Flooded | None = None
         self._shown = WindowFeed(kafka)
+        self._alerts = Stream(kafka, ALERTS, now_ms - ALERTS_BACK_MS)
         self._commands, self._acks = self._open()
         try:
             self._resume(now_ms)
@@ -107,6 +108,8 @@ class Tenure:
         acks = self._acks.take(ACKS_BATCH, 0)
         now_ms = self._setup.now_ms()
         self._shown.follow(self.clerk.windows, now_ms)
+        for _, value in self._alerts.take():
+            self.ledger.news.hear(value)
         turn = self.clerk.turn(commands, acks, now_ms, self._passed)
         self._passed = None
         if not turn.is_empty:
@@ -122,6 +125,7 @@ class Tenure:
         self._commands.close()
         self._acks.close()
         self._shown.close()
+        self._alerts.close()
 
     def _open(self) -> tuple[Feed, Feed]:
         kafka, place = self._setup.kafka, self.ledger.place

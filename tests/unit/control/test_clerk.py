@@ -9,6 +9,8 @@ from signed import number
 from driftline.agents.audit.record import AuditRecord
 from driftline.agents.control.controller.phases import standing
 from driftline.agents.control.verify_state import verify_state
+from driftline.schemas.advice import Advice, Word
+from driftline.schemas.alert import Alert, State
 from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.control.serving_state import ServingState
 from driftline.schemas.deployment_state import read_record, serving_of
@@ -226,3 +228,41 @@ def test_checkpoints_are_signed_at_once_and_then_each_minute() -> None:
     room.now_ms += 60_000
     room.turn()
     assert len(room.notes) == 2
+
+
+def test_advice_is_told_once_and_alerts_beside_what_they_led_to() -> None:
+    """An edge of advice is one record, also after a crash; what fires stands beside a change of what serves."""
+    room = created()
+    advice = advised_to("retrain", "edge-1").to_bytes()
+    for _ in range(2):
+        room.clerk.ledger.news.hear(advice)
+        room.turn()
+        room.crash()
+    assert [one.detail["id"] for one in told(room) if one.event == "advised" and one.detail] == ["edge-1"]
+    room.clerk.ledger.news.hear(firing("a1", "firing").to_bytes())
+    room.ask("configure", "ann", settings={"deployment": "churn", "owner": "Ana"})
+    assert "alerted" not in {one.event for one in told(room)}
+    room.ask("halt-serving", "oli")
+    beside = told(room)[-1]
+    assert beside.event == "alerted"
+    assert beside.detail is not None
+    assert [one["alert"] for one in beside.detail["alerts"]] == ["a1"]
+    room.clerk.ledger.news.hear(firing("a1", "resolved").to_bytes())
+    assert room.clerk.ledger.news.firing("churn") == []
+
+
+def advised_to(word: Word, name: str) -> Advice:
+    """Return an edge of advice."""
+    return Advice(
+        deployment="churn", model_version="1", slot="champion", resolution="1d", window_start_ms=0,
+        window_end_ms=86_400_000, advice=word, reasons=(), fell=None, gains=(), features=(), since_ms=0,
+        labels=0, coverage=None, expected_per_year=None, id=name, made_at_ms=1,
+    )  # fmt: skip
+
+
+def firing(name: str, state: State) -> Alert:
+    """Return an edge of an alert."""
+    return Alert(
+        id=f"{name}-1", alert_id=name, ordinal=1, deployment="churn", rule="windows", about="drift",
+        state=state, severity="fail", importance="normal", priority=2, reason="psi is 0.4", since_ms=0, made_at_ms=1,
+    )  # fmt: skip

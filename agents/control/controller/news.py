@@ -1,0 +1,103 @@
+"""News: advice, which is told in the audit, and the alerts that fire when something is changed; bounded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from driftline.schemas.advice import Advice
+from driftline.schemas.alert import Alert
+from driftline.schemas.refusal import Refused
+
+if TYPE_CHECKING:
+    from driftline.agents.audit.record import AuditRecord
+
+ADVISED: Final = "advised"
+ALERTED: Final = "alerted"
+"""The event beside a change of what serves: the alerts that fired when it was made."""
+MOST_ALERTS: Final = 20
+"""Told beside one change."""
+MAX_FIRING: Final = 500
+"""Kept of one deployment; beyond them the one that fired first goes."""
+MAX_IDS: Final = 10_000
+_REASON_CHARS: Final = 300
+
+
+class News:
+    """What was told on topic `alerts`; which advice the audit knows already is taken from the audit alone."""
+
+    def __init__(self) -> None:
+        self._firing: dict[str, dict[str, Alert]] = {}
+        self._known: dict[str, None] = {}
+        self._fresh: list[Advice] = []
+
+    def hear(self, value: bytes) -> None:
+        """Take in a record of the topic; what is neither is for others to report."""
+        try:
+            found = _read(value)
+        except Refused:
+            return
+        if isinstance(found, Advice):
+            if found.id and found.id not in self._known and len(self._fresh) < MAX_IDS:
+                self._fresh.append(found)
+            return
+        firing = self._firing.setdefault(found.deployment, {})
+        if found.state == "resolved":
+            firing.pop(found.alert_id, None)
+        elif found.state == "firing":
+            firing[found.alert_id] = found
+            if len(firing) > MAX_FIRING:
+                del firing[next(iter(firing))]
+
+    def fresh(self) -> list[Advice]:
+        """Give advice that the audit does not know yet, once."""
+        found = {one.id: one for one in self._fresh if one.id not in self._known}
+        self._fresh = []
+        return list(found.values())
+
+    def firing(self, deployment: str) -> list[dict[str, Any]]:
+        """The alerts of a deployment that fire now, the gravest first, as the audit tells of them."""
+        found = sorted(
+            self._firing.get(deployment, {}).values(), key=lambda one: (one.priority, one.since_ms)
+        )
+        return [
+            {
+                "alert": one.alert_id,
+                "edge": one.id,
+                "severity": one.severity,
+                "reason": one.reason[:_REASON_CHARS],
+            }
+            for one in found[:MOST_ALERTS]
+        ]
+
+    def take(self, record: AuditRecord) -> None:
+        """Take in what the audit tells."""
+        if record.event == ADVISED:
+            self._known[(record.detail or {})["id"]] = None
+            if len(self._known) > MAX_IDS:
+                del self._known[next(iter(self._known))]
+
+
+def advised(advice: Advice) -> dict[str, Any]:
+    """An advice as the fields of its record."""
+    return {
+        "deployment": advice.deployment,
+        "reasons": tuple(
+            f"{one.code}: {one.sentence}"[:_REASON_CHARS] for one in advice.reasons[:MOST_ALERTS]
+        ),
+        "detail": {
+            "id": advice.id,
+            "advice": advice.advice,
+            "version": advice.model_version,
+            "slot": advice.slot,
+            "resolution": advice.resolution,
+            "window_start_ms": advice.window_start_ms,
+            "window_end_ms": advice.window_end_ms,
+        },
+    }
+
+
+def _read(value: bytes) -> Advice | Alert:
+    try:
+        return Alert.from_bytes(value)
+    except Refused:
+        return Advice.from_bytes(value)
