@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 from cryptography.hazmat.primitives import serialization
-from signed import INSTALLATION, command, key, number, policy, signed, text, trust
+from signed import command, key, policy, signed, text, trust
 
 from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.report import Pins
@@ -30,9 +30,8 @@ from driftline.agents.serving.package.manifest import File, Golden, Manifest, Re
 from driftline.agents.serving.package.tensors import Tensor
 from driftline.deploy.local.compacted import produce, records
 from driftline.deploy.local.environment import child_environment
-from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.command import Command, ModelRef, Op
-from driftline.schemas.control.envelope import ACK, HEARTBEAT, MANIFEST, Envelope
+from driftline.schemas.control.envelope import MANIFEST, Envelope
 from driftline.schemas.control.serving_state import ServingState, Tier
 from driftline.schemas.control.trust import Agent
 from driftline.schemas.deployment_state import serving_of
@@ -241,61 +240,3 @@ def decided(read: list[AuditRecord]) -> list[int]:
 def pytest_fails() -> Any:
     """Fail: a desk that stands where its audit ends looks at nothing."""
     raise AssertionError("a desk looked")
-
-
-class Instance:
-    """A fake serving instance: heartbeats and acks, signed, when told to.
-
-    Args:
-        hall: where it lives.
-        name: of the instance and of its agent.
-        deployments: that it serves.
-        fails: why it cannot prepare; empty when it can.
-    """
-
-    def __init__(self, hall: Hall, name: str, *deployments: str, fails: str = "") -> None:
-        self._hall, self.name, self.fails = hall, name, fails
-        self._boot = number(f"boot of {name}")
-        self.revisions = dict.fromkeys(deployments, 0)
-        self.answered: set[tuple[str, int]] = set()
-
-    def beat(self, **fields: Any) -> None:
-        """Say that it lives."""
-        said = Heartbeat(
-            **{
-                "installation": INSTALLATION,
-                "instance": self.name,
-                "boot_id": self._boot,
-                "at_ms": now_ms(),
-                "revisions": self.revisions,
-                "free_bytes": 1 << 30,
-                **fields,
-            }
-        )
-        self._hall.publish("acks", sign(HEARTBEAT, said.to_bytes(), key(self.name)).to_bytes(), self.name)
-
-    def answer(self, state: ServingState) -> None:
-        """Answer a revision once."""
-        if (state.deployment, state.revision) in self.answered:
-            return
-        self.answered.add((state.deployment, state.revision))
-        outcome = "activated" if state.phase == "activate" else "failed" if self.fails else "prepared"
-        if outcome == "activated":
-            self.revisions[state.deployment] = state.revision
-        said = Ack(
-            installation=INSTALLATION, deployment=state.deployment, revision=state.revision, instance=self.name,
-            boot_id=self._boot, outcome=outcome, at_ms=now_ms(), reason=self.fails if outcome == "failed" else "",
-        )  # fmt: skip
-        self._hall.publish("acks", sign(ACK, said.to_bytes(), key(self.name)).to_bytes(), state.deployment)
-
-
-def live(hall: Hall, *instances: Instance) -> Iterator[None]:
-    """Let instances answer the newest states, once a turn of the caller's."""
-    while True:
-        for revisions in hall.states().values():
-            for one in instances:
-                one.answer(revisions[-1])
-        for one in instances:
-            one.beat()
-        hall.flush()
-        yield

@@ -17,6 +17,8 @@ APPLIED: Final = "applied"
 DEGRADED: Final = "degraded"
 MAX_ANSWERS: Final = 5_000
 """Of one revision; what comes beyond them is not told."""
+MAX_STRANGE: Final = 10_000
+"""Refusals of other revisions that are known to be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,23 @@ class Answers:
 
     def __init__(self) -> None:
         self._rounds: dict[str, Round] = {}
+        self._strange: dict[tuple[str, int, str, str], None] = {}
 
     def round(self, deployment: str) -> Round | None:
         """The round of a deployment's newest revision."""
         return self._rounds.get(deployment)
 
     def is_news(self, ack: Ack) -> bool:
-        """Whether an ack is to be told of: about the newest revision, and not what was said already."""
+        """Whether an ack is to be told of: about the newest revision, and not what was said already.
+
+        Of other revisions a refusal alone is news: somebody may have published a state that the controller did not.
+        """
         found = self._rounds.get(ack.deployment)
-        if found is None or found.revision != ack.revision or found.count >= MAX_ANSWERS:
+        if found is None or found.count >= MAX_ANSWERS:
             return False
+        if found.revision != ack.revision:
+            strange = (ack.deployment, ack.revision, ack.instance, ack.boot_id)
+            return ack.outcome == "refused" and strange not in self._strange
         held = found.answers.get(ack.instance)
         return held is None or (held.outcome, held.boot_id) != (ack.outcome, ack.boot_id)
 
@@ -88,6 +97,10 @@ class Answers:
             self._rounds[record.deployment] = Round(record.revision_after, record.decided_at_ms)
             return
         found = self._rounds.get(record.deployment)
+        if record.event == ACKED and (found is None or detail["revision"] != found.revision):
+            self._strange[record.deployment, detail["revision"], record.agent, detail["boot_id"]] = None
+            if len(self._strange) > MAX_STRANGE:
+                del self._strange[next(iter(self._strange))]
         if found is None or detail.get("revision") != found.revision:
             return
         if record.event == ACKED:

@@ -26,7 +26,7 @@ from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.envelope import STATE, Envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.agents.control.admission import Arrived
     from driftline.agents.control.controller.ledger import Ledger
@@ -89,10 +89,15 @@ class Clerk:
             self._write(INHERITED, now_ms, detail=msgspec.to_builtins(dict(revisions)))
         return self._turn
 
-    def restate(self, published: Mapping[str, bytes], now_ms: int) -> Turn:
+    @property
+    def deployments(self) -> set[str]:
+        """Those that have a record in `deployment-state`."""
+        return self.ledger.desk.states.keys() | self.ledger.configured.revisions.keys()
+
+    def restate(self, published: Mapping[str, bytes], names: Iterable[str], now_ms: int) -> Turn:
         """Say again what is so where `deployment-state` says something else: what is gone, or forged."""
-        self._turn, ledger = Turn(), self.ledger
-        for name in sorted(ledger.desk.states.keys() | ledger.configured.revisions.keys()):
+        self._turn = Turn()
+        for name in sorted(self.deployments.intersection(names)):
             value = self.value(name)
             if published.get(name) != value:
                 lacks = "its record is gone" if name not in published else "another record lies there"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from confluent_kafka import KafkaException
+
+from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.topic import Reader
 from driftline.agents.control.controller.clerk import Clerk, Keys
 from driftline.agents.control.controller.errors import ControllerError
@@ -15,30 +18,33 @@ from driftline.agents.control.controller.ledger import Ledger
 from driftline.agents.control.controller.outside import Outside
 from driftline.agents.control.controller.pen import Pen
 from driftline.agents.control.controller.place import ACKS, COMMANDS, STATES
+from driftline.agents.control.controller.published import Published
 from driftline.agents.control.controller.resets import is_reset
 from driftline.agents.control.controller.streams import ALERTS, ALERTS_BACK_MS, Stream, WindowFeed
 from driftline.agents.control.controller.turn import Turn
 from driftline.agents.control.flood import Flooded, Many
-from driftline.schemas import codec
-from driftline.schemas.deployment_state import read_record
-from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from driftline.agents.control.admission import Arrived
     from driftline.agents.control.controller.seat import Seat
     from driftline.agents.serving.package.store import Store
-    from driftline.schemas.deployment_state import DeploymentState
     from driftline.schemas.settings import Kafka
 
 logger = logging.getLogger(__name__)
+
+Closes = TypeVar("Closes", Feed, WindowFeed, Stream, Reader)
 
 BATCH: Final = 64
 ACKS_BATCH: Final = 500
 POLL_S: Final = 0.1
 GUARD_MS: Final = 5_000
 """How often the topic of commands is looked at: whether it still is the one that was read."""
+SCANS: Final = 10
+"""Reads without a record after which the rest of a topic is taken to hold none."""
+RESTATE_MS: Final = 60_000
+"""How often at most a deployment's record is written again over somebody else's."""
 REST_MS: Final = 60_000
 """How often at least the position in `acks` is committed, ms."""
 
@@ -76,22 +82,13 @@ class Tenure:
         kafka, now_ms = setup.kafka, setup.now_ms()
         self._broker = Broker(kafka)
         self._topics = {name: self._broker.topic_id(name) for name in (COMMANDS, ACKS)}
-        # First this: nothing is written by an earlier controller once the audit is read.
-        self._pen = Pen(kafka)
-        self._outside = Outside(lambda: self._topics[COMMANDS], setup.store)
-        with closing(Reader(kafka)) as reader:
-            self.ledger = Ledger(reader.to_the_end(), setup.genesis, self._outside.look)
-        self._outside.ring = lambda: self.ledger.desk.history.now.ring
-        self.clerk = Clerk(self.ledger, setup.keys, self._outside, self._topics)
-        self.ledger.members.grace(now_ms)
         self._guarded_ms = self._rested_ms = now_ms
+        self._restated_ms: dict[str, int] = {}
         self._first: list[Arrived] = []
         self._passed: Flooded | None = None
-        self._shown = WindowFeed(kafka)
-        self._alerts = Stream(kafka, ALERTS, now_ms - ALERTS_BACK_MS)
-        self._commands, self._acks = self._open()
+        self._open = ExitStack()
         try:
-            self._resume(now_ms)
+            self._begin(kafka, now_ms)
         except BaseException:
             self.close()
             raise
@@ -118,56 +115,90 @@ class Tenure:
             self._write(Turn(), now_ms)
         if now_ms - self._guarded_ms > GUARD_MS:
             self._guard(now_ms)
+            self._hold(now_ms)
         return len(turn.audit)
 
     def close(self) -> None:
         """End it; what was not committed is not there."""
-        self._commands.close()
-        self._acks.close()
-        self._shown.close()
-        self._alerts.close()
+        self._open.close()
 
-    def _open(self) -> tuple[Feed, Feed]:
-        kafka, place = self._setup.kafka, self.ledger.place
+    def _begin(self, kafka: Kafka, now_ms: int) -> None:
+        """Fence, read the audit, open the topics where it says, and say again what others wrote over."""
+        # First this: nothing is written by an earlier controller once the audit is read.
+        self._pen = Pen(kafka)
+        outside = Outside(lambda: self._topics[COMMANDS], self._setup.store)
+        with closing(Reader(kafka)) as reader:
+            self.ledger = Ledger(_records(reader), self._setup.genesis, outside.look)
+        outside.ring = lambda: self.ledger.desk.history.now.ring
+        self.clerk = Clerk(self.ledger, self._setup.keys, outside, self._topics)
+        self.ledger.members.grace(now_ms)
+        self._commands = self._opened(self._commands_feed(kafka))
+        self._acks = self._opened(self._acks_feed(kafka))
+        self._shown = self._opened(WindowFeed(kafka))
+        self._alerts = self._opened(Stream(kafka, ALERTS, now_ms - ALERTS_BACK_MS))
+        self._published = Published(self._opened(Reader(kafka, STATES)))
+        published, revisions = self._published.take(_records(self._published.reader))
+        self._write(self.clerk.inherit(revisions, now_ms), now_ms)
+        self._write(self.clerk.restate(published, self.clerk.deployments, now_ms), now_ms)
+
+    def _opened(self, topic: Closes) -> Closes:
+        """Let a topic be left when the tenure ends."""
+        self._open.callback(topic.close)
+        return topic
+
+    def _acks_feed(self, kafka: Kafka) -> Feed:
+        """The topic of acks from where the group committed it, as far as it still is there."""
         known = self._seat.committed(kafka.topic_prefix + ACKS)
-        acks = Feed(kafka, ACKS, known)
-        low, high = acks.bounds()
-        if known is not None and not low <= known <= high:
-            acks.close()
-            acks = Feed(kafka, ACKS, low)
-        commands = Feed(kafka, COMMANDS, place.offset)
-        _, end = commands.bounds()
-        wrong = place.fault(self._topics[COMMANDS], end)
-        if wrong is None:
-            return commands, acks
-        commands.close()
-        reset = self._reset(end)
-        if reset is None:
-            acks.close()
-            raise ControllerError(_stop(kafka, wrong, self._topics[COMMANDS]))
-        self._first = [reset]
-        return Feed(kafka, COMMANDS, reset.offset + 1), acks
+        feed = Feed(kafka, ACKS, known)
+        low, high = feed.bounds()
+        if known is None or low <= known <= high:
+            return feed
+        feed.close()
+        return Feed(kafka, ACKS, low)
 
-    def _reset(self, end: int) -> Arrived | None:
+    def _commands_feed(self, kafka: Kafka) -> Feed:
+        """The topic of commands from where the audit ends, or behind the log-reset that lets another one be read."""
+        place, topic_id = self.ledger.place, self._topics[COMMANDS]
+        feed = Feed(kafka, COMMANDS, place.offset)
+        wrong = place.fault(topic_id, feed.bounds()[1])
+        if wrong is None:
+            return feed
+        feed.close()
+        reset = self._reset()
+        if reset is None:
+            raise ControllerError(_stop(kafka, wrong, topic_id))
+        self._first = [reset]
+        return Feed(kafka, COMMANDS, reset.offset + 1)
+
+    def _reset(self) -> Arrived | None:
         """The first log-reset in a topic that is another one, if root keys signed it for this topic."""
         passed, now_ms = Many(), self._setup.now_ms()
         with closing(Feed(self._setup.kafka, COMMANDS, None)) as feed:
-            while feed.offset < end:
-                for one in feed.take(BATCH, 1.0):
+            _, end = feed.bounds()
+            empty = 0
+            while feed.offset < end and empty < SCANS:
+                came = feed.take(BATCH, 1.0)
+                empty = 0 if came else empty + 1
+                for one in came:
                     if is_reset(one, self.ledger.desk, self._topics[COMMANDS], now_ms):
                         self._passed = passed.told()
                         return one
                     passed.take(one)
         return None
 
-    def _resume(self, now_ms: int) -> None:
-        """Take over what was published before, and say again what somebody else wrote over."""
-        published, revisions = published_states(self._setup.kafka)
-        for turn in (self.clerk.inherit(revisions, now_ms), self.clerk.restate(published, now_ms)):
-            if not turn.is_empty:
-                self._write(turn, now_ms)
+    def _hold(self, now_ms: int) -> None:
+        """Say again what is so where somebody else wrote in `deployment-state`."""
+        try:
+            foreign, _ = self._published.take(self._published.reader.read(0))
+        except AuditError as error:
+            raise KafkaException(str(error)) from error
+        late = {name for name in foreign if now_ms - self._restated_ms.get(name, 0) > RESTATE_MS}
+        if late:
+            self._restated_ms.update(dict.fromkeys(late, now_ms))
+            self._write(self.clerk.restate(foreign, late, now_ms), now_ms)
 
     def _write(self, turn: Turn, now_ms: int) -> None:
+        self._published.mine(turn)
         self._pen.write(turn, (self._commands.place, self._acks.place), self._seat.group)
         self._rested_ms = now_ms
 
@@ -183,26 +214,12 @@ class Tenure:
             raise ControllerError(_stop(kafka, wrong, topic_id))
 
 
-def published_states(kafka: Kafka) -> tuple[dict[str, bytes], dict[str, tuple[DeploymentState, ...]]]:
-    """Read `deployment-state`: the newest record by deployment, and the settings in it, as far as they can be read.
-
-    Raises:
-        AuditError: the topic cannot be read.
-    """
-    values: dict[str, bytes] = {}
-    revisions: dict[str, tuple[DeploymentState, ...]] = {}
-    with closing(Reader(kafka, STATES)) as reader:
-        for value in reader.to_the_end():
-            try:
-                name = codec.decode_as("DeploymentState", value)["deployment"]
-                values[name] = value
-                read = read_record(name.encode(), value)
-            except Refused as refused:
-                logger.warning("a record of %s is left out: %s", STATES, refused)
-                continue
-            if read:
-                revisions[name] = read
-    return values, revisions
+def _records(reader: Reader) -> Iterator[bytes]:
+    """Read to the end; a broker that went away ends the tenure, not the process."""
+    try:
+        yield from reader.to_the_end()
+    except AuditError as error:
+        raise KafkaException(str(error)) from error
 
 
 def _stop(kafka: Kafka, wrong: str, topic_id: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from controlled import INSTANCES, PROFILE, WAIT_S, Hall, Instance, live, package
+from controlled import INSTANCES, PROFILE, WAIT_S, Hall, package
+from fake_instances import Instance, live
 
 
 def test_a_change_that_one_of_three_cannot_load_is_cancelled_everywhere(hall: Hall) -> None:

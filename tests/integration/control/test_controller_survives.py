@@ -9,11 +9,13 @@ import time
 
 import pytest
 from confluent_kafka.admin import AdminClient
-from controlled import WAIT_S, Hall
+from controlled import PROFILE, WAIT_S, Hall, package
 from controller_faults import all_decided, asked
 
 from driftline.agents.control.controller.feed import Broker
+from driftline.deploy.local.compacted import produce, records
 from driftline.deploy.local.kafka_topics import ensure_topics
+from driftline.schemas.deployment_state import defaults
 from driftline.schemas.settings import kafka_config
 
 
@@ -86,3 +88,22 @@ def test_a_topic_made_anew_stops_the_controller_until_roots_say_so(hall: Hall) -
     passed = next(one for one in told if one.event == "passed-over")
     assert passed.unread is not None
     assert (passed.unread.count, passed.unread.first_offset, passed.unread.last_offset) == (1, 0, 0)
+
+
+@pytest.mark.timeout(240)
+def test_what_somebody_else_writes_over_a_state_is_said_over(hall: Hall) -> None:
+    """A forged record in `deployment-state`, and one written while no controller was, are told and written over."""
+    running = hall.start()
+    made = package("1")
+    hall.does("register", "ann", model=made.model, manifest=made.manifest, profile=PROFILE)
+    topic = hall.settings.kafka, "deployment-state"
+    held = [message.value() for message in records(*topic)][-1]
+    forged = defaults("churn").to_bytes((), b"{}")
+    for times in (1, 2):
+        produce(*topic, b"churn", forged)
+        if times == 2:
+            hall.start()
+        hall.wait(lambda told, times=times: sum(one.event == "restated" for one in told) == times)
+        assert [message.value() for message in records(*topic)][-1] == held
+        running.kill()
+        running.wait(10)

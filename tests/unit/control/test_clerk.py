@@ -213,10 +213,29 @@ def test_a_forged_record_is_said_over() -> None:
     """What lies in `deployment-state` and is not what the audit says is published again, and told."""
     room = created()
     published = {"churn": b"something else"}
-    turn = room.clerk.restate(published, room.now_ms)
+    turn = room.clerk.restate(published, published, room.now_ms)
     assert turn.states == [room.states[-1]]
     assert len(turn.audit) == 1
-    assert room.clerk.restate(dict(room.states), room.now_ms).is_empty
+    room.commit(turn)
+    assert room.clerk.restate(dict(room.states), room.clerk.deployments, room.now_ms).is_empty
+
+
+def test_a_state_that_agents_refuse_is_told() -> None:
+    """A refusal of a revision that the controller never made is told once, and cancels nothing."""
+    room = created()
+    room.ask("promote", "ann", model=TWO)
+    for _ in range(2):
+        room.ack(
+            INSTANCES[0], "refused", revision=99, reason="no key of a controller that counts signed the state"
+        )
+        room.turn()
+        room.crash()
+    refused = [
+        one for one in told(room) if one.event == "acked" and "no key of a controller" in str(one.reasons)
+    ]
+    assert len(refused) == 1
+    assert room.state is not None
+    assert room.state.phase == "prepare"
 
 
 def test_checkpoints_are_signed_at_once_and_then_each_minute() -> None:

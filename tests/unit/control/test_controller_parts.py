@@ -1,0 +1,189 @@
+"""The controller's parts by themselves: its place in the topic, members, what commands bring, what others published."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clerked import KEYS, TOPICS, Room
+from controlled import PROFILE, package, serving_trust
+from counting import batch, profile_of
+from packaged import about, packed
+from signed import NOW_MS, command, key, number, policy, signed
+
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.audit.record import AuditRecord, Source, digest
+from driftline.agents.audit.writer import begin
+from driftline.agents.control.admission import Arrived
+from driftline.agents.control.controller.clerk import Clerk, Keys
+from driftline.agents.control.controller.errors import ControllerError
+from driftline.agents.control.controller.ledger import Ledger
+from driftline.agents.control.controller.members import MAX_MEMBERS, Members
+from driftline.agents.control.controller.outside import Outside
+from driftline.agents.control.controller.place import Place
+from driftline.agents.control.controller.resets import is_reset
+from driftline.agents.control.judge import Facts
+from driftline.agents.control.trust import Keyring, first_state
+from driftline.agents.control.verdicts import Refusal
+from driftline.agents.serving.package.store import Store, folder_store
+from driftline.agents.serving.package.verify import verify
+from driftline.schemas.control.ack import Heartbeat
+from driftline.schemas.control.command import ModelRef
+from driftline.schemas.control.trust import Agent
+from driftline.schemas.profile import Profile
+
+
+def record(event: str = "rejected", offset: int = 0, topic_id: str = "a", **fields: Any) -> AuditRecord:
+    """Return a record with a command for its cause."""
+    source = Source(topic="deployment-control", topic_id=topic_id, partition=0, offset=offset)
+    whole: dict[str, Any] = {
+        "seq": 1,
+        "prev_hash": "0" * 64,
+        "event": event,
+        "decided_at_ms": 0,
+        "source": source,
+    }
+    return AuditRecord(**{**whole, **fields})
+
+
+def test_a_place_knows_its_topic_and_how_far_it_was_read() -> None:
+    """Another id, or an end before what the audit tells of, is a fault; a log-reset begins anew behind itself."""
+    place = Place()
+    assert place.fault("a", 0) is None
+    place.take(record(offset=6))
+    assert (place.topic_id, place.offset, place.fault("a", 7)) == ("a", 7, None)
+    assert place.fault("b", 9) == "it has the id b, and the audit knows a: it was made anew"
+    assert place.fault("a", 3) == "it ends at offset 3, and the audit tells of 7: records are gone"
+    place.take(record("effective", 2, "b", op="log-reset"))
+    assert (place.topic_id, place.offset) == ("b", 3)
+
+
+def test_a_clerk_takes_no_key_that_trust_does_not_name() -> None:
+    """With another key for states or checkpoints it does not begin."""
+    _, first = begin(serving_trust(), policy().text, NOW_MS)
+    outside = Outside(lambda: "a", None)
+    ledger = Ledger([first], digest(first), outside.look)
+    for keys, what in (
+        (Keys(key("ann"), KEYS.checkpoints), "states"),
+        (Keys(KEYS.states, key("ann")), "checkpoints"),
+    ):
+        with pytest.raises(ControllerError, match=f"trust names no key {key('ann').keyid[:16]} for {what}"):
+            Clerk(ledger, keys, outside, TOPICS)
+
+
+def test_an_audit_that_was_changed_is_not_gone_on_with() -> None:
+    """A ledger of a changed, an empty or another audit is none."""
+    room = Room()
+    room.registered("1")
+    changed = [*room.audit[:2], room.audit[2].replace(b"churn", b"chorn"), *room.audit[3:]]
+    for records, why in ((changed, "does not follow"), ([], "the audit is empty")):
+        with pytest.raises(AuditError, match=why):
+            Ledger(records, digest(room.audit[0]), lambda _: Facts())
+    with pytest.raises(AuditError, match="is pinned"):
+        Ledger(room.audit, "ab" * 32, lambda _: Facts())
+
+
+def test_members_are_bounded_and_belong_to_their_agent() -> None:
+    """An instance is the agent's that named it first; a heartbeat of another time says nothing; drained is gone."""
+    members, one = Members(), Agent(id="one", keys=("A" * 43 + "=",))
+    said = Heartbeat(
+        installation=number("x"),
+        instance="i",
+        boot_id=number("b"),
+        at_ms=5,
+        revisions={"churn": 1},
+        free_bytes=0,
+    )
+    assert members.beat(said, one, 70_006) is None
+    assert members.beat(said, one, 6) == "joined"
+    members.take(
+        record(
+            "joined",
+            agent="i",
+            detail={"agent": "one", "boot_id": said.boot_id, "deployments": [], "heard_ms": 6},
+        )
+    )
+    assert members.beat(said, Agent(id="two", keys=one.keys), 7) is None
+    assert members.beat(said, one, 7) == "joined"
+    for at in range(MAX_MEMBERS):
+        detail = {"agent": "one", "boot_id": said.boot_id, "deployments": ["churn"], "heard_ms": 6}
+        members.take(record("joined", agent=f"i{at}", detail=detail))
+    stranger = Heartbeat(**{**{n: getattr(said, n) for n in said.__struct_fields__}, "instance": "new"})
+    assert members.beat(stranger, one, 7) is None
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> tuple[Store, ModelRef, str, str]:
+    """Return a store with a package, its name, its manifest and its profile's digest."""
+    profile = profile_of(batch({"age": [1.0, 2.0]}), has_times=False, provenance="none")
+    packed(
+        tmp_path,
+        about=about(name="churn", version=profile.model_version),
+        profile=profile,
+        signers=(key("ann"),),
+    )
+    kept = folder_store(tmp_path / "store", make=True)
+    checked = verify(tmp_path / "package", {key("ann").keyid: key("ann").public})
+    kept.push(tmp_path / "package", checked)
+    text = base64.b64encode((tmp_path / "package" / "manifest.json").read_bytes()).decode()
+    return kept, checked.ref, text, profile.digest()
+
+
+def outside_of(store: Store | None) -> Outside:
+    """Return what looks at commands, with the keys of the small installation."""
+    made = Outside(lambda: "topic-a", store)
+    made.ring = lambda: Keyring(first_state(serving_trust(), policy().text))
+    return made
+
+
+def test_a_register_is_held_against_its_manifest() -> None:
+    """The model, the profile and whoever signed the manifest must be those that the command names."""
+    outside, made = outside_of(None), package("1")
+    fields = {"model": made.model, "manifest": made.manifest, "profile": PROFILE}
+    assert outside.look(command("register", **fields)) == Facts("low")
+    for over, why in (
+        ({"model": package("2").model}, "not of the model named"),
+        ({"profile": "ab" * 32}, "the command names another"),
+        ({"manifest": package("1", word="stranger").manifest}, "by none of the"),
+        ({"manifest": "no base64!"}, "no base64"),
+        ({"manifest": "e30="}, "cannot be read"),
+    ):
+        refused = outside.look(command("register", **{**fields, **over}))
+        assert isinstance(refused, Refusal)
+        assert why in refused.sentence
+
+
+def test_a_profile_comes_out_of_the_package(store: tuple[Store, ModelRef, str, str], tmp_path: Path) -> None:
+    """The profile that the controller publishes is the one in the store whose digest was signed, for its deployment."""
+    kept, model, manifest, profile = store
+    outside = outside_of(kept)
+    asked = command("register", model=model, manifest=manifest, profile=profile)
+    assert outside.look(asked) == Facts("medium")
+    published = outside.profile(asked)
+    assert published is not None
+    assert Profile.from_bytes(published).digest() == profile
+    elsewhere = outside.look(command("register", "d", model=model, manifest=manifest, profile=profile))
+    assert isinstance(elsewhere, Refusal)
+    assert "the profile is that of churn" in elsewhere.sentence
+    empty = outside_of(folder_store(tmp_path / "empty", make=True))
+    lacking = empty.look(asked)
+    assert isinstance(lacking, Refusal)
+    assert "cannot be had" in lacking.sentence
+
+
+def test_a_log_reset_is_for_this_topic_and_of_the_roots() -> None:
+    """Another id, too few roots, or another command is no reset."""
+    room = Room()
+    desk = room.clerk.ledger.desk
+
+    def reset(*words: str, target: str = "topic-b", op: Any = "log-reset") -> bool:
+        envelope = signed(command(op, "" if op == "log-reset" else "churn", target=target), *words)
+        return is_reset(Arrived(envelope.to_bytes(), 0, NOW_MS), desk, "topic-b", NOW_MS)
+
+    assert reset("root-1", "root-2")
+    assert not reset("root-1", "root-2", target="topic-c")
+    assert not reset("root-1")
+    assert not reset("oli", target="serving", op="resume")
+    assert not is_reset(Arrived(b"rubbish", 0, NOW_MS), desk, "topic-b", NOW_MS)
