@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 from controlled import Hall
-from controller_faults import killed
+from controller_faults import all_decided, asked, killed
+from real_stack import TestStack
 
 
 @pytest.mark.timeout(300)
@@ -20,3 +22,20 @@ def test_a_controller_that_is_killed_leaves_no_gap_and_no_double(hall: Hall, see
 def test_thirty_kills_leave_no_gap_and_no_double(hall: Hall, seed: int) -> None:
     """Thirty kills: the same."""
     killed(hall, random.Random(seed), 30)
+
+
+@pytest.mark.timeout(300)
+def test_a_controller_outlives_its_broker(stack: TestStack, hall: Hall, seed: int) -> None:
+    """A broker that is killed twice under a controller, and comes back, costs no command and no restart of it."""
+    rng = random.Random(seed)
+    asking, controller = asked(hall, rng), hall.start()
+    for _ in range(2):
+        for _ in range(10):
+            next(asking)
+        all_decided(hall)
+        stack.kafka.kill()
+        time.sleep(rng.uniform(0, 4))
+        stack.kafka.start()
+    all_decided(hall)
+    assert controller.poll() is None, hall.log()
+    hall.agree()

@@ -138,7 +138,7 @@ class Clerk:
             self._write(PASSED_OVER, now_ms, reasons=(why,), unread=unread(passed))
         for one in acks:
             self._hear(one, now_ms)
-        for advice in self.ledger.news.fresh():
+        for advice in self.ledger.news.fresh(now_ms):
             if advice.deployment in desk.states:
                 self._write(ADVISED, now_ms, **advised(advice))
         for name in self.ledger.members.silent(now_ms):

@@ -16,6 +16,10 @@ JOINED: Final = "joined"
 SILENT: Final = "silent"
 LEFT: Final = "left"
 MAX_MEMBERS: Final = 2_000
+MAX_OF_AGENT: Final = 64
+"""Instances that one agent's key may speak for at a time."""
+AGAIN_MS: Final = 1_000
+"""How often at most one instance is told to have joined, ms."""
 STALE_MS: Final = 60_000
 """A heartbeat that was written so long before it came, or after, says nothing of now."""
 
@@ -78,9 +82,15 @@ class Members:
             return None
         serves = served(said, agent)
         if known is None or (known.boot_id, known.deployments) != (said.boot_id, serves):
-            return JOINED if known is not None or len(self) < MAX_MEMBERS else None
+            return JOINED if self._may_join(known, agent, at_ms) else None
         self._members[said.instance] = replace(known, heard_ms=max(at_ms, known.heard_ms), said_ms=said.at_ms)
         return None
+
+    def _may_join(self, known: Member | None, agent: Agent, at_ms: int) -> bool:
+        if known is not None:
+            return at_ms - known.joined_ms >= AGAIN_MS
+        of_agent = sum(one.agent == agent.id for one in self._members.values())
+        return len(self) < MAX_MEMBERS and of_agent < MAX_OF_AGENT
 
     def silent(self, now_ms: int) -> list[str]:
         """Those that were not heard for too long, and are to be told of."""

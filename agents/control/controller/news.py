@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.schemas.advice import Advice
@@ -19,6 +20,9 @@ MOST_ALERTS: Final = 20
 MAX_FIRING: Final = 500
 """Kept of one deployment; beyond them the one that fired first goes."""
 MAX_IDS: Final = 10_000
+MOST_AN_HOUR: Final = 100
+"""Edges of advice of one deployment that are told; more are somebody's flood."""
+_HOUR_MS: Final = 3_600_000
 _REASON_CHARS: Final = 300
 
 
@@ -29,6 +33,8 @@ class News:
         self._firing: dict[str, dict[str, Alert]] = {}
         self._known: dict[str, None] = {}
         self._fresh: list[Advice] = []
+        self._hour = 0
+        self._told: Counter[str] = Counter()
 
     def hear(self, value: bytes) -> None:
         """Take in a record of the topic; what is neither is for others to report."""
@@ -48,9 +54,15 @@ class News:
             if len(firing) > MAX_FIRING:
                 del firing[next(iter(firing))]
 
-    def fresh(self) -> list[Advice]:
-        """Give advice that the audit does not know yet, once."""
-        found = {one.id: one for one in self._fresh if one.id not in self._known}
+    def fresh(self, now_ms: int) -> list[Advice]:
+        """Give advice that the audit does not know yet, once; `now_ms` is the time, ms since 1970."""
+        if now_ms // _HOUR_MS != self._hour:
+            self._hour, self._told = now_ms // _HOUR_MS, Counter()
+        found: dict[str, Advice] = {}
+        for one in self._fresh:
+            if one.id not in self._known and self._told[one.deployment] < MOST_AN_HOUR:
+                found[one.id] = one
+                self._told[one.deployment] += 1
         self._fresh = []
         return list(found.values())
 

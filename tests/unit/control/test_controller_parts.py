@@ -20,7 +20,7 @@ from driftline.agents.control.admission import Arrived
 from driftline.agents.control.controller.clerk import Clerk, Keys
 from driftline.agents.control.controller.errors import ControllerError
 from driftline.agents.control.controller.ledger import Ledger
-from driftline.agents.control.controller.members import MAX_MEMBERS, Members
+from driftline.agents.control.controller.members import MAX_OF_AGENT, Members
 from driftline.agents.control.controller.outside import Outside
 from driftline.agents.control.controller.place import Place
 from driftline.agents.control.controller.resets import is_reset
@@ -105,13 +105,15 @@ def test_members_are_bounded_and_belong_to_their_agent() -> None:
             detail={"agent": "one", "boot_id": said.boot_id, "deployments": [], "heard_ms": 6},
         )
     )
-    assert members.beat(said, Agent(id="two", keys=one.keys), 7) is None
-    assert members.beat(said, one, 7) == "joined"
-    for at in range(MAX_MEMBERS):
+    assert members.beat(said, Agent(id="two", keys=one.keys), 2_000) is None
+    assert members.beat(said, one, 7) is None
+    assert members.beat(said, one, 2_000) == "joined"
+    for at in range(MAX_OF_AGENT - 1):
         detail = {"agent": "one", "boot_id": said.boot_id, "deployments": ["churn"], "heard_ms": 6}
         members.take(record("joined", agent=f"i{at}", detail=detail))
     stranger = Heartbeat(**{**{n: getattr(said, n) for n in said.__struct_fields__}, "instance": "new"})
-    assert members.beat(stranger, one, 7) is None
+    assert members.beat(stranger, one, 2_000) is None
+    assert members.beat(stranger, Agent(id="two", keys=one.keys), 2_000) == "joined"
 
 
 @pytest.fixture
