@@ -189,7 +189,8 @@ class Clerk:
     def _judge(self, deployment: str, now_ms: int) -> None:
         """Let windows move a rollout on, or take it back."""
         desk = self.ledger.desk
-        due = rollouts.next_move(desk.states[deployment], self.windows, desk.at(now_ms))
+        settings = self.ledger.configured.newest(deployment).settings
+        due = rollouts.next_move(desk.states[deployment], self.windows, settings, desk.at(now_ms))
         if due is not None:
             self.move(due.state, due.reason, now_ms, checks=due.checks)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from driftline.agents.control.moves import Verdict
+    from driftline.schemas.deployment import DeploymentSettings
     from driftline.schemas.window import Figure, WindowResult
 
 Found = tuple["Verdict", str]
@@ -34,13 +35,23 @@ LEAST_ROWS: Final = 200
 PRIMARIES: Final = tuple(dict.fromkeys(name for names in PRIMARY.values() for name in names))
 
 
-def measured(kind: str, new: Sequence[WindowResult], old: Sequence[WindowResult]) -> Found:
-    """Hold measured performance, or an estimate of it, against the other's, by every primary metric that both have."""
-    pairs = {name: (_pooled(kind, name, new), _pooled(kind, name, old)) for name in PRIMARIES}
+def measured(
+    kind: str, new: Sequence[WindowResult], old: Sequence[WindowResult], settings: DeploymentSettings
+) -> Found:
+    """Hold measured performance, or an estimate of it, against the other's.
+
+    By the primary metric that the settings declare, else by every one of any task's that both have.
+    """
+    names = PRIMARIES if settings.primary_metric is None else (settings.primary_metric,)
+    pairs = {name: (_pooled(kind, name, new), _pooled(kind, name, old)) for name in names}
     known = {name: (mine, its) for name, (mine, its) in pairs.items() if mine and its}
     if not known:
         return "wait", "not enough is known of it yet"
-    found = [_measured(name, mine, its) for name, (mine, its) in known.items() if mine and its]
+    found = [
+        _measured(name, settings.floor(name).warn, mine, its)
+        for name, (mine, its) in known.items()
+        if mine and its
+    ]
     return _worst(found)
 
 
@@ -101,9 +112,9 @@ def checked(name: str, found: Found) -> Check:
     return Check(name=name, passed=found[0] == "pass", detail=f"{found[0]}: {found[1]}")
 
 
-def _measured(name: str, mine: tuple[float, float], its: tuple[float, float]) -> Found:
-    """Hold one metric: values and their standard errors."""
-    metric, margin = METRICS[name], METRICS[name].floor.warn
+def _measured(name: str, margin: float, mine: tuple[float, float], its: tuple[float, float]) -> Found:
+    """Hold one metric: values and their standard errors, against a margin as floors have it."""
+    metric = METRICS[name]
     scale = abs(its[0]) if metric.kind == "rise" else 1.0
     worse = (mine[0] - its[0]) * (1 if metric.kind == "rise" else -1)
     error = math.hypot(mine[1], its[1])

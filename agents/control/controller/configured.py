@@ -37,9 +37,12 @@ class Configured:
         Raises:
             Refused: it is too large.
         """
+        return self.newest(deployment).to_bytes(self.revisions.get(deployment, ())[:-1], serving)
+
+    def newest(self, deployment: str) -> DeploymentState:
+        """The newest revision of a deployment's settings; that of the defaults when nobody asked for any."""
         known = self.revisions.get(deployment, ())
-        newest = known[-1] if known else defaults(deployment)
-        return newest.to_bytes(known[:-1], serving)
+        return known[-1] if known else defaults(deployment)
 
     def take(self, record: AuditRecord) -> None:
         """Take in what the audit tells."""

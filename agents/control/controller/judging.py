@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.control.controller.comparing import (
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from driftline.agents.audit.record import Check
     from driftline.agents.control.moves import Verdict
+    from driftline.schemas.deployment import DeploymentSettings
     from driftline.schemas.window import WindowResult
 
 NOT_FOR_IT: Final = "there is none for this kind of model"
@@ -41,18 +42,21 @@ class Judgement:
 
 
 def beside(
-    canary: Iterable[WindowResult], champion: Iterable[WindowResult], profile: str, champions_profile: str
+    canary: Iterable[WindowResult],
+    champion: Iterable[WindowResult],
+    profiles: tuple[str, str],
+    settings: DeploymentSettings,
 ) -> Judgement:
     """Hold a canary against the champion in the same windows.
 
     Args:
         canary: its windows since the step began, the newest result of each.
         champion: the champion's.
-        profile: digest of the canary's registered profile; windows made with another one are left out.
-        champions_profile: digest of the champion's.
+        profiles: digests of the registered profiles of both; windows made with another one are left out.
+        settings: of the deployment: primary metric and floors.
     """
-    mine = [one for one in canary if one.profile_digest == profile]
-    its = [one for one in champion if one.profile_digest == champions_profile]
+    mine = [one for one in canary if one.profile_digest == profiles[0]]
+    its = [one for one in champion if one.profile_digest == profiles[1]]
     width = _finest(mine, its)
     mine = [one for one in mine if one.resolution == width]
     its = [one for one in its if one.resolution == width]
@@ -60,34 +64,43 @@ def beside(
     return _judged(
         [one for one in mine if _when(one) in common],
         [one for one in its if _when(one) in common],
-        profile,
-        sum(one.rows for one in mine if one.role == "drift"),
+        Evidence("wait", _rows(mine), profiles[0]),
+        settings,
     )
 
 
 def after(
-    new: Iterable[WindowResult], old: Iterable[WindowResult], profile: str, olds_profile: str
+    new: Iterable[WindowResult],
+    old: Iterable[WindowResult],
+    profiles: tuple[str, str],
+    settings: DeploymentSettings,
 ) -> Judgement:
     """Hold a new champion against the last windows of the one before it; arguments as above."""
-    mine = [one for one in new if one.profile_digest == profile]
-    its = [one for one in old if one.profile_digest == olds_profile]
+    mine = [one for one in new if one.profile_digest == profiles[0]]
+    its = [one for one in old if one.profile_digest == profiles[1]]
     width = _finest(mine, its)
     mine = [one for one in mine if one.resolution == width]
-    rows = sum(one.rows for one in mine if one.role == "drift")
-    return _judged(mine, [one for one in its if one.resolution == width], profile, rows)
+    its = [one for one in its if one.resolution == width]
+    return _judged(mine, its, Evidence("wait", _rows(mine), profiles[0]), settings)
 
 
-def _judged(mine: Sequence[WindowResult], its: Sequence[WindowResult], profile: str, rows: int) -> Judgement:
+def _judged(
+    mine: Sequence[WindowResult],
+    its: Sequence[WindowResult],
+    known: Evidence,
+    settings: DeploymentSettings,
+) -> Judgement:
+    """Compare, and give the evidence its verdict."""
     mature = [one for one in mine if _is_mature(one)], [one for one in its if _is_mature(one)]
     closed = [one for one in mine if one.final], [one for one in its if one.final]
     counted = [one for one in mine if one.role == "drift"], [one for one in its if one.role == "drift"]
     estimated: Found = (
         ("pass", NOT_FOR_IT)
         if has_none("estimate", closed[0]) and has_none("estimate", closed[1])
-        else measured("estimate", *closed)
+        else measured("estimate", *closed, settings)
     )
     found: dict[str, Found] = {
-        "performance": measured("performance", *mature),
+        "performance": measured("performance", *mature, settings),
         "estimate": estimated,
         "prediction": predicted(*closed),
         "errors": failed(*counted),
@@ -96,11 +109,15 @@ def _judged(mine: Sequence[WindowResult], its: Sequence[WindowResult], profile: 
     said = {verdict for verdict, _ in found.values()}
     verdict: Verdict = "worse" if "worse" in said else "pass" if said == {"pass"} else "wait"
     checks = tuple(checked(name, one) for name, one in found.items())
-    return Judgement(Evidence(verdict, rows, profile), checks)
+    return Judgement(replace(known, verdict=verdict), checks)
 
 
 def _is_mature(one: WindowResult) -> bool:
     return one.role == "accuracy" and one.final and not one.provisional
+
+
+def _rows(mine: Sequence[WindowResult]) -> int:
+    return sum(one.rows for one in mine if one.role == "drift")
 
 
 def _when(one: WindowResult) -> tuple[str, int]:

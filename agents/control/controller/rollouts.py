@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from driftline.agents.control.lifecycle import At
     from driftline.schemas.control.command import ModelRef
     from driftline.schemas.control.serving_state import ServingState
+    from driftline.schemas.deployment import DeploymentSettings
 
 
 class Due(NamedTuple):
@@ -31,24 +32,24 @@ def is_under_way(state: ServingState) -> bool:
     return (state.rollout is not None and not state.rollout.passed) or state.previous is not None
 
 
-def next_move(state: ServingState, windows: Windows, at: At) -> Due | None:
+def next_move(state: ServingState, windows: Windows, settings: DeploymentSettings, at: At) -> Due | None:
     """What is due; None while nothing is, and whenever nothing is known."""
     if state.phase == "prepare" or state.is_retired:
         return None
     if state.rollout is not None:
-        return _of_rollout(state, windows, at)
-    return _of_bake(state, windows, at) if state.previous is not None else None
+        return _of_rollout(state, windows, settings, at)
+    return _of_bake(state, windows, settings, at) if state.previous is not None else None
 
 
-def _of_rollout(state: ServingState, windows: Windows, at: At) -> Due | None:
+def _of_rollout(state: ServingState, windows: Windows, settings: DeploymentSettings, at: At) -> Due | None:
     rollout, champion = state.rollout, state.champion
     if rollout is None or champion is None or rollout.passed:
         return None
     judged = beside(
         windows.of(state.deployment, rollout.model.version, "canary", rollout.step_since_ms),
         windows.of(state.deployment, champion.version, "champion", rollout.step_since_ms),
-        _profile(state, rollout.model),
-        _profile(state, champion),
+        (_profile(state, rollout.model), _profile(state, champion)),
+        settings,
     )
     step = f"step {rollout.step + 1} of {len(rollout.plan.steps)}"
     if judged.evidence.verdict == "worse" and rollout.plan.automatic_rollback:
@@ -61,7 +62,7 @@ def _of_rollout(state: ServingState, windows: Windows, at: At) -> Due | None:
     return _due(next_step(state, judged.evidence, at), f"{step} passed", judged)
 
 
-def _of_bake(state: ServingState, windows: Windows, at: At) -> Due | None:
+def _of_bake(state: ServingState, windows: Windows, settings: DeploymentSettings, at: At) -> Due | None:
     champion, previous, grant = state.champion, state.previous, held(state, "champion")
     if champion is None or previous is None or grant is None or state.halt is not None:
         return None
@@ -70,8 +71,8 @@ def _of_bake(state: ServingState, windows: Windows, at: At) -> Due | None:
     judged = after(
         windows.of(state.deployment, champion.version, "champion", since_ms),
         windows.of(state.deployment, previous.version, "champion"),
-        _profile(state, champion),
-        _profile(state, previous),
+        (_profile(state, champion), _profile(state, previous)),
+        settings,
     )
     if judged.evidence.verdict != "worse":
         return None

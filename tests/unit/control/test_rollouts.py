@@ -13,10 +13,13 @@ from driftline.agents.audit.record import AuditRecord
 from driftline.agents.control.controller.comparing import failed, waited
 from driftline.agents.control.controller.judging import Judgement, beside
 from driftline.schemas.control.command import Plan, Step
+from driftline.schemas.deployment import DeploymentSettings
+from driftline.schemas.floors import Floor
 from driftline.schemas.window import Figure, WindowResult
 
 PLAN = Plan(steps=(Step(weight=500, bake_s=60, min_rows=300), Step(weight=5_000, bake_s=60)), max_wait_s=600)
 ONE, TWO = package("1").model, package("2").model
+SETTINGS = DeploymentSettings(deployment="churn")
 START_MS = 1_700_000_000_000
 HOUR_MS = 3_600_000
 
@@ -64,7 +67,9 @@ def good(version: str, slot: str, **fields: Any) -> list[WindowResult]:
 
 def judged(canary: list[WindowResult], champion: list[WindowResult] | None = None) -> Judgement:
     """Judge a canary beside a champion in which all is well."""
-    return beside(canary, good("1", "champion") if champion is None else champion, PROFILE, PROFILE)
+    return beside(
+        canary, good("1", "champion") if champion is None else champion, (PROFILE, PROFILE), SETTINGS
+    )
 
 
 def test_a_canary_that_is_no_worse_passes() -> None:
@@ -114,6 +119,15 @@ def test_one_that_is_worse_is_worse(canary: list[WindowResult], name: str) -> No
     found = judged(canary)
     assert found.evidence.verdict == "worse"
     assert found.reason.startswith(name)
+
+
+def test_the_deployments_own_floor_decides() -> None:
+    """A fall beyond the default floor and within the declared one passes."""
+    fallen = [drift("2", "canary"), truth("2", "canary", auc=0.74)]
+    assert judged(fallen).evidence.verdict == "worse"
+    wide = DeploymentSettings(deployment="churn", floors={"auc": Floor(warn=0.2, fail=0.3)})
+    found = beside(fallen, good("1", "champion"), (PROFILE, PROFILE), wide)
+    assert found.evidence.verdict == "pass"
 
 
 def test_few_calls_prove_nothing() -> None:
