@@ -71,7 +71,11 @@ class Clerk:
         self.windows = Windows()
         """What rollouts are judged by; whoever reads the topic fills it."""
         self._judged_ms = 0
-        ring = ledger.desk.history.now.ring
+        self.check_keys()
+
+    def check_keys(self) -> None:
+        """See that trust names both keys still; raises ControllerError when it does not."""
+        ring, keys = self.ledger.desk.history.now.ring, self._keys
         for what, key, known in (
             ("states", keys.states, ring.controllers),
             ("checkpoints", keys.checkpoints, ring.checkpoints),

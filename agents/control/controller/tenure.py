@@ -111,6 +111,7 @@ class Tenure:
         self._passed = None
         if not turn.is_empty:
             self._write(turn, now_ms)
+            self.clerk.check_keys()
         elif now_ms - self._rested_ms > REST_MS:
             self._write(Turn(), now_ms)
         if now_ms - self._guarded_ms > GUARD_MS:

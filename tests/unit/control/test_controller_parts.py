@@ -73,6 +73,16 @@ def test_a_clerk_takes_no_key_that_trust_does_not_name() -> None:
             Clerk(ledger, keys, outside, TOPICS)
 
 
+def test_a_clerk_whose_key_is_revoked_goes_on_no_more() -> None:
+    """The revocation is told, and then the controller ends."""
+    room = Room()
+    revoke = command("key-revoke", "", key=KEYS.states.keyid, expected_revision=1, at_ms=room.now_ms)
+    room.put(signed(revoke, "root-1", "root-2").to_bytes())
+    assert room.turn()[-1].event == "effective"
+    with pytest.raises(ControllerError, match="for states"):
+        room.clerk.check_keys()
+
+
 def test_an_audit_that_was_changed_is_not_gone_on_with() -> None:
     """A ledger of a changed, an empty or another audit is none."""
     room = Room()
