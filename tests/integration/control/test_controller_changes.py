@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
-from controlled import INSTANCES, PROFILE, WAIT_S, Hall, package
+from controlled import INSTANCES, PROFILE, WAIT_S, Hall, now_ms, package
 from fake_instances import Instance, live
+from rollout_windows import advised_to, drift, good, hour
+
+from driftline.agents.audit.record import AuditRecord
+from driftline.schemas.control.command import Plan, Step
+from driftline.schemas.window import WindowResult
 
 
 def test_a_change_that_one_of_three_cannot_load_is_cancelled_everywhere(hall: Hall) -> None:
@@ -41,3 +47,40 @@ def test_a_change_that_one_of_three_cannot_load_is_cancelled_everywhere(hall: Ha
     reason = next(record.reasons for record in told if record.revision_after == 8)
     assert reason == ("revision 7 is cancelled: not all could prepare: serving-3: the golden rows differ",)
     assert [record.detail["outcome"] for record in told if record.event == "acked"].count("prepared") == 5
+
+
+def test_windows_move_a_rollout_and_advice_is_told(hall: Hall) -> None:
+    """On the real topics: windows pass the step of a canary, worse ones take the next back, advice is a record."""
+    hall.start()
+    for version in ("1", "2", "3"):
+        made = package(version)
+        hall.does("register", "ann", model=made.model, manifest=made.manifest, profile=PROFILE)
+        hall.does("validate", "val", model=made.model, evidence="ef" * 32)
+
+    def moved(words: str) -> AuditRecord:
+        found: AuditRecord = hall.wait(
+            lambda told: next((one for one in told if one.event == "moved" and words in one.reasons[0]), None)
+        )
+        return found
+
+    def show(*results: WindowResult) -> None:
+        for one in results:
+            hall.publish("windows", replace(one, computed_at_ms=now_ms()).to_bytes(), "churn")
+        hall.flush()
+
+    hall.does("create", "ann", model=package("1").model, expected_revision=6)
+    moved("no instance is live")
+    plan = Plan(steps=(Step(weight=500, min_rows=100),), bake_s=0)
+    hall.publish("alerts", advised_to("retrain", "edge-1").to_bytes(), "churn")
+    hall.does("canary", "ann", model=package("2").model, expected_revision=8, plan=plan)
+    hall.wait(lambda told: any(one.revision_after == 10 for one in told))
+    show(*good("2", "canary"), *good("1", "champion"))
+    passed = moved("step 1 of 1 passed")
+    assert all(check.passed for check in passed.checks)
+    hall.does("promote", "ann", model=package("2").model, expected_revision=11, plan=Plan(bake_s=0))
+    hall.wait(lambda told: any(one.revision_after == 13 for one in told))
+    hall.does("canary", "ann", model=package("3").model, expected_revision=13, plan=plan)
+    hall.wait(lambda told: any(one.revision_after == 15 for one in told))
+    show(drift("3", "canary", errors=0.3, **hour(1)), drift("2", "champion", **hour(1)))
+    assert "errors (worse: 30.00% failed" in moved("taken back").reasons[0]
+    assert [one.detail["id"] for one in hall.agree() if one.event == "advised" and one.detail] == ["edge-1"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from clerked import Room
 from controlled import INSTANCES, PROFILE, package
+from rollout_windows import advised_to
 from signed import number
 
 from driftline.agents.audit.record import AuditRecord
 from driftline.agents.control.controller.phases import standing
 from driftline.agents.control.verify_state import verify_state
-from driftline.schemas.advice import Advice, Word
 from driftline.schemas.alert import Alert, State
 from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.control.serving_state import ServingState
@@ -269,15 +269,6 @@ def test_advice_is_told_once_and_alerts_beside_what_they_led_to() -> None:
     assert [one["alert"] for one in beside.detail["alerts"]] == ["a1"]
     room.clerk.ledger.news.hear(firing("a1", "resolved").to_bytes())
     assert room.clerk.ledger.news.firing("churn") == []
-
-
-def advised_to(word: Word, name: str) -> Advice:
-    """Return an edge of advice."""
-    return Advice(
-        deployment="churn", model_version="1", slot="champion", resolution="1d", window_start_ms=0,
-        window_end_ms=86_400_000, advice=word, reasons=(), fell=None, gains=(), features=(), since_ms=0,
-        labels=0, coverage=None, expected_per_year=None, id=name, made_at_ms=1,
-    )  # fmt: skip
 
 
 def firing(name: str, state: State) -> Alert:

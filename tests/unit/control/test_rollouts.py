@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from clerked import Room
 from controlled import PROFILE, package
+from rollout_windows import HOUR_MS, START_MS, drift, good, hour, truth
 
 from driftline.agents.audit.record import AuditRecord
 from driftline.agents.control.controller.comparing import failed, waited
@@ -15,54 +15,11 @@ from driftline.agents.control.controller.judging import Judgement, beside
 from driftline.schemas.control.command import Plan, Step
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.floors import Floor
-from driftline.schemas.window import Figure, WindowResult
+from driftline.schemas.window import WindowResult
 
 PLAN = Plan(steps=(Step(weight=500, bake_s=60, min_rows=300), Step(weight=5_000, bake_s=60)), max_wait_s=600)
 ONE, TWO = package("1").model, package("2").model
 SETTINGS = DeploymentSettings(deployment="churn")
-START_MS = 1_700_000_000_000
-HOUR_MS = 3_600_000
-
-
-def window(
-    role: str, version: str, slot: str, *figures: Figure, rows: int = 1_000, **fields: Any
-) -> WindowResult:
-    """Return the closed window of an hour."""
-    whole: dict[str, Any] = {
-        "deployment": "churn", "model_version": version, "slot": slot, "resolution": "1h",
-        "window_start_ms": START_MS, "window_end_ms": START_MS + HOUR_MS, "profile_digest": PROFILE,
-        "partition": 0, "absorbed": 9, "final": True, "restated": False, "rows": rows,
-        "watermark_ms": START_MS, "counts": b"", "computed_at_ms": 0, "figures": list(figures), "role": role,
-    }  # fmt: skip
-    return WindowResult(**{**whole, **fields})
-
-
-def drift(
-    version: str, slot: str, *, errors: float = 0.0, p95: float = 20.0, verdict: str = "ok", **fields: Any
-) -> WindowResult:
-    """Return what drift tells of a window."""
-    rows = fields.get("rows", 1_000)
-    return window(
-        "drift", version, slot,
-        Figure("prediction", "p", "psi", 0.01, verdict=verdict),
-        Figure("health", "", "errors", errors, rows=rows),
-        Figure("health", "", "latency_p95", p95, rows=rows),
-        **fields,
-    )  # fmt: skip
-
-
-def truth(version: str, slot: str, *, auc: float = 0.8, half: float = 0.01, **fields: Any) -> WindowResult:
-    """Return what accuracy tells of a window."""
-    made = [
-        Figure(kind, "", "auc", auc, low=auc - half, high=auc + half, interval="iid", rows=1_000)
-        for kind in ("performance", "estimate")
-    ]
-    return window("accuracy", version, slot, *made, **fields)
-
-
-def good(version: str, slot: str, **fields: Any) -> list[WindowResult]:
-    """Return windows in which all is well."""
-    return [drift(version, slot, **fields), truth(version, slot, **fields)]
 
 
 def judged(canary: list[WindowResult], champion: list[WindowResult] | None = None) -> Judgement:
@@ -154,14 +111,6 @@ def show(room: Room, *results: WindowResult) -> None:
     """Let windows be told now."""
     for one in results:
         room.clerk.windows.take(b"churn", replace(one, computed_at_ms=room.now_ms).to_bytes())
-
-
-def hour(number: int) -> dict[str, int]:
-    """Return the bounds of an hour."""
-    return {
-        "window_start_ms": START_MS + number * HOUR_MS,
-        "window_end_ms": START_MS + (number + 1) * HOUR_MS,
-    }
 
 
 def later(room: Room, seconds: float) -> list[AuditRecord]:

@@ -1,0 +1,71 @@
+"""Windows as a rollout of `churn` is judged by: of both roles, an hour each, in which all is well unless told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from controlled import PROFILE
+
+from driftline.schemas.advice import Advice, Word
+from driftline.schemas.window import Figure, WindowResult
+
+START_MS = 1_700_000_000_000
+HOUR_MS = 3_600_000
+
+
+def window(
+    role: str, version: str, slot: str, *figures: Figure, rows: int = 1_000, **fields: Any
+) -> WindowResult:
+    """Return the closed window of an hour."""
+    whole: dict[str, Any] = {
+        "deployment": "churn", "model_version": version, "slot": slot, "resolution": "1h",
+        "window_start_ms": START_MS, "window_end_ms": START_MS + HOUR_MS, "profile_digest": PROFILE,
+        "partition": 0, "absorbed": 9, "final": True, "restated": False, "rows": rows,
+        "watermark_ms": START_MS, "counts": b"", "computed_at_ms": 0, "figures": list(figures), "role": role,
+    }  # fmt: skip
+    return WindowResult(**{**whole, **fields})
+
+
+def drift(
+    version: str, slot: str, *, errors: float = 0.0, p95: float = 20.0, verdict: str = "ok", **fields: Any
+) -> WindowResult:
+    """Return what drift tells of a window."""
+    rows = fields.get("rows", 1_000)
+    return window(
+        "drift", version, slot,
+        Figure("prediction", "p", "psi", 0.01, verdict=verdict),
+        Figure("health", "", "errors", errors, rows=rows),
+        Figure("health", "", "latency_p95", p95, rows=rows),
+        **fields,
+    )  # fmt: skip
+
+
+def truth(version: str, slot: str, *, auc: float = 0.8, half: float = 0.01, **fields: Any) -> WindowResult:
+    """Return what accuracy tells of a window."""
+    made = [
+        Figure(kind, "", "auc", auc, low=auc - half, high=auc + half, interval="iid", rows=1_000)
+        for kind in ("performance", "estimate")
+    ]
+    return window("accuracy", version, slot, *made, **fields)
+
+
+def good(version: str, slot: str, **fields: Any) -> list[WindowResult]:
+    """Return windows in which all is well."""
+    return [drift(version, slot, **fields), truth(version, slot, **fields)]
+
+
+def hour(number: int) -> dict[str, int]:
+    """Return the bounds of an hour."""
+    return {
+        "window_start_ms": START_MS + number * HOUR_MS,
+        "window_end_ms": START_MS + (number + 1) * HOUR_MS,
+    }
+
+
+def advised_to(word: Word, name: str) -> Advice:
+    """Return an edge of advice."""
+    return Advice(
+        deployment="churn", model_version="1", slot="champion", resolution="1d", window_start_ms=0,
+        window_end_ms=86_400_000, advice=word, reasons=(), fell=None, gains=(), features=(), since_ms=0,
+        labels=0, coverage=None, expected_per_year=None, id=name, made_at_ms=1,
+    )  # fmt: skip
