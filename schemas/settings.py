@@ -12,6 +12,7 @@ import msgspec
 
 from driftline.schemas.clients import clickhouse_config, consumer_config, kafka_config, producer_config
 from driftline.schemas.settings_packages import Packages
+from driftline.schemas.settings_serve import Serve
 from driftline.schemas.sources import (
     Secret,
     SettingsError,
@@ -35,6 +36,7 @@ __all__ = [
     "Operator",
     "Packages",
     "Secret",
+    "Serve",
     "Settings",
     "SettingsError",
     "Worker",
@@ -207,6 +209,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     operator: Operator = Operator()
     control: Control = Control()
     packages: Packages = Packages()
+    serve: Serve = Serve()
 
 
 def load(env: Mapping[str, str], file: Path | None = None) -> Settings:

@@ -17,6 +17,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from driftline.agents.control.controller.metrics import ControllerMetrics
+from driftline.agents.serving import metrics as serving_metrics
+from driftline.agents.serving.tally import Spread, Tally
 from driftline.deploy.cli.commands import COMMANDS
 from driftline.deploy.cli.group import load
 from driftline.schemas.settings import Settings
@@ -144,18 +146,24 @@ def _topics() -> Iterator[str]:
 
 def _metrics() -> Iterator[str]:
     yield "# Metrics\n"
-    yield "Each worker, and the controller, serves its own to Prometheus, on the port of `worker.metrics_port`.\n"
-    holders = [kind for name, kind in sorted(vars(metrics).items()) if name.endswith("Metrics")]
-    for holder in (*holders, ControllerMetrics):
+    yield (
+        "Each worker, and the controller, serves its own to Prometheus, on the port of the setting\n"
+        "`worker.metrics_port`; the serving agent at `/metrics`, and on the ports from `serve.metrics_port` on.\n"
+    )
+    known = {**vars(metrics), **vars(serving_metrics), "ControllerMetrics": ControllerMetrics}
+    holders = [kind for name, kind in sorted(known.items()) if name.endswith("Metrics")]
+    for holder in holders:
         yield f"## {holder.__name__}\n"
         yield _prose(holder.__doc__ or "") + "\n"
         yield "| metric | type | labels | meaning |"
         yield "|---|---|---|---|"
         made = vars(holder(CollectorRegistry())).values()
-        for metric in (each for each in made if isinstance(each, MetricWrapperBase)):
+        for metric in (each for each in made if isinstance(each, MetricWrapperBase | Tally | Spread)):
             family = next(iter(metric.describe()))
             name = f"{family.name}_total" if family.type == "counter" else family.name
-            labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001 - names have no public face
+            # Names of labels have no public face in prometheus_client.
+            held = metric.labels if isinstance(metric, Tally | Spread) else metric._labelnames  # noqa: SLF001
+            labels = ", ".join(f"`{label}`" for label in held)
             yield f"| `{name}` | {family.type} | {labels} | {_cell(family.documentation)} |"
         yield ""
 

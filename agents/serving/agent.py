@@ -1,0 +1,200 @@
+"""Agent: one process that serves: its deployments, its application, its Emitters, from its start to its stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import psutil
+from prometheus_client import CollectorRegistry, start_http_server
+
+from driftline.agents.emit import Emitter, EmitterError
+from driftline.agents.serving.answering import Answerer, Bounds
+from driftline.agents.serving.app import App
+from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.http import Bodies
+from driftline.agents.serving.metrics import ServingMetrics
+from driftline.agents.serving.recording import LINGER_S, Recorder
+from driftline.agents.serving.server import Server
+from driftline.agents.serving.swap import Means, Swapper
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from driftline.agents.serving.lease import Deployment
+    from driftline.agents.serving.package.manifest import Manifest
+    from driftline.agents.serving.recording import Key, Sink
+    from driftline.agents.serving.swap import Fetched
+    from driftline.schemas.control.command import ModelRef
+    from driftline.schemas.settings import Settings
+
+CLOSE_S: Final = 10.0
+"""How long Emitters may take to deliver when the agent stops; what they cannot deliver lies in the spool."""
+
+
+class Agent:
+    """Serves deployments.
+
+    Args:
+        settings: of Kafka and of the agent.
+        instance: name of this process.
+        fetch: gets packages.
+        folder: where this process keeps its spool.
+        make_sink: gives Emitters; by default real ones.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        instance: str,
+        fetch: Callable[[ModelRef], Fetched],
+        folder: Path,
+        make_sink: Callable[[Key, Manifest], Sink] | None = None,
+    ) -> None:
+        serve = settings.serve
+        self.settings, self.instance = settings, instance
+        self._fetch, self._folder = fetch, folder
+        self.registry: Final = CollectorRegistry()
+        self.metrics: Final = ServingMetrics(self.registry)
+        self.swappers: Final[dict[str, Swapper]] = {}
+        self.recorder: Final = Recorder(
+            make_sink or self._emitter, lambda name, rows: self.metrics.unrecorded.labels(name).inc(rows)
+        )
+        bounds = Bounds(
+            request_s=serve.request_seconds,
+            canary_s=serve.canary_seconds,
+            threads=serve.threads,
+            waiting=serve.waiting,
+            shadow_waiting=serve.shadow_waiting,
+            shadow_bytes=serve.bodies_bytes,
+            canary_failures=serve.canary_failures,
+            inline_s=serve.inline_seconds,
+        )
+        self.answerer: Final = Answerer(self.recorder, self.metrics, bounds, _now_ms)
+        self.deployments: Final[dict[str, Deployment]] = {}
+        self.bodies: Final = Bodies(serve.body_bytes, serve.bodies_bytes, serve.body_seconds)
+        self.app: Final = App(
+            self.deployments,
+            self.answerer,
+            self.metrics,
+            self.registry,
+            self.bodies,
+            unready=self._unready,
+        )
+        self.server: Final = Server(
+            self.app,
+            connections=serve.connections,
+            drain_s=serve.drain_seconds,
+            stop_s=serve.stop_seconds,
+        )
+        self.lacking: Callable[[], str | None] = lambda: None
+        """Why it is not ready yet, beside what it says of itself."""
+
+    def swapper(self, name: str) -> Swapper:
+        """What swaps a deployment; made at its first state."""
+        found = self.swappers.get(name)
+        if found is None:
+            means = Means(
+                self._fetch,
+                partial(free_bytes, self.settings.serve.memory_bytes),
+                drain_s=self.settings.serve.request_seconds * 2,
+                abandoned=lambda count: self.metrics.abandoned.labels(name).inc(count),
+            )
+            found = self.swappers[name] = Swapper(name, means)
+            self.deployments[name] = found.deployment
+        return found
+
+    async def run(self, listener: socket.socket, *, number: int = 0) -> None:
+        """Serve until told to stop.
+
+        Args:
+            listener: what requests come from.
+            number: of this process among those that share the port.
+        """
+        if self.settings.serve.metrics_port:
+            _metrics_at(self.settings, self.registry, number)
+        gc.freeze()  # what was imported is never garbage: collections need not look at it
+        flushing = asyncio.create_task(self._flush())
+        try:
+            await self.server.serve([listener])
+        finally:
+            flushing.cancel()
+            with suppress(asyncio.CancelledError):
+                await flushing
+            await self.close()
+
+    async def close(self) -> None:
+        """Close models and Emitters."""
+        for swapper in self.swappers.values():
+            await swapper.close(self.settings.serve.request_seconds)
+        self.answerer.close()
+        await asyncio.to_thread(self.recorder.close, CLOSE_S)
+
+    def retire_sinks(self) -> None:
+        """Close the Emitters of versions that are in memory no more."""
+        in_use = {(name, version) for name, one in self.swappers.items() for version in one.versions}
+        for sink in self.recorder.idle(in_use):
+            asyncio.get_running_loop().run_in_executor(None, sink.close, CLOSE_S)
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(LINGER_S)
+            self.recorder.flush()
+            self.bodies.expire()
+
+    def _unready(self) -> str | None:
+        if self.server.is_draining:
+            return "it is told to stop"
+        return self.lacking()
+
+    def _emitter(self, key: Key, manifest: Manifest) -> Sink:
+        deployment, version, slot = key
+        texts = [name for one in manifest.inputs if one.datatype in ("BYTES", "BOOL") for name in one.names]
+        wide = [name for one in manifest.inputs if one.datatype == "FP64" for name in one.names]
+        try:
+            return Emitter(
+                deployment,
+                version,
+                settings=self.settings,
+                slot=slot,
+                instance=f"{self.instance}.{slot}.{version}",
+                categorical=texts,
+                float64=wide,
+                spool_dir=self._folder / "spool" / deployment / version / slot,
+                spool_bytes=self.settings.serve.spool_bytes,
+            )
+        except EmitterError as error:
+            raise ServingError(f"predictions of {deployment} {version} cannot be told: {error}") from error
+
+
+def free_bytes(most: int) -> int:
+    """Memory that a model may still take.
+
+    Args:
+        most: what this process may take; 0 leaves it to the machine.
+    """
+    available: int = psutil.virtual_memory().available
+    if not most:
+        return available
+    taken: int = psutil.Process().memory_info().rss
+    return min(available, most - taken)
+
+
+def _metrics_at(settings: Settings, registry: CollectorRegistry, number: int) -> None:
+    port = settings.serve.metrics_port + number
+    try:
+        start_http_server(port, settings.serve.host, registry)
+    except OSError as error:
+        raise ServingError(
+            f"metrics cannot be served on port {port} ({error.strerror}): name another with serve.metrics_port"
+        ) from error
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

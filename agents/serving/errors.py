@@ -1,0 +1,49 @@
+"""Errors of serving: what a caller is answered when it cannot be served, and what an operator is told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from driftline.schemas.errors import DriftlineError
+
+BAD_REQUEST: Final = 400
+UNAUTHORIZED: Final = 401
+NOT_FOUND: Final = 404
+NOT_ALLOWED: Final = 405
+TIMED_OUT: Final = 408
+CONFLICT: Final = 409
+TOO_LARGE: Final = 413
+UNSUPPORTED: Final = 415
+TOO_MANY: Final = 429
+FAILED: Final = 500
+UNAVAILABLE: Final = 503
+TOO_SLOW: Final = 504
+
+
+class ServingError(DriftlineError):
+    """An agent that cannot be started, or cannot do what it is told."""
+
+
+class SwapError(ServingError):
+    """A state that cannot be made to serve; what serves goes on."""
+
+
+class AnswerError(Exception):
+    """A request that is answered with an error.
+
+    Attributes:
+        status: of HTTP.
+        sentence: for the caller.
+        retry_after_s: when it may be tried again, s; None when trying again does not help.
+    """
+
+    def __init__(self, status: int, sentence: str, retry_after_s: int | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+        self.retry_after_s = retry_after_s
+
+
+def bad_request(sentence: str) -> AnswerError:
+    """A request that is wrong in itself."""
+    return AnswerError(BAD_REQUEST, sentence)

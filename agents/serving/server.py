@@ -1,0 +1,123 @@
+"""Server: uvicorn around the application, on a port that several processes may share, and a stop that loses nothing.
+
+1. Told to stop, the agent is not ready any more, and closes each connection after its answer.
+2. It goes on answering for a while, until those who send requests have noticed.
+3. It takes no new connection, and ends when the requests under way are answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+
+from driftline.agents.serving.errors import ServingError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import FrameType
+
+    from driftline.agents.serving.http import Receive, Scope, Send
+
+BACKLOG: Final = 2_048
+KEEP_ALIVE_S: Final = 75
+
+
+class Server(uvicorn.Server):
+    """One process's server.
+
+    Args:
+        app: the application.
+        connections: most at once; more are answered 503.
+        drain_s: how long it goes on answering when it is told to stop, s.
+        stop_s: how long requests under way are waited for after that, s.
+    """
+
+    def __init__(
+        self,
+        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        *,
+        connections: int,
+        drain_s: float,
+        stop_s: float,
+    ) -> None:
+        self._inner, self._drain_s = app, drain_s
+        self.is_draining = False
+        self.stopping = asyncio.Event()
+        """Set when it was told to stop."""
+        super().__init__(
+            uvicorn.Config(
+                self._served,
+                loop="none",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                limit_concurrency=connections,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=max(1, round(stop_s)),
+            )
+        )
+
+    def stop(self) -> None:
+        """Begin to stop; a second time ends it at once."""
+        if self.is_draining:
+            self.should_exit = True
+            return
+        self.is_draining = True
+        self.stopping.set()
+        asyncio.get_running_loop().call_later(self._drain_s, self._exit)
+
+    def _exit(self) -> None:
+        self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        del sig, frame
+        asyncio.get_running_loop().call_soon_threadsafe(self.stop)
+
+    async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._inner(scope, receive, self._closing(send) if self.is_draining else send)
+
+    def _closing(self, send: Send) -> Send:
+        async def last(message: Any) -> None:  # noqa: ANN401 - as ASGI has it
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        return last
+
+
+def listening(host: str, port: int, *, shared: bool) -> socket.socket:
+    """Open a socket that takes connections.
+
+    Args:
+        host: address to listen on.
+        port: 0 takes a free one.
+        shared: whether other processes may listen on it too (SO_REUSEPORT).
+
+    Raises:
+        ServingError: it cannot be had.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        found = socket.socket(family, socket.SOCK_STREAM)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        found.bind((host, port))
+    except OSError as error:
+        raise ServingError(
+            f"{host}:{port} cannot be listened on ({error.strerror or error}): name another with serve.host and "
+            "serve.port"
+        ) from error
+    found.setblocking(False)  # noqa: FBT003 - as sockets have it
+    return found

@@ -1,0 +1,248 @@
+"""Swap: from a believed state to the slots that serve it: prepare loads, activate changes a pointer, cancel lets go.
+
+What serves goes on whatever a package does. Loading runs in threads; all else belongs to one event loop. A newer state
+ends what is being prepared for an older one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from driftline.agents.serving.arrangement import is_cold, needed, slots_of
+from driftline.agents.serving.errors import SwapError
+from driftline.agents.serving.lease import Deployment
+from driftline.agents.serving.package.replacement import misfits
+from driftline.agents.serving.slots import Slots
+from driftline.agents.serving.work import in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from driftline.agents.serving.package.manifest import Manifest
+    from driftline.agents.serving.slots import Loaded
+    from driftline.schemas.control.command import ModelRef
+    from driftline.schemas.control.serving_state import ServingState
+
+
+class Fetched(Protocol):
+    """A package that is here, verified and tried, and not loaded yet."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """As it was signed."""
+        ...
+
+    @property
+    def memory_bytes(self) -> int:
+        """What its model took in its trial; 0 when that is not known."""
+        ...
+
+    def load(self) -> Loaded:
+        """Load and warm it; blocks."""
+        ...
+
+    def release(self) -> None:
+        """Let it go unloaded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What swapping needs of the world.
+
+    Attributes:
+        fetch: copies, verifies and tries a package; blocks, and raises DriftlineError.
+        free_bytes: memory that a model may still take.
+        drain_s: how long the calls of an old generation are waited for, s.
+        abandoned: told how many calls are waited for no longer.
+    """
+
+    fetch: Callable[[ModelRef], Fetched]
+    free_bytes: Callable[[], int]
+    drain_s: float = 30.0
+    abandoned: Callable[[int], None] = lambda _count: None
+
+
+class Swapper:
+    """Serves the states of one deployment.
+
+    Args:
+        name: of the deployment.
+        means: as above.
+    """
+
+    def __init__(self, name: str, means: Means) -> None:
+        self.deployment: Final = Deployment(name, on_idle=self._on_idle)
+        self._means = means
+        self._loaded: dict[ModelRef, Loaded] = {}
+        self._wanted: frozenset[ModelRef] = frozenset()
+        """What a prepared revision will need beside what serves."""
+        self._closing: set[asyncio.Future[None]] = set()
+
+    @property
+    def versions(self) -> set[str]:
+        """Versions in memory."""
+        return {one.version for one in self._loaded.values()}
+
+    @property
+    def manifests(self) -> dict[str, Manifest]:
+        """Manifests of what is in memory, by their digests."""
+        return {ref.manifest: one.manifest for ref, one in self._loaded.items()}
+
+    async def prepare(self, state: ServingState) -> None:
+        """Load what a state prepares; afterwards all serves as before.
+
+        Raises:
+            SwapError: something cannot be loaded, does not fit what serves, or finds no memory; nothing is kept of it.
+        """
+        self._wanted = frozenset(state.prepares)
+        try:
+            for ref in state.prepares:
+                await self._hold(ref, present=self._present(), cold=is_cold(state))
+        except BaseException:
+            self.cancel()
+            raise
+
+    async def activate(self, state: ServingState) -> None:
+        """Let a state serve.
+
+        What it needs and nobody prepared, as after a start, is loaded first; a halt does not wait for that. A previous
+        champion that cannot be loaded leaves its slot empty.
+
+        Raises:
+            SwapError: what must answer cannot be loaded; the slots stay as they are, but for a halt.
+        """
+        self._wanted = state.loaded
+        try:
+            if state.halt is not None and (state.halt.instead is None or state.halt.instead in self._loaded):
+                await self._switch(slots_of(state, self._loaded))
+            for ref in needed(state):
+                await self._hold(ref, present=None, cold=False)
+            if state.previous is not None:
+                with suppress(SwapError):
+                    await self._hold(state.previous, present=None, cold=False)
+            await self._switch(slots_of(state, self._loaded))
+        finally:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Let go of everything that does not serve."""
+        self._wanted = frozenset()
+        self._sweep()
+
+    async def close(self, timeout_s: float) -> None:
+        """Serve nothing any more, and let go of all that ends its calls in time."""
+        await self.deployment.drained(timeout_s)
+        self.deployment.abandon()
+        self.deployment.switch(Slots())
+        await self.deployment.drained(timeout_s)
+        self._sweep()
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=timeout_s)
+
+    def adopt(self, loaded: Loaded) -> None:
+        """Let a version that was loaded elsewhere be the champion, without a state."""
+        self._loaded[loaded.ref] = loaded
+        self.deployment.switch(Slots(champion=loaded))
+
+    def _present(self) -> Manifest | None:
+        """What callers are answered by now: whatever comes must fit it."""
+        found = self.deployment.slots.champion
+        return None if found is None else found.manifest
+
+    async def _hold(self, ref: ModelRef, *, present: Manifest | None, cold: bool) -> None:
+        """Have a package in memory."""
+        if ref in self._loaded:
+            return
+        fetched = await in_thread(lambda: self._fetched(ref), lambda one: one.release())
+        try:
+            _fits(present, fetched.manifest)
+            await self._has_room(fetched, cold=cold)
+        except BaseException:
+            fetched.release()
+            raise
+        loaded = await in_thread(lambda: _load(fetched), _close)
+        self._loaded[ref] = loaded
+
+    def _fetched(self, ref: ModelRef) -> Fetched:
+        try:
+            return self._means.fetch(ref)
+        except MemoryError as error:
+            raise SwapError(f"{ref.name} {ref.version} ran out of memory") from error
+        except SwapError:
+            raise
+        except Exception as error:
+            raise SwapError(_sentence(error)) from error
+
+    async def _has_room(self, fetched: Fetched, *, cold: bool) -> None:
+        """Refuse what does not fit into memory; where the plan lets a rollback be cold, the previous one goes first."""
+        if fetched.memory_bytes <= self._means.free_bytes():
+            return
+        slots = self.deployment.slots
+        if cold and slots.previous is not None:
+            kept = {name: getattr(slots, name) for name in Slots.__dataclass_fields__ if name != "previous"}
+            await self._switch(Slots(**kept))
+            await self.deployment.drained(self._means.drain_s)
+            self._sweep()
+            await self._closed()
+        free = self._means.free_bytes()
+        if fetched.memory_bytes > free:
+            held_now = ", ".join(sorted(one.manifest.title for one in self._loaded.values())) or "nothing"
+            raise SwapError(
+                f"{fetched.manifest.title} takes {fetched.memory_bytes:,} bytes of memory, and {free:,} are free "
+                f"beside {held_now}: let the plan say cold_rollback, or give more memory"
+            )
+
+    async def _switch(self, slots: Slots) -> None:
+        """Change who answers, once at most one generation would drain."""
+        if not await self.deployment.drained(self._means.drain_s):
+            self._means.abandoned(self.deployment.abandon())
+        self.deployment.switch(slots)
+
+    def _on_idle(self, loaded: Loaded | None) -> None:
+        del loaded
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Close what neither serves, nor will, nor answers a call."""
+        held_now = self.deployment.slots.held
+        for ref, loaded in list(self._loaded.items()):
+            if loaded not in held_now and ref not in self._wanted and not loaded.calls:
+                del self._loaded[ref]
+                self._closing.add(closing := asyncio.ensure_future(asyncio.to_thread(_close, loaded)))
+                closing.add_done_callback(self._closing.discard)
+
+    async def _closed(self) -> None:
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=self._means.drain_s)
+
+
+def _fits(present: Manifest | None, following: Manifest) -> None:
+    wrong = misfits(present, following) if present is not None else []
+    if wrong:
+        raise SwapError(wrong[0])
+
+
+def _load(fetched: Fetched) -> Loaded:
+    try:
+        return fetched.load()
+    except MemoryError as error:
+        raise SwapError(f"{fetched.manifest.title} ran out of memory while it was loaded") from error
+    except SwapError:
+        raise
+    except Exception as error:
+        raise SwapError(_sentence(error)) from error
+
+
+def _close(loaded: Loaded) -> None:
+    try:
+        loaded.model.close()
+    finally:
+        loaded.release()
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split())[:450] or type(error).__name__

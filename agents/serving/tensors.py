@@ -1,0 +1,203 @@
+"""Tensors on the wire: as the Open Inference Protocol v2 carries them, in JSON or binary, to numpy arrays and back.
+
+Sources: https://github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md; binary tensors:
+https://github.com/triton-inference-server/server, docs/protocol/extension_binary_data.md. Numbers are little-endian; an
+element of BYTES is its length in 4 bytes and its UTF-8. Arrays of binary tensors are views of the request, not copies.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from driftline.agents.serving.errors import FAILED, AnswerError, bad_request
+from driftline.agents.serving.package.tensors import DTYPES, FLOATS, datatype_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+MAX_AXES: Final = 8
+_LENGTH_BYTES: Final = 4
+_SHOWN: Final = 80
+_NESTED: Final = ord("[")
+_SPACE: Final = b" \t\r\n"
+_FEW: Final = 64
+"""Elements up to which Python is faster than numpy."""
+_NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
+_MOST_FP32: Final = float(np.finfo(np.float32).max)
+
+
+def known_datatype(name: str, datatype: str) -> None:
+    """Refuse a type that no tensor here has; raises AnswerError."""
+    if datatype == "BF16":
+        raise bad_request(f"the input {name!r} is BF16, which numpy does not know: send FP32")
+    if datatype not in DTYPES:
+        raise bad_request(
+            f"the input {name!r} has the datatype {datatype[:_SHOWN]!r}; there are {', '.join(DTYPES)}"
+        )
+
+
+def of_json(name: str, datatype: str, shape: Sequence[int], data: bytes | memoryview) -> NDArray[Any]:
+    """Read the `data` of a tensor, flat or nested as its shape.
+
+    Args:
+        name: for the sentence.
+        datatype: one of `DTYPES`.
+        shape: lengths of its axes.
+        data: the JSON of it.
+
+    Raises:
+        AnswerError: it is no such data, or not as long as the shape says.
+    """
+    if datatype == "FP16":
+        raise bad_request(
+            f"the input {name!r} is FP16, which JSON does not carry: send it binary, or as FP32"
+        )
+    # Most are flat; a few bytes tell.
+    depth = 1 if data[0] == _NESTED and data[1] != _NESTED else _depth(data)
+    if not 1 <= depth <= MAX_AXES:
+        raise bad_request(f"the data of the input {name!r} are no list, or nested deeper than {MAX_AXES}")
+    try:
+        values = _decoder(_kind(datatype), depth).decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_request(f"the data of the input {name!r} are no {datatype}: {error}") from error
+    if depth > 1:
+        values = _flat(name, values, shape, depth)
+    if len(values) != math.prod(shape):
+        raise bad_request(
+            f"the input {name!r} has {len(values):,} elements; its shape {list(shape)} has {math.prod(shape):,}"
+        )
+    return _array(name, datatype, values).reshape(shape)
+
+
+def of_bytes(name: str, datatype: str, shape: Sequence[int], data: memoryview) -> NDArray[Any]:
+    """Read a binary tensor; raises AnswerError as `of_json` does."""
+    count = math.prod(shape)
+    if datatype == "BYTES":
+        return _texts(name, count, data).reshape(shape)
+    dtype = DTYPES[datatype].newbyteorder("<")
+    if len(data) != count * dtype.itemsize:
+        raise bad_request(
+            f"the input {name!r} has {len(data):,} bytes; {datatype} {list(shape)} has {count * dtype.itemsize:,}"
+        )
+    if datatype == "BOOL" and count and int(np.frombuffer(data, np.uint8).max()) > 1:
+        raise bad_request(f"the input {name!r} is BOOL and holds a byte that is neither 0 nor 1")
+    array: NDArray[Any] = np.frombuffer(data, dtype).reshape(shape)
+    # Libraries in C take numbers where the processor can; a tensor after texts may lie anywhere.
+    return array if array.flags.aligned else array.copy()
+
+
+def to_json(name: str, array: NDArray[Any]) -> list[Any]:
+    """Give the `data` of a tensor, flat.
+
+    Raises:
+        AnswerError: JSON does not carry it.
+    """
+    if array.dtype.kind != "f":
+        return array.ravel().tolist()
+    if array.dtype == np.float16:
+        raise bad_request(f"the output {name!r} is FP16, which JSON does not carry: ask for it binary")
+    values = array.ravel().tolist()
+    if not (all(map(math.isfinite, values)) if len(values) < _FEW else np.isfinite(array).all()):
+        raise AnswerError(
+            FAILED, f"the output {name!r} holds NaN or infinity, which JSON does not carry: ask for it binary"
+        )
+    return values
+
+
+def to_bytes(array: NDArray[Any]) -> bytes | memoryview:
+    """Give a binary tensor; the memory of the array itself where it lies as the wire wants it."""
+    if array.dtype.kind in "OU":
+        texts = [str(value).encode() for value in array.ravel().tolist()]
+        return b"".join(
+            chain.from_iterable((len(one).to_bytes(_LENGTH_BYTES, "little"), one) for one in texts)
+        )
+    plain = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return plain.reshape(-1).view(np.uint8).data if plain.size else b""
+
+
+def datatype_out(name: str, array: NDArray[Any]) -> str:
+    """The v2 name of an output's type; raises AnswerError for one that has none."""
+    found = _NAMES.get(array.dtype) or datatype_of(array.dtype)
+    if found not in DTYPES:
+        raise AnswerError(
+            FAILED, f"the model answers {name!r} with {found[:_SHOWN]}, which v2 does not carry"
+        )
+    return found
+
+
+def _depth(data: bytes | memoryview) -> int:
+    """How deep the first element of a list lies; looks at a few bytes."""
+    depth = 0
+    for byte in data[:_SHOWN]:
+        if byte == _NESTED:
+            depth += 1
+        elif byte not in _SPACE:
+            break
+    return depth
+
+
+def _kind(datatype: str) -> type:
+    if datatype in FLOATS:
+        return float
+    return {"BOOL": bool, "BYTES": str}.get(datatype, int)
+
+
+@lru_cache(maxsize=64)
+def _decoder(kind: type, depth: int) -> msgspec.json.Decoder[Any]:
+    wanted: Any = kind
+    for _ in range(depth):
+        wanted = list[wanted]
+    return msgspec.json.Decoder(wanted)
+
+
+def _flat(name: str, values: list[Any], shape: Sequence[int], depth: int) -> list[Any]:
+    """Nested lists as one, if they are nested as the shape says."""
+    if depth != len(shape) or len(values) != shape[0]:
+        raise bad_request(f"the data of the input {name!r} are not nested as its shape {list(shape)}")
+    for length in shape[1:]:
+        if any(len(part) != length for part in values):
+            raise bad_request(f"the data of the input {name!r} are not nested as its shape {list(shape)}")
+        values = list(chain.from_iterable(values))
+    return values
+
+
+def _array(name: str, datatype: str, values: list[Any]) -> NDArray[Any]:
+    dtype = DTYPES[datatype]
+    if datatype == "BYTES":
+        made: NDArray[Any] = np.empty(len(values), dtype)
+        made[:] = values
+        return made
+    if datatype == "FP32" and values and not (max(values) <= _MOST_FP32 and min(values) >= -_MOST_FP32):
+        raise bad_request(f"the input {name!r} holds a number that FP32 cannot take: send FP64")
+    try:
+        return np.array(values, dtype)
+    except OverflowError as error:
+        raise bad_request(f"the input {name!r} holds a number that {datatype} cannot take") from error
+
+
+def _texts(name: str, count: int, data: memoryview) -> NDArray[Any]:
+    """Read texts, each after its length."""
+    if len(data) < count * _LENGTH_BYTES:
+        raise bad_request(f"the input {name!r} has {len(data):,} bytes; {count:,} texts take more")
+    made: NDArray[Any] = np.empty(count, object)
+    at = 0
+    for place in range(count):
+        end = at + _LENGTH_BYTES + int.from_bytes(data[at : at + _LENGTH_BYTES], "little")
+        if at + _LENGTH_BYTES > len(data) or end > len(data):
+            raise bad_request(f"the input {name!r} ends within its element {place:,}")
+        try:
+            made[place] = str(data[at + _LENGTH_BYTES : end], "utf-8")
+        except UnicodeDecodeError as error:
+            raise bad_request(f"the element {place:,} of the input {name!r} is no UTF-8") from error
+        at = end
+    if at != len(data):
+        raise bad_request(f"the input {name!r} has {len(data) - at:,} bytes after its last element")
+    return made

@@ -1,0 +1,214 @@
+"""Requests and answers of the Open Inference Protocol v2 over HTTP, with tensors in JSON or binary behind it.
+
+Sources as in `tensors`. Parameters that nobody knows pass; what would change the answer and cannot be done is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+
+from driftline.agents.serving import tensors
+from driftline.agents.serving.errors import bad_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from driftline.agents.serving.package.tensors import Tensor
+
+LENGTH_HEADER: Final = b"inference-header-content-length"
+"""How many bytes of a body are JSON; binary tensors follow."""
+KEY: Final = "driftline_key"
+"""The parameter that names the caller whom a canary keeps."""
+MAX_TENSORS: Final = 4_096
+MAX_ID_CHARS: Final = 200
+_BINARY: Final = "binary_data"
+_BINARY_SIZE: Final = "binary_data_size"
+_ALL_BINARY: Final = "binary_data_output"
+
+Length = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
+Parameters = dict[str, Any]
+
+
+class _Input(msgspec.Struct):
+    name: str
+    datatype: str
+    shape: Annotated[tuple[Length, ...], msgspec.Meta(min_length=1, max_length=tensors.MAX_AXES)]
+    parameters: Parameters | None = None
+    data: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Output(msgspec.Struct):
+    name: str
+    parameters: Parameters | None = None
+
+
+class _Request(msgspec.Struct):
+    inputs: Annotated[list[_Input], msgspec.Meta(min_length=1, max_length=MAX_TENSORS)]
+    id: Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)] | None = None
+    outputs: Annotated[list[_Output], msgspec.Meta(max_length=MAX_TENSORS)] | None = None
+    parameters: Parameters | None = None
+
+
+_REQUEST: Final = msgspec.json.Decoder(_Request)
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+@dataclass(slots=True)
+class Ask:
+    """A request that was read.
+
+    Attributes:
+        id: as the caller gave it; empty without one.
+        inputs: arrays by name; those of binary tensors look into the request's own bytes, and cannot be written to.
+        wanted: name of an output -> whether it goes out binary; None: all outputs.
+        is_binary: whether outputs go out binary that `wanted` does not name.
+        key: the caller whom a canary keeps; empty where nothing is known of it.
+    """
+
+    id: str
+    inputs: dict[str, NDArray[Any]]
+    wanted: dict[str, bool] | None = None
+    is_binary: bool = False
+    key: str = ""
+    rows: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = next(iter(self.inputs.values())).shape[0]
+
+
+def read(body: bytes, json_bytes: int | None = None) -> Ask:
+    """Read a request.
+
+    Args:
+        body: whole; its size was bounded before.
+        json_bytes: how many bytes of it are JSON, as its header says; None: all.
+
+    Raises:
+        AnswerError: with status 400, and one sentence.
+    """
+    view = memoryview(body)
+    size = len(body) if json_bytes is None else json_bytes
+    if not 0 <= size <= len(body):
+        raise bad_request(f"the header says {size:,} bytes of JSON, and the body has {len(body):,}")
+    try:
+        asked = _REQUEST.decode(view[:size] if size != len(body) else body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_request(f"the body is no request of the Open Inference Protocol v2: {error}") from error
+    inputs: dict[str, NDArray[Any]] = {}
+    at = size
+    for given in asked.inputs:
+        if given.name in inputs:
+            raise bad_request(f"the input {given.name[:200]!r} stands in the request twice")
+        inputs[given.name], at = _input(given, view, at)
+    if at != len(body):
+        raise bad_request(f"{len(body) - at:,} bytes follow the last tensor that the request names")
+    parameters = asked.parameters or {}
+    is_binary = parameters.get(_ALL_BINARY) is True
+    ask = Ask(asked.id or "", inputs, _wanted(asked.outputs, is_binary=is_binary), is_binary)
+    key = parameters.get(KEY)
+    ask.key = str(key)[:MAX_ID_CHARS] if isinstance(key, str | int) else ""
+    return ask
+
+
+def written(
+    name: str, version: str, identity: str, ask: Ask, outputs: Mapping[str, NDArray[Any]]
+) -> tuple[bytes, int | None]:
+    """Write an answer.
+
+    Args:
+        name: of the deployment.
+        version: of what answers.
+        identity: the request's id.
+        ask: the request.
+        outputs: every output of the model, by name.
+
+    Returns:
+        The body, and how many bytes of it are JSON when binary tensors follow.
+
+    Raises:
+        AnswerError: an output is asked for that there is none of, or that JSON does not carry.
+    """
+    told, binary = [], []
+    for output, is_binary in _chosen(ask, outputs):
+        array = outputs[output]
+        entry: dict[str, Any] = {
+            "name": output,
+            "datatype": tensors.datatype_out(output, array),
+            "shape": array.shape,
+        }
+        if is_binary:
+            data = tensors.to_bytes(array)
+            entry["parameters"] = {_BINARY_SIZE: len(data)}
+            binary.append(data)
+        else:
+            entry["data"] = tensors.to_json(output, array)
+        told.append(entry)
+    head = _ENCODER.encode({"model_name": name, "model_version": version, "id": identity, "outputs": told})
+    return (b"".join((head, *binary)), len(head)) if binary else (head, None)
+
+
+def described(name: str, versions: Sequence[str], platform: str, sides: Sequence[Sequence[Tensor]]) -> bytes:
+    """Write the metadata of a model: `sides` are its inputs and its outputs."""
+    inputs, outputs = (
+        [{"name": one.name, "datatype": one.datatype, "shape": one.shape} for one in side] for side in sides
+    )
+    return _ENCODER.encode(
+        {"name": name, "versions": versions, "platform": platform, "inputs": inputs, "outputs": outputs}
+    )
+
+
+def _input(given: _Input, view: memoryview, at: int) -> tuple[NDArray[Any], int]:
+    """The array of an input, and where the binary tensor after it begins."""
+    name, parameters = given.name[:200], given.parameters
+    tensors.known_datatype(name, given.datatype)
+    data = memoryview(given.data)
+    if parameters:
+        if "shared_memory_region" in parameters:
+            raise bad_request(f"the input {name!r} lies in shared memory, which is not taken: send its data")
+        size = parameters.get(_BINARY_SIZE)
+        if size is not None:
+            if type(size) is not int or not 0 <= size <= len(view) - at:
+                raise bad_request(
+                    f"the input {name!r} says {_BINARY_SIZE} {str(size)[:40]}, and {len(view) - at:,} bytes follow"
+                )
+            if data:
+                raise bad_request(f"the input {name!r} has data in JSON and in binary; send one of them")
+            return tensors.of_bytes(name, given.datatype, given.shape, view[at : at + size]), at + size
+    if not data:
+        raise bad_request(f"the input {name!r} has no data")
+    return tensors.of_json(name, given.datatype, given.shape, data), at
+
+
+def _wanted(outputs: list[_Output] | None, *, is_binary: bool) -> dict[str, bool] | None:
+    """The outputs that are asked for; an empty list asks for all of them, as no list does."""
+    if not outputs:
+        return None
+    wanted = {}
+    for one in outputs:
+        parameters = one.parameters or {}
+        if parameters.get("classification"):
+            raise bad_request(
+                f"classification is asked of the output {one.name[:200]!r}, which is not done: ask for its values"
+            )
+        if "shared_memory_region" in parameters:
+            raise bad_request(
+                f"the output {one.name[:200]!r} is asked for in shared memory, which is not done"
+            )
+        chosen = parameters.get(_BINARY)
+        wanted[one.name] = chosen if isinstance(chosen, bool) else is_binary
+    return wanted
+
+
+def _chosen(ask: Ask, outputs: Mapping[str, NDArray[Any]]) -> Iterable[tuple[str, bool]]:
+    if ask.wanted is None:
+        return ((name, ask.is_binary) for name in outputs)
+    for name in ask.wanted:
+        if name not in outputs:
+            known = ", ".join(list(outputs)[:20])
+            raise bad_request(f"there is no output {name[:200]!r}; there are {known}")
+    return ask.wanted.items()

@@ -1,0 +1,1 @@
+"""How the serving agent is started: one process, or several on one port."""

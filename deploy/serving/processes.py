@@ -1,0 +1,73 @@
+"""Processes: several whole agents on one port; each has its own state, its own acks and its own spool."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+from driftline.agents.serving.server import listening
+
+if TYPE_CHECKING:
+    from driftline.deploy.serving.start import Single
+    from driftline.schemas.settings_serve import Serve
+
+AGAIN_S: Final = 1.0
+"""Least time between two starts of one process."""
+_POLL_S: Final = 0.2
+
+
+def run(serve: Serve, single: Single | None) -> int:
+    """Run them until told to stop; one that ends by itself is started again, unless it never served."""
+    with closing(listening(serve.host, serve.port, shared=True)) as kept:
+        # The port stays taken, so that one that was chosen here is that of every process; nothing is taken from it.
+        port = kept.getsockname()[1]
+        stopping: list[int] = []
+        for word in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(word, lambda received, _frame: stopping.append(received))
+        children = {number: _start(serve, port, single, number) for number in range(serve.processes)}
+        began_s = dict.fromkeys(children, time.monotonic())
+        code = 0
+        while not stopping and code == 0:
+            time.sleep(_POLL_S)
+            for number, child in children.items():
+                ended = child.poll()
+                if ended is None:
+                    continue
+                if ended > 0 and time.monotonic() - began_s[number] < AGAIN_S * 10:
+                    code = ended  # it said why: a wrong setting is wrong for all of them
+                    break
+                time.sleep(AGAIN_S)
+                children[number], began_s[number] = _start(serve, port, single, number), time.monotonic()
+        for child in children.values():
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+        for child in children.values():
+            try:
+                child.wait(serve.drain_seconds + serve.stop_seconds + serve.request_seconds + 30)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        return code
+
+
+def _start(serve: Serve, port: int, single: Single | None, number: int) -> subprocess.Popen[Any]:
+    words = [
+        sys.executable,
+        "-m",
+        "driftline.deploy.cli",
+        "serve",
+        "--processes",
+        "1",
+        "--number",
+        str(number),
+    ]
+    words += ["--host", serve.host, "--port", str(port)]
+    words += ["--upstream", serve.upstream] if serve.upstream else []
+    if single is not None:
+        words += ["--package", str(single.folder), "--deployment", single.deployment]
+        words += [word for key in single.signers for word in ("--by", key)]
+    return subprocess.Popen(words)  # noqa: S603 - a fixed list

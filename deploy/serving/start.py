@@ -1,0 +1,111 @@
+"""Start: one process of the serving agent, from its settings to its last answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+import uvloop
+
+from driftline.agents.control.keys import public_of
+from driftline.agents.control.signing import key_id
+from driftline.agents.serving.agent import Agent
+from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.loader import Fetched
+from driftline.agents.serving.package.trial import Bounds, trial
+from driftline.agents.serving.package.verify import verify
+from driftline.agents.serving.server import listening
+
+if TYPE_CHECKING:
+    from driftline.schemas.control.command import ModelRef
+    from driftline.schemas.settings import Settings
+
+MODE: Final = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """A package that is served alone: its folder, the deployment's name, and public keys that may have signed it."""
+
+    folder: Path
+    deployment: str
+    signers: tuple[str, ...]
+
+
+def run(settings: Settings, single: Single | None, number: int | None = None) -> int:
+    """Serve until told to stop.
+
+    Args:
+        settings: all of them.
+        single: a package that is served without an installation.
+        number: of this process among those that share the port; None for one that has it alone.
+
+    Raises:
+        DriftlineError: it cannot be started.
+    """
+    instance = instance_of(settings, number or 0)
+    folder = private(Path(settings.serve.state_dir) / instance)
+    if single is None:
+        raise ServingError("no installation is set up: set DRIFTLINE_CONTROL_GENESIS, or give --package")
+    return uvloop.run(_alone(settings, single, instance, folder, number))
+
+
+async def _alone(settings: Settings, single: Single, instance: str, folder: Path, number: int | None) -> int:
+    """Serve one package."""
+    fetched = await asyncio.to_thread(_fetched, settings, single)
+    agent = Agent(settings, instance, _nothing_else, folder)
+    agent.swapper(single.deployment).adopt(await asyncio.to_thread(fetched.load))
+    await agent.run(_listener(settings, shared=number is not None), number=number or 0)
+    return 0
+
+
+def _fetched(settings: Settings, single: Single) -> Fetched:
+    signed = verify(single.folder, keys_of(single.signers))
+    bounds = Bounds(settings.serve.trial_bytes, settings.serve.trial_seconds)
+    trusted = settings.packages.trusted
+    tried = trial(single.folder, signed.manifest, trusted=trusted, bounds=bounds)
+    tried.require()
+    return Fetched(signed.ref, single.folder, signed.manifest, tried.memory_bytes, trusted)
+
+
+def _nothing_else(ref: ModelRef) -> Fetched:
+    raise ServingError(f"{ref.name} {ref.version} is not served: this agent serves one package alone")
+
+
+def _listener(settings: Settings, *, shared: bool) -> socket.socket:
+    serve = settings.serve
+    listener = listening(serve.host, serve.port, shared=shared)
+    host, port = listener.getsockname()[:2]
+    click.echo(f"serving on http://{host}:{port}")
+    return listener
+
+
+def instance_of(settings: Settings, number: int) -> str:
+    """The name of a process: the setting, or the host's, and its number."""
+    name = settings.serve.instance or socket.gethostname().split(".")[0][:80] or "agent"
+    return f"{name}-{number}"
+
+
+def private(folder: Path) -> Path:
+    """Make a folder that is of this user alone; raises ServingError for one that others can reach."""
+    try:
+        folder.mkdir(mode=MODE, parents=True, exist_ok=True)
+        found = folder.stat()
+    except OSError as error:
+        raise ServingError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise ServingError(f"the folder {folder} is not private: chmod 700 {folder}, as its owner")
+    return folder
+
+
+def keys_of(texts: tuple[str, ...]) -> dict[str, bytes]:
+    """Public keys, by id, as people pass them on; raises ServingError for what is none."""
+    try:
+        return {key_id(public): public for public in map(public_of, texts)}
+    except ValueError as error:
+        raise ServingError(str(error)) from error
