@@ -278,8 +278,8 @@ def champion_of(deployment: Deployment, version: str | None) -> Loaded:
     """The version that answers callers of no canary; raises AnswerError when none does, or another than is asked."""
     slots = deployment.slots
     found = slots.answering
-    if found is None:
-        why = slots.halted or "it has no champion yet"
+    if found is None or deployment.suspended is not None:
+        why = deployment.suspended or slots.halted or "it has no champion yet"
         raise AnswerError(UNAVAILABLE, f"{deployment.name} serves nothing: {why}", retry_after_s=30)
     if version is not None and found.version != version:
         raise AnswerError(

@@ -66,6 +66,8 @@ class Deployment:
         """Of the canary, one after another."""
         self.canary_closed = False
         """Whether the canary failed too often; the next revision opens it again."""
+        self.suspended: str | None = None
+        """Why it answers nobody whatever its slots say, as when its state is too old."""
         self._on_idle = on_idle
         self._current = Generation(slots or Slots())
         self._draining: Generation | None = None

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,9 +69,8 @@ class Server(uvicorn.Server):
         )
 
     def stop(self) -> None:
-        """Begin to stop; a second time ends it at once."""
+        """Begin to stop."""
         if self.is_draining:
-            self.should_exit = True
             return
         self.is_draining = True
         self.stopping.set()
@@ -80,8 +80,10 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal."""
-        del sig, frame
+        """Take a signal; a second Ctrl-C ends it at once."""
+        del frame
+        if self.is_draining and sig == signal.SIGINT:
+            self.should_exit = True
         asyncio.get_running_loop().call_soon_threadsafe(self.stop)
 
     async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:

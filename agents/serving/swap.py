@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from driftline.agents.serving.arrangement import is_cold, needed, slots_of
@@ -127,6 +127,12 @@ class Swapper:
             await self._switch(slots_of(state, self._loaded))
         finally:
             self.cancel()
+
+    def serves(self, state: ServingState) -> bool:
+        """Whether what a state says is so now is what serves, and all of it is in memory."""
+        now, wanted = self.deployment.slots, slots_of(state, self._loaded)
+        is_whole = all(ref in self._loaded for ref in needed(state))
+        return is_whole and replace(now, revision=0) == replace(wanted, revision=0)
 
     def cancel(self) -> None:
         """Let go of everything that does not serve."""

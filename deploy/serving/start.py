@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,11 +13,16 @@ from typing import TYPE_CHECKING, Final
 import click
 import uvloop
 
-from driftline.agents.control.keys import public_of
+from driftline.agents.control.keys import Key, load, public_of
 from driftline.agents.control.signing import key_id
 from driftline.agents.serving.agent import Agent
+from driftline.agents.serving.controlled import Controlled
 from driftline.agents.serving.errors import ServingError
-from driftline.agents.serving.loader import Fetched
+from driftline.agents.serving.follow import Follower
+from driftline.agents.serving.loader import Fetched, PackageLoader
+from driftline.agents.serving.local import listen
+from driftline.agents.serving.package.cache import Cache
+from driftline.agents.serving.package.store import store_of
 from driftline.agents.serving.package.trial import Bounds, trial
 from driftline.agents.serving.package.verify import verify
 from driftline.agents.serving.server import listening
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
 
 MODE: Final = 0o700
+STOP_S: Final = 10.0
+"""How long what is said last may take to reach Kafka."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +58,13 @@ def run(settings: Settings, single: Single | None, number: int | None = None) ->
     """
     instance = instance_of(settings, number or 0)
     folder = private(Path(settings.serve.state_dir) / instance)
-    if single is None:
+    if single is not None:
+        return uvloop.run(_alone(settings, single, instance, folder, number))
+    if not settings.control.genesis:
         raise ServingError("no installation is set up: set DRIFTLINE_CONTROL_GENESIS, or give --package")
-    return uvloop.run(_alone(settings, single, instance, folder, number))
+    if not settings.serve.key:
+        raise ServingError("acks are signed: name the agent's key file with DRIFTLINE_SERVE_KEY")
+    return uvloop.run(_controlled(settings, load(Path(settings.serve.key)), instance, folder, number))
 
 
 async def _alone(settings: Settings, single: Single, instance: str, folder: Path, number: int | None) -> int:
@@ -61,6 +73,34 @@ async def _alone(settings: Settings, single: Single, instance: str, folder: Path
     agent = Agent(settings, instance, _nothing_else, folder)
     agent.swapper(single.deployment).adopt(await asyncio.to_thread(fetched.load))
     await agent.run(_listener(settings, shared=number is not None), number=number or 0)
+    return 0
+
+
+async def _controlled(settings: Settings, key: Key, instance: str, folder: Path, number: int | None) -> int:
+    """Serve what signed states say."""
+    packages, serve = settings.packages, settings.serve
+    loader = PackageLoader(
+        Cache(Path(packages.cache_dir), max_bytes=packages.cache_bytes),
+        store_of(packages),
+        lambda: controlled.package_keys,
+        trusted=packages.trusted,
+        bounds=Bounds(serve.trial_bytes, serve.trial_seconds),
+    )
+    agent = Agent(settings, instance, loader.fetch, folder)
+    controlled = Controlled(agent, key, folder, lambda *said: follower.say(*said), _now_ms)  # noqa: PLW0108 - it is made below
+    follower = Follower(settings.kafka, controlled, instance)
+    listener = _listener(settings, shared=number is not None)
+    local = await listen(controlled, folder)
+    watching = asyncio.create_task(controlled.watch())
+    controlled.resume()
+    follower.start()
+    try:
+        await agent.run(listener, number=number or 0)
+    finally:
+        watching.cancel()
+        local.close()
+        await controlled.close()
+        await asyncio.to_thread(follower.stop, STOP_S)
     return 0
 
 
@@ -83,6 +123,10 @@ def _listener(settings: Settings, *, shared: bool) -> socket.socket:
     host, port = listener.getsockname()[:2]
     click.echo(f"serving on http://{host}:{port}")
     return listener
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def instance_of(settings: Settings, number: int) -> str:

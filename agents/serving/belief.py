@@ -1,0 +1,338 @@
+"""Belief: what this process believes of trust and of states, and why; nothing that Kafka says is taken on faith.
+
+The audit is followed from its pinned first record, so that trust changes only as its roots signed; a state is believed
+as `verify_state` says. Local halts and rollbacks are held against the same trust. Time is an argument.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from driftline.agents.audit.believed import Believed as Trusted
+from driftline.agents.audit.chain import Chain
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.audit.record import AuditRecord
+from driftline.agents.control.grants import asked, held
+from driftline.agents.control.history import History
+from driftline.agents.control.trust import covers
+from driftline.agents.control.verify_state import AHEAD_MS, Believed, StateError, verify_state
+from driftline.agents.control.warrant import WarrantError, warranted
+from driftline.agents.serving.errors import ServingError
+from driftline.schemas.control.envelope import Envelope, EnvelopeError
+from driftline.schemas.control.serving_state import Grant, Halt, Rollout, ServingState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from driftline.schemas.control.command import Command
+    from driftline.schemas.control.serving_state import Tier
+
+LOCAL_OPS: Final = ("halt-serving", "halt-rollout", "rollback")
+MOST_LOCAL: Final = 1_000
+"""Ids of local commands that are remembered, so that none is obeyed twice."""
+
+
+class Local(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that was given here, and holds until the controller knows better.
+
+    Attributes:
+        command: its envelope, as text.
+        approvals: of it.
+        by: id of the person.
+        revision: that was believed then.
+        rollout: as it stood; `halt-rollout` lets its weight grow no more.
+        is_told: whether it was put on `deployment-control`.
+    """
+
+    command: str
+    approvals: tuple[str, ...] = ()
+    by: str
+    revision: int
+    rollout: Rollout | None = None
+    is_told: bool = False
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process keeps over a restart.
+
+    Attributes:
+        records: of the audit that trust rests on, the first one first, as texts.
+        believed: by deployment.
+        local: by deployment.
+        seen: ids of local commands.
+    """
+
+    records: tuple[str, ...] = ()
+    believed: dict[str, Believed] = {}
+    local: dict[str, Local] = {}
+    seen: tuple[str, ...] = ()
+
+
+class Belief:
+    """What is believed.
+
+    Args:
+        genesis: pinned digest of record 0 of the audit.
+        key: id of the agent's own key, which says for which deployments it acts.
+        kept: of an earlier life.
+
+    Raises:
+        ServingError: what was kept is that of another installation.
+    """
+
+    def __init__(self, genesis: str, key: str, kept: Kept | None = None) -> None:
+        kept = kept or Kept()
+        self._genesis, self._key = genesis, key
+        self._history: History | None = None
+        self._trust: Trusted | None = None
+        self._records: list[str] = []
+        self._heard = 0
+        self.believed: dict[str, Believed] = dict(kept.believed)
+        self.local: dict[str, Local] = dict(kept.local)
+        self._seen: list[str] = list(kept.seen)
+        for text in kept.records:
+            self._learn(text)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin to hear the audit from its first record again; until it is heard, what was kept holds."""
+        self._chain = Chain(self._genesis)
+        self._heard = 0
+
+    @property
+    def kept(self) -> Kept:
+        """What to keep."""
+        return Kept(
+            records=tuple(self._records), believed=self.believed, local=self.local, seen=tuple(self._seen)
+        )
+
+    @property
+    def history(self) -> History | None:
+        """Trust and policy; None before the first record was heard."""
+        return self._history
+
+    @property
+    def installation(self) -> str:
+        """Id of the installation; empty before the first record was heard."""
+        return "" if self._history is None else self._history.now.ring.state.trust.installation
+
+    @property
+    def package_keys(self) -> Mapping[str, bytes]:
+        """Who may sign packages: every person whose key counts; which package serves is for commands to say."""
+        return {} if self._history is None else self._history.now.ring.persons
+
+    def serves(self, deployment: str) -> bool:
+        """Whether this agent's key is for a deployment."""
+        if self._history is None:
+            return False
+        agent = self._history.now.ring.serving.get(self._key)
+        return agent is not None and covers(agent.deployments, deployment)
+
+    def hear(self, data: bytes) -> bool:
+        """Take the next record of the audit; say whether trust changed.
+
+        Raises:
+            AuditError: it does not follow the one before, or claims what the roots did not sign.
+        """
+        before = self._chain.believed if self._chain.has_begun else None
+        self._chain.take(data)
+        if before is self._chain.believed:
+            return False
+        text, at = data.decode(), self._heard
+        self._heard += 1
+        if at < len(self._records):
+            # What was heard once is not unheard: a log that leaves a revocation out is another log.
+            if self._records[at] != text:
+                raise AuditError(
+                    "the audit changes trust otherwise than it did when this agent heard it before"
+                )
+            return False
+        self._learn(text)
+        return True
+
+    def believe(
+        self, deployment: str, data: bytes, now_ms: int, tiers: Mapping[str, Tier]
+    ) -> ServingState | None:
+        """Look at the envelope of a state.
+
+        Returns:
+            What is to serve from now on; None when it says nothing new.
+
+        Raises:
+            StateError: it is not believed.
+        """
+        if self._history is None:
+            raise StateError("no record of the audit was heard yet, so that no key is known")
+        before = self.believed.get(deployment)
+        if before is not None and _revision(data) == before.state.revision:
+            return None
+        found = verify_state(data, deployment, before, self._history, now_ms, tiers)
+        self.believed[deployment] = found
+        self._settle(deployment, found.state)
+        return found.state
+
+    def effective(self, deployment: str) -> ServingState | None:
+        """What is to serve: the state that is believed, with what was commanded here over it."""
+        found = self.believed.get(deployment)
+        if found is None:
+            return None
+        local = self.local.get(deployment)
+        return found.state if local is None else over(found.state, local)
+
+    def command(self, data: bytes, now_ms: int) -> tuple[str, Local]:
+        """Take a command that was given here.
+
+        Args:
+            data: JSON of `{"command": ENVELOPE, "approvals": [ENVELOPE, ...]}`, envelopes as texts.
+            now_ms: ms since 1970.
+
+        Returns:
+            The deployment, and what holds there now.
+
+        Raises:
+            ServingError: it is not obeyed; the sentence says why.
+        """
+        if self._history is None:
+            raise ServingError("this agent knows no trust yet: it never heard the audit")
+        try:
+            given = msgspec.json.decode(data, type=_Given)
+            command = asked(given.command)
+            deployment = command.deployment
+            self._fits(command, now_ms)
+            before = self.believed.get(deployment)
+            if before is None:
+                raise ServingError(f"this agent serves no {deployment or 'nameless deployment'}")
+            grant = Grant(of="halt", command=given.command, approvals=given.approvals)
+            found = warranted(grant, self._history, before.state.tier)
+        except (
+            msgspec.MsgspecError,
+            EnvelopeError,
+            WarrantError,
+            UnicodeDecodeError,
+            RecursionError,
+        ) as error:
+            raise ServingError(f"the command is not obeyed: {error}") from error
+        wrong = _impossible(command, before.state)
+        if wrong is not None:
+            raise ServingError(f"the command is not obeyed: {wrong}")
+        local = Local(
+            command=given.command,
+            approvals=given.approvals,
+            by=found.by,
+            revision=before.state.revision,
+            rollout=before.state.rollout,
+        )
+        self._seen = [*self._seen, command.command_id][-MOST_LOCAL:]
+        self.local[deployment] = local
+        return deployment, local
+
+    def told(self, deployment: str) -> None:
+        """Say that a local command was put on `deployment-control`."""
+        local = self.local.get(deployment)
+        if local is not None:
+            self.local[deployment] = msgspec.structs.replace(local, is_told=True)
+
+    def _fits(self, command: Command, now_ms: int) -> None:
+        sentence = None
+        if command.op not in LOCAL_OPS:
+            sentence = f"{command.op} goes through the controller; here {', '.join(LOCAL_OPS)} do"
+        elif command.audience != self.installation:
+            sentence = "it is meant for another installation"
+        elif command.issued_at_ms > now_ms + AHEAD_MS:
+            sentence = f"it was issued {command.issued_at_ms - now_ms:,} ms after now"
+        elif now_ms > command.expires_at_ms:
+            sentence = f"it expired {now_ms - command.expires_at_ms:,} ms ago"
+        elif command.command_id in self._seen:
+            sentence = "it was obeyed before"
+        if sentence is not None:
+            raise ServingError(f"the command is not obeyed: {sentence}")
+
+    def _settle(self, deployment: str, state: ServingState) -> None:
+        """Let go of a local command that the state took over, or that a person ended later."""
+        local = self.local.get(deployment)
+        if local is not None and is_settled(local, state):
+            del self.local[deployment]
+
+    def _learn(self, text: str) -> None:
+        """Take a record that changes trust into the history."""
+        data = text.encode()
+        record = AuditRecord.from_bytes(data)
+        if self._history is None or self._trust is None:
+            if hashlib.sha256(data).hexdigest() != self._genesis or record.genesis is None:
+                raise ServingError(
+                    "what this agent kept is of another installation: give it another state_dir"
+                )
+            self._trust = Trusted.first(record)
+            self._history = History.of(self._trust.state, record.genesis.policy, record.decided_at_ms)
+        else:
+            self._trust = self._trust.after(record)
+            given = asked(record.envelope or "").policy if record.op == "policy-set" else None
+            policy = self._history.now.policy.text if given is None else given
+            self._history = self._history.then(record.decided_at_ms, self._trust.state, policy)
+        self._records.append(text)
+
+
+class _Given(msgspec.Struct, frozen=True):
+    command: str
+    approvals: tuple[str, ...] = ()
+
+
+def over(state: ServingState, local: Local) -> ServingState:
+    """A state with a local command over it; what it loads is what it loaded before."""
+    command = asked(local.command)
+    if command.op == "halt-rollout":
+        now, then = state.rollout, local.rollout
+        if now is None or then is None or now.rollout_id != then.rollout_id or now.weight <= then.weight:
+            return state
+        return msgspec.structs.replace(state, rollout=then)
+    if command.op == "halt-serving":
+        halt = Halt(reason=command.reason, by=local.by, revision=state.revision, instead=command.model)
+        return msgspec.structs.replace(state, halt=halt)
+    others = (state.champion, state.previous)
+    previous = next((one for one in others if one is not None and one != command.model), None)
+    return msgspec.structs.replace(state, champion=command.model, previous=previous, rollout=None)
+
+
+def is_settled(local: Local, state: ServingState) -> bool:
+    """Whether a state knows of a local command, or of a later one that ends it."""
+    command = asked(local.command)
+    if any(grant.command == local.command for grant in state.basis):
+        return True
+    if command.op == "rollback":
+        stands = (held(state, "champion"), held(state, "rollback"))
+        return state.champion == command.model or _later(stands, command)
+    ends = held(state, "resumed-serving" if command.op == "halt-serving" else "resumed-rollout")
+    return state.is_retired or _later((ends,), command)
+
+
+def _later(grants: Iterable[Grant | None], command: Command) -> bool:
+    return any(
+        grant is not None and asked(grant.command).issued_at_ms > command.issued_at_ms for grant in grants
+    )
+
+
+def _impossible(command: Command, state: ServingState) -> str | None:
+    """Why a local command can have no effect; None when it can."""
+    model = command.model
+    if model is not None and not any(
+        grant.of in ("earlier", "champion") and asked(grant.command).model == model for grant in state.basis
+    ):
+        return (
+            f"version {model.version} is none of the last champions, which alone serve without new approvals"
+        )
+    if command.op == "halt-rollout" and state.rollout is None:
+        return f"no rollout of {state.deployment} is under way"
+    if command.op == "rollback" and model is None:
+        return "it names no version to go back to"
+    return None
+
+
+def _revision(data: bytes) -> int:
+    """The revision in an envelope, unbelieved; -1 when there is none."""
+    try:
+        return ServingState.from_bytes(Envelope.from_bytes(data, 1 << 20).body).revision
+    except (EnvelopeError, msgspec.MsgspecError):
+        return -1

@@ -1,0 +1,261 @@
+"""Controlled: an agent that serves what signed states say: belief, memory, directors and the follower together.
+
+What is believed is looked at by the follower's thread and by whoever gives a local command, one at a time; what is
+carried out belongs to the event loop. A state is kept on disk before it is carried out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from driftline.agents.control.signing import sign
+from driftline.agents.serving.agent import free_bytes
+from driftline.agents.serving.belief import Belief
+from driftline.agents.serving.director import Director
+from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.follow import ACKS
+from driftline.agents.serving.memory import keep, kept_in
+from driftline.schemas.control.ack import Ack, Heartbeat
+from driftline.schemas.control.envelope import ACK, HEARTBEAT, Envelope, EnvelopeError
+from driftline.schemas.control.serving_state import ServingState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from driftline.agents.control.signing import Signer
+    from driftline.agents.serving.agent import Agent
+    from driftline.schemas.control.ack import Outcome
+
+logger = logging.getLogger(__name__)
+
+STALE_EVERY_S: Final = 1.0
+
+
+class Controlled:
+    """What an agent believes and does.
+
+    Args:
+        agent: serves.
+        key: signs acks and heartbeats.
+        folder: where what is believed is kept.
+        say: puts a record on a topic: topic, key, value.
+        now_ms: the clock, ms since 1970.
+
+    Raises:
+        ServingError: what was kept cannot be read, or is of another installation.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        key: Signer,
+        folder: Path,
+        say: Callable[[str, str, bytes], None],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._agent, self._key, self._folder, self._say, self._now_ms = agent, key, folder, say, now_ms
+        self._only = frozenset(agent.settings.serve.only)
+        self.belief = Belief(agent.settings.control.genesis, key.keyid, kept_in(folder))
+        self.boot_id: Final = str(uuid.uuid4())
+        self._lock: Final = threading.Lock()
+        self._loop = asyncio.get_running_loop()
+        self._directors: dict[str, Director] = {}
+        self._news_s: float | None = None
+        self._began_s = time.monotonic()
+        self._heard = False
+        agent.lacking = self._lacking
+        agent.metrics.stale_seconds.set_function(self._stale_s)
+
+    def resume(self) -> None:
+        """Serve what was believed last."""
+        for deployment in self.belief.believed:
+            self._direct(deployment)
+
+    @property
+    def package_keys(self) -> dict[str, bytes]:
+        """Who may sign packages now."""
+        return dict(self.belief.package_keys)
+
+    # What the follower's thread calls.
+
+    def anew(self) -> None:
+        """The audit is read from its first record again."""
+        with self._lock:
+            self.belief.restart()
+
+    def audit(self, data: bytes) -> None:
+        """Take a record of the audit; raises AuditError."""
+        with self._lock:
+            if self.belief.hear(data):
+                self._keep()
+
+    def wants(self, deployment: str) -> bool:
+        """Whether a deployment is served here: by the trust to the agent's key, and by the settings."""
+        with self._lock:
+            return (not self._only or deployment in self._only) and self.belief.serves(deployment)
+
+    def state(self, deployment: str, data: bytes) -> None:
+        """Take a state; raises StateError."""
+        with self._lock:
+            swapper = self._agent.swappers.get(deployment)
+            tiers = {digest: one.tier for digest, one in swapper.manifests.items()} if swapper else {}
+            found = self.belief.believe(deployment, data, self._now_ms(), tiers)
+            if found is None:
+                return
+            self._keep()
+        self._loop.call_soon_threadsafe(self._direct, deployment)
+
+    def refused(self, deployment: str, data: bytes, why: str) -> None:
+        """Say that a state is not believed."""
+        try:
+            revision = ServingState.from_bytes(Envelope.from_bytes(data, 1 << 20).body).revision
+        except (EnvelopeError, msgspec.MsgspecError):
+            revision = 0
+        logger.warning("a state of %s is not believed: %s", deployment, why)
+        self._ack(deployment, revision, "refused", why, 0.0)
+
+    def news(self) -> None:
+        """All that is committed was read a moment ago."""
+        self._news_s, self._heard = time.monotonic(), True
+
+    def heartbeat(self) -> tuple[str, bytes] | None:
+        """Give the key and the value of a heartbeat."""
+        agent = self._agent
+        if not self.belief.installation:
+            return None
+        beat = Heartbeat(
+            installation=self.belief.installation,
+            instance=agent.instance,
+            boot_id=self.boot_id,
+            at_ms=self._now_ms(),
+            revisions={name: one.active for name, one in list(self._directors.items())},
+            free_bytes=max(0, free_bytes(agent.settings.serve.memory_bytes)),
+            is_draining=agent.server.is_draining,
+        )
+        return agent.instance, sign(HEARTBEAT, beat.to_bytes(), self._key).to_bytes()
+
+    def untold(self) -> list[tuple[str, bytes]]:
+        """Give local commands that the controller was not told of."""
+        with self._lock:
+            return [
+                (deployment, one.command.encode())
+                for deployment, one in self.belief.local.items()
+                if not one.is_told
+            ]
+
+    def told(self, deployment: str) -> None:
+        """A local command is on `deployment-control`."""
+        with self._lock:
+            self.belief.told(deployment)
+            self._keep()
+
+    # What the socket calls.
+
+    def command(self, data: bytes) -> str:
+        """Obey a command that was given here; raises ServingError when it is not obeyed."""
+        with self._lock:
+            deployment, local = self.belief.command(data, self._now_ms())
+            self._keep()
+        self._loop.call_soon_threadsafe(self._direct, deployment)
+        logger.warning("%s obeys a local command of %s", deployment, local.by)
+        return deployment
+
+    def about(self) -> dict[str, object]:
+        """What is so, for whoever builds a local command."""
+        with self._lock:
+            believed = {name: one.state for name, one in self.belief.believed.items()}
+            local = {name: one.by for name, one in self.belief.local.items()}
+        return {
+            "installation": self.belief.installation,
+            "instance": self._agent.instance,
+            "deployments": {
+                name: {
+                    "revision": state.revision,
+                    "versions": [msgspec.to_builtins(one.model) for one in state.versions],
+                    "local": local.get(name),
+                }
+                for name, state in believed.items()
+            },
+        }
+
+    # What belongs to the loop.
+
+    async def watch(self) -> None:
+        """Stop serving what is too stale, as long as it is."""
+        while True:
+            for name, swapper in self._agent.swappers.items():
+                found = self.belief.believed.get(name)
+                stale_s = self._stale_s()
+                too_stale = found is not None and stale_s > found.state.max_stale_s
+                swapper.deployment.suspended = (
+                    f"nothing was heard of its state for {stale_s:,.0f} s" if too_stale else None
+                )
+            self._agent.retire_sinks()
+            await asyncio.sleep(STALE_EVERY_S)
+
+    async def settled(self) -> None:
+        """Wait until every state is carried out."""
+        for director in list(self._directors.values()):
+            await director.settled()
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for director in self._directors.values():
+            await director.close()
+
+    def _direct(self, deployment: str) -> None:
+        with self._lock:
+            state = self.belief.effective(deployment)
+        if state is None:
+            return
+        director = self._directors.get(deployment)
+        if director is None:
+            director = Director(self._agent.swapper(deployment), self._ack)
+            self._directors[deployment] = director
+        director.take(state)
+
+    def _ack(self, deployment: str, revision: int, outcome: Outcome, reason: str, seconds: float) -> None:
+        self._agent.metrics.swaps.labels(deployment, outcome).inc()
+        if outcome == "activated":
+            self._agent.metrics.revision.labels(deployment).set(revision)
+            self._agent.metrics.canary_closed.labels(deployment).set(0)
+        if not self.belief.installation:
+            return
+        ack = Ack(
+            installation=self.belief.installation,
+            deployment=deployment,
+            revision=max(0, revision),
+            instance=self._agent.instance,
+            boot_id=self.boot_id,
+            outcome=outcome,
+            at_ms=self._now_ms(),
+            reason=reason[:500],
+            seconds=seconds,
+        )
+        self._say(ACKS, deployment, sign(ACK, ack.to_bytes(), self._key).to_bytes())
+
+    def _keep(self) -> None:
+        try:
+            keep(self._folder, self.belief.kept)
+        except ServingError:
+            logger.exception(
+                "what is believed cannot be kept; a restart would begin with what was kept before"
+            )
+
+    def _stale_s(self) -> float:
+        since_s = self._began_s if self._news_s is None else self._news_s
+        return time.monotonic() - since_s
+
+    def _lacking(self) -> str | None:
+        if not self._directors:
+            return None if self._heard else "no state was heard yet"
+        found = next(((name, one.lacking) for name, one in self._directors.items() if one.lacking), None)
+        return None if found is None else f"{found[0]}: {found[1]}"

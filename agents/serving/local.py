@@ -1,0 +1,91 @@
+"""Local: a unix socket for halts and rollbacks when Kafka is away; who can reach it may try, signatures decide."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from driftline.agents.serving.errors import ServingError
+from driftline.schemas.control.envelope import MAX_BYTES
+
+if TYPE_CHECKING:
+    from driftline.agents.serving.controlled import Controlled
+
+NAME: Final = "halt.sock"
+MOST_BYTES: Final = MAX_BYTES * 8
+"""Of a command with its approvals."""
+ANSWER_S: Final = 10.0
+ABOUT: Final = b"about\n"
+
+
+async def listen(controlled: Controlled, folder: Path) -> asyncio.Server:
+    """Take local commands, a line each: `about`, or a command as `Belief.command` reads it.
+
+    Raises:
+        ServingError: the socket cannot be made.
+    """
+    path = folder / NAME
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, TimeoutError, asyncio.LimitOverrunError, ValueError):
+            async with asyncio.timeout(ANSWER_S):
+                line = await reader.readline()
+                writer.write(msgspec.json.encode(await _answered(controlled, line)) + b"\n")
+                await writer.drain()
+        writer.close()
+
+    with suppress(FileNotFoundError):
+        path.unlink()
+    # A path of more than 107 bytes is no name of a socket; from its own folder it is a short one.
+    before = os.umask(0o177)
+    try:
+        return await asyncio.start_unix_server(serve, str(_short(path)), limit=MOST_BYTES)
+    except OSError as error:
+        raise ServingError(f"the socket {path} cannot be made: {error.strerror or error}") from error
+    finally:
+        os.umask(before)
+
+
+async def _answered(controlled: Controlled, line: bytes) -> dict[str, Any]:
+    if line == ABOUT:
+        return {"ok": True, **controlled.about()}
+    try:
+        deployment = await asyncio.to_thread(controlled.command, line)
+    except ServingError as error:
+        return {"ok": False, "error": str(error)}
+    return {"ok": True, "deployment": deployment}
+
+
+def ask(path: Path, line: bytes) -> dict[str, Any]:
+    """Send a line to an agent and give what it answers; blocks.
+
+    Raises:
+        ServingError: nobody answers there.
+    """
+    import socket  # noqa: PLC0415 - who asks is no agent
+
+    try:
+        with socket.socket(socket.AF_UNIX) as to:
+            to.settimeout(ANSWER_S)
+            to.connect(str(_short(path)))
+            to.sendall(line)
+            with to.makefile("rb") as read:
+                answer: dict[str, Any] = msgspec.json.decode(read.readline(MOST_BYTES), type=dict)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ServingError(
+            f"no agent answers at {path}: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    return answer
+
+
+def _short(path: Path) -> Path:
+    """A path relative to the working directory, where that is shorter."""
+    with suppress(ValueError):
+        relative = path.absolute().relative_to(Path.cwd())
+        return min(path, relative, key=lambda one: len(str(one)))
+    return path

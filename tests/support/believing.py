@@ -1,0 +1,104 @@
+"""A controlled agent without Kafka: an office that publishes signed states, and what the agent says to it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from office import Office
+from served import Kept, Package, Shelf, settings
+from signed import key, policy, trust
+
+from driftline.agents.audit.record import GENESIS, NO_HASH, AuditRecord, Genesis
+from driftline.agents.control.decisions import Decision
+from driftline.agents.serving.agent import Agent
+from driftline.agents.serving.controlled import Controlled
+from driftline.schemas.control.ack import Ack, Heartbeat
+from driftline.schemas.control.envelope import Envelope
+from driftline.schemas.settings import Control
+
+FIRST = AuditRecord(
+    seq=0,
+    prev_hash=NO_HASH,
+    event=GENESIS,
+    decided_at_ms=0,
+    genesis=Genesis(trust=trust(), policy=policy().text),
+).to_bytes()
+PIN = hashlib.sha256(FIRST).hexdigest()
+
+
+class Post:
+    """What an agent said: acks and commands."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str, bytes]] = []
+
+    def say(self, topic: str, name: str, value: bytes) -> None:
+        """Keep a record."""
+        self.said.append((topic, name, value))
+
+    @property
+    def acks(self) -> list[Ack]:
+        """Acks, in order."""
+        return [
+            Ack.from_bytes(Envelope.from_bytes(value).body)
+            for topic, _, value in self.said
+            if topic == "acks"
+        ]
+
+
+class Life:
+    """One life of a controlled agent in a folder; make another one for a restart."""
+
+    def __init__(
+        self, folder: Path, office: Office, *packages: Package, word: str = "serving-1", **fields: Any
+    ) -> None:
+        self.office, self.post, self.kept = office, Post(), Kept()
+        whole = msgspec.structs.replace(settings(**fields), control=Control(genesis=PIN))
+        self.agent = Agent(whole, "test-0", Shelf(*packages).fetch, folder, self.kept.make)
+        self.controlled = Controlled(self.agent, key(word), folder, self.post.say, lambda: office.now_ms)
+
+    def hears(self) -> None:
+        """Let it hear the audit's first record, as from Kafka."""
+        self.controlled.anew()
+        self.controlled.audit(FIRST)
+
+    async def sees(self, *decisions: Decision) -> None:
+        """Show it the states of decisions, each carried out before the next."""
+        for decision in decisions:
+            if decision.after is not None:
+                self.controlled.state("churn", self.office.published(decision.after))
+                await self.settled()
+
+    async def catches_up(self) -> None:
+        """Show it the newest state, as a compacted topic does."""
+        self.controlled.state("churn", self.office.published())
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until all is carried out."""
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await self.controlled.settled()
+
+    async def end(self) -> None:
+        """Stop."""
+        await self.controlled.close()
+        await self.agent.close()
+
+    @property
+    def slots(self) -> Any:
+        """What serves in `churn`."""
+        return self.agent.swappers["churn"].deployment.slots
+
+    def outcomes(self) -> list[tuple[int, str]]:
+        """Revisions and outcomes that were acked."""
+        return [(one.revision, one.outcome) for one in self.post.acks]
+
+
+def beat(value: bytes) -> Heartbeat:
+    """Read a heartbeat."""
+    return Heartbeat.from_bytes(Envelope.from_bytes(value).body)
