@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import time
 from contextlib import suppress
 from functools import partial
@@ -16,17 +17,20 @@ from prometheus_client import CollectorRegistry, start_http_server
 from driftline.agents.emit import Emitter, EmitterError
 from driftline.agents.serving.answering import Answerer, Bounds
 from driftline.agents.serving.app import App
+from driftline.agents.serving.doors import Doors
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.http import Bodies
 from driftline.agents.serving.metrics import ServingMetrics
 from driftline.agents.serving.recording import LINGER_S, Recorder
 from driftline.agents.serving.server import Server
 from driftline.agents.serving.swap import Means, Swapper
+from driftline.agents.serving.tokens import read_tokens
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from driftline.agents.serving.app import Door
     from driftline.agents.serving.lease import Deployment
     from driftline.agents.serving.package.manifest import Manifest
     from driftline.agents.serving.recording import Key, Sink
@@ -59,6 +63,7 @@ class Agent:
     ) -> None:
         serve = settings.serve
         self.settings, self.instance = settings, instance
+        self.doors: Doors | None = None
         self._fetch, self._folder = fetch, folder
         self.registry: Final = CollectorRegistry()
         self.metrics: Final = ServingMetrics(self.registry)
@@ -85,6 +90,7 @@ class Agent:
             self.metrics,
             self.registry,
             self.bodies,
+            doors=self._doors_of(),
             unready=self._unready,
         )
         self.server: Final = Server(
@@ -95,6 +101,19 @@ class Agent:
         )
         self.lacking: Callable[[], str | None] = lambda: None
         """Why it is not ready yet, beside what it says of itself."""
+
+    def _doors_of(self) -> dict[str, Door]:
+        """The doors that a file of tokens opens."""
+        if not self.settings.serve.tokens:
+            return {}
+        tokens = read_tokens(Path(self.settings.serve.tokens))
+        future_ms = self.settings.worker.future_ms
+        self.doors = Doors(tokens, self.teller, self.metrics, future_ms=future_ms, now_ms=_now_ms)
+        return {
+            "/v1/events": self.doors.events,
+            "/v1/labels": self.doors.labels,
+            "/v1/cloudevents": self.doors.cloud,
+        }
 
     def swapper(self, name: str) -> Swapper:
         """What swaps a deployment; made at its first state."""
@@ -135,6 +154,8 @@ class Agent:
             await swapper.close(self.settings.serve.request_seconds)
         self.answerer.close()
         await asyncio.to_thread(self.recorder.close, CLOSE_S)
+        if self.doors is not None:
+            await asyncio.to_thread(self.doors.close, CLOSE_S)
 
     def retire_sinks(self) -> None:
         """Close the Emitters of versions that are in memory no more."""
@@ -154,19 +175,29 @@ class Agent:
         return self.lacking()
 
     def _emitter(self, key: Key, manifest: Manifest) -> Sink:
-        deployment, version, slot = key
         texts = [name for one in manifest.inputs if one.datatype in ("BYTES", "BOOL") for name in one.names]
         wide = [name for one in manifest.inputs if one.datatype == "FP64" for name in one.names]
+        return self._emit(key, f"{self.instance}.{key[2]}.{key[1]}", "spool", texts, wide)
+
+    def teller(self, deployment: str, version: str, slot: str) -> Emitter:
+        """Give an Emitter for what comes through the doors."""
+        return self._emit((deployment, version, slot), f"{self.instance}.door.{slot}.{version}", "doors")
+
+    def _emit(
+        self, key: Key, instance: str, below: str, texts: Sequence[str] = (), wide: Sequence[str] = ()
+    ) -> Emitter:
+        deployment, version, slot = key
+        place = hashlib.sha256("/".join(key).encode()).hexdigest()[:32]  # a version is any text
         try:
             return Emitter(
                 deployment,
                 version,
                 settings=self.settings,
                 slot=slot,
-                instance=f"{self.instance}.{slot}.{version}",
+                instance=instance[:200],
                 categorical=texts,
                 float64=wide,
-                spool_dir=self._folder / "spool" / deployment / version / slot,
+                spool_dir=self._folder / below / place,
                 spool_bytes=self.settings.serve.spool_bytes,
             )
         except EmitterError as error:

@@ -15,44 +15,23 @@ from driftline.agents.audit.believed import Believed as Trusted
 from driftline.agents.audit.chain import Chain
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import AuditRecord
-from driftline.agents.control.grants import asked, held
+from driftline.agents.control.grants import asked
 from driftline.agents.control.history import History
 from driftline.agents.control.trust import covers
-from driftline.agents.control.verify_state import AHEAD_MS, Believed, StateError, verify_state
+from driftline.agents.control.verify_state import Believed, StateError, verify_state
 from driftline.agents.control.warrant import WarrantError, warranted
 from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.orders import Local, impossible, is_settled, over, unfit
 from driftline.schemas.control.envelope import Envelope, EnvelopeError
-from driftline.schemas.control.serving_state import Grant, Halt, Rollout, ServingState
+from driftline.schemas.control.serving_state import Grant, ServingState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from driftline.schemas.control.command import Command
     from driftline.schemas.control.serving_state import Tier
 
-LOCAL_OPS: Final = ("halt-serving", "halt-rollout", "rollback")
 MOST_LOCAL: Final = 1_000
 """Ids of local commands that are remembered, so that none is obeyed twice."""
-
-
-class Local(msgspec.Struct, frozen=True, kw_only=True):
-    """A command that was given here, and holds until the controller knows better.
-
-    Attributes:
-        command: its envelope, as text.
-        approvals: of it.
-        by: id of the person.
-        revision: that was believed then.
-        rollout: as it stood; `halt-rollout` lets its weight grow no more.
-        is_told: whether it was put on `deployment-control`.
-    """
-
-    command: str
-    approvals: tuple[str, ...] = ()
-    by: str
-    revision: int
-    rollout: Rollout | None = None
-    is_told: bool = False
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,7 +180,11 @@ class Belief:
             given = msgspec.json.decode(data, type=_Given)
             command = asked(given.command)
             deployment = command.deployment
-            self._fits(command, now_ms)
+            wrong = unfit(command, self.installation, now_ms)
+            if command.command_id in self._seen:
+                wrong = "it was obeyed before"
+            if wrong is not None:
+                raise ServingError(f"the command is not obeyed: {wrong}")
             before = self.believed.get(deployment)
             if before is None:
                 raise ServingError(f"this agent serves no {deployment or 'nameless deployment'}")
@@ -215,7 +198,7 @@ class Belief:
             RecursionError,
         ) as error:
             raise ServingError(f"the command is not obeyed: {error}") from error
-        wrong = _impossible(command, before.state)
+        wrong = impossible(command, before.state)
         if wrong is not None:
             raise ServingError(f"the command is not obeyed: {wrong}")
         local = Local(
@@ -234,21 +217,6 @@ class Belief:
         local = self.local.get(deployment)
         if local is not None:
             self.local[deployment] = msgspec.structs.replace(local, is_told=True)
-
-    def _fits(self, command: Command, now_ms: int) -> None:
-        sentence = None
-        if command.op not in LOCAL_OPS:
-            sentence = f"{command.op} goes through the controller; here {', '.join(LOCAL_OPS)} do"
-        elif command.audience != self.installation:
-            sentence = "it is meant for another installation"
-        elif command.issued_at_ms > now_ms + AHEAD_MS:
-            sentence = f"it was issued {command.issued_at_ms - now_ms:,} ms after now"
-        elif now_ms > command.expires_at_ms:
-            sentence = f"it expired {now_ms - command.expires_at_ms:,} ms ago"
-        elif command.command_id in self._seen:
-            sentence = "it was obeyed before"
-        if sentence is not None:
-            raise ServingError(f"the command is not obeyed: {sentence}")
 
     def _settle(self, deployment: str, state: ServingState) -> None:
         """Let go of a local command that the state took over, or that a person ended later."""
@@ -278,56 +246,6 @@ class Belief:
 class _Given(msgspec.Struct, frozen=True):
     command: str
     approvals: tuple[str, ...] = ()
-
-
-def over(state: ServingState, local: Local) -> ServingState:
-    """A state with a local command over it; what it loads is what it loaded before."""
-    command = asked(local.command)
-    if command.op == "halt-rollout":
-        now, then = state.rollout, local.rollout
-        if now is None or then is None or now.rollout_id != then.rollout_id or now.weight <= then.weight:
-            return state
-        return msgspec.structs.replace(state, rollout=then)
-    if command.op == "halt-serving":
-        halt = Halt(reason=command.reason, by=local.by, revision=state.revision, instead=command.model)
-        return msgspec.structs.replace(state, halt=halt)
-    others = (state.champion, state.previous)
-    previous = next((one for one in others if one is not None and one != command.model), None)
-    return msgspec.structs.replace(state, champion=command.model, previous=previous, rollout=None)
-
-
-def is_settled(local: Local, state: ServingState) -> bool:
-    """Whether a state knows of a local command, or of a later one that ends it."""
-    command = asked(local.command)
-    if any(grant.command == local.command for grant in state.basis):
-        return True
-    if command.op == "rollback":
-        stands = (held(state, "champion"), held(state, "rollback"))
-        return state.champion == command.model or _later(stands, command)
-    ends = held(state, "resumed-serving" if command.op == "halt-serving" else "resumed-rollout")
-    return state.is_retired or _later((ends,), command)
-
-
-def _later(grants: Iterable[Grant | None], command: Command) -> bool:
-    return any(
-        grant is not None and asked(grant.command).issued_at_ms > command.issued_at_ms for grant in grants
-    )
-
-
-def _impossible(command: Command, state: ServingState) -> str | None:
-    """Why a local command can have no effect; None when it can."""
-    model = command.model
-    if model is not None and not any(
-        grant.of in ("earlier", "champion") and asked(grant.command).model == model for grant in state.basis
-    ):
-        return (
-            f"version {model.version} is none of the last champions, which alone serve without new approvals"
-        )
-    if command.op == "halt-rollout" and state.rollout is None:
-        return f"no rollout of {state.deployment} is under way"
-    if command.op == "rollback" and model is None:
-        return "it names no version to go back to"
-    return None
 
 
 def _revision(data: bytes) -> int:

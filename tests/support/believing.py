@@ -54,9 +54,15 @@ class Life:
     """One life of a controlled agent in a folder; make another one for a restart."""
 
     def __init__(
-        self, folder: Path, office: Office, *packages: Package, word: str = "serving-1", **fields: Any
+        self,
+        folder: Path,
+        office: Office,
+        *packages: Package,
+        word: str = "serving-1",
+        keeps: bool = True,
+        **fields: Any,
     ) -> None:
-        self.office, self.post, self.kept = office, Post(), Kept()
+        self.office, self.post, self.kept = office, Post(), Kept(whole=keeps)
         whole = msgspec.structs.replace(settings(**fields), control=Control(genesis=PIN))
         self.agent = Agent(whole, "test-0", Shelf(*packages).fetch, folder, self.kept.make)
         self.controlled = Controlled(self.agent, key(word), folder, self.post.say, lambda: office.now_ms)

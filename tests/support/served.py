@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,11 @@ class Shelf:
 class Kept:
     """Where predictions go in tests: a list of rows of deployment, version, slot and facts."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = True) -> None:
         self.rows: list[dict[str, Any]] = []
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """Rows by version and status, also where they are not kept."""
+        self.is_whole = whole
         self.closed: list[tuple[str, str, str]] = []
 
     def make(self, key: tuple[str, str, str], _manifest: Manifest) -> Any:
@@ -146,6 +150,9 @@ class Kept:
         class Sink:
             def log_many(self, columns: Any, score: Any = None, **facts: Any) -> None:
                 ids = facts["ids"]
+                kept.counts.update((key[1], status) for status in facts["status"])
+                if not kept.is_whole:
+                    return
                 for row, identity in enumerate(ids):
                     kept.rows.append({
                         "key": key,

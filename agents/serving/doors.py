@@ -1,0 +1,205 @@
+"""Doors: predictions and labels of applications that are not trusted with Kafka, as NDJSON, and KServe's logger.
+
+A line is refused by itself, with its number; the others are taken. All is bounded: the body before it comes here, the
+versions that are told of, the requests whose responses are awaited.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import parse_qs
+from uuid import UUID
+
+import msgspec
+
+from driftline.agents.serving.cloudevents import Pairs, rows_of
+from driftline.agents.serving.errors import BAD_REQUEST, TOO_MANY, AnswerError, bad_request
+from driftline.agents.serving.tokens import Tokens, bearer
+from driftline.schemas.names import name_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from driftline.agents.emit import Emitter
+    from driftline.agents.serving.http import Scope
+    from driftline.agents.serving.metrics import ServingMetrics
+
+MAX_LINES: Final = 50_000
+MAX_COLUMNS: Final = 4_096
+MAX_ERRORS: Final = 100
+MAX_EMITTERS: Final = 64
+"""Versions and slots that are told of through the doors; each has a thread and a connection."""
+LABELS: Final = "labels"
+"""The version that emitters of labels alone are called by."""
+_OK: Final = 200
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Value = float | int | bool | str | None
+Values = Annotated[dict[Name, Value], msgspec.Meta(max_length=MAX_COLUMNS)]
+Moment = Annotated[int, msgspec.Meta(ge=0, lt=1 << 47)]
+Identity = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)] | int
+
+
+class _Event(msgspec.Struct, forbid_unknown_fields=True):
+    version: Name
+    features: Annotated[Values, msgspec.Meta(min_length=1)]
+    deployment: str | None = None
+    slot: Name = "champion"
+    id: Identity | None = None
+    score: float | dict[Name, float] | None = None
+    predicted: str | float | bool | None = None
+    latency_ms: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    status: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+    segments: dict[Name, Value] | None = None
+    at: Moment | None = None
+
+
+class _Label(msgspec.Struct, forbid_unknown_fields=True):
+    id: Identity
+    value: str | float | bool | None = None
+    deployment: str | None = None
+    known_at: Moment | None = None
+    withdrawn: bool = False
+
+
+class Doors:
+    """The doors of an agent.
+
+    Args:
+        tokens: who may tell of what.
+        make: gives the Emitter of a deployment, version and slot.
+        metrics: count what comes.
+        future_ms: how far ahead of now a time may lie.
+        now_ms: the clock, ms since 1970.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        make: Callable[[str, str, str], Emitter],
+        metrics: ServingMetrics,
+        *,
+        future_ms: int,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._tokens, self._make, self._metrics = tokens, make, metrics
+        self._future_ms, self._now_ms = future_ms, now_ms
+        self._tellers: dict[tuple[str, str, str], Emitter] = {}
+        self._pairs = Pairs()
+        self._events, self._labels = msgspec.json.Decoder(_Event), msgspec.json.Decoder(_Label)
+
+    async def events(self, scope: Scope, body: bytes) -> tuple[int, bytes]:
+        """Take predictions, a JSON object a line."""
+        return self._lines(scope, body, "events", self._event)
+
+    async def labels(self, scope: Scope, body: bytes) -> tuple[int, bytes]:
+        """Take labels, a JSON object a line."""
+        return self._lines(scope, body, "labels", self._label)
+
+    async def cloud(self, scope: Scope, body: bytes) -> tuple[int, bytes]:
+        """Take what KServe's logger sends: requests and responses, joined by their ids.
+
+        Its token may stand in the address, `?token=TOKEN`, for the logger sends no header of its own.
+        """
+        asked = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=20)
+        given = asked.get("token", [""])[0] or self._token(scope)
+        deployment = self._tokens.deployment(given)
+        pair = self._pairs.take(deployment, scope["headers"], body, time.monotonic())
+        unpaired = self._pairs.expired(time.monotonic())
+        for name, count in unpaired.items():
+            self._metrics.door_rows.labels(name, "cloudevents", "unpaired").inc(count)
+        if pair is None:
+            return _OK, b'{"taken":0}'
+        found = rows_of(*pair)
+        version = asked.get("version", [""])[0] or found.version or "unknown"
+        ids = [_identity(one) for one in found.ids(self._pairs.identity(scope["headers"], body))]
+        self._teller(deployment, version, "champion").log_many(
+            found.columns, found.scores or None, ids=ids, status=found.status, **found.facts
+        )
+        self._metrics.door_rows.labels(deployment, "cloudevents", "taken").inc(found.rows)
+        return _OK, b'{"taken":%d}' % found.rows
+
+    def close(self, timeout_s: float) -> None:
+        """Deliver what is there, and end."""
+        for teller in self._tellers.values():
+            teller.close(timeout_s)
+
+    def _lines(
+        self, scope: Scope, body: bytes, door: str, take: Callable[[str, bytes], None]
+    ) -> tuple[int, bytes]:
+        deployment = self._tokens.deployment(self._token(scope))
+        lines = body.split(b"\n")
+        if len(lines) > MAX_LINES:
+            raise bad_request(f"the body has {len(lines):,} lines; {MAX_LINES:,} are allowed")
+        taken, refused = 0, 0
+        errors: list[dict[str, Any]] = []
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                take(deployment, line)
+                taken += 1
+            except (msgspec.MsgspecError, AnswerError, UnicodeDecodeError, RecursionError) as error:
+                refused += 1
+                if len(errors) < MAX_ERRORS:
+                    errors.append({"line": number, "error": str(error)[:300]})
+        for outcome, count in (("taken", taken), ("refused", refused)):
+            if count:
+                self._metrics.door_rows.labels(deployment, door, outcome).inc(count)
+        told = msgspec.json.encode({"taken": taken, "refused": refused, "errors": errors})
+        return BAD_REQUEST if refused and not taken else _OK, told
+
+    def _event(self, deployment: str, line: bytes) -> None:
+        event = self._events.decode(line)
+        self._fits(deployment, event.deployment, event.at)
+        facts = {
+            name: value
+            for name in ("predicted", "latency_ms", "status", "segments", "at")
+            if (value := getattr(event, name)) is not None
+        }
+        if event.id is not None:
+            facts["id"] = _identity(event.id)
+        self._teller(deployment, event.version, event.slot).log(event.features, event.score, **facts)
+
+    def _label(self, deployment: str, line: bytes) -> None:
+        label = self._labels.decode(line)
+        self._fits(deployment, label.deployment, label.known_at)
+        if (label.value is None) != label.withdrawn:
+            raise bad_request("a label has a value, or is withdrawn")
+        self._teller(deployment, LABELS, "champion").label(
+            _identity(label.id), label.value, known_at=label.known_at, withdrawn=label.withdrawn
+        )
+
+    def _fits(self, deployment: str, named: str | None, at_ms: int | None) -> None:
+        if named not in (None, deployment):
+            raise bad_request(f"the token is for {deployment}, and the line for {str(named)[:100]}")
+        if at_ms is not None and at_ms > self._now_ms() + self._future_ms:
+            raise bad_request(f"its time lies {at_ms - self._now_ms():,} ms ahead")
+
+    def _teller(self, deployment: str, version: str, slot: str) -> Emitter:
+        key = (deployment, version, slot)
+        found = self._tellers.get(key)
+        if found is None:
+            for what, name in (("version", version), ("slot", slot)):
+                wrong = name_fault(name)
+                if wrong is not None:
+                    raise bad_request(f"the {what} {name[:80]!r} is no name: {wrong}")
+            if len(self._tellers) >= MAX_EMITTERS:
+                raise AnswerError(TOO_MANY, f"{MAX_EMITTERS} versions and slots are told of here already", 60)
+            found = self._tellers[key] = self._make(*key)
+        return found
+
+    @staticmethod
+    def _token(scope: Scope) -> str:
+        return bearer(next((value for name, value in scope["headers"] if name == b"authorization"), b""))
+
+
+def _identity(given: str | int) -> Any:  # noqa: ANN401 - what an Emitter takes
+    """An id as the Emitter takes it: the text of a UUID is that UUID, as in answers of the agent."""
+    if isinstance(given, str) and len(given) == 36:  # noqa: PLR2004 - as RFC 9562 writes them
+        try:
+            return UUID(given)
+        except ValueError:
+            return given
+    return given

@@ -1,0 +1,147 @@
+"""Any bytes at the HTTP doors: an answer or one sentence, never another error, and nothing is kept of them."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import numpy as np
+from hypothesis import example, given
+from hypothesis import strategies as st
+from served import request
+
+from driftline.agents.serving import v2
+from driftline.agents.serving.cloudevents import REQUEST, RESPONSE, Pairs, rows_of
+from driftline.agents.serving.errors import AnswerError
+from driftline.agents.serving.package.tensors import DATATYPES
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.just(1e400)
+    | st.just(-1)
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=12,
+)
+NAMES = st.sampled_from(("inputs", "outputs", "id", "parameters", "name", "shape", "datatype", "data"))
+KINDS = st.sampled_from((*DATATYPES, "BF16", "FP31", ""))
+SIZES = st.integers(-2, 40) | st.integers()
+TENSORS = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.text(max_size=5) | VALUES,
+        "datatype": KINDS | VALUES,
+        "shape": st.lists(SIZES, max_size=4) | VALUES,
+        "data": VALUES | st.lists(st.floats(-1, 1) | st.integers(0, 3), max_size=6),
+        "parameters": st.fixed_dictionaries({}, optional={"binary_data_size": SIZES | VALUES, "shared_memory_region": VALUES}),
+    },
+)  # fmt: skip
+BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "inputs": st.lists(TENSORS, max_size=3) | VALUES,
+        "outputs": st.lists(TENSORS, max_size=3) | VALUES,
+        "id": st.text(max_size=5) | VALUES,
+        "parameters": VALUES,
+    },
+)
+
+
+def refused_or(read: Any) -> Any:
+    """Return what is read, or None when it is refused in one sentence."""
+    try:
+        return read()
+    except AnswerError as error:
+        assert error.status in (400, 413, 500)
+        assert "\n" not in error.sentence
+        assert len(error.sentence) < 2_000
+        return None
+
+
+@given(
+    st.binary(max_size=300) | BODIES.map(lambda body: json.dumps(body).encode()),
+    st.binary(max_size=60),
+    SIZES,
+)
+@example(b"[" * 100_000, b"", 0)
+@example(b'{"inputs":[{"name":"X","shape":[1],"datatype":"FP32","data":[' + b"[" * 1_000 + b"]}]}", b"", 0)
+@example(request().replace(b"0.5", b"NaN", 1), b"", 0)
+@example(request().replace(b"0.5", b"1e39", 1), b"", 0)
+def test_any_body_is_a_request_or_refused(body: bytes, tail: bytes, cut: int) -> None:
+    """With and without a header that says how much of it is JSON; what is read fills its shape exactly."""
+    for length in (None, cut, len(body)):
+        ask = refused_or(lambda length=length: v2.read(body + tail, length))
+        if ask is not None:
+            for array in ask.inputs.values():
+                assert array.size == int(np.prod(array.shape))
+                assert array.nbytes <= 64 * len(body + tail) + 64
+
+
+@given(
+    st.sampled_from(DATATYPES), st.lists(st.integers(0, 5), min_size=1, max_size=3), st.binary(max_size=200)
+)
+def test_any_binary_tensor_is_read_or_refused(datatype: str, shape: list[int], data: bytes) -> None:
+    """Whatever its length and its bytes, texts with lengths that lie included."""
+    head = json.dumps({
+        "inputs": [
+            {"name": "X", "datatype": datatype, "shape": shape, "parameters": {"binary_data_size": len(data)}}
+        ]
+    }).encode()  # fmt: skip
+    ask = refused_or(lambda: v2.read(head + data, len(head)))
+    if ask is not None:
+        assert ask.inputs["X"].shape == tuple(shape)
+
+
+@given(st.lists(st.text(max_size=20), max_size=6), st.lists(st.floats(width=32), max_size=6))
+def test_tensors_come_back_as_they_went(texts: list[str], numbers: list[float]) -> None:
+    """Texts and floats, NaN and infinities among them, go out binary and are read again bit for bit."""
+    arrays = {"t": np.array([*texts, ""], object), "f": np.array([*numbers, 0.0], np.float32)}
+    ask = v2.Ask("", arrays, is_binary=True)
+    body, size = v2.written("churn", "1", "id", ask, arrays)
+    told = json.loads(body[:size])
+    again = json.dumps({"inputs": told["outputs"]}).encode()
+    back = v2.read(again + body[size:], len(again)).inputs
+    assert back["t"].tolist() == arrays["t"].tolist()
+    assert back["f"].tobytes() == arrays["f"].tobytes()
+
+
+def test_a_length_that_lies_is_not_believed() -> None:
+    """A text that says it has four gigabytes takes no memory."""
+    data = struct.pack("<I", 0xFFFFFFFF) + b"x"
+    head = json.dumps({
+        "inputs": [{"name": "X", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": len(data)}}]
+    }).encode()  # fmt: skip
+    assert refused_or(lambda: v2.read(head + data, len(head))) is None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((REQUEST, RESPONSE, "other", "")),
+            st.sampled_from(("a", "b", "", "é" * 201)),
+            st.binary(max_size=40) | BODIES.map(lambda body: json.dumps(body).encode()),
+            st.booleans(),
+        ),
+        max_size=12,
+    )
+)
+def test_any_cloud_event_is_taken_or_refused(events: list[tuple[str, str, bytes, bool]]) -> None:
+    """In any order, of any type and payload; what waits is bounded, and rows are whole."""
+    pairs = Pairs(most=3, most_bytes=200)
+    for kind, identity, body, is_structured in events:
+        headers = [(b"ce-type", kind.encode()), (b"ce-id", identity.encode())]
+        if is_structured:
+            headers = [(b"content-type", b"application/cloudevents+json")]
+        pair = refused_or(lambda headers=headers, body=body: pairs.take("churn", headers, body, 0.0))
+        assert len(pairs) <= 3
+        if pair is not None:
+            rows = refused_or(lambda pair=pair: rows_of(*pair))
+            if rows is not None:
+                assert all(len(column) == rows.rows for column in rows.columns.values())
