@@ -190,6 +190,13 @@ async def running(agent: Agent) -> AsyncIterator[int]:
         await serving
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for a condition, at most half a minute."""
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - what is waited for knows no event
+            await asyncio.sleep(0.005)
+
+
 @contextlib.contextmanager
 def in_background(make: Callable[[], Agent]) -> Iterator[tuple[Agent, int]]:
     """Let an agent serve in a thread with a loop of its own, for clients that block; gives it and its port."""

@@ -29,9 +29,10 @@ def test_replicas_agree() -> None:
         "from driftline.agents.serving.routing import goes_to_canary as go\n"
         "print([int(go('r', f'caller {n}', 3000)) for n in range(300)])"
     )
+    env = {"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": "7"}
     told = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True, env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": "7"}
-    ).stdout  # fmt: skip
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, env=env
+    ).stdout
     assert told.strip() == str([int(goes_to_canary("r", key, 3_000)) for key in keys])
 
 
