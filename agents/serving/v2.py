@@ -54,6 +54,11 @@ class _Request(msgspec.Struct):
     parameters: Parameters | None = None
 
 
+class _Answer(msgspec.Struct):
+    outputs: Annotated[list[_Input], msgspec.Meta(min_length=1, max_length=MAX_TENSORS)]
+
+
+_ANSWER: Final = msgspec.json.Decoder(_Answer)
 _REQUEST: Final = msgspec.json.Decoder(_Request)
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -212,3 +217,33 @@ def _chosen(ask: Ask, outputs: Mapping[str, NDArray[Any]]) -> Iterable[tuple[str
             known = ", ".join(list(outputs)[:20])
             raise bad_request(f"there is no output {name[:200]!r}; there are {known}")
     return ask.wanted.items()
+
+
+def asking(inputs: Mapping[str, NDArray[Any]], outputs: Sequence[Mapping[str, Any]]) -> tuple[bytes, int]:
+    """Write a request with binary tensors: its body, and how many bytes of it are JSON."""
+    data = {name: tensors.to_bytes(array) for name, array in inputs.items()}
+    told = [
+        {
+            "name": name,
+            "datatype": tensors.datatype_out(name, array),
+            "shape": array.shape,
+            "parameters": {_BINARY_SIZE: len(data[name])},
+        }
+        for name, array in inputs.items()
+    ]
+    head = _ENCODER.encode({"inputs": told, "outputs": outputs})
+    return b"".join((head, *data.values())), len(head)
+
+
+def outputs_of(body: bytes, json_bytes: int | None) -> dict[str, NDArray[Any]]:
+    """Read the outputs of an answer; raises AnswerError as `read` does."""
+    size = len(body) if json_bytes is None else json_bytes
+    try:
+        told = _ANSWER.decode(memoryview(body)[:size])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_request(f"it is no answer of the protocol: {error}") from error
+    found: dict[str, NDArray[Any]] = {}
+    at = size
+    for output in told.outputs:
+        found[output.name], at = _input(output, memoryview(body), at)
+    return found

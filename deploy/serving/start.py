@@ -22,10 +22,15 @@ from driftline.agents.serving.follow import Follower
 from driftline.agents.serving.loader import Fetched, PackageLoader
 from driftline.agents.serving.local import listen
 from driftline.agents.serving.package.cache import Cache
+from driftline.agents.serving.package.folder import read
+from driftline.agents.serving.package.layout import FILE
+from driftline.agents.serving.package.signed import opened_manifest
 from driftline.agents.serving.package.store import store_of
 from driftline.agents.serving.package.trial import Bounds, trial
 from driftline.agents.serving.package.verify import verify
 from driftline.agents.serving.server import listening
+from driftline.agents.serving.upstream import Behind, Upstream, UpstreamLoader
+from driftline.schemas.control.envelope import MAX_BYTES
 
 if TYPE_CHECKING:
     from driftline.schemas.control.command import ModelRef
@@ -69,23 +74,39 @@ def run(settings: Settings, single: Single | None, number: int | None = None) ->
 
 async def _alone(settings: Settings, single: Single, instance: str, folder: Path, number: int | None) -> int:
     """Serve one package."""
-    fetched = await asyncio.to_thread(_fetched, settings, single)
+    upstream = _upstream(settings)
+    found: Fetched | Behind
+    if upstream is not None:
+        manifest = read(single.folder, FILE, MAX_BYTES)
+        signed = opened_manifest(manifest, keys_of(single.signers))
+        found = Behind(signed.ref, signed.manifest, upstream)
+    else:
+        found = await asyncio.to_thread(_fetched, settings, single)
     agent = Agent(settings, instance, _nothing_else, folder)
-    agent.swapper(single.deployment).adopt(await asyncio.to_thread(fetched.load))
-    await agent.run(_listener(settings, shared=number is not None), number=number or 0)
+    try:
+        agent.swapper(single.deployment).adopt(await asyncio.to_thread(found.load))
+        await agent.run(_listener(settings, shared=number is not None), number=number or 0)
+    finally:
+        if upstream is not None:
+            await upstream.close()
     return 0
 
 
 async def _controlled(settings: Settings, key: Key, instance: str, folder: Path, number: int | None) -> int:
     """Serve what signed states say."""
     packages, serve = settings.packages, settings.serve
-    loader = PackageLoader(
-        Cache(Path(packages.cache_dir), max_bytes=packages.cache_bytes),
-        store_of(packages),
-        lambda: controlled.package_keys,
-        trusted=packages.trusted,
-        bounds=Bounds(serve.trial_bytes, serve.trial_seconds),
-    )
+    upstream = _upstream(settings)
+    loader: PackageLoader | UpstreamLoader
+    if upstream is not None:
+        loader = UpstreamLoader(upstream, store_of(packages), lambda: controlled.package_keys)
+    else:
+        loader = PackageLoader(
+            Cache(Path(packages.cache_dir), max_bytes=packages.cache_bytes),
+            store_of(packages),
+            lambda: controlled.package_keys,
+            trusted=packages.trusted,
+            bounds=Bounds(serve.trial_bytes, serve.trial_seconds),
+        )
     agent = Agent(settings, instance, loader.fetch, folder)
     controlled = Controlled(agent, key, folder, lambda *said: follower.say(*said), _now_ms)  # noqa: PLW0108 - it is made below
     follower = Follower(settings.kafka, controlled, instance)
@@ -101,7 +122,15 @@ async def _controlled(settings: Settings, key: Key, instance: str, folder: Path,
         local.close()
         await controlled.close()
         await asyncio.to_thread(follower.stop, STOP_S)
+        if upstream is not None:
+            await upstream.close()
     return 0
+
+
+def _upstream(settings: Settings) -> Upstream | None:
+    """The server that answers in place of packages; None without one."""
+    serve = settings.serve
+    return Upstream(serve.upstream, serve.request_seconds, serve.bodies_bytes) if serve.upstream else None
 
 
 def _fetched(settings: Settings, single: Single) -> Fetched:

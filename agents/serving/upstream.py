@@ -1,0 +1,178 @@
+"""Upstream: a v2 server in any language in the place of a package that is loaded here.
+
+Its address comes from the agent's settings and from nowhere else. What it runs is not known here, so that such a
+version is told as `artefact unverified`; its tensors are those of the manifest, and its answers are held against it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from driftline.agents.serving import v2
+from driftline.agents.serving.errors import AnswerError, SwapError
+from driftline.agents.serving.package.errors import InputError
+from driftline.agents.serving.package.signed import opened_manifest
+from driftline.agents.serving.slots import Loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from driftline.agents.serving.package.manifest import Manifest
+    from driftline.agents.serving.package.store import Store
+    from driftline.agents.serving.package.tensors import Tensor
+    from driftline.schemas.control.command import ModelRef
+
+_OK: Final = 200
+_HEADER: Final = "Inference-Header-Content-Length"
+CONNECTIONS: Final = 256
+
+
+class Upstream:
+    """A server, asked over kept connections; belongs to one event loop, and is asked from threads.
+
+    Args:
+        url: where its protocol begins, without `/v2`.
+        timeout_s: longest time of a call, s.
+        most_bytes: of an answer.
+    """
+
+    def __init__(self, url: str, timeout_s: float, most_bytes: int) -> None:
+        self._url, self._most_bytes = url.rstrip("/"), most_bytes
+        self._loop = asyncio.get_running_loop()
+        self._timeout_s = timeout_s
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+            timeout=aiohttp.ClientTimeout(total=timeout_s),
+            trust_env=False,
+        )
+
+    @property
+    def place(self) -> str:
+        """Its address."""
+        return self._url
+
+    def post(self, model: str, version: str, body: bytes, json_bytes: int) -> tuple[bytes, int | None]:
+        """Ask a model; blocks a thread that is not the loop's. Gives the body, and how much of it is JSON."""
+        asked = self._post(self._path(model, version) + "/infer", body, json_bytes)
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result(self._timeout_s + 1)
+
+    def is_ready(self, model: str, version: str) -> bool:
+        """Whether a version is there; blocks as `post`."""
+        asked = self._status(self._path(model, version) + "/ready")
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result(self._timeout_s + 1) == _OK
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._session.close()
+
+    def _path(self, model: str, version: str) -> str:
+        return f"{self._url}/v2/models/{quote(model, safe='')}/versions/{quote(version, safe='')}"
+
+    async def _post(self, url: str, body: bytes, json_bytes: int) -> tuple[bytes, int | None]:
+        headers = {_HEADER: str(json_bytes), "Content-Type": "application/octet-stream"}
+        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            data = bytearray()
+            async for piece in answer.content.iter_chunked(1 << 16):
+                data += piece
+                if len(data) > self._most_bytes:
+                    raise InputError(f"{self._url} answers with more than {self._most_bytes:,} bytes")
+            if answer.status != _OK:
+                raise InputError(f"{self._url} answers {answer.status}: {_error(bytes(data))}")
+            length = answer.headers.get(_HEADER, "")
+            return bytes(data), int(length) if length.isascii() and length.isdigit() else None
+
+    async def _status(self, url: str) -> int:
+        async with self._session.get(url, allow_redirects=False) as answer:
+            return answer.status
+
+
+class UpstreamModel:
+    """A model behind a server; its calls go out with binary tensors."""
+
+    def __init__(self, upstream: Upstream, manifest: Manifest) -> None:
+        self._upstream, self._name, self._version = upstream, manifest.name, manifest.version
+        self.inputs: tuple[Tensor, ...] = manifest.inputs
+        self.outputs: tuple[Tensor, ...] = manifest.outputs
+
+    def predict(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Answer rows; raises what the connection raises, and InputError for an answer that is none."""
+        wanted = [{"name": one.name, "parameters": {"binary_data": True}} for one in self.outputs]
+        body, size = v2.asking(inputs, wanted)
+        answer, json_bytes = self._upstream.post(self._name, self._version, body, size)
+        try:
+            return v2.outputs_of(answer, json_bytes)
+        except AnswerError as error:
+            raise InputError(
+                f"{self._upstream.place} answers what cannot be read: {error.sentence}"
+            ) from error
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A version behind a server, by its manifest."""
+
+    ref: ModelRef
+    manifest: Manifest
+    upstream: Upstream
+    memory_bytes: int = 0
+
+    def load(self) -> Loaded:
+        """Ask whether it is there.
+
+        Raises:
+            SwapError: it is not.
+        """
+        try:
+            is_there = self.upstream.is_ready(self.manifest.name, self.manifest.version)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise SwapError(
+                f"{self.upstream.place} does not answer: {error or type(error).__name__}"
+            ) from error
+        if not is_there:
+            raise SwapError(
+                f"{self.upstream.place} has no version {self.manifest.version} of {self.manifest.name}"
+            )
+        return Loaded(self.ref, self.manifest, UpstreamModel(self.upstream, self.manifest), is_verified=False)
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+
+class UpstreamLoader:
+    """Finds versions behind a server: the manifest alone is fetched and verified.
+
+    Args:
+        upstream: the server.
+        store: where manifests are.
+        keys: gives the raw public keys, by id, of those who may sign packages now.
+    """
+
+    def __init__(self, upstream: Upstream, store: Store, keys: Callable[[], Mapping[str, bytes]]) -> None:
+        self._upstream, self._store, self._keys = upstream, store, keys
+
+    def fetch(self, ref: ModelRef) -> Behind:
+        """Fetch a manifest; raises PackageError, or SwapError when it is another one."""
+        signed = opened_manifest(self._store.manifest(ref.manifest), self._keys())
+        if signed.ref != ref:
+            raise SwapError(
+                f"{ref.name} {ref.version} was asked for, and the store has {signed.manifest.title}"
+            )
+        return Behind(ref, signed.manifest, self._upstream)
+
+
+def _error(data: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(data, type=dict).get("error", ""))[:200] or "no reason"
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return "no reason"

@@ -1,0 +1,93 @@
+"""Locally: halts and rollbacks given to an agent of this machine over its socket, when Kafka is away."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from driftline.agents.control.signing import sign
+from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.local import ABOUT, NAME, ask
+from driftline.deploy.control.asking import loaded
+from driftline.deploy.control.drafts import drafted
+from driftline.schemas.control.envelope import COMMAND
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.schemas.control.command import Op
+    from driftline.schemas.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be halted.
+
+    Attributes:
+        deployment: where.
+        instead: version that answers instead.
+        back_to: version to roll back to, in place of a halt.
+        reason: why.
+        rollout: whether the rollout alone is halted.
+    """
+
+    deployment: str
+    instead: str | None
+    back_to: str | None
+    reason: str
+    rollout: bool = False
+
+
+def halted(
+    settings: Settings, path: Path | None, wanted: Wanted, keys: Sequence[Path], approvals: Sequence[Path]
+) -> dict[str, Any]:
+    """Build, sign and give a command; tells which instances obey.
+
+    Raises:
+        ServingError: no agent answers, it does not serve that, or it does not obey.
+        AskingError: the command cannot be built.
+    """
+    signers = loaded(keys, settings.control.key)
+    places = [path] if path is not None else found(Path(settings.serve.state_dir))
+    told = [(place, ask(place, ABOUT)) for place in places]
+    about = told[0][1]
+    known = about["deployments"].get(wanted.deployment)
+    if known is None:
+        there = ", ".join(sorted(about["deployments"])) or "nothing"
+        raise ServingError(f"{about['instance']} does not serve {wanted.deployment!r}; it serves {there}")
+    op: Op = "rollback" if wanted.back_to else "halt-rollout" if wanted.rollout else "halt-serving"
+    version = wanted.back_to or wanted.instead
+    fields: dict[str, Any] = {"deployment": wanted.deployment, "reason": wanted.reason}
+    if version is not None:
+        models = {one["version"]: one for one in known["versions"]}
+        if version not in models:
+            raise ServingError(
+                f"{wanted.deployment} knows no version {version!r}; it knows {', '.join(models)}"
+            )
+        fields["model"] = models[version]
+    if op == "rollback":
+        fields["expected_revision"] = known["revision"]
+    now_ms = time.time_ns() // 1_000_000
+    command = drafted(op, about["installation"], now_ms=now_ms, chance=os.urandom, **fields)
+    envelope = sign(COMMAND, command.to_bytes(), *signers)
+    texts = [one.read_text(encoding="utf-8") for one in approvals]
+    line = msgspec.json.encode({"command": envelope.to_bytes().decode(), "approvals": texts})
+    for place, _ in told:
+        answer = ask(place, line + b"\n")
+        if not answer.get("ok"):
+            raise ServingError(f"{place}: {answer.get('error', 'the agent gave no reason')}")
+    instances = [one["instance"] for _, one in told]
+    return {"instances": instances, "op": op, "command": envelope.digest, "deployment": wanted.deployment}
+
+
+def found(folder: Path) -> list[Path]:
+    """The sockets of the agents that keep their state below a folder; raises ServingError when there is none."""
+    sockets = sorted(folder.glob(f"*/{NAME}"))
+    if not sockets:
+        raise ServingError(f"no agent keeps its state below {folder}: name its socket with --socket")
+    return sockets

@@ -1,0 +1,215 @@
+"""The doors for applications: a token per deployment, errors by line, and KServe's requests joined with responses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from driftline.agents.serving.cloudevents import LONGEST_S, REQUEST, RESPONSE, Pairs
+from driftline.agents.serving.doors import MAX_EMITTERS, MAX_LINES, Doors
+from driftline.agents.serving.errors import AnswerError, ServingError
+from driftline.agents.serving.metrics import ServingMetrics
+from driftline.agents.serving.tokens import Tokens, read_tokens
+
+NOW_MS = 1_800_000_000_000
+TOKEN = "a token of churn alone"  # noqa: S105 - of this test
+IDENTITY = "01890000-0000-7000-8000-00000000000a"
+
+
+class Told:
+    """What Emitters were told."""
+
+    def __init__(self) -> None:
+        self.keys: list[tuple[str, str, str]] = []
+        self.logged: list[Any] = []
+        self.labelled: list[Any] = []
+
+    def make(self, *key: str) -> Any:
+        """Return the Emitter of a key: this."""
+        self.keys.append(key)  # type: ignore[arg-type]
+        return self
+
+    def log(self, features: Any, score: Any = None, **facts: Any) -> bytes:
+        """Keep a prediction."""
+        self.logged.append((features, score, facts))
+        return b""
+
+    def log_many(self, columns: Any, score: Any = None, **facts: Any) -> None:
+        """Keep predictions."""
+        self.logged.append((columns, score, facts))
+
+    def label(self, id: Any, value: Any = None, **facts: Any) -> None:  # noqa: A002 - as the Emitter
+        """Keep a label."""
+        self.labelled.append((id, value, facts))
+
+
+class Open:
+    """Doors that are open."""
+
+    def __init__(self) -> None:
+        self.told = Told()
+        metrics = ServingMetrics(CollectorRegistry())
+        self.doors = Doors(
+            Tokens({"churn": TOKEN, "fraud": "another token"}),
+            self.told.make,
+            metrics,
+            future_ms=1_000,
+            now_ms=lambda: NOW_MS,
+        )
+
+    def sends(self, door: str, *lines: Any, token: str = TOKEN) -> tuple[int, dict[str, Any]]:
+        """Send lines through a door."""
+        body = b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines)
+        scope = {"headers": [(b"authorization", b"Bearer " + token.encode())]}
+        status, told = asyncio.run(getattr(self.doors, door)(scope, body))
+        return status, json.loads(told)
+
+    def event(self, kind: str, identity: str, body: Any, query: str = f"token={TOKEN}") -> dict[str, Any]:
+        """Send a CloudEvent as KServe's logger does."""
+        scope = {
+            "headers": [(b"ce-type", kind.encode()), (b"ce-id", identity.encode())],
+            "query_string": query.replace(" ", "+").encode(),
+        }
+        answer: dict[str, Any] = json.loads(
+            asyncio.run(self.doors.cloud(scope, json.dumps(body).encode()))[1]
+        )
+        return answer
+
+
+def test_events_are_taken_line_by_line() -> None:
+    """Good lines are logged with all that they say; bad ones are refused with their number and a reason."""
+    opened = Open()
+    good = {
+        "version": "7",
+        "features": {"age": 3, "plan": "a", "x": None},
+        "score": 0.5,
+        "id": IDENTITY,
+        "at": NOW_MS,
+    }
+    status, told = opened.sends(
+        "events",
+        good,
+        b"",
+        b"{",
+        {"version": "7"},
+        {**good, "deployment": "fraud"},
+        {**good, "at": NOW_MS + 5_000},
+        {**good, "extra": 1},
+        {**good, "features": {}},
+        {**good, "version": " no name"},
+    )
+    assert (status, told["taken"], told["refused"]) == (200, 1, 7)
+    assert [one["line"] for one in told["errors"]] == [3, 4, 5, 6, 7, 8, 9]
+    assert opened.told.keys == [("churn", "7", "champion")]
+    facts = {"at": NOW_MS, "id": UUID(IDENTITY)}
+    assert opened.told.logged == [({"age": 3, "plan": "a", "x": None}, 0.5, facts)]
+    assert opened.sends("events", b"[]")[0] == 400
+
+
+def test_labels_are_taken_line_by_line() -> None:
+    """A value or a withdrawal, never both or neither."""
+    opened = Open()
+    status, told = opened.sends(
+        "labels",
+        {"id": "a", "value": "yes"},
+        {"id": 7, "value": 1.5, "known_at": NOW_MS},
+        {"id": "b", "withdrawn": True},
+        {"id": "c"},
+        {"id": "c", "value": True, "withdrawn": True},
+        {"id": ""},
+    )
+    assert (status, told["taken"], told["refused"]) == (200, 3, 3)
+    assert [(one, value) for one, value, _ in opened.told.labelled] == [("a", "yes"), (7, 1.5), ("b", None)]
+
+
+def test_a_token_is_for_one_deployment() -> None:
+    """Without one, or with one that nobody has, nothing is looked at; lines and versions are bounded."""
+    opened = Open()
+    for token in ("", "other", TOKEN + "x"):
+        with pytest.raises(AnswerError, match="no deployment has this token"):
+            opened.sends("events", {"version": "1", "features": {"a": 1}}, token=token)
+    with pytest.raises(AnswerError, match="lines"):
+        opened.sends("events", b"\n" * MAX_LINES)
+    versions = [{"version": str(n), "features": {"a": 1}} for n in range(MAX_EMITTERS + 1)]
+    assert opened.sends("events", *versions)[1]["refused"] == 1
+    assert TOKEN not in repr(opened.doors._tokens)
+
+
+def test_tokens_are_read_from_a_private_file(tmp_path: Path) -> None:
+    """Each fault is one sentence, and no sentence shows a token."""
+    path = tmp_path / "tokens.toml"
+    secret = "0123456789abcdef"  # noqa: S105 - of this test
+    for text, mode, said in (
+        (f'[tokens]\nchurn = "{secret}"', 0o644, "chmod 600"),
+        ("[tokens", 0o600, "no TOML"),
+        ("", 0o600, "no table"),
+        ('[tokens]\nchurn = "short"', 0o600, "shorter than 16"),
+        (f'[tokens]\n"a/b" = "{secret}"', 0o600, "separates"),
+        (f'[tokens]\na = "{secret}"\nb = "{secret}"', 0o600, "have one token"),
+    ):
+        path.write_text(text)
+        path.chmod(mode)
+        with pytest.raises(ServingError, match=said) as refused:
+            read_tokens(path)
+        assert secret not in str(refused.value)
+    path.write_text(f'[tokens]\nchurn = "{secret}"')
+    assert read_tokens(path).deployment(secret) == "churn"
+
+
+@pytest.mark.parametrize("first", [REQUEST, RESPONSE])
+def test_an_inference_service_is_watched_by_its_logger(first: str) -> None:
+    """A v2 request and its response, in either order, become rows with scores and the predicted class."""
+    opened = Open()
+    bodies = {
+        REQUEST: {
+            "inputs": [{"name": "x", "shape": [2, 2], "datatype": "FP32", "data": [1.0, 2.0, 3.0, 4.0]}]
+        },
+        RESPONSE: {
+            "model_version": "v9",
+            "outputs": [
+                {"name": "p", "shape": [2, 1], "datatype": "FP32", "data": [0.1, 0.9]},
+                {"name": "label", "shape": [2], "datatype": "INT64", "data": [0, 1]},
+            ],
+        },
+    }
+    second = RESPONSE if first == REQUEST else REQUEST
+    assert opened.event(first, "abc", bodies[first]) == {"taken": 0}
+    assert opened.event(second, "abc", bodies[second]) == {"taken": 2}
+    assert opened.told.keys == [("churn", "v9", "champion")]
+    columns, scores, facts = opened.told.logged[0]
+    assert columns == {"x_0": [1.0, 3.0], "x_1": [2.0, 4.0]}
+    assert scores == {"p": [0.1, 0.9]}
+    assert facts == {"ids": ["abc/0", "abc/1"], "status": "ok", "predicted": [0, 1]}
+
+
+def test_v1_payloads_and_failures_are_told_too() -> None:
+    """Instances and predictions; a response without outputs is an error; a version may stand in the address."""
+    opened = Open()
+    opened.event(REQUEST, "a", {"instances": [[1.0, "x"], [2.0, "y"]]})
+    assert opened.event(RESPONSE, "a", {"predictions": [0.5, 0.25]}, f"token={TOKEN}&version=3") == {
+        "taken": 2
+    }
+    opened.event(REQUEST, "b", {"instances": [[1.0, "x"]]})
+    opened.event(RESPONSE, "b", {"error": "it broke"})
+    assert opened.told.logged[0][0] == {"input_0": [1.0, 2.0], "input_1": ["x", "y"]}
+    assert opened.told.logged[0][1] == {"prediction": [0.5, 0.25]}
+    assert opened.told.logged[1][1:] == (None, {"ids": ["b"], "status": "error"})
+    assert [key[1] for key in opened.told.keys] == ["3", "unknown"]
+
+
+def test_halves_that_find_no_other_are_let_go() -> None:
+    """After a while, or when there are too many; they are counted by deployment."""
+    pairs = Pairs(most=2)
+    for number in range(3):
+        headers = [(b"ce-type", REQUEST.encode()), (b"ce-id", b"%d" % number)]
+        assert pairs.take("churn", headers, b"{}", float(number)) is None
+    assert len(pairs) == 2
+    assert pairs.expired(2.0) == {"churn": 1}
+    assert pairs.expired(LONGEST_S + 3) == {"churn": 2}
+    assert len(pairs) == 0
