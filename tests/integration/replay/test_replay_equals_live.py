@@ -119,7 +119,9 @@ def test_the_settings_of_the_live_run_give_the_live_counts(
         env, tmp_path, "replay", "churn", "--since", "2025-02-01", "--until", "2025-01-01"
     )
     assert "choose another name" in refusal(env, tmp_path, "replay", "churn", *span, "--name", "live")
-    assert "deployment 'chrun' is not known: it is one of churn" in refusal(env, tmp_path, "replay", "chrun", *span)
+    assert "deployment 'chrun' is not known: it is one of churn" in refusal(
+        env, tmp_path, "replay", "chrun", *span
+    )
     assert "neither a published version" in refusal(env, tmp_path, "replay", "churn", *span, "--profile", "9")
     assert "is of no metric: did you mean 'psi'?" in refusal(
         env, tmp_path, "replay", "churn", *span, "--floors", "pis.warn=1"
