@@ -178,7 +178,9 @@ class Clerk:
         """Do for a deployment what is due."""
         desk, ledger = self.ledger.desk, self.ledger
         state, members = desk.states[deployment], ledger.members.of(deployment)
-        due = phases.next_phase(state, ledger.answers.round(deployment), members, desk.at(now_ms))
+        is_served = ledger.members.had(deployment)
+        answers = ledger.answers.round(deployment)
+        due = phases.next_phase(state, answers, members, desk.at(now_ms), is_served=is_served)
         if due is not None:
             self.move(*due, now_ms)
         state = desk.states[deployment]

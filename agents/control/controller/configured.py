@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from driftline.agents.audit.record import EFFECTIVE
-from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.deployment_file import parse_deployment
 from driftline.schemas.deployment_state import DeploymentState, defaults, known_after, next_state
-from driftline.schemas.sources import SettingsError
 from driftline.schemas.wire import MAX_TIME_MS
 
 if TYPE_CHECKING:
@@ -68,25 +66,8 @@ def settings_of(command: Command) -> DeploymentSettings:
     return parse_deployment(command.settings or {}, NAME)
 
 
-def configure_fault(command: Command) -> Refusal | None:
-    """Why a configure cannot be; None when it can."""
-    try:
-        settings = settings_of(command)
-    except SettingsError as error:
-        return Refusal("precondition_failed", str(error))
-    if settings.deployment != command.deployment:
-        return Refusal(
-            "precondition_failed",
-            f"the settings are those of {settings.deployment}, not {command.deployment}",
-        )
-    if command.target and not _is_time(command.target):
-        return Refusal(
-            "malformed", f"configure names {command.target[:80]!r}, which is no time in ms since 1970"
-        )
-    return None
-
-
-def _is_time(text: str) -> bool:
+def is_time(text: str) -> bool:
+    """Whether a text is a time in ms since 1970, as a configure names it."""
     return text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text) < MAX_TIME_MS
 
 

@@ -50,6 +50,7 @@ class Members:
 
     def __init__(self) -> None:
         self._members: dict[str, Member] = {}
+        self._served: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._members)
@@ -57,6 +58,10 @@ class Members:
     def of(self, deployment: str) -> dict[str, Member]:
         """Those whose answer a change of a deployment waits for."""
         return {name: one for name, one in self._members.items() if deployment in one.deployments}
+
+    def had(self, deployment: str) -> bool:
+        """Whether an instance served a deployment ever: then a change waits for one to be live."""
+        return deployment in self._served
 
     def names(self) -> list[str]:
         """All of them, in the order of their names."""
@@ -104,6 +109,7 @@ class Members:
         """Take in what the audit tells."""
         detail = record.detail or {}
         if record.event == JOINED:
+            self._served.update(detail["deployments"])
             self._members[record.agent] = Member(
                 agent=detail["agent"],
                 boot_id=detail["boot_id"],

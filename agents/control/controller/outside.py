@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import TYPE_CHECKING
 
-from driftline.agents.control.controller.configured import configure_fault
+from driftline.agents.control.controller.configured import is_time
 from driftline.agents.control.judge import Facts
+from driftline.agents.control.looking import look
 from driftline.agents.control.verdicts import Refusal
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.signed import Signed, opened_manifest
@@ -42,17 +42,17 @@ class Outside:
 
     def look(self, command: Command) -> Facts | Refusal:
         """Give what is known of a command beyond the desk, or why it cannot be."""
-        if command.op == "register":
-            return self._register(command)
-        wrong = None
-        if command.op == "configure":
-            wrong = configure_fault(command)
-        elif command.op == "log-reset" and command.target != self._topic_id():
-            wrong = Refusal(
-                "precondition_failed",
-                f"the topic of commands has the id {self._topic_id()}, not {command.target[:80]}",
+        if command.op == "log-reset" and command.target != self._topic_id():
+            return _refuse(f"the topic of commands has the id {self._topic_id()}, not {command.target[:80]}")
+        if command.op == "configure" and command.target and not is_time(command.target):
+            return Refusal(
+                "malformed", f"configure names {command.target[:80]!r}, which is no time in ms since 1970"
             )
-        return Facts() if wrong is None else wrong
+        found = look(command, self.ring().persons if self.ring is not None else {})
+        if command.op != "register" or isinstance(found, Refusal) or self._store is None:
+            return found
+        signed = opened_manifest(base64.b64decode(command.manifest or ""), None)
+        return self._fetch(command, signed, self._store) or found
 
     def profile(self, command: Command) -> bytes | None:
         """The profile of a register that was looked at, as it travels; None where it is published by hand."""
@@ -60,37 +60,12 @@ class Outside:
             return None
         return self._fetched[1]
 
-    def _register(self, command: Command) -> Facts | Refusal:
-        signed = self._manifest(command)
-        if isinstance(signed, Refusal):
-            return signed
-        reference = signed.manifest.profile
-        if command.model != signed.ref:
-            return _refuse(
-                f"the manifest is that of {signed.manifest.title}, digest {signed.digest[:16]}, not of the model named"
-            )
-        if reference is not None and reference.digest != command.profile:
-            return _refuse(f"the package holds the profile {reference.digest}, the command names another")
-        if reference is not None and self._store is not None:
-            wrong = self._fetch(command, signed, self._store)
-            if wrong is not None:
-                return wrong
-        return Facts(tier=signed.manifest.tier)
-
-    def _manifest(self, command: Command) -> Signed | Refusal:
-        """The manifest that a register carries, which a person signed."""
-        keys = self.ring().persons if self.ring is not None else {}
-        try:
-            return opened_manifest(base64.b64decode(command.manifest or "", validate=True), keys)
-        except (binascii.Error, ValueError):
-            return Refusal("malformed", "the manifest of this command is no base64")
-        except PackageError as error:
-            return _refuse(str(error))
-
     def _fetch(self, command: Command, signed: Signed, store: Store) -> Refusal | None:
-        """Fetch the profile out of the store; give why that is not possible."""
+        """Fetch the profile out of the store, if the package holds one; give why that is not possible."""
         reference = signed.manifest.profile
-        file = next(one for one in signed.manifest.files if reference and one.path == reference.file)
+        if reference is None:
+            return None
+        file = next(one for one in signed.manifest.files if one.path == reference.file)
         try:
             if file.size > MAX_PROFILE_BYTES:
                 return _refuse(f"the profile has {file.size:,} bytes; {MAX_PROFILE_BYTES:,} are allowed")

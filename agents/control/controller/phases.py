@@ -22,7 +22,12 @@ MOST_NAMES = 10
 
 
 def next_phase(
-    state: ServingState, round_: Round | None, members: Mapping[str, Member], at: At
+    state: ServingState,
+    round_: Round | None,
+    members: Mapping[str, Member],
+    at: At,
+    *,
+    is_served: bool = False,
 ) -> tuple[ServingState, str] | None:
     """The revision that ends a preparation, and why; None while it goes on, or when nothing is prepared.
 
@@ -31,6 +36,8 @@ def next_phase(
         round_: what instances said to it.
         members: live instances of the deployment.
         at: when.
+        is_served: whether instances ever served the deployment: one of them is waited for when none is live. Of one
+            that none ever did, whose models answer elsewhere, a change is so at once.
     """
     if state.phase != "prepare":
         return None
@@ -39,6 +46,8 @@ def next_phase(
     if failures:
         return _cancelled(state, at, f"not all could prepare: {_some(failures)}")
     lacking = round_.lacking(members, "prepared")
+    if not members and is_served:
+        lacking = ["any instance, of which none is live"]
     if not lacking:
         made = activate(state, at)
         if isinstance(made, Refusal):

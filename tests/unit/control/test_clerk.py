@@ -116,6 +116,23 @@ def test_a_silent_instance_is_waited_for_no_longer_and_told() -> None:
     assert room.state.champion == TWO
 
 
+def test_a_change_waits_for_instances_that_were_there_once() -> None:
+    """With all of them silent nothing is activated unprepared: the change is cancelled when its time is over."""
+    room = created()
+    room.now_ms += 31_000
+    room.turn()
+    room.ask("promote", "ann", model=TWO)
+    room.now_ms += 119_000
+    room.turn()
+    assert room.state is not None
+    assert room.state.phase == "prepare"
+    room.now_ms += 2_000
+    assert room.turn()[0].reasons == (
+        "revision 7 is cancelled: not prepared in 120 s: any instance, of which none is live",
+    )
+    assert room.state.champion == ONE
+
+
 def test_an_instance_that_started_again_answers_again() -> None:
     """What it prepared before it died counts no more."""
     room = created()

@@ -156,7 +156,7 @@ def test_a_register_is_held_against_its_manifest() -> None:
     fields = {"model": made.model, "manifest": made.manifest, "profile": PROFILE}
     assert outside.look(command("register", **fields)) == Facts("low")
     for over, why in (
-        ({"model": package("2").model}, "not of the model named"),
+        ({"model": package("2").model}, "the command names version 2"),
         ({"profile": "ab" * 32}, "the command names another"),
         ({"manifest": package("1", word="stranger").manifest}, "by none of the"),
         ({"manifest": "no base64!"}, "no base64"),
