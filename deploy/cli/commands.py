@@ -77,6 +77,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
         "compare-versions", "local", "Put two versions side by side, performance on the same labelled rows."
     ),
     CommandEntry("trace", "local", "Say which version made a prediction, of what, and who put it there."),
+    CommandEntry(
         "history", "serving", "Show who changed what in a deployment, who approved, and what stood when."
     ),
     CommandEntry(
