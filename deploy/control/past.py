@@ -10,7 +10,7 @@ from driftline.agents.audit.record import EFFECTIVE, AuditRecord
 from driftline.agents.audit.report import Pins
 from driftline.agents.audit.verify import Verifier
 from driftline.agents.control.controller.ledger import Ledger
-from driftline.deploy.control.board import look
+from driftline.agents.control.judge import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +66,7 @@ def past_of(
     """
     verified(read(), notes, genesis)
     kept: list[AuditRecord] = []
-    made = Past(Ledger(_until(read(), until_ms, kept), genesis, look), kept[-1].seq)
+    made = Past(Ledger(_until(read(), until_ms, kept), genesis, lambda _: Facts()), kept[-1].seq)
     for record in kept:
         if record.event != EFFECTIVE:
             continue

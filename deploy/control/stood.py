@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +10,6 @@ import msgspec
 
 from driftline.agents.control.controller.phases import standing
 from driftline.agents.control.grants import held
-from driftline.deploy.control.manifests import manifest_of
 from driftline.deploy.control.shown import moment
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope
@@ -128,6 +128,6 @@ def _about(past: Past, deployment: str, model: ModelRef) -> dict[str, Any]:
     if record is None or record.envelope is None:
         return {}
     command = Command.from_bytes(Envelope.from_bytes(record.envelope.encode()).body)
-    signed = manifest_of(command.manifest or "")
-    found = msgspec.json.decode(Envelope.from_bytes(signed.data).body)
+    envelope = Envelope.from_bytes(base64.b64decode(command.manifest or ""))
+    found = msgspec.json.decode(envelope.body)
     return found if isinstance(found, dict) else {}
