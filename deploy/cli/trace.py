@@ -65,7 +65,8 @@ def _show(one: Traced, proof: dict[str, Any] | None) -> None:
     for name, text in one.lines():
         click.echo(f"{click.style(name.ljust(12), bold=True)}{text}")
     if proof is not None:
-        by = f", signed by {', '.join(proof['witnesses'])} too" if proof["witnesses"] else ""
+        who = ", ".join(proof["witnesses"])
+        by = f", signed by {who} too" if who else ", which no witness has signed yet"
         click.echo(
             f"{click.style('proof'.ljust(12), bold=True)}record {proof['seq']} lies in the verified audit of "
             f"{proof['size']:,} records{by}"
