@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from driftline.agents.serving.bounds import Bounds
 from driftline.agents.serving.errors import (
     FAILED,
     NOT_FOUND,
@@ -37,31 +38,6 @@ if TYPE_CHECKING:
     from driftline.agents.serving.v2 import Ask
 
 Outputs = dict[str, "NDArray[Any]"]
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What answering may take.
-
-    Attributes:
-        request_s: longest time of a model call with its wait for a thread, s.
-        canary_s: the same of a canary, after which the champion is asked, s.
-        threads: that call the champion; the canary and the shadows have as many of their own.
-        waiting: requests that may wait for one of those threads.
-        shadow_waiting: calls that may wait for a shadow.
-        shadow_bytes: of the requests whose shadows wait.
-        canary_failures: after so many, one after another, the canary is asked no more.
-        inline_s: a champion whose calls take at most so long is asked by the event loop itself, s; 0: none is.
-    """
-
-    request_s: float = 10.0
-    canary_s: float = 2.0
-    threads: int = 4
-    waiting: int = 256
-    shadow_waiting: int = 256
-    shadow_bytes: int = 64 << 20
-    canary_failures: int = 5
-    inline_s: float = 0.0005
 
 
 @dataclass(slots=True)
@@ -102,6 +78,13 @@ class _Question:
         found = loaded.gives.rows(outputs)
         if found != self.rows:
             raise InputError(f"it answers {found} rows where {self.rows} were asked")
+        return outputs
+
+    def in_thread(self) -> Outputs:
+        """Ask from a thread, which may wait for its turn: what counts for the pace is its own processor time."""
+        began_s = time.thread_time()
+        outputs = self()
+        self.loaded.pace.took(time.thread_time() - began_s, self.rows)
         return outputs
 
     def lease(self) -> Lease:
@@ -158,7 +141,8 @@ class Answerer:
             # What answers may have been swapped meanwhile.
             champion = champion_of(deployment, request.version)
         question = self._question(deployment, champion, CHAMPION, request, rows)
-        quick = champion.pace.is_within(rows, self._bounds.inline_s)
+        # A server behind the agent answers over a network, whose silence the loop must not wait for.
+        quick = champion.is_verified and champion.pace.is_within(rows, self._bounds.inline_s)
         outputs = self._at_once(question) if quick else await self._ask_champion(question)
         if slots.shadows:
             self._ask_shadows(deployment, request, rows)
@@ -177,7 +161,7 @@ class Answerer:
     async def _ask_champion(self, question: _Question) -> Outputs:
         limit_s, pool = self._bounds.request_s, self._pools[CHAMPION]
         try:
-            outputs, seconds = await pool.call(question, question.lease(), limit_s)
+            outputs, seconds = await pool.call(question.in_thread, question.lease(), limit_s)
         except PoolFullError:
             sentence = f"{question.deployment.name} has as many requests waiting as it may"
             raise AnswerError(TOO_MANY, sentence, retry_after_s=1) from None
@@ -202,7 +186,9 @@ class Answerer:
             raise self._failed(question, error) from error
         finally:
             lease.release()
-        self._tell(question, outputs, time.perf_counter() - began_s, "ok")
+        seconds = time.perf_counter() - began_s
+        question.loaded.pace.took(seconds, question.rows)
+        self._tell(question, outputs, seconds, "ok")
         return outputs
 
     def _failed(self, question: _Question, error: Exception) -> AnswerError:
@@ -215,7 +201,7 @@ class Answerer:
         deployment, loaded = question.deployment, question.loaded
         seconds, status = self._bounds.canary_s, "timeout"
         try:
-            outputs, seconds = await self._pools[CANARY].call(question, question.lease(), seconds)
+            outputs, seconds = await self._pools[CANARY].call(question.in_thread, question.lease(), seconds)
         except (TimeoutError, PoolFullError):  # the pool is full when as many of its calls hang
             pass
         except Exception:  # noqa: BLE001 - whatever the canary raises, the champion answers
@@ -246,7 +232,7 @@ class Answerer:
     def _submitted(self, question: _Question) -> asyncio.Future[tuple[Any, float]]:
         if self._shadow_bytes + question.request.size_bytes > self._bounds.shadow_bytes:
             raise PoolFullError
-        return self._pools[SHADOW].submit(question, question.lease())
+        return self._pools[SHADOW].submit(question.in_thread, question.lease())
 
     def _shadow_answered(self, question: _Question, future: asyncio.Future[tuple[Any, float]]) -> None:
         self._shadow_bytes -= question.request.size_bytes
@@ -265,7 +251,6 @@ class Answerer:
         self._metrics.calls.inc((*labels, status))
         if outputs is not None:
             self._metrics.call_seconds.observe(labels, seconds)
-            loaded.pace.took(seconds, rows)
         if rows:
             call = Call(
                 request.identity, request.own, request.ask.inputs, outputs, rows, question.at_ms,

@@ -6,7 +6,7 @@ from typing import Final
 
 WEIGHT: Final = 0.05
 """Of the newest call in the mean."""
-MOST_S: Final = 0.005
+MOST_S: Final = 0.002
 """A call counts as no longer: one that the system held up says nothing of the model."""
 
 

@@ -23,7 +23,6 @@ from driftline.agents.serving.agent import Agent
 from driftline.agents.serving.loader import Fetched
 from driftline.agents.serving.package.verify import verify
 from driftline.agents.serving.server import listening
-from driftline.agents.serving.slots import Slots
 from driftline.schemas.settings import Kafka, Serve, Settings
 
 
@@ -111,17 +110,15 @@ async def main(kind: str, folder: Path, key: str, bootstrap: str) -> None:
 
 async def _swaps(agent: Agent, fetched: Fetched, count: int) -> list[float]:
     """Swap so often; give the seconds from the beginning of each load to the end of the last call before it."""
-    deployment = agent.swapper("bench").deployment
-    taken = []
-    for _ in range(count):
+    swapper, taken = agent.swapper("bench"), []
+    for number in range(count):
         began_s = time.perf_counter()
         following = await asyncio.to_thread(fetched.load)
-        old = deployment.slots.champion
-        deployment.switch(Slots(champion=following, previous=None))
-        await deployment.drained(30)
+        # Each is a package of its own, as versions are.
+        following.ref = msgspec.structs.replace(following.ref, version=f"swap-{number}")
+        swapper.adopt(following)
+        await swapper.deployment.drained(30)
         taken.append(time.perf_counter() - began_s)
-        if old is not None:
-            await asyncio.to_thread(old.model.close)
         await asyncio.sleep(0.1)
     return taken
 

@@ -1,0 +1,30 @@
+"""Bounds: what answering may take of time, threads and memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What answering may take.
+
+    Attributes:
+        request_s: longest time of a model call with its wait for a thread, s.
+        canary_s: the same of a canary, after which the champion is asked, s.
+        threads: that call the champion; the canary and the shadows have as many of their own.
+        waiting: requests that may wait for one of those threads.
+        shadow_waiting: calls that may wait for a shadow.
+        shadow_bytes: of the requests whose shadows wait.
+        canary_failures: after so many, one after another, the canary is asked no more.
+        inline_s: a champion whose calls take at most so long is asked by the event loop itself, s; 0: none is.
+    """
+
+    request_s: float = 10.0
+    canary_s: float = 2.0
+    threads: int = 4
+    waiting: int = 256
+    shadow_waiting: int = 256
+    shadow_bytes: int = 64 << 20
+    canary_failures: int = 5
+    inline_s: float = 0.0005
