@@ -1,0 +1,138 @@
+"""Swapping: what does not fit into memory, what takes long, what is not needed any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from office import Office
+from served import Package, Shelf, constant, until
+from signed import model
+
+from driftline.agents.control.lifecycle import cancel
+from driftline.agents.serving.director import Director
+from driftline.agents.serving.errors import SwapError
+from driftline.agents.serving.package.tensors import Tensor
+from driftline.agents.serving.swap import Means, Swapper
+from driftline.schemas.control.command import Plan
+
+
+def run(whole: Callable[[], Awaitable[None]]) -> None:
+    """Run a test to its end."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(60):
+            await whole()
+
+    asyncio.run(bounded())
+
+
+def package(version: str, **fields: Any) -> Package:
+    """Return a package of low tier that takes ten bytes."""
+    return Package(version, **{"tier": "low", "memory_bytes": 10} | fields)
+
+
+def test_what_finds_no_memory_is_refused_with_figures() -> None:
+    """Nothing is kept of it, and what serves goes on; the previous one goes first where a rollback may be cold."""
+    office, packages = Office("low"), [package(str(n)) for n in range(1, 4)]
+    most = [100]
+
+    def free_bytes() -> int:
+        return most[0] - 10 * sum(
+            len(one.made) - sum(m.is_closed.is_set() for m in one.made) for one in packages
+        )
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes))
+        office.created("1")
+        await swapper.activate(office.state)
+        office.registered("2")
+        office.does("promote", "ann", model=model("2"))
+        await swapper.activate(office.state)
+        assert swapper.versions == {"1", "2"}
+        most[0] = 25
+        office.registered("3")
+        office.ask("promote", "ann", model=model("3"))
+        with pytest.raises(
+            SwapError, match=r"churn 3 takes 10 bytes of memory, and 5 are free beside churn 1, churn 2"
+        ):
+            await swapper.prepare(office.state)
+        assert swapper.versions == {"1", "2"}
+        assert packages[2].releases == 1
+        office.desk.move(cancel(office.state, office.desk.at(office.now_ms)), "no memory", office.now_ms)
+        office.ask("promote", "ann", model=model("3"), plan=Plan(cold_rollback=True))
+        await swapper.prepare(office.state)
+        assert swapper.versions == {"2", "3"}
+        assert swapper.deployment.slots.previous is None
+        await swapper.activate(office.prepared())
+        assert swapper.deployment.slots.champion is not None
+        assert swapper.deployment.slots.champion.version == "3"
+
+    run(whole)
+
+
+def test_a_package_of_another_face_does_not_replace_the_champion() -> None:
+    """Callers of the champion could not ask it: `prepare` says which input differs."""
+    office = Office("low")
+    other = Tensor(name="Y", datatype="FP32", shape=(-1, 3))
+    shelf = Shelf(package("1"), package("2", inputs=(other,)))
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(shelf.fetch, lambda: 100))
+        office.created("1")
+        await swapper.activate(office.state)
+        office.registered("2")
+        office.ask("promote", "ann", model=model("2"))
+        with pytest.raises(SwapError, match="has no input 'X'"):
+            await swapper.prepare(office.state)
+
+    run(whole)
+
+
+def test_a_halt_does_not_wait_for_what_is_being_loaded() -> None:
+    """A newer state ends what is prepared for an older one; what its thread still loads is closed again."""
+    office, slow = Office("low"), package("2")
+    said: list[tuple[int, str]] = []
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(package("1"), slow).fetch, lambda: 100))
+        director = Director(
+            swapper, lambda _name, revision, outcome, _why, _s: said.append((revision, outcome))
+        )
+        office.created("1")
+        director.take(office.state)
+        await director.settled()
+        office.registered("2")
+        office.ask("promote", "ann", model=model("2"))
+        slow.may_load.clear()
+        director.take(office.state)
+        await asyncio.sleep(0.05)
+        office.does("halt-serving", "oli")
+        director.take(office.state)
+        await director.settled()
+        assert swapper.deployment.slots.halted is not None
+        assert said[-1] == (office.state.revision, "activated")
+        slow.may_load.set()
+        await until(lambda: bool(slow.made) and slow.made[0].is_closed.is_set())
+        assert swapper.versions == {"1"}
+        await director.close()
+
+    run(whole)
+
+
+def test_a_previous_champion_that_is_gone_stops_nothing() -> None:
+    """After a restart the champion serves though the one before it cannot be loaded."""
+    office = Office("low")
+
+    async def whole() -> None:
+        office.created("1")
+        office.registered("2")
+        office.does("promote", "ann", model=model("2"))
+        swapper = Swapper("churn", Means(Shelf(package("2", function=constant(2.0))).fetch, lambda: 100))
+        await swapper.activate(office.state)
+        assert swapper.deployment.slots.champion is not None
+        assert swapper.deployment.slots.previous is None
+
+    run(whole)
