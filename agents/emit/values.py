@@ -20,6 +20,8 @@ from driftline.schemas.wire import MAX_TIME_MS
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _HASH_HEX: Final = 32
+_COARSE: Final = frozenset("YMWDhms")
+"""Numpy's units of which one is more than a millisecond."""
 NO_TIME: Final = MAX_TIME_MS
 """Later than every event time."""
 
@@ -110,7 +112,7 @@ def time_of(value: object) -> int:
             )
         ms = (value - _EPOCH) // dt.timedelta(milliseconds=1)
     elif isinstance(value, np.datetime64):
-        ms = int(value.astype("datetime64[ms]").astype(np.int64))
+        ms = int(_ms_of(np.asarray(value)))
     elif isinstance(value, int | np.integer) and not isinstance(value, bool):
         ms = int(value)
     else:
@@ -139,10 +141,9 @@ def times_of(values: object, rows: int) -> tuple[NDArray[np.int64], str]:
     Raises BadEvent when the values are not one a row.
     """
     if isinstance(values, np.ndarray) and values.dtype.kind in "Mui":
-        times = values.astype("datetime64[ms]") if values.dtype.kind == "M" else values
-        if times.shape != (rows,):
-            raise BadEvent(f"times have the shape {times.shape}; {rows} rows need ({rows},)")
-        out = times.astype(np.int64)
+        if values.shape != (rows,):
+            raise BadEvent(f"times have the shape {values.shape}; {rows} rows need ({rows},)")
+        out = _ms_of(values) if values.dtype.kind == "M" else values.astype(np.int64)
         none = (out < 0) | (out >= MAX_TIME_MS)
         out[none] = NO_TIME
         return out, "a time lies outside 1970 to 2199, or a row has none" if none.any() else ""
@@ -151,6 +152,18 @@ def times_of(values: object, rows: int) -> tuple[NDArray[np.int64], str]:
             raise BadEvent(f"{len(values)} times for {rows} rows; give one a row")
         return _times_one_by_one(values, rows)
     return np.full(rows, time_of(values), np.int64), ""
+
+
+def _ms_of(times: NDArray[Any]) -> NDArray[np.int64]:
+    """Times of numpy as ms, rounded down; what int64 holds no ms for becomes the outermost time of its sign."""
+    ms = times.astype("datetime64[ms]")
+    out = ms.astype(np.int64)
+    if np.datetime_data(times.dtype)[0] in _COARSE:
+        # What overflowed comes back as another time.
+        wrapped = ~np.isnat(times) & (ms.astype(times.dtype) != times)
+        ends = np.iinfo(np.int64)
+        out = np.where(wrapped, np.where(times.astype(np.int64) < 0, ends.min, ends.max), out)
+    return out
 
 
 def _times_one_by_one(values: Sequence[Any] | NDArray[Any], rows: int) -> tuple[NDArray[np.int64], str]:

@@ -109,6 +109,36 @@ def test_single_events_and_labels_of_no_time_are_refused(tmp_path: Path, what: s
         assert out.stats().dropped == {"invalid": 2}
 
 
+@pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns"])
+@pytest.mark.parametrize("great", [2**62, -(2**62), 2**62 + 2**40])
+def test_times_whose_milliseconds_overflow_are_refused(tmp_path: Path, unit: str, great: int) -> None:
+    """A time of numpy too great for milliseconds is invalid alone, in every call; it is never wrapped to another."""
+    good = np.datetime64("2024-01-01", unit)
+    times = np.array([good.astype(np.int64), great, good.astype(np.int64)], f"datetime64[{unit}]")
+    with sink(tmp_path) as out:
+        out.emitter.log_many({"a": [1.0, 2.0, 3.0]}, at=times)
+        out.emitter.log_many({"a": [1.0, 2.0, 3.0]}, at=list(times))
+        if unit in {"s", "ms", "us", "ns"}:  # the others are no unit of a frame
+            out.emitter.log_frame(pa.table({"a": [1.0, 2.0, 3.0], "t": times}), at="t")
+        for value in times:
+            out.emitter.log({"a": 1.0}, at=value)
+        found = [int(ms) for one in out.batches() for ms in one.times_ms]
+        dropped = out.stats().dropped
+    assert set(found) == {int(good.astype("datetime64[ms]").astype(np.int64))}
+    assert dropped == {"invalid": len(found) // 2}
+    assert len(found) in {6, 8}
+
+
+@pytest.mark.parametrize("unit", ["h", "s"])
+def test_labels_whose_milliseconds_overflow_are_refused(tmp_path: Path, unit: str) -> None:
+    """A label known at a time too great for milliseconds is invalid."""
+    with sink(tmp_path) as out:
+        out.emitter.label("x", 1.0, known_at=np.datetime64(2**62, unit))
+        out.emitter.label_many(["y"], [1.0], known_at=np.array([2**62], f"datetime64[{unit}]"))
+        assert out.stats().dropped == {"invalid": 2}
+        assert out.batches(labels=True) == []
+
+
 def test_times_of_labels_may_be_a_column(tmp_path: Path) -> None:
     """Ids, values and times of pandas, of which one is none: that label alone is invalid."""
     known = pd.Series(
