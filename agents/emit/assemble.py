@@ -37,9 +37,9 @@ class Chunk:
     status: Raw | None = None
     segments: Mapping[str, Raw] = field(default_factory=dict)
     is_timed: bool = False
-    """Whether the caller gave the times."""
+    """Whether the caller gave the times, or rows are to be refused."""
     fault: str = ""
-    """Why rows have no time, when some have none."""
+    """Why rows have no time, when some have none: they are refused."""
     size_bytes: int = 0
     is_tight: bool = False
     shapes: frozenset[Shape] = frozenset()

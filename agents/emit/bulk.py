@@ -15,7 +15,7 @@ from driftline.agents.emit.errors import BadEvent
 from driftline.agents.emit.kinds import Raw
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.shapes import VALUE_BYTES, check_names, text_bytes
-from driftline.agents.emit.values import times_of
+from driftline.agents.emit.values import NO_TIME, times_of
 from driftline.schemas.ids import ID_BYTES
 
 COLUMN_BYTES: Final = 256
@@ -73,16 +73,17 @@ def source_of(
         raise BadEvent("there are no features but dropped ones; give at least one that is kept")
     at, given = facts.get("at"), facts.get("ids")
     times, fault = (None, "") if at is None else times_of(_plain(at), rows)
-    known = None if given is None else ids.given_many(_plain(given), rows)
+    known = None if given is None else ids.given_many(_plain(given), rows, now_ms)
+    times, fault = without_bad(known, times, fault, now_ms)
 
     def cut(start: int, stop: int) -> Chunk:
         count = stop - start
         chunk = Chunk(
             rows=count,
-            ids=fresh_ids(count, now_ms()) if known is None else known[0][start:stop],
+            ids=fresh_ids(count, now_ms()) if known is None else known.ids[start:stop],
             times_ms=np.full(count, now_ms(), np.int64) if times is None else times[start:stop],
             features={name: own(column[start:stop]) for name, column in kept.items()},
-            originals=None if known is None or known[1] is None else known[1][start:stop],
+            originals=None if known is None or known.originals is None else known.originals[start:stop],
             scores={name: own(column[start:stop]) for name, column in scores.items()},
             segments={name: own(column[start:stop]) for name, column in segments.items()},
             is_timed=times is not None,
@@ -93,6 +94,17 @@ def source_of(
         return weighed(chunk)
 
     return Source(rows, cut)
+
+
+def without_bad(
+    known: ids.Given | None, times: NDArray[np.int64] | None, fault: str, now_ms: Callable[[], int]
+) -> tuple[NDArray[np.int64] | None, str]:
+    """Times of rows, and their fault, when a row whose id can be none has no time either: it is refused alone."""
+    if known is None or known.bad is None:
+        return times, fault
+    times = np.full(len(known.ids), now_ms(), np.int64) if times is None else times
+    times[known.bad] = NO_TIME
+    return times, fault or known.cause
 
 
 def fresh_ids(rows: int, now_ms: int) -> NDArray[np.uint8]:

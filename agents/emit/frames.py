@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from driftline.agents.emit import ids
 from driftline.agents.emit.assemble import Chunk
-from driftline.agents.emit.bulk import Source, fresh_ids, own, weighed
+from driftline.agents.emit.bulk import Source, fresh_ids, own, weighed, without_bad
 from driftline.agents.emit.errors import BadEvent
 from driftline.agents.emit.kinds import Raw
 from driftline.agents.emit.options import Options
@@ -53,13 +53,14 @@ def source_of(frame: Any, roles: Roles, options: Options, now_ms: Callable[[], i
         count = stop - start
         at, key = roles.get("at"), roles.get("id")
         times, fault = (None, "") if at is None else _times(column(at), count)
-        known = None if key is None else ids.given_many(_listed(column(key)), count)
+        known = None if key is None else ids.given_many(_listed(column(key)), count, now_ms)
+        times, fault = without_bad(known, times, fault, now_ms)
         out = Chunk(
             rows=count,
-            ids=fresh_ids(count, now_ms()) if known is None else known[0],
+            ids=fresh_ids(count, now_ms()) if known is None else known.ids,
             times_ms=np.full(count, now_ms(), np.int64) if times is None else times,
             features={name: _owned(column(name)) for name in features},
-            originals=None if known is None else known[1],
+            originals=None if known is None else known.originals,
             scores={name: _owned(column(name)) for name in scores},
             segments={name: _owned(column(name)) for name in segments},
             is_timed=times is not None,

@@ -6,12 +6,13 @@ import os
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.agents.emit.errors import BadEvent
+from driftline.agents.emit.errors import BadEvent, cause_of
 from driftline.schemas.ids import ID_BYTES, RANDOM_BYTES_PER_ID, id_of, new_ids
 
 POOL: Final = 8_192
@@ -80,19 +81,52 @@ def given(value: object) -> tuple[bytes, str | None]:
         raise BadEvent(f"the id {value[:20]!r} is no valid text; it holds half of a surrogate pair") from None
 
 
-def given_many(values: object, rows: int) -> tuple[NDArray[np.uint8], list[str | None] | None]:
-    """Ids of many rows as uint8 (rows, 16), and the originals when there are any.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Ids of many rows that the caller gave: uint8 (rows, 16), and the originals when there are any.
 
-    Takes a uint8 array (rows, 16), as `log_many` returns it, or a sequence of what `given` takes.
+    `bad` (rows,) names the rows whose id can be none, None when there are none; they have a new id. `cause` is of the
+    first of them.
+    """
+
+    ids: NDArray[np.uint8]
+    originals: list[str | None] | None = None
+    bad: NDArray[np.bool_] | None = None
+    cause: str = ""
+
+
+def given_many(values: object, rows: int, now_ms: Callable[[], int]) -> Given:
+    """Ids of many rows: a uint8 array (rows, 16), as `log_many` returns it, or a sequence of what `given` takes.
+
+    Raises BadEvent when the values are not one a row.
     """
     if isinstance(values, np.ndarray) and values.dtype == np.uint8:
         if values.shape != (rows, ID_BYTES):
             raise BadEvent(f"ids have the shape {values.shape}; {rows} rows need ({rows}, 16)")
-        return np.array(values), None
+        return Given(np.array(values))
     items: Sequence[Any] = values.tolist() if isinstance(values, np.ndarray) else values  # type: ignore[assignment]
     if isinstance(items, str | bytes) or not hasattr(items, "__len__") or len(items) != rows:
         raise BadEvent(f"ids are no list of {rows} values, one a row")
-    pairs = [given(item) for item in items]
+    cause, bad = "", None
+    try:
+        pairs = [given(item) for item in items]
+    except Exception:  # noqa: BLE001 - whatever a value does, it costs its row alone
+        pairs, bad, cause = _given_one_by_one(items, now_ms())
     originals = [original for _, original in pairs]
     data = np.frombuffer(b"".join(one for one, _ in pairs), np.uint8).reshape(rows, ID_BYTES)
-    return data, originals if any(original is not None for original in originals) else None
+    return Given(data, originals if any(one is not None for one in originals) else None, bad, cause)
+
+
+def _given_one_by_one(
+    items: Sequence[Any], now_ms: int
+) -> tuple[list[tuple[bytes, str | None]], NDArray[np.bool_], str]:
+    pairs: list[tuple[bytes, str | None]] = []
+    bad, cause = np.zeros(len(items), np.bool_), ""
+    for row, item in enumerate(items):
+        try:
+            pairs.append(given(item))
+        except Exception as error:  # noqa: BLE001 - as above
+            pairs.append((make(1, now_ms), None))
+            bad[row] = True
+            cause = cause or cause_of(error)
+    return pairs, bad, cause
