@@ -240,11 +240,7 @@ def _levels(raw: Raw) -> Levels:
     """Encode classes, segments, status: whatever comes becomes a level, since none of them is a number to watch."""
     if raw.levels is not None:
         return only_used(raw.levels, np.asarray(raw.values, np.int32))
-    values = raw.values
-    if isinstance(values, np.ndarray):
-        values = values.tolist()
-        if raw.nulls is not None:
-            values = [None if null else value for value, null in zip(values, raw.nulls, strict=True)]
+    values = raw.listed() if isinstance(raw.values, np.ndarray) else raw.values
     return encode_levels(values, any_type=True)
 
 

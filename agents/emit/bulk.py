@@ -18,8 +18,10 @@ from driftline.agents.emit.shapes import VALUE_BYTES, check_names, text_bytes
 from driftline.agents.emit.values import NO_TIME, times_of
 from driftline.schemas.ids import ID_BYTES
 
-COLUMN_BYTES: Final = 256
-"""Memory of a column beside its values: objects, and what the allocator adds."""
+CHUNK_BYTES: Final = 2_048
+"""Memory of a chunk beside its columns: objects, and what the allocator adds."""
+COLUMN_BYTES: Final = 512
+"""The same of a column beside its values."""
 MOST_REFUSED: Final = 1 << 24
 """Rows that something refused is taken to have at most, whatever its length says: each of them gets an id."""
 _MATRIX: Final = 2
@@ -117,7 +119,7 @@ def weighed(chunk: Chunk) -> Chunk:
     columns = [*chunk.features.values(), *chunk.scores.values(), *chunk.segments.values()]
     columns += [one for one in (chunk.predicted, chunk.latency_ms, chunk.status) if one is not None]
     size = chunk.ids.nbytes + chunk.times_ms.nbytes + (text_bytes(chunk.originals) if chunk.originals else 0)
-    size += COLUMN_BYTES * len(columns)
+    size += CHUNK_BYTES + COLUMN_BYTES * len(columns)
     for column in columns:
         size += 0 if column.nulls is None else column.nulls.nbytes
         size += 0 if column.levels is None else text_bytes(column.levels)

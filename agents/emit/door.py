@@ -82,21 +82,25 @@ class Door:
         rows_bytes = len(self.rows) * self._row_bytes
         return self._waiting_bytes + self._sealing_bytes + self._memory_bytes + rows_bytes
 
-    def add(self, shape: Shape, row: tuple[Any, ...], size_bytes: int = 0) -> None:
-        """Take or refuse one event; `size_bytes` is its size when it is larger than its shape says."""
+    def add(self, shape: Shape, row: tuple[Any, ...], size_bytes: int = 0, *, refuse: bool = True) -> bool:
+        """Take one event, or not; then it is counted as refused if `refuse`.
+
+        `size_bytes` is its size when it is larger than its shape says.
+        """
         with self.lock:
             self._row_bytes = max(self._row_bytes, shape.row_bytes)
             self._loose_row_bytes = max(self._loose_row_bytes, shape.loose_bytes)
             fits_idle = self._left_bytes() >= self._loose_row_bytes
             row_bytes = self._row_bytes - (self._loose_row_bytes if fits_idle else 0)
-            if not self._admit(PREDICTIONS, 1, size_bytes or row_bytes):
-                return
+            if not self._admit(PREDICTIONS, 1, size_bytes or row_bytes, refuse=refuse):
+                return False
             if size_bytes:
                 self._heavy.append((row, size_bytes))
                 self._take_in(PREDICTIONS, 1, size_bytes)
             else:
                 self.rows.append(row)
             self._ring_if_due()
+            return True
 
     def wants_tight(self, chunk: Chunk) -> bool:
         """Whether there is room for a chunk, but not for one whose memory may stay behind."""

@@ -62,7 +62,8 @@ class Emitter:
             spool_dir, spool_bytes, spool_age_s: where batches go while Kafka is away (None: nowhere), the cap on disk
             (1 GiB), and the age past which they are dropped as `expired` (7 days, the most that readers remember).
             on_full: with a full spool refuse new events (`drop_new`) or lose the oldest (`drop_oldest_spool`).
-            batch_rows, linger_s: a batch is sealed at 500 rows, or 0.1 s after its first.
+            batch_rows, linger_s: a batch is sealed at 500 rows, or 0.1 s after its first; a call with more than 32
+            rows makes batches of its own.
             stall_s: how long Kafka may be silent before batches go to the spool. heartbeat_s: between two heartbeats.
             compression: `lz4`, `zstd` or `none`. kafka: further options of librdkafka. clock: seconds since 1970.
 

@@ -16,6 +16,8 @@ from driftline.agents.emit.spool import Adopted
 
 # Batches past these bytes are a backlog: they wait on a shelf, so that what was delivered leaves memory at once.
 LOOSE_BYTES: Final = 1 << 20
+BATCH_BYTES: Final = 1 << 10
+"""Memory of a batch beside its payload: objects here, or those of Kafka's client."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,9 +42,10 @@ class Flight:
 
 
 class Flights:
-    """What is in memory; `memory_bytes` counts all of it, `flying_bytes` what Kafka's client has a copy of.
+    """What is in memory, each batch as its payload and `BATCH_BYTES`.
 
-    `idle_bytes` is what that client has given back to the allocator of the process, which keeps it for the next copies.
+    `memory_bytes` counts all of it, `flying_bytes` what Kafka's client has a copy of. `idle_bytes` is what that client
+    has given back to the allocator of the process, which keeps it for the next copies.
     """
 
     def __init__(self) -> None:
@@ -57,7 +60,7 @@ class Flights:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes held: every payload, and once more those that Kafka's client has copied."""
+        """Bytes held: every batch, and once more those that Kafka's client has copied."""
         return self._payload_bytes + self.flying_bytes
 
     @property
@@ -99,12 +102,12 @@ class Flights:
             with suppress(OSError):  # no mapping is to be had: it stays where it is
                 sealed.payload = self._shelf.bytes_like(sealed.payload)
         self.outbox.append(sealed)
-        self._payload_bytes += len(sealed.payload)
+        self._payload_bytes += _weight(sealed)
 
     def pop(self) -> Sealed:
         """The oldest waiting batch leaves memory."""
         sealed = self.outbox.popleft()
-        self._payload_bytes -= len(sealed.payload)
+        self._payload_bytes -= _weight(sealed)
         return sealed
 
     def token(self) -> int:
@@ -115,32 +118,36 @@ class Flights:
     def depart(self, token: int, flight: Flight) -> None:
         """A flight is on its way."""
         self.flying[token] = flight
-        self._payload_bytes += len(flight.sealed.payload)
-        self.flying_bytes += len(flight.sealed.payload)
+        self._payload_bytes += _weight(flight.sealed)
+        self.flying_bytes += _weight(flight.sealed)
         self._flying_most = max(self._flying_most, self.flying_bytes)
 
     def land(self, token: int) -> Flight | None:
         """A flight has come to an end and leaves memory; None when it is not known (any more)."""
         flight = self.flying.pop(token, None)
         if flight is not None:
-            self._payload_bytes -= len(flight.sealed.payload)
-            self.flying_bytes -= len(flight.sealed.payload)
+            self._payload_bytes -= _weight(flight.sealed)
+            self.flying_bytes -= _weight(flight.sealed)
         return flight
 
     def again(self, flight: Flight) -> None:
         """A flight is to be sent again, in the order in which the batches were sealed."""
         self.retry.append(flight)
-        self._payload_bytes += len(flight.sealed.payload)
+        self._payload_bytes += _weight(flight.sealed)
         if len(self.retry) > 1 and self.retry[-2].sealed.ordinal > flight.sealed.ordinal:
             self.retry = deque(sorted(self.retry, key=lambda one: one.sealed.ordinal))
 
     def next_again(self) -> Flight:
         """The first flight to be sent again leaves memory."""
         flight = self.retry.popleft()
-        self._payload_bytes -= len(flight.sealed.payload)
+        self._payload_bytes -= _weight(flight.sealed)
         return flight
 
     def forget_again(self, flight: Flight) -> None:
         """A flight to be sent again leaves memory, since its record on disk will be read."""
         self.retry.remove(flight)
-        self._payload_bytes -= len(flight.sealed.payload)
+        self._payload_bytes -= _weight(flight.sealed)
+
+
+def _weight(sealed: Sealed) -> int:
+    return len(sealed.payload) + BATCH_BYTES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from driftline.agents.emit import bulk, ids
 from driftline.agents.emit.assemble import Chunk, NamedScores
 from driftline.agents.emit.door import LABELS, PREDICTIONS
 from driftline.agents.emit.errors import BadEvent, cause_of
+from driftline.agents.emit.few import FEW_ROWS, events_of
 from driftline.agents.emit.labels import Label, truth_of
 from driftline.agents.emit.life import Life
 from driftline.agents.emit.options import Options
@@ -106,6 +108,7 @@ class Intake:
                     most = max(1, most // 2)
                     continue
                 timely = self._timely(life, chunk)
+                few = events_of(timely, self._shapes) if 0 < timely.rows <= FEW_ROWS else None
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - as above
@@ -114,7 +117,9 @@ class Intake:
                 continue
             made.append(chunk.ids)
             start = stop
-            if timely.rows:
+            if few is not None:
+                self._offer_few(life, *few, deadline_s)
+            elif timely.rows:
                 self._offer(life, timely, deadline_s)
         return np.concatenate(made)
 
@@ -172,11 +177,16 @@ class Intake:
         """Bring a chunk to the door, once and again until a time (monotonic) while there is no room."""
         if life.door.wants_tight(chunk):
             chunk = tightened(chunk, life.shelf)
-        last = False
-        while not life.door.add_chunk(chunk, refuse=last) and not last:
-            last = life.door.is_closed or not time.monotonic() < deadline_s  # also for a NaN
-            if not last:
-                time.sleep(_WAIT_STEP_S)
+        _insist(life, lambda last: life.door.add_chunk(chunk, refuse=last), deadline_s)
+
+    def _offer_few(
+        self, life: Life, shape: Shape, events: list[tuple[tuple[Any, ...], int]], deadline_s: float
+    ) -> None:
+        """Bring single events of one shape to the door, as `_offer` does."""
+        with life.door.lock:
+            taken = sum(1 for _ in takewhile(lambda one: life.door.add(shape, *one, refuse=False), events))
+        for one in events[taken:]:
+            _insist(life, lambda last, one=one: life.door.add(shape, *one, refuse=last), deadline_s)  # type: ignore[misc]
 
     def _values(self, features: Any) -> tuple[Shape, Any]:
         """Shape and values of one event, copied; raises BadEvent when it has none."""
@@ -210,6 +220,15 @@ class Intake:
     def _bad_rows(self, life: Life, rows: int, error: BaseException) -> NDArray[np.uint8]:
         self._bad(life, PREDICTIONS, rows, error)
         return bulk.fresh_ids(rows, int(time.time() * 1000))  # the application's clock may be what is wrong
+
+
+def _insist(life: Life, add: Callable[[bool], bool], deadline_s: float) -> None:
+    """Offer something until it is taken or the time (monotonic) has come; then, told `last`, it is refused for good."""
+    last = False
+    while not add(last) and not last:
+        last = life.door.is_closed or not time.monotonic() < deadline_s  # also for a NaN
+        if not last:
+            time.sleep(_WAIT_STEP_S)
 
 
 def _listed(values: Any) -> list[Any]:

@@ -45,6 +45,15 @@ class Raw:
     nulls: Mask = None
     levels: tuple[str, ...] | None = None
 
+    def listed(self) -> list[Any]:
+        """The values one by one, None for null."""
+        values = self.values.tolist() if isinstance(self.values, np.ndarray) else list(self.values)
+        if self.levels is not None:
+            return [None if code < 0 else self.levels[code] for code in values]
+        if self.nulls is None:
+            return values
+        return [None if null else value for value, null in zip(values, self.nulls, strict=True)]
+
     def cut(self, chosen: Callable[[Any], Any]) -> Raw:
         """The rows that a function gives of an array or a list."""
         return Raw(chosen(self.values), None if self.nulls is None else chosen(self.nulls), self.levels)
@@ -100,10 +109,7 @@ class Kinds:
         if column.levels is not None:
             return only_used(column.levels, np.asarray(column.values, np.int32))
         if isinstance(column.values, np.ndarray):
-            values: list[Any] = column.values.tolist()
-            if column.nulls is not None:
-                values = [None if null else value for value, null in zip(values, column.nulls, strict=True)]
-            return encode_levels(values, any_type=name in self._forced)
+            return encode_levels(column.listed(), any_type=name in self._forced)
         return encode_levels(column.values, any_type=name in self._forced)
 
 

@@ -83,7 +83,8 @@ class Sink:
 @contextmanager
 def sink(folder: Path, **options: Any) -> Iterator[Sink]:
     """Give an emitter of deployment "d", version "1", whose events end in a spool below the folder."""
-    emitter = Emitter("d", "1", bootstrap=NOBODY, spool_dir=folder, stall_s=0.01, linger_s=0.05, **options)
+    options = {"linger_s": 0.05, **options}
+    emitter = Emitter("d", "1", bootstrap=NOBODY, spool_dir=folder, stall_s=0.01, **options)
     try:
         yield Sink(emitter, folder)
     finally:

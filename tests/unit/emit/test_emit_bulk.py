@@ -161,6 +161,7 @@ def test_a_matrix_travels(tmp_path: Path) -> None:
     matrix = np.arange(12, dtype=np.float32).reshape(4, 3)
     with sink(tmp_path, features=("a", "b", "c"), columns={"b": "drop"}) as out:
         out.emitter.log_many(matrix)
+        out.stats()
         out.emitter.log_many(matrix, names=("x", "y", "z"), at=dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
         first, second = out.batches()
     assert columns_of(first) == {"a": [0, 3, 6, 9], "c": [2, 5, 8, 11]}
