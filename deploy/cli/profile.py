@@ -46,7 +46,12 @@ def command() -> None:
     metavar="X",
     help="Where a score is cut when a row names no class; 0.5.",
 )
-@click.option("--positive-class", metavar="C", help="The class that a score is about; found from the truth.")
+@click.option(
+    "--positive-class",
+    metavar="C",
+    help="The class of two that a score is the probability of; without a word the one that says yes (1, true, yes, y, "
+    "positive), else the last by name.",
+)
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Where the profile is written.")
 @json_option
 def build(
@@ -94,6 +99,7 @@ def build(
     save_profile(built.profile, path)
     console.print()
     console.print(profile_view(built.profile, built.windows, planned.plan.left_out))
+    _warn(built.profile)
     if as_json:
         print_json({**profile_facts(built.profile), "file": str(path)})
         return
@@ -153,6 +159,16 @@ def show(file: Path | None, deployment: str | None, version: str | None, as_json
         print_json(profile_facts(profile))
     else:
         Console().print(profile_view(profile))
+    _warn(profile)
+
+
+def _warn(profile: Profile) -> None:
+    """Doubt the positive class on stderr where the reference's scores speak for the other one."""
+    from driftline.deploy.tables.positive_class import positive_class_of
+
+    positive = positive_class_of(profile)
+    if positive is not None and positive.warning is not None:
+        click.echo(f"driftline: warning: {positive.warning}", err=True)
 
 
 def _must_be_registered(settings: Settings, profile: Profile) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from driftline.deploy.tables.errors import TableError
+from driftline.deploy.tables.positive_class import check_positive_class
 from driftline.deploy.tables.resolutions import WindowCount
 from driftline.deploy.tables.rows import labelled_rows
 from driftline.schemas.names import name_fault
@@ -59,7 +60,7 @@ def build_from_table(
         positive_class: the class that a binary score is about; None for the one that is found.
 
     Raises:
-        TableError: a name cannot be used, or the table is no reference.
+        TableError: a name cannot be used, the table is no reference, or its truth has no such positive class.
 
     """
     for what, value, slash in (("deployment", deployment, False), ("version", version, True)):
@@ -104,4 +105,6 @@ def build_from_table(
     )
     if truths:
         profile = replace(profile, truth=reference_truth(profile, batches, truths, threshold, positive_class))
+    if positive_class is not None:
+        check_positive_class(profile, positive_class)
     return Built(replace(profile, timestamp=timestamp.name if timestamp is not None else None), windows)

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from driftline.deploy.tables.positive_class import positive_class_of
 from driftline.deploy.tables.resolutions import MINIMUM_ROWS
 from driftline.streams.windows.splits import SEGMENTS_MAX
 
@@ -39,6 +40,12 @@ def profile_view(
 
     """
     lines: list[RenderableType] = [_head(profile), Text(""), _columns(profile.columns), Text("")]
+    positive = positive_class_of(profile)
+    if positive is not None:
+        area = "" if positive.auc is None else f", AUC of the reference {positive.auc:.3f}"
+        lines.append(
+            Text.assemble(("Positive class: ", "bold"), f"{positive.name} (not {positive.other}){area}")
+        )
     lines.append(_windows(profile, windows))
     if left_out:
         lines.append(
@@ -50,12 +57,15 @@ def profile_view(
 
 def profile_facts(profile: Profile) -> dict[str, object]:
     """Give the same for programs (`--json`)."""
+    positive = positive_class_of(profile)
     return {
         "deployment": profile.deployment,
         "model_version": profile.model_version,
         "digest": profile.digest(),
         "rows": profile.rows,
         "scores": profile.provenance,
+        "positive_class": None if positive is None else positive.name,
+        "auc": None if positive is None else positive.auc,
         "start": _time(profile.start_ms),
         "end": _time(profile.end_ms),
         "resolutions": list(profile.resolutions),
