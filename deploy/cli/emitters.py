@@ -11,6 +11,8 @@ import click
 
 from driftline.deploy.cli.output import json_option, print_json
 from driftline.deploy.cli.values import FiniteRange
+from driftline.deploy.tables.errors import unknown_deployment
+from driftline.schemas.errors import DriftlineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,10 @@ MINUTE_MS = 60_000
 WORDS = {"fail": "FAIL", "warn": "WARN", "ok": "ok"}
 COLOURS = {"fail": "red", "warn": "yellow", "ok": "green"}
 WORD_WIDTH = 5
+
+
+class NoEmittersError(DriftlineError):
+    """A deployment is not known; the sentence names those that are."""
 
 
 @click.command("emitters")
@@ -44,9 +50,14 @@ def command(deployment: str | None, ended_after_minutes: float, as_json: bool) -
     from driftline.deploy.local.discover import settings_here
     from driftline.streams.archive.emitter_books import emitter_lives, skipped_duplicates
     from driftline.streams.archive.reconcile import reconcile
+    from driftline.streams.clickhouse import reads
 
     settings = settings_here(os.environ, Path.cwd())
     lives = emitter_lives(settings, deployment)
+    if deployment is not None and not lives:
+        known = reads.deployments(settings)
+        if deployment not in known:
+            raise NoEmittersError(unknown_deployment(deployment, known))
     skipped = skipped_duplicates(settings)
     now_ms = time.time_ns() // 1_000_000
     accounts = [(life, reconcile(life, now_ms, round(ended_after_minutes * MINUTE_MS))) for life in lives]

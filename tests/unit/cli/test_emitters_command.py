@@ -13,6 +13,7 @@ from driftline.deploy.local import discover
 from driftline.schemas.settings import Settings
 from driftline.streams.archive import emitter_books
 from driftline.streams.archive.reconcile import Life
+from driftline.streams.clickhouse import reads
 
 LIFE = Life("churn", "host.7", 1, "predictions", "3", "champion", "host", 7, 1_000, 900, 0, 90, {"expired": 10}, 500,
             0, 0, 10_000, closed=False, stored_rows=900, missing_batches=1)  # fmt: skip
@@ -32,6 +33,7 @@ def books(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         emitter_books, "emitter_lives", lambda _settings, name: [one for one in lives if name in (None, one.deployment)]
     )  # fmt: skip
+    monkeypatch.setattr(reads, "deployments", lambda _settings: ["churn", "silent"])
     monkeypatch.setattr(
         emitter_books, "skipped_duplicates", lambda _settings: {"predictions": 3, "labels": 0}
     )
@@ -75,6 +77,15 @@ def test_a_longer_silence_can_be_borne(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_nobody_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
-    """A deployment without emitters is told so."""
-    assert main(["emitters", "nobody"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == "no emitter of deployment 'nobody' has been heard of"
+    """A deployment whose windows are stored, and whose emitters were never heard, is told so."""
+    assert main(["emitters", "silent"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "no emitter of deployment 'silent' has been heard of"
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_an_unknown_deployment_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that nothing is stored of is one sentence with those that are known, as of every other command."""
+    assert main(["emitters", "nosuch", *words]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "driftline: deployment 'nosuch' is not known: it is one of churn, silent\n"
