@@ -88,7 +88,7 @@ def as_object(life: Life, account: Account, topic_duplicates: int) -> dict[str, 
         "state": account.state,
         "verdict": account.verdict,
         "reasons": account.sentences,
-        "enqueued": life.enqueued,
+        "enqueued": account.enqueued,
         "delivered": account.delivered,
         "stored": life.stored_rows,
         "unarrived": account.unarrived,
@@ -106,12 +106,12 @@ def as_object(life: Life, account: Account, topic_duplicates: int) -> dict[str, 
 
 def _show(life: Life, account: Account) -> None:
     """Show one topic of a life; a topic on which nothing was ever sent has no place among people."""
-    if not life.enqueued and account.verdict == "ok":
+    if not account.enqueued and account.verdict == "ok":
         return
     head = f"{life.deployment} {life.model_version}  {life.instance}  {life.topic}"
     click.echo(click.style(head, bold=True) + f"  {account.state}, heard {account.silent_ms // 1000:,} s ago")
     figures = {
-        "enqueued": life.enqueued,
+        "enqueued": account.enqueued,
         "delivered": account.delivered,
         "stored": life.stored_rows,
         "in flight": life.in_flight,

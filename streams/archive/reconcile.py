@@ -86,6 +86,7 @@ class Account:
         state: alive; silent for some heartbeats; closed in order; ended without that.
         verdict: fail when rows are lost or counted twice, warn when some were given up or wait, else ok.
         sentences: why.
+        enqueued: rows that it is known to have accepted: as it said last, and no fewer than were delivered or stored.
         delivered: rows acknowledged by the broker, whoever sent them.
         spooled: rows on disk, whoever sends them.
         dropped: rows given up, by reason, whoever gave them up.
@@ -98,6 +99,7 @@ class Account:
     state: State
     verdict: Verdict
     sentences: tuple[str, ...]
+    enqueued: int
     delivered: int
     spooled: int
     dropped: Mapping[str, int]
@@ -121,6 +123,7 @@ def reconcile(life: Life, now_ms: int, ended_after_ms: int = ENDED_AFTER_MS) -> 
     delivered = life.delivered + (spool.delivered if spool else 0)
     spooled = life.spooled if spool is None else spool.waiting
     dropped = dict(Counter(life.dropped) + Counter(spool.dropped if spool else {}))
+    enqueued = max(life.enqueued, delivered, life.stored_rows)
     lost = 0
     if state == "ended":
         # What was stored since the last heartbeat has been delivered too.
@@ -133,11 +136,18 @@ def reconcile(life: Life, now_ms: int, ended_after_ms: int = ENDED_AFTER_MS) -> 
     if silent_ms <= ended_after_ms and unarrived:
         warns.append(f"{unarrived:,} delivered rows are not in the archive yet.")
     if state in {"silent", "ended"}:
+        if enqueued > life.enqueued:
+            warns.append(
+                f"It last announced {life.enqueued:,} rows; {enqueued:,} have come, and how many more it took is not "
+                "known."
+            )
         warns.append(_silence(state, silent_ms, has_newer=life.newer_ms is not None))
     verdict: Verdict = "fail" if fails else "warn" if warns else "ok"
-    sentences = (*fails, *warns) or (_fine(life),)
+    sentences = (*fails, *warns) or (
+        _fine(enqueued, min(life.in_flight, enqueued - max(delivered, life.stored_rows))),
+    )
     return Account(
-        state, verdict, sentences, delivered, spooled, dropped, lost, unarrived, skew_ms, silent_ms
+        state, verdict, sentences, enqueued, delivered, spooled, dropped, lost, unarrived, skew_ms, silent_ms
     )
 
 
@@ -195,6 +205,6 @@ def _silence(state: State, silent_ms: int, *, has_newer: bool) -> str:
     return f"It ended without closing: {'a newer life of it goes on' if has_newer else heard}."
 
 
-def _fine(life: Life) -> str:
-    waiting = f", {life.in_flight:,} of them on their way" if life.in_flight else ""
-    return f"All {life.enqueued:,} rows are accounted for{waiting}."
+def _fine(enqueued: int, on_their_way: int) -> str:
+    waiting = f", {on_their_way:,} of them on their way" if on_their_way else ""
+    return f"All {enqueued:,} rows are accounted for{waiting}."

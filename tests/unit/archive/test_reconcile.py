@@ -59,6 +59,27 @@ def test_what_was_stored_after_the_last_heartbeat_is_not_lost() -> None:
     assert reconcile(replace(ENDED, stored_rows=1_200), NOW_MS).lost_in_crash == 0
 
 
+def test_no_fewer_rows_were_taken_than_came() -> None:
+    """Killed after its last word: what was delivered or stored was enqueued; how much more is not known."""
+    dead = replace(ENDED, enqueued=9_200, delivered=9_000, in_flight=200, stored_rows=20_800)
+    for account in (
+        reconcile(replace(dead, spool=Spool(0, 8_000)), NOW_MS),
+        reconcile(dead, OLD_MS + 4 * BEAT_MS),
+    ):
+        assert (account.enqueued, account.lost_in_crash, account.verdict) == (20_800, 0, "warn")
+        assert account.sentences[0] == (
+            "It last announced 9,200 rows; 20,800 have come, and how many more it took is not known."
+        )
+    assert reconcile(replace(dead, stored_rows=0, spool=Spool(0, 8_000)), NOW_MS).enqueued == 17_000
+
+
+def test_a_live_emitter_has_taken_what_came_since_its_last_word() -> None:
+    """Between two heartbeats more is stored than was announced: ok, and none of it is still on its way."""
+    account = reconcile(replace(FINE, stored_rows=1_200), NOW_MS)
+    assert (account.enqueued, account.sentences) == (1_200, ("All 1,200 rows are accounted for.",))
+    assert reconcile(FINE, NOW_MS).enqueued == 1_000
+
+
 def test_no_more_is_lost_than_the_buffer_holds() -> None:
     """The cap of the buffer bounds the loss, and so does what was in memory."""
     assert reconcile(replace(ENDED, cap_rows=30), NOW_MS).lost_in_crash == 30
