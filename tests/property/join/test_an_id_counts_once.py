@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -117,6 +118,19 @@ def test_crashes_change_no_count_when_days_go_cold(
     """With and without crashes every day has the same rows, however soon days go cold."""
     rules = Rules(hot_windows=hot_windows)
     assert lived(batches, rules, crashes=True).days == lived(batches, rules, crashes=False).days
+
+
+@pytest.mark.parametrize(
+    ("again_on", "counted_on"), [((0, 3, 6), {0}), ((0, 6), {0, 6}), ((0, 3), {0}), ((3, 6), {3})]
+)
+def test_a_copy_that_counts_nowhere_bars_later_ones(again_on: tuple[int, ...], counted_on: set[int]) -> None:
+    """With three hot days the copy of day 3, which counts nowhere, keeps that of day 6 from counting."""
+    log = Log(Rules(hot_windows=3))
+    for day in range(8):
+        log.add([(day + 1, day * 24)])
+        log.add([(0, day * 24 + 12)] if day in again_on else [(day + 1, day * 24 + 12)])
+        log.publish()
+    assert {day for day, rows in log.days.items() if rows > 1} == counted_on
 
 
 def test_what_is_stored_of_repeats_goes_with_their_cell() -> None:
