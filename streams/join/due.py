@@ -140,6 +140,22 @@ def is_hot(hot: Hot, window: Window) -> bool:
     return is_narrow or bool(hot.outcomes.within(*window[:2], window.start_ms, window.end_ms))
 
 
+def waited_ms(hot: Hot, observed_ms: int | None, window: Window) -> int | None:
+    """Give how long labels of a window took, ms; None while too few of them are there to tell.
+
+    A hot window goes by all labels in memory. One that is cold, and a week or month, goes by those of its own days:
+    what is hot now tells nothing of days whose labels came when they were cold.
+
+    Args:
+        hot: the deployment.
+        observed_ms: how long the labels in memory took.
+        window: which.
+    """
+    if window.resolution not in MERGED and is_hot(hot, window):
+        return observed_ms
+    return hot.days.waited_ms(hot.days.within(*window[:2], window.start_ms, window.end_ms))
+
+
 def stands(hot: Hot, window: Window, terms: Terms) -> bool:
     """Whether the last result of a cold day stands: it was counted by other terms than would judge it now."""
     key = CellKey(window.version, window.slot, window.start_ms)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from driftline.streams.join.maturity import KNOWN, observed_ms
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from driftline.streams.join.scheme import Scheme
 
@@ -29,6 +30,7 @@ class _Packed(NamedTuple):
     digest: str
     predictions: int
     labels: int
+    waited_ms: int | None
 
 
 class Kept:
@@ -73,6 +75,20 @@ class Kept:
         held = self._open[key] if key in self._open else self._packed[key]
         return held.predictions, held.labels
 
+    def waited_ms(self, keys: Collection[CellKey]) -> int | None:
+        """Give how long labels of some of what is there took, ms: as long as on the slowest that says so.
+
+        Returns:
+            None while too few of all of it have a label to tell.
+        """
+        counts = [self.counts(key) for key in keys]
+        waits = [
+            _waited_ms(self._open[key]) if key in self._open else self._packed[key].waited_ms for key in keys
+        ]
+        if sum(labels for _, labels in counts) < KNOWN * sum(predictions for predictions, _ in counts):
+            return None
+        return max((wait for wait in waits if wait is not None), default=None)
+
     def digest(self, key: CellKey) -> str:
         """Give by which scheme outcomes that are there were counted."""
         return (self._open[key] if key in self._open else self._packed[key]).digest
@@ -85,7 +101,7 @@ class Kept:
         """Keep outcomes, in place of what was kept."""
         self.drop(key)
         one = self._packed[key] = _Packed(
-            pack(outcomes), outcomes.digest, outcomes.predictions, outcomes.labels
+            pack(outcomes), outcomes.digest, outcomes.predictions, outcomes.labels, _waited_ms(outcomes)
         )
         self._packed_bytes += len(one.data)
 
@@ -111,3 +127,7 @@ class Kept:
             for key in self
             if (key.version, key.slot) == (version, slot) and start_ms <= key.start_ms < end_ms
         )
+
+
+def _waited_ms(outcomes: Outcomes) -> int | None:
+    return None if outcomes.delays is None else observed_ms(outcomes.delays, outcomes.predictions)

@@ -19,7 +19,7 @@ from driftline.streams.complaints import Complaints
 from driftline.streams.join.cell import cell_width
 from driftline.streams.join.day_key import DAY_KEY, day_key
 from driftline.streams.join.dirty import Offsets, count_late, missed
-from driftline.streams.join.due import Place, due_windows, result_of, stands
+from driftline.streams.join.due import Place, due_windows, result_of, stands, waited_ms
 from driftline.streams.join.gaps import Gap
 from driftline.streams.join.hot import Hot, Window
 from driftline.streams.join.kept import CellKey
@@ -241,7 +241,8 @@ class Shard:
 
     def horizon_ms(self, hot: Hot, observed: int | None, window: Window) -> int | None:
         """How long labels of a window are waited for."""
-        return self.book.terms(hot.name, window.version, window.end_ms).horizon_ms(observed)
+        waited = waited_ms(hot, observed, window)
+        return self.book.terms(hot.name, window.version, window.end_ms).horizon_ms(waited)
 
     def _cold_before(self, hot: Hot, resolution: str) -> int:
         return hot.cold_before(resolution, hot.watermark_ms, self.rules.hot_windows)

@@ -6,13 +6,10 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from driftline.streams.clickhouse import fact_reads
-from driftline.streams.join.due import Place, result_of
+from driftline.streams.join.due import Place, result_of, waited_ms
 from driftline.streams.join.hot import Hot, Window
 from driftline.streams.join.kept import CellKey
-from driftline.streams.join.maturity import observed_ms
 from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.replay.cold import Edge, merges_of
 from driftline.streams.replay.recount import merged_of
@@ -67,13 +64,10 @@ def merged_join(
     for key, counts in packed.items():
         if _is_in(merge, key):
             hot.days.put(key, unpack(counts))
-    days = list(hot.days.all().values())
-    if not days:
+    if not len(hot.days):
         return None
-    delays = [one.delays for one in days if one.delays is not None]
-    observed = observed_ms(np.sum(delays, axis=0), sum(one.predictions for one in days)) if delays else None
     terms = book.terms(name, merge.version, merge.end_ms)
-    return result_of(hot, merge, terms, place, terms.horizon_ms(observed))
+    return result_of(hot, merge, terms, place, terms.horizon_ms(waited_ms(hot, None, merge)))
 
 
 def unkept(windows: set[Window], edge: Edge, settled: Callable[[], None]) -> list[Window]:

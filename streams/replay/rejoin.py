@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from driftline.streams.join.due import Place, due_windows, result_of
+from driftline.streams.join.due import Place, due_windows, result_of, waited_ms
 from driftline.streams.join.elsewhere import Elsewhere
 from driftline.streams.join.hot import Hot
 from driftline.streams.join.kept import CellKey
 from driftline.streams.join.labels import Labels
+from driftline.streams.join.maturity import observed_ms
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.seals import Seals
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
+from driftline.streams.windows.kernel import LATENCY_BINS
 from driftline.streams.windows.merges import MERGED
+from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,10 +116,14 @@ class Rejoin:
         changed = hot.settle()
         versions = {key.version for key in [*hot.cells, *hot.days]}
         widths = {version: self._book.resolutions(hot.name, version) for version in versions}
-        waited_ms = hot.observed_ms
+        waits_ms = self._waits_ms()
 
         def horizon_ms(window: Window) -> int | None:
-            return self._terms(window).horizon_ms(waited_ms)
+            day = CellKey(window.version, window.slot, window.start_ms // DAY_MS * DAY_MS)
+            is_merged = window.resolution in MERGED
+            return self._terms(window).horizon_ms(
+                waited_ms(hot, None, window) if is_merged else waits_ms.get(day)
+            )
 
         place = self._place._replace(now_ms=now_ms)
         for window in due_windows(hot, changed, widths, NONE_COLD, horizon_ms):
@@ -143,6 +150,20 @@ class Rejoin:
                 CellKey(window.version, window.slot, window.start_ms), Outcomes.of(terms.scheme)
             )
         return result_of(self.hot, window, terms, self._place, terms.horizon_ms(None))
+
+    def _waits_ms(self) -> dict[CellKey, int | None]:
+        """How long the labels of each day took, ms: the live worker has let go of what else it knew of them."""
+        sums: dict[CellKey, Outcomes] = {}
+        for key, outcomes in self.hot.outcomes.all().items():
+            day = key._replace(start_ms=key.start_ms // DAY_MS * DAY_MS)
+            total = sums.setdefault(day, Outcomes("", delays=np.zeros(LATENCY_BINS, np.int64)))
+            total.predictions += outcomes.predictions
+            if total.delays is not None and outcomes.delays is not None:
+                total.delays += outcomes.delays
+        return {
+            day: None if one.delays is None else observed_ms(one.delays, one.predictions)
+            for day, one in sums.items()
+        }
 
     def _terms(self, window: Window) -> Terms:
         return self._book.terms(self.hot.name, window.version, window.end_ms)
