@@ -17,6 +17,7 @@ from driftline.streams.windows.checkpoint import Checkpoint, commit, plan
 from driftline.streams.windows.held import decode_pane_key
 from driftline.streams.windows.rules import Rules
 from driftline.streams.windows.shard import Shard
+from driftline.streams.windows.unprofiled import ask_for_profiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -237,6 +238,7 @@ class DriftWorker:
         size = 0
         try:
             for partition, shard in tuple(self._shards.items()):
+                ask_for_profiled(shard)
                 written = plan(shard, now_ms, began, closing=closing)
                 if written.is_empty:
                     continue

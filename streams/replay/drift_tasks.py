@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from driftline.streams.replay.cold import Edge
 from driftline.streams.replay.tasks import DriftTask, restated
-from driftline.streams.windows.book import NEVER
+from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.pane import Pane
@@ -40,6 +40,8 @@ def take_part(shard: Shard, task: DriftTask, part: Part) -> bool:
     for one in part.results:
         left = book.late.rows_beside(task.late, one.model_version, one.slot)
         shard.recounted.append(restated(one, shard.position, left))
+        if not one.profile_digest and one.resolution in WIDTHS_MS:
+            book.unprofiled.note(one.model_version, one.resolution, one.window_start_ms, one.window_end_ms)
     for day, counters in part.days.items():
         key = PaneKey(task.deployment, day.version, day.slot, "1d", day.start_ms)
         if isinstance(counters, Counters) and shard.is_kept(key):

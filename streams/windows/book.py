@@ -15,6 +15,7 @@ from driftline.streams.windows.held import book_key, seal, unseal
 from driftline.streams.windows.late import LateDays
 from driftline.streams.windows.marks import SequenceMarks
 from driftline.streams.windows.resolution import DAY_MS
+from driftline.streams.windows.unprofiled import Unprofiled
 
 WIDTHS_MS: Final = {"5m": 300_000, "1h": 3_600_000, "1d": DAY_MS}
 """The resolutions that are folded; wider ones are merges of days."""
@@ -53,6 +54,7 @@ class Book:
         floors_ms: per resolution, windows that start before it were pushed out at the byte cap: cold.
         seen: sequence marks.
         late: rows for windows already cold.
+        unprofiled: windows counted while no profile was known, until they are asked for.
         duplicates: batches skipped because they had been seen.
     """
 
@@ -65,6 +67,7 @@ class Book:
     floors_ms: dict[str, int] = field(default_factory=dict)
     seen: SequenceMarks = field(default_factory=SequenceMarks)
     late: LateDays = field(default_factory=LateDays)
+    unprofiled: Unprofiled = field(default_factory=Unprofiled)
     duplicates: int = 0
 
     def is_new(self, columns: PredictionColumns, record_time_ms: int) -> bool:
@@ -115,6 +118,7 @@ class Book:
                 "floors_ms": self.floors_ms,
                 "seen": self.seen.to_list(),
                 "late": self.late.to_list(),
+                "unprofiled": self.unprofiled.to_list(),
                 "duplicates": self.duplicates,
             }
         )
@@ -139,5 +143,6 @@ class Book:
             floors_ms=stored["floors_ms"],
             seen=SequenceMarks.from_list(stored["seen"]),
             late=LateDays.from_list(stored["late"]),
+            unprofiled=Unprofiled.from_list(stored.get("unprofiled", ())),
             duplicates=stored["duplicates"],
         )

@@ -237,6 +237,8 @@ class Shard:
             pane = self.panes[key] = Pane(key, Counters(self.profiles.layout(key.deployment, key.version)))
             self.index[key.deployment].add(key)
             self.fresh_bytes += pane.counters.size_bytes
+        if not pane.counters.layout.digest:
+            book.unprofiled.note(key.version, resolution, start_ms, pane.end_ms)
         # A pane that holds the message already was written by a checkpoint that was not finished: its result may
         # be missing.
         self.unpublished.add(key)
