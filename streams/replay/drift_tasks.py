@@ -12,6 +12,7 @@ from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.pane import Pane
 from driftline.streams.windows.resolution import DAY_MS
 from driftline.streams.windows.too_late import newest_hot
+from driftline.streams.windows.unprofiled import hot_unprofiled, take_profiled
 
 if TYPE_CHECKING:
     from driftline.streams.replay.part import Part
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 
 def drift_task(shard: Shard, deployment: str) -> DriftTask | None:
-    """Give the late rows of a deployment that is as its state was stored; None for nothing."""
-    late = tuple(shard.book(deployment).late.spans)
-    if not late or deployment in shard.changed:
+    """Give what awaits restatement of a deployment that is as its state was stored; None for nothing."""
+    if deployment in shard.changed:
         return None
-    return DriftTask(deployment, shard.partition, (shard.position, -1), late, _edge(shard, deployment))
+    late, hot = tuple(shard.book(deployment).late.spans), hot_unprofiled(shard, deployment)
+    if not (late or hot):
+        return None
+    return DriftTask(deployment, shard.partition, (shard.position, -1), late, _edge(shard, deployment), hot)
 
 
 def take_part(shard: Shard, task: DriftTask, part: Part) -> bool:
@@ -42,6 +45,8 @@ def take_part(shard: Shard, task: DriftTask, part: Part) -> bool:
         shard.recounted.append(restated(one, shard.position, left))
         if not one.profile_digest and one.resolution in WIDTHS_MS:
             book.unprofiled.note(one.model_version, one.resolution, one.window_start_ms, one.window_end_ms)
+    for hot, counted in part.hot.items():
+        take_profiled(shard, hot, counted)
     for day, counters in part.days.items():
         key = PaneKey(task.deployment, day.version, day.slot, "1d", day.start_ms)
         if isinstance(counters, Counters) and shard.is_kept(key):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from driftline.schemas.window import WindowResult
     from driftline.streams.join.dirty import Offsets
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from driftline.streams.join.kept import CellKey
     from driftline.streams.join.outcomes import Outcomes
     from driftline.streams.windows.counters import Counters
+    from driftline.streams.windows.held import PaneKey
 
 RESULTS_A_PART: Final = 64
 
@@ -33,6 +35,7 @@ class Part(NamedTuple):
         days: counters, or outcomes, of the days among them, for weeks and months that memory still merges.
         merges: those weeks and months.
         failure: of the whole deployment, which is left for another time; None without.
+        hot: counters of hot windows whose profile has come since they were counted.
     """
 
     deployment: str
@@ -40,6 +43,7 @@ class Part(NamedTuple):
     days: dict[CellKey, Counters] | dict[CellKey, Outcomes]
     merges: set[Window]
     failure: Failure | None = None
+    hot: Mapping[PaneKey, Counters] = MappingProxyType({})
 
 
 def slices(name: str, results: Iterator[WindowResult]) -> Iterator[Part]:

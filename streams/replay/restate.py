@@ -75,6 +75,8 @@ def restate_drift(
         ClickHouseError: the server is away or refuses.
     """
     name, edge, stored = task.deployment, task.edge, cache(settled)
+    if task.unprofiled:
+        yield Part(name, [], {}, set(), hot=_hot(client, task, profiles, rules))
     touched = _touched(client, name, task.late)
     windows = cold_windows(touched, lambda version: profiles.resolutions(name, version), edge)
     packed: dict[CellKey, bytes] = {}
@@ -132,6 +134,19 @@ def restate_join(
         except Exception as error:  # noqa: BLE001 - whatever it is, others of the partition must not wait for it
             single = fact_reads.label_records(client, task.partition, name, left.single)
             yield Part(name, [], {}, set(), Failure(error, Offsets(single, left.span)))
+
+
+def _hot(client: Client, task: DriftTask, profiles: Profiles, rules: Rules) -> dict[PaneKey, Counters]:
+    """Count hot windows whose profile has come since."""
+    windows = {Window(key.version, key.slot, key.resolution, key.start_ms) for key in task.unprofiled}
+    recount = Recount(task.deployment, task.partition, task.positions[0], Listed.of(windows), profiles, rules)
+    for _, cols in fact_reads.predictions(client, Stretch(task.deployment, *hull(windows, WIDTHS_MS["5m"]))):
+        recount.take(cols)
+    counted = dict(recount.counters())
+    return {
+        key: counted.get(key) or Counters(profiles.layout(key.deployment, key.version))
+        for key in task.unprofiled
+    }
 
 
 def _touched(client: Client, name: str, spans: Sequence[Late]) -> set[Touched]:

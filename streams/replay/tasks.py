@@ -13,6 +13,7 @@ from driftline.streams.windows.rules import Rules
 
 if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
+    from driftline.streams.windows.held import PaneKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class DriftTask:
         positions: of `predictions`, and -1, that the archive must have passed.
         late: what is to be restated.
         edge: where hot ends.
+        unprofiled: hot windows that have closed, and were counted before their profile came.
     """
 
     deployment: str
@@ -30,6 +32,7 @@ class DriftTask:
     positions: tuple[int, int]
     late: tuple[Late, ...]
     edge: Edge
+    unprofiled: tuple[PaneKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
+    from driftline.streams.windows.counters import Counters
+    from driftline.streams.windows.held import PaneKey
     from driftline.streams.windows.shard import Shard
 
 MAX_SPANS: Final = 1_024
@@ -19,9 +21,15 @@ MAX_MS: Final = 92 * DAY_MS
 
 @dataclass(slots=True)
 class Unprofiled:
-    """Spans of event time, ms, that hold windows counted without a profile, by model version and width."""
+    """Windows counted without a profile.
+
+    Attributes:
+        spans: of event time, ms, that hold them, by model version and width.
+        tried: hot ones that the archive did not hold as memory does, and the offset that they had absorbed.
+    """
 
     spans: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    tried: dict[PaneKey, int] = field(default_factory=dict, compare=False)
 
     def note(self, version: str, resolution: str, start_ms: int, end_ms: int) -> None:
         """Remember a window."""
@@ -69,3 +77,43 @@ def ask_for_profiled(shard: Shard) -> None:
             if span is not None:
                 book.late.ask(*span, shard.position)
                 shard.changed.add(name)
+
+
+def hot_unprofiled(shard: Shard, deployment: str) -> tuple[PaneKey, ...]:
+    """Give the hot windows that have closed and whose profile has come since they were counted, in order."""
+    unprofiled = shard.book(deployment).unprofiled
+    of = {
+        (version, name)
+        for version, name in unprofiled.spans
+        if shard.profiles.layout(deployment, version).digest
+        and name in shard.profiles.resolutions(deployment, version)
+    }
+    unprofiled.tried = {
+        key: absorbed for key, absorbed in unprofiled.tried.items() if key in shard.index[deployment]
+    }
+    found = [
+        key
+        for key in (shard.index[deployment] if of else ())
+        if (key.version, key.resolution) in of
+        and not shard.is_cold(key)
+        and (pane := shard.look(key)).end_ms <= shard.closed_ms[deployment]
+        and not pane.counters.layout.digest
+        and unprofiled.tried.get(key) != pane.absorbed
+    ]
+    return tuple(sorted(found, key=lambda key: (key.start_ms, key.resolution, key.version, key.slot)))
+
+
+def take_profiled(shard: Shard, key: PaneKey, counters: Counters) -> None:
+    """Put the counters of a hot window in the place of those without a profile, if they hold the very same rows.
+
+    They do not when more has come meanwhile: once that is counted it is tried again.
+    """
+    pane = shard.pane(key)
+    if pane is None or pane.counters.layout.digest:
+        return
+    mine, theirs = ((one.rows, one.first_ms, one.last_ms) for one in (pane.counters, counters))
+    if mine == theirs and counters.layout.digest:
+        pane.counters, pane.absorbed, pane.changed = counters, shard.position, True
+        shard.unpublished.add(key)
+    else:
+        shard.book(key.deployment).unprofiled.tried[key] = pane.absorbed

@@ -1,4 +1,4 @@
-"""A profile that comes after its events has their windows restated: the cold ones, the others once they are cold."""
+"""A profile that comes after its events has their windows counted again: closed ones now, the open one later."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Life:
 def test_windows_from_before_their_profile_are_restated(
     monkeypatch: pytest.MonkeyPatch, *, restarts: bool
 ) -> None:
-    """No hour keeps `no_profile` once it is cold, each has all its rows, and what is begun later needs no restating."""
+    """No hour keeps `no_profile` once it has closed, each has all its rows; what is begun later needs no restating."""
     life = Life(monkeypatch)
     for hour in range(6):
         life.hour(hour)
@@ -85,7 +85,8 @@ def test_windows_from_before_their_profile_are_restated(
     if restarts:
         life.shard = Shard.load(0, life.shard.held, life.book, FEW)
     assert life.restate()
-    assert life.hours(with_profile=True) == dict.fromkeys(range(3), 50)
+    assert life.hours(with_profile=True) == dict.fromkeys(range(5), 50)
+    assert life.hours(with_profile=False) == {5: 50}
     assert not life.restate()
     for hour in range(6, 9):
         life.hour(hour)
@@ -94,6 +95,18 @@ def test_windows_from_before_their_profile_are_restated(
     assert life.hours(with_profile=False) == {}
     life.hour(30)
     assert {name for _, name in life.shard.book("churn").unprofiled.spans} <= {"1d", "5m"}
+
+
+def test_a_hot_window_that_the_archive_holds_otherwise_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that the archive lacks are not lost: the window stays as it is, and is not tried again for nothing."""
+    life = Life(monkeypatch)
+    for hour in range(6):
+        life.hour(hour)
+    life.book.on_record(b"churn/1", PROFILE.to_bytes(), 0)
+    life.archive.log[4] = sealed(rows(4, 1, life.archive.log[4].times_ms[:1]), 4)
+    assert life.restate()
+    assert life.hours(with_profile=False) == {4: 50, 5: 50}
+    assert not life.restate()
 
 
 def test_what_is_remembered_is_bounded() -> None:
