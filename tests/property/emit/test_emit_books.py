@@ -13,6 +13,7 @@ from hypothesis import given, settings
 
 from driftline.agents.emit.complaints import Complaints
 from driftline.agents.emit.courier import Courier
+from driftline.agents.emit.flights import BATCH_BYTES
 from driftline.agents.emit.ledger import Ledger
 from driftline.agents.emit.options import checked
 from driftline.agents.emit.seal import Sealed
@@ -126,7 +127,7 @@ class World:
         flights = self.courier.flights
         held = [one.sealed for one in flights] + list(flights.outbox)
         held += [one.sealed for one in flights.flying.values()]  # Kafka's client has copied these
-        assert flights.memory_bytes == sum(len(one.payload) for one in held)
+        assert flights.memory_bytes == sum(len(one.payload) + BATCH_BYTES for one in held)
         assert sum(path.stat().st_size for path in self.folder.rglob("*.seg")) <= SPOOL_BYTES
 
     def recover(self) -> None:
