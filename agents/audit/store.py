@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
-from contextlib import suppress
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from driftline.agents.atomic import write_atomically
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.errors import NoteError, WitnessError
 from driftline.agents.audit.notes import MAX_NOTE_BYTES, Note
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LAST: Final = "last.note"
 _LOCK: Final = "lock"
@@ -78,17 +79,7 @@ class Store:
 
     def _write(self, name: str, data: bytes) -> None:
         try:
-            number, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.folder)
-            try:
-                with os.fdopen(number, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(number)
-                Path(temporary).replace(self.folder / name)
-            except BaseException:
-                with suppress(FileNotFoundError):
-                    Path(temporary).unlink()
-                raise
+            write_atomically(self.folder / name, data)
             folder = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.fsync(folder)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from driftline.agents.atomic import write_atomically
 from driftline.agents.retrain.commands import RetrainError
 
 if TYPE_CHECKING:
@@ -57,14 +57,9 @@ class Memory:
         self._held.answered = [*self._held.answered, advice_id][-MOST:]
         if now_ms is not None:
             self._held.started_ms[deployment] = now_ms
-        new = self._path.with_name(self._path.name + ".new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with new.open("wb") as file:
-                file.write(msgspec.json.encode(self._held))
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
+            write_atomically(self._path, msgspec.json.encode(self._held))
         except OSError as error:
             raise RetrainError(
                 f"what retraining did cannot be remembered in {self._path}: {error.strerror}"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from driftline.agents.atomic import write_atomically
 from driftline.agents.serving.belief import Kept
 from driftline.agents.serving.errors import ServingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILE: Final = "believed.json"
 
@@ -42,15 +42,7 @@ def keep(folder: Path, kept: Kept) -> None:
         ServingError: it cannot be written.
     """
     path = folder / FILE
-    name = ""
     try:
-        number, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=folder)
-        with os.fdopen(number, "wb") as file:
-            file.write(msgspec.json.encode(kept))
-            file.flush()
-            os.fsync(number)
-        Path(name).replace(path)
+        write_atomically(path, msgspec.json.encode(kept))
     except OSError as error:
-        with suppress(OSError):
-            Path(name).unlink()
         raise ServingError(f"{path} cannot be written: {error.strerror}") from error

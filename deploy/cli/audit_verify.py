@@ -174,8 +174,8 @@ def _recalled(memory: Path | None) -> Checkpoint | None:
 
 
 def _remember(memory: Path, head: Checkpoint) -> None:
+    from driftline.agents.atomic import write_atomically
     from driftline.agents.audit.errors import AuditError
-    from driftline.deploy.local.atomic import write_atomically
 
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)

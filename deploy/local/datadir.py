@@ -11,7 +11,7 @@ from typing import TextIO
 
 import msgspec
 
-from driftline.deploy.local.atomic import write_atomically
+from driftline.agents.atomic import write_atomically
 from driftline.deploy.local.cluster_id import LENGTH, new_cluster_id
 from driftline.deploy.local.errors import StackError
 

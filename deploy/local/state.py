@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 import psutil
 
-from driftline.deploy.local.atomic import write_atomically
+from driftline.agents.atomic import write_atomically
 
 FORMAT = 1
 # Kernels count starts in ticks of 10 ms; two readings of one process may differ by that.
