@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from driftline.deploy.control.shown import waiting_table
-from driftline.streams.alerts.webhook import KEY, SIGNATURE, pause_s, signature
+from driftline.streams.alerts.webhook import headers, pause_s
 from driftline.streams.processors.alert_post import UnansweredError
 
 if TYPE_CHECKING:
@@ -72,12 +72,9 @@ class Telling:
         return taken
 
     def _is_taken(self, digest: str, content: bytes, now_s: float) -> bool:
-        headers = {"Content-Type": "application/json", "User-Agent": "driftline", KEY: digest}
-        if self.route.secret:
-            at_s = int(now_s)
-            headers[SIGNATURE] = f"t={at_s},v1={signature(content, self.route.secret, at_s)}"
+        given = headers(digest, content, self.route.secret, int(now_s))
         try:
-            status, text = self.post(self.route.url, content, headers)
+            status, text = self.post(self.route.url, content, given)
         except UnansweredError as error:
             status, text = 0, str(error)
         if 200 <= status < 300:  # noqa: PLR2004 - the class of HTTP that says yes

@@ -29,16 +29,16 @@ def body(edge: Alert | Advice) -> bytes:
     return msgspec.json.encode(edge)
 
 
-def headers(edge: Alert | Advice, content: bytes, secret: bytes, now_s: int) -> dict[str, str]:
+def headers(key: str, content: bytes, secret: bytes, now_s: int) -> dict[str, str]:
     """Headers of a request.
 
     Args:
-        edge: what it tells.
-        content: its body.
+        key: what the receiver knows it by when it is sent again.
+        content: the body.
         secret: the receiver's and ours; empty signs nothing.
         now_s: the clock, s since 1970: it is signed too, so that an old request cannot be played again.
     """
-    given = {"Content-Type": "application/json", "User-Agent": "driftline", KEY: edge.id}
+    given = {"Content-Type": "application/json", "User-Agent": "driftline", KEY: key}
     if secret:
         given[SIGNATURE] = f"t={now_s},v1={signature(content, secret, now_s)}"
     return given

@@ -96,7 +96,7 @@ class WebhookFeed(Feed):
                 now_s = time.time_ns() // 1_000_000_000
                 try:
                     status, text = post(
-                        self.route.url, content, headers(edge, content, self.route.secret, now_s)
+                        self.route.url, content, headers(edge.id, content, self.route.secret, now_s)
                     )
                     why = f"HTTP {status} {text}".rstrip()
                 except UnansweredError as error:

@@ -209,4 +209,4 @@ def test_a_webhook_is_told_that_it_is_advice() -> None:
         "auc",
         [],
     )
-    assert headers(event, content, b"", 1)["Idempotency-Key"] == said["id"]
+    assert headers(event.id, content, b"", 1)["Idempotency-Key"] == said["id"]

@@ -33,11 +33,11 @@ def test_a_webhook_is_signed_with_its_time() -> None:
     """A receiver that knows the secret finds the signature over time and body; without a secret there is none."""
     (edge,) = edges("fail")
     content = body(edge)
-    given = headers(edge, content, SECRET, 99)
+    given = headers(edge.id, content, SECRET, 99)
     wanted = hmac.new(SECRET, b"99." + content, hashlib.sha256).hexdigest()
     assert given["Driftline-Signature"] == f"t=99,v1={wanted}"
     assert given["Idempotency-Key"] == edge.id == json.loads(content)["id"]
-    assert "Driftline-Signature" not in headers(edge, content, b"", 99)
+    assert "Driftline-Signature" not in headers(edge.id, content, b"", 99)
 
 
 def test_pauses_double_up_to_a_bound_and_differ_by_chance() -> None:

@@ -49,7 +49,7 @@ def test_the_check_of_a_signature_works(page: str) -> None:
     book = OneBook(alerts=AlertRule(k=1, m=1))
     (edge,) = take(case.Case(deployment="shop"), window(0, 0, {"x": "fail"}), book, 5)
     secret, body = b"sixteen letters.", webhook.body(edge)
-    sent = webhook.headers(edge, body, secret, 1_000)
+    sent = webhook.headers(edge.id, body, secret, 1_000)
     is_genuine = names["is_genuine"]
     assert is_genuine(sent, body, secret, 1_010)
     assert not is_genuine(sent, body + b" ", secret, 1_010)

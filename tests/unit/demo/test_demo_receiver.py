@@ -24,7 +24,7 @@ NOW_S = 1_700_000_000
 def told(heard: Heard, *, secret: bytes = SECRET, at_s: int = NOW_S) -> int:
     """Send the edge as the alerts worker does."""
     content = body(EDGE)
-    return heard.take(DIRECT, headers(EDGE, content, secret, at_s), content, SECRET, NOW_S)
+    return heard.take(DIRECT, headers(EDGE.id, content, secret, at_s), content, SECRET, NOW_S)
 
 
 def test_an_edge_is_taken_once() -> None:
@@ -39,7 +39,7 @@ def test_advice_is_taken_and_is_no_edge() -> None:
     """What a webhook tells of advice is answered with yes, and counts as no edge of an alert."""
     heard = Heard()
     content = b'{"kind": "advice", "id": "bb-1", "advice": "retrain"}'
-    assert heard.take(DIRECT, headers(EDGE, content, SECRET, NOW_S), content, SECRET, NOW_S) == 200
+    assert heard.take(DIRECT, headers(EDGE.id, content, SECRET, NOW_S), content, SECRET, NOW_S) == 200
     assert (heard.edges, heard.repeats) == ({}, 0)
 
 
@@ -92,7 +92,7 @@ def test_the_server_answers_and_is_bounded() -> None:
             statuses.append(connection.getresponse().status)
             connection.close()
         connection = HTTPConnection(place.hostname or "", place.port, timeout=5)
-        connection.request("POST", DIRECT, content, headers(EDGE, content, SECRET, int(time.time())))
+        connection.request("POST", DIRECT, content, headers(EDGE.id, content, SECRET, int(time.time())))
         statuses.append(connection.getresponse().status)
         connection.close()
     assert statuses == [400, 413, 400, 200]
