@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+COMMANDS: Final = "deployment-control"
+STATES: Final = "deployment-state"
+ACKS: Final = "acks"
+PROFILES: Final = "profiles"
 _DAY_MS: Final = 86_400_000
 # One message as the broker counts it: a record of driftline.schemas.codec.DEFAULT_MAX_BYTES, its key and
 # headers.
@@ -56,13 +60,13 @@ TOPICS: Final = (
     Topic("predictions", "deployment", "events", 7 * _DAY_MS, log_append_time=True),
     Topic("labels", "deployment", "events", 7 * _DAY_MS, log_append_time=True),
     Topic("emitter-status", "instance", 1, 7 * _DAY_MS, log_append_time=True),
-    Topic("profiles", "deployment/version", 1, None, compacted=True, max_message_bytes=_PROFILE_BYTES),
+    Topic(PROFILES, "deployment/version", 1, None, compacted=True, max_message_bytes=_PROFILE_BYTES),
     Topic("windows", "deployment", "events", 14 * _DAY_MS, max_message_bytes=_STATE_BYTES),
     Topic("alerts", "deployment", "events", 90 * _DAY_MS),
     Topic("dead-letter", "source partition", 1, 28 * _DAY_MS, max_message_bytes=_DEAD_LETTER_BYTES),
-    Topic("deployment-control", "one partition", 1, None, log_append_time=True),
-    Topic("deployment-state", "deployment", 1, None, compacted=True),
-    Topic("acks", "deployment", 1, 90 * _DAY_MS, log_append_time=True),
+    Topic(COMMANDS, "one partition", 1, None, log_append_time=True),
+    Topic(STATES, "deployment", 1, None, compacted=True),
+    Topic(ACKS, "deployment", 1, 90 * _DAY_MS, log_append_time=True),
     Topic("audit", "one partition", 1, None, log_append_time=True),
     Topic("checkpoints", "name of the signer", 1, None, log_append_time=True),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.agents.audit.checkpoint import Checkpoint
+from driftline.agents.audit.errors import AuditError
 
 if TYPE_CHECKING:
     from driftline.agents.audit.faults import Fault
@@ -84,6 +85,13 @@ class Report:
     def head(self) -> Checkpoint:
         """What is worth remembering after a verification without a fault."""
         return Checkpoint(self.origin, self.verified, self.root)
+
+    def require(self) -> None:
+        """Let nobody go on whose audit has a fault; raises AuditError, which names it."""
+        if self.fault is not None:
+            raise AuditError(
+                f"the audit cannot be believed: {self.fault}; 'driftline audit verify' says more"
+            )
 
     def plain(self) -> dict[str, Any]:
         """Give it for programs."""

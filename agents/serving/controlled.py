@@ -20,11 +20,11 @@ from driftline.agents.serving.agent import free_bytes
 from driftline.agents.serving.belief import Belief
 from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import ServingError
-from driftline.agents.serving.follow import ACKS
 from driftline.agents.serving.memory import keep, kept_in
 from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.envelope import ACK, HEARTBEAT, Envelope, EnvelopeError
 from driftline.schemas.control.serving_state import ServingState
+from driftline.schemas.topics import ACKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

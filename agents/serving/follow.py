@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from driftline.agents.audit.errors import AuditError
+from driftline.agents.audit.record import TOPIC as AUDIT
 from driftline.agents.control.verify_state import StateError
 from driftline.schemas.deployment_state import serving_of
 from driftline.schemas.refusal import Refused
 from driftline.schemas.settings import consumer_config, producer_config
+from driftline.schemas.topics import ACKS, COMMANDS, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +32,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-AUDIT: Final = "audit"
-STATES: Final = "deployment-state"
-ACKS: Final = "acks"
-CONTROL: Final = "deployment-control"
 BEATS: Final = "heartbeats"
 """Word of this module for heartbeats, which go to `acks` and are not sent again."""
 POLL_S: Final = 0.2
@@ -251,7 +249,7 @@ class Follower:
         for deployment, value in self._station.untold():
             if deployment not in self._telling:
                 self._telling.add(deployment)
-                self.say(CONTROL, deployment, value)
+                self.say(COMMANDS, deployment, value)
 
     def _speak(self, producer: Producer) -> None:
         """Hand what waits to the producer."""
@@ -269,7 +267,7 @@ class Follower:
 
     def _said_of(self, topic: str, key: str, value: bytes) -> Callable[[KafkaError | None, Any], None]:
         def delivered(error: KafkaError | None, _message: Any) -> None:  # noqa: ANN401 - as above
-            if topic == CONTROL:
+            if topic == COMMANDS:
                 self._telling.discard(key)
                 if error is None:
                     self._station.told(key)

@@ -18,6 +18,7 @@ from driftline.deploy.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
     from driftline.deploy.control.asking import Asked, Fields
+    from driftline.deploy.control.board import Board
     from driftline.deploy.control.outcome import Outcome
     from driftline.schemas.control.command import Op
 
@@ -112,6 +113,21 @@ def ask(op: Op, how: How, fields: Fields) -> int:
     if outcome.is_refusal and not how.as_json:
         raise RefusedError(outcome_line(asked, outcome))
     return 1 if outcome.is_refusal else 0
+
+
+def answer(op: Op, digest: str, how: How) -> int:
+    """Show the command that a person answers, found by the begin of its digest, and ask for the answer; as `ask`."""
+    from driftline.deploy.control.shown import deployment_of, named_lines
+
+    def fields(board: Board) -> dict[str, Any]:
+        found = board.named(digest)
+        if not how.as_json:
+            for line in named_lines(found):
+                click.echo(line)
+            click.echo()
+        return {"target": found.digest, "deployment": deployment_of(found)}
+
+    return ask(op, how, fields)
 
 
 def _tell(asked: Asked, outcome: Outcome, how: How) -> None:

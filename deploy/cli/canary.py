@@ -44,9 +44,7 @@ def command(
 
     def fields(board: Board) -> dict[str, Any]:
         return {
-            "deployment": deployment,
-            "model": board.model(deployment, version),
-            "expected_revision": board.state(deployment).revision,
+            **board.version(deployment, version),
             "plan": plan(
                 steps=tuple(step(one) for one in steps),
                 max_wait_s=None if max_wait is None else seconds(max_wait),

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
-from driftline.deploy.cli.asking import How, ask, asking_options
-
-if TYPE_CHECKING:
-    from driftline.deploy.control.board import Board
+from driftline.deploy.cli.asking import How, answer, asking_options
 
 
 @click.command("deny")
@@ -20,14 +15,4 @@ def command(digest: str, how: How) -> int:
 
     What you deny is shown first, as it was signed, out of the verified audit. One denial ends it.
     """
-    from driftline.deploy.control.shown import deployment_of, named_lines
-
-    def fields(board: Board) -> dict[str, Any]:
-        found = board.named(digest)
-        if not how.as_json:
-            for line in named_lines(found):
-                click.echo(line)
-            click.echo()
-        return {"target": found.digest, "deployment": deployment_of(found)}
-
-    return ask("deny", how, fields)
+    return answer("deny", digest, how)

@@ -41,9 +41,7 @@ def command(
 
     def fields(board: Board) -> dict[str, Any]:
         return {
-            "deployment": deployment,
-            "model": board.model(deployment, version),
-            "expected_revision": board.state(deployment).revision,
+            **board.version(deployment, version),
             "plan": plan(
                 bake_s=None if bake is None else seconds(bake), automatic_rollback=automatic_rollback
             ),

@@ -23,10 +23,6 @@ def command(deployment: str, version: str, how: How) -> int:
     """
 
     def fields(board: Board) -> dict[str, Any]:
-        return {
-            "deployment": deployment,
-            "model": board.model(deployment, version),
-            "expected_revision": board.state(deployment).revision,
-        }
+        return board.version(deployment, version)
 
     return ask("shadow", how, fields)

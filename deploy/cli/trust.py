@@ -47,19 +47,19 @@ def init(file: Path, policy: Path | None, as_json: bool) -> None:
     The digest is what everybody pins, as the setting control.genesis: the controller, agents, whoever verifies. It is
     done once; an audit that has a record is left as it is.
     """
-    from driftline.agents.audit.record import digest
+    from driftline.agents.audit.record import TOPIC, digest
     from driftline.agents.audit.writer import begin
     from driftline.agents.control.trust_file import read_trust_file
     from driftline.deploy.control.errors import AskingError
     from driftline.deploy.control.policies import usable
-    from driftline.deploy.control.wire import AUDIT, is_empty, publish
+    from driftline.deploy.control.wire import is_empty, publish
 
     trust, rules = read_trust_file(file).trust, usable(policy)
     kafka = settings_of_stack().kafka
     if not is_empty(kafka):
         raise AskingError("the audit has a first record already: trust is changed with 'driftline trust set'")
     _, record = begin(trust, rules.text, time.time_ns() // 1_000_000)
-    publish(kafka, AUDIT, record)
+    publish(kafka, TOPIC, record)
     made = digest(record)
     if as_json:
         print_json({"genesis": made, "installation": trust.installation, "policy": rules.digest})

@@ -27,10 +27,8 @@ def command(deployment: str, version: str, evidence: Path, how: How) -> int:
 
     def fields(board: Board) -> dict[str, Any]:
         return {
-            "deployment": deployment,
-            "model": board.model(deployment, version),
+            **board.version(deployment, version),
             "evidence": file_digest(evidence),
-            "expected_revision": board.state(deployment).revision,
         }
 
     return ask("validate", how, fields)

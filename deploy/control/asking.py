@@ -15,9 +15,10 @@ from driftline.deploy.control.board import Board
 from driftline.deploy.control.drafts import drafted
 from driftline.deploy.control.errors import AskingError
 from driftline.deploy.control.outcome import Outcome, awaited, foreseen
-from driftline.deploy.control.wire import CONTROL, Wire
+from driftline.deploy.control.wire import Wire
 from driftline.schemas.control.command import Command, Op
 from driftline.schemas.control.envelope import COMMAND, MAX_BYTES, Envelope
+from driftline.schemas.topics import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,11 +78,11 @@ def published(wire: Wire, asked: Asked, *, timeout_s: float, clock: Callable[[],
     Raises:
         AskingError: the audit does not tell of it within the time.
     """
-    offset = wire.publish(CONTROL, asked.value)
+    offset = wire.publish(COMMANDS, asked.value)
     found = awaited(wire, asked.command, asked.value, timeout_s=timeout_s, clock=clock)
     if found is None:
         raise AskingError(
-            f"nobody decided the command within {timeout_s:g} s (it lies at offset {offset} of {CONTROL}, and may "
+            f"nobody decided the command within {timeout_s:g} s (it lies at offset {offset} of {COMMANDS}, and may "
             "still be decided within 15 minutes): see whether 'driftline controller' runs, and 'driftline audit tail'"
         )
     return found

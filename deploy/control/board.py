@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import AuditRecord, digest
@@ -43,11 +43,7 @@ class Board:
     def __init__(self, wire: Wire, genesis: str) -> None:
         self._desk: Desk | None = None
         self._last = ""
-        report = Verifier(Pins(genesis), signatures=True).run(self._heard(wire.so_far()))
-        if report.fault is not None:
-            raise AuditError(
-                f"the audit cannot be believed: {report.fault}; 'driftline audit verify' says more"
-            )
+        Verifier(Pins(genesis), signatures=True).run(self._heard(wire.so_far())).require()
 
     @property
     def desk(self) -> Desk:
@@ -79,6 +75,14 @@ class Board:
         if version not in known:
             raise AskingError(f"{deployment} knows no version {version!r}{nearest(version, known)}")
         return known[version]
+
+    def version(self, deployment: str, version: str) -> dict[str, Any]:
+        """The fields by which a command names a version in the state that it expects; raises as `model` does."""
+        return {
+            "deployment": deployment,
+            "model": self.model(deployment, version),
+            "expected_revision": self.state(deployment).revision,
+        }
 
     def waiting(self, begin: str) -> Waiting:
         """The command that waits, by the begin of its digest; raises AskingError when not exactly one has it."""

@@ -80,9 +80,7 @@ def past_of(
 
 def verified(records: Iterator[bytes], notes: Iterable[bytes], genesis: str) -> None:
     """Verify an audit; raises AuditError when it cannot be believed."""
-    report = Verifier(Pins(genesis), notes).run(records)
-    if report.fault is not None:
-        raise AuditError(f"the audit cannot be believed: {report.fault}; 'driftline audit verify' says more")
+    Verifier(Pins(genesis), notes).run(records).require()
 
 
 def told_of(deployment: str, records: Iterable[bytes]) -> Iterator[AuditRecord]:

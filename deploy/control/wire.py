@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from driftline.agents.audit.topic import Reader
 from driftline.deploy.local.compacted import produce
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from driftline.schemas.settings import Kafka
-
-CONTROL: Final = "deployment-control"
-AUDIT: Final = "audit"
 
 
 class Wire(Protocol):

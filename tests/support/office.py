@@ -131,3 +131,30 @@ def broken(envelope: Envelope) -> bytes:
     first = sign(envelope.payload_type, b"other", key("ann")).signatures[0]
     wrong = type(first)(envelope.signatures[0].keyid, first.sig)
     return Envelope(envelope.payload, envelope.payload_type, (wrong, *envelope.signatures[1:])).to_bytes()
+
+
+def code(decision: Decision) -> str:
+    """Return the code of a refusal; fails when there is none."""
+    assert decision.refusal is not None, decision
+    return decision.refusal.code
+
+
+def refused(decision: Decision, *said: str) -> None:
+    """Hold that something was refused, and what the sentence says."""
+    assert decision.refusal is not None, decision
+    for word in said:
+        assert word in decision.refusal.sentence
+
+
+def stages(state: ServingState) -> dict[str, str]:
+    """Return the stage of each version."""
+    return {one.model.version: one.stage for one in state.versions}
+
+
+def shadowed(tier: Tier = "medium") -> Office:
+    """Return an office whose second version is a shadow."""
+    office = Office(tier)
+    office.created()
+    office.registered("2")
+    office.does("shadow", "ann", approvers=("bob",) if tier == "high" else (), model=model("2"))
+    return office

@@ -15,7 +15,6 @@ from driftline.agents.control.controller.errors import ControllerError
 from driftline.agents.control.controller.heard import heard
 from driftline.agents.control.controller.members import JOINED, LEFT, SILENT, served
 from driftline.agents.control.controller.news import ADVISED, ALERTED, advised
-from driftline.agents.control.controller.place import ACKS, COMMANDS
 from driftline.agents.control.controller.resets import PASSED_OVER
 from driftline.agents.control.controller.turn import Turn
 from driftline.agents.control.controller.windows import Windows
@@ -24,6 +23,7 @@ from driftline.agents.control.signing import sign
 from driftline.agents.control.telling import told, unread
 from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.envelope import STATE, Envelope
+from driftline.schemas.topics import ACKS, COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from driftline.agents.audit.record import EFFECTIVE
+from driftline.schemas.topics import COMMANDS
 
 if TYPE_CHECKING:
     from driftline.agents.audit.record import AuditRecord
-
-COMMANDS: Final = "deployment-control"
-ACKS: Final = "acks"
-STATES: Final = "deployment-state"
-PROFILES: Final = "profiles"
 
 
 @dataclass(slots=True)

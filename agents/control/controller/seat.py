@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from driftline.agents.control.controller.feed import ANSWER_S, QUIET
-from driftline.agents.control.controller.place import COMMANDS
 from driftline.schemas.settings import consumer_config
+from driftline.schemas.topics import COMMANDS
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Kafka

@@ -14,34 +14,23 @@ from typing import Any
 
 import msgspec
 from believing import FIRST, PIN
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
-from cryptography.hazmat.primitives import serialization
+from memory_wire import key_file
 from office import EVIDENCE, PROFILE, Office
 from packaged import about, packed
 from served import request
 from signed import key
 
 from driftline.agents.serving.package.store import folder_store
+from driftline.deploy.local.compacted import produce, records
 from driftline.deploy.local.environment import child_environment
 from driftline.schemas.columns import read_predictions
 from driftline.schemas.control.ack import Ack
 from driftline.schemas.control.envelope import ACK, Envelope
 from driftline.schemas.deployment_state import defaults
 from driftline.schemas.partition import partition_of
-from driftline.schemas.settings import Settings, consumer_config, producer_config
+from driftline.schemas.settings import Settings
 
 WAIT_S = 60.0
-
-
-def pem(word: str, path: Path) -> Path:
-    """Write the key file of a word."""
-    path.write_bytes(
-        key(word)._private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    path.chmod(0o600)
-    return path
 
 
 def until(holds: Callable[[], Any], process: subprocess.Popen[str]) -> Any:
@@ -59,26 +48,15 @@ class Kafka:
 
     def __init__(self, lane: Settings) -> None:
         self._kafka = lane.kafka
-        self._producer = Producer(producer_config(lane.kafka))
 
     def put(self, topic: str, name: str, value: bytes) -> None:
         """Write a record."""
-        self._producer.produce(self._kafka.topic_prefix + topic, value, name.encode())
-        assert self._producer.flush(WAIT_S) == 0
+        produce(self._kafka, topic, name.encode(), value)
 
     def values(self, topic: str, partition: int = 0) -> list[bytes]:
         """Read a partition to its end."""
-        consumer = Consumer(consumer_config(self._kafka, "test", enable_partition_eof="true"))
-        consumer.assign([TopicPartition(self._kafka.topic_prefix + topic, partition, OFFSET_BEGINNING)])
-        found = []
-        while True:
-            message = consumer.poll(WAIT_S)
-            assert message is not None
-            if message.error() is not None:
-                break
-            found.append(message.value())
-        consumer.close()
-        return found
+        found = records(self._kafka, topic)
+        return [message.value() or b"" for message in found if message.partition() == partition]
 
     def acks(self) -> list[tuple[int, str, str]]:
         """Revision, outcome and reason of all acks."""
@@ -160,7 +138,7 @@ def test_an_agent_follows_serves_tells_and_halts(lane: Settings, tmp_path: Path)
         kafka.put("deployment-state", "churn", defaults("churn").to_bytes(serving=serving))
 
     publish(office.published())
-    agent = Running(lane, tmp_path, {"DRIFTLINE_SERVE_KEY": str(pem("serving-1", tmp_path / "agent.pem"))})
+    agent = Running(lane, tmp_path, {"DRIFTLINE_SERVE_KEY": key_file(tmp_path, "serving-1")})
     body = request(id="mine")
     try:
         until(lambda: agent.ask(body=body)[0] == 200, agent.process)
@@ -177,7 +155,7 @@ def test_an_agent_follows_serves_tells_and_halts(lane: Settings, tmp_path: Path)
         until(lambda: any(outcome == "refused" for _, outcome, _ in kafka.acks()), agent.process)
         assert agent.ask(body=body)[0] == 200
 
-        operator = str(pem("oli", tmp_path / "oli.pem"))
+        operator = key_file(tmp_path, "oli")
         halted = agent.says("halt", "local", "churn", "--reason", "it burns", "--key", operator, "--json")
         assert halted.returncode == 0, halted.stderr
         assert json.loads(halted.stdout)["instances"] == ["agent-0"]

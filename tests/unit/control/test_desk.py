@@ -5,30 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from office import EVIDENCE, PLAN, PROFILE, Office
+from office import EVIDENCE, PLAN, PROFILE, Office, code, shadowed
 from signed import command, key, model, plain, signed, text, trust
 
-from driftline.agents.control.decisions import Decision
 from driftline.agents.control.desk import Desk
 from driftline.agents.control.judge import Facts
 from driftline.agents.control.pending import LIMIT_MS, MAX_WAITING, MAX_WAITING_OF_ONE
 from driftline.agents.control.verdicts import Refusal
-from driftline.schemas.control.serving_state import Tier
-
-
-def code(decision: Decision) -> str:
-    """Return the code of a refusal; fails when there is none."""
-    assert decision.refusal is not None, decision
-    return decision.refusal.code
-
-
-def shadowed(tier: Tier = "medium") -> Office:
-    """Return an office whose second version is a shadow."""
-    office = Office(tier)
-    office.created()
-    office.registered("2")
-    office.does("shadow", "ann", approvers=("bob",) if tier == "high" else (), model=model("2"))
-    return office
 
 
 def test_a_promotion_waits_for_two_persons_of_a_high_tier() -> None:

@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from office import PROFILE, Office
+from office import PROFILE, Office, code, shadowed
 from signed import command, key, model, plain, policy, signed, text, trust
 
-from driftline.agents.control.decisions import Decision
 from driftline.agents.control.pending import MAX_REVIEWS, REVIEW_MS, Review
 from driftline.agents.control.trust import policy_digest
-from driftline.schemas.control.serving_state import Tier
-
-
-def code(decision: Decision) -> str:
-    """Return the code of a refusal; fails when there is none."""
-    assert decision.refusal is not None, decision
-    return decision.refusal.code
-
-
-def shadowed(tier: Tier = "medium") -> Office:
-    """Return an office whose second version is a shadow."""
-    office = Office(tier)
-    office.created()
-    office.registered("2")
-    office.does("shadow", "ann", approvers=("bob",) if tier == "high" else (), model=model("2"))
-    return office
 
 
 def test_a_command_waits_longer_than_it_could_be_admitted() -> None:

@@ -5,27 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from office import EVIDENCE, PLAN, PROFILE, Office
+from office import EVIDENCE, PLAN, PROFILE, Office, refused, stages
 from signed import model
 
-from driftline.agents.control.decisions import Decision
 from driftline.agents.control.effects import MAX_SHADOWS, MAX_VERSIONS
 from driftline.agents.control.grants import MAX_EARLIER
 from driftline.agents.control.lifecycle import activate, cancel
 from driftline.schemas.control.command import Plan
-from driftline.schemas.control.serving_state import ServingState
-
-
-def stages(state: ServingState) -> dict[str, str]:
-    """Return the stage of each version."""
-    return {one.model.version: one.stage for one in state.versions}
-
-
-def refused(decision: Decision, *said: str) -> None:
-    """Hold that something was refused, and what the sentence says."""
-    assert decision.refusal is not None, decision
-    for word in said:
-        assert word in decision.refusal.sentence
 
 
 def test_the_path_of_a_model() -> None:

@@ -5,26 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from office import EVIDENCE, PLAN, PROFILE, Office
+from office import EVIDENCE, PLAN, PROFILE, Office, refused
 from signed import model, signed
 
-from driftline.agents.control.decisions import Decision
 from driftline.agents.control.lifecycle import begin
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import Op
-from driftline.schemas.control.serving_state import Grant, ServingState
-
-
-def stages(state: ServingState) -> dict[str, str]:
-    """Return the stage of each version."""
-    return {one.model.version: one.stage for one in state.versions}
-
-
-def refused(decision: Decision, *said: str) -> None:
-    """Hold that something was refused, and what the sentence says."""
-    assert decision.refusal is not None, decision
-    for word in said:
-        assert word in decision.refusal.sentence
+from driftline.schemas.control.serving_state import Grant
 
 
 @pytest.mark.parametrize(

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from office import PASS, PLAN, PROFILE, Office
+from office import PASS, PLAN, PROFILE, Office, refused, stages
 from signed import model
 
 from driftline.agents.control import moves
-from driftline.agents.control.decisions import Decision
 from driftline.agents.control.moves import Evidence
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import Plan
 from driftline.schemas.control.serving_state import ServingState
-
-
-def stages(state: ServingState) -> dict[str, str]:
-    """Return the stage of each version."""
-    return {one.model.version: one.stage for one in state.versions}
-
-
-def refused(decision: Decision, *said: str) -> None:
-    """Hold that something was refused, and what the sentence says."""
-    assert decision.refusal is not None, decision
-    for word in said:
-        assert word in decision.refusal.sentence
 
 
 def test_no_step_passes_without_data() -> None:
