@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from driftline.schemas.shapes import LabelColumns, PredictionColumns
     from driftline.streams.clickhouse.client import Client
     from driftline.streams.join.dirty import Offsets
-    from driftline.streams.join.hot import Window
     from driftline.streams.windows.late import Late
+    from driftline.streams.windows.window import Window
 
 PART_MS: Final = 300_000
 _PART: Final = "intDiv(toUnixTimestamp64Milli(ts), 300000)"

@@ -209,6 +209,15 @@ def cell_width(resolutions: tuple[str, ...]) -> int:
     return WIDTHS_MS["1d"] if resolutions == ("1d",) else WIDTHS_MS["1h"]
 
 
+def serves(before: tuple[str, ...], name: str) -> bool:
+    """Whether the cells of some resolutions serve windows of another width too.
+
+    Cells of whole days have no hours, and those of hours go before a day does.
+    """
+    width = WIDTHS_MS[name]
+    return not (width < cell_width(before) == WIDTHS_MS["1d"] or width > WIDTHS_MS[before[-1]])
+
+
 def _with(held: NDArray[Any], at: NDArray[np.intp], more: NDArray[Any]) -> NDArray[Any]:
     """Insert along the rows, which are the last axis; of two widths the wider holds both."""
     return np.insert(held.astype(np.result_type(held, more), copy=False), at, more, axis=-1)

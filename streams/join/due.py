@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from driftline.schemas.window import WindowResult
 from driftline.streams.join.figures import window_figures
-from driftline.streams.join.hot import Window
 from driftline.streams.join.kept import CellKey
 from driftline.streams.join.maturity import delays, provisional
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import pack
 from driftline.streams.join.verdict import Stage
 from driftline.streams.windows.book import WIDTHS_MS
-from driftline.streams.windows.merges import MERGED
-from driftline.streams.windows.resolution import HOUR_MS, NAMES, Resolution
+from driftline.streams.windows.resolution import HOUR_MS, MERGED, NAMES, Resolution
+from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

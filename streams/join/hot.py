@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftline.streams.join.cell import Cell, cell_width
 from driftline.streams.join.figures import Estimates
-from driftline.streams.join.gaps import Gaps, Now
 from driftline.streams.join.kept import CellKey, Kept
 from driftline.streams.join.keys import pairs
 from driftline.streams.join.labels import LabelRows, Labels, label_rows
@@ -19,10 +18,11 @@ from driftline.streams.join.pairing import outcomes_of, truths_of
 from driftline.streams.join.repeats import Repeats
 from driftline.streams.join.vocabulary import Vocabulary
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, cold_before
+from driftline.streams.windows.gaps import Gaps, Now
 from driftline.streams.windows.kernel import LATENCY_BINS
 from driftline.streams.windows.late import LateDays
-from driftline.streams.windows.merges import MERGED
-from driftline.streams.windows.resolution import DAY_MS, Resolution, rows_by_start
+from driftline.streams.windows.resolution import DAY_MS, MERGED, Resolution, rows_by_start
+from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -42,20 +42,6 @@ DAY_BYTES: Final = 500
 """What a day that is kept takes beside its outcomes."""
 SAID_BYTES: Final = 300
 """What a window takes of which is known what was said."""
-
-
-class Window(NamedTuple):
-    """One window of one model version in one slot."""
-
-    version: str
-    slot: str
-    resolution: str
-    start_ms: int
-
-    @property
-    def end_ms(self) -> int:
-        """Its end, exclusive, ms."""
-        return Resolution(self.resolution).end(self.start_ms)
 
 
 @dataclass(slots=True)

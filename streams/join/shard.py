@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from driftline.streams.complaints import Complaints
-from driftline.streams.join.cell import cell_width
+from driftline.streams.join.cell import cell_width, serves
 from driftline.streams.join.day_key import DAY_KEY, day_key
 from driftline.streams.join.dirty import Offsets, count_late, missed
 from driftline.streams.join.due import Place, due_windows, result_of, stands, waited_ms
-from driftline.streams.join.gaps import Gap
-from driftline.streams.join.hot import Hot, Window
+from driftline.streams.join.hot import Hot
 from driftline.streams.join.kept import CellKey
 from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.join.repeats import REPEATS_KEY, unpack_key
@@ -30,8 +29,9 @@ from driftline.streams.join.shard_row import ROW_KEY, hot_parts, read_row, take_
 from driftline.streams.join.shed import let_go, shed
 from driftline.streams.join.told import TOLD_KEY, take_up_told, told_records
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, closed_by_clock
-from driftline.streams.windows.merges import MERGED
-from driftline.streams.windows.resolution import DAY_MS, Resolution
+from driftline.streams.windows.gaps import Gap
+from driftline.streams.windows.resolution import DAY_MS, MERGED, Resolution
+from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,7 +97,7 @@ class Shard:
         widths = self.book.resolutions(name, version)
         scheme = self.book.terms(name, version, cols.span_ms[1]).scheme
         if hot.newest_ms != NEVER:
-            hot.gaps.watch(version, widths, hot.newest_ms, partial(self._cold_before, hot))
+            hot.gaps.watch(version, widths, hot.newest_ms, partial(self._cold_before, hot), serves)
         if offset > self.stored[0]:
             count_late(hot, cols, offset, widths, hot_windows)
         hot.fold(cols, offset, scheme, widths, hot_windows)
@@ -131,7 +131,7 @@ class Shard:
             self.dirty.add(offset for offset in missing if offset > self.stored[1])
             cold_before = partial(self._cold_before, hot)
             for version, names in widths.items():
-                hot.gaps.watch(version, names, hot.newest_ms, cold_before)
+                hot.gaps.watch(version, names, hot.newest_ms, cold_before, serves)
             horizon_ms = partial(self.horizon_ms, hot, hot.observed_ms)
             for window in due_windows(hot, changed, widths, self.rules.hot_windows, horizon_ms):
                 if window.resolution in MERGED and window.start_ms < hot.kept_from_ms(self.rules.kept_days):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from driftline.streams.join.gaps import Gaps
+from driftline.streams.windows.gaps import Gaps
 from driftline.streams.windows.held import StateError
 from driftline.streams.windows.late import LateDays
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from driftline.streams.join.due import is_hot
-from driftline.streams.join.hot import Window
-from driftline.streams.windows.merges import MERGED
-from driftline.streams.windows.resolution import DAY_MS
+from driftline.streams.windows.resolution import DAY_MS, MERGED
+from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from driftline.streams.join.hot import Hot

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.schemas.window import WindowResult
     from driftline.streams.clickhouse.client import Client
-    from driftline.streams.join.hot import Window
     from driftline.streams.join.kept import CellKey
     from driftline.streams.join.terms import Book
     from driftline.streams.replay.cold import Edge
     from driftline.streams.replay.tasks import JoinTask
+    from driftline.streams.windows.window import Window
 
 LABEL_BYTES: Final = 36
 """What a label that is read ahead takes: id, time, number, class."""

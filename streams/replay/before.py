@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from driftline.streams.clickhouse import fact_reads
-from driftline.streams.join.hot import Window
 from driftline.streams.windows.book import WIDTHS_MS
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey, StateError
+from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.streams.join.hot import Window
 from driftline.streams.windows.resolution import Resolution
+from driftline.streams.windows.window import Window
 
 Times = NDArray[np.int64]
 

@@ -11,16 +11,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from driftline.streams.join.hot import Window
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, cold_before
-from driftline.streams.windows.merges import MERGED
-from driftline.streams.windows.resolution import DAY_MS, Resolution
+from driftline.streams.windows.resolution import DAY_MS, MERGED, Resolution
+from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from driftline.streams.clickhouse.fact_reads import Touched
-    from driftline.streams.join.gaps import Gap
+    from driftline.streams.windows.gaps import Gap
 
 FOREVER: Final = 1 << 62
 RUN_WINDOWS: Final = 400

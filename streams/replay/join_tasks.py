@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from driftline.streams.join.day_key import day_key
 from driftline.streams.join.due import Place, result_of
-from driftline.streams.join.hot import Window
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import pack
 from driftline.streams.replay.cold import Edge
 from driftline.streams.replay.tasks import JoinTask, restated
 from driftline.streams.windows.book import NEVER
+from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.join.due import Place, result_of, waited_ms
-from driftline.streams.join.hot import Hot, Window
+from driftline.streams.join.hot import Hot
 from driftline.streams.join.kept import CellKey
 from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.replay.cold import Edge, merges_of
 from driftline.streams.replay.recount import merged_of
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey, StateError
+from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult

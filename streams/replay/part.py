@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from driftline.schemas.window import WindowResult
     from driftline.streams.join.dirty import Offsets
-    from driftline.streams.join.hot import Window
     from driftline.streams.join.kept import CellKey
     from driftline.streams.join.outcomes import Outcomes
     from driftline.streams.windows.counters import Counters
     from driftline.streams.windows.held import PaneKey
+    from driftline.streams.windows.window import Window
 
 RESULTS_A_PART: Final = 64
 

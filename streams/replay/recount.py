@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from driftline.streams.join.hot import Window
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.windows.book import WIDTHS_MS
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey
-from driftline.streams.windows.merges import MERGED
 from driftline.streams.windows.pane import Pane
-from driftline.streams.windows.resolution import NAMES, Resolution, rows_by_start
+from driftline.streams.windows.resolution import MERGED, NAMES, Resolution, rows_by_start
 from driftline.streams.windows.results import merged_result, pane_result
 from driftline.streams.windows.shard import Shard
+from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from driftline.schemas.columns import PredictionColumns

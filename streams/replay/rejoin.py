@@ -17,8 +17,7 @@ from driftline.streams.join.seals import Seals
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.kernel import LATENCY_BINS
-from driftline.streams.windows.merges import MERGED
-from driftline.streams.windows.resolution import DAY_MS
+from driftline.streams.windows.resolution import DAY_MS, MERGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 
     from driftline.schemas.columns import LabelColumns, PredictionColumns
     from driftline.schemas.window import WindowResult
-    from driftline.streams.join.hot import Window
     from driftline.streams.join.terms import Book, Terms
     from driftline.streams.replay.choice import Choice
+    from driftline.streams.windows.window import Window
 
 NONE_COLD: Final = 1 << 30
 """So many windows take facts that none is ever cold."""

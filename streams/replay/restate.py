@@ -24,7 +24,6 @@ from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
 from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.join.dirty import Offsets
-from driftline.streams.join.hot import Window
 from driftline.streams.join.kept import CellKey
 from driftline.streams.replay.again import join_again
 from driftline.streams.replay.before import asks_for_previous, counters_before
@@ -40,6 +39,7 @@ from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.late import Late
 from driftline.streams.windows.resolution import DAY_MS
 from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from driftline.streams.clickhouse.client import Client

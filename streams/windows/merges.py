@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from driftline.streams.windows.book import NEVER
-from driftline.streams.windows.resolution import Resolution
+from driftline.streams.windows.resolution import MERGED, Resolution
 from driftline.streams.windows.results import Due, days_of, merged_result
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from driftline.streams.windows.book import Book
     from driftline.streams.windows.held import PaneKey
     from driftline.streams.windows.shard import MergeKey, Shard
-
-MERGED: Final = ("7d", "1M")
 
 OPEN_EVERY: Final = 6
 """An open week or month is published once in so many times `publish_seconds`: it costs up to 31 days to add up."""

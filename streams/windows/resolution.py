@@ -17,6 +17,8 @@ WEEK_MS: Final = 7 * DAY_MS
 _MONDAY_MS: Final = 4 * DAY_MS  # 1970-01-05; the epoch itself is a Thursday
 _WIDTH_MS: Final = {"5m": 5 * MINUTE_MS, "1h": HOUR_MS, "1d": DAY_MS, "7d": WEEK_MS}
 NAMES: Final = ("5m", "1h", "1d", "7d", "1M")
+MERGED: Final = ("7d", "1M")
+"""Those whose windows are merges of days."""
 
 
 class ResolutionError(DriftlineError):
@@ -49,7 +51,7 @@ class Resolution:
     @property
     def merged(self) -> bool:
         """Whether its windows are merges of days rather than counted from events."""
-        return self.name in ("7d", "1M")
+        return self.name in MERGED
 
     def starts(self, times_ms: np.ndarray) -> np.ndarray:
         """Give the start of the window that holds each time; int64 milliseconds since 1970 in and out.

@@ -15,9 +15,9 @@ from driftline.schemas.window import WindowResult
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.fact_reads import PART_MS, Stretch, Touched
 from driftline.streams.join.dirty import Offsets
-from driftline.streams.join.hot import Window
 from driftline.streams.windows.late import Late
 from driftline.streams.windows.resolution import DAY_MS
+from driftline.streams.windows.window import Window
 
 ASKED = (
     "touched_by_rows",

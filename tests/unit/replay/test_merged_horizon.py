@@ -8,7 +8,6 @@ import pytest
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.join.due import Place
-from driftline.streams.join.hot import Window
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import pack
 from driftline.streams.join.terms import Terms
@@ -16,6 +15,7 @@ from driftline.streams.replay.merged import merged_join
 from driftline.streams.windows.kernel import LATENCY_BINS
 from driftline.streams.windows.latency import latency_bins
 from driftline.streams.windows.resolution import DAY_MS
+from driftline.streams.windows.window import Window
 
 HOUR_MS = 3_600_000
 WEEK = Window("1", "champion", "7d", 1_750_032_000_000 // (7 * DAY_MS) * 7 * DAY_MS - 3 * DAY_MS)

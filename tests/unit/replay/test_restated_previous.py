@@ -12,11 +12,11 @@ from segmented import reference, rows
 
 from driftline.schemas.window import WindowResult
 from driftline.streams.clickhouse import fact_reads
-from driftline.streams.join.hot import Window
 from driftline.streams.replay.drift_tasks import drift_task
 from driftline.streams.replay.restate import restate_drift
 from driftline.streams.windows.resolution import DAY_MS
 from driftline.streams.windows.shard import Shard
+from driftline.streams.windows.window import Window
 
 START_MS = 1_750_032_000_000 // DAY_MS * DAY_MS
 LATE_ROWS = 1

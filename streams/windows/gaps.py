@@ -11,12 +11,9 @@ label that has waited long enough: it may be that label's. Days in doubt are pub
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from driftline.streams.join.cell import cell_width
-from driftline.streams.windows.book import NEVER, WIDTHS_MS
-from driftline.streams.windows.merges import MERGED
-from driftline.streams.windows.resolution import DAY_MS, Resolution
+from driftline.streams.windows.resolution import DAY_MS, MERGED, Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -24,8 +21,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from driftline.streams.join.hot import Window
     from driftline.streams.windows.late import LateDays
+    from driftline.streams.windows.window import Window
+
+_EVER_MS: Final = -(1 << 62)
 
 
 class Doubt(NamedTuple):
@@ -85,7 +84,12 @@ class Gaps:
     widths: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def watch(
-        self, version: str, widths: tuple[str, ...], newest_ms: int, cold_before: Callable[[str], int]
+        self,
+        version: str,
+        widths: tuple[str, ...],
+        newest_ms: int,
+        cold_before: Callable[[str], int],
+        serves: Callable[[tuple[str, ...], str], bool] = lambda _before, _name: False,
     ) -> None:
         """Take note of what a version is counted by; of a new width the windows begun so far are a gap.
 
@@ -94,21 +98,20 @@ class Gaps:
             widths: narrowest first.
             newest_ms: the greatest event time taken.
             cold_before: gives the start before which windows of a resolution are cold, ms.
+            serves: whether what is kept for some widths serves windows of another one too.
         """
         before = self.widths.get(version, widths)
         self.widths[version] = widths
         for name in widths if widths != before else ():
-            width = WIDTHS_MS[name]
-            # Cells of whole days have no hours, and those of hours go before a day does; others serve a new width too.
-            lacks = width < cell_width(before) == DAY_MS or width > WIDTHS_MS[before[-1]]
-            if name not in before and lacks:
+            if name not in before and not serves(before, name):
                 since_ms = cold_before(name)
                 if name == "1d":  # of the first month all days are wanted; what began before it stays silent
                     since_ms = Resolution("1M").start(since_ms)
-                    untold = Gap(version, name, NEVER, since_ms, lasts=True)
+                    untold = Gap(version, name, _EVER_MS, since_ms, lasts=True)
                     others = [gap for gap in self.held if not (gap.lasts and gap.version == version)]
                     self.held = [*others, untold]
-                self.held.append(Gap(version, name, since_ms, (newest_ms // width + 1) * width))
+                until_ms = Resolution(name).end(Resolution(name).start(newest_ms))
+                self.held.append(Gap(version, name, since_ms, until_ms))
 
     def doubts(self, since_ms: int, until_ms: int, open_s: int = 0) -> None:
         """Take days into doubt; the span grows to hold those of before too."""
