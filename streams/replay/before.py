@@ -9,7 +9,6 @@ from driftline.streams.clickhouse import fact_reads
 from driftline.streams.windows.book import WIDTHS_MS
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey, StateError
-from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -54,7 +53,7 @@ def counters_before(
             found[before] = Counters.from_bytes(layout, earlier[before])
             continue
         settled()
-        window = Window(before.version, before.slot, before.resolution, before.start_ms)
+        window = before.window
         stored = fact_reads.published(client, before.deployment, window, window.end_ms, "drift")
         digest, counts = stored.get(before.start_ms, ("", b""))
         if counts:

@@ -75,4 +75,5 @@ def _edge(shard: Shard, deployment: str) -> Edge:
     closed_ms, floors_ms = shard.closed_ms[deployment], dict(shard.book(deployment).floors_ms)
     oldest = closed_ms // DAY_MS * DAY_MS - shard.rules.kept_days * DAY_MS
     kept_from_ms = max(oldest, floors_ms.get("1d", NEVER))
-    return Edge(closed_ms, floors_ms, shard.rules.hot_windows, kept_from_ms)
+    gaps = tuple(shard.book(deployment).gaps.held)
+    return Edge(closed_ms, floors_ms, shard.rules.hot_windows, kept_from_ms, gaps)

@@ -107,7 +107,7 @@ class Recount:
         told: list[PaneKey] = []
         # The newest first: each may be held against the one before, which must still be there.
         for key in sorted(self.keys, key=lambda one: (NAMES.index(one.resolution), -one.start_ms)):
-            window = Window(key.version, key.slot, key.resolution, key.start_ms)
+            window = key.window
             if before_ms is not None and window.end_ms > before_ms:
                 continue
             told.append(key)
@@ -163,7 +163,7 @@ class Recount:
             waits = key.resolution == "1d" and {_merge(key, name) for name in MERGED} & self._merges
             if not waits and not (is_newest and keeps_newest):
                 self._drop(key)
-                self._told.discard(Window(key.version, key.slot, key.resolution, key.start_ms))
+                self._told.discard(key.window)
 
     def _fold(self, key: PaneKey, cols: PredictionColumns, rows: slice | np.ndarray) -> None:
         shard = self._shard

@@ -39,7 +39,6 @@ from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.late import Late
 from driftline.streams.windows.resolution import DAY_MS
 from driftline.streams.windows.rules import Rules
-from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from driftline.streams.clickhouse.client import Client
@@ -138,7 +137,7 @@ def restate_join(
 
 def _hot(client: Client, task: DriftTask, profiles: Profiles, rules: Rules) -> dict[PaneKey, Counters]:
     """Count hot windows whose profile has come since."""
-    windows = {Window(key.version, key.slot, key.resolution, key.start_ms) for key in task.unprofiled}
+    windows = {key.window for key in task.unprofiled}
     recount = Recount(task.deployment, task.partition, task.positions[0], Listed.of(windows), profiles, rules)
     for _, cols in fact_reads.predictions(client, Stretch(task.deployment, *hull(windows, WIDTHS_MS["5m"]))):
         recount.take(cols)
@@ -184,7 +183,7 @@ def _borrow(client: Client, profiles: Profiles, key: PaneKey, counters: Counters
 
     Its late rows are then missing in those columns alone.
     """
-    window = Window(key.version, key.slot, key.resolution, key.start_ms)
+    window = key.window
     found = fact_reads.published(client, key.deployment, window, window.end_ms, "drift").get(key.start_ms)
     if found is not None and found[0] == counters.layout.digest:
         before = Counters.from_bytes(profiles.layout_of(key, found[0]), found[1])

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftline.schemas.columns import PredictionColumns
+from driftline.streams.windows.gaps import Gaps
 from driftline.streams.windows.held import book_key, seal, unseal
 from driftline.streams.windows.late import LateDays
 from driftline.streams.windows.marks import SequenceMarks
@@ -54,6 +55,7 @@ class Book:
         floors_ms: per resolution, windows that start before it were pushed out at the byte cap: cold.
         seen: sequence marks.
         late: rows for windows already cold.
+        gaps: windows that not all rows were counted of, and what each version is counted by.
         unprofiled: windows counted while no profile was known, until they are asked for.
         duplicates: batches skipped because they had been seen.
     """
@@ -67,6 +69,7 @@ class Book:
     floors_ms: dict[str, int] = field(default_factory=dict)
     seen: SequenceMarks = field(default_factory=SequenceMarks)
     late: LateDays = field(default_factory=LateDays)
+    gaps: Gaps = field(default_factory=Gaps)
     unprofiled: Unprofiled = field(default_factory=Unprofiled)
     duplicates: int = 0
 
@@ -118,6 +121,7 @@ class Book:
                 "floors_ms": self.floors_ms,
                 "seen": self.seen.to_list(),
                 "late": self.late.to_list(),
+                "gaps": self.gaps.to_list(),
                 "unprofiled": self.unprofiled.to_list(),
                 "duplicates": self.duplicates,
             }
@@ -143,6 +147,7 @@ class Book:
             floors_ms=stored["floors_ms"],
             seen=SequenceMarks.from_list(stored["seen"]),
             late=LateDays.from_list(stored["late"]),
+            gaps=Gaps.from_list(stored["gaps"]) if "gaps" in stored else Gaps(),
             unprofiled=Unprofiled.from_list(stored.get("unprofiled", ())),
             duplicates=stored["duplicates"],
         )

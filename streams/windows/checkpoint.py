@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.held import partition_key, seal, unseal
 from driftline.streams.windows.merges import due_merges
+from driftline.streams.windows.new_widths import adopt_widths
 from driftline.streams.windows.results import Due, pane_result
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def plan(shard: Shard, now_ms: int, clock_s: float, *, closing: bool = False) ->
     """
     checkpoint = Checkpoint(shard.position)
     push_out(shard)
+    for deployment in tuple(shard.changed):
+        adopt_widths(shard, shard.book(deployment))
     for deployment in sorted(shard.changed | shard.pending):
         _plan_deployment(shard, checkpoint, shard.book(deployment), now_ms, clock_s, closing=closing)
     checkpoint.due += [Due(one.resolution, partial(replace, one)) for one in shard.recounted]
@@ -103,7 +106,9 @@ def _plan_deployment(
         closes = is_final and end > closed_before
         is_cold = shard.is_cold(key)
         pane = shard.panes.get(key)
-        if closes or key in shard.unpublished:
+        if book.gaps.held and book.gaps.silence(key.window):
+            shard.unpublished.discard(key)
+        elif closes or key in shard.unpublished:
             last = shard.published_at.get(key, float("-inf"))
             if closes or is_cold or closing or clock_s - last >= shard.rules.publish_seconds:
                 make = partial(pane_result, shard, book, key, is_final=is_final, now_ms=now_ms)

@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from driftline.schemas.errors import DriftlineError
+from driftline.streams.windows.window import Window
 
 FORMAT: Final = 1
 HEAD: Final = struct.Struct(">BQI")
@@ -38,6 +39,11 @@ class PaneKey:
     slot: str
     resolution: str
     start_ms: int
+
+    @property
+    def window(self) -> Window:
+        """The window, without the deployment."""
+        return Window(self.version, self.slot, self.resolution, self.start_ms)
 
     def encode(self) -> bytes:
         """The key of this pane in the changelog."""

@@ -15,6 +15,7 @@ from driftline.streams.windows.judge import UNCOMPARED, judge, rule_of
 from driftline.streams.windows.resolution import DAY_MS, Resolution
 from driftline.streams.windows.split_figures import split_figures, usual_of
 from driftline.streams.windows.splits import splits_of
+from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,6 +127,8 @@ def _before(shard: Shard, book: Book, where: MergeKey) -> Counters | str:
     """The counters of the window before, or why there are none."""
     deployment, version, slot, name, start_ms = where
     start_ms = Resolution(name).start(start_ms - 1)
+    if book.gaps.silence(Window(version, slot, name, start_ms)):
+        return GONE
     if Resolution(name).merged:
         days = days_of(shard, (deployment, version, slot, name, start_ms))
         if not days or start_ms < shard.days_kept_from(book):

@@ -16,6 +16,7 @@ import numpy as np
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, Book, Times, closed_by_clock
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey, book_key, decode_pane_key, partition_key, unseal
+from driftline.streams.windows.new_widths import widths_of
 from driftline.streams.windows.pane import Pane
 from driftline.streams.windows.resolution import DAY_MS, rows_by_start
 from driftline.streams.windows.too_late import count_late
@@ -187,7 +188,7 @@ class Shard:
         before = book.watermark_ms
         own = book.advance(columns, self.rules.out_of_orderness_ms)
         late: np.ndarray | None = None
-        for resolution in self.profiles.resolutions(columns.deployment, columns.model_version):
+        for resolution in widths_of(self, book, columns.model_version):
             cold = self._fold_resolution(book, columns, offset, resolution, before, own)
             late = cold if late is None or (cold is not None and cold.sum() > late.sum()) else late
         if late is not None and late.any():

@@ -9,6 +9,7 @@ import numpy as np
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey
+from driftline.streams.windows.new_widths import widths_of
 from driftline.streams.windows.pane import Pane
 from driftline.streams.windows.resolution import DAY_MS
 
@@ -36,11 +37,12 @@ def count_late(shard: Shard, book: Book, columns: PredictionColumns, late: np.nd
 
 
 def newest_hot(shard: Shard, deployment: str, version: str, slot: str) -> PaneKey | None:
-    """Find the newest hot window of a version and slot, of the narrowest width; None without one."""
+    """Find the newest hot window of a version and slot that is published, of the narrowest width; None without one."""
+    gaps = shard.book(deployment).gaps
     hot = [
         key
         for key in shard.index[deployment]
-        if (key.version, key.slot) == (version, slot) and not shard.is_cold(key)
+        if (key.version, key.slot) == (version, slot) and not (shard.is_cold(key) or gaps.silence(key.window))
     ]
     return max(hot, key=lambda key: (-WIDTHS_MS[key.resolution], key.start_ms), default=None)
 
@@ -51,7 +53,7 @@ def _newest(shard: Shard, book: Book, columns: PredictionColumns) -> PaneKey:
     hot = newest_hot(shard, deployment, version, slot)
     if hot is not None:
         return hot
-    resolution = shard.profiles.resolutions(deployment, version)[0]
+    resolution = widths_of(shard, book, version)[0]
     width = WIDTHS_MS[resolution]
     start = max(book.watermark_ms // width * width, book.floors_ms.get(resolution, NEVER))
     key = PaneKey(deployment, version, slot, resolution, start)

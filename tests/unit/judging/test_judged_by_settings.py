@@ -70,16 +70,18 @@ def test_rows_and_floors_are_those_in_force_at_the_end_of_the_window() -> None:
 
 
 def test_widths_of_settings_go_before_those_of_the_profile() -> None:
-    """What is counted already stays and closes; the widths asked for are counted from then on, narrowest first."""
+    """What is counted already stays and closes; from the next checkpoint on the widths asked for are counted."""
     known = book(reference())
     shard = Shard.load(0, {}, known, RULES)
     shard.fold(0, sealed(hour(0), 0), 0)
     published(shard)
     tell(known._declared, 1, resolutions=("1d", "5m"))
     assert known.resolutions("churn", "1") == ("5m", "1d")
-    shard.fold(1, sealed(hour(1), 1), 0)
+    shard.fold(1, sealed(hour(0), 1), 0)
+    published(shard)
+    shard.fold(2, sealed(hour(1), 2), 0)
     closed = [one for one in published(shard) if one.final]
-    assert {(one.resolution, one.rows) for one in closed if one.resolution == "1h"} == {("1h", ROWS)}
+    assert {(one.resolution, one.rows) for one in closed if one.resolution == "1h"} == {("1h", 2 * ROWS)}
     assert {key.resolution for key in shard.index["churn"] if key.start_ms >= BASE_MS + HOUR_MS} == {"5m"}
 
 
