@@ -149,20 +149,21 @@ def _hot(client: Client, task: DriftTask, profiles: Profiles, rules: Rules) -> d
 
 
 def _touched(client: Client, name: str, spans: Sequence[Late]) -> set[Touched]:
-    """Give where late rows lie; of very many spans where anything lies that came in between, which is asked at once."""
-    if len(spans) > ASKED_APART:
-        spans = [
+    """Give where late rows lie; of very many days where anything lies that came in between, which is asked at once."""
+    asked, late = [one for one in spans if one.is_asked], [one for one in spans if not one.is_asked]
+    if len(late) > ASKED_APART:
+        late = [
             Late(
                 version=None,
                 slot=None,
-                since_ms=min(one.since_ms for one in spans),
-                until_ms=max(one.until_ms for one in spans),
-                rows=sum(one.rows for one in spans),
-                first=min(one.first for one in spans),
-                last=max(one.last for one in spans),
+                since_ms=min(one.since_ms for one in late),
+                until_ms=max(one.until_ms for one in late),
+                rows=sum(one.rows for one in late),
+                first=min(one.first for one in late),
+                last=max(one.last for one in late),
             )
         ]
-    return {one for late in spans for one in fact_reads.touched_by_rows(client, name, late)}
+    return {touched for one in [*asked, *late] for touched in fact_reads.touched_by_rows(client, name, one)}
 
 
 def _last(profiles: Profiles, recount: Recount) -> dict[PaneKey, bytes]:

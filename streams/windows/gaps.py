@@ -146,7 +146,11 @@ class Gaps:
             now: what was taken so far.
             cold_before: as for `watch`.
         """
-        filled = [gap for gap in self.held if gap.is_asked and late.overflow is None and not gap.lasts]
+        filled = [
+            gap
+            for gap in self.held
+            if gap.is_asked and not (gap.lasts or late.awaits(gap.since_ms, gap.until_ms))
+        ]
         self.held = [gap for gap in self.held if gap not in filled]
         for at, gap in enumerate(self.held):
             if not (gap.is_asked or gap.lasts) and cold_before(gap.resolution) >= gap.until_ms:

@@ -11,6 +11,9 @@ from driftline.streams.windows.resolution import DAY_MS
 MAX_DAYS = 2048
 """Days listed one by one for a deployment; past it rows are counted in one entry with the span they cover."""
 
+MAX_ASKED = 64
+"""Spans that are asked for apart; past it they become the one that they lie in."""
+
 ANY_OFFSET = 1 << 62
 """The last offset of rows that an earlier release counted without one."""
 
@@ -33,6 +36,16 @@ class Late(NamedTuple):
     first: int
     last: int
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether all that came is wanted, though no row of it is late."""
+        return self.version is None and self.rows == 0
+
+    @property
+    def span_ms(self) -> tuple[int, int]:
+        """The span of event time, ms."""
+        return self.since_ms, self.until_ms
+
     def with_rows(self, day_ms: int, rows: int, offset: int) -> Late:
         """The same with more rows."""
         return self._replace(
@@ -47,18 +60,23 @@ class Late(NamedTuple):
         """What is left when what stood in `done` is restated; None for nothing."""
         if self.last <= done.last:
             return None
-        if self.first == 0:
-            # Days may have been asked for meanwhile, of which nothing was restated yet.
-            return self._replace(rows=max(self.rows - done.rows, 0))
         return self._replace(rows=max(self.rows - done.rows, 1), first=done.last + 1)
 
 
 @dataclass(slots=True)
 class LateDays:
-    """Late rows by (model version, slot, day); the archive has the rows, their windows await restatement."""
+    """Late rows by (model version, slot, day); the archive has the rows, their windows await restatement.
+
+    Attributes:
+        days: rows by day.
+        overflow: rows past `MAX_DAYS`.
+        asked: spans of days that are to be restated though no row of them is late: since and until (ms), and the offset
+            up to which all that came is wanted.
+    """
 
     days: dict[tuple[str, str, int], Late] = field(default_factory=dict)
     overflow: Late | None = None
+    asked: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def add(self, version: str, slot: str, day_ms: int, rows: int, offset: int) -> None:
         """Count `rows` rows of the UTC day that starts at `day_ms`, found at an offset."""
@@ -75,9 +93,14 @@ class LateDays:
 
     def ask(self, since_ms: int, until_ms: int, offset: int) -> None:
         """Have all days of a span restated with what came up to an offset, though no row of them is late."""
-        held = self.overflow or Late(None, None, since_ms, until_ms, 0, 0, offset)
-        span = min(held.since_ms, since_ms), max(held.until_ms, until_ms)
-        self.overflow = Late(None, None, *span, held.rows, 0, max(held.last, offset))
+        self.asked[since_ms, until_ms] = max(self.asked.get((since_ms, until_ms), 0), offset)
+        if len(self.asked) > MAX_ASKED:
+            starts, ends = zip(*self.asked, strict=True)
+            self.asked = {(min(starts), max(ends)): max(self.asked.values())}
+
+    def awaits(self, since_ms: int, until_ms: int) -> bool:
+        """Whether some of a span is asked for and not restated yet."""
+        return any(since < until_ms and until > since_ms for since, until in self.asked)
 
     def rows(self, version: str, slot: str) -> int:
         """Late rows of one model version and slot that are listed by day."""
@@ -96,11 +119,16 @@ class LateDays:
     @property
     def spans(self) -> list[Late]:
         """All that awaits restatement."""
-        return [*self.days.values(), *([] if self.overflow is None else [self.overflow])]
+        asked = [Late(None, None, *span, 0, 0, offset) for span, offset in self.asked.items()]
+        return [*self.days.values(), *([] if self.overflow is None else [self.overflow]), *asked]
 
     def restated(self, done: Iterable[Late]) -> None:
         """Take out what was restated; what came since stays."""
         for one in done:
+            if one.is_asked:
+                if self.asked.get(one.span_ms, one.last + 1) <= one.last:
+                    del self.asked[one.span_ms]
+                continue
             if one.version is None or one.slot is None:
                 self.overflow = None if self.overflow is None else self.overflow.after(one)
                 continue
@@ -122,7 +150,9 @@ class LateDays:
         found = cls()
         spans = [Late(*one) for one in stored] if _is_plain(stored) else _earlier(*stored)
         for one in spans:
-            if one.version is None or one.slot is None:
+            if one.is_asked:
+                found.asked[one.span_ms] = one.last
+            elif one.version is None or one.slot is None:
                 found.overflow = one
             else:
                 found.days[one.version, one.slot, one.since_ms] = one

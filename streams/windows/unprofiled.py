@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from driftline.streams.windows.late import MAX_ASKED
 from driftline.streams.windows.resolution import DAY_MS
 
 if TYPE_CHECKING:
@@ -64,14 +65,12 @@ class Unprofiled:
 def ask_for_profiled(shard: Shard) -> None:
     """Have windows restated whose profile has come since they were counted: cold ones now, others once they are cold.
 
-    Call it before a checkpoint is planned. What was asked for before is waited for: it is taken out as a whole.
+    Call it before a checkpoint is planned. While many spans are asked for, others wait: each is asked for alone.
     """
     for name, book in shard.books.items():
-        if book.late.overflow is not None:
-            continue
         for version, resolution in tuple(book.unprofiled.spans):
             edge_ms = book.cold_before(resolution, book.watermark_ms, shard.rules.hot_windows)
-            if not shard.profiles.layout(name, version).digest:
+            if len(book.late.asked) >= MAX_ASKED or not shard.profiles.layout(name, version).digest:
                 continue
             span = book.unprofiled.take(version, resolution, edge_ms)
             if span is not None:

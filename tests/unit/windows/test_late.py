@@ -48,12 +48,42 @@ def test_days_asked_for_meanwhile_are_restated_whole() -> None:
     """Days that are asked for while others are at work are restated next with all that came; no row counts as late."""
     days = LateDays()
     days.ask(0, DAY_MS, 100)
+    days.ask(5 * DAY_MS, 6 * DAY_MS, 100)
     begun = days.spans
+    days.ask(0, DAY_MS, 150)
     days.ask(DAY_MS, 2 * DAY_MS, 200)
     days.restated(begun)
-    assert days.spans == [Late(None, None, 0, 2 * DAY_MS, 0, 0, 200)]
+    assert days.spans == [
+        Late(None, None, 0, DAY_MS, 0, 0, 150),
+        Late(None, None, DAY_MS, 2 * DAY_MS, 0, 0, 200),
+    ]
+    assert (days.total, LateDays.from_list(days.to_list())) == (0, days)
     days.restated(days.spans)
     assert days == LateDays()
+
+
+def test_only_the_days_that_were_asked_for_are_awaited() -> None:
+    """Between two spans lies nothing that is restated; past the bound they become the one that they lie in."""
+    days = LateDays()
+    days.ask(0, DAY_MS, 100)
+    days.ask(30 * DAY_MS, 31 * DAY_MS, 90)
+    assert (days.awaits(DAY_MS, 30 * DAY_MS), days.awaits(0, 1), days.awaits(29 * DAY_MS, 40 * DAY_MS)) == (
+        False,
+        True,
+        True,
+    )
+    for day in range(1, lateness.MAX_ASKED):
+        days.ask(40 * DAY_MS + day, 41 * DAY_MS, 80)
+    assert days.asked == {(0, 41 * DAY_MS): 100}
+
+
+def test_rows_past_the_bound_do_not_go_with_days_that_are_asked_for() -> None:
+    """What is asked for is restated whole; rows of many days are looked for by the offsets that they have."""
+    days = LateDays(overflow=Late(None, None, 0, DAY_MS, 2, 50, 60))
+    days.ask(0, DAY_MS, 55)
+    assert [(one.rows, one.first, one.last) for one in days.spans] == [(2, 50, 60), (0, 0, 55)]
+    days.restated(days.spans[1:])
+    assert days == LateDays(overflow=Late(None, None, 0, DAY_MS, 2, 50, 60))
 
 
 def test_what_an_earlier_release_stored_is_read() -> None:
