@@ -58,13 +58,22 @@ class Touched(NamedTuple):
     start_ms: int
 
 
-def predictions(client: Client, stretch: Stretch) -> Iterator[tuple[int, PredictionColumns]]:
+def predictions(
+    client: Client, stretch: Stretch, last: int | None = None
+) -> Iterator[tuple[int, PredictionColumns]]:
     """Give all that is stored of predictions, in no order, with an offset each.
+
+    Args:
+        client: where the archive is.
+        stretch: when they were made.
+        last: greatest offset of those wanted; None for all.
 
     Raises:
         ClickHouseError: the server is away or refuses.
     """
-    for table in client.blocks(f"SELECT {_ALL} FROM predictions WHERE {_SPAN}", stretch.parameters):
+    until = "" if last is None else " AND src_offset <= {last:UInt64}"
+    given = {**stretch.parameters, "last": last or 0}
+    for table in client.blocks(f"SELECT {_ALL} FROM predictions WHERE {_SPAN}{until}", given):
         for block in table.to_batches():
             yield from prediction_columns(block, stretch.deployment)
 

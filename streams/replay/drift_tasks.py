@@ -12,7 +12,7 @@ from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.pane import Pane
 from driftline.streams.windows.resolution import DAY_MS
 from driftline.streams.windows.too_late import newest_hot
-from driftline.streams.windows.unprofiled import hot_unprofiled, take_profiled
+from driftline.streams.windows.unprofiled import begin_tails, hot_unprofiled, take_profiled
 
 if TYPE_CHECKING:
     from driftline.streams.replay.part import Part
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 
 def drift_task(shard: Shard, deployment: str) -> DriftTask | None:
-    """Give what awaits restatement of a deployment that is as its state was stored; None for nothing."""
+    """Give what awaits restatement of a deployment that is as its state was stored; None for nothing.
+
+    What it gives is to be done now, and only one at a time: what comes from here on is counted beside it.
+    """
     if deployment in shard.changed:
         return None
     late, hot = tuple(shard.book(deployment).late.spans), hot_unprofiled(shard, deployment)
     if not (late or hot):
         return None
+    begin_tails(shard, hot)
     return DriftTask(deployment, shard.partition, (shard.position, -1), late, _edge(shard, deployment), hot)
 
 

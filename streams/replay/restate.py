@@ -136,10 +136,11 @@ def restate_join(
 
 
 def _hot(client: Client, task: DriftTask, profiles: Profiles, rules: Rules) -> dict[PaneKey, Counters]:
-    """Count hot windows whose profile has come since."""
+    """Count hot windows whose profile has come since, as they were when the task was made."""
     windows = {key.window for key in task.unprofiled}
     recount = Recount(task.deployment, task.partition, task.positions[0], Listed.of(windows), profiles, rules)
-    for _, cols in fact_reads.predictions(client, Stretch(task.deployment, *hull(windows, WIDTHS_MS["5m"]))):
+    stretch = Stretch(task.deployment, *hull(windows, WIDTHS_MS["5m"]))
+    for _, cols in fact_reads.predictions(client, stretch, task.positions[0]):
         recount.take(cols)
     counted = dict(recount.counters())
     return {

@@ -24,7 +24,7 @@ class DriftTask:
         positions: of `predictions`, and -1, that the archive must have passed.
         late: what is to be restated.
         edge: where hot ends.
-        unprofiled: hot windows that have closed, and were counted before their profile came.
+        unprofiled: hot windows that were counted before their profile came, as of the first position.
     """
 
     deployment: str

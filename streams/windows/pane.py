@@ -33,6 +33,7 @@ class Pane:
         writes: how often it was written to the changelog.
         restated: whether something came after its result had been published as final.
         changed: whether it differs from what the changelog holds.
+        tail: the rows since the archive was asked for those before, counted with the profile that has come; not stored.
     """
 
     key: PaneKey
@@ -41,6 +42,7 @@ class Pane:
     writes: int = 0
     restated: bool = False
     changed: bool = False
+    tail: Pane | None = None
 
     @property
     def end_ms(self) -> int:
@@ -60,6 +62,13 @@ class Pane:
         if layout.splits and self.key.resolution != "5m":
             state = profiles.state(self.key.deployment, self.end_ms)
             self.counters.fold_splits(splits_of(layout, state), columns, rows)
+        if self.tail is not None:
+            self.tail.count(columns, rows, profiles)
+
+    def begin_tail(self, layout: Layout) -> int:
+        """Count what comes from now on by another layout too; gives the bytes that this takes."""
+        self.tail = Pane(self.key, Counters(layout))
+        return self.tail.counters.size_bytes
 
     def encode(self) -> bytes:
         """The value for the changelog; each call is one more write."""

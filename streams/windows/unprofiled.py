@@ -12,6 +12,7 @@ from driftline.streams.windows.resolution import DAY_MS
 if TYPE_CHECKING:
     from driftline.streams.windows.counters import Counters
     from driftline.streams.windows.held import PaneKey
+    from driftline.streams.windows.pane import Pane
     from driftline.streams.windows.shard import Shard
 
 MAX_SPANS: Final = 1_024
@@ -79,7 +80,7 @@ def ask_for_profiled(shard: Shard) -> None:
 
 
 def hot_unprofiled(shard: Shard, deployment: str) -> tuple[PaneKey, ...]:
-    """Give the hot windows that have closed and whose profile has come since they were counted, in order."""
+    """Give the hot windows, open ones too, whose profile has come since they were counted, in order."""
     unprofiled = shard.book(deployment).unprofiled
     of = {
         (version, name)
@@ -95,24 +96,39 @@ def hot_unprofiled(shard: Shard, deployment: str) -> tuple[PaneKey, ...]:
         for key in (shard.index[deployment] if of else ())
         if (key.version, key.resolution) in of
         and not shard.is_cold(key)
-        and (pane := shard.look(key)).end_ms <= shard.closed_ms[deployment]
-        and not pane.counters.layout.digest
-        and unprofiled.tried.get(key) != pane.absorbed
+        and not (pane := shard.look(key)).counters.layout.digest
+        and _is_worth_trying(unprofiled.tried.get(key), pane, shard.closed_ms[deployment])
     ]
     return tuple(sorted(found, key=lambda key: (key.start_ms, key.resolution, key.version, key.slot)))
 
 
-def take_profiled(shard: Shard, key: PaneKey, counters: Counters) -> None:
-    """Put the counters of a hot window in the place of those without a profile, if they hold the very same rows.
+def begin_tails(shard: Shard, keys: Iterable[PaneKey]) -> None:
+    """Count what comes from now on for some hot windows with their profile too, while the archive counts the rest."""
+    for key in keys:
+        pane = shard.pane(key)
+        if pane is not None:
+            shard.fresh_bytes += pane.begin_tail(shard.profiles.layout(key.deployment, key.version))
 
-    They do not when more has come meanwhile: once that is counted it is tried again.
+
+def take_profiled(shard: Shard, key: PaneKey, counters: Counters) -> None:
+    """Put counters in the place of those of a hot window without a profile, if they and its tail hold the same rows.
+
+    They do not where the archive lacks some, or the tail was let go for want of room: see `_is_worth_trying`.
     """
     pane = shard.pane(key)
     if pane is None or pane.counters.layout.digest:
         return
+    tail, pane.tail = pane.tail, None
+    if tail is not None and tail.counters.layout.digest == counters.layout.digest:
+        counters.merge(tail.counters)
     mine, theirs = ((one.rows, one.first_ms, one.last_ms) for one in (pane.counters, counters))
     if mine == theirs and counters.layout.digest:
         pane.counters, pane.absorbed, pane.changed = counters, shard.position, True
         shard.unpublished.add(key)
     else:
         shard.book(key.deployment).unprofiled.tried[key] = pane.absorbed
+
+
+def _is_worth_trying(tried: int | None, pane: Pane, closed_ms: int) -> bool:
+    """Whether a window may have become what the archive holds; an open one is tried once, and again once closed."""
+    return tried is None or (pane.end_ms <= closed_ms and tried != pane.absorbed)

@@ -89,10 +89,12 @@ class ColdArchive:
         """Which of some records of labels are of a deployment."""
         return {offset for offset in offsets if self.truths[offset].deployment == deployment}
 
-    def predictions(self, _client: object, stretch: Stretch) -> Iterator[tuple[int, PredictionColumns]]:
-        """Rows of a stretch, in the order of the log; of a sealed batch once."""
+    def predictions(
+        self, _client: object, stretch: Stretch, last: int | None = None
+    ) -> Iterator[tuple[int, PredictionColumns]]:
+        """Rows of a stretch, in the order of the log, up to an offset; of a sealed batch once."""
         seen = set()
-        for offset, cols in enumerate(self.log):
+        for offset, cols in enumerate(self.log if last is None else self.log[: last + 1]):
             seal = offset if cols.identity is None else (cols.deployment, cols.identity.seq)
             if seal in seen:
                 continue

@@ -1,4 +1,4 @@
-"""A profile that comes after its events has their windows counted again: closed ones now, the open one later."""
+"""A profile that comes after its events has their windows counted again, closed ones and the open one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from driftline.streams.processors.profile_book import ProfileBook
 from driftline.streams.replay.drift_tasks import drift_done, drift_task, take_part
 from driftline.streams.replay.restate import restate_drift
 from driftline.streams.windows.checkpoint import commit, plan
+from driftline.streams.windows.counters import Counters
+from driftline.streams.windows.held import PaneKey
+from driftline.streams.windows.pane import Pane
 from driftline.streams.windows.resolution import DAY_MS, HOUR_MS
 from driftline.streams.windows.shard import Shard
 from driftline.streams.windows.unprofiled import MAX_MS, MAX_SPANS, Unprofiled, ask_for_profiled
@@ -36,7 +39,7 @@ class Life:
     def hour(self, hour: int) -> None:
         """Predict, and publish."""
         times_ms = START_MS + hour * HOUR_MS + np.arange(50, dtype=np.int64) * 60_000
-        self.archive.log.append(sealed(rows(hour, 50, times_ms), hour))
+        self.archive.log.append(sealed(rows(len(self.archive.log), 50, times_ms), len(self.archive.log)))
         self.shard.fold(len(self.archive.log) - 1, self.archive.log[-1], 0)
         self.publish()
 
@@ -49,12 +52,14 @@ class Life:
             self.archive.publish(result)
         commit(self.shard, written)
 
-    def restate(self) -> bool:
-        """Restate what awaits it; False for nothing."""
+    def restate(self, *meanwhile: int) -> bool:
+        """Restate what awaits it, rows of some hours coming before it is taken; False for nothing."""
         self.publish()
         task = drift_task(self.shard, "churn")
         if task is None:
             return False
+        for hour in meanwhile:
+            self.hour(hour)
         for part in restate_drift(None, task, self.book, FEW, 0):  # type: ignore[arg-type]
             assert take_part(self.shard, task, part)
             self.publish()
@@ -85,12 +90,12 @@ def test_windows_from_before_their_profile_are_restated(
     if restarts:
         life.shard = Shard.load(0, life.shard.held, life.book, FEW)
     assert life.restate()
-    assert life.hours(with_profile=True) == dict.fromkeys(range(5), 50)
-    assert life.hours(with_profile=False) == {5: 50}
+    assert life.hours(with_profile=True) == dict.fromkeys(range(6), 50)
+    assert life.hours(with_profile=False) == {}
     assert not life.restate()
     for hour in range(6, 9):
         life.hour(hour)
-    assert life.restate()
+    assert life.restate(), "what was unprofiled is counted once more when it is cold"
     assert life.hours(with_profile=True) == dict.fromkeys(range(9), 50)
     assert life.hours(with_profile=False) == {}
     life.hour(30)
@@ -105,8 +110,47 @@ def test_a_hot_window_that_the_archive_holds_otherwise_is_left(monkeypatch: pyte
     life.book.on_record(b"churn/1", PROFILE.to_bytes(), 0)
     life.archive.log[4] = sealed(rows(4, 1, life.archive.log[4].times_ms[:1]), 4)
     assert life.restate()
-    assert life.hours(with_profile=False) == {4: 50, 5: 50}
+    assert life.hours(with_profile=False) == {4: 50}
     assert not life.restate()
+
+
+def test_rows_that_come_while_an_open_window_is_counted_again_are_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its rows before come from the archive, those since from memory; its counters `==` those of all at once."""
+    life = Life(monkeypatch)
+    life.hour(0)
+    life.book.on_record(b"churn/1", PROFILE.to_bytes(), 0)
+    assert life.restate(0, 0)
+    assert life.hours(with_profile=True) == {0: 150}
+    life.hour(0)
+    assert life.hours(with_profile=True) == {0: 200}
+    layout = life.book.layout("churn", "1")
+    whole = Pane(PaneKey("churn", "1", "champion", "1h", START_MS), Counters(layout))
+    for cols in life.archive.log:
+        whole.count(cols, slice(None), life.book)
+    (found,) = [one for one in life.archive.windows.values() if one.resolution == "1h"]
+    assert not found.final
+    assert Counters.from_bytes(layout, found.counts) == whole.counters
+
+
+def test_an_open_window_that_the_archive_holds_otherwise_is_tried_once_more_when_it_has_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many rows come meanwhile: each time the archive would read all of the window."""
+    life = Life(monkeypatch)
+    life.hour(0)
+    life.book.on_record(b"churn/1", PROFILE.to_bytes(), 0)
+    kept = life.archive.log[0]
+    life.archive.log[0] = sealed(rows(0, 1, kept.times_ms[:1]), 0)
+    assert life.restate()
+    life.hour(0)
+    assert not life.restate()
+    assert life.hours(with_profile=False) == {0: 100}
+    life.archive.log[0] = kept
+    life.hour(1)
+    assert life.restate()
+    assert life.hours(with_profile=True) == {0: 100, 1: 50}
 
 
 def test_what_is_remembered_is_bounded() -> None:
