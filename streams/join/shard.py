@@ -160,15 +160,17 @@ class Shard:
             records += let_go(hot, cold)
             self._trim(hot)
             oldest = hot.watermark_ms // DAY_MS * DAY_MS - self.rules.kept_days * DAY_MS
-            gone = [key for key in hot.days if key.start_ms < oldest]
-            for key in gone:
+            old = [key for key in hot.days if key.start_ms < oldest]
+            for key in old:
                 hot.days.drop(key)
             hot.close()
-            records += [(day_key(name, key), None) for key in gone]
+            records += [(day_key(name, key), None) for key in old]
         self._forget()
         if self.nbytes > self.rules.held_bytes:
             hots = list(self.hots.values())
-            records += shed(hots, self.heard_s, self.rules.hot_windows, self.rules.held_bytes * 9 // 10)
+            gone = shed(hots, self.heard_s, self.rules.hot_windows, self.rules.held_bytes * 9 // 10)
+            records += gone.records
+            self._note_let_go(gone.let_go_s)
             self._forget()
         again = set()
         for name in self.changed & self.hots.keys():
@@ -261,7 +263,9 @@ class Shard:
                     del self.hots[name]
 
     def _trim(self, hot: Hot) -> None:
-        newest_s = hot.trim(self.heard_s)
+        self._note_let_go(hot.trim(self.heard_s))
+
+    def _note_let_go(self, newest_s: int | None) -> None:
         self.let_go_s = self.let_go_s if newest_s is None else max(self.let_go_s, newest_s)
 
     def _first_label(self) -> int:

@@ -60,6 +60,32 @@ def test_a_prediction_that_comes_a_day_after_its_label_gets_it(
     assert late.world.differences(late.shard) == []
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_prediction_that_comes_a_day_after_its_label_went_at_the_byte_cap_gets_it(
+    monkeypatch: pytest.MonkeyPatch, *, restarts: bool
+) -> None:
+    """A backlog of predictions reaches its day when the days that the label might be of are in no doubt any more."""
+    late = Late(monkeypatch)
+    late.predict(0, 3)
+    late.shard.rules = replace(RULES, held_bytes=late.shard.nbytes - 1)
+    late.label(2, 9, START_MS + 10 * DAY_MS)
+    late.shard.rules = RULES
+    late.label(0, 3, START_MS + 12 * DAY_MS)
+    late.predict(0, 4)
+    while late.world.restate(late.shard):  # the archive has no prediction of the label yet
+        pass
+    if restarts:
+        late.shard = late.world.begin()
+    late.predict(2, 9)
+    assert late.told(9) == (2, 0)
+    for day in (60, 61):
+        late.predict(0, day)
+        while late.world.restate(late.shard):
+            pass
+    assert late.told(9) == (2, 1)
+    assert late.world.differences(late.shard) == []
+
+
 def test_what_is_newer_than_every_label_let_go_is_in_no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Labels that never find a prediction have no day restated that came in time."""
     late = Late(monkeypatch)
