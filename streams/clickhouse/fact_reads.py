@@ -58,6 +58,14 @@ class Touched(NamedTuple):
     start_ms: int
 
 
+class Published(NamedTuple):
+    """A window as it was published: the digest of its profile, its counts, empty when they took too much, its rows."""
+
+    digest: str
+    counts: bytes
+    rows: int
+
+
 def predictions(
     client: Client, stretch: Stretch, last: int | None = None
 ) -> Iterator[tuple[int, PredictionColumns]]:
@@ -262,19 +270,17 @@ def label_records(client: Client, partition: int, deployment: str, offsets: Iter
     return {int(row["src_offset"]) for row in found}
 
 
-def published_days(
-    client: Client, deployment: str, window: Window, role: str
-) -> dict[int, tuple[str, bytes]]:
-    """Give the days of a week or month as the live run published them: start in ms to (profile digest, counts)."""
+def published_days(client: Client, deployment: str, window: Window, role: str) -> dict[int, Published]:
+    """Give the days of a week or month as the live run published them, by their start in ms."""
     return published(client, deployment, window._replace(resolution="1d"), window.end_ms, role)
 
 
 def published(
     client: Client, deployment: str, first: Window, until_ms: int, role: str
-) -> dict[int, tuple[str, bytes]]:
+) -> dict[int, Published]:
     """Give windows as the live run published them, from one to the last that begins before a time, ms."""
     found = client.query(
-        "SELECT toUnixTimestamp64Milli(window_start) AS at, profile_digest, counts FROM windows_now "
+        "SELECT toUnixTimestamp64Milli(window_start) AS at, profile_digest, counts, rows FROM windows_now "
         "WHERE deployment = {deployment:String} AND resolution = {width:String} AND run = 'live' "
         "AND role = {role:String} AND model_version = {version:String} AND slot = {slot:String} "
         "AND window_start >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') "
@@ -290,7 +296,10 @@ def published(
         },
         formats={"counts": "bytes"},
     )
-    return {int(row["at"]): (str(row["profile_digest"]), bytes(row["counts"])) for row in found}
+    return {
+        int(row["at"]): Published(str(row["profile_digest"]), bytes(row["counts"]), int(row["rows"]))
+        for row in found
+    }
 
 
 def _touched(deployment: str, row: dict[str, Any]) -> Touched:

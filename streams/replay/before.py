@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.windows.book import WIDTHS_MS
-from driftline.streams.windows.counters import Counters
+from driftline.streams.windows.counters import Counters, CountersError
 from driftline.streams.windows.held import PaneKey, StateError
 
 if TYPE_CHECKING:
@@ -42,11 +43,11 @@ def counters_before(
     Returns:
         Those that are there: not of windows that were never published, or whose profile is gone.
     """
-    held = set(keys)
+    wanted = set(keys)
     found = {}
-    for key in held:
+    for key in wanted:
         before = replace(key, start_ms=key.start_ms - WIDTHS_MS[key.resolution])
-        if before in held or not asks_for_previous(profiles, key):
+        if before in wanted or not asks_for_previous(profiles, key):
             continue
         if before in earlier:
             layout = profiles.layout(before.deployment, before.version)
@@ -55,10 +56,8 @@ def counters_before(
         settled()
         window = before.window
         stored = fact_reads.published(client, before.deployment, window, window.end_ms, "drift")
-        digest, counts = stored.get(before.start_ms, ("", b""))
-        if counts:
-            try:
-                found[before] = Counters.from_bytes(profiles.layout_of(before, digest), counts)
-            except StateError:
-                continue
+        held = stored.get(before.start_ms)
+        if held is not None and held.counts:
+            with suppress(StateError, CountersError):
+                found[before] = Counters.from_bytes(profiles.layout_of(before, held.digest), held.counts)
     return found

@@ -10,16 +10,19 @@ from driftline.streams.clickhouse import fact_reads
 from driftline.streams.join.due import Place, result_of, waited_ms
 from driftline.streams.join.hot import Hot
 from driftline.streams.join.kept import CellKey
+from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.replay.cold import Edge, merges_of
 from driftline.streams.replay.recount import merged_of
-from driftline.streams.windows.counters import Counters
+from driftline.streams.windows.counters import Counters, CountersError
 from driftline.streams.windows.held import PaneKey, StateError
+from driftline.streams.windows.layout import Layout
 from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
     from driftline.streams.clickhouse.client import Client
+    from driftline.streams.clickhouse.fact_reads import Published
     from driftline.streams.join.terms import Book
     from driftline.streams.replay.tasks import DriftTask
     from driftline.streams.windows.profiles import Profiles
@@ -60,8 +63,15 @@ def merged_join(
     How long labels take, where nobody declares it, is what they took on those days.
     """
     hot = Hot(name, watermark_ms=watermark_ms)
-    for start, (_, counts) in fact_reads.published_days(client, name, merge, "accuracy").items():
-        hot.days.put(CellKey(merge.version, merge.slot, start), unpack(counts))
+    for start, day in fact_reads.published_days(client, name, merge, "accuracy").items():
+        try:
+            outcomes = unpack(day.counts)
+        except ValueError as error:
+            logger.warning(
+                "%s of %d is restated without %d: %s", merge.resolution, merge.start_ms, start, error
+            )
+            outcomes = Outcomes("", predictions=day.rows)
+        hot.days.put(CellKey(merge.version, merge.slot, start), outcomes)
     for key, counts in packed.items():
         if _is_in(merge, key):
             hot.days.put(key, unpack(counts))
@@ -92,20 +102,26 @@ def _days(
     profiles: Profiles,
     name: str,
     merge: Window,
-    stored: dict[int, tuple[str, bytes]],
+    stored: dict[int, Published],
     packed: dict[CellKey, bytes],
 ) -> dict[int, Counters]:
-    """The days of a week or month, by start: as restated, else as published."""
+    """The days of a week or month, by start: as restated, else as published.
+
+    Of a day that cannot be read, as its profile or its counts are gone, the rows are told: it is left out.
+    """
     mine = profiles.layout(name, merge.version)
     found = {
         key.start_ms: Counters.from_bytes(mine, data) for key, data in packed.items() if _is_in(merge, key)
     }
-    for start, (digest, data) in stored.items():
+    for start, day in stored.items():
         if start not in found:
             try:
                 key = PaneKey(name, merge.version, merge.slot, "1d", start)
-                found[start] = Counters.from_bytes(profiles.layout_of(key, digest), data)
-            except StateError as gone:
-                logger.warning("%s of %d is not restated: %s", merge.resolution, merge.start_ms, gone)
-                return {}
+                found[start] = Counters.from_bytes(profiles.layout_of(key, day.digest), day.counts)
+            except (StateError, CountersError) as gone:
+                logger.warning(
+                    "%s of %d is restated without %d: %s", merge.resolution, merge.start_ms, start, gone
+                )
+                found[start] = Counters(Layout.without_profile(name, merge.version))
+                found[start].rows = day.rows
     return found

@@ -187,6 +187,6 @@ def _borrow(client: Client, profiles: Profiles, key: PaneKey, counters: Counters
     """
     window = key.window
     found = fact_reads.published(client, key.deployment, window, window.end_ms, "drift").get(key.start_ms)
-    if found is not None and found[0] == counters.layout.digest:
-        before = Counters.from_bytes(profiles.layout_of(key, found[0]), found[1])
+    if found is not None and found.counts and found.digest == counters.layout.digest:
+        before = Counters.from_bytes(profiles.layout_of(key, found.digest), found.counts)
         counters.borrow(counters.absent, before)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from driftline.streams.windows.book import Book
+    from driftline.streams.windows.layout import Layout
     from driftline.streams.windows.shard import MergeKey, Shard
 
 
@@ -58,8 +59,8 @@ def merged_result(
 ) -> WindowResult:
     """The result of a week or month: the sum of its days.
 
-    Counts made with different profiles are never added: the days counted with the newest day's profile are, and
-    nothing is concluded from a part of them.
+    Counts made with different profiles are never added: the days counted with the profile of the newest day that has
+    one are, and nothing is concluded from a part of them.
     """
     counted = _sum(shard, days)
     result = _result(shard, book, merge, counted, is_final=is_final, now_ms=now_ms)
@@ -109,7 +110,7 @@ def _pane(shard: Shard, key: PaneKey) -> _Counted:
 
 
 def _sum(shard: Shard, days: Sequence[PaneKey]) -> _Counted:
-    layout = shard.look(days[-1]).counters.layout
+    layout = _layout(shard, days)
     total = Counters(layout)
     absorbed, restated, left_out, left_out_ms = -1, False, 0, 0
     for key in days:  # one after the other: decoded, a month of days takes megabytes
@@ -121,6 +122,12 @@ def _sum(shard: Shard, days: Sequence[PaneKey]) -> _Counted:
             left_out += one.counters.rows
             left_out_ms += DAY_MS
     return _Counted(total, absorbed, restated, left_out, left_out_ms)
+
+
+def _layout(shard: Shard, days: Sequence[PaneKey]) -> Layout:
+    """The layout of the newest day that was counted with a profile; without one, of the newest day."""
+    layouts = (shard.look(key).counters.layout for key in reversed(days))
+    return next((layout for layout in layouts if layout.digest), shard.look(days[-1]).counters.layout)
 
 
 def _before(shard: Shard, book: Book, where: MergeKey) -> Counters | str:

@@ -13,7 +13,7 @@ import pytest
 from driftline.schemas.columns import Category, LabelColumns, NumericBlock, PredictionColumns
 from driftline.schemas.window import WindowResult
 from driftline.streams.clickhouse import fact_reads
-from driftline.streams.clickhouse.fact_reads import PART_MS, Stretch, Touched
+from driftline.streams.clickhouse.fact_reads import PART_MS, Published, Stretch, Touched
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.windows.late import Late
 from driftline.streams.windows.resolution import DAY_MS
@@ -155,10 +155,10 @@ class ColdArchive:
 
     def published_days(
         self, _client: object, _deployment: str, window: Window, role: str
-    ) -> dict[int, tuple[str, bytes]]:
+    ) -> dict[int, Published]:
         """Days of a week or month, as they were published last."""
         return {
-            start: (result.profile_digest, result.counts)
+            start: Published(result.profile_digest, result.counts, result.rows)
             for (of, version, slot, resolution, start), result in self.windows.items()
             if (of, version, slot, resolution) == (role, window.version, window.slot, "1d")
             and window.start_ms <= start < window.end_ms
@@ -166,10 +166,10 @@ class ColdArchive:
 
     def published(
         self, _client: object, _deployment: str, first: Window, until_ms: int, role: str
-    ) -> dict[int, tuple[str, bytes]]:
+    ) -> dict[int, Published]:
         """Windows as they were published last, from one on."""
         return {
-            start: (result.profile_digest, result.counts)
+            start: Published(result.profile_digest, result.counts, result.rows)
             for (of, version, slot, resolution, start), result in self.windows.items()
             if (of, version, slot, resolution) == (role, first.version, first.slot, first.resolution)
             and first.start_ms <= start < until_ms

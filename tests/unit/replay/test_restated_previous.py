@@ -30,10 +30,10 @@ class Published:
 
     def __call__(
         self, _client: object, _deployment: str, first: Window, until_ms: int, _role: str
-    ) -> dict[int, tuple[str, bytes]]:
+    ) -> dict[int, fact_reads.Published]:
         """Give days of a span."""
         return {
-            start: (one.profile_digest, one.counts)
+            start: fact_reads.Published(one.profile_digest, one.counts, one.rows)
             for start, one in self.windows.items()
             if first.start_ms <= start < until_ms and first.resolution == "1d"
         }
