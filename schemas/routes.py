@@ -10,6 +10,7 @@ import msgspec
 
 from driftline.schemas.deployment import Name
 from driftline.schemas.sources import SettingsError, nearest, read_document
+from driftline.schemas.whole import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,7 +119,7 @@ def _secret(place: str, table: Mapping[str, Any], env: Mapping[str, str]) -> byt
     else:
         where = f"the file {file}"
         try:
-            found = Path(str(file)).read_text(encoding="utf-8").strip()
+            found = read_whole(Path(str(file))).decode().strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{place}: {where} with its secret cannot be read: {error}") from error
     if len(found) < LEAST_SECRET_CHARS:

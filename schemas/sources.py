@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Never
 import msgspec
 
 from driftline.schemas.errors import DriftlineError
+from driftline.schemas.whole import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -66,11 +67,11 @@ def file_named(env: Mapping[str, str], file: Path | None) -> Path | None:
 def read_document(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; raises SettingsError for one that cannot be read or is no TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_whole(path).decode())
     except OSError as error:
         message = f"the settings file {path} cannot be read: {error.strerror}"
         raise SettingsError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"the settings file {path} is no TOML: {error}"
         raise SettingsError(message) from error
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from driftline.agents.control.errors import KeyFileError
 from driftline.agents.control.signing import PUBLIC_BYTES, key_id
+from driftline.schemas.whole import read_whole
 
 MODE: Final = 0o600
 MAX_FILE_BYTES: Final = 16 * 1024
@@ -88,16 +89,15 @@ def load(path: Path) -> Key:
         KeyFileError: it cannot be read, others than its owner may read or write it, or it holds no such key.
     """
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & _OTHERS:
-                raise KeyFileError(
-                    f"the key file {path} has mode {mode:04o}; others must not reach it: chmod 600 {path}"
-                )
-            text = file.read(MAX_FILE_BYTES + 1)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & _OTHERS:
+            raise KeyFileError(
+                f"the key file {path} has mode {mode:04o}; others must not reach it: chmod 600 {path}"
+            )
+        text = read_whole(path, MAX_FILE_BYTES)
     except OSError as error:
         raise KeyFileError(f"the key file {path} cannot be read: {error.strerror}") from error
-    found = _parsed(text) if len(text) <= MAX_FILE_BYTES else None
+    found = _parsed(text)
     if found is None:
         raise KeyFileError(
             f"{path} holds no Ed25519 key in PEM without a password; 'driftline keys new' makes one"

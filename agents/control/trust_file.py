@@ -11,6 +11,7 @@ import msgspec
 from driftline.agents.control.errors import TrustError
 from driftline.agents.control.trust import fault
 from driftline.schemas.control.trust import Person, Trust
+from driftline.schemas.whole import read_whole
 
 MAX_FILE_BYTES: Final = 1 << 20
 Shown = Annotated[str, msgspec.Meta(max_length=200, pattern=r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z")]
@@ -39,12 +40,9 @@ def read_trust_file(path: Path) -> TrustFile:
             it says cannot hold, as when a key is named twice.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        data = read_whole(path, MAX_FILE_BYTES)
     except OSError as error:
         raise TrustError(f"the trust file {path} cannot be read: {error.strerror}") from error
-    if len(data) > MAX_FILE_BYTES:
-        raise TrustError(f"the trust file {path} has more than {MAX_FILE_BYTES:,} bytes")
     return parse_trust(data, str(path))
 
 

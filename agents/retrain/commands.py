@@ -9,6 +9,7 @@ import msgspec
 
 from driftline.schemas.control.command import Name
 from driftline.schemas.errors import DriftlineError
+from driftline.schemas.whole import read_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,12 +67,10 @@ def read_commands(path: Path) -> Commands:
         RetrainError: it cannot be read, is no such file, or names a deployment twice; the message says what is wrong.
     """
     try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise RetrainError(f"{path} is larger than {_MAX_FILE_BYTES:,} bytes: name fewer commands")
-        found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Commands)
+        found = msgspec.convert(tomllib.loads(read_whole(path, _MAX_FILE_BYTES).decode()), Commands)
     except OSError as error:
         raise RetrainError(f"the commands of retraining {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, msgspec.ValidationError) as error:
         raise RetrainError(f"{path} does not say which commands retrain: {error}") from error
     seen: set[str] = set()
     for name, entry in found.commands.items():

@@ -8,6 +8,7 @@ import msgspec
 
 from driftline.agents.atomic import write_atomically
 from driftline.agents.retrain.commands import RetrainError
+from driftline.schemas.whole import read_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,10 +35,10 @@ class Memory:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._held = msgspec.json.decode(path.read_bytes(), type=_Held)
+            self._held = msgspec.json.decode(read_whole(path), type=_Held)
         except FileNotFoundError:
             self._held = _Held()
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, RecursionError) as error:
             raise RetrainError(f"what retraining remembers in {path} cannot be read: {error}") from error
 
     def is_answered(self, advice_id: str) -> bool:

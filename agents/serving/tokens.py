@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.agents.serving.errors import UNAUTHORIZED, AnswerError, ServingError
 from driftline.schemas.names import name_fault
+from driftline.schemas.whole import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,10 +67,10 @@ def read_tokens(path: Path) -> Tokens:
             raise ServingError(
                 f"the tokens {path} have mode {mode:04o}; others must not reach them: chmod 600 {path}"
             )
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tokens")
+        table = tomllib.loads(read_whole(path).decode()).get("tokens")
     except OSError as error:
         raise ServingError(f"the tokens {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ServingError(f"the tokens {path} are no TOML: {error}") from error
     if not isinstance(table, dict) or not table:
         raise ServingError(f'the tokens {path} have no table [tokens] with DEPLOYMENT = "TOKEN"')

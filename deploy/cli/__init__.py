@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import logging
 import os
 import signal
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The first file opened would become stdout, and be written over.
         return _fail("stdout is closed: send it to a file or to /dev/null", 1)
     quiet_libraries()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files need not be UTF-8: they are shown as the bytes that they are.
+        sys.stdout.reconfigure(errors="surrogateescape")
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = _run(words)
@@ -73,6 +77,8 @@ def _run(words: list[str]) -> int:
         return _fail(str(error), 1)
     except click.ClickException as error:
         return _refuse(error)
+    except UnicodeEncodeError as error:
+        return _fail(f"{error.object[:100]!r} is no text in UTF-8: give it another name", 1)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", INTERRUPTED_EXIT)
     except ModuleNotFoundError as error:
@@ -113,10 +119,15 @@ def _refuse(error: click.ClickException) -> int:
 
 
 def _fail(sentence: str, code: int) -> int:
-    one_line = " ".join(sentence.split())
+    one_line = _printable(" ".join(sentence.split()))
     with contextlib.suppress(OSError):  # stderr may lie on the disk that is full
         click.echo(f"driftline: {one_line}", err=True)
     return code
+
+
+def _printable(text: str) -> str:
+    """Escape what does not print: names of files and columns are not to move a terminal's cursor."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def _silence_stdout() -> None:

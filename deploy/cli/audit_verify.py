@@ -132,13 +132,14 @@ def _proved(file: Path, keys: tuple[str, ...], as_json: bool) -> int:
     from driftline.agents.audit.errors import AuditError
     from driftline.agents.audit.notes import PLAIN, TIMED, NoteKey
     from driftline.agents.audit.proof_file import Proof
+    from driftline.schemas.whole import read_whole
 
     known = [NoteKey.parse(text) for text in keys]
     logs, witnesses = ([key for key in known if key.kind == kind] for kind in (PLAIN, TIMED))
     if not logs:
         raise AuditError("give the key of the log that is believed: --key NAME+ID+KEY, as FORMAT.md says")
     try:
-        proof = Proof.parse(file.read_bytes())
+        proof = Proof.parse(read_whole(file))
     except OSError as error:
         raise AuditError(f"{file} cannot be read: {error.strerror}") from error
     found = proof.check(logs, witnesses)
@@ -162,11 +163,12 @@ def _recalled(memory: Path | None) -> Checkpoint | None:
     from driftline.agents.audit.checkpoint import Checkpoint
     from driftline.agents.audit.errors import AuditError, NoteError
     from driftline.agents.audit.notes import Note
+    from driftline.schemas.whole import read_whole
 
     if memory is None or not memory.exists():
         return None
     try:
-        return Checkpoint.of(Note(memory.read_text(encoding="utf-8"), ()))
+        return Checkpoint.of(Note(read_whole(memory).decode(), ()))
     except (OSError, UnicodeDecodeError, NoteError) as error:
         raise AuditError(
             f"what was remembered in {memory} cannot be read ({error}): look into it before it is removed"

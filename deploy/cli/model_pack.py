@@ -124,6 +124,9 @@ def _digest(path: Path) -> str:
     from driftline.agents.serving.package.errors import PackageError
 
     try:
+        if not path.is_file():
+            path.stat()  # which says why there is none
+            raise PackageError(f"the training data {path} are no regular file: name one")
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

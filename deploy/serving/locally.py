@@ -15,7 +15,8 @@ from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.local import ABOUT, NAME, ask
 from driftline.deploy.control.asking import loaded
 from driftline.deploy.control.drafts import drafted
-from driftline.schemas.control.envelope import COMMAND
+from driftline.deploy.control.files import text_of
+from driftline.schemas.control.envelope import COMMAND, MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,7 @@ def halted(
     now_ms = time.time_ns() // 1_000_000
     command = drafted(op, about["installation"], now_ms=now_ms, chance=os.urandom, **fields)
     envelope = sign(COMMAND, command.to_bytes(), *signers)
-    texts = [one.read_text(encoding="utf-8") for one in approvals]
+    texts = [text_of(one, MAX_BYTES) for one in approvals]
     line = msgspec.json.encode({"command": envelope.to_bytes().decode(), "approvals": texts})
     for place, _ in told:
         answer = ask(place, line + b"\n")

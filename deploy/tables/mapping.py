@@ -18,6 +18,7 @@ from driftline.deploy.tables.fit import fits
 from driftline.deploy.tables.guess import epoch_unit, is_number
 from driftline.deploy.tables.roles import POLICIES, ROLES, TYPES, ColumnPlan, TablePlan
 from driftline.deploy.tables.scan import is_text
+from driftline.schemas.whole import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,11 +38,12 @@ def read_mapping(path: Path) -> dict[str, dict[str, object]]:
 
     """
     try:
-        with path.open("rb") as file:
-            document = tomllib.load(file)
+        document = tomllib.loads(read_whole(path).decode())
     except FileNotFoundError:
         raise TableError(f"there is no mapping file {path}: check the path given with --columns") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise TableError(f"the mapping file {path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise TableError(f"{path} is no TOML file: {error}") from error
     for key in document:
         if key != "columns":

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from driftline.deploy.tables.errors import TableError
+from driftline.schemas.codec import max_bytes
 from driftline.schemas.profile import Profile
 from driftline.schemas.refusal import Refused
+from driftline.schemas.whole import read_whole
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
@@ -71,7 +73,7 @@ def load_profile(path: Path) -> Profile:
 
     """
     try:
-        return Profile.from_bytes(path.read_bytes())
+        return Profile.from_bytes(read_whole(path, max_bytes("Profile")))
     except FileNotFoundError:
         raise TableError(f"there is no profile file {path}: make it with 'driftline profile build'") from None
     except OSError as error:

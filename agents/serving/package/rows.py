@@ -9,6 +9,7 @@ import numpy as np
 
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.tensors import ANY, DTYPES, FLOATS, Tensor
+from driftline.schemas.whole import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,10 +35,10 @@ def read_rows(path: Path) -> Rows:
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise PackageError(f"the rows {path} are larger than {_MAX_FILE_BYTES:,} bytes: give fewer")
-        if path.suffix == ".npz":
+        if path.suffix == ".npz" and path.is_file():
             with np.load(path, allow_pickle=False) as held:
                 return {name: held[name] for name in held.files}
-        asked = json.loads(path.read_bytes())
+        asked = json.loads(read_whole(path, _MAX_FILE_BYTES))
         return {each["name"]: np.asarray(each["data"]).reshape(each["shape"]) for each in asked["inputs"]}
     except OSError as error:
         raise PackageError(f"the rows {path} cannot be read: {error.strerror or error}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import click
@@ -155,3 +156,24 @@ def test_libraries_log_nothing_to_a_person() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "ours\n"
+
+
+def test_what_does_not_print_is_shown_escaped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name in a sentence cannot move the terminal's cursor, and bytes that are no text do not end in a traceback."""
+    serve(monkeypatch, raising(DriftlineError("there is no file \x1b[2Ja\udcff\u202eb")))
+    assert main(["up"]) == 1
+    assert capsys.readouterr().err == "driftline: there is no file \\x1b[2Ja\\udcff\\u202eb\n"
+
+
+def test_names_that_are_no_utf_8_are_shown_as_they_are(tmp_path: Path) -> None:
+    """A file named in other bytes is made and shown as those; strict JSON cannot say them, and says so in one line."""
+    name = b"k\xff.pem"
+    line = [sys.executable, "-m", "driftline.deploy.cli", "keys", "new", name]
+    made = subprocess.run(line, cwd=tmp_path, capture_output=True, check=False)
+    assert (made.returncode, made.stdout.startswith(name), made.stderr) == (0, True, b"")
+    line = [sys.executable, "-m", "driftline.deploy.cli", "keys", "list", name, "--json"]
+    shown = subprocess.run(line, cwd=tmp_path, capture_output=True, check=False)
+    assert (shown.returncode, shown.stderr.count(b"\n")) == (1, 1)
+    assert shown.stderr.startswith(b"driftline: 'k\\udcff.pem' is no text in UTF-8")

@@ -58,7 +58,7 @@ def test_what_is_no_key_is_one_sentence(tmp_path: Path) -> None:
     for content in (b"hello", b"", b"x" * 100_000, other):
         path.write_bytes(content)
         path.chmod(0o600)
-        with pytest.raises(KeyFileError, match="holds no Ed25519 key"):
+        with pytest.raises(KeyFileError, match=r"holds no Ed25519 key|more than 16,384 bytes"):
             keys.load(path)
     for missing in (tmp_path, tmp_path / "none"):
         with pytest.raises(KeyFileError, match="cannot be read"):
