@@ -41,6 +41,7 @@ USUAL: Final[Mapping[Op, Stage]] = {
 """The stage that an op finds its model in on the longest path: for questions about models whose stage is not known."""
 HALTS: Final[tuple[Op, ...]] = ("halt-rollout", "halt-serving")
 
+_ROLE: Final = re.compile(r'Role::"([^"]{1,100})"')
 _QUOTED: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*', re.DOTALL)
 
 
@@ -109,6 +110,8 @@ class Policy:
         depth = _depth(text)
         if depth > MAX_DEPTH:
             raise PolicyError(f"the policy nests {depth} brackets; {MAX_DEPTH} are allowed")
+        self.roles: Final = tuple(sorted(set(_ROLE.findall(text))))
+        """Those it speaks of."""
         found = cedarpy.validate_policies(text, schema_text())
         if not found.validation_passed:
             raise PolicyError(f"the policy cannot be used: {'; '.join(str(one) for one in found.errors[:3])}")
@@ -177,7 +180,7 @@ def sound(policy: Policy) -> str | None:
     A person must be able to stop a model: with every tier, some role must be allowed to halt alone, at once. And no
     question that can be foreseen may make a rule err.
     """
-    roles = _roles(policy.text)
+    roles = policy.roles or ("any",)
     for tier in TIERS:
         for op in HALTS:
             halting = [Question(_probe((role,)), op, "probe", tier) for role in roles]
@@ -213,11 +216,6 @@ def default_policy() -> Policy:
 def schema_text() -> str:
     """The schema that every policy is held against, in Cedar's own form."""
     return _packaged("schema.cedarschema")
-
-
-def _roles(text: str) -> tuple[str, ...]:
-    """The roles that a policy speaks of."""
-    return tuple(sorted(set(re.findall(r'Role::"([^"]{1,100})"', text)))) or ("any",)
 
 
 def _depth(text: str) -> int:

@@ -42,20 +42,15 @@ def command(
     from rich.console import Console
 
     from driftline.deploy.compare.files import compare_files
-    from driftline.deploy.compare.page import page
+    from driftline.deploy.compare.page import page, write_page
     from driftline.deploy.compare.shown import entries_of
     from driftline.deploy.compare.view import view
-    from driftline.schemas.errors import DriftlineError
 
     compared = compare_files(reference, current, mapping=mapping, scores=scores, resolution=resolution)
     found = compared.found
     entries = entries_of(found)
     if html is not None:
-        try:
-            html.write_text(page(found, entries, reference.name, current.name), encoding="utf-8")
-        except OSError as error:
-            message = f"{html} cannot be written: {error.strerror}; give --html another file"
-            raise DriftlineError(message) from error
+        write_page(html, page(found, entries, reference.name, current.name))
     if as_json:
         for figure in found.figures:
             print_json(

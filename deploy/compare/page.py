@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
+from pathlib import Path
 
 from driftline.deploy.compare.bars import bars_svg
 from driftline.deploy.compare.shown import SEVERITY, Entry
+from driftline.deploy.tables.errors import TableError
 from driftline.streams.windows.comparison import Comparison
 
 FIGURES = (
@@ -18,7 +20,23 @@ FIGURES = (
     ("ks", "KS"),
     ("w1_sigma", "W1/σ"),
 )
+_HEAD = "<!doctype html>"
 KINDS = {"drift": "input", "prediction": "output"}
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write a page; raises TableError when it cannot be written, or something else lies there, as a table."""
+    try:
+        if path.is_fifo():
+            raise TableError(f"{path} is a pipe: give --html a file")
+        if path.is_file():
+            with path.open("rb") as file:
+                head = file.read(len(_HEAD))
+            if head and head != _HEAD.encode():
+                raise TableError(f"{path} is there and no page, and would be lost: give --html another file")
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise TableError(f"{path} cannot be written: {error.strerror}; give --html another file") from error
 
 
 def page(found: Comparison, entries: Sequence[Entry], reference: str, current: str) -> str:
@@ -33,7 +51,7 @@ def page(found: Comparison, entries: Sequence[Entry], reference: str, current: s
     style = (resources.files("driftline.deploy.compare") / "page.css").read_text(encoding="utf-8")
     cards = "\n".join(_card(entry) for entry in entries)
     title = escape(f"{current} against {reference}")
-    return f"""<!doctype html>
+    return f"""{_HEAD}
 <html lang="en">
 <head>
 <meta charset="utf-8">

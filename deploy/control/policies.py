@@ -91,9 +91,12 @@ def explained(
     break_glass: bool,
     own: bool,
 ) -> Explained:
-    """Ask a policy about somebody; raises AskingError for an op that no policy is asked about."""
+    """Ask a policy about somebody; raises AskingError for an op or a role that it does not know."""
     if op not in POLICY_OPS:
         raise AskingError(f"{op!r} is nothing that a policy is asked about{nearest(op, POLICY_OPS)}")
+    for role in person.roles:
+        if policy.roles and role not in policy.roles:
+            raise AskingError(f"the policy speaks of no role {role!r}{nearest(role, policy.roles)}")
     question = msgspec.convert({"op": op, "tier": tier}, type=_Asked)
     asked = Question(
         person, question.op, "deployment", question.tier, stage or str(USUAL.get(question.op, "")), approvers=approvers,

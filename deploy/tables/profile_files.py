@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from driftline.deploy.tables.errors import TableError
-from driftline.schemas.codec import max_bytes
+from driftline.schemas.codec import HEADER_BYTES, max_bytes, written_by
 from driftline.schemas.profile import Profile
 from driftline.schemas.refusal import Refused
 from driftline.schemas.whole import read_whole
@@ -55,6 +55,10 @@ def save_profile(profile: Profile, path: Path) -> None:
         if path.exists() and not path.is_file():
             # The file is put in the place of what has its name: a device would be gone.
             raise TableError(f"{path} is no regular file: choose another place with --out")
+        if path.exists() and not _is_profile(path):
+            raise TableError(
+                f"{path} is there and no profile, and would be lost: choose another place with --out"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".part")
         partial.write_bytes(content)
@@ -63,6 +67,16 @@ def save_profile(profile: Profile, path: Path) -> None:
         raise TableError(
             f"{path} cannot be written ({error.strerror}): choose another place with --out"
         ) from error
+
+
+def _is_profile(path: Path) -> bool:
+    """Whether what lies there may be written over: a profile, of whatever schema, or an empty file."""
+    with path.open("rb") as file:
+        head = file.read(HEADER_BYTES)
+    try:
+        return not head or written_by(head).record_type == "Profile"
+    except Refused:
+        return False
 
 
 def load_profile(path: Path) -> Profile:

@@ -36,6 +36,8 @@ def test_keys_and_policies_need_no_kafka(
     )
     assert main(["policy", "explain", "promte", "--role", "engineer"]) == 1
     assert "did you mean promote?" in capsys.readouterr().err
+    assert main(["policy", "explain", "promote", "--role", "enginer"]) == 1
+    assert "no role 'enginer'; did you mean engineer?" in capsys.readouterr().err
     assert main(["trust", "template"]) == 0
     assert 'installation = "' in capsys.readouterr().out
     assert main(["halt", "serving", "churn", "--reason", "x"]) == 1

@@ -154,6 +154,16 @@ def test_a_page_that_cannot_be_written_is_one_sentence(files: tuple[Path, Path],
         run(*files, "--html", tmp_path / "no" / "page.html")
 
 
+def test_a_page_is_not_written_over_something_else(files: tuple[Path, Path], tmp_path: Path) -> None:
+    """A page is written over a page, and never over a table."""
+    held = files[1].read_bytes()
+    with pytest.raises(DriftlineError, match="is there and no page"):
+        run(*files, "--html", files[1])
+    assert files[1].read_bytes() == held
+    for _ in range(2):
+        run(*files, "--html", tmp_path / "page.html")
+
+
 def test_bars_stay_inside_their_picture() -> None:
     """Every bar has a height from 0 to the picture's, shares of 0 have none."""
     drawn = bars_svg([Bar("a", 0.0, 1.0), Bar("b", 1e-9, 0.0)], "shares")

@@ -83,6 +83,19 @@ def test_a_profile_survives_its_file(tmp_path: Path, planned: Planned) -> None:
     assert load_profile(path).digest() == profile.digest()
 
 
+def test_a_profile_is_not_written_over_something_else(tmp_path: Path, planned: Planned) -> None:
+    """A profile is written over a profile or an empty file, and never over the table or a key."""
+    profile = build_from_table(planned, "d", "1").profile
+    held = (tmp_path / "t.parquet").read_bytes()
+    with pytest.raises(TableError, match="is there and no profile"):
+        save_profile(profile, tmp_path / "t.parquet")
+    assert (tmp_path / "t.parquet").read_bytes() == held
+    (tmp_path / "new").touch()
+    for _ in range(2):
+        save_profile(profile, tmp_path / "new")
+    assert load_profile(tmp_path / "new").digest() == profile.digest()
+
+
 def test_versions_do_not_share_a_file(tmp_path: Path) -> None:
     """`a/b` and `a-b` are two versions and two files."""
     settings = load({"DRIFTLINE_LOCAL_DATA_DIR": str(tmp_path)})
