@@ -17,28 +17,28 @@ _OLDEST_CLICKHOUSE = (24, 8)
 _WISHED_SKEW_SECONDS = 2.0
 
 
-def kafka_checks(settings: Settings) -> list[Check]:
-    """Look at the broker and its topics."""
+def kafka_checks(settings: Settings, mend: str) -> list[Check]:
+    """Look at the broker and its topics; `mend` says what to do when it does not answer."""
     name = "topics"
     try:
         faults = topic_faults(settings, admin_client(settings))
     except DriftlineError as error:
-        return [fail("kafka", str(error), _start("kafka", settings.local.kafka))]
+        return [fail("kafka", str(error), mend)]
     checks = [ok("kafka", f"answers at {settings.kafka.bootstrap}")]
     if not faults:
         return [*checks, ok(name, "all as the contract says")]
     return [*checks, *(split_sentence(name, fault.sentence()) for fault in faults)]
 
 
-def clickhouse_checks(settings: Settings) -> list[Check]:
-    """Look at the server: version, clock, migrations."""
+def clickhouse_checks(settings: Settings, mend: str) -> list[Check]:
+    """Look at the server: version, clock, migrations; `mend` says what to do when it does not answer."""
     try:
         with Client(settings.clickhouse, database="default") as client:
             row = client.query("SELECT version() AS version, toFloat64(now64(3)) AS now")[0]
         skew = abs(float(row["now"]) - time.time())
         waiting = pending(settings)
     except DriftlineError as error:
-        return [fail("clickhouse", str(error), _start("clickhouse", settings.local.clickhouse))]
+        return [fail("clickhouse", str(error), mend)]
     return [_version(str(row["version"]), settings), _clock(skew), _migrations(waiting)]
 
 
@@ -63,9 +63,3 @@ def _migrations(waiting: list[str]) -> Check:
     if waiting:
         return fail("migrations", f"{len(waiting)} not applied, first {waiting[0]}", "driftline migrate")
     return ok("migrations", "all applied")
-
-
-def _start(part: str, place: str) -> str:
-    if place == "local":
-        return "driftline up"
-    return f"look at that server, or mend DRIFTLINE_{part.upper()}_* in the environment or driftline.toml"

@@ -32,13 +32,9 @@ def settings_here(env: Mapping[str, str], cwd: Path, *, required: bool = True) -
 
     """
     settings = load_here(env, cwd)
-    file = _file(env, cwd)
     directory = data_directory(settings, cwd)
-    given = _given(env, file)
-    kafka_here = settings.local.kafka == "local" and ("kafka", "bootstrap") not in given
-    clickhouse_here = (
-        settings.local.clickhouse == "local" and not {("clickhouse", "host"), ("clickhouse", "port")} & given
-    )
+    elsewhere = parts_elsewhere(settings, env, cwd)
+    kafka_here, clickhouse_here = "kafka" not in elsewhere, "clickhouse" not in elsewhere
     if not kafka_here and not clickhouse_here:
         return settings
     state = running_state(directory)
@@ -89,8 +85,15 @@ def _file(env: Mapping[str, str], cwd: Path) -> Path | None:
     return beside if beside.is_file() else None
 
 
-def _given(env: Mapping[str, str], file: Path | None) -> set[tuple[str, str]]:
-    """Return which addresses a person gave, by section and field."""
+def parts_elsewhere(settings: Settings, env: Mapping[str, str], cwd: Path) -> set[str]:
+    """Return which of "kafka" and "clickhouse" commands do not look for in the local stack.
+
+    They are those that settings call "outside", and those whose address a variable or the TOML file gives.
+    """
+    outside = {part for part in ("kafka", "clickhouse") if getattr(settings.local, part) == "outside"}
+    file = _file(env, cwd)
     fields = (("kafka", "bootstrap"), ("clickhouse", "host"), ("clickhouse", "port"))
     document: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8")) if file is not None else {}
-    return {field for field in fields if variable(*field) in env or field[1] in document.get(field[0], {})}
+    return outside | {
+        part for part, name in fields if variable(part, name) in env or name in document.get(part, {})
+    }

@@ -64,6 +64,18 @@ def test_programs_of_outside_parts_are_not_needed(tmp_path: Path, monkeypatch: p
     assert "npm" in names
 
 
+def test_an_address_that_was_given_is_looked_at(tmp_path: Path) -> None:
+    """Without a stack a given address is the one that commands use: when nobody answers there, that is a failure."""
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        port = mute.getsockname()[1]
+        checks = examine({"DRIFTLINE_CLICKHOUSE_PORT": f"{port}"}, tmp_path)
+    assert named(checks, "clickhouse").level == "fail"
+    assert f"127.0.0.1:{port}" in named(checks, "clickhouse").found
+    assert "DRIFTLINE_CLICKHOUSE_*" in named(checks, "clickhouse").mend
+    assert named(checks, "kafka").mend == "driftline up"
+
+
 def test_a_wrong_setting_is_the_only_finding(tmp_path: Path) -> None:
     """A setting that is not allowed is named with its value."""
     checks = examine({"DRIFTLINE_KAFKA_PARTITIONS": "many"}, tmp_path)
