@@ -7,8 +7,8 @@ comes back as the same dead letter, not as a second one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 TOPIC = "dead-letter"
 RETRY_HEADER = "driftline-retry"
+# What a record may hold so that its letter, with all it says beside that, stays below the bound of DeadLetter.
+MOST_BYTES: Final = 2_400_000
+_SHOWN_BYTES: Final = 1_000
+_UTF8_BYTES: Final = 4
 Headers = tuple[tuple[str, bytes | None], ...]
 
 
@@ -59,6 +63,25 @@ class Letter:
             "refused_ms": refused_ms,
             "refused_by": refused_by,
         }
+
+
+def fitted(letter: Letter) -> Letter:
+    """The letter, if it can travel; else without what the record holds, of which `detail` says how much it was.
+
+    A broker holds a record against its topic's bound as it was compressed: what it took may be far larger.
+    """
+    size = sum(len(part or b"") for part in (letter.key, letter.value))
+    size += sum(len(name) * _UTF8_BYTES + len(value or b"") for name, value in letter.headers)
+    if size <= MOST_BYTES:
+        return letter
+    key = (letter.key or b"")[:_SHOWN_BYTES]
+    return replace(
+        letter,
+        key=key if letter.key is not None else None,
+        value=None,
+        headers=(),
+        detail=f"{letter.detail}; its {size:,} bytes are more than a dead letter holds, and are not kept",
+    )
 
 
 def retry_header(retry: Retry) -> bytes:

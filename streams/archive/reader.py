@@ -278,7 +278,13 @@ def _offset(message: Message) -> int:
 
 
 def _headers(message: Message) -> Headers:
-    """Give the headers as names and bytes; producers may have sent text."""
-    given = message.headers() or ()
+    """Give the headers as names and bytes; producers may have sent text. Names that are no UTF-8 leave none."""
+    try:
+        given = message.headers() or ()
+    except (
+        SystemError,
+        UnicodeDecodeError,
+    ):  # the client fails so on such a name; the record itself is whole
+        return ()
     pairs = given.items() if isinstance(given, dict) else given
     return tuple((name, value.encode() if isinstance(value, str) else value) for name, value in pairs)

@@ -12,7 +12,7 @@ from driftline.schemas.announced import announced
 from driftline.schemas.refusal import Refused
 from driftline.schemas.window import WindowResult
 from driftline.streams.archive.entry import Entry
-from driftline.streams.archive.letter import Letter, retry_of, without_retry
+from driftline.streams.archive.letter import Letter, fitted, retry_of, without_retry
 from driftline.streams.clickhouse import letter_rows
 from driftline.streams.clickhouse.ack_rows import ack_rows, said_of
 from driftline.streams.clickhouse.advice_rows import advice_rows
@@ -69,16 +69,18 @@ def take(shelf: Shelf, record: Record, terms: Terms) -> Entry:
         return entry
     first = entry.retry or record
     entry.content, entry.rows, entry.identity = None, 0, None
-    entry.letter = Letter(
-        topic=first.topic,
-        partition=first.partition,
-        offset=first.offset,
-        time_ms=record.time_ms,
-        reason=reason,
-        detail=detail,
-        key=record.key,
-        value=record.value,
-        headers=record.headers,
+    entry.letter = fitted(
+        Letter(
+            topic=first.topic,
+            partition=first.partition,
+            offset=first.offset,
+            time_ms=record.time_ms,
+            reason=reason,
+            detail=detail,
+            key=record.key,
+            value=record.value,
+            headers=record.headers,
+        )
     )
     return entry
 

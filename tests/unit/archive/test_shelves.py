@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 import numpy as np
 import pytest
 from advised import labels
 from bad_windows import OneBook, window
+from confluent_kafka import Message
 from rubbish import KINDS
 
+from driftline.schemas import codec
 from driftline.schemas.advice import Advice
 from driftline.schemas.columns import Identity, NumericBlock, PredictionColumns, pack_predictions
 from driftline.schemas.deployment import AlertRule
@@ -17,6 +21,7 @@ from driftline.schemas.refusal import Refused
 from driftline.streams.alerts.desk import Desk
 from driftline.streams.archive import letter
 from driftline.streams.archive.letter import Retry, retry_header, retry_of
+from driftline.streams.archive.reader import _headers
 from driftline.streams.archive.record import Record
 from driftline.streams.archive.shelves import SHELVES, Terms, mended, take
 
@@ -66,6 +71,35 @@ def test_a_good_batch_becomes_an_entry() -> None:
         Identity("here", 1, 5),
         None,
     )
+
+
+def travels(held: letter.Letter) -> int:
+    """Bytes of a letter as it is sent; raises when it cannot be."""
+    return len(codec.encode("DeadLetter", held.record(NOW_MS, "archive")))
+
+
+@pytest.mark.parametrize("part", ["key", "value", "headers"])
+def test_a_record_that_no_letter_holds_is_told_of(part: str) -> None:
+    """What was compressed may be larger than any letter: then the letter says how large, and travels without it."""
+    for size, is_whole in ((letter.MOST_BYTES - 1_000, True), (30_000_000, False)):
+        much = b"\0" * size
+        given = {"key": b"churn", "headers": (), part: (("much", much),) if part == "headers" else much}
+        value = given.pop("value", b"rubbish")
+        entry = take(SHELVES["predictions"], record(value, **given), TERMS)
+        assert entry.letter is not None
+        assert travels(entry.letter) < codec.max_bytes("DeadLetter")
+        assert (entry.letter.value == value) == is_whole
+        assert ("more than a dead letter holds" in entry.letter.detail) != is_whole
+
+
+def test_a_name_that_is_no_text_leaves_no_headers() -> None:
+    """The client cannot give headers whose names are no UTF-8: the record goes on without them, and stalls nothing."""
+
+    class Hostile:
+        def headers(self) -> None:
+            raise SystemError("<method 'headers'> returned a result with an exception set")
+
+    assert _headers(cast("Message", Hostile())) == ()
 
 
 @pytest.mark.parametrize("kind", KINDS)
