@@ -50,8 +50,9 @@ __all__ = [
 
 Meta = msgspec.Meta
 Text = Annotated[str, Meta(description="a text that is not empty", min_length=1)]
-File = Annotated[str, Meta(description="the path of a file, or nothing")]
-Folder = Annotated[str, Meta(description="the path of a folder", min_length=1)]
+# No path holds the character 0: what opens files raises another error for it than for a file that is not there.
+File = Annotated[str, Meta(description="the path of a file, or nothing", pattern=r"\A[^\x00]*\Z")]
+Folder = Annotated[str, Meta(description="the path of a folder", pattern=r"\A[^\x00]+\Z")]
 Bytes = Annotated[int, Meta(description="a number of bytes, 1,048,576 (1 MiB) or more", ge=1 << 20)]
 Seconds = Annotated[float, Meta(description="a number of seconds above 0, at most 86,400", gt=0, le=86_400)]
 FreePort = Annotated[int, Meta(description="a port, 0 to 65,535; 0 takes a free one", ge=0, le=65_535)]
@@ -234,6 +235,13 @@ def load(env: Mapping[str, str], file: Path | None = None) -> Settings:
     return settings
 
 
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # a name too long, a folder that may not be looked into
+        return False
+
+
 def _agree(settings: Settings, places: Mapping[tuple[str, str], str]) -> None:
     """Refuse settings that contradict one another, naming where the value came from."""
     kafka = settings.kafka
@@ -266,5 +274,5 @@ def _agree(settings: Settings, places: Mapping[tuple[str, str], str]) -> None:
     ):
         for item in msgspec.structs.fields(part):
             path = getattr(part, item.name)
-            if item.type is File and path and not Path(path).is_file():
+            if item.type is File and path and not _is_file(path):
                 refuse(places, section, item.name, f"names {path}, which is no file")

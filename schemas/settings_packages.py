@@ -32,7 +32,9 @@ class Packages(msgspec.Struct, frozen=True, kw_only=True):
     region: Annotated[str, Meta(description="a text that is not empty", min_length=1)] = "us-east-1"
     access_key: Annotated[str, Meta(description="a key id, or nothing")] = ""
     secret_key: Annotated[Secret, Meta(description="a secret key, or nothing")] = Secret("")
-    cache_dir: Annotated[str, Meta(description="the path of a folder", min_length=1)] = ".driftline/packages"
+    cache_dir: Annotated[str, Meta(description="the path of a folder", pattern=r"\A[^\x00]+\Z")] = (
+        ".driftline/packages"
+    )
     cache_bytes: Bytes = 32 << 30
     package_bytes: Bytes = 16 << 30
     trusted_types: Annotated[

@@ -51,9 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         code = BROKEN_PIPE_EXIT
     except OSError as error:
-        if error.filename is not None or error.errno not in UNWRITABLE:
+        if error.filename is not None:
+            code = _fail(f"{error.filename} cannot be used: {error.strerror}", 1)
+        elif error.errno in UNWRITABLE:
+            code = _fail(
+                f"the output cannot be written: {error.strerror}; free space or send it elsewhere", 1
+            )
+        else:
             raise
-        code = _fail(f"the output cannot be written: {error.strerror}; free space or send it elsewhere", 1)
     else:
         return code
     _silence_stdout()
@@ -71,22 +76,39 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 def _run(words: list[str]) -> int:
+    code = 1
     try:
         result = _group().main(args=words, prog_name="driftline", standalone_mode=False)
     except DriftlineError as error:
-        return _fail(str(error), 1)
+        said = str(error)
     except click.ClickException as error:
         return _refuse(error)
     except UnicodeEncodeError as error:
-        return _fail(f"{error.object[:100]!r} is no text in UTF-8: give it another name", 1)
+        said = f"{error.object[:100]!r} is no text in UTF-8: give it another name"
     except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted", INTERRUPTED_EXIT)
+        said, code = "interrupted", INTERRUPTED_EXIT
     except ModuleNotFoundError as error:
         entry = next((BY_NAME[word] for word in words if word in BY_NAME), None)
         if entry is None:
             raise
-        return _fail(str(MissingExtraError(entry, str(error.name))), 1)
-    return result if isinstance(result, int) and not isinstance(result, bool) else 0
+        said = str(MissingExtraError(entry, str(error.name)))
+    except Exception as error:
+        fault = _kafka_fault(error)
+        if fault is None:
+            raise
+        said = f"Kafka cannot be used: {fault}; look at what DRIFTLINE_KAFKA_* and driftline.toml say"
+    else:
+        return result if isinstance(result, int) and not isinstance(result, bool) else 0
+    return _fail(said, code)
+
+
+def _kafka_fault(error: Exception) -> str | None:
+    """What a Kafka client says of settings that are no good to it, such as a certificate that is none."""
+    kafka = sys.modules.get("confluent_kafka")
+    if kafka is None or not isinstance(error, kafka.KafkaException):
+        return None
+    fault = error.args[0]
+    return fault.str() if isinstance(fault, kafka.KafkaError) else str(fault)
 
 
 def _group() -> LazyGroup:

@@ -38,8 +38,16 @@ class TopicFault:
 
 
 def admin_client(settings: Settings) -> AdminClient:
-    """Return an AdminClient; keep it in a variable, for a collected one destroys its futures' work."""
-    return AdminClient({**kafka_config(settings.kafka), "log_level": 0})
+    """Return an AdminClient; keep it in a variable, for a collected one destroys its futures' work.
+
+    Raises:
+        StackError: Kafka's client cannot be made with these settings, as with a certificate that is none.
+
+    """
+    try:
+        return AdminClient({**kafka_config(settings.kafka), "log_level": 0})
+    except KafkaException as error:
+        raise StackError(f"Kafka's client cannot be used: {error.args[0].str()}") from error
 
 
 def ensure_topics(settings: Settings) -> None:

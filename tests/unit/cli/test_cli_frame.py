@@ -64,6 +64,35 @@ def test_a_driftline_error_is_one_line(
     assert capsys.readouterr().err == "driftline: the port 9 is taken; choose another\n"
 
 
+def test_a_file_that_cannot_be_used_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the system says of a file that no command foresaw is one line that names it."""
+    serve(monkeypatch, raising(PermissionError(13, "Permission denied", "/data/lock")))
+    assert main(["up"]) == 1
+    assert capsys.readouterr().err == "driftline: /data/lock cannot be used: Permission denied\n"
+
+
+def test_what_kafka_s_client_refuses_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A certificate that is none ends every command that needs Kafka in one line that says which setting to look at."""
+    (tmp_path / "ca.pem").write_text("no certificate")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DRIFTLINE_KAFKA_BOOTSTRAP", "127.0.0.1:9")
+    monkeypatch.setenv("DRIFTLINE_CLICKHOUSE_PORT", "9")
+    monkeypatch.setenv("DRIFTLINE_KAFKA_SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("DRIFTLINE_KAFKA_SSL_CA_LOCATION", "ca.pem")
+    monkeypatch.setenv("DRIFTLINE_CONTROL_GENESIS", "0" * 64)
+    for words in (["deployment", "list"], ["audit", "verify"], ["worker", "drift"], ["pending"]):
+        assert main(words) == 1
+        said = capfd.readouterr().err.splitlines()[-1]
+        assert said.startswith("driftline: Kafka")
+        assert "ssl.ca.location failed" in said
+    assert main(["doctor"]) == 1
+    assert "ssl.ca.location failed" in capfd.readouterr().out
+
+
 def test_a_missing_library_names_the_pip_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -156,6 +156,9 @@ def test_a_wrong_variable_is_one_sentence(env: dict[str, str], sentence: str) ->
             "kafka.partitions is '4'; it must be a number of partitions, 1 to 10,000",
         ),
         ("[kafka", "is no TOML"),
+        ("a = " + "[" * 50_000, "is no TOML"),
+        ('[local]\ndata_dir = "a\\u0000b"', "local.data_dir is 'a\\x00b'; it must be the path of a folder"),
+        (f"[alerts]\nroutes = '{'x' * 5_000}'", "which is no file"),
     ],
 )
 def test_a_wrong_file_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
