@@ -30,6 +30,7 @@ from driftline.streams.processors.faust_mends import (
     suspend_before_resuming,
     wait_where_it_is_full,
 )
+from driftline.streams.processors.faust_records import read_any_header_names
 from driftline.streams.processors.faust_security import credentials
 from driftline.streams.processors.profile_tail import Followed, followed
 from driftline.streams.processors.service import served_metrics
@@ -238,6 +239,7 @@ def _wire(
     wait_where_it_is_full(app)
     # An answer holds the source's partitions and the changelog's.
     read_whole_fetches(2 * settings.kafka.partitions * app.conf.consumer_max_fetch_size)
+    read_any_header_names()
 
     async def fold(stream: Any) -> None:  # noqa: ANN401 - faust's stream
         async for events in stream.noack_take(TAKE, within=TAKE_WITHIN_S):
