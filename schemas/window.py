@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from driftline.schemas import codec
 from driftline.schemas.refusal import Refused
+from driftline.schemas.wire import MAX_TIME_MS
 
 KINDS: Final = (
     "drift",
@@ -146,10 +147,32 @@ class WindowResult:
         """Read what `to_bytes` wrote.
 
         Raises:
-            Refused: when the bytes are no window result, or a name in them is not one of the contract.
+            Refused: when the bytes are no window result, a name in them is not one of the contract, or a number is
+                not possible.
         """
         record = codec.decode_as(_RECORD, data)
+        _check_numbers(record)
         return cls(**{**record, "figures": [_figure(figure) for figure in record["figures"]]})
+
+
+def _check_numbers(record: dict[str, Any]) -> None:
+    """Raise Refused for a window of no time, and for counts and places that nothing can have."""
+    start, end = record["window_start_ms"], record["window_end_ms"]
+    # The week and the month of the first of 1970 begin before it.
+    if not -_LONGEST_MS <= start < end <= MAX_TIME_MS + _LONGEST_MS:
+        raise Refused("impossible_value", f"a window goes from {start} to {end} ms")
+    for name in ("watermark_ms", "computed_at_ms"):
+        if record[name] > MAX_TIME_MS:
+            raise Refused("impossible_value", f"{name} of a window is {record[name]}, past the year 2199")
+    for name, least in (
+        ("rows", 0),
+        ("late_rows", 0),
+        ("labels", 0),
+        ("absorbed", -1),
+        ("settings_revision", 0),
+    ):
+        if not least <= record[name] < _MOST:
+            raise Refused("impossible_value", f"{name} of a window is {record[name]}")
 
 
 def _figure(record: dict[str, Any]) -> Figure:
@@ -163,5 +186,8 @@ def _figure(record: dict[str, Any]) -> Figure:
     return figure
 
 
+# 2 * (absorbed + 1) + 1 is a version, and a version is 64 bits wide.
+_MOST: Final = 1 << 61
+_LONGEST_MS: Final = 32 * 86_400_000
 _FIELDS: Final = tuple(item.name for item in dataclasses.fields(WindowResult))
 _FIGURE: Final = tuple(item.name for item in dataclasses.fields(Figure))

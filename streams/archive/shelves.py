@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from driftline.schemas import codec
 from driftline.schemas.advice import Advice
 from driftline.schemas.announced import announced
 from driftline.schemas.refusal import Refused
 from driftline.schemas.window import WindowResult
+from driftline.schemas.wire import MAX_TIME_MS
 from driftline.streams.archive.entry import Entry
 from driftline.streams.archive.letter import Letter, fitted, retry_of, without_retry
 from driftline.streams.clickhouse import letter_rows
@@ -33,6 +37,9 @@ if TYPE_CHECKING:
     from driftline.streams.archive.steps import Tables
 
 logger = logging.getLogger(__name__)
+
+# Their readers hold every number to what a row can hold.
+_CHECKED: Final = frozenset(("predictions", "labels", "windows"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ def take(shelf: Shelf, record: Record, terms: Terms) -> Entry:
     entry.retry = retry_of(record.headers)
     try:
         shelf.read(record, terms, entry)
+        if shelf.topic not in _CHECKED:
+            _try(shelf, record, entry)
     except Refused as refusal:
         reason, detail = refusal.reason, refusal.detail
     except (
@@ -83,6 +92,21 @@ def take(shelf: Shelf, record: Record, terms: Terms) -> Entry:
         )
     )
     return entry
+
+
+def _try(shelf: Shelf, record: Record, entry: Entry) -> None:
+    """Make the rows of one record, as they will be made of its block; raises when that cannot be, or of a time.
+
+    A block whose rows cannot be made, or that ClickHouse cannot take, would be tried for ever.
+    """
+    for table, rows in shelf.rows(record.partition, [entry]):
+        for name, column in zip(rows.column_names, rows.columns, strict=True):
+            if pa.types.is_timestamp(column.type):
+                latest_ms = pc.max(column.cast(pa.int64())).as_py() or 0
+                if latest_ms > MAX_TIME_MS:
+                    raise Refused(
+                        "impossible_value", f"{name} of {table} is {latest_ms} ms, past the year 2199"
+                    )
 
 
 def mended(partition: int, entries: Sequence[Entry]) -> Tables:

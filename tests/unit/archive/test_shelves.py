@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import msgspec
@@ -90,6 +91,43 @@ def test_a_record_that_no_letter_holds_is_told_of(part: str) -> None:
         assert travels(entry.letter) < codec.max_bytes("DeadLetter")
         assert (entry.letter.value == value) == is_whole
         assert ("more than a dead letter holds" in entry.letter.detail) != is_whole
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"absorbed": 2**63 - 1, "version": 0},
+        {"rows": -1},
+        {"window_end_ms": 2**63 - 1},
+        {"window_start_ms": 2**40},
+        {"watermark_ms": 2**62},
+        {"computed_at_ms": 2**62},
+    ],
+    ids=str,
+)
+def test_a_window_that_cannot_be_stored_is_refused(over: dict[str, int]) -> None:
+    """Numbers that a record can carry and no row can hold, or that mean no time, become a letter as they are read."""
+    held = replace(DAY, **over).to_bytes()
+    entry = take(SHELVES["windows"], Record("windows", 0, 7, NOW_MS, b"churn", held, ()), TERMS)
+    assert entry.letter is not None
+    assert (entry.letter.reason, entry.letter.value) == ("impossible_value", held)
+
+
+def test_a_heartbeat_of_no_time_is_refused() -> None:
+    """A time past the year 2199 is none that a table of months could hold."""
+    status = {
+        "instance": "a", "epoch": 1, "deployment": "churn", "model_version": "1", "slot": "champion", "host": "h",
+        "pid": 1, "started_ms": NOW_MS, "time_ms": 2**62, "heartbeat_ms": 1, "closed": False, "buffer_bytes": 0,
+        "buffer_cap_rows": 1, "spool_bytes": 0, "oldest_spooled_ms": None, "adopted": [],
+        "books": [{
+            "topic": "predictions", "next_seq": 1, "announced_rows": 1, "enqueued": 1, "delivered": 1, "spooled": 0,
+            "in_flight": 0, "dropped": {},
+        }],
+    }  # fmt: skip
+    for time_ms, is_refused in ((NOW_MS, False), (2**62, True)):
+        held = codec.encode("EmitterStatus", {**status, "time_ms": time_ms})
+        entry = take(SHELVES["emitter-status"], Record("emitter-status", 0, 7, NOW_MS, b"a", held, ()), TERMS)
+        assert (entry.letter is not None) == is_refused, entry.letter
 
 
 def test_a_name_that_is_no_text_leaves_no_headers() -> None:
