@@ -24,7 +24,7 @@ from driftline.streams.clickhouse.alert_rows import alert_rows
 from driftline.streams.clickhouse.audit_rows import audit_rows, forgotten_rows, line_of
 from driftline.streams.clickhouse.emitter_rows import emitter_rows, spool_rows
 from driftline.streams.clickhouse.label_rows import label_rows
-from driftline.streams.clickhouse.prediction_rows import lineage_rows, lookup_rows, prediction_rows
+from driftline.streams.clickhouse.prediction_rows import lookup_rows, prediction_rows
 from driftline.streams.clickhouse.source import Source
 from driftline.streams.clickhouse.window_rows import window_rows
 from driftline.streams.windows import intake
@@ -195,7 +195,6 @@ def _prediction_tables(partition: int, entries: Sequence[Entry]) -> Tables:
     return [
         ("predictions", prediction_rows(batches, source)),
         ("prediction_lookup", lookup_rows(batches, source)),
-        ("lineage", lineage_rows(batches, source)),
     ]
 
 

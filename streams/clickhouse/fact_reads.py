@@ -128,7 +128,7 @@ def days_with_repeats(client: Client, deployment: str, since_ms: int) -> frozens
     """
     found = client.query(
         "SELECT DISTINCT arrayJoin(days) AS day FROM ("
-        "SELECT groupUniqArray(intDiv(toUnixTimestamp64Milli(ts), 86400000)) AS days FROM prediction_lookup "
+        "SELECT groupUniqArray(intDiv(toUnixTimestamp64Milli(ts), 86400000)) AS days FROM kept_lookup "
         "WHERE deployment = {deployment:String} AND ts >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') "
         "GROUP BY deployment, prediction_id HAVING count() > 1) SETTINGS optimize_aggregation_in_order = 1",
         {"deployment": deployment, "since": since_ms},
@@ -151,8 +151,7 @@ def beside(
         "SELECT model_version, slot, ts, prediction_id, src_offset FROM predictions "
         "WHERE deployment = {deployment:String} AND ts >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') "
         f"AND ts < fromUnixTimestamp64Milli({{to:Int64}}, 'UTC') AND NOT ({_SPAN}) "
-        f"AND src_offset < {{last:UInt64}} AND prediction_id IN (SELECT prediction_id FROM predictions WHERE {_SPAN}) "
-        "SETTINGS use_skip_indexes = 0"  # its filter would be asked for each of a million ids
+        f"AND src_offset < {{last:UInt64}} AND prediction_id IN (SELECT prediction_id FROM predictions WHERE {_SPAN})"
     )
     given = {**stretch.parameters, "from": span_ms[0], "to": span_ms[1], "last": last}
     for table in client.blocks(query, given):
@@ -252,7 +251,7 @@ def touched_by_labels(client: Client, partition: int, offsets: Offsets) -> list[
         which = f"({which} OR src_offset BETWEEN {{first:UInt64}} AND {{last:UInt64}})"
     first, last = offsets.span or (0, 0)
     found = client.query(
-        f"SELECT DISTINCT deployment, model_version, slot, {_PART} AS part FROM prediction_lookup "
+        f"SELECT DISTINCT deployment, model_version, slot, {_PART} AS part FROM kept_lookup "
         "WHERE (deployment, prediction_id) IN (SELECT deployment, prediction_id FROM labels "
         f"WHERE src_partition = {{partition:UInt32}} AND {which})",
         {"partition": partition, "single": sorted(offsets.single), "first": first, "last": last},

@@ -49,7 +49,7 @@ WITH
         GROUP BY prediction_id
     ),
     elsewhere AS (
-        SELECT prediction_id, min((src_offset, ts)) AS place FROM prediction_lookup
+        SELECT prediction_id, min((src_offset, ts)) AS place FROM kept_lookup
         WHERE deployment = {deployment:String} AND model_version = {version:String} AND slot = {slot:String}
             AND NOT (ts >= {start:DateTime64(3, 'UTC')} AND ts < {end:DateTime64(3, 'UTC')})
             AND prediction_id IN (SELECT prediction_id FROM mine)

@@ -45,7 +45,7 @@ _JOINED: Final = f"""
     FROM ({_IN_FORCE}) AS force
     ANY LEFT JOIN
     (
-        SELECT prediction_id FROM prediction_lookup WHERE deployment = {{deployment:String}}
+        SELECT prediction_id FROM kept_lookup WHERE deployment = {{deployment:String}}
     ) AS predicted ON force.prediction_id = predicted.prediction_id
 """
 

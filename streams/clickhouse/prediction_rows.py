@@ -1,4 +1,4 @@
-"""Rows of `predictions`, `prediction_lookup` and `lineage` from batches of predictions."""
+"""Rows of `predictions` and `prediction_lookup` from batches of predictions."""
 
 from __future__ import annotations
 
@@ -78,11 +78,6 @@ def lookup_rows(batches: Sequence[PredictionColumns], sources: Source) -> pa.Tab
             **sources.columns(),
         },
     )
-
-
-def lineage_rows(batches: Sequence[PredictionColumns], sources: Source) -> pa.Table:
-    """Give the rows of `lineage`; arguments as `prediction_rows`."""
-    return lookup_rows(batches, sources).drop_columns(["src_partition", "src_offset"])
 
 
 class _Kept:

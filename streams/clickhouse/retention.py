@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 # Table → the column that says when the row came. The books of emitters are small and stay.
 EVENTS: Final = {
     "predictions": "arrived",
-    "prediction_lookup": "arrived",
     "labels": "arrived",
     "dead_letters": "arrived",
     "batches": "arrived",
@@ -24,11 +23,13 @@ EVENTS: Final = {
     "acks": "arrived",
 }
 # Whose rows stay by the risk of their deployment.
-BY_TIER: Final = ("predictions", "prediction_lookup", "labels")
+BY_TIER: Final = ("predictions", "labels")
 # The history of what was decided is kept longer than the events behind it.
 DECISIONS: Final = {"windows": "arrived", "alerts": "arrived", "advice": "arrived"}
-LINEAGE: Final = {"lineage": "arrived", "forgotten": "arrived"}
+LINEAGE: Final = {"prediction_lookup": "arrived", "forgotten": "arrived"}
 AUDIT: Final = {"audit": "arrived"}
+KEPT: Final = "kept_lookup"
+"""The view of `prediction_lookup` without what retention takes from `predictions`."""
 
 
 def clause(column: str, days: int, longer: Mapping[int, list[str]] | None = None) -> str:
@@ -69,7 +70,7 @@ def longer(archive: Archive, tiers: Mapping[str, str]) -> dict[int, list[str]]:
 
 
 def apply(client: Client, archive: Archive) -> list[str]:
-    """Set the retention of every table to the settings; give the tables that were changed.
+    """Set the retention of every table, and of the view `kept_lookup`, to the settings; give those that were changed.
 
     Old parts are not rewritten at once: they take the new rule when they are next merged.
     """
@@ -79,8 +80,11 @@ def apply(client: Client, archive: Archive) -> list[str]:
         for table, column in EVENTS.items()
     }
     wanted |= {table: clause(column, archive.windows_retention_days) for table, column in DECISIONS.items()}
-    wanted |= {table: clause(column, archive.lineage_retention_days) for table, column in LINEAGE.items()}
+    # No prediction is forgotten by id while its inputs are there.
+    years = max(archive.lineage_retention_days, archive.retention_days, *kept)
+    wanted |= {table: clause(column, years) for table, column in LINEAGE.items()}
     wanted |= {table: clause(column, archive.audit_retention_days) for table, column in AUDIT.items()}
+    wanted[KEPT] = _kept(archive, kept)
     rows = client.query(
         "SELECT name, create_table_query FROM system.tables "
         "WHERE database = currentDatabase() AND name IN {names:Array(String)}",
@@ -89,7 +93,17 @@ def apply(client: Client, archive: Archive) -> list[str]:
     changed = []
     for row in rows:
         table = str(row["name"])
-        if f"TTL {_as_told(client, wanted[table])} " in str(row["create_table_query"]) + " ":
+        if (
+            f"{'WHERE' if table == KEPT else 'TTL'} {_as_told(client, wanted[table])} "
+            in str(row["create_table_query"]) + " "
+        ):
+            continue
+        changed.append(table)
+        if table == KEPT:
+            client.command(
+                f"CREATE OR REPLACE VIEW {KEPT} AS SELECT deployment, prediction_id, ts, model_version, slot, "
+                f"src_partition, src_offset, arrived FROM prediction_lookup WHERE {wanted[table]}"
+            )
             continue
         if table in BY_TIER:
             # A part holds rows of several deployments: those that go first must not wait for those that stay.
@@ -97,8 +111,13 @@ def apply(client: Client, archive: Archive) -> list[str]:
         client.command(
             f"ALTER TABLE {table} MODIFY TTL {wanted[table]} SETTINGS materialize_ttl_after_modify = 0"
         )
-        changed.append(table)
     return changed
+
+
+def _kept(archive: Archive, kept: Mapping[int, list[str]]) -> str:
+    """Give the condition on rows that are kept; its first part alone tells which months need not be read."""
+    most = max((archive.retention_days, *kept))
+    return f"arrived > now() - toIntervalDay({most}) AND {clause('arrived', archive.retention_days, kept)} > now()"
 
 
 def _as_told(client: Client, expression: str) -> str:

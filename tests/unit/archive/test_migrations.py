@@ -42,10 +42,14 @@ def test_numbers_have_no_holes() -> None:
 
 @pytest.mark.parametrize("migration", shipped(), ids=lambda migration: str(migration.file_name))
 def test_every_statement_may_run_again(migration: Migration) -> None:
-    """A crash between two statements leaves a file half applied: each says IF NOT EXISTS, OR REPLACE, or the like."""
+    """A crash between two statements leaves a file half applied: each says IF NOT EXISTS, OR REPLACE, or the like.
+
+    What sets a table's properties to fixed ones may; what copies rows leaves out those that are there.
+    """
     for statement in migration.statements:
         plain = re.sub(r"--.*", "", statement)
-        assert re.search(r"\bIF (NOT )?EXISTS\b|\bOR REPLACE\b", plain), plain
+        again = r"\bIF (NOT )?EXISTS\b|\bOR REPLACE\b|\bMODIFY (SETTING|TTL)\b|\bWHERE isNull\(held\."
+        assert re.search(again, plain), plain
         assert "driftline." not in plain, "the database comes from the settings"
 
 
