@@ -58,7 +58,7 @@ def batch(draw: np.random.Generator, deployment: str, seq: int) -> PredictionCol
         identity=Identity(f"bench-{deployment}", 1, seq),
         ids=draw.integers(0, 256, (ROWS, 16), dtype=np.uint8),
         original_ids=None,
-        times_ms=DAY_MS + seq % 80_000 * 1_000 + np.arange(ROWS, dtype=np.int64),
+        times_ms=times_of(seq),
         features=[
             NumericBlock(NUMERIC, np.round(draw.normal(size=(len(NUMERIC), ROWS)), 3).astype(np.float32))
         ],
@@ -68,6 +68,11 @@ def batch(draw: np.random.Generator, deployment: str, seq: int) -> PredictionCol
         gaps=[],
         scores=[NumericBlock(("score",), draw.random((1, ROWS), dtype=np.float32))],
     )
+
+
+def times_of(seq: int) -> np.ndarray:
+    """Event times of a batch, ms: a second of its own, as of live events, so that merges see what they see in life."""
+    return DAY_MS + seq * 1_000 + np.arange(0, 1_000, 1_000 // ROWS, dtype=np.int64)
 
 
 def messages(settings: Settings) -> list[tuple[bytes, bytes]]:
@@ -86,7 +91,7 @@ def messages(settings: Settings) -> list[tuple[bytes, bytes]]:
         name = names[at % len(names)]
         seq = at // len(names)
         one = ready[name][seq % 50]
-        one.identity = Identity(f"bench-{name}", 1, seq)
+        one.identity, one.times_ms = Identity(f"bench-{name}", 1, seq), times_of(seq)
         made.append((name.encode(), pack_predictions(one)))
     return made
 
