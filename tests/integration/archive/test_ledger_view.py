@@ -48,7 +48,7 @@ def life(rng: random.Random, number: int, now_ms: int) -> tuple[dict[str, Any], 
 
 
 def test_the_view_and_the_command_say_the_same(lane: Settings) -> None:
-    """State, delivered, dropped, spooled, lost and not arrived are equal for lives of every kind."""
+    """State, enqueued, delivered, dropped, spooled, lost and not arrived are equal for lives of every kind."""
     rng, now_ms = random.Random(SEED), time.time_ns() // 1_000_000
     beats = [life(rng, number, now_ms) for number in range(LIVES)]
     stored = [
@@ -65,16 +65,17 @@ def test_the_view_and_the_command_say_the_same(lane: Settings) -> None:
     assert len(viewed) == len(lives) == 2 * LIVES
     accounts = [reconcile(one, time.time_ns() // 1_000_000) for one in lives]
     assert [
-        (row["instance"], row["epoch"], row["topic"], row["state"], row["delivered"], row["spooled"], row["dropped"],
-         row["lost_in_crash"], row["unarrived"], row["doubled_batches"])
+        (row["instance"], row["epoch"], row["topic"], row["state"], row["enqueued"], row["delivered"], row["spooled"],
+         row["dropped"], row["lost_in_crash"], row["unarrived"], row["doubled_batches"])
         for row in viewed
     ] == [
-        (one.instance, one.epoch, one.topic, account.state, account.delivered, account.spooled,
-         sum(account.dropped.values()), account.lost_in_crash, account.unarrived, one.doubled_batches)
+        (one.instance, one.epoch, one.topic, account.state, account.enqueued, account.delivered,
+         account.spooled, sum(account.dropped.values()), account.lost_in_crash, account.unarrived, one.doubled_batches)
         for one, account in zip(lives, accounts, strict=True)
     ]  # fmt: skip
     assert {account.state for account in accounts} == {"alive", "silent", "closed", "ended"}
     assert sum(account.lost_in_crash for account in accounts) > 0
+    assert any(account.enqueued > one.enqueued for one, account in zip(lives, accounts, strict=True))
     assert any(
         one.newer_ms is not None and account.state == "ended"
         for one, account in zip(lives, accounts, strict=True)
