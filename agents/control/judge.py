@@ -10,6 +10,7 @@ from driftline.agents.control.errors import PolicyError
 from driftline.agents.control.lifecycle import At, begin, is_own, stage_of, tier_of
 from driftline.agents.control.pending import UNREVIEWED_OPS, Book, Waiting
 from driftline.agents.control.policy import USUAL, Answer, Policy, Question, sound
+from driftline.agents.control.size import too_large
 from driftline.agents.control.verdicts import Refusal
 
 if TYPE_CHECKING:
@@ -153,4 +154,5 @@ def _made(
     full = book.no_more_glass() if command.break_glass else None
     if full is not None or command.op not in EFFECTS:
         return full
-    return begin(state, command, grant, by=by, at=at, tier=facts.tier or "high")
+    made = begin(state, command, grant, by=by, at=at, tier=facts.tier or "high")
+    return made if isinstance(made, Refusal) else too_large(command.op, state, made) or made

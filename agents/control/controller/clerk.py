@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from driftline.agents.audit.record import Source
 from driftline.agents.control.controller import phases, rollouts
 from driftline.agents.control.controller.answers import ACKED
-from driftline.agents.control.controller.configured import INHERITED
+from driftline.agents.control.controller.configured import INHERITED, inherited
 from driftline.agents.control.controller.errors import ControllerError
 from driftline.agents.control.controller.heard import heard
 from driftline.agents.control.controller.members import JOINED, LEFT, SILENT, served
@@ -90,7 +88,8 @@ class Clerk:
         self._turn = Turn()
         self._sign(now_ms)
         if not self.ledger.configured.has_inherited:
-            self._write(INHERITED, now_ms, detail=msgspec.to_builtins(dict(revisions)))
+            for detail in inherited(revisions):
+                self._write(INHERITED, now_ms, detail=detail)
         return self._turn
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -14,11 +14,15 @@ from driftline.schemas.deployment_state import DeploymentState, defaults, known_
 from driftline.schemas.wire import MAX_TIME_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from driftline.agents.audit.record import AuditRecord
     from driftline.schemas.deployment import DeploymentSettings
 
 INHERITED: Final = "inherited"
 """The event that takes over what was published before a controller was; once, the first thing it tells."""
+INHERITED_BYTES: Final = 500_000
+"""Of the settings in one record of what is inherited; the audit takes records of twice that."""
 NAME: Final = "the settings of this command"
 
 
@@ -59,6 +63,26 @@ class Configured:
                 since_ms=int(command.target) if command.target else None,
             )
             self.revisions[record.deployment] = known_after(held, (made,))
+
+
+def inherited(revisions: Mapping[str, tuple[DeploymentState, ...]]) -> Iterator[dict[str, Any]]:
+    """What is inherited as the `detail` of records, each of bounded size; one empty one when nothing is.
+
+    Of a deployment whose revisions are too many for a record the oldest are left out, as in `deployment-state`.
+    """
+    detail: dict[str, Any] = {}
+    size = 0
+    for name, held in revisions.items():
+        told = msgspec.to_builtins(held)
+        while len(told) > 1 and len(msgspec.json.encode(told)) > INHERITED_BYTES:
+            told = told[1:]
+        more = len(msgspec.json.encode(told))
+        if detail and size + more > INHERITED_BYTES:
+            yield detail
+            detail, size = {}, 0
+        detail[name] = told
+        size += more
+    yield detail
 
 
 def settings_of(command: Command) -> DeploymentSettings:
