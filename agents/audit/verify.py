@@ -30,6 +30,8 @@ class Verifier:
     def __init__(self, pins: Pins, notes: Iterable[bytes] = (), *, signatures: bool = False) -> None:
         self.chain = Chain(pins.genesis)
         self.report = Report()
+        self.record: AuditRecord | None = None
+        """The last one that passed, where signatures are checked and it was read whole for that."""
         self._signatures = Signatures() if signatures else None
         self._heads: dict[int, list[Note | Checkpoint]] = {}
         self._sizes: list[int] = []
@@ -40,17 +42,24 @@ class Verifier:
             self._put(pins.remembered.size, pins.remembered)
 
     def run(self, records: Iterable[bytes]) -> Report:
-        """Verify records in their order; call once."""
+        """Verify records in their order; call once, this or `passing`."""
+        for _ in self.passing(records):
+            pass
+        return self.report
+
+    def passing(self, records: Iterable[bytes]) -> Iterator[bytes]:
+        """Verify records in order, and give each that passed; believe none before `report` is whole, at the end."""
         rest = iter(records)
         fault = None
         for data in rest:
             fault = self._take(data, rest)
             if fault is not None:
                 break
+            yield data
         else:
             fault = self._missing()
             self.report.records = self.chain.size
-        return self._closed(fault)
+        self._close(fault)
 
     def _take(self, data: bytes, rest: Iterator[bytes]) -> Fault | None:
         """Take one record; with a fault, the rest is read to its end."""
@@ -60,7 +69,8 @@ class Verifier:
         try:
             link = chain.take(data)
             if before is not None and self._signatures is not None:
-                self._signatures.check(AuditRecord.from_bytes(data), before)
+                self.record = AuditRecord.from_bytes(data)
+                self._signatures.check(self.record, before)
         except BrokenError:
             fault, self.report.records = examine(chain, data, rest, self._proven)
             return fault
@@ -167,7 +177,7 @@ class Verifier:
                 insort(self._sizes, size)
             self._heads.setdefault(size, []).append(head)
 
-    def _closed(self, fault: Fault | None) -> Report:
+    def _close(self, fault: Fault | None) -> None:
         report, chain = self.report, self.chain
         report.fault = fault
         report.verified = chain.size if fault is None else min(fault.seq, chain.size)
@@ -182,7 +192,6 @@ class Verifier:
                 if one.compromised_since_ms is not None
             }
         report.signatures = self._signatures.checked if self._signatures else 0
-        return report
 
 
 def _whose(found: Seen | Checkpoint) -> str:

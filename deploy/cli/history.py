@@ -33,13 +33,13 @@ def command(
     checks every signature too). A proof of one record is 'driftline audit prove SEQ'.
     """
     from driftline.deploy.control.errors import AskingError
-    from driftline.deploy.control.past import past_of, state_of, told_of, verified
+    from driftline.deploy.control.past import past_of, state_of, told_of
     from driftline.deploy.control.stood import stood_lines, stood_table
 
     settings, read, notes = what_lies(folder)
     pin = pinned(settings, genesis)
     if at is not None:
-        past = past_of(read, notes, pin, int(at.replace(tzinfo=UTC).timestamp() * 1_000))
+        past = past_of(read(), notes, pin, int(at.replace(tzinfo=UTC).timestamp() * 1_000))
         state = state_of(past, deployment)
         if state is None:
             raise AskingError(f"the audit tells of nothing in {deployment!r} at that time")
@@ -50,16 +50,14 @@ def command(
         for line in stood_lines(table):
             click.echo(line)
         return
-    verified(read(), notes, pin)
-    is_known = False
-    for record in told_of(deployment, read()):
-        is_known = True
-        if as_json:
-            print_json(_table(record))
-        else:
-            click.echo(_line(record))
-    if not is_known:
+    rows = told_of(deployment, read(), notes, pin, _table)
+    if not rows:
         raise AskingError(f"the audit tells of nothing in {deployment!r}")
+    for row in rows:
+        if as_json:
+            print_json(row)
+        else:
+            click.echo(_line(row))
 
 
 def _table(record: AuditRecord) -> dict[str, Any]:
@@ -81,8 +79,7 @@ def _table(record: AuditRecord) -> dict[str, Any]:
     }
 
 
-def _line(record: AuditRecord) -> str:
-    found = _table(record)
+def _line(found: dict[str, Any]) -> str:
     parts = (
         found["event"],
         found["op"],
@@ -93,4 +90,4 @@ def _line(record: AuditRecord) -> str:
         f"({found['reject']})" if found["reject"] else "",
         *found["reasons"],
     )
-    return f"{record.seq:>6}  {found['at']}  {' '.join(part for part in parts if part)}"
+    return f"{found['audit_seq']:>6}  {found['at']}  {' '.join(part for part in parts if part)}"

@@ -37,7 +37,7 @@ def command(folder: Path | None, genesis: str | None, as_json: bool) -> None:
     from driftline.deploy.control.stood import inventory_table
 
     settings, read, notes = what_lies(folder)
-    past = past_of(read, notes, pinned(settings, genesis))
+    past = past_of(read(), notes, pinned(settings, genesis))
     states = past.ledger.desk.states
     tables = [inventory_table(past, states[name]) for name in sorted(states)]
     if as_json:

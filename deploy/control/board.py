@@ -15,7 +15,7 @@ from driftline.deploy.control.errors import AskingError
 from driftline.schemas.sources import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from driftline.agents.control.desk import Desk
     from driftline.agents.control.judge import Facts
@@ -43,7 +43,10 @@ class Board:
     def __init__(self, wire: Wire, genesis: str) -> None:
         self._desk: Desk | None = None
         self._last = ""
-        Verifier(Pins(genesis), signatures=True).run(self._heard(wire.so_far())).require()
+        verifier = Verifier(Pins(genesis), signatures=True)
+        for data in verifier.passing(wire.so_far()):
+            self._hear(data, verifier.record or AuditRecord.from_bytes(data))
+        verifier.report.require()
 
     @property
     def desk(self) -> Desk:
@@ -133,9 +136,3 @@ class Board:
         else:
             hear(self._desk, record)
         self._last = digest(data)
-
-    def _heard(self, records: Iterator[bytes]) -> Iterator[bytes]:
-        """Let the desk hear what the verifier reads."""
-        for data in records:
-            self._hear(data, AuditRecord.from_bytes(data))
-            yield data

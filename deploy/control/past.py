@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.audit.record import EFFECTIVE, AuditRecord
+from driftline.agents.audit.record import EFFECTIVE, AuditRecord, Link
 from driftline.agents.audit.report import Pins
 from driftline.agents.audit.verify import Verifier
+from driftline.agents.control.controller.answers import ACKED
 from driftline.agents.control.controller.ledger import Ledger
 from driftline.agents.control.judge import Facts
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
     from driftline.schemas.control.serving_state import ServingState
 
-UNTOLD = frozenset(("acked", "approved"))
+Row = TypeVar("Row")
+UNTOLD = frozenset((ACKED, "approved"))
 """Events that a history leaves out: an approval stands with the command that it approved."""
 
 
@@ -37,7 +40,7 @@ class Past:
 
     Attributes:
         ledger: all that a controller would know.
-        seq: of the last record that was read.
+        seq: of the last record that was read, acks aside.
         deeds: commands that took effect, by the digest of their payload.
         registers: records that registered a model, by deployment and version.
         validations: those that validated one.
@@ -45,18 +48,18 @@ class Past:
 
     ledger: Ledger
     seq: int
-    deeds: dict[str, Deed] = field(default_factory=dict)
-    registers: dict[tuple[str, str], AuditRecord] = field(default_factory=dict)
-    validations: dict[tuple[str, str], AuditRecord] = field(default_factory=dict)
+    deeds: dict[str, Deed]
+    registers: dict[tuple[str, str], AuditRecord]
+    validations: dict[tuple[str, str], AuditRecord]
 
 
 def past_of(
-    read: Callable[[], Iterator[bytes]], notes: Iterable[bytes], genesis: str, until_ms: int | None = None
+    records: Iterable[bytes], notes: Iterable[bytes], genesis: str, until_ms: int | None = None
 ) -> Past:
     """Verify an audit, and take in what it tells up to a time.
 
     Args:
-        read: gives every record, from record 0 on.
+        records: all, from record 0 on.
         notes: checkpoints.
         genesis: the pinned digest of record 0.
         until_ms: records that were decided later are verified, and not taken in; None takes in all.
@@ -64,35 +67,49 @@ def past_of(
     Raises:
         AuditError: the audit cannot be believed, or tells of nothing at that time.
     """
-    verified(read(), notes, genesis)
-    kept: list[AuditRecord] = []
-    made = Past(Ledger(_until(read(), until_ms, kept), genesis, lambda _: Facts()), kept[-1].seq)
-    for record in kept:
-        if record.event != EFFECTIVE:
-            continue
-        deed = Deed(record.seq, record.decided_at_ms, record.actor, record.approvers)
-        made.deeds[record.command or ""] = deed
-        held = {"register": made.registers, "validate": made.validations}.get(record.op or "")
-        if held is not None and record.model is not None:
-            held[record.deployment, record.model.version] = record
-    return made
+    verifier = Verifier(Pins(genesis), notes)
+    passing = verifier.passing(records)
+    kept = _Kept()
+    try:
+        ledger = Ledger(_until(passing, until_ms), genesis, lambda _: Facts(), kept.take)
+    finally:
+        # What came later is verified too, and a fault in the audit says more than what it led to.
+        deque(passing, maxlen=0)
+        verifier.report.require()
+    return Past(ledger, kept.seq, kept.deeds, kept.registers, kept.validations)
 
 
-def verified(records: Iterator[bytes], notes: Iterable[bytes], genesis: str) -> None:
-    """Verify an audit; raises AuditError when it cannot be believed."""
-    Verifier(Pins(genesis), notes).run(records).require()
+def told_of(
+    deployment: str,
+    records: Iterable[bytes],
+    notes: Iterable[bytes],
+    genesis: str,
+    row: Callable[[AuditRecord], Row],
+) -> list[Row]:
+    """Verify an audit, and give a deployment's history, oldest first, with the denials of its commands.
 
+    Args:
+        deployment: whose history.
+        records: all, from record 0 on.
+        notes: checkpoints.
+        genesis: the pinned digest of record 0.
+        row: what is kept of each record.
 
-def told_of(deployment: str, records: Iterable[bytes]) -> Iterator[AuditRecord]:
-    """Give the records of a deployment's history, oldest first, with the denials of its commands."""
+    Raises:
+        AuditError: the audit cannot be believed.
+    """
+    verifier = Verifier(Pins(genesis), notes)
     digests: set[str] = set()
-    for data in records:
+    rows: list[Row] = []
+    for data in verifier.passing(records):
         record = AuditRecord.from_bytes(data)
         is_about = record.deployment == deployment or (record.detail or {}).get("target") in digests
         if record.deployment == deployment and record.command:
             digests.add(record.command)
         if is_about and record.event not in UNTOLD:
-            yield record
+            rows.append(row(record))
+    verifier.report.require()
+    return rows
 
 
 def state_of(past: Past, deployment: str) -> ServingState | None:
@@ -100,14 +117,37 @@ def state_of(past: Past, deployment: str) -> ServingState | None:
     return past.ledger.desk.states.get(deployment)
 
 
-def _until(records: Iterator[bytes], until_ms: int | None, kept: list[AuditRecord]) -> Iterator[bytes]:
-    for data in records:
-        record = AuditRecord.from_bytes(data)
-        if until_ms is not None and record.decided_at_ms > until_ms:
-            break
+class _Kept:
+    """What is kept of the records that are taken in."""
+
+    def __init__(self) -> None:
+        self.seq = -1
+        self.deeds: dict[str, Deed] = {}
+        self.registers: dict[tuple[str, str], AuditRecord] = {}
+        self.validations: dict[tuple[str, str], AuditRecord] = {}
+
+    def take(self, record: AuditRecord) -> None:
+        """Keep what is asked for later."""
         # Acks are many, and nothing is asked of them here.
-        if record.event != "acked" or not kept:
-            kept.append(record)
+        if record.event != ACKED:
+            self.seq = record.seq
+        if record.event != EFFECTIVE:
+            return
+        self.deeds[record.command or ""] = Deed(
+            record.seq, record.decided_at_ms, record.actor, record.approvers
+        )
+        held = {"register": self.registers, "validate": self.validations}.get(record.op or "")
+        if held is not None and record.model is not None:
+            held[record.deployment, record.model.version] = record
+
+
+def _until(records: Iterable[bytes], until_ms: int | None) -> Iterator[bytes]:
+    """Give the records that were decided up to a time."""
+    is_first = True
+    for data in records:
+        if until_ms is not None and Link.from_bytes(data).decided_at_ms > until_ms:
+            if is_first:
+                raise AuditError("the audit tells of nothing at that time")
+            return
+        is_first = False
         yield data
-    if not kept:
-        raise AuditError("the audit tells of nothing at that time")

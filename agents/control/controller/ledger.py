@@ -35,6 +35,7 @@ class Ledger:
         records: all of it, from record 0 on.
         genesis: the pinned digest of record 0.
         look: what the desk looks at commands with.
+        each: is told of each of these records.
 
     Raises:
         AuditError: the audit is empty, is not the one that is pinned, or a record does not follow the one before it.
@@ -49,7 +50,11 @@ class Ledger:
     """
 
     def __init__(
-        self, records: Iterable[bytes], genesis: str, look: Callable[[Command], Facts | Refusal]
+        self,
+        records: Iterable[bytes],
+        genesis: str,
+        look: Callable[[Command], Facts | Refusal],
+        each: Callable[[AuditRecord], None] = lambda _: None,
     ) -> None:
         self.configured, self.members = Configured(), Members()
         self.answers, self.place, self.news = Answers(), Place(), News()
@@ -62,6 +67,7 @@ class Ledger:
             else:
                 hear(desk, record)
             self._take(record)
+            each(record)
         if desk is None:
             raise AuditError("the audit is empty: 'driftline trust init' makes its first record")
         self.desk: Desk = desk

@@ -1,0 +1,38 @@
+"""What history and inventory take from an audit that is read once: nothing of one that cannot be believed."""
+
+from __future__ import annotations
+
+import pytest
+from audit_logs import NOON_MS, filled
+
+from driftline.agents.audit.errors import AuditError
+from driftline.deploy.control.past import past_of, told_of
+
+
+def test_what_came_later_is_verified_though_nobody_asks_for_it() -> None:
+    """An edited record after the time that is asked about lets nothing be told of the time before."""
+    book = filled(20)
+    soon_ms = NOON_MS + 5_000
+    assert past_of(iter(book.records), book.notes, book.pins.genesis, soon_ms).seq == 5
+    book.records[15] = book.records[15].replace(b"number 15", b"number 51")
+    with pytest.raises(AuditError, match="record 15"):
+        past_of(iter(book.records), book.notes, book.pins.genesis, soon_ms)
+
+
+def test_a_fault_of_the_first_record_is_what_is_said() -> None:
+    """Another installation's audit is not called empty; of a time before its first record nothing is told."""
+    book = filled(3)
+    with pytest.raises(AuditError, match="is pinned"):
+        past_of(iter(book.records), book.notes, "ab" * 32)
+    with pytest.raises(AuditError, match="nothing at that time"):
+        past_of(iter(book.records), book.notes, book.pins.genesis, NOON_MS - 1)
+
+
+def test_a_history_is_told_whole_or_not_at_all() -> None:
+    """Its rows come in order after all was verified; an edited last record takes them all away."""
+    book = filled(8)
+    held = told_of("churn", iter(book.records), book.notes, book.pins.genesis, lambda one: one.seq)
+    assert held == list(range(1, 8))
+    book.records[7] = book.records[7].replace(b"number 7", b"number 8")
+    with pytest.raises(AuditError, match="cannot be believed"):
+        told_of("churn", iter(book.records), book.notes, book.pins.genesis, lambda one: one.seq)
