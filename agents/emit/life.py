@@ -15,6 +15,7 @@ from driftline.agents.emit.courier import Courier
 from driftline.agents.emit.door import Door
 from driftline.agents.emit.kinds import Kinds
 from driftline.agents.emit.options import Options
+from driftline.agents.emit.owner import has_leftovers
 from driftline.agents.emit.sender import Sender
 from driftline.agents.emit.shapes import Shape
 from driftline.agents.emit.shelf import Shelf
@@ -80,6 +81,9 @@ class Life:
         )
         self.pool: Final = self._sender.pool
         self._thread: threading.Thread | None = None
+        if options.spool_dir is not None and has_leftovers(options.spool_dir):
+            with self.door.lock:
+                self._start()
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything offered before the call is delivered; False when time is up or the life has ended."""

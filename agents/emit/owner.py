@@ -85,3 +85,14 @@ def ownerless(spool_dir: Path) -> list[OwnedFolder]:
     lives = [path for path in sorted(spool_dir.iterdir()) if LIFE.fullmatch(path.name) and path.is_dir()]
     found = [lock(path) for path in lives]
     return [folder for folder in found if folder is not None]
+
+
+def has_leftovers(spool_dir: Path) -> bool:
+    """Whether a life that has ended left something here; what another process is taking over counts as taken."""
+    try:
+        found = ownerless(spool_dir)
+    except OSError:
+        return False
+    for folder in found:
+        folder.forget()
+    return bool(found)

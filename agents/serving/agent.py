@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import hashlib
 import time
 from contextlib import suppress
 from functools import partial
@@ -15,6 +14,7 @@ import psutil
 from prometheus_client import CollectorRegistry, start_http_server
 
 from driftline.agents.emit import Emitter, EmitterError
+from driftline.agents.emit.owner import has_leftovers
 from driftline.agents.serving.answering import Answerer
 from driftline.agents.serving.app import App
 from driftline.agents.serving.bounds import Bounds
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 COLLECT: Final = (20_000, 20, 50)
 """Objects after which the youngest are looked at, and how often the older ones are."""
+SPOOL: Final = "spool"
 CLOSE_S: Final = 10.0
 """How long Emitters may take to deliver when the agent stops; what they cannot deliver lies in the spool."""
 
@@ -164,10 +165,14 @@ class Agent:
             await asyncio.to_thread(self.doors.close, CLOSE_S)
 
     def retire_sinks(self) -> None:
-        """Close the Emitters of versions that are in memory no more."""
+        """Close the Emitters of versions that are in memory no more; let what an earlier life left be sent."""
         in_use = {(name, version) for name, one in self.swappers.items() for version in one.versions}
         for sink in self.recorder.idle(in_use):
             asyncio.get_running_loop().run_in_executor(None, sink.close, CLOSE_S)
+        if self.recorder.is_quiet and has_leftovers(self._folder / SPOOL):
+            found = next((one for one in self.swappers.values() if one.champion is not None), None)
+            if found is not None and found.champion is not None:
+                self.recorder.open(found.deployment.name, found.champion)
 
     async def _flush(self) -> None:
         while True:
@@ -183,17 +188,14 @@ class Agent:
     def _emitter(self, key: Key, manifest: Manifest) -> Sink:
         texts = [name for one in manifest.inputs if one.datatype in ("BYTES", "BOOL") for name in one.names]
         wide = [name for one in manifest.inputs if one.datatype == "FP64" for name in one.names]
-        return self._emit(key, f"{self.instance}.{key[2]}.{key[1]}", "spool", texts, wide)
+        return self._emit(key, f"{self.instance}.{key[2]}.{key[1]}", texts, wide)
 
     def teller(self, deployment: str, version: str, slot: str) -> Emitter:
         """Give an Emitter for what comes through the doors."""
-        return self._emit((deployment, version, slot), f"{self.instance}.door.{slot}.{version}", "doors")
+        return self._emit((deployment, version, slot), f"{self.instance}.door.{slot}.{version}")
 
-    def _emit(
-        self, key: Key, instance: str, below: str, texts: Sequence[str] = (), wide: Sequence[str] = ()
-    ) -> Emitter:
+    def _emit(self, key: Key, instance: str, texts: Sequence[str] = (), wide: Sequence[str] = ()) -> Emitter:
         deployment, version, slot = key
-        place = hashlib.sha256("/".join(key).encode()).hexdigest()[:32]  # a version is any text
         try:
             return Emitter(
                 deployment,
@@ -203,7 +205,8 @@ class Agent:
                 instance=instance[:200],
                 categorical=texts,
                 float64=wide,
-                spool_dir=self._folder / below / place,
+                # One for all: whoever emits sends what another one left, as when its version serves no more.
+                spool_dir=self._folder / SPOOL,
                 spool_bytes=self.settings.serve.spool_bytes,
             )
         except EmitterError as error:

@@ -5,10 +5,14 @@ An Emitter takes many rows for little more than one, so that rows wait up to `LI
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, Unpack
 
 import numpy as np
+
+from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.slots import CHAMPION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,6 +101,16 @@ class Recorder:
         rows = self._rows[key] = self._rows.get(key, 0) + call.rows
         if rows >= MOST_ROWS:
             self._hand_on(key)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no Emitter is open."""
+        return not self._sinks
+
+    def open(self, deployment: str, loaded: Loaded) -> None:
+        """Open the Emitter of a champion before there is anything to tell; one that cannot be had is tried again."""
+        with suppress(ServingError):
+            self._opened((deployment, loaded.version, CHAMPION), loaded.manifest)
 
     def flush(self) -> None:
         """Hand everything on that waits."""

@@ -88,6 +88,11 @@ class Swapper:
         return {one.version for one in self._loaded.values()}
 
     @property
+    def champion(self) -> Loaded | None:
+        """The champion, as far as it is in memory."""
+        return self.deployment.slots.champion
+
+    @property
     def manifests(self) -> dict[str, Manifest]:
         """Manifests of what is in memory, by their digests."""
         return {ref.manifest: one.manifest for ref, one in self._loaded.items()}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from emit_fakes import NOBODY, WITHIN_SECONDS
 
-from driftline.agents.emit import owner
+from driftline.agents.emit import Emitter, owner
 from driftline.agents.emit.backlog import Backlog
 from driftline.agents.emit.complaints import Complaints
 from driftline.agents.emit.seal import Sealed
@@ -244,3 +246,18 @@ def test_adopted_bytes_count_against_the_cap(tmp_path: Path) -> None:
     second.adopt()
     assert second.append(sealed(0, size_bytes=10_000)) is None
     assert second.is_full
+
+
+def test_what_an_ended_life_left_is_taken_over_without_an_event(tmp_path: Path) -> None:
+    """An emitter that is made on a folder with leftovers starts, of whatever version; on an empty one it does not."""
+    with Emitter("churn", "1", bootstrap=NOBODY, spool_dir=tmp_path, stall_s=0.1) as first:
+        assert not first._life._thread
+        first.log({"a": 1.0})
+    with Emitter("churn", "2", bootstrap=NOBODY, spool_dir=tmp_path) as second:
+        deadline = time.monotonic() + WITHIN_SECONDS
+        while not second.stats().adopted:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        book = second.stats().adopted[0]
+        assert (book.epoch, book.book.spooled) == (first._life.epoch, 1)
+        assert second.stats().enqueued == 0
