@@ -22,7 +22,7 @@ from driftline.agents.control.verify_state import Believed, StateError, verify_s
 from driftline.agents.control.warrant import WarrantError, warranted
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.orders import Local, impossible, is_settled, over, unfit
-from driftline.schemas.control.envelope import Envelope, EnvelopeError
+from driftline.schemas.control.envelope import STATE_MAX_BYTES, Envelope, EnvelopeError
 from driftline.schemas.control.serving_state import Grant, ServingState
 
 if TYPE_CHECKING:
@@ -146,12 +146,29 @@ class Belief:
         if self._history is None:
             raise StateError("no record of the audit was heard yet, so that no key is known")
         before = self.believed.get(deployment)
-        if before is not None and _revision(data) == before.state.revision:
+        if before is not None and _said(data) == before.state:
             return None
         found = verify_state(data, deployment, before, self._history, now_ms, tiers)
         self.believed[deployment] = found
         self._settle(deployment, found.state)
         return found.state
+
+    def fault(
+        self,
+        deployment: str,
+        data: bytes,
+        before: Believed | None,
+        now_ms: int,
+        tiers: Mapping[str, Tier],
+    ) -> str | None:
+        """Why the envelope of a state would not be believed after another state; None when it would."""
+        if self._history is None:
+            return None
+        try:
+            verify_state(data, deployment, before, self._history, now_ms, tiers)
+        except StateError as error:
+            return str(error)
+        return None
 
     def effective(self, deployment: str) -> ServingState | None:
         """What is to serve: the state that is believed, with what was commanded here over it."""
@@ -248,9 +265,9 @@ class _Given(msgspec.Struct, frozen=True):
     approvals: tuple[str, ...] = ()
 
 
-def _revision(data: bytes) -> int:
-    """The revision in an envelope, unbelieved; -1 when there is none."""
+def _said(data: bytes) -> ServingState | None:
+    """The state in an envelope, unbelieved; None when there is none."""
     try:
-        return ServingState.from_bytes(Envelope.from_bytes(data, 1 << 20).body).revision
+        return ServingState.from_bytes(Envelope.from_bytes(data, STATE_MAX_BYTES).body)
     except (EnvelopeError, msgspec.MsgspecError):
-        return -1
+        return None

@@ -31,12 +31,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from driftline.agents.control.signing import Signer
+    from driftline.agents.control.verify_state import Believed
     from driftline.agents.serving.agent import Agent
     from driftline.schemas.control.ack import Outcome
+    from driftline.schemas.control.serving_state import Tier
 
 logger = logging.getLogger(__name__)
 
 STALE_EVERY_S: Final = 1.0
+CATCH_UP_S: Final = 10.0
+"""How long a restarted agent waits for Kafka before it is ready with what it believed before."""
 
 
 class Controlled:
@@ -70,12 +74,13 @@ class Controlled:
         self._directors: dict[str, Director] = {}
         self._news_s: float | None = None
         self._began_s = time.monotonic()
-        self._heard = False
+        self._heard = self._is_behind = False
         agent.lacking = self._lacking
         agent.metrics.stale_seconds.set_function(self._stale_s)
 
     def resume(self) -> None:
-        """Serve what was believed last."""
+        """Serve what was believed last; it is ready once it has caught up, or Kafka is away."""
+        self._is_behind = bool(self.belief.believed)
         for deployment in self.belief.believed:
             self._direct(deployment)
 
@@ -105,13 +110,21 @@ class Controlled:
     def state(self, deployment: str, data: bytes) -> None:
         """Take a state; raises StateError."""
         with self._lock:
-            swapper = self._agent.swappers.get(deployment)
-            tiers = {digest: one.tier for digest, one in swapper.manifests.items()} if swapper else {}
-            found = self.belief.believe(deployment, data, self._now_ms(), tiers)
+            found = self.belief.believe(deployment, data, self._now_ms(), self._tiers(deployment))
             if found is None:
                 return
             self._keep()
         self._loop.call_soon_threadsafe(self._direct, deployment)
+
+    def standing(self, deployment: str) -> Believed | None:
+        """What is believed of a deployment now."""
+        with self._lock:
+            return self.belief.believed.get(deployment)
+
+    def fault(self, deployment: str, data: bytes, before: Believed | None) -> str | None:
+        """Why a state would not be believed after another one; None when it would."""
+        with self._lock:
+            return self.belief.fault(deployment, data, before, self._now_ms(), self._tiers(deployment))
 
     def refused(self, deployment: str, data: bytes, why: str) -> None:
         """Say that a state is not believed."""
@@ -211,6 +224,10 @@ class Controlled:
         for director in self._directors.values():
             await director.close()
 
+    def _tiers(self, deployment: str) -> dict[str, Tier]:
+        swapper = self._agent.swappers.get(deployment)
+        return {digest: one.tier for digest, one in swapper.manifests.items()} if swapper else {}
+
     def _direct(self, deployment: str) -> None:
         with self._lock:
             state = self.belief.effective(deployment)
@@ -258,4 +275,16 @@ class Controlled:
         if not self._directors:
             return None if self._heard else "no state was heard yet"
         found = next(((name, one.lacking) for name, one in self._directors.items() if one.lacking), None)
-        return None if found is None else f"{found[0]}: {found[1]}"
+        return self._behind() if found is None else f"{found[0]}: {found[1]}"
+
+    def _behind(self) -> str | None:
+        """Why a restarted agent has not caught up with what was changed meanwhile; None once it has, or never will."""
+        if not self._is_behind:
+            return None
+        if not self._heard:
+            if time.monotonic() - self._began_s < CATCH_UP_S:
+                return "its newest state was not heard yet"
+        elif any(not one.is_done for one in self._directors.values()):
+            return "its newest state is being carried out"
+        self._is_behind = False
+        return None

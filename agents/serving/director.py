@@ -50,6 +50,11 @@ class Director:
         """The deployment."""
         return self._swapper.deployment.name
 
+    @property
+    def is_done(self) -> bool:
+        """Whether what its newest state says is so now serves."""
+        return self._latest is not None and self.active == self._latest.revision
+
     def take(self, state: ServingState) -> None:
         """Carry out a state; what is under way for an older one is given up."""
         self._latest = state

@@ -1,10 +1,9 @@
 """Following: the thin loop between Kafka and what is believed; serving goes on without it.
 
 1. The audit is read from its first record, so that trust is known before states are looked at.
-2. States of the deployments that this agent's key is for are verified; what is believed is kept, then carried out.
+2. States of the deployments that this agent's key is for are verified, the newest of each once both topics are read to
+   their ends; what is believed is kept, then carried out.
 3. Acks and heartbeats go out signed; local commands are put on `deployment-control` once Kafka takes them.
-
-What cannot be believed yet, because a record of the audit is still on its way, is looked at again for a while.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import TOPIC as AUDIT
-from driftline.agents.control.verify_state import StateError
+from driftline.agents.serving.doubts import Doubts, Judge
 from driftline.schemas.deployment_state import serving_of
 from driftline.schemas.refusal import Refused
 from driftline.schemas.settings import consumer_config, producer_config
@@ -35,10 +34,10 @@ logger = logging.getLogger(__name__)
 BEATS: Final = "heartbeats"
 """Word of this module for heartbeats, which go to `acks` and are not sent again."""
 POLL_S: Final = 0.2
+BATCH: Final = 500
 HEARTBEAT_S: Final = 5.0
 NEWS_S: Final = 5.0
 """How often the broker is asked whether there is news, when none comes."""
-DOUBT_S: Final = 10.0
 AGAIN_S: Final = 2.0
 ANSWER_S: Final = 5.0
 MOST_SAID: Final = 1_000
@@ -46,7 +45,7 @@ MOST_SAID: Final = 1_000
 _QUIET: Final = 2
 
 
-class Station(Protocol):
+class Station(Judge, Protocol):
     """What the loop reports to; called from its thread."""
 
     def audit(self, data: bytes) -> None:
@@ -55,18 +54,6 @@ class Station(Protocol):
 
     def anew(self) -> None:
         """The audit is read from its first record again."""
-        ...
-
-    def state(self, deployment: str, data: bytes) -> None:
-        """Take a state; raises StateError."""
-        ...
-
-    def refused(self, deployment: str, data: bytes, why: str) -> None:
-        """A state is not believed."""
-        ...
-
-    def wants(self, deployment: str) -> bool:
-        """Whether a deployment is served here."""
         ...
 
     def news(self) -> None:
@@ -100,8 +87,7 @@ class Follower:
         self._stop = threading.Event()
         self._said: queue.Queue[tuple[str, str, bytes]] = queue.Queue(MOST_SAID)
         self._telling: set[str] = set()
-        self._doubts: dict[str, tuple[bytes, float]] = {}
-        self._waiting: dict[str, bytes] = {}
+        self._doubts = Doubts(station)
         self._thread = threading.Thread(target=self._run, name="follow", daemon=True)
 
     def start(self) -> None:
@@ -122,7 +108,7 @@ class Follower:
                 return
 
     def stop(self, timeout_s: float) -> None:
-        """Say what waits, and end."""
+        """Say what waits, and how it stands, and end."""
         self._stop.set()
         self._thread.join(timeout_s)
 
@@ -146,6 +132,7 @@ class Follower:
             except Exception:
                 logger.exception("following failed, serving goes on")
                 self._stop.wait(AGAIN_S)
+        self._beat()  # it drains: no change waits for it any more
         self._speak(producer)
         producer.flush(ANSWER_S)
 
@@ -162,14 +149,15 @@ class Follower:
         consumer = Consumer({**config, "log_level": _QUIET})
         self._station.anew()
         self._doubts.clear()
-        self._waiting.clear()
         ended: set[str] = set()
         read: dict[str, int] = dict.fromkeys(parts, 0)
         asked_s = beat_s = -1e9
         try:
             consumer.assign([TopicPartition(name, 0, OFFSET_BEGINNING) for name in parts])
             while not self._stop.is_set():
-                for message in consumer.consume(500, POLL_S):
+                # Told to wait for a batch, the client waits for a whole one: wait for one message, then take the rest.
+                came = consumer.consume(1, POLL_S)
+                for message in came + (consumer.consume(BATCH, 0) if came else []):
                     topic = str(message.topic())
                     name = parts[topic]
                     if self._is_end(message.error()):
@@ -177,9 +165,9 @@ class Follower:
                         continue
                     read[topic] = (message.offset() or 0) + 1
                     self._take(name, message)
-                if AUDIT in ended:
-                    self._look()
                 now_s = time.monotonic()
+                if len(ended) == len(parts):
+                    self._doubts.look(now_s)
                 if len(ended) == len(parts) and now_s - asked_s >= NEWS_S:
                     self._ask(consumer, read)
                     asked_s = now_s
@@ -209,28 +197,7 @@ class Follower:
             logger.warning("a record of %s cannot be read: %s", STATES, error)
             return
         if serving is not None:
-            self._waiting[key] = serving
-            self._doubts.pop(key, None)
-
-    def _look(self) -> None:
-        """Look at the states that came, and again at those that were not believed yet."""
-        now_s = time.monotonic()
-        for deployment in [*self._waiting, *self._doubts]:
-            data = self._waiting.pop(deployment, None)
-            since_s = now_s
-            if data is None:
-                data, since_s = self._doubts[deployment]
-            if not self._station.wants(deployment):
-                self._doubts[deployment] = (data, now_s)  # the key may become good for it later
-                continue
-            try:
-                self._station.state(deployment, data)
-            except StateError as error:
-                if now_s - since_s < DOUBT_S:
-                    self._doubts[deployment] = (data, since_s)
-                    continue
-                self._station.refused(deployment, data, str(error))
-            self._doubts.pop(deployment, None)
+            self._doubts.take(key, serving)
 
     def _ask(self, consumer: Consumer, read: dict[str, int]) -> None:
         """Ask the broker how far its topics reach; an answer is news, and an end that went back is another topic."""
