@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from driftline.schemas.control.serving_state import Tier
 
 MOST_LOCAL: Final = 1_000
-"""Ids of local commands that are remembered, so that none is obeyed twice."""
+"""Ids of local commands that are remembered, so that none is obeyed twice; and commands that wait to be told."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,12 +42,14 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         believed: by deployment.
         local: by deployment.
         seen: ids of local commands.
+        untold: envelopes of those that the controller was not told of, the oldest first.
     """
 
     records: tuple[str, ...] = ()
     believed: dict[str, Believed] = {}
     local: dict[str, Local] = {}
     seen: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 class Belief:
@@ -72,6 +74,8 @@ class Belief:
         self.believed: dict[str, Believed] = dict(kept.believed)
         self.local: dict[str, Local] = dict(kept.local)
         self._seen: list[str] = list(kept.seen)
+        self.untold: tuple[str, ...] = kept.untold
+        """Envelopes of local commands that the controller was not told of, also of those that no longer hold."""
         for text in kept.records:
             self._learn(text)
         self.restart()
@@ -85,7 +89,11 @@ class Belief:
     def kept(self) -> Kept:
         """What to keep."""
         return Kept(
-            records=tuple(self._records), believed=self.believed, local=self.local, seen=tuple(self._seen)
+            records=tuple(self._records),
+            believed=self.believed,
+            local=self.local,
+            seen=tuple(self._seen),
+            untold=self.untold,
         )
 
     @property
@@ -227,13 +235,12 @@ class Belief:
         )
         self._seen = [*self._seen, command.command_id][-MOST_LOCAL:]
         self.local[deployment] = local
+        self.untold = (*self.untold, given.command)[-MOST_LOCAL:]
         return deployment, local
 
-    def told(self, deployment: str) -> None:
+    def told(self, command: str) -> None:
         """Say that a local command was put on `deployment-control`."""
-        local = self.local.get(deployment)
-        if local is not None:
-            self.local[deployment] = msgspec.structs.replace(local, is_told=True)
+        self.untold = tuple(one for one in self.untold if one != command)
 
     def _settle(self, deployment: str, state: ServingState) -> None:
         """Let go of a local command that the state took over, or that a person ended later."""

@@ -155,19 +155,15 @@ class Controlled:
         )
         return agent.instance, sign(HEARTBEAT, beat.to_bytes(), self._key).to_bytes()
 
-    def untold(self) -> list[tuple[str, bytes]]:
-        """Give local commands that the controller was not told of."""
+    def untold(self) -> list[bytes]:
+        """Give local commands that the controller was not told of, the oldest first."""
         with self._lock:
-            return [
-                (deployment, one.command.encode())
-                for deployment, one in self.belief.local.items()
-                if not one.is_told
-            ]
+            return [one.encode() for one in self.belief.untold]
 
-    def told(self, deployment: str) -> None:
+    def told(self, command: bytes) -> None:
         """A local command is on `deployment-control`."""
         with self._lock:
-            self.belief.told(deployment)
+            self.belief.told(command.decode())
             self._keep()
 
     # What the socket calls.

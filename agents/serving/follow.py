@@ -64,11 +64,11 @@ class Station(Judge, Protocol):
         """Give the key and the value of a heartbeat."""
         ...
 
-    def untold(self) -> list[tuple[str, bytes]]:
-        """Give local commands that the controller was not told of, by deployment."""
+    def untold(self) -> list[bytes]:
+        """Give local commands that the controller was not told of, the oldest first."""
         ...
 
-    def told(self, deployment: str) -> None:
+    def told(self, command: bytes) -> None:
         """A local command is on `deployment-control`."""
         ...
 
@@ -86,7 +86,7 @@ class Follower:
         self._kafka, self._station, self._name = kafka, station, name
         self._stop = threading.Event()
         self._said: queue.Queue[tuple[str, str, bytes]] = queue.Queue(MOST_SAID)
-        self._telling: set[str] = set()
+        self._telling: set[bytes] = set()
         self._doubts = Doubts(station)
         self._thread = threading.Thread(target=self._run, name="follow", daemon=True)
 
@@ -101,7 +101,7 @@ class Follower:
                 self._said.put_nowait((topic, key, value))
             except queue.Full:
                 try:
-                    self._said.get_nowait()
+                    self._telling.discard(self._said.get_nowait()[2])
                 except queue.Empty:
                     continue
             else:
@@ -213,10 +213,10 @@ class Follower:
         found = self._station.heartbeat()
         if found is not None:
             self.say(BEATS, *found)
-        for deployment, value in self._station.untold():
-            if deployment not in self._telling:
-                self._telling.add(deployment)
-                self.say(COMMANDS, deployment, value)
+        for command in self._station.untold():
+            if command not in self._telling:
+                self._telling.add(command)
+                self.say(COMMANDS, "", command)
 
     def _speak(self, producer: Producer) -> None:
         """Hand what waits to the producer."""
@@ -230,14 +230,15 @@ class Follower:
                 producer.produce(name, value, key.encode(), on_delivery=self._said_of(topic, key, value))
             except (BufferError, KafkaException) as error:
                 logger.warning("a record for %s is dropped: %s", topic, error)
+                self._telling.discard(value)
         producer.poll(0)
 
     def _said_of(self, topic: str, key: str, value: bytes) -> Callable[[KafkaError | None, Any], None]:
         def delivered(error: KafkaError | None, _message: Any) -> None:  # noqa: ANN401 - as above
             if topic == COMMANDS:
-                self._telling.discard(key)
+                self._telling.discard(value)
                 if error is None:
-                    self._station.told(key)
+                    self._station.told(value)
             elif topic == ACKS and error is not None and not self._stop.is_set():
                 self.say(topic, key, value)  # the controller waits for it
 

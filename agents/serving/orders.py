@@ -27,7 +27,6 @@ class Local(msgspec.Struct, frozen=True, kw_only=True):
         by: id of the person.
         revision: that was believed then.
         rollout: as it stood; `halt-rollout` lets its weight grow no more.
-        is_told: whether it was put on `deployment-control`.
     """
 
     command: str
@@ -35,7 +34,6 @@ class Local(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     revision: int
     rollout: Rollout | None = None
-    is_told: bool = False
 
 
 def unfit(command: Command, installation: str, now_ms: int) -> str | None:

@@ -1,8 +1,9 @@
-"""When a restarted agent is ready, what it does with a state that says otherwise what it believes, and its spool."""
+"""A restarted agent: when it is ready, what it makes of another state of a revision, what it owes, and its spool."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from believing import Life
 from msgspec.structs import replace
 from office import Office
 from served import Package
-from signed import model
+from signed import model, signed
 
 from driftline.agents.control.verify_state import StateError
 from driftline.agents.serving.agent import Agent
 from driftline.agents.serving.controlled import CATCH_UP_S
+from driftline.schemas.control.command import Command
+from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.settings import Kafka, Settings
 
 
@@ -108,3 +111,30 @@ def test_all_versions_of_a_process_share_a_spool(tmp_path: Path) -> None:
         await agent.close()
 
     asyncio.run(whole())
+
+
+def test_a_local_command_that_another_one_replaced_is_told_too(tmp_path: Path) -> None:
+    """Halted and then taken back here while Kafka is away: both commands are told, in order, and each once."""
+    office = Office("low")
+
+    async def then(life: Life) -> None:
+        life.hears()
+        await life.catches_up()
+        halt, back = office.build("halt-serving"), office.build("rollback", model=model("1"))
+        for asked in (halt, back):
+            text = signed(asked, "oli").to_bytes().decode()
+            life.controlled.command(json.dumps({"command": text}).encode())
+        await life.settled()
+        assert life.slots.answering.version == "1"
+        owed = life.controlled.untold()
+        assert [Command.from_bytes(Envelope.from_bytes(one).body).op for one in owed] == [
+            "halt-serving",
+            "rollback",
+        ]
+        life.controlled.told(owed[0])
+        assert life.controlled.untold() == owed[1:]
+        again = Life(tmp_path, office, Package("1", tier="low"), Package("2", tier="low"))
+        assert again.controlled.untold() == owed[1:]
+        await again.end()
+
+    lived(tmp_path, office, then)
