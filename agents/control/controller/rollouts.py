@@ -68,11 +68,14 @@ def _of_bake(state: ServingState, windows: Windows, settings: DeploymentSettings
         return None
     plan = asked(grant.command).plan or Plan()
     since_ms = state.bake_until_ms - round(plan.bake_s * 1000)
-    judged = after(
-        windows.of(state.deployment, champion.version, "champion", since_ms),
-        windows.of(state.deployment, previous.version, "champion"),
-        (_profile(state, champion), _profile(state, previous)),
-        settings,
+    new = windows.of(state.deployment, champion.version, "champion", since_ms)
+    # Asked as a shadow it answers the same callers: what makes their days hard is hard for both.
+    shadow = windows.of(state.deployment, previous.version, "shadow", since_ms)
+    profiles = _profile(state, champion), _profile(state, previous)
+    judged = (
+        beside(new, shadow, profiles, settings)
+        if shadow
+        else after(new, windows.of(state.deployment, previous.version, "champion"), profiles, settings)
     )
     if judged.evidence.verdict != "worse":
         return None

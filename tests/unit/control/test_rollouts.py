@@ -189,3 +189,25 @@ def test_a_new_champion_that_is_worse_is_gone_back_from() -> None:
     assert moved.reasons[0].startswith("gone back, worse than the champion before: performance (worse: auc ")
     assert room.state is not None
     assert room.state.champion == ONE
+
+
+def test_a_new_champion_is_held_against_the_shadow_of_the_one_before_it() -> None:
+    """Asked beside it in the same hours the old one is as bad: the hours are hard, and nobody goes back."""
+    room = Room()
+    room.registered("1", "2")
+    room.ask("create", "ann", model=ONE)
+    room.turn()
+    room.ask("promote", "ann", model=TWO)
+    room.turn()
+    room.turn()
+    show(room, *good("1", "champion", **hour(0)))
+    room.ask("shadow", "ann", model=ONE)
+    room.turn()
+    room.now_ms += 1_000
+    for slot, version in (("champion", "2"), ("shadow", "1")):
+        show(room, drift(version, slot, **hour(2)), truth(version, slot, auc=0.6, **hour(2)))
+    assert [one for one in later(room, 2) if one.event == "moved"] == []
+    show(room, drift("2", "champion", **hour(3)), truth("2", "champion", auc=0.5, **hour(3)))
+    show(room, drift("1", "shadow", **hour(3)), truth("1", "shadow", auc=0.6, **hour(3)))
+    moved = later(room, 2)[-1]
+    assert moved.reasons[0].startswith("gone back, worse than the champion before: performance (worse: auc ")
