@@ -84,6 +84,7 @@ class Agent:
             shadow_bytes=serve.bodies_bytes,
             canary_failures=serve.canary_failures,
             inline_s=serve.inline_seconds,
+            future_ms=settings.worker.future_ms,
         )
         self.answerer: Final = Answerer(self.recorder, self.metrics, bounds, _now_ms)
         self.deployments: Final[dict[str, Deployment]] = {}

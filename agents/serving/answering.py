@@ -131,6 +131,7 @@ class Answerer:
             rows = champion.takes.rows(request.ask.inputs)
         except InputError as error:
             raise bad_request(str(error)) from error
+        self._is_no_future(request.ask.at_ms)
         pinned = request.version is not None or deployment.canary_closed
         canary = None if pinned else slots.canary_for(request.key)
         if canary is not None:
@@ -156,7 +157,13 @@ class Answerer:
     def _question(
         self, deployment: Deployment, loaded: Loaded, slot: Slot, request: Request, rows: int
     ) -> _Question:
-        return _Question(deployment, loaded, slot, request, rows, self._now_ms())
+        at_ms = request.ask.at_ms
+        return _Question(deployment, loaded, slot, request, rows, self._now_ms() if at_ms is None else at_ms)
+
+    def _is_no_future(self, at_ms: int | None) -> None:
+        """Refuse what has not happened yet: its window would close those of today."""
+        if at_ms is not None and at_ms > self._now_ms() + self._bounds.future_ms:
+            raise bad_request(f"the event time lies {at_ms - self._now_ms():,} ms ahead")
 
     async def _ask_champion(self, question: _Question) -> Outputs:
         limit_s, pool = self._bounds.request_s, self._pools[CHAMPION]

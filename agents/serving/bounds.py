@@ -18,6 +18,7 @@ class Bounds:
         shadow_bytes: of the requests whose shadows wait.
         canary_failures: after so many, one after another, the canary is asked no more.
         inline_s: a champion whose calls take at most so long is asked by the event loop itself, s; 0: none is.
+        future_ms: how far ahead of now the event time of a request may lie.
     """
 
     request_s: float = 10.0
@@ -28,3 +29,4 @@ class Bounds:
     shadow_bytes: int = 64 << 20
     canary_failures: int = 5
     inline_s: float = 0.0005
+    future_ms: int = 600_000

@@ -12,6 +12,7 @@ import msgspec
 
 from driftline.agents.serving import tensors
 from driftline.agents.serving.errors import bad_request
+from driftline.schemas.wire import MAX_TIME_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,8 @@ LENGTH_HEADER: Final = b"inference-header-content-length"
 """How many bytes of a body are JSON; binary tensors follow."""
 KEY: Final = "driftline_key"
 """The parameter that names the caller whom a canary keeps."""
+AT: Final = "driftline_at"
+"""The parameter that says when what is asked about happened, ms since 1970: the event time of all its rows."""
 MAX_TENSORS: Final = 4_096
 MAX_ID_CHARS: Final = 200
 _BINARY: Final = "binary_data"
@@ -73,6 +76,7 @@ class Ask:
         wanted: name of an output -> whether it goes out binary; None: all outputs.
         is_binary: whether outputs go out binary that `wanted` does not name.
         key: the caller whom a canary keeps; empty where nothing is known of it.
+        at_ms: event time, ms since 1970; None: when it is asked.
     """
 
     id: str
@@ -80,6 +84,7 @@ class Ask:
     wanted: dict[str, bool] | None = None
     is_binary: bool = False
     key: str = ""
+    at_ms: int | None = None
     rows: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +122,7 @@ def read(body: bytes, json_bytes: int | None = None) -> Ask:
     ask = Ask(asked.id or "", inputs, _wanted(asked.outputs, is_binary=is_binary), is_binary)
     key = parameters.get(KEY)
     ask.key = str(key)[:MAX_ID_CHARS] if isinstance(key, str | int) else ""
+    ask.at_ms = _time(parameters.get(AT))
     return ask
 
 
@@ -187,6 +193,13 @@ def _input(given: _Input, view: memoryview, at: int) -> tuple[NDArray[Any], int]
     if not data:
         raise bad_request(f"the input {name!r} has no data")
     return tensors.of_json(name, given.datatype, given.shape, data), at
+
+
+def _time(given: object) -> int | None:
+    """The event time that a request names; raises AnswerError for what is no time."""
+    if given is None or (type(given) is int and 0 <= given < MAX_TIME_MS):
+        return given
+    raise bad_request(f"{AT} is {str(given)[:40]!r}; give whole ms since 1970")
 
 
 def _wanted(outputs: list[_Output] | None, *, is_binary: bool) -> dict[str, bool] | None:

@@ -161,6 +161,7 @@ class Kept:
                         "score": {name: float(values[row]) for name, values in (score or {}).items()},
                         "status": facts["status"][row],
                         "latency_ms": facts["latency_ms"][row],
+                        "at_ms": int(facts["at"][row]),
                     })  # fmt: skip
 
             def close(self, timeout: float = 0.0) -> None:
