@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,15 +42,21 @@ HEAD = ("window", "advice", "fell", "gain", "why")
 )
 @click.option("--since", type=Moment(), metavar="T", help="Windows from this UTC time on.")
 @click.option("--until", type=Moment(), metavar="T", help="Windows before this UTC time.")
+@click.option(
+    "--tell", "is_told", is_flag=True,
+    help="Send the newest of these advices to whom the deployment names, and to 'driftline worker retrain'.",
+)  # fmt: skip
 @json_option
 def command(
     deployment: str,
+    *,
     model_version: str | None,
     candidate: Path | None,
     mapping: Path | None,
     resolution: str,
     since: datetime | None,
     until: datetime | None,
+    is_told: bool,
     as_json: bool,
 ) -> None:
     """Say whether the model of DEPLOYMENT needs retraining: retrain, watch or no need, for each final window.
@@ -60,11 +67,15 @@ def command(
     """
     from driftline.deploy.advice import view
     from driftline.deploy.advice.collect import Wanted, collect
+    from driftline.deploy.advice.telling import tell
     from driftline.deploy.local.discover import settings_here
 
     check_span(since, until)
     wanted = Wanted(resolution, model_version, _milliseconds(since), _milliseconds(until), candidate, mapping)
-    found = collect(settings_here(os.environ, Path.cwd()), deployment, wanted)
+    settings = settings_here(os.environ, Path.cwd())
+    found = collect(settings, deployment, wanted)
+    if is_told:
+        found[-1] = tell(settings, found[-1], time.time_ns() // 1_000_000)
     if as_json:
         for one in found:
             print_json(view.as_json(one))
