@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "DRIFTLINE_"
 _CONFIG: Final = "DRIFTLINE_CONFIG"
-# Variables of the tests' own, and those Kubernetes makes for a service that is called driftline.
+# Variables of the tests' own, those of a command that retrains, and those Kubernetes makes for a service that is
+# called driftline.
 _FOREIGN: Final = re.compile(
-    r"DRIFTLINE_(TEST_.*|(.*_)?SERVICE_(HOST|PORT)(_.*)?|(.*_)?PORT_\d+_(TCP|UDP)(_.*)?|PORT)"
+    r"DRIFTLINE_(TEST_.*|RETRAIN_.*|(.*_)?SERVICE_(HOST|PORT)(_.*)?|(.*_)?PORT_\d+_(TCP|UDP)(_.*)?|PORT)"
 )
 SHOWN_CHARS: Final = 100
 

@@ -16,6 +16,7 @@ from driftline.agents.retrain.commands import Commands, Entry, RetrainError, rea
 from driftline.agents.retrain.memory import Memory
 from driftline.agents.retrain.run import MOST_BYTES, run
 from driftline.schemas.advice import Advice
+from driftline.schemas.settings import Settings, load
 
 NOW_MS = 1_800_000_000_000
 ENTRY = Entry(deployments=("flights",), argv=("true",), cooldown_s=3_600)
@@ -125,6 +126,7 @@ def test_a_command_knows_its_advice_and_nothing_else(tmp_path: Path) -> None:
     assert "SECRET" not in seen["env"]
     assert "HOME" not in seen["env"]
     assert seen["cwd"] == str(tmp_path)
+    assert load(seen["env"] | {"DRIFTLINE_CONTROL_KEY": ""}) == Settings()  # it may run driftline itself
 
 
 def test_no_shell_reads_the_arguments(tmp_path: Path) -> None:
