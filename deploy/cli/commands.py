@@ -70,6 +70,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("acknowledge", "control", "Say, signed, that you know of an alert."),
     CommandEntry("forget", "control", "Remove what a prediction was asked."),
     CommandEntry("log-reset", "control", "Let the controller go on with another topic of commands."),
+    CommandEntry("dashboards", "local", "Write the dashboards for Grafana."),
     CommandEntry("serve", "serving", "Answer with models, and swap them without losing a request."),
     CommandEntry("model", "serving", "Make a package of a model, verify it, push it to a store."),
     CommandEntry("audit", "control", "Read, verify, export and witness the history of every change."),

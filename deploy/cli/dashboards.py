@@ -1,0 +1,38 @@
+"""`driftline dashboards`: what Grafana shows, as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from driftline.deploy.cli.output import json_option, print_json
+
+
+@click.group("dashboards")
+def command() -> None:
+    """Write the dashboards for Grafana, built from the one list of panels."""
+
+
+@command.command("build")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@json_option
+def build(directory: Path, as_json: bool) -> None:
+    """Write one JSON a dashboard into DIRECTORY, for Grafana to provision.
+
+    They read the data source `driftline-clickhouse` (plugin grafana-clickhouse-datasource).
+    """
+    from driftline.deploy.board.grafana import build as build_dashboard
+    from driftline.deploy.board.panels import DASHBOARDS
+
+    directory.mkdir(parents=True, exist_ok=True)
+    written = []
+    for board in DASHBOARDS:
+        path = directory / f"{board.name}.json"
+        path.write_text(build_dashboard(board), encoding="utf-8")
+        written.append({"file": str(path), "title": board.title, "panels": len(board.panels)})
+    if as_json:
+        print_json({"dashboards": written})
+        return
+    for one in written:
+        click.echo(f"{one['file']}: {one['title']}, {one['panels']} panels")
