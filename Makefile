@@ -45,7 +45,7 @@ lint: setup ## Check the code with ruff: all rules, and the format.
 
 types: setup ## Check the types with mypy, strictly.
 	@$(BIN)/mypy
-	@MYPYPATH=tests/typing:tests/bench $(BIN)/mypy tests/bench/*.py
+	@MYPYPATH=tests/typing:tests/bench:tests/support $(BIN)/mypy tests/bench/*.py
 
 wheel: setup ## Build the wheel and try it in empty environments.
 	@$(BIN)/python scripts/wheel_check.py
