@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from driftline.schemas.settings import Settings
     from driftline.schemas.window import Figure
-    from driftline.streams.join.scheme import Scheme
     from driftline.streams.join.unbinned import Unbinned
+    from driftline.streams.processors.terms_book import TermsBook
 
 EXACT: Final = "exact"
 """What a line says of `low` and `high` when they are the value itself."""
@@ -33,22 +33,26 @@ def exact_lines(settings: Settings, lines: Sequence[Line]) -> list[Line]:
     Raises:
         NoExactFiguresError: the windows are too wide or too many, none is closed, or nothing says what answers mean.
         ClickHouseError, BrokerError: a server is away.
+        ReplayError: an hour or day takes more than memory is allowed for.
     """
-    from driftline.streams.clickhouse.joined import joined_rows
-    from driftline.streams.join.unbinned import Unbinned
+    from driftline.streams.clickhouse.client import Client
+    from driftline.streams.replay.exact import exact_rows
+    from driftline.streams.windows.rules import Rules
+    from driftline.streams.windows.window import Window
 
-    closed = _closed(lines)
-    schemes = _schemes(settings, {(line.deployment, line.model_version) for line in closed})
+    closed = {
+        (one.deployment, Window(one.model_version, one.slot, one.resolution, one.window_start_ms)): one
+        for one in _closed(lines)
+    }
+    book = _book(settings, {(line.deployment, line.model_version) for line in closed.values()})
+    worker = settings.worker
+    rules = Rules(out_of_orderness_ms=worker.out_of_orderness_ms, hot_windows=worker.label_windows)
     found: list[Line] = []
-    for line in closed:
-        scheme = schemes[line.deployment, line.model_version]
-        rows = Unbinned(scheme)
-        span = (line.window_start_ms, line.window_end_ms)
-        names = scheme.scores
-        for block in joined_rows(settings, line.deployment, line.model_version, line.slot, span, names):
-            rows.add_unlabelled(block.unlabelled)
-            rows.add(block.scores, block.predicted, block.number, block.classes)
-        found += [_line(line, rows, figure) for figure in rows.figures()]
+    with Client(settings.clickhouse) as client:
+        for deployment in sorted({name for name, _ in closed}):
+            windows = [window for name, window in closed if name == deployment]
+            for window, rows in exact_rows(client, deployment, windows, book, rules):
+                found += [_line(closed[deployment, window], rows, figure) for figure in rows.figures()]
     return found
 
 
@@ -85,7 +89,8 @@ def _closed(lines: Sequence[Line]) -> list[Line]:
     return list(windows.values())
 
 
-def _schemes(settings: Settings, versions: set[tuple[str, str]]) -> dict[tuple[str, str], Scheme]:
+def _book(settings: Settings, versions: set[tuple[str, str]]) -> TermsBook:
+    """Read by what windows are counted; all of these versions must have a profile."""
     from driftline.deploy.local.compacted import records
     from driftline.schemas.deployment_state import TOPIC
     from driftline.schemas.wire import MAX_TIME_MS
@@ -94,20 +99,17 @@ def _schemes(settings: Settings, versions: set[tuple[str, str]]) -> dict[tuple[s
     from driftline.streams.processors.terms_book import TermsBook
 
     profiles, declared = ProfileBook(lambda: None, keeps_truth=True), SettingsBook()
-    for topic, book in (("profiles", profiles), (TOPIC, declared)):
+    for topic, held in (("profiles", profiles), (TOPIC, declared)):
         for record in records(settings.kafka, topic):
-            book.on_record(record.key(), record.value(), record.timestamp()[1])
-    terms = TermsBook(profiles, declared)
-    found: dict[tuple[str, str], Scheme] = {}
+            held.on_record(record.key(), record.value(), record.timestamp()[1])
+    book = TermsBook(profiles, declared)
     for deployment, version in sorted(versions):
-        scheme = terms.terms(deployment, version, MAX_TIME_MS).scheme
-        if scheme is None:
+        if book.terms(deployment, version, MAX_TIME_MS).scheme is None:
             raise NoExactFiguresError(
                 f"version {version!r} of deployment {deployment!r} has no published profile, which would say what its "
                 "answers mean: publish one with 'driftline profile publish'"
             )
-        found[deployment, version] = scheme
-    return found
+    return book
 
 
 def _line(window: Line, rows: Unbinned, figure: Figure) -> Line:

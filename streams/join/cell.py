@@ -190,6 +190,11 @@ class Cell:
             order, rows = order[~known], rows.take(~known)
         return Fresh(rows, place[order], cold_ms[order])
 
+    def within(self, start_ms: int, end_ms: int) -> PredictionRows:
+        """Give the rows of a span of event time, ms."""
+        after_ms = self.rows.after_ms.astype(np.int64) + self.start_ms
+        return self.rows.take(np.flatnonzero((after_ms >= start_ms) & (after_ms < end_ms)))
+
     def put(self, rows: PredictionRows) -> None:
         """Put predictions, sorted by id, none of which is here, among the rows."""
         if len(rows):

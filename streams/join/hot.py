@@ -206,9 +206,7 @@ class Hot:
     def part(self, key: CellKey, start_ms: int, width_ms: int) -> Outcomes:
         """Count a window that is narrower than its cell, without segments; call `settle` before."""
         cell = self.cells[key]
-        at = start_ms - cell.start_ms
-        inside = (cell.rows.after_ms >= at) & (cell.rows.after_ms < at + width_ms)
-        rows = cell.rows.take(np.flatnonzero(inside))
+        rows = cell.within(start_ms, start_ms + width_ms)
         scheme = None if cell.scheme is None else replace(cell.scheme, segments=())
         return outcomes_of(cell.start_ms, rows, self.labels.rows, scheme, self.vocabulary.texts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -70,13 +70,8 @@ def truths_of(
     found.add_delays((labels.known_at_ms[theirs] - events) / _MS)
     if scheme is None:
         return found
-    code, number, scores = labels.code[theirs], labels.number[theirs], rows.scores[:, mine]
-    if scheme.task == "regression":
-        truth = np.where(code == NUMBER, number, np.nan)
-        said = scores[0].astype(np.float64) if len(scores) else np.full(len(mine), np.nan)
-    else:
-        truth = scheme.true_classes(code, number, texts)
-        said = scheme.named_classes(rows.predicted[mine], texts)
+    scores = rows.scores[:, mine]
+    truth, said = true_and_said(rows.take(mine), labels.take(theirs), scheme, texts)
     found.add_truth(scheme, truth, said, scores)
     coarse = scheme.coarse
     for at, segment in enumerate(scheme.segments):
@@ -85,6 +80,21 @@ def truths_of(
             one.labels += len(members)
             one.add_truth(coarse, truth[members], said[members], scores[:, members])
     return found
+
+
+def true_and_said(
+    rows: PredictionRows, labels: LabelRows, scheme: Scheme, texts: Sequence[str]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give what is true of predictions, and what they say, each with the label beside it; arguments as `outcomes_of`.
+
+    Returns:
+        Classes by their place in the scheme, int64 (n,), `UNKNOWN` for none; of a regression float64 (n,), else NaN.
+    """
+    if scheme.task == "regression":
+        truth = np.where(labels.code == NUMBER, labels.number, np.nan)
+        return truth, rows.scores[0].astype(np.float64) if len(rows.scores) else np.full(len(rows), np.nan)
+    truth = scheme.true_classes(labels.code, labels.number, texts)
+    return truth, scheme.named_classes(rows.predicted, texts)
 
 
 def _members(places: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.intp]]]:

@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from driftline.streams.join.labels import NUMBER
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.performance import performance_figures
 from driftline.streams.join.scheme import UNKNOWN
-from driftline.streams.join.vocabulary import Vocabulary
 from driftline.streams.stats.ranking import auc, average_precision
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from driftline.schemas.shapes import Category
     from driftline.schemas.window import Figure
     from driftline.streams.join.scheme import Scheme
 
@@ -32,7 +29,7 @@ class Unbinned:
     """
 
     def __init__(self, scheme: Scheme) -> None:
-        self._scheme, self._vocabulary = scheme, Vocabulary()
+        self._scheme = scheme
         self._outcomes = Outcomes.of(scheme)
         self._scores: list[NDArray[np.float64]] = []
         self._positive: list[NDArray[np.bool_]] = []
@@ -55,31 +52,6 @@ class Unbinned:
     def add_unlabelled(self, rows: int) -> None:
         """Count predictions whose truth is not known."""
         self._outcomes.predictions += rows
-
-    def add(
-        self,
-        scores: NDArray[np.float64],
-        predicted: Category,
-        number: NDArray[np.float64],
-        classes: Category,
-    ) -> None:
-        """Take joined rows.
-
-        Args:
-            scores: (S, n), by `scheme.scores`; NaN for none.
-            predicted: the class that each prediction says.
-            number: float64 (n,), of the label; NaN for none.
-            classes: of the label.
-        """
-        rows, scheme = len(number), self._scheme
-        if scheme.task == "regression":
-            self.add_answers(number, np.full(rows, UNKNOWN), scores)
-            return
-        code = self._vocabulary.codes_of(classes, rows)
-        code[~np.isnan(number)] = NUMBER
-        said = self._vocabulary.codes_of(predicted, rows)
-        texts = self._vocabulary.texts
-        self.add_answers(scheme.true_classes(code, number, texts), scheme.named_classes(said, texts), scores)
 
     def add_answers(self, truth: NDArray[Any], said: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
         """Take joined rows whose classes are known by their place in the scheme.

@@ -9,7 +9,7 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
-from driftline.streams.clickhouse import fact_reads
+from driftline.streams.clickhouse import fact_reads, window_reads
 from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.join.cell import cell_width
 from driftline.streams.join.due import Place
@@ -169,5 +169,5 @@ def _emptied(client: Client, rejoin: Rejoin, windows: set[Window]) -> Iterator[W
         alike.setdefault(window[:3], set()).add(window)
     for some in alike.values():
         last_ms = max(window.start_ms for window in some)
-        there = fact_reads.published(client, rejoin.hot.name, min(some), last_ms + 1, "accuracy")
+        there = window_reads.published(client, rejoin.hot.name, min(some), last_ms + 1, "accuracy")
         yield from (rejoin.emptied(window) for window in sorted(some) if window.start_ms in there)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from driftline.streams.clickhouse import fact_reads
+from driftline.streams.clickhouse import window_reads
 from driftline.streams.windows.book import WIDTHS_MS
 from driftline.streams.windows.counters import Counters, CountersError
 from driftline.streams.windows.held import PaneKey, StateError
@@ -55,7 +55,7 @@ def counters_before(
             continue
         settled()
         window = before.window
-        stored = fact_reads.published(client, before.deployment, window, window.end_ms, "drift")
+        stored = window_reads.published(client, before.deployment, window, window.end_ms, "drift")
         held = stored.get(before.start_ms)
         if held is not None and held.counts:
             with suppress(StateError, CountersError):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from driftline.streams.clickhouse import fact_reads
+from driftline.streams.clickhouse import window_reads
 from driftline.streams.join.due import Place, result_of, waited_ms
 from driftline.streams.join.hot import Hot
 from driftline.streams.join.kept import CellKey
@@ -22,7 +22,7 @@ from driftline.streams.windows.window import Window
 if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
     from driftline.streams.clickhouse.client import Client
-    from driftline.streams.clickhouse.fact_reads import Published
+    from driftline.streams.clickhouse.window_reads import Published
     from driftline.streams.join.terms import Book
     from driftline.streams.replay.tasks import DriftTask
     from driftline.streams.windows.profiles import Profiles
@@ -42,7 +42,7 @@ def merged_drift(
 ) -> Iterator[WindowResult]:
     """Give weeks and months that are not kept in memory, from their days as they are now."""
     for merge in merges:
-        published = fact_reads.published_days(client, task.deployment, merge, "drift")
+        published = window_reads.published_days(client, task.deployment, merge, "drift")
         counted = _days(profiles, task.deployment, merge, published, packed)
         if counted:
             shard = (task.deployment, task.partition, profiles, rules)
@@ -63,7 +63,7 @@ def merged_join(
     How long labels take, where nobody declares it, is what they took on those days.
     """
     hot = Hot(name, watermark_ms=watermark_ms)
-    for start, day in fact_reads.published_days(client, name, merge, "accuracy").items():
+    for start, day in window_reads.published_days(client, name, merge, "accuracy").items():
         try:
             outcomes = unpack(day.counts)
         except ValueError as error:

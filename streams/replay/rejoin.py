@@ -10,10 +10,13 @@ from driftline.streams.join.due import Place, due_windows, result_of, waited_ms
 from driftline.streams.join.elsewhere import Elsewhere
 from driftline.streams.join.hot import Hot
 from driftline.streams.join.kept import CellKey
-from driftline.streams.join.labels import Labels
+from driftline.streams.join.keys import pairs
+from driftline.streams.join.labels import WITHDRAWN, Labels
 from driftline.streams.join.maturity import observed_ms
 from driftline.streams.join.outcomes import Outcomes
+from driftline.streams.join.pairing import true_and_said
 from driftline.streams.join.seals import Seals
+from driftline.streams.join.unbinned import Unbinned
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
 from driftline.streams.windows.kernel import LATENCY_BINS
@@ -149,6 +152,31 @@ class Rejoin:
                 CellKey(window.version, window.slot, window.start_ms), Outcomes.of(terms.scheme)
             )
         return result_of(self.hot, window, terms, self._place, terms.horizon_ms(None))
+
+    def unbinned(self, window: Window) -> Unbinned:
+        """Give the rows of a window of a version with a profile, with their labels; call `settle` of `hot` before.
+
+        Of rows that were read by other terms than hold at the window's end, with other scores, only the number.
+        """
+        scheme, labels, texts = self._terms(window).scheme, self.hot.labels.rows, self.hot.vocabulary.texts
+        if scheme is None:
+            raise ValueError(f"version {window.version!r} has no profile")
+        found = Unbinned(scheme)
+        for key, cell in self.hot.cells.items():
+            if (key.version, key.slot) != (window.version, window.slot) or cell.scheme is None:
+                continue
+            rows = cell.within(window.start_ms, window.end_ms)
+            mine, theirs = pairs(rows.key, rows.rest, labels.key, labels.rest)
+            says = labels.code[theirs] != WITHDRAWN
+            mine, theirs = mine[says], theirs[says]
+            if cell.scheme.scores != scheme.scores:
+                found.add_unlabelled(len(rows))
+                continue
+            found.add_unlabelled(len(rows) - len(mine))
+            answered = rows.take(mine)
+            truth, said = true_and_said(answered, labels.take(theirs), scheme, texts)
+            found.add_answers(truth, said, answered.scores.astype(np.float64))
+        return found
 
     def _waits_ms(self) -> dict[CellKey, int | None]:
         """How long the labels of each day took, ms: the live worker has let go of what else it knew of them."""

@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
-from driftline.streams.clickhouse import fact_reads
+from driftline.streams.clickhouse import fact_reads, window_reads
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
 from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.join.dirty import Offsets
@@ -186,7 +186,7 @@ def _borrow(client: Client, profiles: Profiles, key: PaneKey, counters: Counters
     Its late rows are then missing in those columns alone.
     """
     window = key.window
-    found = fact_reads.published(client, key.deployment, window, window.end_ms, "drift").get(key.start_ms)
+    found = window_reads.published(client, key.deployment, window, window.end_ms, "drift").get(key.start_ms)
     if found is not None and found.counts and found.digest == counters.layout.digest:
         before = Counters.from_bytes(profiles.layout_of(key, found.digest), found.counts)
         counters.borrow(counters.absent, before)

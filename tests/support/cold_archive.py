@@ -12,8 +12,9 @@ import pytest
 
 from driftline.schemas.columns import Category, LabelColumns, NumericBlock, PredictionColumns
 from driftline.schemas.window import WindowResult
-from driftline.streams.clickhouse import fact_reads
-from driftline.streams.clickhouse.fact_reads import PART_MS, Published, Stretch, Touched
+from driftline.streams.clickhouse import fact_reads, window_reads
+from driftline.streams.clickhouse.fact_reads import PART_MS, Stretch, Touched
+from driftline.streams.clickhouse.window_reads import Published
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.windows.late import Late
 from driftline.streams.windows.resolution import DAY_MS
@@ -30,8 +31,6 @@ ASKED = (
     "offsets_of",
     "beside",
     "labels",
-    "published",
-    "published_days",
     "newest_ms",
     "rows_by_day",
 )
@@ -49,6 +48,8 @@ class ColdArchive:
         """Answer in the place of ClickHouse."""
         for name in ASKED:
             patch.setattr(fact_reads, name, getattr(self, name))
+        for name in ("published", "published_days"):
+            patch.setattr(window_reads, name, getattr(self, name))
 
     def publish(self, result: WindowResult) -> None:
         """Take a result as ClickHouse does: the greatest version holds, of equal ones the later."""

@@ -52,14 +52,16 @@ def told(ids: np.ndarray, known_ms: np.ndarray, values: np.ndarray) -> LabelColu
 def test_the_exact_figures_of_a_day_are_those_of_its_joined_rows(
     lane: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Repeated ids count as they were first, corrected labels as they are, withdrawn ones not; scikit-learn to 1e-9."""
+    """Repeated ids count as windows count them, corrected labels as they are, withdrawn not; scikit-learn to 1e-9."""
     draw = np.random.default_rng(7)
     now_ms = time.time_ns() // 1_000_000
     start = (now_ms // DAY_MS - 3) * DAY_MS
     ids = draw.integers(0, 256, (ROWS, 16), dtype=np.uint8)
     scores = draw.random(ROWS).astype(np.float32)
     times = start + draw.integers(0, DAY_MS, ROWS)
-    # A hundred ids came a day before for the first time; another hundred come again later, with other scores.
+    # A hundred ids came a day before for the first time, which still took facts; a hundred come again later, with other
+    # scores; and a hundred came a month before, on a day that was cold when they came again: those count here too.
+    long_ago = said(ids[200:300], 1 - scores[200:300], np.full(100, start - 30 * DAY_MS))
     before = said(ids[:100], 1 - scores[:100], np.full(100, start - 1))
     day = said(ids, scores, times)
     again = said(ids[100:200], 1 - scores[100:200], times[100:200])
@@ -72,7 +74,7 @@ def test_the_exact_figures_of_a_day_are_those_of_its_joined_rows(
         told(ids[: ROWS - 500], np.full(ROWS - 500, later + 1), truth[: ROWS - 500]),
         told(ids[: ROWS - 500], np.full(ROWS - 500, later - 1), 1 - first[: ROWS - 500]),
     ]
-    predictions = [before, day, again]
+    predictions = [long_ago, before, day, again]
     result = WindowResult(
         "churn", "1", "champion", "1d", start, start + DAY_MS, "d", 0, 1,
         final=True, restated=False, rows=ROWS, watermark_ms=now_ms, counts=b"", computed_at_ms=now_ms,
@@ -80,7 +82,7 @@ def test_the_exact_figures_of_a_day_are_those_of_its_joined_rows(
         role="accuracy", labels=10,
     )  # fmt: skip
     with Client(lane.clickhouse) as client:
-        source = Source(0, [3, 4, 5], [now_ms] * 3, [one.rows for one in predictions])
+        source = Source(0, [2, 3, 4, 5], [now_ms] * 4, [one.rows for one in predictions])
         client.insert("predictions", prediction_rows(predictions, source), "p")
         client.insert("prediction_lookup", lookup_rows(predictions, source), "l")
         source = Source(0, [0, 1, 2], [now_ms] * 3, [one.rows for one in labels])

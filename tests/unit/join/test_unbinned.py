@@ -13,17 +13,16 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from driftline.schemas.columns import Category
-from driftline.streams.join.scheme import Scheme
+from driftline.streams.join.scheme import UNKNOWN, Scheme
 from driftline.streams.join.unbinned import Unbinned
 
 BINARY = Scheme("d", "binary", ("no", "yes"), ("score",), edges=np.array([0.5]))
 NUMBERS = Scheme("d", "regression", scores=("score",))
 
 
-def none(rows: int) -> Category:
-    """A column without a value."""
-    return Category("none", (), np.full(rows, -1, np.int32))
+def none(rows: int) -> np.ndarray:
+    """Predictions that name no class."""
+    return np.full(rows, UNKNOWN)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.01, 0.001])
@@ -34,8 +33,7 @@ def test_ranks_equal_those_of_raw_scores(share: float) -> None:
     scores = np.clip(draw.normal(0.4 + 0.2 * truth, 0.2), 0, 1).round(3)
     rows = Unbinned(BINARY)
     for part in np.array_split(np.arange(len(truth)), 7):
-        classes = Category("class", ("yes", "no"), np.where(truth[part], 0, 1).astype(np.int32))
-        rows.add(scores[None, part], none(len(part)), np.full(len(part), np.nan), classes)
+        rows.add_answers(truth[part].astype(np.int64), none(len(part)), scores[None, part])
     rows.add_unlabelled(5)
     found = {figure.metric: figure for figure in rows.figures()}
     assert found["auc"].value == pytest.approx(roc_auc_score(truth, scores), rel=1e-9)
@@ -51,7 +49,7 @@ def test_errors_of_numbers_equal_those_of_raw_rows() -> None:
     draw = np.random.default_rng(5)
     truth, said = draw.normal(size=(2, 1000))
     rows = Unbinned(NUMBERS)
-    rows.add(said[None, :], none(1000), truth, none(1000))
+    rows.add_answers(truth, none(1000), said[None, :])
     found = {figure.metric: figure.value for figure in rows.figures()}
     assert found.keys() == {"mae", "rmse", "bias"}
     assert found["mae"] == pytest.approx(mean_absolute_error(truth, said), rel=1e-9)
@@ -62,9 +60,7 @@ def test_one_class_has_no_ranks() -> None:
     """Where every truth is the same, AUC is undefined and not 0; without a row everything is."""
     rows = Unbinned(BINARY)
     assert {figure.value for figure in rows.figures()} == {None}
-    rows.add(
-        np.array([[0.2, 0.7]]), none(2), np.full(2, np.nan), Category("c", ("yes",), np.zeros(2, np.int32))
-    )
+    rows.add_answers(np.ones(2, np.int64), none(2), np.array([[0.2, 0.7]]))
     found = {figure.metric: figure.value for figure in rows.figures()}
     assert found["auc"] is None
     assert found["log_loss"] is not None

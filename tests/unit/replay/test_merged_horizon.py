@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from driftline.schemas.deployment import DeploymentSettings
-from driftline.streams.clickhouse import fact_reads
-from driftline.streams.clickhouse.fact_reads import Published
+from driftline.streams.clickhouse import window_reads
+from driftline.streams.clickhouse.window_reads import Published
 from driftline.streams.join.due import Place
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import pack
@@ -49,7 +49,7 @@ def test_a_merged_week_is_provisional_until_its_horizon(
     bins = np.bincount(latency_bins(np.full(90, HOURS_LATE * 3600.0)), minlength=LATENCY_BINS)
     day = Outcomes("", predictions=100, labels=90, delays=bins)
     published = {WEEK.start_ms + at * DAY_MS: Published("", pack(day), 100) for at in range(2)}
-    monkeypatch.setattr(fact_reads, "published_days", lambda *_: published)
+    monkeypatch.setattr(window_reads, "published_days", lambda *_: published)
     watermark_ms = WEEK.end_ms + round(hours_after * HOUR_MS)
     found = merged_join(None, "churn", watermark_ms, WEEK, {}, Book(declared), Place(0, 0, 0))  # type: ignore[arg-type]
     assert (found.final, found.rows, found.labels) == (True, 200, 180)

@@ -11,7 +11,7 @@ from declared import RULES, book, published, sealed
 from segmented import reference, rows
 
 from driftline.schemas.window import WindowResult
-from driftline.streams.clickhouse import fact_reads
+from driftline.streams.clickhouse import window_reads
 from driftline.streams.replay.drift_tasks import drift_task
 from driftline.streams.replay.restate import restate_drift
 from driftline.streams.windows.resolution import DAY_MS
@@ -30,10 +30,10 @@ class Published:
 
     def __call__(
         self, _client: object, _deployment: str, first: Window, until_ms: int, _role: str
-    ) -> dict[int, fact_reads.Published]:
+    ) -> dict[int, window_reads.Published]:
         """Give days of a span."""
         return {
-            start: fact_reads.Published(one.profile_digest, one.counts, one.rows)
+            start: window_reads.Published(one.profile_digest, one.counts, one.rows)
             for start, one in self.windows.items()
             if first.start_ms <= start < until_ms and first.resolution == "1d"
         }
@@ -63,7 +63,7 @@ def test_a_restated_day_keeps_its_figures_against_the_day_before(
     for day in late_days:
         fold(day, LATE_ROWS)
     want = {one.window_start_ms: one for one in published(whole) if one.resolution == "1d" and one.final}
-    monkeypatch.setattr(fact_reads, "published", Published(live))
+    monkeypatch.setattr(window_reads, "published", Published(live))
     task = drift_task(shard, "churn")
     assert task is not None
     parts = restate_drift(None, task, profiles, RULES, 0)  # type: ignore[arg-type]

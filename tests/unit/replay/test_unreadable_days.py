@@ -11,8 +11,8 @@ from cold_world import Book
 from declared import RULES, book, published, sealed
 from segmented import reference, rows
 
-from driftline.streams.clickhouse import fact_reads
-from driftline.streams.clickhouse.fact_reads import Published
+from driftline.streams.clickhouse import window_reads
+from driftline.streams.clickhouse.window_reads import Published
 from driftline.streams.join.due import Place
 from driftline.streams.join.outcomes import Outcomes
 from driftline.streams.join.outcomes_bytes import pack
@@ -63,7 +63,7 @@ def test_performance_of_a_week_counts_the_rows_of_a_day_that_cannot_be_read(
     week = Window("1", "champion", "7d", START_MS)
     read = pack(Outcomes("", predictions=100, labels=90))
     days = {START_MS: Published("", read, 100), START_MS + DAY_MS: Published("", b"damaged", 50)}
-    monkeypatch.setattr(fact_reads, "published_days", lambda *_: days)
+    monkeypatch.setattr(window_reads, "published_days", lambda *_: days)
     found = merged_join(None, "churn", week.end_ms, week, {}, Book(("1d",)), Place(0, 0, 0))  # type: ignore[arg-type]
     assert found is not None
     assert (found.rows, found.labels) == (150, 90)
