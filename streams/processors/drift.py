@@ -20,6 +20,7 @@ from driftline.streams.processors.drift_source import Source
 from driftline.streams.processors.drift_worker import DriftWorker
 from driftline.streams.processors.drift_writer import Writer
 from driftline.streams.processors.emitter_watch import EmitterWatch
+from driftline.streams.processors.faust_bundles import carry_in_bundles
 from driftline.streams.processors.faust_mends import (
     HeartbeatAge,
     MonotoneTable,
@@ -47,7 +48,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TICK_S: Final = 0.5
-TAKE: Final = 100
+BUNDLE: Final = 25
+"""Records that travel through Faust together."""
+BUNDLES: Final = 4
+"""Bundles that wait in Faust's buffer, and that are taken from it at a time."""
 TAKE_WITHIN_S: Final = 0.01
 GC_OBJECTS: Final = 20_000
 """New objects between two looks for cycles; Python's 700 are those of a few messages."""
@@ -160,11 +164,11 @@ def build(settings: Settings, registry: CollectorRegistry, source_id: bytes) -> 
         broker_heartbeat_interval=session_s / 12,
         broker_rebalance_timeout=session_s * 3,
         broker_commit_interval=0.5,
-        broker_max_poll_records=TAKE,
+        broker_max_poll_records=BUNDLES * BUNDLE,
         broker_check_crcs=True,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=fetch_bytes(worker.prefetch_bytes, kafka.partitions),
-        stream_buffer_maxsize=TAKE,
+        stream_buffer_maxsize=BUNDLES * BUNDLE,
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
         table_standby_replicas=0,
@@ -182,7 +186,12 @@ def build(settings: Settings, registry: CollectorRegistry, source_id: bytes) -> 
     )
     predictions = kafka.topic_prefix + topic("predictions").name
     source = app.topic(
-        predictions, key_serializer="raw", value_serializer="raw", partitions=kafka.partitions, acks=False
+        predictions,
+        key_serializer="raw",
+        value_serializer="raw",
+        partitions=kafka.partitions,
+        acks=False,
+        maxsize=BUNDLES,
     )
     changelog = app.topic(
         f"{app.conf.id}-state-changelog",
@@ -237,12 +246,13 @@ def _wire(
     seek_to_state(app, topics["predictions"], starts)
     drain_eagerly(app)
     wait_where_it_is_full(app)
+    carry_in_bundles(app, topics["predictions"], BUNDLE)
     # An answer holds the source's partitions and the changelog's.
     read_whole_fetches(2 * settings.kafka.partitions * app.conf.consumer_max_fetch_size)
     read_any_header_names()
 
     async def fold(stream: Any) -> None:  # noqa: ANN401 - faust's stream
-        async for events in stream.noack_take(TAKE, within=TAKE_WITHIN_S):
+        async for events in stream.noack_take(BUNDLES, within=TAKE_WITHIN_S):
             await worker.take(events)
 
     async def tick() -> None:

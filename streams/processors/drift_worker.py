@@ -94,17 +94,16 @@ class DriftWorker:
         self._source.forget(partition)
 
     async def take(self, events: Sequence[Any]) -> None:
-        """Fold a batch of events, and checkpoint when that is due.
+        """Fold the records of some events, whose messages are bundles, and checkpoint when that is due.
 
-        Events that cannot be folded now are let go: the gap they leave has them read again.
+        What cannot be folded now is let go: the gap it leaves has it read again.
         """
         async with self._lock:
             if not self._enter():
                 return
-            for event in events:
-                message = event.message
-                if message.generation_id == self._generation:
-                    await self._fold(message)
+            for bundle, record in ((one.message, record) for one in events for record in one.message.records):
+                if bundle.generation_id == self._generation:
+                    await self._fold(record)
                     if self._is_full():
                         await self._checkpoint()
                         if not self._enter():
@@ -175,28 +174,27 @@ class DriftWorker:
         deployment = key[1:] if key.startswith(b"d") else decode_pane_key(key).deployment.encode()
         return partition_of(deployment, self._partitions)
 
-    async def _fold(self, message: Any) -> None:  # noqa: ANN401 - faust's message
-        if message.partition not in self._shards:
-            self._load([message.partition])
-        shard = self._shards[message.partition]
-        if message.offset != shard.position + 1:
-            if message.offset > shard.position + 1:
+    async def _fold(self, record: Any) -> None:  # noqa: ANN401 - aiokafka's record
+        if record.partition not in self._shards:
+            self._load([record.partition])
+        shard = self._shards[record.partition]
+        if record.offset != shard.position + 1:
+            if record.offset > shard.position + 1:
                 await self._source.read_again(shard.partition, shard.position + 1)
             return
-        record_time_ms = round(message.timestamp * 1000)
         try:
             columns = intake.read(
-                message.value,
-                message.key,
-                message.partition,
+                record.value,
+                record.key,
+                record.partition,
                 self._partitions,
-                record_time_ms,
+                record.timestamp,
                 self._settings.future_ms,
             )
         except Refused:
             columns = None
-        shard.fold(message.offset, columns, record_time_ms)
-        self._folded_bytes += len(message.value or b"")
+        shard.fold(record.offset, columns, record.timestamp)
+        self._folded_bytes += len(record.value or b"")
 
     def _is_due(self) -> bool:
         waited = time.monotonic() - self._checkpointed_at

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -120,24 +121,21 @@ def worker_on(
     return DriftWorker(app, settings, made, books, beat, source, writer, metrics)
 
 
-def event(offset: int, seq: int, times: list[int]) -> Any:
-    """A message of the deployment."""
+def record(offset: int, seq: int, times: list[int]) -> SimpleNamespace:
+    """A record of the deployment, as aiokafka gives it."""
+    value = pack_predictions(batch(DEPLOYMENT, seq, times))
+    key = DEPLOYMENT.encode()
+    return SimpleNamespace(partition=PARTITION, offset=offset, timestamp=BASE_MS, key=key, value=value)
 
-    class Message:
-        topic, partition, generation_id = "predictions", PARTITION, 1
-        timestamp = BASE_MS / 1000
-        key = DEPLOYMENT.encode()
 
-    message = Message()
-    message.offset = offset  # type: ignore[attr-defined]
-    message.value = pack_predictions(batch(DEPLOYMENT, seq, times))  # type: ignore[attr-defined]
+def bundle(*records: SimpleNamespace, generation_id: int = 1) -> SimpleNamespace:
+    """An event of Faust, whose message is a bundle."""
+    return SimpleNamespace(message=SimpleNamespace(generation_id=generation_id, records=records))
 
-    class Event:
-        pass
 
-    wrapped = Event()
-    wrapped.message = message  # type: ignore[attr-defined]
-    return wrapped
+def event(offset: int, seq: int, times: list[int]) -> SimpleNamespace:
+    """An event of one record."""
+    return bundle(record(offset, seq, times))
 
 
 def later(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -207,12 +205,31 @@ def test_a_gap_is_read_again_and_a_repeat_is_skipped() -> None:
     assert rows_published(log)["1h", False] == 3
 
 
+def test_a_bundle_is_counted_record_by_record() -> None:
+    """What a bundle brings again is skipped, and what it leaves out is sought, as with records that come alone."""
+    log, table = Log(highwater=4), Table()
+    worker = worker_on(log, table)
+    first, second, fourth = (record(at, at, [BASE_MS]) for at in (0, 1, 3))
+    later(lambda: worker.take([bundle(first, second), bundle(second, fourth)]))
+    assert log.sought == [2]
+    assert rows_published(log)["1h", False] == 2
+
+
+def test_a_bundle_of_another_generation_is_let_go() -> None:
+    """It was fetched before the group changed: nothing of it is folded, and the next one is."""
+    log, table = Log(highwater=2), Table()
+    worker = worker_on(log, table)
+    old = bundle(record(0, 0, [BASE_MS, BASE_MS]), generation_id=0)
+    later(lambda: worker.take([old, event(0, 0, [BASE_MS])]))
+    assert rows_published(log)["1h", False] == 1
+
+
 def test_a_record_without_a_value_is_skipped() -> None:
     """A tombstone among the predictions is refused as bad bytes are, and what comes after it is counted (P7)."""
     log, table = Log(), Table()
     worker = worker_on(log, table)
     nothing = event(0, 0, [0])
-    nothing.message.value = None
+    nothing.message.records[0].value = None
     asyncio.run(worker.take([nothing, event(1, 0, [0, 1000])]))
     later(worker.tick)
     assert set(rows_published(log).values()) == {2}
