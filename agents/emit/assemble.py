@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import compress
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.agents.emit.chunk import Chunk
 from driftline.agents.emit.errors import BadEvent, cause_of
 from driftline.agents.emit.kinds import Kinds, Levels, Numbers, Raw, encode_levels, encode_numbers, only_used
 from driftline.agents.emit.options import Options
@@ -17,62 +16,11 @@ from driftline.agents.emit.shapes import Shape, ShapeBook
 from driftline.schemas.columns import Category, Gap, NumericBlock, PredictionColumns
 from driftline.schemas.ids import ID_BYTES
 
+T = TypeVar("T")
+
 
 class NamedScores(dict[str, Any]):
     """The scores of one event by name: a type of its own, since a score of the application may be anything."""
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Many predictions as columns, as `log_many` took them; every array belongs to the emitter."""
-
-    rows: int
-    ids: NDArray[np.uint8]
-    times_ms: NDArray[np.int64]
-    features: Mapping[str, Raw]
-    originals: list[str | None] | None = None
-    scores: Mapping[str, Raw] = field(default_factory=dict)
-    predicted: Raw | None = None
-    latency_ms: Raw | None = None
-    status: Raw | None = None
-    segments: Mapping[str, Raw] = field(default_factory=dict)
-    is_timed: bool = False
-    """Whether the caller gave the times, or rows are to be refused."""
-    fault: str = ""
-    """Why rows have no time, when some have none: they are refused."""
-    size_bytes: int = 0
-    is_tight: bool = False
-    shapes: frozenset[Shape] = frozenset()
-
-    def part(self, start: int, stop: int) -> Chunk:
-        """The rows from start to before stop."""
-        return self._cut(stop - start, lambda values: values[start:stop])
-
-    def where(self, mask: NDArray[np.bool_]) -> Chunk:
-        """The rows that a mask (rows,) names."""
-
-        def chosen(values: Any) -> Any:
-            return values[mask] if isinstance(values, np.ndarray) else list(compress(values, mask))
-
-        return self._cut(int(mask.sum()), chosen)
-
-    def _cut(self, rows: int, chosen: Callable[[Any], Any]) -> Chunk:
-        def cut(column: Raw | None) -> Raw | None:
-            return None if column is None else column.cut(chosen)
-
-        return Chunk(
-            rows=rows,
-            ids=chosen(self.ids),
-            times_ms=chosen(self.times_ms),
-            features={name: column.cut(chosen) for name, column in self.features.items()},
-            originals=None if self.originals is None else chosen(self.originals),
-            scores={name: column.cut(chosen) for name, column in self.scores.items()},
-            predicted=cut(self.predicted),
-            latency_ms=cut(self.latency_ms),
-            status=cut(self.status),
-            segments={name: column.cut(chosen) for name, column in self.segments.items()},
-            shapes=self.shapes,
-        )
 
 
 def settled(
@@ -100,25 +48,26 @@ def settled(
     return good, bad
 
 
-def chunks(rows: Sequence[tuple[Any, ...]], shapes: ShapeBook) -> Iterator[Chunk | str]:
-    """Turn waiting events into chunks; tell the cause for each event that can be in none: all are accounted for.
+def chunks(
+    rows: Sequence[tuple[Any, ...]], shapes: ShapeBook, finished: Callable[[Chunk], T]
+) -> Iterator[T | str]:
+    """Turn waiting events into finished chunks; tell the cause for each event that can be in none.
 
-    When they cannot be one chunk they are cut in halves, down to the event that is to blame.
+    When they cannot be one chunk they are cut in halves, down to the event that is to blame: all are accounted for.
     """
     try:
         good, bad = settled(rows, shapes)
-        chunk = of_rows(good) if good else None
+        chunk = [finished(of_rows(good))] if good else []
     except BaseException as error:  # noqa: BLE001 - whatever an event does, it costs that event alone
         if len(rows) == 1:
             yield cause_of(error)
             return
         half = len(rows) // 2
-        yield from chunks(rows[:half], shapes)
-        yield from chunks(rows[half:], shapes)
+        yield from chunks(rows[:half], shapes, finished)
+        yield from chunks(rows[half:], shapes, finished)
         return
     yield from map(str, bad)
-    if chunk is not None:
-        yield chunk
+    yield from chunk
 
 
 def of_rows(rows: Sequence[tuple[Any, ...]]) -> Chunk:

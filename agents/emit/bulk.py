@@ -1,4 +1,4 @@
-"""Many predictions at once: columns of the caller, cut into chunks that belong to the emitter."""
+"""Many predictions at once: columns of the caller, checked, and cut into chunks that are yet to be copied."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from driftline.agents.emit import ids
-from driftline.agents.emit.assemble import Chunk
+from driftline.agents.emit.chunk import Chunk
 from driftline.agents.emit.errors import BadEvent
 from driftline.agents.emit.kinds import Raw
 from driftline.agents.emit.options import Options
-from driftline.agents.emit.shapes import VALUE_BYTES, check_names, text_bytes
+from driftline.agents.emit.shapes import check_names
 from driftline.agents.emit.values import NO_TIME, times_of
 from driftline.schemas.ids import ID_BYTES
 
-CHUNK_BYTES: Final = 2_048
-"""Memory of a chunk beside its columns: objects, and what the allocator adds."""
-COLUMN_BYTES: Final = 512
-"""The same of a column beside its values."""
 MOST_REFUSED: Final = 1 << 24
 """Rows that something refused is taken to have at most, whatever its length says: each of them gets an id."""
 _MATRIX: Final = 2
 _NS: Final = 1e9
+_FLOAT_BYTES: Final = (4, 8)
+_AS_THEY_ARE: Final = frozenset(np.dtype(code) for code in "fdbhilqBHILQ")
 
 
 class Facts(TypedDict, total=False):
@@ -44,9 +42,13 @@ class Facts(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows of the caller that have not been copied yet; `cut(start, stop)` copies some."""
+    """Rows of the caller that have not been copied yet, of `width` columns.
+
+    `cut(start, stop)` gives some, whose arrays may be the caller's.
+    """
 
     rows: int
+    width: int
     cut: Callable[[int, int], Chunk]
 
 
@@ -69,8 +71,10 @@ def source_of(
     for what, group in (("feature", features), ("score", scores), ("segment", segments), ("fact", singles)):
         check_names(what, tuple(group))
         for name, column in group.items():
-            _check_column(name, column, rows)
-    kept = {name: column for name, column in features.items() if options.treatments.get(name) != "drop"}
+            if type(column) is not np.ndarray or column.shape != (rows,):
+                _check_column(name, column, rows)
+    dropped = [name for name, treatment in options.treatments.items() if treatment == "drop"]
+    kept = {name: column for name, column in features.items() if name not in dropped} if dropped else features
     if not kept:
         raise BadEvent("there are no features but dropped ones; give at least one that is kept")
     at, given = facts.get("at"), facts.get("ids")
@@ -80,22 +84,26 @@ def source_of(
 
     def cut(start: int, stop: int) -> Chunk:
         count = stop - start
+
+        def part(columns: Mapping[str, Any]) -> dict[str, Raw]:
+            return {name: seen(column, start, stop) for name, column in columns.items()}
+
         chunk = Chunk(
             rows=count,
             ids=fresh_ids(count, now_ms()) if known is None else known.ids[start:stop],
             times_ms=np.full(count, now_ms(), np.int64) if times is None else times[start:stop],
-            features={name: own(column[start:stop]) for name, column in kept.items()},
+            features=part(kept),
             originals=None if known is None or known.originals is None else known.originals[start:stop],
-            scores={name: own(column[start:stop]) for name, column in scores.items()},
-            segments={name: own(column[start:stop]) for name, column in segments.items()},
+            scores=part(scores),
+            segments=part(segments),
             is_timed=times is not None,
             fault=fault,
         )
-        for name, column in singles.items():
-            setattr(chunk, name, own(column[start:stop]))
-        return weighed(chunk)
+        for name, column in part(singles).items():
+            setattr(chunk, name, column)
+        return chunk
 
-    return Source(rows, cut)
+    return Source(rows, len(kept) + len(scores) + len(segments) + len(singles), cut)
 
 
 def without_bad(
@@ -114,35 +122,23 @@ def fresh_ids(rows: int, now_ms: int) -> NDArray[np.uint8]:
     return np.frombuffer(ids.make(rows, now_ms), np.uint8).reshape(rows, ID_BYTES)
 
 
-def weighed(chunk: Chunk) -> Chunk:
-    """Enter the memory a chunk takes, in bytes."""
-    columns = [*chunk.features.values(), *chunk.scores.values(), *chunk.segments.values()]
-    columns += [one for one in (chunk.predicted, chunk.latency_ms, chunk.status) if one is not None]
-    size = chunk.ids.nbytes + chunk.times_ms.nbytes + (text_bytes(chunk.originals) if chunk.originals else 0)
-    size += CHUNK_BYTES + COLUMN_BYTES * len(columns)
-    for column in columns:
-        size += 0 if column.nulls is None else column.nulls.nbytes
-        size += 0 if column.levels is None else text_bytes(column.levels)
-        if isinstance(column.values, np.ndarray):
-            size += column.values.nbytes
-        else:
-            size += VALUE_BYTES * len(column.values) + text_bytes(column.values)
-    chunk.size_bytes = size
-    return chunk
+def seen(column: Any, start: int, stop: int) -> Raw:
+    """Rows of a column from start to before stop: an array of numbers, mostly the caller's own, or a list of values."""
+    if type(column) is np.ndarray and column.ndim == 1 and column.dtype in _AS_THEY_ARE:
+        return Raw(column[start:stop])
+    return _listed(column[start:stop])
 
 
-def own(column: Any) -> Raw:
-    """Copy some rows of a column, so that the caller may change it: an array of numbers, or a list of values."""
+def _listed(column: Any) -> Raw:
+    if not isinstance(column, np.ndarray) or column.ndim != 1:
+        return Raw(column if type(column) is list else list(column))
     if isinstance(column, np.ma.MaskedArray):
-        return Raw(own(column.filled()).values, np.ma.getmaskarray(column).copy())
-    if not isinstance(column, np.ndarray):
-        return Raw(list(column))
-    if column.ndim != 1:
-        return Raw(list(column))
-    kind = column.dtype.kind
+        return Raw(_listed(column.filled()).values, np.ma.getmaskarray(column).copy())
+    dtype = column.dtype
+    kind = dtype.kind
     if kind in "fiu":
-        narrow = column.dtype in (np.float32, np.float64) or kind in "iu"
-        return Raw(np.array(column) if narrow else column.astype(np.float64))
+        narrow = kind == "f" and dtype.itemsize not in _FLOAT_BYTES
+        return Raw(column.astype(np.float64 if narrow else dtype.newbyteorder("="), copy=False))
     if kind in "Mm":
         nulls = np.isnat(column)
         whole = column.astype("datetime64[ns]" if kind == "M" else "timedelta64[ns]").astype(np.int64)

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from driftline.agents.emit.assemble import Chunk
+from driftline.agents.emit.bell import Bell
+from driftline.agents.emit.gathering import Gathering, Taken
+from driftline.agents.emit.label_queue import LabelQueue
 from driftline.agents.emit.labels import Label
 from driftline.agents.emit.ledger import Book, Ledger
 from driftline.agents.emit.options import Options
+from driftline.agents.emit.packed import Packed, Parcel
+from driftline.agents.emit.room import Room
 from driftline.agents.emit.shapes import Shape
+from driftline.agents.emit.shelf import Shelf
 
 PREDICTIONS: Final = "predictions"
 LABELS: Final = "labels"
 _NEVER: Final = sys.maxsize
-# Parts of the cap in bytes: past the first the sender hurries and chunks wait on a shelf; what was held and is idle now
-# counts up to the second, so that there is always room for something.
-_CROWD_SHARE: Final = 1 / 10
-_KEPT_SHARE: Final = 3 / 4
+# Callers leave single events and labels to others when less than this part of a piece waits.
+_PIECE_PART: Final = 4
 
 
 class Door:
@@ -30,8 +34,8 @@ class Door:
     in through a method, which takes the lock for some microseconds. `limit` is the smaller of the room that is left
     and the length at which the sender wants to be woken; several threads may pass it together, each by one event.
 
-    What waits is `loose` unless it lies on a shelf (`tight`): the allocator of the process keeps its memory for what
-    comes next of the same kind. So the most that ever waited loosely counts against the cap in bytes from then on.
+    Little may wait as objects: when `is_loose` says so, callers take some (`take_loose`), pack it and bring it back
+    (`packed`).
     """
 
     def __init__(self, options: Options, open_door: Callable[[], bool]) -> None:
@@ -43,44 +47,50 @@ class Door:
         # Why there is no room, when there is none: the sender says so when the spool is full too.
         self.full_reason = "buffer_full"
         self._open_door = open_door
-        self._bell = threading.Lock()
-        self._bell.acquire()
+        self.bell: Final = Bell()
         self._heavy: deque[tuple[tuple[Any, ...], int]] = deque()
-        self._chunks: deque[Chunk] = deque()
-        self._labels: deque[Label] = deque()
+        self._gathering = Gathering(options.batch_rows)
         self._cap_rows = options.buffer_events
-        self._cap_bytes = options.buffer_bytes
-        self._row_bytes = 1
-        self._waiting_bytes = 0
-        self._memory_bytes = 0
-        self._idle_bytes = 0
-        self._sealing_bytes = 0
-        self._kept_cap_bytes = int(options.buffer_bytes * _KEPT_SHARE)
-        self._loose_row_bytes = 0
-        self._loose_most_bytes = 0
-        self._tight_bytes = 0
+        self.room: Final = Room(options)
+        self._labels = LabelQueue(self.room, options.batch_rows)
+        self._may_pack = True
         self._ring_at = 0
 
     @property
     def has_rows(self) -> bool:
-        """Whether single events or labels wait."""
-        return bool(self.rows or self._heavy or self._labels)
+        """Whether anything waits, or is about to again."""
+        return bool(self.waiting or self._gathering or self.is_packing)
 
     @property
     def waiting(self) -> int:
         """Number of single events and labels that wait."""
-        return len(self.rows) + len(self._heavy) + len(self._labels)
+        return len(self.rows) + len(self._heavy) + self._labels.rows
+
+    @property
+    def gathering_since_s(self) -> float | None:
+        """Since when rows of columns wait (monotonic); None when there are none."""
+        with self.lock:
+            return self._gathering.since_s
 
     @property
     def is_crowded(self) -> bool:
         """Whether so many single events wait that the sender should not give way to those who bring more."""
-        return len(self.rows) * self._row_bytes > self._cap_bytes * _CROWD_SHARE
+        return self.room.is_crowded(len(self.rows))
+
+    @property
+    def is_packing(self) -> bool:
+        """Whether callers have taken single events or labels to pack them."""
+        return self.room.packing_bytes > 0
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether so much waits as objects that it should be packed."""
+        return self.room.is_loose(len(self.rows))
 
     @property
     def buffer_bytes(self) -> int:
         """Bytes in memory, waiting or on their way (twice: Kafka's client copies them); for single events a bound."""
-        rows_bytes = len(self.rows) * self._row_bytes
-        return self._waiting_bytes + self._sealing_bytes + self._memory_bytes + rows_bytes
+        return self.room.held_bytes(len(self.rows))
 
     def add(self, shape: Shape, row: tuple[Any, ...], size_bytes: int = 0, *, refuse: bool = True) -> bool:
         """Take one event, or not; then it is counted as refused if `refuse`.
@@ -88,44 +98,86 @@ class Door:
         `size_bytes` is its size when it is larger than its shape says.
         """
         with self.lock:
-            self._row_bytes = max(self._row_bytes, shape.row_bytes)
-            self._loose_row_bytes = max(self._loose_row_bytes, shape.loose_bytes)
-            fits_idle = self._left_bytes() >= self._loose_row_bytes
-            row_bytes = self._row_bytes - (self._loose_row_bytes if fits_idle else 0)
-            if not self._admit(PREDICTIONS, 1, size_bytes or row_bytes, refuse=refuse):
+            room = self.room
+            room.meet(shape)
+            taken_bytes = size_bytes or room.row_size(len(self.rows))
+            loose_bytes = size_bytes or room.loose_row_bytes
+            if not self._admit(PREDICTIONS, 1, taken_bytes, loose_bytes, refuse=refuse):
                 return False
             if size_bytes:
                 self._heavy.append((row, size_bytes))
-                self._take_in(PREDICTIONS, 1, size_bytes)
+                room.waiting_bytes += size_bytes
+                self.ledgers[PREDICTIONS].accept(1)
             else:
                 self.rows.append(row)
             self._ring_if_due()
             return True
 
-    def wants_tight(self, chunk: Chunk) -> bool:
-        """Whether there is room for a chunk, but not for one whose memory may stay behind."""
-        if self._loose_bytes + chunk.size_bytes <= self._cap_bytes * _CROWD_SHARE:
-            return False
-        with self.lock:
-            return chunk.size_bytes <= self._room()[1]
+    def add_parcel(self, parcel: Parcel, shelf: Shelf, *, refuse: bool) -> bool:
+        """Take many predictions whole, or not; then they are counted as refused if `refuse`.
 
-    def add_chunk(self, chunk: Chunk, *, refuse: bool) -> bool:
-        """Take many predictions whole, or not; then they are counted as refused if `refuse`."""
+        They are copied to the shelf once there is room: what is refused must not lie between what waits.
+        """
         with self.lock:
-            if not self._admit(PREDICTIONS, chunk.rows, chunk.size_bytes, refuse=refuse):
+            size_bytes, loose_bytes = parcel.size_bytes, parcel.loose_bytes
+            if not self._admit(PREDICTIONS, parcel.rows, size_bytes, loose_bytes, refuse=refuse):
                 return False
-            self._chunks.append(chunk)
-            self._tight_bytes += chunk.size_bytes if chunk.is_tight else 0
-            self._take_in(PREDICTIONS, chunk.rows, chunk.size_bytes)
-            self.ring()
+            self._gather(parcel.laid(shelf))
+            self.ledgers[PREDICTIONS].accept(parcel.rows)
+            self._set_limit()
+            if self._gathering.has_batch or not self._ring_at:
+                self.ring()
             return True
+
+    def let_pack(self, *, may: bool) -> None:
+        """Whether callers may take something to pack it; not while someone waits for all that was offered."""
+        with self.lock:
+            self._may_pack = may
+
+    def take_loose(self) -> tuple[list[tuple[Any, ...]], int]:
+        """Take single events to be packed by their caller, and their size; none when others are at it."""
+        with self.lock:
+            room, taken, size_bytes = self.room, [], 0
+            room.note(len(self.rows))
+            while self._may_pack and self._heavy and size_bytes < room.piece_bytes:
+                row, heavy_bytes = self._heavy.popleft()
+                room.waiting_bytes -= heavy_bytes
+                size_bytes += heavy_bytes
+                taken.append(row)
+            if self._may_pack and not taken and len(self.rows) * _PIECE_PART >= room.piece_rows:
+                # As when the sender takes some.
+                self.limit = 0
+                taken = [self.rows.popleft() for _ in range(min(room.piece_rows, len(self.rows)))]
+                self.ledgers[PREDICTIONS].accept(len(taken))
+                size_bytes = len(taken) * room.row_bytes
+            room.packing_bytes += size_bytes
+            self._set_limit()
+            return taken, size_bytes
+
+    def packed(self, size_bytes: int, found: Sequence[Packed], lost: int) -> None:
+        """Take back what was taken to be packed, of that size; `lost` events could not be."""
+        with self.lock:
+            self.room.packing_bytes -= size_bytes
+            for one in found:
+                self._gather(one)
+            if lost:
+                self.ledgers[PREDICTIONS].drop(lost, "invalid", "held")
+            if self._gathering.has_batch:
+                self.ring()
+            self._set_limit()
+
+    def pack_labels(self, shelf: Shelf) -> None:
+        """Pack some labels, when enough wait."""
+        with self.lock:
+            self.room.note(len(self.rows))
+            self._labels.pack(shelf)
 
     def add_label(self, label: Label) -> None:
         """Take or refuse one label."""
         with self.lock:
-            if self._admit(LABELS, 1, label.size_bytes):
-                self._labels.append(label)
-                self._take_in(LABELS, 1, label.size_bytes)
+            if self._admit(LABELS, 1, label.size_bytes, label.size_bytes):
+                self.ledgers[LABELS].accept(1)
+                self._labels.add(label)
                 self._ring_if_due()
 
     def refuse(self, topic: str, rows: int, reason: str) -> None:
@@ -136,69 +188,61 @@ class Door:
     def take_rows(self, most: int) -> list[tuple[Any, ...]]:
         """Take single events to be sealed, at most so many; their bytes count until the sender says what it holds."""
         with self.lock:
-            self._note_loose()
+            room = self.room
+            most = min(most, room.batch_rows)
+            room.note(len(self.rows))
             # What is taken is held on: its room must not be filled meanwhile by those who come without the lock.
             self.limit = 0
             rows = self.rows
             taken = [rows.popleft() for _ in range(min(most, len(rows)))]
             self.ledgers[PREDICTIONS].accept(len(taken))
-            self._sealing_bytes += len(taken) * self._row_bytes
+            room.sealing_bytes += len(taken) * room.row_bytes
             while self._heavy and len(taken) < most:
                 row, size_bytes = self._heavy.popleft()
-                self._waiting_bytes -= size_bytes
-                self._sealing_bytes += size_bytes
+                room.waiting_bytes -= size_bytes
+                room.sealing_bytes += size_bytes
                 taken.append(row)
             self._set_limit()
             return taken
 
-    def take_chunk(self) -> Chunk | None:
-        """Take one chunk to be sealed; its bytes count until `chunk_done`."""
+    def take_gathered(self, until_s: float) -> Taken | None:
+        """Take the rows of columns of one batch; without one, those that wait since before a time (monotonic)."""
         with self.lock:
-            self._note_loose()
-            return self._chunks.popleft() if self._chunks else None
-
-    def chunk_done(self, chunk: Chunk) -> None:
-        """A chunk has left memory."""
-        with self.lock:
-            self._waiting_bytes -= chunk.size_bytes
-            self._tight_bytes -= chunk.size_bytes if chunk.is_tight else 0
+            room = self.room
+            room.note(len(self.rows))
+            taken = self._gathering.take(until_s)
+            if taken is not None:
+                room.waiting_bytes -= taken.done_bytes
+                room.tight_bytes -= taken.done_bytes - taken.loose_bytes
+                room.sealing_bytes += taken.done_bytes
+            return taken
 
     def take_labels(self, most: int) -> list[Label]:
         """Take labels to be sealed, at most so many."""
         with self.lock:
-            taken = [self._labels.popleft() for _ in range(min(most, len(self._labels)))]
-            size_bytes = sum(one.size_bytes for one in taken)
-            self._waiting_bytes -= size_bytes
-            self._sealing_bytes += size_bytes
-            return taken
+            self.room.note(len(self.rows))
+            return self._labels.take(most)
 
     def sealed(self, memory_bytes: int) -> None:
         """What was taken is sealed (or lost); the sender holds so much now."""
         with self.lock:
-            self._sealing_bytes = 0
-            self._memory_bytes = memory_bytes
+            self.room.sealing_bytes = 0
+            self.room.memory_bytes = memory_bytes
             self._set_limit()
 
     def ring(self) -> None:
-        """Wake the sender. A lock as a bell: releasing one that is open already is the bell ringing on."""
+        """Wake the sender."""
         self._ring_at = _NEVER
-        try:
-            self._bell.release()
-        except RuntimeError:
-            return
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait for the bell; only the sender does."""
-        return self._bell.acquire(timeout=max(0.0, timeout_s))
+        self.bell.ring()
 
     def settle(self, ring_at: int, memory_bytes: int, idle_bytes: int) -> None:
         """The sender says when to wake it, what it holds and what of it lies idle; the limit follows."""
         with self.lock:
             self._ring_at = ring_at
-            self._memory_bytes = memory_bytes
-            self._idle_bytes = idle_bytes
+            self.room.memory_bytes = memory_bytes
+            self.room.idle_bytes = idle_bytes
             self._set_limit()
-            if self.has_rows and len(self.rows) >= ring_at:
+            if self._gathering.has_batch or (self.has_rows and len(self.rows) >= ring_at):
                 self.ring()
 
     def books(self) -> dict[str, Book]:
@@ -221,46 +265,27 @@ class Door:
                 self.rows.popleft()
                 self.ledgers[PREDICTIONS].refuse(1, "closed")
 
-    def _room(self) -> tuple[int, int]:
-        """Rows and bytes that still fit."""
+    def _free_rows(self) -> int:
         held = self.ledgers[PREDICTIONS].held + self.ledgers[LABELS].held
-        buffer_bytes = self.buffer_bytes
-        kept_bytes = min(self._left_bytes() + self._idle_bytes, self._kept_cap_bytes)
-        # Where nothing is held, whatever the cap allows is let in.
-        free_bytes = self._cap_bytes - buffer_bytes - (kept_bytes if buffer_bytes else 0)
-        return self._cap_rows - held - len(self.rows), free_bytes
+        return self._cap_rows - held - len(self.rows)
 
-    @property
-    def _loose_bytes(self) -> int:
-        """Bytes that wait loosely."""
-        return self._waiting_bytes - self._tight_bytes + len(self.rows) * self._loose_row_bytes
+    def _gather(self, packed: Packed) -> None:
+        self._gathering.add(packed, time.monotonic())
+        self.room.waiting_bytes += packed.size_bytes
+        self.room.tight_bytes += packed.size_bytes - packed.loose_bytes
 
-    def _note_loose(self) -> None:
-        """Keep in mind the most that ever waited loosely."""
-        self._loose_most_bytes = max(self._loose_most_bytes, self._loose_bytes)
-
-    def _left_bytes(self) -> int:
-        """Bytes that a burst has left, which single events take again."""
-        self._note_loose()
-        return self._loose_most_bytes - self._loose_bytes
-
-    def _admit(self, topic: str, rows: int, size_bytes: int, *, refuse: bool = True) -> bool:
+    def _admit(
+        self, topic: str, rows: int, size_bytes: int, loose_bytes: int, *, refuse: bool = True
+    ) -> bool:
         reason = ""
         if self.is_closed or not self._open_door():
             reason = "closed"
-        else:
-            free_rows, free_bytes = self._room()
-            if rows > free_rows or size_bytes > free_bytes:
-                reason = self.full_reason
-                self.ring()
+        elif rows > self._free_rows() or not self.room.fits(len(self.rows), size_bytes, loose_bytes):
+            reason = self.full_reason
+            self.ring()
         if reason and refuse:
             self.ledgers[topic].refuse(rows, reason)
         return not reason
-
-    def _take_in(self, topic: str, rows: int, size_bytes: int) -> None:
-        self.ledgers[topic].accept(rows)
-        self._waiting_bytes += size_bytes
-        self._set_limit()
 
     def _ring_if_due(self) -> None:
         if self.waiting > self._ring_at:
@@ -268,10 +293,6 @@ class Door:
         self._set_limit()
 
     def _set_limit(self) -> None:
-        free_rows, free_bytes = self._room()
-        fit = free_bytes // self._row_bytes
-        if self._loose_row_bytes:
-            again = self._left_bytes() // self._loose_row_bytes
-            fit = max(fit, min(again, free_bytes // (self._row_bytes - self._loose_row_bytes)))
-        room = len(self.rows) + min(free_rows, fit)
+        queued = len(self.rows)
+        room = queued + min(self._free_rows(), self.room.fitting(queued))
         self.limit = 0 if self.is_closed else max(0, min(room, self._ring_at))

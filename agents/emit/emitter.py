@@ -58,12 +58,12 @@ class Emitter:
             `drop` (never leaves the process), by feature or segment.
             float64, categorical: names of columns that travel so, whatever their first value.
             buffer_events, buffer_bytes: caps of the memory buffer (100,000 rows, 64 MiB); what is on its way to
-                Kafka counts twice in bytes, and what a burst left to the process's allocator counts on, up to 3/4.
+                Kafka counts twice in bytes, and what threads and bursts leave to the process counts on, up to 3/4.
             spool_dir, spool_bytes, spool_age_s: where batches go while Kafka is away (None: nowhere), the cap on disk
             (1 GiB), and the age past which they are dropped as `expired` (7 days, the most that readers remember).
             on_full: with a full spool refuse new events (`drop_new`) or lose the oldest (`drop_oldest_spool`).
-            batch_rows, linger_s: a batch is sealed at 500 rows, or 0.1 s after its first; a call with more than 32
-            rows makes batches of its own.
+            batch_rows, linger_s: a batch is sealed at 500 rows (of wide ones fewer), or 0.1 s after its first; calls
+            with the same columns share batches.
             stall_s: how long Kafka may be silent before batches go to the spool. heartbeat_s: between two heartbeats.
             compression: `lz4`, `zstd` or `none`. kafka: further options of librdkafka. clock: seconds since 1970.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -99,8 +98,7 @@ class Flights:
     def put(self, sealed: Sealed) -> None:
         """A new batch waits in memory."""
         if self._payload_bytes > LOOSE_BYTES:
-            with suppress(OSError):  # no mapping is to be had: it stays where it is
-                sealed.payload = self._shelf.bytes_like(sealed.payload)
+            sealed.payload = self._shelf.bytes_like(sealed.payload)
         self.outbox.append(sealed)
         self._payload_bytes += _weight(sealed)
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.agents.emit import ids
-from driftline.agents.emit.assemble import Chunk
-from driftline.agents.emit.bulk import Source, fresh_ids, own, weighed, without_bad
+from driftline.agents.emit.bulk import Source, fresh_ids, seen, without_bad
+from driftline.agents.emit.chunk import Chunk
 from driftline.agents.emit.errors import BadEvent
 from driftline.agents.emit.kinds import Raw
 from driftline.agents.emit.options import Options
@@ -69,9 +69,10 @@ def source_of(frame: Any, roles: Roles, options: Options, now_ms: Callable[[], i
         for role in ("predicted", "latency_ms", "status"):
             if role in roles:
                 setattr(out, role, _owned(column(str(roles[role]))))
-        return weighed(out)
+        return out
 
-    return Source(rows, chunk)
+    width = len(features) + len(scores) + len(segments) + len(roles)
+    return Source(rows, width, chunk)
 
 
 def _opened(frame: Any) -> tuple[list[str], int, Callable[[int, int], Callable[[str], Raw]]]:
@@ -170,9 +171,11 @@ def _listed(column: Raw) -> list[Any]:
 
 
 def _owned(column: Raw) -> Raw:
-    """Times and spans become seconds, which are numbers; all else was copied when it was taken."""
-    temporal = isinstance(column.values, np.ndarray) and column.values.dtype.kind in "Mm"
-    return own(column.values) if temporal else column
+    """Times and spans become seconds, which are numbers; other arrays numbers of this machine's."""
+    if column.levels is not None or not isinstance(column.values, np.ndarray):
+        return column
+    found = seen(column.values, 0, len(column.values))
+    return found if found.nulls is not None else Raw(found.values, column.nulls)
 
 
 def _times(column: Raw, rows: int) -> tuple[NDArray[np.int64], str]:

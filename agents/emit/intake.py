@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from itertools import takewhile
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftline.agents.emit import bulk, ids
-from driftline.agents.emit.assemble import Chunk, NamedScores
+from driftline.agents.emit.assemble import NamedScores, chunks
+from driftline.agents.emit.chunk import Chunk
 from driftline.agents.emit.door import LABELS, PREDICTIONS
 from driftline.agents.emit.errors import BadEvent, cause_of
-from driftline.agents.emit.few import FEW_ROWS, events_of
 from driftline.agents.emit.labels import Label, truth_of
 from driftline.agents.emit.life import Life
 from driftline.agents.emit.options import Options
+from driftline.agents.emit.packed import Packed, Parcel, parcel
 from driftline.agents.emit.shapes import Shape, ShapeBook, check_names, text_names
-from driftline.agents.emit.tight import tightened
 from driftline.agents.emit.values import NO_TIME, as_level, as_number, fault_ahead, pairs_of, time_of, wall_ms
 from driftline.schemas.ahead import latest_ms
 
+# Rows that are copied at once, and bytes of them: a batch is joined from what it needs of such parts.
 _PART_ROWS: Final = 8_192
+_PART_BYTES: Final = 1 << 18
+_NUMBER_BYTES: Final = 8
 _WAIT_STEP_S: Final = 0.005
 
 
@@ -83,6 +85,8 @@ class Intake:
             return key or ids.taken(life.pool, time.time)
         if shape.dtype is None:
             life.shape = shape
+        if life.door.is_loose:
+            self._pack_some(life)
         life.door.add(shape, (shape, values, when, key, score, *facts, segments, original), size_bytes)
         return key
 
@@ -91,37 +95,31 @@ class Intake:
     ) -> NDArray[np.uint8]:
         """Copy the caller's rows part by part as there is room, so that a large table never lies in memory twice."""
         try:
-            rows, cut = (opened := source()).rows, opened.cut
+            opened = source()
             deadline_s = time.monotonic() + wait_s
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the columns do, the application goes on
             return self._bad_rows(life, bulk.rows_in(columns), error)
-        most = max(1, min(_PART_ROWS, self._options.buffer_events // 4))
-        made = [np.empty((0, 16), np.uint8)]
-        start = 0
-        while start < rows:
-            stop = min(start + most, rows)
+        part_bytes = min(_PART_BYTES, self._options.buffer_bytes // 16)
+        fitting = max(1, part_bytes // (_NUMBER_BYTES * opened.width))
+        most = max(1, min(_PART_ROWS, fitting, self._options.buffer_events // 4))
+        made = []
+        for start in range(0, opened.rows, most):
+            stop = min(start + most, opened.rows)
             try:
-                chunk = cut(start, stop)
-                if chunk.size_bytes > self._options.buffer_bytes // 4 and most > 1:
-                    most = max(1, most // 2)
-                    continue
+                chunk = opened.cut(start, stop)
                 timely = self._timely(life, chunk)
-                few = events_of(timely, self._shapes) if 0 < timely.rows <= FEW_ROWS else None
+                ready = parcel(timely) if timely.rows else None
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - as above
                 made.append(self._bad_rows(life, stop - start, error))
-                start = stop
                 continue
             made.append(chunk.ids)
-            start = stop
-            if few is not None:
-                self._offer_few(life, *few, deadline_s)
-            elif timely.rows:
-                self._offer(life, timely, deadline_s)
-        return np.concatenate(made)
+            if ready is not None:
+                self._offer(life, ready, deadline_s)
+        return np.concatenate(made) if made else np.empty((0, 16), np.uint8)
 
     def label(self, life: Life, given: Any, value: Any, known_at: Any, *, withdrawn: bool) -> None:
         """Take one label."""
@@ -136,6 +134,8 @@ class Intake:
         except BaseException as error:  # noqa: BLE001 - as above
             self._bad(life, LABELS, 1, error)
             return
+        if life.door.is_loose:
+            life.door.pack_labels(life.shelf)
         life.door.add_label(Label(key, original, known_ms, truth))
 
     def labels(self, life: Life, given: Any, values: Any, known_at: Any) -> None:
@@ -169,24 +169,35 @@ class Intake:
         bad = chunk.times_ms > latest
         first_ms = int(chunk.times_ms[bad][0])
         cause = chunk.fault if first_ms == NO_TIME else fault_ahead(first_ms, self._options.future_ms)
-        timely = bulk.weighed(chunk.where(~bad))
+        timely = chunk.where(~bad)
         self._bad(life, PREDICTIONS, chunk.rows - timely.rows, BadEvent(cause))
         return timely
 
-    def _offer(self, life: Life, chunk: Chunk, deadline_s: float) -> None:
-        """Bring a chunk to the door, once and again until a time (monotonic) while there is no room."""
-        if life.door.wants_tight(chunk):
-            chunk = tightened(chunk, life.shelf)
-        _insist(life, lambda last: life.door.add_chunk(chunk, refuse=last), deadline_s)
+    def _offer(self, life: Life, ready: Parcel, deadline_s: float) -> None:
+        """Bring rows to the door, once and again until a time (monotonic) while there is no room."""
+        last = False
+        while not life.door.add_parcel(ready, life.shelf, refuse=last) and not last:
+            last = life.door.is_closed or not time.monotonic() < deadline_s  # also for a NaN
+            if not last:
+                time.sleep(_WAIT_STEP_S)
 
-    def _offer_few(
-        self, life: Life, shape: Shape, events: list[tuple[tuple[Any, ...], int]], deadline_s: float
-    ) -> None:
-        """Bring single events of one shape to the door, as `_offer` does."""
-        with life.door.lock:
-            taken = sum(1 for _ in takewhile(lambda one: life.door.add(shape, *one, refuse=False), events))
-        for one in events[taken:]:
-            _insist(life, lambda last, one=one: life.door.add(shape, *one, refuse=last), deadline_s)  # type: ignore[misc]
+    def _pack_some(self, life: Life) -> None:
+        """Pack some of the single events that wait: the sender is behind, and objects would fill the memory."""
+        rows, size_bytes = life.door.take_loose()
+        if not rows:
+            return
+        found: list[Packed] = []
+        causes: list[str] = []
+        try:
+            for one in chunks(rows, self._shapes, lambda chunk: parcel(chunk).laid(life.shelf)):
+                if isinstance(one, Packed):
+                    found.append(one)
+                else:
+                    causes.append(one)
+        finally:
+            life.door.packed(size_bytes, found, len(rows) - sum(one.rows for one in found))
+        for cause in causes:
+            self._say(life, "a prediction", cause)
 
     def _values(self, features: Any) -> tuple[Shape, Any]:
         """Shape and values of one event, copied; raises BadEvent when it has none."""
@@ -213,22 +224,15 @@ class Intake:
 
     def _bad(self, life: Life, topic: str, rows: int, error: BaseException) -> None:
         life.door.refuse(topic, rows, "invalid")
-        what = "a prediction" if topic == PREDICTIONS else "a label"
-        sentence = f"{what} of {self._options.deployment!r} was dropped as invalid: {cause_of(error)}"
+        self._say(life, "a prediction" if topic == PREDICTIONS else "a label", cause_of(error), rows)
+
+    def _say(self, life: Life, what: str, cause: str, rows: int = 1) -> None:
+        sentence = f"{what} of {self._options.deployment!r} was dropped as invalid: {cause}"
         life.complaints.say("invalid", sentence, rows=rows)
 
     def _bad_rows(self, life: Life, rows: int, error: BaseException) -> NDArray[np.uint8]:
         self._bad(life, PREDICTIONS, rows, error)
         return bulk.fresh_ids(rows, int(time.time() * 1000))  # the application's clock may be what is wrong
-
-
-def _insist(life: Life, add: Callable[[bool], bool], deadline_s: float) -> None:
-    """Offer something until it is taken or the time (monotonic) has come; then, told `last`, it is refused for good."""
-    last = False
-    while not add(last) and not last:
-        last = life.door.is_closed or not time.monotonic() < deadline_s  # also for a NaN
-        if not last:
-            time.sleep(_WAIT_STEP_S)
 
 
 def _listed(values: Any) -> list[Any]:

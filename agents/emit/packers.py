@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from driftline.agents.emit import assemble, labels
+from driftline.agents.emit.chunk import Chunk
 from driftline.agents.emit.errors import BadEvent
 from driftline.agents.emit.kinds import Kinds
 from driftline.agents.emit.options import Options
@@ -18,7 +19,7 @@ _BOOLEANS: Final = frozenset({"true", "false"})
 def predictions_packer(options: Options, kinds: Kinds) -> Packer:
     """Give the packer of chunks."""
 
-    def columns(chunk: assemble.Chunk) -> PredictionColumns:
+    def columns(chunk: Chunk) -> PredictionColumns:
         # The application's clock may run ahead, or this machine's may have been set back since.
         _check(fault_ahead(int(chunk.times_ms.max()), options.future_ms))
         cols = assemble.to_columns(chunk, options, kinds)

@@ -14,6 +14,7 @@ from driftline.agents.emit.courier import Courier
 from driftline.agents.emit.door import LABELS, PREDICTIONS, Door
 from driftline.agents.emit.errors import cause_of
 from driftline.agents.emit.kinds import Kinds
+from driftline.agents.emit.opened import joined
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.packers import labels_packer, predictions_packer
 from driftline.agents.emit.seal import Batch, Sealed, Sealer
@@ -63,7 +64,6 @@ class Sender:
         self._dropped_as_full = 0
         self._adopt_s = 0.0
         self._deadline_s: float | None = None
-        self._half: tuple[assemble.Chunk, int] | None = None
         self.sealers: Final = {
             PREDICTIONS: Sealer(
                 PREDICTIONS,
@@ -93,7 +93,7 @@ class Sender:
                 self._pass()
             except BaseException as error:  # noqa: BLE001 - this thread must outlive every fault
                 self._complaints.say("sender", f"the emitter's thread met {cause_of(error)}")
-                self._door.wait(_AWAY_POLL_S)
+                self._door.bell.wait(_AWAY_POLL_S)
         try:
             self._end()
         except BaseException as error:  # noqa: BLE001 - the process is about to end
@@ -107,6 +107,8 @@ class Sender:
             time.sleep(0)
         # Tickets that are here now are served by this pass: what was offered before them is sealed below.
         tickets = list(self.tickets)
+        self._door.let_pack(may=all(ticket.limit is not None for ticket in tickets))
+        is_packing = self._door.is_packing
         drained = self._gather(now_s, everything=bool(tickets) or self._deadline_s is not None)
         spool = self._courier.spool
         if spool is not None and now_s >= self._adopt_s:
@@ -118,14 +120,13 @@ class Sender:
             self._beat_s = now_s + self._options.heartbeat_s
             self._complain_if_full()
             self._transport.tell("emitter-status", self._key, self._heartbeat(closed=False))
-        self._serve(tickets, drained=drained)
+        self._serve(tickets, drained=drained and not is_packing)
         self._rest(now_s, drained=drained)
 
     def _gather(self, now_s: float, *, everything: bool) -> bool:
         """Seal what is due; returns whether nothing that was due is left."""
         door = self._door
-        rows = self._options.batch_rows
-        if not door.has_rows:
+        if not door.waiting:
             self._gathering_since_s = None
         elif self._gathering_since_s is None:
             self._gathering_since_s = now_s
@@ -133,13 +134,14 @@ class Sender:
         lingered = since_s is not None and now_s - since_s >= self._options.linger_s
         # What came after this moment begins a linger of its own: else a fast caller would get tiny batches.
         due = door.waiting if everything or lingered else 0
+        until_s = time.monotonic() if everything else now_s - self._options.linger_s
         for _ in range(_BATCHES):
-            if len(door.rows) >= rows or due > 0:
-                due -= self._seal_rows(rows)
-                self._gathering_since_s = now_s if door.has_rows else None
-            elif not self._seal_part(rows):
+            if len(door.rows) >= door.room.batch_rows or due > 0:
+                due -= self._seal_rows(self._options.batch_rows)
+                self._gathering_since_s = now_s if door.waiting else None
+            elif not self._seal_gathered(until_s):
                 return True
-            deque(ids.stock(self.pool, wall_ms(), 1 + rows // ids.AHEAD), maxlen=0)
+            deque(ids.stock(self.pool, wall_ms(), 1 + self._options.batch_rows // ids.AHEAD), maxlen=0)
             # Give the application's threads the interpreter between two batches, while there are few.
             if not door.is_crowded:
                 time.sleep(0)
@@ -147,7 +149,7 @@ class Sender:
 
     def _seal_rows(self, rows: int) -> int:
         taken = self._door.take_rows(rows)
-        for one in assemble.chunks(taken, self._shapes):
+        for one in assemble.chunks(taken, self._shapes, lambda chunk: chunk):
             if isinstance(one, str):
                 self._lose(PREDICTIONS, "invalid", one)
             else:
@@ -158,19 +160,12 @@ class Sender:
         self._door.sealed(self._courier.flights.memory_bytes)
         return len(taken) + len(known)
 
-    def _seal_part(self, rows: int) -> bool:
-        """Seal the next part of the chunk at hand, or of the next chunk; False when there is none."""
-        if self._half is None:
-            chunk = self._door.take_chunk()
-            if chunk is None:
-                return False
-            self._half = (chunk, 0)
-        chunk, start = self._half
-        stop = min(start + rows, chunk.rows)
-        self._half = (chunk, stop) if stop < chunk.rows else None
-        self._seal(PREDICTIONS, chunk.part(start, stop))
-        if self._half is None:
-            self._door.chunk_done(chunk)
+    def _seal_gathered(self, until_s: float) -> bool:
+        """Seal one batch of columns, a whole one or one that has waited; False when there is none."""
+        taken = self._door.take_gathered(until_s)
+        if taken is None:
+            return False
+        self._seal(PREDICTIONS, joined(taken.parts))
         self._door.sealed(self._courier.flights.memory_bytes)
         return True
 
@@ -217,11 +212,10 @@ class Sender:
 
     def _rest(self, now_s: float, *, drained: bool) -> None:
         """Sleep until something is due: an answer of Kafka, a full batch, the end of a linger, a heartbeat."""
-        rows = self._options.batch_rows
         courier = self._courier
         idle = not self._door.has_rows
         # Only after a whole linger without an event is the next one asked to ring: ringing costs the caller.
-        ring_at = 0 if idle and self._idle else rows
+        ring_at = 0 if idle and self._idle else self._door.room.batch_rows
         self._idle = idle
         self._door.settle(ring_at, courier.flights.memory_bytes, courier.flights.idle_bytes)
         if not drained:
@@ -234,15 +228,17 @@ class Sender:
             timeout_s = min(_LONGEST_SLEEP_S, max(0.0, self._beat_s - now_s))
         if courier.flights.flying and not courier.is_away:
             self._transport.poll(min(timeout_s, self._until_lingered(now_s)))
-            self._door.wait(0.0)
+            self._door.bell.wait(0.0)
         else:
             self._transport.poll(0.0)
-            self._door.wait(min(timeout_s, self._until_lingered(now_s)))
+            self._door.bell.wait(min(timeout_s, self._until_lingered(now_s)))
 
     def _until_lingered(self, now_s: float) -> float:
-        if self._gathering_since_s is None:
+        found = (self._gathering_since_s, self._door.gathering_since_s)
+        since_s = min((one for one in found if one is not None), default=None)
+        if since_s is None:
             return _LONGEST_SLEEP_S
-        return max(0.001, self._gathering_since_s + self._options.linger_s - now_s)
+        return max(0.001, since_s + self._options.linger_s - now_s)
 
     def _is_finished(self) -> bool:
         """Whether the thread was asked to end and may: all is delivered, or safe while Kafka is away, or time is up."""
@@ -251,13 +247,17 @@ class Sender:
         if time.monotonic() >= self._deadline_s:
             return True
         courier = self._courier
-        if self._door.has_rows or self._half is not None or not courier.is_settled:
+        if self._door.has_rows or not courier.is_settled:
             return False
         return courier.is_away or courier.first_ordinal is None
 
     def _end(self) -> None:
-        while not self._gather(time.monotonic(), everything=True):
-            pass
+        self._door.let_pack(may=False)
+        end_s = time.monotonic() + _LAST_WORD_S
+        while not self._gather(time.monotonic(), everything=True) or (
+            self._door.is_packing and time.monotonic() < end_s
+        ):
+            time.sleep(0)
         courier = self._courier
         if courier.first_ordinal is None and not courier.is_away:
             self._last_word()

@@ -6,6 +6,7 @@ import datetime as dt
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +27,10 @@ LIGHT_TEXT_BYTES: Final = 1_024
 # The same in characters, of which one takes at most four bytes.
 LIGHT_TEXT_CHARS: Final = 256
 SHAPES: Final = 1_024
+# So many names may they have together.
+SHAPE_NAMES: Final = 32_768
+# Sets of names that are remembered as good.
+_CHECKED: Final = 64
 # What takes no more than `VALUE_BYTES`, or little.
 LIGHT_TYPES: Final = frozenset(
     {type(None), float, int, bool, complex, Decimal, dt.date, dt.datetime, dt.time, dt.timedelta}
@@ -118,11 +123,12 @@ class Shape:
 
 
 class ShapeBook:
-    """The shapes one emitter has met, at most `SHAPES`; past that it starts anew, which costs time and nothing else."""
+    """The shapes one emitter has met: at most `SHAPES`, fewer wide ones. Past that it starts anew, which costs time."""
 
     def __init__(self, treatments: Mapping[str, Treatment]) -> None:
         self._treatments = treatments
         self._shapes: dict[frozenset[Any], Shape] = {}
+        self._names = 0
 
     def find(self, features: Mapping[str, Any]) -> Shape:
         """The shape of a dict; raises BadEvent when its keys can be none."""
@@ -133,8 +139,10 @@ class ShapeBook:
         shape = self._shapes.get(keys)
         if shape is None:
             shape = Shape(features, self._treatments)
-            if len(self._shapes) >= SHAPES:
+            if len(self._shapes) >= SHAPES or self._names > SHAPE_NAMES:
                 self._shapes.clear()
+                self._names = 0
+            self._names += shape.width
             self._shapes[keys] = shape
         return shape
 
@@ -181,8 +189,9 @@ def _taker(keys: tuple[Any, ...]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda holder: (getter(holder),)
 
 
+@lru_cache(_CHECKED)
 def check_names(what: str, names: tuple[Any, ...]) -> None:
-    """Raise BadEvent unless these can be the names of the columns of one event."""
+    """Raise BadEvent unless these can be the names of the columns of one event. What was good is remembered."""
     if len(names) > MAX_COLUMNS:
         raise BadEvent(f"the event has {len(names):,} {what}s; at most {MAX_COLUMNS:,} are allowed")
     for name in names:

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import mmap
 import threading
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-BLOCK_BYTES: Final = 1 << 18
+BLOCK_BYTES: Final = 1 << 20
+# What is more than this part of a block has a mapping of its own: so little of a block stays empty.
+_OWN_PART: Final = 16
 _ALIGNED: Final = 64
+_FLAGS: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 
 class Shelf:
     """Lays bytes end to end in blocks of `block_bytes`; a block goes with the last thing in it that anybody holds.
 
     What is laid in one order and let go in the same keeps at most one block that is partly empty. Threads may share a
-    shelf. Raises OSError when the system maps no more memory.
+    shelf. When the system maps no more memory they lie in the process's own.
     """
 
     def __init__(self, block_bytes: int = BLOCK_BYTES) -> None:
@@ -32,18 +32,13 @@ class Shelf:
 
     def bytes_like(self, data: bytes | memoryview) -> memoryview:
         """Copy some bytes; gives a view of the copy that cannot be written to."""
-        place = self._place(len(data))
+        place = self.place(len(data))
         place[:] = data
         return place.toreadonly()
 
-    def array_like(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Copy an array of numbers."""
-        copy = np.frombuffer(self._place(values.nbytes), values.dtype).reshape(values.shape)
-        copy[...] = values
-        return copy
-
-    def _place(self, size_bytes: int) -> memoryview:
-        if size_bytes > self._block_bytes // 2:
+    def place(self, size_bytes: int) -> memoryview:
+        """Give room for so many bytes, which are zero; it begins where numbers of any type may."""
+        if size_bytes > self._block_bytes // _OWN_PART:
             return _mapped(size_bytes)
         with self._lock:
             if self._block is None or self._at + size_bytes > self._block_bytes:
@@ -55,4 +50,7 @@ class Shelf:
 
 def _mapped(size_bytes: int) -> memoryview:
     # Private: a forked child changes nothing here. The mapping ends with the last view of it.
-    return memoryview(mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))[:size_bytes]
+    try:
+        return memoryview(mmap.mmap(-1, max(1, size_bytes), flags=_FLAGS))[:size_bytes]
+    except OSError:
+        return memoryview(bytearray(size_bytes))

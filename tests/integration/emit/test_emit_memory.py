@@ -11,7 +11,7 @@ from emit_rig import Script
 SLACK_BYTES = 30 << 20
 
 LOAD = """
-import json, os, sys, time
+import json, os, sys, threading, time
 import numpy as np
 from pathlib import Path
 
@@ -26,6 +26,25 @@ before = memory("VmRSS")
 emitter = Emitter("memory", "1", bootstrap="127.0.0.1:9", buffer_bytes=cap_bytes, spool_dir=spool_dir,
                   spool_bytes=1 << 24, stall_s=0.2)
 ends = time.monotonic() + seconds
+wide = [f"w{at}" for at in range(900)]
+
+def many(number):
+    turn = 0
+    while time.monotonic() < ends:
+        turn += 1
+        if load == "wide events of threads":
+            emitter.log({name: turn + 0.5 * at for at, name in enumerate(wide)})
+        elif load == "events of threads":
+            emitter.log({name: turn + 0.5 * at for at, name in enumerate(names)}, turn / 2)
+        else:
+            emitter.log_many(matrix[:100] + turn, names=names)
+
+if "threads" in load:
+    threads = [threading.Thread(target=many, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 turn = 0
 while time.monotonic() < ends:
     turn += 1
@@ -45,8 +64,15 @@ os._exit(0)
 """
 
 
-@pytest.mark.parametrize("load", ["numbers", "columns", "great texts", "texts among numbers", "labels"])
-@pytest.mark.parametrize("spools", [True, False], ids=["full spool", "no spool"])
+LOADS = ["numbers", "columns", "great texts", "texts among numbers", "labels"]
+THREADS = ["wide events of threads", "events of threads", "calls of threads"]
+
+
+@pytest.mark.parametrize(
+    ("load", "spools"),
+    [*((load, spools) for load in LOADS for spools in (True, False)), *((load, False) for load in THREADS)],
+    ids=lambda value: {True: "full spool", False: "no spool"}.get(value, value),
+)
 def test_memory_stays_within_the_caps(script: Script, tmp_path: Path, load: str, *, spools: bool) -> None:
     """With the broker away and the spool full, or none, resident memory grows by no more than the cap and 30 MB."""
     cap_bytes = 16 << 20

@@ -3,62 +3,132 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from driftline.agents.emit.assemble import Chunk
+from driftline.agents.emit.chunk import Chunk
 from driftline.agents.emit.door import Door
+from driftline.agents.emit.kinds import Raw
+from driftline.agents.emit.label_queue import LabelQueue
+from driftline.agents.emit.labels import Label
 from driftline.agents.emit.options import checked
+from driftline.agents.emit.packed import Parcel, parcel
+from driftline.agents.emit.room import Room
 from driftline.agents.emit.shapes import Shape
+from driftline.agents.emit.shelf import Shelf
 
 CAP_BYTES = 1 << 20
 SHAPE = Shape(tuple(f"n{at}" for at in range(25)), {})
+SHELF = Shelf()
 
 
-def door(cap_bytes: int = CAP_BYTES) -> Door:
+def door(cap_bytes: int = CAP_BYTES, **options: int) -> Door:
     """Give the door of an emitter whose cap in rows is never met."""
-    options = checked("fraud", "1", {"buffer_bytes": cap_bytes, "buffer_events": 1_000_000})
-    return Door(options, lambda: True)
+    return Door(
+        checked("fraud", "1", {"buffer_bytes": cap_bytes, "buffer_events": 1_000_000, **options}),
+        lambda: True,
+    )
+
+
+def offer(one: Door, shape: Shape = SHAPE) -> bool:
+    """Offer one single event; whether it was taken."""
+    return one.add(shape, (shape, {}, 0.0, b"", None, None, None, None, None, None), refuse=False)
 
 
 def burst(one: Door) -> int:
     """Offer single events until one is refused; how many were taken."""
-    before = len(one.rows)
-    while not one.ledgers["predictions"].book().dropped:
-        one.add(SHAPE, (SHAPE, {}, 0.0, b"", None, None, None, None, None, None))
-    return len(one.rows) - before
+    taken = 0
+    while offer(one):
+        taken += 1
+    return taken
 
 
-def chunk(size_bytes: int, *, is_tight: bool = False) -> Chunk:
-    """Give a chunk that says it is so large."""
-    none = np.zeros((1, 16), np.uint8)
-    return Chunk(1, none, np.zeros(1, np.int64), {}, size_bytes=size_bytes, is_tight=is_tight)
+def rows(size_bytes: int) -> Parcel:
+    """Give rows of columns that take about so much, nearly all of it numbers."""
+    count = max(1, (size_bytes - 1_100) // 32)
+    column = Raw(np.zeros(count))
+    return parcel(Chunk(count, np.zeros((count, 16), np.uint8), np.zeros(count, np.int64), {"a": column}))
+
+
+def fill(one: Door, size_bytes: int) -> int:
+    """Offer rows of columns until some are refused; how many bytes were taken."""
+    taken = 0
+    while one.add_parcel(ready := rows(size_bytes), SHELF, refuse=False):
+        taken += ready.size_bytes
+    return taken
+
+
+def test_single_events_may_wait_as_objects_up_to_an_eighth() -> None:
+    """Past a sixteenth of the cap callers are asked to pack, past an eighth nothing more waits as objects."""
+    one = door()
+    while not one.is_loose:
+        assert offer(one)
+    assert len(one.rows) == pytest.approx(CAP_BYTES / 16 / SHAPE.loose_bytes, abs=1)
+    assert len(one.rows) + burst(one) == CAP_BYTES // 8 // SHAPE.loose_bytes
+
+
+def test_what_is_packed_makes_room_for_more() -> None:
+    """Events that were taken to be packed count on until they are back, then as what they take on a shelf."""
+    one = door()
+    burst(one)
+    before = one.buffer_bytes
+    taken, size_bytes = one.take_loose()
+    assert taken
+    assert one.is_packing
+    assert one.has_rows
+    assert one.buffer_bytes == before
+    assert not offer(one)
+    packed = rows(4_096).laid(SHELF)
+    one.packed(size_bytes, [packed], len(taken) - len(taken))
+    assert not one.is_packing
+    assert one.buffer_bytes == before - size_bytes + packed.size_bytes
+    assert offer(one)
+
+
+def test_nothing_is_packed_while_someone_waits_for_all() -> None:
+    """What a caller has taken to pack cannot be sealed: during a flush callers take nothing."""
+    one = door()
+    burst(one)
+    one.let_pack(may=False)
+    assert one.take_loose() == ([], 0)
+    one.let_pack(may=True)
+    assert one.take_loose()[0]
 
 
 def test_a_burst_counts_on_when_it_is_sealed() -> None:
     """What a burst took stays with the process, so that less may wait beside it; the next has its room."""
     one = door()
-    taken = burst(one)
-    assert taken == CAP_BYTES // SHAPE.row_bytes
-    sealed = len(one.take_rows(taken)) * 100
-    one.sealed(sealed)
-    assert one.buffer_bytes == sealed
-    tight = chunk(CAP_BYTES // 2, is_tight=True)
-    assert not one.add_chunk(tight, refuse=False)
-    again = 0
-    while one.add_chunk(chunk(4_096), refuse=False):
-        again += 4_096
-    assert again > CAP_BYTES * 3 // 4 - sealed - 4_096
+    burst(one)
+    while one.rows:
+        one.take_rows(500)
+    one.sealed(1)
+    free_bytes = CAP_BYTES - CAP_BYTES // 8 - CAP_BYTES // 16 - CAP_BYTES // 48
+    assert not one.add_parcel(rows(free_bytes + 4_096), SHELF, refuse=False)
+    assert one.add_parcel(rows(free_bytes - 4_096), SHELF, refuse=False)
+    again = burst(one)
+    assert again >= 10, "without it there is room for one"
+
+
+def test_each_thread_counts() -> None:
+    """The allocator keeps something for each thread that brings events: so much less may wait."""
+    room = Room(checked("fraud", "1", {"buffer_bytes": CAP_BYTES}))
+    room.waiting_bytes = room.tight_bytes = 1
+    assert room.fits(0, CAP_BYTES * 29 // 32 - CAP_BYTES // 48, 0)
+    assert not room.fits(0, CAP_BYTES * 30 // 32 - CAP_BYTES // 48, 0)
+    room._threads.update(range(16))
+    assert not room.fits(0, CAP_BYTES * 29 // 32 - 10 * CAP_BYTES // 48, 0)
 
 
 def test_whatever_was_held_a_quarter_is_free() -> None:
-    """However much lies idle, of a burst and of Kafka's client, a quarter of the cap takes new events."""
+    """However much lies idle, of a burst, of threads and of Kafka's client, a quarter of the cap takes new rows."""
     one = door()
-    taken = burst(one)
-    one.take_rows(taken)
+    burst(one)
+    while one.rows:
+        one.take_rows(500)
     one.sealed(0)
     one.settle(1_000_000, 1, CAP_BYTES)
-    assert one.limit > CAP_BYTES // 4 // SHAPE.row_bytes, "what the burst has left is taken again"
-    assert not one.add_chunk(chunk(CAP_BYTES // 4 + 1, is_tight=True), refuse=False)
-    assert one.add_chunk(chunk(CAP_BYTES // 4 - 1, is_tight=True), refuse=False)
+    assert one.limit > CAP_BYTES // 16 // SHAPE.row_bytes, "what the burst has left is taken again"
+    assert not one.add_parcel(rows(CAP_BYTES // 4 + 4_096), SHELF, refuse=False)
+    assert one.add_parcel(rows(CAP_BYTES // 4 - 4_096), SHELF, refuse=False)
 
 
 def test_events_as_large_as_half_the_cap_come_in_one_by_one() -> None:
@@ -67,17 +137,16 @@ def test_events_as_large_as_half_the_cap_come_in_one_by_one() -> None:
     assert CAP_BYTES / 4 < wide.row_bytes < CAP_BYTES / 2
     one = door(CAP_BYTES // 2)
     for on_its_way in range(20):
-        one.add(wide, (wide, {}, 0.0, b"", None, None, None, None, None, None))
+        assert offer(one, wide)
         assert len(one.take_rows(1)) == 1
         one.sealed(1 + on_its_way)
-    assert not one.ledgers["predictions"].book().dropped
 
 
 def test_what_was_taken_counts_until_it_is_sealed() -> None:
     """Events that are being sealed are in memory, and counted, until the sender says what it holds instead."""
     one = door()
     for _ in range(10):
-        one.add(SHAPE, (SHAPE, {}, 0.0, b"", None, None, None, None, None, None))
+        assert offer(one)
     before = one.buffer_bytes
     one.take_rows(10)
     assert one.buffer_bytes == before > 0
@@ -86,38 +155,49 @@ def test_what_was_taken_counts_until_it_is_sealed() -> None:
 
 
 def test_what_was_taken_leaves_no_room_for_more() -> None:
-    """Events that left the queue for a batch are held on: as many fewer may wait, by rows and by bytes."""
-    options = checked("fraud", "1", {"buffer_events": 100})
-    one = Door(options, lambda: True)
+    """Events that left the queue for a batch are held on: as many fewer may wait."""
+    one = door(buffer_events=20)
     one.settle(1_000, 0, 0)
-    for _ in range(100):
-        one.add(SHAPE, (SHAPE, {}, 0.0, b"", None, None, None, None, None, None))
-    assert one.limit == len(one.rows) == 100
-    one.take_rows(60)
-    assert one.limit == len(one.rows) == 40
+    for _ in range(20):
+        assert offer(one)
+    assert one.limit == len(one.rows) == 20
+    one.take_rows(12)
+    assert one.limit == len(one.rows) == 8
     one.sealed(1_000)
-    assert one.limit == 40
-    by_bytes = door()
-    by_bytes.settle(1_000_000, 0, 0)
-    taken = burst(by_bytes)
-    by_bytes.take_rows(taken // 2)
-    assert by_bytes.limit <= len(by_bytes.rows)
+    assert one.limit == 8
 
 
-def test_a_backlog_of_chunks_is_tight() -> None:
-    """Chunks past a tenth of the cap are asked to be tight while there is room, and leave nothing behind then."""
+def test_rows_of_columns_fill_the_cap() -> None:
+    """Packed rows may take all of the cap but what sealing and a thread need, and count until they are sealed."""
     one = door()
-    size = CAP_BYTES // 32
-    wanted = []
-    for _ in range(31):
-        wanted.append(one.wants_tight(chunk(size)))
-        assert one.add_chunk(chunk(size, is_tight=wanted[-1]), refuse=False)
-    assert wanted == [False] * 3 + [True] * 28
-    assert one.add_chunk(chunk(size, is_tight=True), refuse=False)
-    assert not one.wants_tight(chunk(size)), "there is no room at all"
-    while (taken := one.take_chunk()) is not None:
-        one.chunk_done(taken)
-    one.sealed(8)
-    assert one.buffer_bytes == 8
-    assert not one.add_chunk(chunk(CAP_BYTES * 29 // 32 - 7, is_tight=True), refuse=False)
-    assert one.add_chunk(chunk(CAP_BYTES * 29 // 32 - 8, is_tight=True), refuse=False)
+    taken = fill(one, 16_384)
+    assert taken > CAP_BYTES * 0.88
+    assert one.buffer_bytes == taken
+    sizes = 0
+    while (some := one.take_gathered(0.0) or one.take_gathered(float("inf"))) is not None:
+        sizes += some.done_bytes
+        assert one.buffer_bytes == taken - sizes + some.done_bytes
+        one.sealed(0)
+    assert sizes == taken
+    assert one.buffer_bytes == 0
+
+
+def test_packed_labels_come_back_in_their_order() -> None:
+    """Labels are what they were when they had to be packed, and of less size; the room is told of every byte."""
+    room = Room(checked("fraud", "1", {}))
+    queue = LabelQueue(room, 100)
+    labels = [
+        Label(bytes(16), f"order {at}" if at % 2 else None, at, ("yes", 1.5, None)[at % 3])
+        for at in range(350)
+    ]
+    for label in labels:
+        queue.add(label)
+    before = room.waiting_bytes
+    for _ in range(4):
+        queue.pack(SHELF)
+    assert room.waiting_bytes < before / 3
+    found: list[Label] = []
+    while queue.rows:
+        found += queue.take(100)
+    assert found == labels
+    assert (room.waiting_bytes, room.tight_bytes) == (0, 0)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import threading
+import tracemalloc
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from driftline.agents.emit import bulk
-from driftline.agents.emit.assemble import Chunk, to_columns
+from driftline.agents.emit.assemble import to_columns
+from driftline.agents.emit.chunk import Chunk
 from driftline.agents.emit.kinds import Kinds
+from driftline.agents.emit.opened import joined
 from driftline.agents.emit.options import checked
+from driftline.agents.emit.packed import PACKED_BYTES, parcel
 from driftline.agents.emit.shelf import BLOCK_BYTES, Shelf
-from driftline.agents.emit.tight import tightened
 from driftline.schemas.columns import PredictionColumns, pack_predictions, read_predictions
 
 MB = 1_000_000
 ROWS = 60
-OPTIONS = checked("fraud", "1", {"columns": {"secret": "hashed"}, "categorical": {"forced"}})
+OPTIONS = checked("fraud", "1", {"columns": {"secret": "hashed"}, "categorical": {"forced", "numpy"}})
 
 
 def resident_bytes() -> int:
@@ -55,7 +61,8 @@ def test_threads_share_a_shelf() -> None:
 
     def lay(number: int) -> None:
         for at in range(500):
-            found[number].append(shelf.array_like(np.full(1 + at % 40, number * 1_000 + at)))
+            found[number].append(np.frombuffer(shelf.place(8 * (1 + at % 40)), np.int64))
+            found[number][-1][:] = number * 1_000 + at
 
     threads = [threading.Thread(target=lay, args=(number,)) for number in found]
     for thread in threads:
@@ -82,6 +89,10 @@ def chunk() -> Chunk:
         "half a pair": ["\ud800" if at == 7 else "x" for at in range(ROWS)],
         "nothing": [None] * ROWS,
         "mixed": [1.5 if at % 3 else "one" for at in range(ROWS)],
+        "numpy": [np.str_("x") if at % 2 else None for at in range(ROWS)],
+        "great": [1 << 70 if at == 3 else at for at in range(ROWS)],
+        "days": [dt.date(2026, 1, 1 + at % 9) for at in range(ROWS)],
+        "some": [None if at % 4 else at / 8 for at in range(ROWS)],
         "flags": [bool(at % 2) for at in range(ROWS)],
         "secret": [f"card {at}" for at in range(ROWS)],
         "forced": list(range(ROWS)),
@@ -99,21 +110,51 @@ def chunk() -> Chunk:
     return source.cut(0, ROWS)
 
 
-def test_a_tight_chunk_is_sealed_as_a_loose_one() -> None:
-    """Columns of every kind travel as the same bytes whether they waited on a shelf or not, whole and in parts."""
+@pytest.mark.parametrize("cuts", [(0, ROWS), (0, 25, ROWS), (0, 1, 2, 30, ROWS)])
+def test_packed_rows_are_sealed_as_loose_ones(cuts: tuple[int, ...]) -> None:
+    """Columns of every kind travel as they came, whether they waited on a shelf or not, by one call or by several."""
     loose = chunk()
-    tight = tightened(loose, Shelf())
-    assert tight.is_tight
-    assert tight.size_bytes < loose.size_bytes
-    for start, stop in ((0, ROWS), (0, 25), (25, ROWS)):
-        parts = [one.part(start, stop) for one in (loose, tight)]
-        sealed = [
-            pack_predictions(to_columns(part, OPTIONS, kinds))
-            for part, kinds in zip(parts, (Kinds(OPTIONS), Kinds(OPTIONS)), strict=True)
-        ]
-        if start == 0:
-            assert sealed[0] == sealed[1]
-        assert values(read_predictions(sealed[0])) == values(read_predictions(sealed[1]))
+    packed = [parcel(loose.part(start, stop)).laid(Shelf()).opened() for start, stop in pairwise(cuts)]
+    sealed = [pack_predictions(to_columns(one, OPTIONS, Kinds(OPTIONS))) for one in (loose, joined(packed))]
+    assert values(read_predictions(sealed[0])) == values(read_predictions(sealed[1]))
+
+
+@pytest.mark.parametrize("stop", [1, 25, ROWS])
+def test_packed_rows_can_be_cut(stop: int) -> None:
+    """A part of packed rows is that part of what was packed."""
+    loose = chunk()
+    part = joined([parcel(loose).laid(Shelf()).opened().part(stop // 2, stop)])
+    sealed = [
+        pack_predictions(to_columns(one, OPTIONS, Kinds(OPTIONS)))
+        for one in (loose.part(stop // 2, stop), part)
+    ]
+    assert values(read_predictions(sealed[0])) == values(read_predictions(sealed[1]))
+
+
+@pytest.mark.parametrize("rows", [1, 33])
+@pytest.mark.parametrize("columns", [1, 20])
+@pytest.mark.parametrize("kind", ["numbers", "texts", "gaps", "dates"])
+def test_packed_rows_count_with_their_objects(rows: int, columns: int, kind: str) -> None:
+    """However few they are, packed rows take no more memory than they are counted as, objects included."""
+    made: dict[str, Any] = {
+        "numbers": np.zeros(rows),
+        "texts": ["text"] * rows,
+        "gaps": np.ma.MaskedArray(np.zeros(rows), mask=np.ones(rows, np.bool_)),
+        "dates": [dt.date(2026, 1, 1)] * rows,
+    }
+    source = bulk.source_of(
+        {f"c{at}": made[kind] for at in range(columns)}, None, None, {}, OPTIONS, lambda: 1
+    )
+    heap = Shelf()
+    heap.place = lambda size_bytes: memoryview(bytearray(size_bytes))  # type: ignore[method-assign]
+    tracemalloc.start()
+    try:
+        packed = [parcel(source.cut(0, rows)).laid(heap) for _ in range(100)]
+        taken_bytes = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken_bytes <= sum(one.size_bytes for one in packed)
+    assert all(one.loose_bytes >= PACKED_BYTES for one in packed)
 
 
 def values(cols: PredictionColumns) -> dict[str, list[object]]:

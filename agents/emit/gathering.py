@@ -1,0 +1,111 @@
+"""Packed rows that wait for a batch of the usual size: calls with the same columns share one."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from driftline.agents.emit.opened import Layout, Opened
+from driftline.agents.emit.packed import Packed
+
+BATCH_BYTES: Final = 1 << 19
+"""Bytes of numbers in a batch: wide rows make batches of fewer."""
+_NUMBER_BYTES: Final = 8
+
+
+def rows_of_width(width: int, batch_rows: int) -> int:
+    """Rows of so many columns that make a batch."""
+    return max(1, min(batch_rows, BATCH_BYTES // (_NUMBER_BYTES * max(1, width))))
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Packed rows from `start` on; they are opened once they are needed in part."""
+
+    packed: Packed
+    since_s: float
+    start: int = 0
+    opened: Opened | None = None
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What waits of one layout."""
+
+    batch_rows: int
+    rows: int = 0
+    waiting: deque[_Waiting] = field(default_factory=deque)
+
+
+@dataclass(slots=True)
+class Taken:
+    """The rows of one batch; of what is taken to its end the size, `done_bytes`, of which `loose_bytes` are objects."""
+
+    parts: list[Opened] = field(default_factory=list)
+    done_bytes: int = 0
+    loose_bytes: int = 0
+
+
+class Gathering:
+    """Rows that wait, by their layout, each in the order in which it came. Not locked: its owner is."""
+
+    def __init__(self, batch_rows: int) -> None:
+        self._batch_rows = batch_rows
+        self._queues: dict[Layout, _Queue] = {}
+        self._full: deque[Layout] = deque()
+
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._queues)
+
+    @property
+    def has_batch(self) -> bool:
+        """Whether there are rows for a whole batch."""
+        return bool(self._full)
+
+    @property
+    def since_s(self) -> float | None:
+        """Since when the layout that was waited for longest has rows; None when nothing waits."""
+        queue = next(iter(self._queues.values()), None)
+        return None if queue is None else queue.waiting[0].since_s
+
+    def add(self, packed: Packed, now_s: float) -> None:
+        """Rows have come."""
+        queue = self._queues.get(packed.layout)
+        if queue is None:
+            queue = _Queue(rows_of_width(packed.layout.width, self._batch_rows))
+            self._queues[packed.layout] = queue
+        queue.waiting.append(_Waiting(packed, now_s))
+        if queue.rows < queue.batch_rows <= queue.rows + packed.rows:
+            self._full.append(packed.layout)
+        queue.rows += packed.rows
+
+    def take(self, until_s: float) -> Taken | None:
+        """Take the rows of a whole batch, or of a smaller one that has waited since before a time; None for neither."""
+        if self._full:
+            return self._take(self._full.popleft())
+        since_s = self.since_s
+        return None if since_s is None or since_s > until_s else self._take(next(iter(self._queues)))
+
+    def _take(self, layout: Layout) -> Taken:
+        queue = self._queues.pop(layout)
+        taken, left = Taken(), queue.batch_rows
+        while left and queue.waiting:
+            first = queue.waiting[0]
+            opened = first.opened or first.packed.opened()
+            stop = min(opened.rows, first.start + left)
+            taken.parts.append(opened.part(first.start, stop))
+            left -= stop - first.start
+            queue.rows -= stop - first.start
+            if stop < opened.rows:
+                first.start, first.opened = stop, opened
+                break
+            queue.waiting.popleft()
+            taken.done_bytes += first.packed.size_bytes
+            taken.loose_bytes += first.packed.loose_bytes
+        if queue.rows:
+            self._queues[layout] = queue
+        if queue.rows >= queue.batch_rows:
+            self._full.append(layout)
+        return taken
