@@ -1,6 +1,6 @@
 """An application whose broker is away: offers events as fast as it can, and prints what its memory grew by.
 
-python emitter_away.py events|columns SPOOL_DIR_OR_NOTHING BOOTSTRAP SECONDS
+python emitter_away.py events|threads|wide|columns|calls SPOOL_DIR_OR_NOTHING BOOTSTRAP SECONDS
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,15 +16,20 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from driftline.agents.emit import Emitter
 
 ROWS: Final = 500
+CALL_ROWS: Final = 100
 # So many that the cap in bytes is the one that is met.
 EVENTS: Final = 1_000_000
 CAP_BYTES: Final = 64 << 20
 SPOOL_BYTES: Final = 64 << 20
 NUMERIC: Final = tuple(f"n{at:02}" for at in range(20))
 CATEGORICAL: Final = tuple(f"c{at}" for at in range(5))
+WIDE: Final = tuple(f"w{at:03}" for at in range(900))
+THREADS: Final = 16
 LEVELS: Final = tuple(f"level-{at}" for at in range(12))
 
 
@@ -47,15 +53,50 @@ def offer_events(emitter: Emitter, until: float) -> int:
     return offered
 
 
-def offer_columns(emitter: Emitter, until: float) -> int:
-    """Log columns of 500 rows, made for each call."""
+def offer_wide(emitter: Emitter, until: float) -> int:
+    """Log single events of 900 numbers."""
+    offered = 0
+    while time.monotonic() < until:
+        emitter.log({name: offered + place / 32 for place, name in enumerate(WIDE)}, 0.5)
+        offered += 1
+    return offered
+
+
+def by_threads(offer: Callable[[Emitter, float], int]) -> Callable[[Emitter, float], int]:
+    """Give the same from many threads at once."""
+
+    def offer_all(emitter: Emitter, until: float) -> int:
+        offered: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: offered.append(offer(emitter, until))) for _ in range(THREADS)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sum(offered)
+
+    return offer_all
+
+
+def offer_columns(emitter: Emitter, until: float, rows: int = ROWS) -> int:
+    """Log columns of some rows, made for each call."""
     draw, offered = np.random.default_rng(5), 0
     while time.monotonic() < until:
-        columns: dict[str, Any] = {name: draw.random(ROWS) for name in NUMERIC}
-        columns |= {name: [LEVELS[at % len(LEVELS)] for at in range(ROWS)] for name in CATEGORICAL}
-        emitter.log_many(columns, draw.random(ROWS))
-        offered += ROWS
+        columns: dict[str, Any] = {name: draw.random(rows) for name in NUMERIC}
+        columns |= {name: [LEVELS[at % len(LEVELS)] for at in range(rows)] for name in CATEGORICAL}
+        emitter.log_many(columns, draw.random(rows))
+        offered += rows
     return offered
+
+
+OFFERS: Final = {
+    "events": offer_events,
+    "threads": by_threads(offer_events),
+    "wide": by_threads(offer_wide),
+    "columns": offer_columns,
+    "calls": by_threads(lambda emitter, until: offer_columns(emitter, until, CALL_ROWS)),
+}
 
 
 def main(load: str, spool: str, bootstrap: str, seconds: str) -> None:
@@ -74,9 +115,7 @@ def main(load: str, spool: str, bootstrap: str, seconds: str) -> None:
         spool_dir=spool or None,
         spool_bytes=SPOOL_BYTES,
     )
-    offered = {"events": offer_events, "columns": offer_columns}[load](
-        emitter, time.monotonic() + float(seconds)
-    )
+    offered = OFFERS[load](emitter, time.monotonic() + float(seconds))
     grown, books = memory_bytes("VmHWM") - before, emitter.stats()
     print(
         json.dumps(

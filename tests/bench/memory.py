@@ -61,6 +61,13 @@ WITHIN_S: Final = 300.0
 WORKER_TARGET_MB: Final = 400.0
 EMITTER_SLACK_MB: Final = 30.0
 EMITTER_S: Final = 20.0
+LOADS: Final = {
+    "events": "events",
+    "threads": "events of 16 threads",
+    "wide": "events of 900 names, 16 threads",
+    "columns": "columns",
+    "calls": "columns of 100 rows, 16 threads",
+}
 MB: Final = 1_000_000
 
 
@@ -172,12 +179,12 @@ def peak_mb(process: WorkerProcess) -> float:
 def emitters(folder: Path) -> list[dict[str, Any]]:
     """Measure emitters, each in a process of its own, with nobody behind the address of the broker."""
     rows = []
-    for load in ("events", "columns"):
+    for load, words in LOADS.items():
         for spool in (None, folder / "memory-spool"):
             if spool is not None:
                 shutil.rmtree(spool, ignore_errors=True)
             found = emitter(load, spool)
-            name = f"memory: emitter, broker away, {load}, {'a full spool' if spool else 'no spool'}"
+            name = f"memory: emitter, broker away, {words}, {'a full spool' if spool else 'no spool'}"
             rows.append(row(name, found["grown"] / MB, found["cap"] / MB + EMITTER_SLACK_MB))
             if spool is not None:
                 shutil.rmtree(spool, ignore_errors=True)
