@@ -119,6 +119,13 @@ def test_packed_rows_are_sealed_as_loose_ones(cuts: tuple[int, ...]) -> None:
     assert values(read_predictions(sealed[0])) == values(read_predictions(sealed[1]))
 
 
+def test_what_is_known_lies_on_the_shelf() -> None:
+    """Numbers and texts of every type are packed; dates, which are neither, stay objects."""
+    packed = parcel(chunk()).laid(Shelf())
+    names = [name for group in packed.layout for name in group]
+    assert [names[at] for at in packed.rest] == ["days"]
+
+
 @pytest.mark.parametrize("stop", [1, 25, ROWS])
 def test_packed_rows_can_be_cut(stop: int) -> None:
     """A part of packed rows is that part of what was packed."""
