@@ -23,14 +23,18 @@ names = [f"f{at}" for at in range(25)]
 matrix = np.zeros((500, 25))
 from driftline.agents.emit import Emitter
 before = memory("VmRSS")
-emitter = Emitter("memory", "1", bootstrap="127.0.0.1:9", buffer_bytes=cap_bytes, spool_dir=spool_dir,
-                  spool_bytes=1 << 24, stall_s=0.2)
+emitter = Emitter("memory", "1", bootstrap="127.0.0.1:9", buffer_bytes=cap_bytes, buffer_events=1_000_000,
+                  spool_dir=spool_dir, spool_bytes=1 << 24, stall_s=0.2)
 ends = time.monotonic() + seconds
 wide = [f"w{at}" for at in range(900)]
 
+def goes_on():
+    now = time.monotonic()
+    return now < ends or (now < ends + 30 and not emitter.stats().dropped)
+
 def many(number):
     turn = 0
-    while time.monotonic() < ends:
+    while goes_on():
         turn += 1
         if load == "wide events of threads":
             emitter.log({name: turn + 0.5 * at for at, name in enumerate(wide)})
@@ -46,7 +50,7 @@ if "threads" in load:
     for thread in threads:
         thread.join()
 turn = 0
-while time.monotonic() < ends:
+while "threads" not in load and goes_on():
     turn += 1
     if load == "numbers":
         emitter.log({name: turn + 0.5 * at for at, name in enumerate(names)}, turn / 2)
@@ -57,7 +61,7 @@ while time.monotonic() < ends:
     elif load == "texts among numbers":
         emitter.log({name: 0.5 for name in names} if turn % 2 else {**dict.fromkeys(names, 0.5), "f3": "z" * 20_000})
     else:
-        emitter.label(f"order-{turn}", "k" * 500)
+        emitter.label(f"order-{turn}", f"{turn} " + "k" * 500)
 stats = emitter.stats()
 print(json.dumps({"grown": memory("VmHWM") - before, "dropped": stats.dropped, "balance": stats.total.balance}))
 os._exit(0)
