@@ -85,7 +85,7 @@ class PredictionRows:
     def empty(cls, scheme: Scheme | None) -> PredictionRows:
         """No predictions, with the scores and segments of a scheme."""
         ids = np.zeros(0, np.uint64)
-        scores, segments = (0, 0) if scheme is None else (len(scheme.scores), len(scheme.segments))
+        scores, segments = (0, 0) if scheme is None else (len(scheme.columns), len(scheme.segments))
         return cls(
             ids,
             ids,
@@ -162,7 +162,7 @@ class Cell:
         key, rest = keys_of(cols.ids[rows])
         after = (cols.times_ms[rows] - self.start_ms).astype(np.uint32)
         predicted = vocabulary.codes_of(cols.predicted, cols.rows)[rows]
-        names, segments = ((), ()) if self.scheme is None else (self.scheme.scores, self.scheme.segments)
+        names, segments = ((), ()) if self.scheme is None else (self.scheme.columns, self.scheme.segments)
         scores = _scores(cols, names, rows, len(key))
         part = PredictionRows(key, rest, after, predicted, scores, _groups(cols, segments, rows, len(key)))
         order = sorted_order(key, rest)

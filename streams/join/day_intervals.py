@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from driftline.streams.join.exact import exact_float
+from driftline.streams.join.quantiles import METRIC as PINBALL
+from driftline.streams.join.quantiles import quantile_sums
 from driftline.streams.stats.confusion import (
     accuracy_of,
     balanced_accuracy_of,
@@ -48,6 +50,7 @@ _RANGES: Final = {
     "brier": (0.0, 2.0),
     "mae": (0.0, math.inf),
     "rmse": (0.0, math.inf),
+    PINBALL: (0.0, math.inf),
 }
 """Where a figure can lie at all; an interval is cut there."""
 _MEANS: Final = {"log_loss": "log_loss", "brier": "brier", "mae": "absolute", "bias": "error"}
@@ -67,12 +70,16 @@ def widen(figures: Sequence[Figure], days: Sequence[Outcomes]) -> None:
             if figure.interval == "iid" and figure.low is not None and figure.high is not None
             else around(figure.value, errors.get(f"{figure.metric}_error"))
         )
-        found = _interval(figure.metric, days, iid)
+        found = _interval(figure, days, iid)
         if found is not None and found.kind == "days" and figure.value is not None:
             figure.low, figure.high, figure.interval = found.within(*_RANGES.get(figure.metric, _ANY))
 
 
-def _interval(metric: str, days: Sequence[Outcomes], iid: Interval | None) -> Interval | None:
+def _interval(figure: Figure, days: Sequence[Outcomes], iid: Interval | None) -> Interval | None:
+    metric = figure.metric
+    if metric == PINBALL:
+        sums = np.array([quantile_sums(day.sums, figure.feature) for day in days])
+        return over_days(mean_of, [sums[:, 0], sums[:, 1]], iid)
     if metric in _OF_CONFUSION:
         return over_days(_OF_CONFUSION[metric], [np.stack([day.confusion for day in days])], iid)
     if metric in _OF_SCORES:

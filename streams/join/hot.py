@@ -195,7 +195,7 @@ class Hot:
         held = cell.scheme
         if held is None or scheme is None or held.identity == scheme.identity:
             return False
-        if (held.scores, held.values) != (scheme.scores, scheme.values):
+        if (held.columns, held.values) != (scheme.columns, scheme.values):
             return False
         cell.scheme = scheme
         self._forget_outcomes(key)

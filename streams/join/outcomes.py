@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from driftline.schemas.errors import DriftlineError
 from driftline.streams.join.exact import exact_sum, exact_sums
+from driftline.streams.join.quantiles import add_quantiles, sums_of
 from driftline.streams.join.said import answer_shapes, said_of_scores
 from driftline.streams.join.scheme import UNKNOWN
 from driftline.streams.stats.class_calibration import fold, normalised
@@ -76,7 +77,7 @@ class Outcomes:
             of classes (P, T), per class they say and bin of its score (`ClassCounts.top`).
         expected: int64 (2, K, K), the confusion that the scores of all predictions expect (`ClassCounts.sums`).
         calibration_sums: exact sums of the scores in each of those parts.
-        sums: exact sums by name: `LOSSES` or `ERRORS`.
+        sums: exact sums by name: `LOSSES`, or `ERRORS` and those of quantiles.
         counted: rows behind `sums`.
         nonzero: of them those whose truth is not 0.
         delays: int64 (LATENCY_BINS,), the sketch of the labels' delays in s; None before the first.
@@ -116,7 +117,7 @@ class Outcomes:
             cells=np.zeros((2, 2, scheme.bins), np.int64),
             answers=np.zeros(answers, np.int64),
             expected=np.zeros(expected, np.int64),
-            sums=dict.fromkeys(names, 0),
+            sums=dict.fromkeys(names, 0) | sums_of(scheme),
         )
 
     @property
@@ -199,9 +200,10 @@ class Outcomes:
     def add_truth(
         self, scheme: Scheme, truth: NDArray[Any], said: NDArray[Any], scores: NDArray[np.floating]
     ) -> None:
-        """Count labelled rows; arguments as `add_classes` or `add_numbers`, by the task."""
+        """Count labelled rows; arguments as `add_classes` or `add_numbers`, by the task; scores by `scheme.columns`."""
         if scheme.task == "regression":
             self.add_numbers(truth, said)
+            add_quantiles(self.sums, scheme, truth, scores)
         else:
             self.add_classes(scheme, truth, said, scores)
 

@@ -92,7 +92,7 @@ def true_and_said(
     """
     if scheme.task == "regression":
         truth = np.where(labels.code == NUMBER, labels.number, np.nan)
-        return truth, rows.scores[0].astype(np.float64) if len(rows.scores) else np.full(len(rows), np.nan)
+        return truth, rows.scores[0].astype(np.float64) if scheme.scores else np.full(len(rows), np.nan)
     truth = scheme.true_classes(labels.code, labels.number, texts)
     return truth, scheme.named_classes(rows.predicted, texts)
 

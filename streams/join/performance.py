@@ -10,6 +10,8 @@ from driftline.schemas.window import Figure
 from driftline.streams.join.day_intervals import widen
 from driftline.streams.join.exact import exact_float
 from driftline.streams.join.outcomes import ERRORS
+from driftline.streams.join.quantiles import METRIC as PINBALL
+from driftline.streams.join.quantiles import quantile_figures
 from driftline.streams.stats.confusion import (
     balanced_accuracy_error,
     binary,
@@ -67,13 +69,14 @@ def performance_figures(
         )
     if scheme.task == "regression":
         found += _of_numbers(outcomes)
+        found += quantile_figures(scheme, outcomes.sums)
     else:
         found += _of_classes(scheme, outcomes)
         found += _of_scores(outcomes) if scheme.task == "binary" else _of_losses(outcomes)
     if wanted is not None:
         found = [figure for figure in found if figure.metric in wanted and not figure.feature]
     widen(
-        [figure for figure in found if not figure.feature],
+        [figure for figure in found if not figure.feature or figure.metric == PINBALL],
         [day for day in days if day.digest == outcomes.digest],
     )
     return found

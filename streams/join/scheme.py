@@ -78,6 +78,7 @@ class Scheme:
         edges: float64, ascending, of the score bins; bin j is (edges[j-1], edges[j]].
         coarse_edges: some of them, for the score bins of segments.
         segments: by whose values figures are split.
+        quantiles: of a regression, the scores that are declared to be quantiles, and which: above 0, below 1.
         calibration: of many classes, what the scores meant in the reference; None where that is not known.
     """
 
@@ -89,6 +90,7 @@ class Scheme:
     edges: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     coarse_edges: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     segments: tuple[Segment, ...] = ()
+    quantiles: tuple[tuple[str, float], ...] = ()
     calibration: ClassCalibration | None = None
     identity: str = ""
 
@@ -96,6 +98,11 @@ class Scheme:
         """A scheme that nobody changed is that of its profile."""
         if not self.identity:
             object.__setattr__(self, "identity", self.digest)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the scores that are kept of a prediction: those that are read, then quantiles."""
+        return (*self.scores, *(name for name, _ in self.quantiles if name not in self.scores))
 
     @property
     def values(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -119,6 +119,8 @@ def _told(found: Scheme, profile: Profile, settings: DeploymentSettings) -> Sche
     if settings.task is not None and settings.task != found.task:
         found = _as(settings.task, scores, found.classes or ("0", "1"), found.digest)
         found = replace(found, coarse_edges=_coarse(found, scores))
+    if found.task == "regression" and settings.quantiles:
+        found = _with_quantiles(found, scores, settings.quantiles)
     classes = found.classes
     if (
         found.task == "binary"
@@ -134,6 +136,14 @@ def _told(found: Scheme, profile: Profile, settings: DeploymentSettings) -> Sche
     )
 
 
+def _with_quantiles(found: Scheme, scores: Sequence[ProfileColumn], declared: Mapping[str, float]) -> Scheme:
+    """Read quantiles too; the number that is predicted is a score that is none, where there is one."""
+    names = [column.name for column in scores]
+    points = [name for name in (*found.scores, *names) if name not in declared]
+    quantiles = tuple((name, declared[name]) for name in names if name in declared)
+    return replace(found, scores=tuple(points[:1]) or found.scores, quantiles=quantiles)
+
+
 def _terms(scheme: Scheme) -> tuple[object, ...]:
     """What makes outcomes differ, beyond the profile."""
     return (
@@ -142,6 +152,7 @@ def _terms(scheme: Scheme) -> tuple[object, ...]:
         scheme.classes,
         scheme.scores,
         tuple(segment.name for segment in scheme.segments),
+        *scheme.quantiles,
     )
 
 

@@ -169,7 +169,7 @@ class Rejoin:
             mine, theirs = pairs(rows.key, rows.rest, labels.key, labels.rest)
             says = labels.code[theirs] != WITHDRAWN
             mine, theirs = mine[says], theirs[says]
-            if cell.scheme.scores != scheme.scores:
+            if cell.scheme.columns != scheme.columns:
                 found.add_unlabelled(len(rows))
                 continue
             found.add_unlabelled(len(rows) - len(mine))
