@@ -52,3 +52,8 @@ class Complaints:
         trace = None if known or said_s is not None else error
         logger.warning("%s%s: %s%s", what, which, why, more, exc_info=trace)
         return True
+
+
+def say_once(logger: logging.Logger, what: str, error: Exception) -> None:
+    """Log a warning now; arguments as those of `Complaints.say`."""
+    Complaints().say(logger, what, error, 0.0)

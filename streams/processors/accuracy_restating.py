@@ -6,7 +6,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from driftline.streams.complaints import Complaints
+from driftline.streams.complaints import say_once
+from driftline.streams.processors.backoff import Backoff
 from driftline.streams.processors.restater import Restater
 from driftline.streams.replay.join_tasks import join_done, join_task, take_part
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from driftline.schemas.settings import Settings
     from driftline.streams.clickhouse.client import Client
+    from driftline.streams.join.dirty import Offsets
     from driftline.streams.join.shard import Shard
     from driftline.streams.metrics import AccuracyMetrics
     from driftline.streams.processors.join_store import Store
@@ -50,7 +52,9 @@ class Restating:
         self._of: Shard | None = None
         self._is_whole = True
         self._failed: dict[str, Failure] = {}
-        self._complaints = Complaints()
+        self._tried: set[str] = set()
+        self._backoff = Backoff()
+        self._left: dict[int, tuple[frozenset[str], Offsets]] = {}
         self._restater: Restater[JoinTask] = Restater(settings, self._work)
 
     def stop(self) -> None:
@@ -62,10 +66,13 @@ class Restating:
         if not self._restater.is_free:
             return
         last = -1 if self._of is None else self._of.partition
+        waiting = self._backoff.waiting(time.monotonic())
         for shard in sorted(shards, key=lambda one: (one.partition <= last, one.partition)):
-            task = join_task(shard)
-            if task is not None:
-                self._of, self._is_whole, self._failed = shard, True, {}
+            task = join_task(shard, waiting)
+            # What those that wait have left is all that there is: it is not looked at again until one may be tried.
+            is_left = task is not None and self._left.get(shard.partition) == (waiting, task.labels)
+            if task is not None and (task.late or not is_left):
+                self._of, self._is_whole, self._failed, self._tried = shard, True, {}, set()
                 self._restater.offer(task)
                 return
 
@@ -83,11 +90,9 @@ class Restating:
         if shards.get(task.partition) is not shard:
             return
         if part is not None and part.failure is not None:
-            self._failed[part.deployment] = part.failure
-            self._metrics.failed.inc()
-            what = f"cold windows of deployment {part.deployment!r} wait"
-            self._complaints.say(logger, what, part.failure.error, time.monotonic())
+            self._note_failed(part.deployment, part.failure)
         elif part is not None:
+            self._tried.add(part.deployment)
             results, records, is_whole = take_part(shard, task, part, round(time.time() * 1000))
             # A successor reads the state anew, and restates what is not taken out of it.
             if not self._acknowledge(shard):
@@ -101,6 +106,18 @@ class Restating:
             self._metrics.restated.inc(sent)
         elif self._is_whole:
             join_done(shard, task, self._failed)
+            for name in {*self._tried, *task.late} - self._failed.keys():
+                self._backoff.succeeded(name)
+            self._left[task.partition] = self._backoff.waiting(time.monotonic()), shard.dirty.copy()
+
+    def _note_failed(self, name: str, failure: Failure) -> None:
+        """Leave a deployment for another time; what fails again and again of one cause is said once."""
+        self._failed[name] = failure
+        if failure.error is None:
+            return
+        self._metrics.failed.inc()
+        if self._backoff.failed(name, failure.error, time.monotonic()):
+            say_once(logger, f"cold windows of deployment {name!r} wait, and are tried again", failure.error)
 
     def _work(self, client: Client, task: JoinTask, settled: Callable[[], None]) -> Iterator[Part]:
         from driftline.streams.replay.restate import restate_join  # noqa: PLC0415 - 31 MB that only late facts need

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from driftline.streams.clickhouse.errors import ClickHouseAwayError
+from driftline.streams.processors.backoff import Backoff
 from driftline.streams.processors.restater import Restater
 from driftline.streams.replay.drift_tasks import drift_done, drift_task, take_part
 
@@ -37,7 +39,8 @@ class DriftRestating:
         self._profiles, self._rules, self._metrics = profiles, rules, metrics
         self._of: tuple[Shard, str] | None = None
         self._is_whole = True
-        self._restater: Restater[DriftTask] = Restater(settings, self._work)
+        self._backoff = Backoff()
+        self._restater: Restater[DriftTask] = Restater(settings, self._work, self._note_failed)
 
     def stop(self) -> None:
         """End the thread."""
@@ -48,8 +51,10 @@ class DriftRestating:
         if not self._restater.is_free:
             return
         names = [(partition, name) for partition, shard in shards.items() for name in shard.books]
-        last = (-1, "") if self._of is None else (self._of[0].partition, self._of[1])
+        last, now_s = (-1, "") if self._of is None else (self._of[0].partition, self._of[1]), time.monotonic()
         for partition, name in sorted(names, key=lambda one: (one <= last, one)):
+            if self._backoff.waits(name, now_s):
+                continue
             task = drift_task(shards[partition], name)
             if task is not None:
                 self._of, self._is_whole = (shards[partition], name), True
@@ -70,7 +75,14 @@ class DriftRestating:
             self._metrics.restated.inc(len(part.results))
         elif self._is_whole:
             drift_done(shard, task)
+            self._backoff.succeeded(task.deployment)
         return True
+
+    def _note_failed(self, task: DriftTask, error: Exception) -> bool:
+        """Let a deployment wait whose windows could not be counted; gives whether that is to be said."""
+        if isinstance(error, ClickHouseAwayError):  # all wait for that
+            return True
+        return self._backoff.failed(task.deployment, error, time.monotonic())
 
     def _work(self, client: Client, task: DriftTask, settled: Callable[[], None]) -> Iterator[Part]:
         from driftline.streams.replay.restate import restate_drift  # noqa: PLC0415 - 31 MB that only late facts need

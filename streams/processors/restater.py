@@ -51,12 +51,17 @@ class Restater(Generic[Task]):
     Args:
         settings: where the archive is, and how often to publish.
         work: counts a task again, part by part; the last argument waits until the archive holds what was published.
+        failed: told in the thread of what could not be done; gives whether that is to be said.
     """
 
     def __init__(
-        self, settings: Settings, work: Callable[[Client, Task, Callable[[], None]], Iterator[Part]]
+        self,
+        settings: Settings,
+        work: Callable[[Client, Task, Callable[[], None]], Iterator[Part]],
+        failed: Callable[[Task, Exception], bool] = lambda _task, _error: True,
     ) -> None:
         self._settings = settings
+        self._failed: Callable[[Task, Exception], bool] = failed
         self._work: Callable[[Client, Task, Callable[[], None]], Iterator[Part]] = work
         self._tasks: queue.Queue[Task] = queue.Queue(1)
         self._parts: queue.Queue[Taken[Task]] = queue.Queue(PARTS)
@@ -105,8 +110,9 @@ class Restater(Generic[Task]):
             try:
                 self._do(task)
             except Exception as error:  # noqa: BLE001 - it must not end the hot path; the task is offered again
-                what = f"partition {task.partition}: cold windows wait"
-                self._complaints.say(logger, what, error, time.monotonic())
+                if self._failed(task, error):
+                    what = f"partition {task.partition}: cold windows wait"
+                    self._complaints.say(logger, what, error, time.monotonic())
             now = time.monotonic()
             self._rests_until = now + max(now - began, self._settings.worker.publish_seconds)
             self._free.set()

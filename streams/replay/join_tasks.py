@@ -25,14 +25,23 @@ if TYPE_CHECKING:
     from driftline.streams.replay.part import Failure, Part
 
 
-def join_task(shard: Shard) -> JoinTask | None:
-    """Give what awaits restatement in a shard that is as its state was stored; None for nothing."""
-    late = {name: tuple(hot.late.spans) for name, hot in shard.hots.items() if hot.late.spans}
+def join_task(shard: Shard, waiting: frozenset[str] = frozenset()) -> JoinTask | None:
+    """Give what awaits restatement in a shard that is as its state was stored; None for nothing.
+
+    Args:
+        shard: of one partition.
+        waiting: deployments that are not to be tried now.
+    """
+    late = {
+        name: tuple(hot.late.spans)
+        for name, hot in shard.hots.items()
+        if hot.late.spans and name not in waiting
+    }
     if not late and not shard.dirty:
         return None
     edges = {name: _edge(shard, hot) for name, hot in shard.hots.items()}
     positions = shard.predictions, shard.labels
-    return JoinTask(shard.partition, positions, late, shard.dirty.copy(), edges, shard.rules)
+    return JoinTask(shard.partition, positions, late, shard.dirty.copy(), edges, shard.rules, waiting)
 
 
 def take_part(

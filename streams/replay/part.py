@@ -21,9 +21,12 @@ RESULTS_A_PART: Final = 64
 
 
 class Failure(NamedTuple):
-    """Why a deployment could not be restated, and the records of its labels that therefore still await it."""
+    """Why a deployment could not be restated, and the records of its labels that therefore still await it.
 
-    error: Exception
+    Without an error it was not tried: it waits.
+    """
+
+    error: Exception | None
     labels: Offsets
 
 

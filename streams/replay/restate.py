@@ -123,6 +123,9 @@ def restate_join(
         edge = task.edges.get(name, Edge(NEVER, {}, 0, 0))
         mine = {one for one in labelled if one.deployment == name}
         left = task.labels if mine else Offsets()
+        if name in task.waiting:
+            yield _left(client, task.partition, name, left)
+            continue
         try:
             mine |= _touched(client, name, task.late.get(name, ()))
             windows = cold_windows(mine, partial(book.resolutions, name), edge)
@@ -131,8 +134,13 @@ def restate_join(
         except ClickHouseAwayError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, others of the partition must not wait for it
-            single = fact_reads.label_records(client, task.partition, name, left.single)
-            yield Part(name, [], {}, set(), Failure(error, Offsets(single, left.span)))
+            yield _left(client, task.partition, name, left, error)
+
+
+def _left(client: Client, partition: int, name: str, labels: Offsets, error: Exception | None = None) -> Part:
+    """Give the word that a deployment is left for another time, with those of some records of labels that are its."""
+    single = fact_reads.label_records(client, partition, name, labels.single)
+    return Part(name, [], {}, set(), Failure(error, Offsets(single, labels.span)))
 
 
 def _hot(client: Client, task: DriftTask, profiles: Profiles, rules: Rules) -> dict[PaneKey, Counters]:

@@ -45,6 +45,7 @@ class JoinTask:
         labels: likewise.
         edges: where hot ends, by deployment; of others nothing is in memory.
         rules: by which memory takes facts.
+        waiting: deployments that are not to be tried now; their labels are left.
     """
 
     partition: int
@@ -53,6 +54,7 @@ class JoinTask:
     labels: Offsets
     edges: Mapping[str, Edge]
     rules: Rules = field(default_factory=Rules)
+    waiting: frozenset[str] = frozenset()
 
 
 def restated(result: WindowResult, absorbed: int, late_rows: int) -> WindowResult:

@@ -127,6 +127,22 @@ def test_a_deployment_that_fails_is_left_and_the_others_are_taken_out(
     assert join_task(world.shard) is None
 
 
+def test_a_deployment_that_waits_is_not_tried_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its late rows are not offered, its labels are left; the others' are done; it is done in the end."""
+    world = World()
+    world.archive.stand_in(monkeypatch)
+    task = join_task(world.shard, frozenset({"bad"}))
+    assert task is not None
+    assert (set(task.late), task.labels) == ({"good"}, Offsets({0, 1}))
+    done, failed = restate(task)
+    assert (done, failed) == ({"good"}, {"bad": Failure(None, Offsets({0}))})
+    join_done(world.shard, task, failed)
+    world.publish()
+    task = world.task()
+    assert (set(task.late), task.labels) == ({"bad"}, Offsets({0}))
+    assert restate(task) == ({"bad"}, {})
+
+
 def test_no_more_is_read_ahead_than_memory_is_allowed_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading of a day ends at the cap, before all of it is in memory, and the deployment is left with a sentence."""
     world = World()
