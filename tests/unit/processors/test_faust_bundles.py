@@ -43,9 +43,10 @@ def handed_over(fetched: dict[TP, int], most: int) -> list[tuple[TP, Any]]:
 
         consumer._wait_next_records = fetch
         consumer._thread.highwater = lambda tp: fetched[tp]
-        found = [one async for one in consumer.getmany(1.0)]
-        consumer._thread.thread_loop.close()
-        return found
+        try:
+            return [one async for one in consumer.getmany(1.0)]
+        finally:
+            consumer._thread.thread_loop.close()
 
     return asyncio.run(run())
 
