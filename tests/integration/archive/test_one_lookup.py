@@ -57,9 +57,9 @@ def old(lane: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings
 
 
-@pytest.mark.parametrize("cut", range(8))
+@pytest.mark.parametrize("cut", [0, 4, 5, 8])
 def test_every_prediction_stays_known_over_the_upgrade(old: Settings, cut: int) -> None:
-    """Once each, with its offset where it had one; also after a crash behind any statement of the file."""
+    """Once each, with its offset where it had one; also after a crash behind the copy, the removal, or all of it."""
     [file] = [one for one in shipped() if one.number == 13]
     assert len(file.statements) == 8
     with Client(old.clickhouse) as client:
