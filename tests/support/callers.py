@@ -14,6 +14,7 @@ from served import request
 
 LARGE_ROWS = 90_000
 """Rows of three FP32 whose body takes a little over 1 MB."""
+LARGE_BYTES = 1_080_000
 
 
 @dataclass
@@ -54,12 +55,17 @@ def small(key: str) -> bytes:
     return _posted(request(parameters={"driftline_key": key}))
 
 
-def large(key: str) -> bytes:
-    """Return a request whose tensor is binary and takes over 1 MB; the answer is binary too."""
-    rows = np.zeros((LARGE_ROWS, 3), np.float32).tobytes()
+def padded(key: str) -> bytes:
+    """Return a request of one row, in JSON that takes over 1 MB."""
+    return _posted(request(parameters={"driftline_key": key}).ljust(LARGE_BYTES))
+
+
+def large(key: str, count: int = LARGE_ROWS) -> bytes:
+    """Return a request of so many rows whose tensor is binary; the answer is binary too."""
+    rows = np.zeros((count, 3), np.float32).tobytes()
     head = json.dumps({
         "inputs": [
-            {"name": "X", "datatype": "FP32", "shape": [LARGE_ROWS, 3], "parameters": {"binary_data_size": len(rows)}}
+            {"name": "X", "datatype": "FP32", "shape": [count, 3], "parameters": {"binary_data_size": len(rows)}}
         ],
         "outputs": [{"name": "p", "parameters": {"binary_data": True}}],
         "parameters": {"driftline_key": key},
@@ -73,9 +79,9 @@ def _posted(body: bytes, more: bytes = b"") -> bytes:
 
 
 async def call(
-    port: int, wanted: bytes, answers: Answers, go_on: Callable[[], bool], *, slow: bool = False
+    port: int, wanted: bytes, answers: Answers, go_on: Callable[[], bool], *, pause_s: float = 0.0
 ) -> None:
-    """Ask again and again over one connection; a slow caller takes its answer in small pieces."""
+    """Ask again and again over one connection; a slow caller takes its answer in small pieces, with pauses."""
     # Little is read ahead, so that an answer that is not taken stays with the agent.
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4_096)
     try:
@@ -87,9 +93,9 @@ async def call(
             body = bytearray()
             length = int(_header(head, "content-length"))
             while len(body) < length:
-                body += await reader.read(min(1_024 if slow else 65_536, length - len(body)))
-                if slow and len(body) % 32_768 < 1_024:
-                    await asyncio.sleep(0.001)
+                body += await reader.read(min(1_024 if pause_s else 65_536, length - len(body)))
+                if pause_s and len(body) % 32_768 < 1_024:
+                    await asyncio.sleep(pause_s)
             _note(answers, head, bytes(body), asked_s)
     except (OSError, asyncio.IncompleteReadError) as error:
         answers.fail(f"{type(error).__name__}: {error}")

@@ -98,7 +98,7 @@ async def under_load(folder: Path, swaps: int, requests: int) -> Answers:
         for port in (one, two):
             loads += [call(port, small(f"caller {n}"), answers, go_on) for n in range(SMALL)]
             loads += [call(port, large(f"large {n}"), answers, go_on) for n in range(LARGE)]
-            loads += [call(port, large(f"slow {n}"), answers, go_on, slow=True) for n in range(SLOW)]
+            loads += [call(port, large(f"slow {n}"), answers, go_on, pause_s=0.001) for n in range(SLOW)]
         callers = [asyncio.ensure_future(load) for load in loads]
         await answers.reached(requests // 10)
         gc.collect()
