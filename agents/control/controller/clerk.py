@@ -84,7 +84,11 @@ class Clerk:
                 )
 
     def inherit(self, revisions: Mapping[str, tuple[DeploymentState, ...]], now_ms: int) -> Turn:
-        """Sign what was found, and take over the settings that were published before there was a controller, once."""
+        """Sign what was found, and take over the settings that were published before there was a controller, once.
+
+        Raises:
+            ControllerError: settings are too large to be taken over.
+        """
         self._turn = Turn()
         self._sign(now_ms)
         if not self.ledger.configured.has_inherited:

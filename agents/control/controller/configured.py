@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from driftline.agents.audit.record import EFFECTIVE
+from driftline.agents.control.controller.errors import ControllerError
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.deployment_file import parse_deployment
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 INHERITED: Final = "inherited"
 """The event that takes over what was published before a controller was; once, the first thing it tells."""
+MOST_BYTES: Final = 400_000
+"""Of inherited settings as they travel: what serves, of up to half a megabyte, finds room beside them."""
 INHERITED_BYTES: Final = 500_000
 """Of the settings in one record of what is inherited; the audit takes records of twice that."""
 NAME: Final = "the settings of this command"
@@ -69,10 +72,19 @@ def inherited(revisions: Mapping[str, tuple[DeploymentState, ...]]) -> Iterator[
     """What is inherited as the `detail` of records, each of bounded size; one empty one when nothing is.
 
     Of a deployment whose revisions are too many for a record the oldest are left out, as in `deployment-state`.
+
+    Raises:
+        ControllerError: the settings of a deployment are so large that what serves would find no room beside them.
     """
     detail: dict[str, Any] = {}
     size = 0
     for name, held in revisions.items():
+        size_bytes = len(held[-1].to_bytes())
+        if size_bytes > MOST_BYTES:
+            raise ControllerError(
+                f"the settings of {name} take {size_bytes:,} bytes, and under control {MOST_BYTES:,} are allowed: "
+                "publish smaller ones with 'driftline deployment apply' from where no genesis is set, and start again"
+            )
         told = msgspec.to_builtins(held)
         while len(told) > 1 and len(msgspec.json.encode(told)) > INHERITED_BYTES:
             told = told[1:]

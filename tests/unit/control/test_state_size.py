@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+import pytest
 from clerked import KEYS, TOPICS, Room
 from controlled import package
 from signed import command, key
 
 from driftline.agents.audit.record import MAX_RECORD_BYTES, AuditRecord, digest
 from driftline.agents.control.controller.clerk import Clerk
-from driftline.agents.control.controller.configured import INHERITED
+from driftline.agents.control.controller.configured import INHERITED, inherited
+from driftline.agents.control.controller.errors import ControllerError
 from driftline.agents.control.controller.ledger import Ledger
 from driftline.agents.control.controller.outside import Outside
 from driftline.agents.control.judge import Facts
@@ -105,3 +108,13 @@ def test_inherited_settings_of_any_size_are_taken_over() -> None:
     again = Ledger([*first, *told], digest(first[0]), lambda _: Facts())
     assert again.configured.revisions == revisions
     assert again.configured.has_inherited
+
+
+def test_inherited_settings_that_leave_no_room_are_refused_in_words() -> None:
+    """Beside them a state could not be published; the sentence says whose they are, and what to do."""
+    room = Room()
+    weights = {f"a feature with quite a long name, number {number}": 1.0 for number in range(10_000)}
+    settings = msgspec.structs.replace(defaults("churn").settings, feature_importance=weights)
+    held = next_state(None, settings, changed_by="ann", now_ms=room.now_ms)
+    with pytest.raises(ControllerError, match="the settings of churn take 5"):
+        list(inherited({"churn": (held,)}))
