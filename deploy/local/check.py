@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
+
+LOOK_SECONDS: Final = 10
+"""How long who only looks waits for ClickHouse: one that hangs is down."""
 
 Level = Literal["ok", "warn", "fail"]
 

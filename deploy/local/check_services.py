@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from driftline.deploy.local.check import Check, fail, ok, split_sentence, warn
+from driftline.deploy.local.check import LOOK_SECONDS, Check, fail, ok, split_sentence, warn
 from driftline.deploy.local.kafka_topics import admin_client, topic_faults
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.settings import Settings
@@ -33,7 +33,7 @@ def kafka_checks(settings: Settings, mend: str) -> list[Check]:
 def clickhouse_checks(settings: Settings, mend: str) -> list[Check]:
     """Look at the server: version, clock, migrations; `mend` says what to do when it does not answer."""
     try:
-        with Client(settings.clickhouse, database="default") as client:
+        with Client(settings.clickhouse, database="default", answer_seconds=LOOK_SECONDS) as client:
             row = client.query("SELECT version() AS version, toFloat64(now64(3)) AS now")[0]
         skew = abs(float(row["now"]) - time.time())
         waiting = pending(settings)

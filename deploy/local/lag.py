@@ -68,7 +68,8 @@ def lags(settings: Settings, admin: AdminClient, roles: Iterable[str] = ROLES) -
         ends = _offsets(admin, places, OffsetSpec.latest())
         return [lag for role in roles for lag in _of_role(settings, role, places, starts, ends)]
     except (KafkaException, TimeoutError) as error:
-        raise StackError(f"Kafka at {settings.kafka.bootstrap} does not tell its offsets: {error}") from error
+        why = error.args[0].str() if isinstance(error, KafkaException) else "no answer in time"
+        raise StackError(f"Kafka at {settings.kafka.bootstrap} does not tell its offsets: {why}") from error
 
 
 def _of_role(

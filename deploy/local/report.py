@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from driftline.deploy.local.check import LOOK_SECONDS
 from driftline.deploy.local.datadir import DataDirectory
 from driftline.deploy.local.discover import running_state
 from driftline.deploy.local.kafka_topics import admin_client
@@ -157,7 +158,7 @@ def _rows(settings: Settings, problems: list[str]) -> dict[str, int]:
         "WHERE database = {database:String} AND total_rows IS NOT NULL ORDER BY name"
     )
     try:
-        with Client(settings.clickhouse, database="default") as client:
+        with Client(settings.clickhouse, database="default", answer_seconds=LOOK_SECONDS) as client:
             found = client.query(query, {"database": settings.clickhouse.database})
     except DriftlineError as error:
         problems.append(str(error))

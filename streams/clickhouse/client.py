@@ -50,9 +50,17 @@ _AWAY_CODES = frozenset((159, 202, 203, 209, 210, 236, 241, 242, 243, 252, 319, 
 class Client:
     """A connection to the database named in the settings; not to be shared between threads."""
 
-    def __init__(self, settings: ClickHouse, *, database: str | None = None) -> None:
-        """Keep the settings; nothing is opened yet. `database` overrides the one to work in."""
-        self.settings = settings
+    def __init__(
+        self, settings: ClickHouse, *, database: str | None = None, answer_seconds: int = ANSWER_SECONDS
+    ) -> None:
+        """Keep the settings; nothing is opened yet.
+
+        Args:
+            settings: where the server is.
+            database: to work in, over that of the settings.
+            answer_seconds: how long one answer is waited for.
+        """
+        self.settings, self._answer_seconds = settings, answer_seconds
         self.database = settings.database if database is None else database
         self._driver: Driver | None = None
 
@@ -158,7 +166,7 @@ class Client:
                 **clickhouse_config(self.settings),
                 database=self.database,
                 connect_timeout=CONNECT_SECONDS,
-                send_receive_timeout=ANSWER_SECONDS,
+                send_receive_timeout=self._answer_seconds,
                 query_retries=0,
                 # The pool all clients share keeps connections after `close`; a server that stops waits 5 s for them.
                 dedicated_pool=True,

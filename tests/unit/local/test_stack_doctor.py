@@ -76,6 +76,18 @@ def test_an_address_that_was_given_is_looked_at(tmp_path: Path) -> None:
     assert named(checks, "kafka").mend == "driftline up"
 
 
+@pytest.mark.timeout(60)
+def test_a_clickhouse_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes a connection and says nothing is down after the seconds that who only looks waits."""
+    monkeypatch.setattr("driftline.deploy.local.check_services.LOOK_SECONDS", 1)
+    with socket.socket() as hanging:
+        hanging.bind(("127.0.0.1", 0))
+        hanging.listen()
+        checks = examine({"DRIFTLINE_CLICKHOUSE_PORT": f"{hanging.getsockname()[1]}"}, tmp_path)
+    assert named(checks, "clickhouse").level == "fail"
+    assert "does not answer" in named(checks, "clickhouse").found
+
+
 def test_a_wrong_setting_is_the_only_finding(tmp_path: Path) -> None:
     """A setting that is not allowed is named with its value."""
     checks = examine({"DRIFTLINE_KAFKA_PARTITIONS": "many"}, tmp_path)
