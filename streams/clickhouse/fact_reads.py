@@ -127,7 +127,7 @@ def days_with_repeats(client: Client, deployment: str, since_ms: int) -> frozens
     return frozenset(int(row["day"]) * DAY_MS for row in found)
 
 
-def beside(
+def duplicates(
     client: Client, stretch: Stretch, span_ms: tuple[int, int], last: int
 ) -> Iterator[tuple[NDArray[np.int64], PredictionColumns]]:
     """Give predictions outside a stretch whose id one in it has, by id and time alone; raises as `predictions`.

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from driftline.schemas.errors import DriftlineError
 from driftline.streams.join.exact import exact_sum, exact_sums
+from driftline.streams.join.predicted import answer_shapes, predicted_classes
 from driftline.streams.join.quantiles import add_quantiles, sums_of
-from driftline.streams.join.said import answer_shapes, said_of_scores
 from driftline.streams.join.scheme import UNKNOWN
 from driftline.streams.stats.class_calibration import fold, normalised
 from driftline.streams.stats.estimate_binary import binary_counts
@@ -189,7 +189,7 @@ class Outcomes:
         self.predictions += len(said)
         if not len(scores):
             return
-        said = said_of_scores(scheme, said, scores)
+        said = predicted_classes(scheme, said, scores)
         if scheme.task == "binary":
             self.answers += binary_counts(scores[0].astype(np.float64), said, scheme.edges)
         elif scheme.calibration is not None:
@@ -219,7 +219,7 @@ class Outcomes:
         self.unknown += int((truth == UNKNOWN).sum())
         known = truth != UNKNOWN
         truth, said, scores = truth[known], said[known], scores[:, known].astype(np.float64)
-        said = said_of_scores(scheme, said, scores)
+        said = predicted_classes(scheme, said, scores)
         decided = said != UNKNOWN
         self.undecided += int((~decided).sum())
         size = len(scheme.classes)

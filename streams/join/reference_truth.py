@@ -15,7 +15,7 @@ from driftline.streams.join.keys import pairs, sorted_order
 from driftline.streams.join.labels import Labels, label_rows
 from driftline.streams.join.outcomes_bytes import encode
 from driftline.streams.join.pairing import outcomes_of
-from driftline.streams.join.said import said_of_scores
+from driftline.streams.join.predicted import predicted_classes
 from driftline.streams.join.scheme import Scheme
 from driftline.streams.join.scheme_of import found_scheme, with_segments
 from driftline.streams.join.vocabulary import Vocabulary
@@ -157,5 +157,5 @@ def _calibration(scheme: Scheme, rows: PredictionRows, labels: Labels, vocabular
     said = scheme.named_classes(rows.predicted[mine], vocabulary.texts)
     scores = rows.scores[:, mine]
     truth = scheme.true_classes(labels.rows.code[theirs], labels.rows.number[theirs], vocabulary.texts)
-    found = class_reference(scores.T, said_of_scores(scheme, said, scores), truth)
+    found = class_reference(scores.T, predicted_classes(scheme, said, scores), truth)
     return b"" if found is None else encode_reference(found)

@@ -13,24 +13,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from driftline.streams.complaints import Complaints
 from driftline.streams.join.cell import cell_width, serves
-from driftline.streams.join.day_key import DAY_KEY, day_key
+from driftline.streams.join.day_key import day_key
 from driftline.streams.join.dirty import Offsets, count_late, missed
 from driftline.streams.join.due import Place, due_windows, result_of, stands, waited_ms
 from driftline.streams.join.hot import Hot
 from driftline.streams.join.kept import CellKey
-from driftline.streams.join.outcomes_bytes import unpack
-from driftline.streams.join.repeats import REPEATS_KEY, unpack_key
+from driftline.streams.join.published import published_records
 from driftline.streams.join.seals import SealBook
-from driftline.streams.join.shard_row import ROW_KEY, hot_parts, read_row, take_up, write_row
+from driftline.streams.join.shard_row import ROW_KEY, hot_parts, write_row
 from driftline.streams.join.shed import let_go, shed
-from driftline.streams.join.told import TOLD_KEY, take_up_told, told_records
+from driftline.streams.join.stored_state import take_up_state
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, closed_by_clock
 from driftline.streams.windows.gaps import Gap
-from driftline.streams.windows.resolution import DAY_MS, MERGED, Resolution
+from driftline.streams.windows.resolution import DAY_MS, MERGED
 from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
@@ -92,7 +89,7 @@ class Shard:
         self.predictions = offset
         if cols is None:
             return
-        hot = self._hot(cols.deployment)
+        hot = self.hot_of(cols.deployment)
         name, version, hot_windows = cols.deployment, cols.model_version, self.rules.hot_windows
         widths = self.book.resolutions(name, version)
         scheme = self.book.terms(name, version, cols.span_ms[1]).scheme
@@ -113,7 +110,7 @@ class Shard:
             return
         self.heard_s = max(self.heard_s, heard_ms // 1000)
         if self.seals.is_new(offset, cols, heard_ms):
-            self._hot(cols.deployment).add_labels(cols, offset, heard_ms)
+            self.hot_of(cols.deployment).add_labels(cols, offset, heard_ms)
             self.changed.add(cols.deployment)
 
     def results(self, now_ms: int) -> Iterator[WindowResult]:
@@ -177,7 +174,7 @@ class Shard:
             hot = self.hots[name]
             if hot.look_at_gaps(self.predictions, self.heard_s, partial(self._cold_before, hot)):
                 again.add(name)
-            records += told_records(hot)
+            records += published_records(hot)
         self.changed = again
         records += self.seals.records(self.hots, self._first_label())
         records.append((ROW_KEY + b"%d" % self.partition, self._row()))
@@ -202,37 +199,7 @@ class Shard:
         Raises:
             StateError: the state has another format, or was made from other topics.
         """
-        for key, value in held.items():
-            self.seals.take_up(key, value)
-            if key.startswith(DAY_KEY):
-                name, version, slot, start_ms = msgspec.msgpack.decode(key[len(DAY_KEY) :])
-                hot = self._hot(name)
-                try:
-                    hot.days.put(CellKey(version, slot, start_ms), unpack(value))
-                except ValueError as error:
-                    logger.warning(
-                        "a day of %r, %d, is left out of its week and month: %s", name, start_ms, error
-                    )
-                    continue
-                # Of what an earlier release said nothing is stored: as provisional it is said again.
-                for width in ("1d", *MERGED):
-                    hot.said.setdefault(Window(version, slot, width, Resolution(width).start(start_ms)), True)
-            elif key.startswith(TOLD_KEY):
-                take_up_told(self._hot(key[len(TOLD_KEY) :].decode()), value)
-            elif key.startswith(REPEATS_KEY):
-                name, version, slot, start_ms = unpack_key(key)
-                self._hot(name).repeats.take_up(CellKey(version, slot, start_ms), value)
-        row = held.get(ROW_KEY + b"%d" % self.partition)
-        if row is None:
-            return 0, 0
-        state = read_row(row, self.partition, self.topic_ids)
-        self.stored = (state["predictions"], state["labels"])
-        self.let_go_s = state.get("let_go_s", -1)
-        if "dirty" in state:
-            self.dirty = Offsets.from_list(state["dirty"])
-        for parts in state["hots"]:
-            take_up(self._hot(parts[0]), parts)
-        return state["from"][0], state["from"][1]
+        return take_up_state(self, held)
 
     def give_up_hot(self) -> None:
         """Let every window begun so far go cold: retention has removed facts that some of them were made from."""
@@ -285,7 +252,8 @@ class Shard:
             **{"from": (first, self._first_label())},
         )
 
-    def _hot(self, name: str) -> Hot:
+    def hot_of(self, name: str) -> Hot:
+        """Give a deployment, with nothing in it when it is first met."""
         hot = self.hots.get(name)
         if hot is None:
             hot = self.hots[name] = Hot(name)

@@ -8,9 +8,9 @@ from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.join.cell import cell_width
 from driftline.streams.join.due import Place
-from driftline.streams.replay.beside import Beside
 from driftline.streams.replay.choice import Listed
 from driftline.streams.replay.cold import hull
+from driftline.streams.replay.duplicates import Duplicates
 from driftline.streams.replay.rejoin import Rejoin
 
 if TYPE_CHECKING:
@@ -43,16 +43,16 @@ def exact_rows(
     for window in sorted(windows):
         width_ms = cell_width(book.resolutions(deployment, window.version))
         together.setdefault(hull([window], width_ms), []).append(window)
-    beside = Beside(client, deployment, min(since_ms for since_ms, _ in together), rules)
+    duplicates = Duplicates(client, deployment, min(since_ms for since_ms, _ in together), rules)
     for span, mine in sorted(together.items()):
         stretch = Stretch(deployment, *span)
         rejoin = Rejoin(deployment, Place(0, 0, 0), Listed.of(mine), book, rules.hot_windows)
         for truth in fact_reads.labels(client, stretch):
             rejoin.take_labels(0, truth)
-        for offsets, cols in beside.rows(stretch):
-            rejoin.take_beside(offsets, cols)
+        for offsets, cols in duplicates.rows(stretch):
+            rejoin.take_duplicates(offsets, cols)
         for offsets, cols in fact_reads.answers(client, stretch):
-            rejoin.take(offsets, cols, beside.reached_ms(offsets))
+            rejoin.take(offsets, cols, duplicates.reached_ms(offsets))
         rejoin.hot.settle()
         for window in mine:
             yield window, rejoin.unbinned(window)

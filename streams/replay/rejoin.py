@@ -92,7 +92,7 @@ class Rejoin:
         self.hot.fold(cols, offset, scheme, widths, NONE_COLD, bars_ms)
         self._check()
 
-    def take_beside(self, offsets: NDArray[np.int64] | int, cols: PredictionColumns) -> None:
+    def take_duplicates(self, offsets: NDArray[np.int64] | int, cols: PredictionColumns) -> None:
         """Take predictions that are not to be counted, but may have come before those that are; raises as `take`."""
         self.hot.repeats.elsewhere.add(offsets, cols)
         self._check()

@@ -25,12 +25,12 @@ from driftline.streams.clickhouse.errors import ClickHouseAwayError
 from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.kept import CellKey
-from driftline.streams.replay.again import join_again
-from driftline.streams.replay.before import asks_for_previous, counters_before
 from driftline.streams.replay.choice import Listed
 from driftline.streams.replay.cold import Edge, cold_windows, hull, merges_of, runs
+from driftline.streams.replay.cold_join import join_cold
 from driftline.streams.replay.merged import merged_drift, unkept
 from driftline.streams.replay.part import Failure, Part, slices
+from driftline.streams.replay.previous import asks_for_previous, previous_counters
 from driftline.streams.replay.recount import Recount
 from driftline.streams.replay.tasks import DriftTask, JoinTask
 from driftline.streams.windows.book import NEVER, WIDTHS_MS
@@ -97,7 +97,7 @@ def restate_drift(
                 days[CellKey(key.version, key.slot, key.start_ms)] = counters
         packed |= {key: counters.to_bytes() for key, counters in days.items()}
         kept = {merge for merge in merges_of(mine) if edge.is_kept(merge)}
-        before = counters_before(client, profiles, recount.keys, earlier, stored)
+        before = previous_counters(client, profiles, recount.keys, earlier, stored)
         earlier = _last(profiles, recount)
         for key, counters in before.items():
             recount.put(key, counters)
@@ -130,7 +130,7 @@ def restate_join(
             mine |= _touched(client, name, task.late.get(name, ()))
             windows = cold_windows(mine, partial(book.resolutions, name), edge)
             if windows:
-                yield from join_again(client, task, name, windows, edge, book, now_ms, settled)
+                yield from join_cold(client, task, name, windows, edge, book, now_ms, settled)
         except ClickHouseAwayError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, others of the partition must not wait for it

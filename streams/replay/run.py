@@ -110,7 +110,7 @@ class _Work:
     def take(self, step: Rows | Aside | Truth) -> None:
         """Count facts."""
         if isinstance(step, Aside):
-            self.rejoin.take_beside(step.offsets, step.cols)
+            self.rejoin.take_duplicates(step.offsets, step.cols)
             return
         if isinstance(step, Truth):
             self.summary.labels += step.cols.rows

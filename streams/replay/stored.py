@@ -10,7 +10,7 @@ from driftline.schemas.partition import partition_of
 from driftline.streams.clickhouse import fact_reads, reads
 from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.fact_reads import Stretch
-from driftline.streams.replay.beside import Beside
+from driftline.streams.replay.duplicates import Duplicates
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.replay.steps import Aside, Rows, Step, Truth, Whole
 from driftline.streams.windows.resolution import DAY_MS
@@ -73,16 +73,16 @@ class Stored:
         has_labels = fact_reads.has_labels(self._client, self._deployment)
         worker = self._settings.worker
         rules = Rules(out_of_orderness_ms=worker.out_of_orderness_ms, hot_windows=worker.label_windows)
-        beside = Beside(self._client, self._deployment, self._span[0], rules)
+        duplicates = Duplicates(self._client, self._deployment, self._span[0], rules)
         for since_ms, until_ms in chunks(self._days):
             part = Stretch(self._deployment, max(since_ms, self._span[0]), min(until_ms, self._span[1]))
             if has_labels:
                 for truth in fact_reads.labels(self._client, part):
                     yield 0, Truth(0, truth)
-                for offsets, cols in beside.rows(part):
+                for offsets, cols in duplicates.rows(part):
                     yield 0, Aside(offsets, cols)
                 for offsets, cols in fact_reads.answers(self._client, part):
-                    reached_ms = beside.reached_ms(offsets)
+                    reached_ms = duplicates.reached_ms(offsets)
                     yield 0, Rows(offsets, cols, 0, to_count=False, to_join=True, reached_ms=reached_ms)
             for offset, cols in fact_reads.predictions(self._client, part):
                 yield cols.rows, Rows(offset, cols, 0, to_count=True, to_join=False)

@@ -29,7 +29,7 @@ ASKED = (
     "marks",
     "days_with_repeats",
     "offsets_of",
-    "beside",
+    "duplicates",
     "labels",
     "newest_ms",
     "rows_by_day",
@@ -129,7 +129,7 @@ class ColdArchive:
         found = [offset for offset, _ in self.predictions(client, stretch)]
         return (found[0], found[-1]) if found else None
 
-    def beside(
+    def duplicates(
         self, client: object, stretch: Stretch, span_ms: tuple[int, int], last: int
     ) -> Iterator[tuple[int, PredictionColumns]]:
         """Rows outside a stretch whose ids it has."""

@@ -9,8 +9,8 @@ from driftline.schemas.settings import Settings
 from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.join.dirty import Offsets
-from driftline.streams.replay.beside import Beside
 from driftline.streams.replay.cold import Edge
+from driftline.streams.replay.duplicates import Duplicates
 from driftline.streams.replay.restate import restate_join
 from driftline.streams.replay.tasks import JoinTask
 from driftline.streams.windows.book import NEVER
@@ -63,8 +63,8 @@ def test_an_id_counts_where_it_came_first_as_in_memory(lane: Settings) -> None:
         }
         # Day 2 has no number of day 0, so no label touches it. The first record of day 10 came while day 0 was hot.
         assert found == {0: (A_DAY, A_DAY), 1: (A_DAY - 100, 0), 10: (A_DAY - 10, 490)}
-        beside = Beside(client, "d", START_MS + DAY_MS, RULES)
-        rows = list(beside.rows(Stretch("d", START_MS + DAY_MS, START_MS + 2 * DAY_MS)))
+        duplicates = Duplicates(client, "d", START_MS + DAY_MS, RULES)
+        rows = list(duplicates.rows(Stretch("d", START_MS + DAY_MS, START_MS + 2 * DAY_MS)))
         assert sum(cols.rows for _, cols in rows) == 100
-        reached = beside.reached_ms(np.array([0, 1, 100, 101, 301])) - START_MS
+        reached = duplicates.reached_ms(np.array([0, 1, 100, 101, 301])) - START_MS
         assert reached.clip(-1).tolist() == [-1, 600_000, 79_800_000, DAY_MS + 600_000, 10 * DAY_MS + 600_000]

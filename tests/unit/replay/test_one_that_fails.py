@@ -17,7 +17,7 @@ from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.shard import Shard
 from driftline.streams.join.terms import Terms
-from driftline.streams.replay import again
+from driftline.streams.replay import cold_join
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.replay.join_tasks import join_done, join_task
 from driftline.streams.replay.part import Failure, Part
@@ -50,7 +50,7 @@ class World:
     shard: Shard = field(default_factory=lambda: Shard(0, Book(), Rules(hot_windows=1)))
 
     def __post_init__(self) -> None:
-        """Predict on a day and long after it; then label the first, and predict on it again."""
+        """Predict on a day and long after it; then label the first, and predict on it cold_join."""
         for day in (0, 60, 0):
             for name in NAMES:
                 self.predict(name, day, id_=len(self.archive.log))
@@ -156,7 +156,7 @@ def test_no_more_is_read_ahead_than_memory_is_allowed_for(monkeypatch: pytest.Mo
                 yield np.full(1, offset), cols
 
     monkeypatch.setattr(fact_reads, "answers", answers)
-    monkeypatch.setattr(again, "HELD_BYTES", 1_000)
+    monkeypatch.setattr(cold_join, "HELD_BYTES", 1_000)
     done, failed = restate(world.task())
     assert (done, set(failed)) == (set(), set(NAMES))
     assert all("take more than" in str(one.error) for one in failed.values())
@@ -164,7 +164,7 @@ def test_no_more_is_read_ahead_than_memory_is_allowed_for(monkeypatch: pytest.Mo
 
 
 def test_a_server_that_is_away_ends_the_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is no fault of a deployment: nothing is taken out, and all of it is offered again."""
+    """It is no fault of a deployment: nothing is taken out, and all of it is offered cold_join."""
     world = World()
     world.archive.stand_in(monkeypatch)
 

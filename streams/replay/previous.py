@@ -1,4 +1,4 @@
-"""Before: the windows before restated ones, where settings ask that each is held against the one before it."""
+"""Previous: the windows before restated ones, where settings ask that each is held against the one before it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def asks_for_previous(profiles: Profiles, key: PaneKey) -> bool:
     return "previous" in profiles.state(key.deployment, end_ms).settings.baselines
 
 
-def counters_before(
+def previous_counters(
     client: Client,
     profiles: Profiles,
     keys: Iterable[PaneKey],

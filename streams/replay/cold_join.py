@@ -1,4 +1,4 @@
-"""Again: cold performance windows of one deployment, counted whole out of the archive."""
+"""Cold join: cold performance windows of one deployment, counted whole out of the archive."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.join.cell import cell_width
 from driftline.streams.join.due import Place
 from driftline.streams.join.outcomes_bytes import pack
-from driftline.streams.replay.beside import Beside
 from driftline.streams.replay.choice import Listed
 from driftline.streams.replay.cold import FOREVER, hull, merges_of, runs
+from driftline.streams.replay.duplicates import Duplicates
 from driftline.streams.replay.merged import merged_join, unkept
 from driftline.streams.replay.part import Part, slices
 from driftline.streams.replay.rejoin import HELD_BYTES, Rejoin, too_much
@@ -44,7 +44,7 @@ ANSWER_BYTES: Final = 36
 """What a prediction does, beside its scores and segments: id, time, offset, class."""
 
 
-def join_again(
+def join_cold(
     client: Client,
     task: JoinTask,
     name: str,
@@ -76,19 +76,19 @@ def join_again(
     place = Place(task.partition, 0, now_ms)
     packed: dict[CellKey, bytes] = {}
     span = hull(windows, DAY_MS)
-    beside = Beside(client, name, span[0], task.rules)
+    duplicates = Duplicates(client, name, span[0], task.rules)
     parts = runs(windows, fact_reads.rows_by_day(client, Stretch(name, *span)))
     widths = [max(cell_width(book.resolutions(name, one.version)) for one in mine) for mine in parts]
     stretches = [Stretch(name, *hull(mine, width)) for mine, width in zip(parts, widths, strict=True)]
     # The next days are read while these are counted; the client serves one thread at a time.
-    read = deque([_ahead(partial(_facts, client, beside, stretches[0]))])
+    read = deque([_ahead(partial(_facts, client, duplicates, stretches[0]))])
     try:
         for mine, after in zip(parts, [*stretches[1:], None], strict=True):
             rejoin = Rejoin(name, place, Listed.of(mine), book, task.rules.hot_windows, FOREVER)
             facts = read.popleft().result()
             if after is not None:
-                read.append(_ahead(partial(_facts, client, beside, after)))
-            facts.give(rejoin, beside)
+                read.append(_ahead(partial(_facts, client, duplicates, after)))
+            facts.give(rejoin, duplicates)
             yield from slices(name, rejoin.results(watermark_ms, now_ms))
             wait(read)
             yield from slices(name, _emptied(client, rejoin, mine - rejoin.told))
@@ -112,13 +112,13 @@ class _Facts:
     answers: list[tuple[NDArray[np.int64], PredictionColumns]] = field(default_factory=list)
     nbytes: int = 0
 
-    def read(self, client: Client, beside: Beside, stretch: Stretch) -> None:
+    def read(self, client: Client, duplicates: Duplicates, stretch: Stretch) -> None:
         """Read all of it; raises ReplayError when it is more than memory is allowed for."""
         for truth in fact_reads.labels(client, stretch):
             self.labels.append(truth)
             self._weigh(LABEL_BYTES * truth.rows)
         for into, found in (
-            (self.aside, beside.rows(stretch)),
+            (self.aside, duplicates.rows(stretch)),
             (self.answers, fact_reads.answers(client, stretch)),
         ):
             for offsets, cols in found:
@@ -131,14 +131,14 @@ class _Facts:
         if self.nbytes > HELD_BYTES:
             raise too_much(self.deployment, HELD_BYTES)
 
-    def give(self, rejoin: Rejoin, beside: Beside) -> None:
+    def give(self, rejoin: Rejoin, duplicates: Duplicates) -> None:
         """Have all of it taken, and keep none."""
         for truth in self.labels:
             rejoin.take_labels(0, truth)
         for offsets, cols in self.aside:
-            rejoin.take_beside(offsets, cols)
+            rejoin.take_duplicates(offsets, cols)
         for offsets, cols in self.answers:
-            rejoin.take(offsets, cols, beside.reached_ms(offsets))
+            rejoin.take(offsets, cols, duplicates.reached_ms(offsets))
         self.labels, self.aside, self.answers = [], [], []
 
 
@@ -156,9 +156,9 @@ def _ahead(work: Callable[[], _Facts]) -> Future[_Facts]:
     return found
 
 
-def _facts(client: Client, beside: Beside, stretch: Stretch) -> _Facts:
+def _facts(client: Client, duplicates: Duplicates, stretch: Stretch) -> _Facts:
     facts = _Facts(stretch.deployment)
-    facts.read(client, beside, stretch)
+    facts.read(client, duplicates, stretch)
     return facts
 
 

@@ -1,4 +1,4 @@
-"""Said: the class that an answer gives, whether its event names it or its scores do."""
+"""Predicted: the class that an answer gives, whether its event names it or its scores do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from driftline.streams.join.scheme import Scheme
 
 
-def said_of_scores(
+def predicted_classes(
     scheme: Scheme, said: NDArray[np.int64], scores: NDArray[np.floating]
 ) -> NDArray[np.int64]:
     """Give the class that each answer says: the one its event carries, else what its scores say.

@@ -1,4 +1,4 @@
-"""Beside: what the archive has beside predictions that are counted again, so that an id counts where it came first.
+"""Duplicates: predictions of ids that are counted again, outside of what is, so that an id counts where it came first.
 
 Memory bars an id that came before in a cell that still took facts. Which cells did is a matter of the log: of how far
 event time had come before a record. The archive knows that from the offsets that lie with its rows.
@@ -28,7 +28,7 @@ REACH_MS: Final = 40 * DAY_MS
 """How long before a prediction's time another of its id is looked for."""
 
 
-class Beside:
+class Duplicates:
     """Answers for one deployment, as the archive is now.
 
     Args:
@@ -71,4 +71,4 @@ class Beside:
         since_ms = max(first // DAY_MS * DAY_MS - self._rules.hot_windows * DAY_MS, self._oldest_ms)
         until_ms = last + fact_reads.PART_MS + self._rules.out_of_orderness_ms
         if until_ms > since_ms and (since_ms < stretch.since_ms or until_ms > stretch.until_ms):
-            yield from fact_reads.beside(self._client, stretch, (since_ms, until_ms), span[1])
+            yield from fact_reads.duplicates(self._client, stretch, (since_ms, until_ms), span[1])
