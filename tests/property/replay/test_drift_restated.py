@@ -32,17 +32,32 @@ TIMES = st.lists(
 TURNS = st.lists(st.tuples(st.sampled_from("pppppprrck"), st.integers(0, 12), TIMES), max_size=40)
 
 
+WIDTHS = [("1d",), ("1h",), ("5m", "1h"), ("1h", "1d"), ("5m", "1h", "1d")]
+
+
+class Widths(RowsOnly):
+    """Rows alone, by widths that may change."""
+
+    def __init__(self, *widths: str) -> None:
+        self.widths = widths
+
+    def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
+        """What is wanted now."""
+        return self.widths
+
+
 @dataclass
 class World:
     """The log, what was published, and the changelog."""
 
+    profiles: Widths = field(default_factory=lambda: Widths("1h", "1d"))
     archive: ColdArchive = field(default_factory=ColdArchive)
     held: dict[bytes, bytes] = field(default_factory=dict)
     clock_s: float = 0.0
 
     def begin(self) -> Shard:
         """A worker that has read the changelog, and the log from there on."""
-        shard = Shard.load(0, self.held, RowsOnly(), RULES)
+        shard = Shard.load(0, self.held, self.profiles, RULES)
         for offset in range(shard.position + 1, len(self.archive.log)):
             shard.fold(offset, self.archive.log[offset], offset)
         return shard
@@ -71,7 +86,7 @@ class World:
         task = drift_task(shard, "a")
         if task is None:
             return False
-        for part in restate_drift(None, task, RowsOnly(), RULES, 0):  # type: ignore[arg-type]
+        for part in restate_drift(None, task, self.profiles, RULES, 0):  # type: ignore[arg-type]
             assert take_part(shard, task, part)
             self.checkpoint(shard, steps)
             if steps < STEPS:
@@ -85,38 +100,76 @@ class World:
             if not is_backward(self.held.get(key), value):
                 self.held[key] = value
 
+    def live(
+        self, shard: Shard, turns: list[tuple[str, int, list[int]]], first: dict[int, list[int]]
+    ) -> Shard:
+        """Live through turns and restate all that is left; gives the worker that is there at the end."""
+        for kind, number, times in turns:
+            if kind == "p":
+                self.predict(shard, number, first.setdefault(number, times))
+            elif kind == "c":
+                self.checkpoint(shard)
+            elif kind == "r":
+                self.restate(shard)
+            else:
+                (self.checkpoint if number % 2 else self.restate)(shard, number % STEPS)
+                shard = self.begin()
+        rounds = 0
+        while self.restate(shard):
+            rounds += 1
+            assert rounds < 4
+        return shard
+
+    def predict(self, shard: Shard, number: int, times: list[int]) -> None:
+        """Append a batch and fold it."""
+        self.archive.log.append(batch("a", number, times))
+        shard.fold(len(self.archive.log) - 1, self.archive.log[-1], len(self.archive.log))
+
+    def plain(self, shard: Shard) -> dict[tuple[str, int], tuple[int, bytes]]:
+        """Count all rows at once: rows and counters by width and start."""
+        plain = Recount("a", 0, 0, Span(0, BASE_MS * 2), self.profiles, RULES)
+        for cols in self.archive.log:
+            plain.take(cols)
+        results = plain.results(shard.book("a").watermark_ms, 0)
+        return {(one.resolution, one.window_start_ms): (one.rows, one.counts) for one in results}
+
+    def found(self) -> dict[tuple[str, int], tuple[int, bytes]]:
+        """What was published last; without a hot window an empty one is, to say how many rows are late."""
+        windows = self.archive.windows.items()
+        return {(key[3], key[4]): (one.rows, one.counts) for key, one in windows if one.rows}
+
 
 @settings(max_examples=80, deadline=None)
 @given(TURNS)
 def test_hot_and_restated_windows_are_a_plain_count(turns: list[tuple[str, int, list[int]]]) -> None:
     """For any rows, copies, restatements, and crashes at any step, counters of every window `==` a plain count."""
-    world, first = World(), dict[int, list[int]]()
+    world = World()
     with pytest.MonkeyPatch.context() as patch:
         world.archive.stand_in(patch)
-        shard = world.begin()
-        for kind, number, times in turns:
-            if kind == "p":
-                world.archive.log.append(batch("a", number, first.setdefault(number, times)))
-                shard.fold(len(world.archive.log) - 1, world.archive.log[-1], len(world.archive.log))
-            elif kind == "c":
-                world.checkpoint(shard)
-            elif kind == "r":
-                world.restate(shard)
-            else:
-                (world.checkpoint if number % 2 else world.restate)(shard, number % STEPS)
-                shard = world.begin()
-        rounds = 0
-        while world.restate(shard):
-            rounds += 1
-            assert rounds < 3
-    plain = Recount("a", 0, 0, Span(0, BASE_MS * 2), RowsOnly(), RULES)
-    for cols in world.archive.log:
-        plain.take(cols)
-    want = {
-        (one.resolution, one.window_start_ms): (one.rows, one.counts)
-        for one in plain.results(shard.book("a").watermark_ms, 0)
-    }
-    windows = world.archive.windows.items()
-    # Without a hot window an empty one is published, to say how many rows are late.
-    found = {(key[3], key[4]): (one.rows, one.counts) for key, one in windows if one.rows}
-    assert found == want
+        shard = world.live(world.begin(), turns, {})
+    assert world.found() == world.plain(shard)
+
+
+@settings(max_examples=80, deadline=None)
+@given(TURNS, TURNS, st.sampled_from(WIDTHS), st.sampled_from(WIDTHS))
+def test_windows_of_a_new_width_are_whole_or_silent(
+    before: list[tuple[str, int, list[int]]],
+    after: list[tuple[str, int, list[int]]],
+    widths: tuple[str, ...],
+    later: tuple[str, ...],
+) -> None:
+    """Whatever is counted from some moment on, over crashes at any step, no window lacks rows in the end."""
+    world, first = World(Widths(*widths)), dict[int, list[int]]()
+    with pytest.MonkeyPatch.context() as patch:
+        world.archive.stand_in(patch)
+        shard = world.live(world.begin(), before, first)
+        world.profiles.widths = later
+        shard = world.live(shard, after, first)
+        for day in (120, 240):
+            world.predict(shard, 1_000 + day, [BASE_MS + day * DAY_MS])
+            shard = world.live(shard, [], first)
+        want = world.plain(shard)
+    counted = {*later} | ({"7d", "1M"} if "1d" in later else set())
+    new = {*later} - {*widths} | ({"7d", "1M"} if "1d" not in widths else set())
+    found = {key: one for key, one in world.found().items() if key[0] in counted}
+    assert {key: one for key, one in want.items() if key in found or key[0] not in new} == found
