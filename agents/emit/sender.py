@@ -121,6 +121,8 @@ class Sender:
             self._complain_if_full()
             self._transport.tell("emitter-status", self._key, self._heartbeat(closed=False))
         self._serve(tickets, drained=drained and not is_packing)
+        # At once: the next pass may be a burst away.
+        self._door.let_pack(may=all(ticket.limit is not None for ticket in list(self.tickets)))
         self._rest(now_s, drained=drained)
 
     def _gather(self, now_s: float, *, everything: bool) -> bool:
