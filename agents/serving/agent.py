@@ -100,6 +100,7 @@ class Agent:
         )
         self.server: Final = Server(
             self.app,
+            self.app.at_once,
             connections=serve.connections,
             drain_s=serve.drain_seconds,
             stop_s=serve.stop_seconds,

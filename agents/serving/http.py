@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -11,9 +14,11 @@ import msgspec
 from driftline.agents.serving.errors import TIMED_OUT, TOO_LARGE, UNAVAILABLE, AnswerError, bad_request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
 Scope = dict[str, Any]
+Headers = Sequence[tuple[bytes, bytes]]
+NO_HEADERS: Final = ()
 Message = "MutableMapping[str, Any]"
 if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -93,6 +98,10 @@ class Bodies:
                 self._late.add(task)
                 task.cancel()
 
+    def has_room(self, size: int) -> bool:
+        """Whether a body of so many bytes would be taken."""
+        return size <= self._each and self.held + size <= self._together
+
     def release(self, size: int) -> None:
         """Say that a body of so many bytes is needed no more."""
         self.held -= size
@@ -119,7 +128,7 @@ class Bodies:
         return AnswerError(TOO_LARGE, f"the body has {size:,} bytes at least; {self._each:,} are allowed")
 
 
-def chosen(headers: Iterable[tuple[bytes, bytes]], wanted: frozenset[bytes]) -> dict[bytes, bytes]:
+def chosen(headers: Headers, wanted: frozenset[bytes]) -> dict[bytes, bytes]:
     """Give some of the headers by their names in small letters; of one that stands there twice the last."""
     return {name: value for name, value in headers if name in wanted}
 
@@ -136,12 +145,25 @@ def whole_number(headers: Mapping[bytes, bytes], wanted: bytes) -> int | None:
     return int(text)
 
 
+def answered(status: int, body: bytes, kind: bytes = JSON, more: Headers = NO_HEADERS) -> bytes:
+    """Give a whole answer as it goes over the wire, on a connection that stays open."""
+    lines = b"".join([b"%b: %b\r\n" % one for one in more]) if more else b""
+    return b"%b%d\r\n%b\r\n%b" % (_head(status, kind), len(body), lines, body)
+
+
+@lru_cache(maxsize=64)
+def _head(status: int, kind: bytes) -> bytes:
+    """The first lines of an answer, up to its length."""
+    phrase = HTTPStatus(status).phrase.encode()
+    return b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: " % (status, phrase, kind)
+
+
 async def send(
     to: Send,
     status: int,
     body: bytes,
     kind: bytes = JSON,
-    more: Iterable[tuple[bytes, bytes]] = (),
+    more: Headers = NO_HEADERS,
 ) -> None:
     """Send an answer whole; a reader that is slow holds up nobody else."""
     headers = [(b"content-type", kind), (LENGTH, b"%d" % len(body)), *more]
@@ -151,5 +173,10 @@ async def send(
 
 async def send_error(to: Send, error: AnswerError) -> None:
     """Send an error as v2 has it: `{"error": SENTENCE}`."""
-    more = [] if error.retry_after_s is None else [(b"retry-after", b"%d" % error.retry_after_s)]
-    await send(to, error.status, msgspec.json.encode({"error": error.sentence}), JSON, more)
+    await send(to, *told(error))
+
+
+def told(error: AnswerError) -> tuple[int, bytes, bytes, Headers]:
+    """Give an error as `send` and `answered` take it."""
+    more = NO_HEADERS if error.retry_after_s is None else [(b"retry-after", b"%d" % error.retry_after_s)]
+    return error.status, msgspec.json.encode({"error": error.sentence}), JSON, more

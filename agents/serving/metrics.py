@@ -29,7 +29,7 @@ class ServingMetrics:
         )
         self.seconds = Spread(
             "driftline_serving_request_seconds",
-            "From the head of a request to its answer.",
+            "From the head of a request, or the last byte of one that needs no task, to its answer.",
             ["deployment"],
             buckets=SECONDS,
             registry=registry,

@@ -1,30 +1,34 @@
 """Recording: predictions as events, through an Emitter for each version and slot; requests are gathered for a moment.
 
-An Emitter takes many rows for little more than one, so that rows wait up to `LINGER_S` here; memory is bounded.
+An Emitter takes many rows for little more than one, so that rows wait up to `LINGER_S` here, as columns; memory is
+bounded. Arrays are not kept: those of the next request take their memory again, which is warm.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, Unpack
 
 import numpy as np
 
 from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.package.tensors import DTYPES
 from driftline.agents.serving.slots import CHAMPION
+from driftline.schemas.ids import ID_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from driftline.agents.emit.bulk import Columns, Facts
+    from driftline.agents.serving.call import Call, Outputs
     from driftline.agents.serving.package.manifest import Manifest
+    from driftline.agents.serving.package.tensors import Tensor
     from driftline.agents.serving.slots import Loaded
 
-LINGER_S: Final = 0.02
-MOST_ROWS: Final = 4_096
+LINGER_S: Final = 0.1
+MOST_ROWS: Final = 1_024
 """That wait here, of one version and slot; more are handed on at once."""
 
 Key = tuple[str, str, str]
@@ -48,34 +52,95 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Call:
-    """One model call, as it is recorded.
+class Gathered:
+    """Calls of one version and slot as columns that grow.
 
-    Attributes:
-        identity: of the request, as the caller knows it; `row_ids` says what its rows are called.
-        own: the id of the one row, where the agent made it.
-        inputs, outputs: arrays by name; no outputs where it failed.
-        rows: how many.
-        at_ms: when, ms since 1970.
-        latency_ms: what the model took.
-        status: ok, error, timeout.
+    Args:
+        manifest: of the version.
+        outputs: names of the outputs that events carry; none where calls failed.
     """
 
-    identity: str
-    own: bytes | None
-    inputs: Mapping[str, NDArray[Any]]
-    outputs: Mapping[str, NDArray[Any]] | None
-    rows: int
-    at_ms: int
-    latency_ms: float
-    status: str
+    def __init__(self, manifest: Manifest, outputs: Iterable[str]) -> None:
+        chosen = frozenset(outputs)
+        self.manifest = manifest
+        self._inputs = [_Pieces(one) for one in manifest.inputs if one.names]
+        self._outputs = [_Pieces(one) for one in manifest.outputs if one.name in chosen]
+        self._takes = [(one.name, one.of, one.take) for one in self._inputs]
+        self._gives = [(one.name, one.of, one.take) for one in self._outputs]
+        self._facts: list[tuple[bytes | str, int, float, str]] = []
+        """Id, time, latency and status of each row."""
 
-    def row_ids(self) -> list[bytes | str]:
-        """Ids of its rows: that of the request for one row, else `ID/0`, `ID/1` and so on."""
-        if self.rows == 1:
-            return [self.own or self.identity]
-        return [f"{self.identity}/{row}" for row in range(self.rows)]
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def add(self, call: Call, outputs: Outputs | None, latency_ms: float, status: str) -> int:
+        """Take the rows of a call and say how many there are; what it raises leaves columns of different lengths."""
+        request = call.request
+        inputs = request.ask.inputs
+        for name, of, take in self._takes:
+            take(of(inputs[name]))
+        if outputs:
+            for name, of, take in self._gives:
+                take(of(outputs[name]))
+        if call.rows == 1:
+            self._facts.append((request.own or request.identity, call.at_ms, latency_ms, status))
+        else:
+            self._facts += [(one, call.at_ms, latency_ms, status) for one in call.row_ids()]
+        return len(self._facts)
+
+    def emit(self, sink: Sink) -> None:
+        """Make events of the rows."""
+        manifest, rows = self.manifest, len(self)
+        features = self._features()
+        ids, at, latency, status = zip(*self._facts, strict=True)
+        facts: Facts = {
+            "ids": _ids(ids),
+            "at": np.array(at, np.int64),
+            "latency_ms": np.array(latency),
+            "status": list(status),
+        }
+        segments = {name: features[name] for name in manifest.segments if name in features}
+        if segments:
+            facts["segments"] = {name: _as_list(values) for name, values in segments.items()}
+        outputs = {one.name: one.table(rows) for one in self._outputs}
+        score = {
+            one.name: _column(outputs[one.output], one.column)
+            for one in manifest.scores
+            if one.output in outputs
+        }
+        if manifest.predicted in outputs:
+            facts["predicted"] = _classes(outputs[manifest.predicted].reshape(-1))
+        sink.log_many(features, score or None, **facts)
+
+    def _features(self) -> dict[str, Any]:
+        """The columns by name."""
+        features: dict[str, Any] = {}
+        for one in self._inputs:
+            table = one.table(len(self))
+            for place, name in enumerate(one.names):
+                values = _column(table, place)
+                features[name] = values.tolist() if values.dtype.kind in "Ob" else values
+        return features
+
+
+class _Pieces:
+    """A tensor of many calls: the bytes of each, or its texts."""
+
+    __slots__ = ("_dtype", "_held", "name", "names", "of", "take")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.name, self.names, self._dtype = tensor.name, tensor.names, DTYPES[tensor.datatype]
+        self._held: list[Any] = []
+        self.take: Callable[[Any], None] = self._held.append
+        self.of: Callable[[NDArray[Any]], Any] = (
+            np.ndarray.flatten if tensor.datatype == "BYTES" else np.ndarray.tobytes
+        )
+
+    def table(self, rows: int) -> NDArray[Any]:
+        """Its elements, a row each."""
+        if self._dtype.hasobject:
+            return np.concatenate(self._held).reshape(rows, -1)
+        return np.frombuffer(b"".join(self._held), self._dtype).reshape(rows, -1)
 
 
 class Recorder:
@@ -89,18 +154,24 @@ class Recorder:
     def __init__(self, make: Callable[[Key, Manifest], Sink], unrecorded: Callable[[str, int], None]) -> None:
         self._make, self._unrecorded = make, unrecorded
         self._sinks: dict[Key, Sink] = {}
-        self._waiting: dict[Key, tuple[Manifest, list[Call]]] = {}
-        self._rows: dict[Key, int] = {}
+        self._answered: dict[Key, Gathered] = {}
+        self._failed: dict[Key, Gathered] = {}
+        """Rows with an answer have scores, the others have none: an Emitter takes one or the other."""
 
-    def record(self, key: Key, loaded: Loaded, call: Call) -> None:
+    def record(self, key: Key, call: Call, outputs: Outputs | None, seconds: float, status: str) -> None:
         """Take a call of a deployment, version and slot; never raises and never waits."""
-        entry = self._waiting.get(key)
-        if entry is None:
-            entry = self._waiting[key] = (loaded.manifest, [])
-        entry[1].append(call)
-        rows = self._rows[key] = self._rows.get(key, 0) + call.rows
+        waiting = self._answered if outputs else self._failed
+        gathered = waiting.get(key)
+        if gathered is None:
+            gathered = waiting[key] = _gathered(call.loaded.manifest, has_outputs=bool(outputs))
+        try:
+            rows = gathered.add(call, outputs, seconds * 1000, status)
+        except Exception:  # noqa: BLE001 - as below
+            del waiting[key]
+            self._unrecorded(key[0], len(gathered) + call.rows)
+            return
         if rows >= MOST_ROWS:
-            self._hand_on(key)
+            self._hand_on(key, waiting.pop(key))
 
     @property
     def is_quiet(self) -> bool:
@@ -114,16 +185,14 @@ class Recorder:
 
     def flush(self) -> None:
         """Hand everything on that waits."""
-        for key in [key for key, (_, calls) in self._waiting.items() if calls]:
-            self._hand_on(key)
+        for waiting in (self._answered, self._failed):
+            while waiting:
+                self._hand_on(*waiting.popitem())
 
     def idle(self, in_use: set[tuple[str, str]]) -> list[Sink]:
         """Give the Emitters of versions that serve no more, to be closed by whoever may wait; they are forgotten."""
         self.flush()
         gone = [key for key in self._sinks if key[:2] not in in_use]
-        for key in gone:
-            self._waiting.pop(key, None)
-            self._rows.pop(key, None)
         return [self._sinks.pop(key) for key in gone]
 
     def close(self, timeout_s: float) -> None:
@@ -131,72 +200,40 @@ class Recorder:
         for sink in self.idle(set()):
             sink.close(timeout_s)
 
-    def _hand_on(self, key: Key) -> None:
-        manifest, calls = self._waiting[key]
-        rows, self._rows[key] = self._rows[key], 0
-        self._waiting[key] = (manifest, [])
+    def _hand_on(self, key: Key, gathered: Gathered) -> None:
         try:
-            sink = self._sinks.get(key) or self._opened(key, manifest)
-            # Rows with an answer have scores, the others have none: an Emitter takes one or the other.
-            for part in ([one for one in calls if one.outputs], [one for one in calls if not one.outputs]):
-                if part:
-                    emit(sink, manifest, part)
+            gathered.emit(self._sinks.get(key) or self._opened(key, gathered.manifest))
         except Exception:  # noqa: BLE001 - a prediction was answered; that it could not be told is counted
-            self._unrecorded(key[0], rows)
+            self._unrecorded(key[0], len(gathered))
 
     def _opened(self, key: Key, manifest: Manifest) -> Sink:
         sink = self._sinks[key] = self._make(key, manifest)
         return sink
 
 
-def emit(sink: Sink, manifest: Manifest, calls: list[Call]) -> None:
-    """Make events of calls that all have outputs, or all have none."""
-    features = columns_of(manifest, calls)
-    facts: Facts = {
-        "ids": [one for call in calls for one in call.row_ids()],
-        "at": np.repeat([call.at_ms for call in calls], [call.rows for call in calls]),
-        "latency_ms": np.repeat([call.latency_ms for call in calls], [call.rows for call in calls]),
-        "status": [call.status for call in calls for _ in range(call.rows)],
-    }
-    segments = {name: features[name] for name in manifest.segments if name in features}
-    if segments:
-        facts["segments"] = {name: _as_texts(values) for name, values in segments.items()}
-    score = None
-    if calls[0].outputs:
-        score = {
-            each.name: _column(_joined([_output(call, each.output) for call in calls]), each.column)
-            for each in manifest.scores
-        } or None
-        if manifest.predicted:
-            predicted = _joined([_output(call, manifest.predicted) for call in calls])
-            facts["predicted"] = _as_texts(predicted.reshape(-1))
-    sink.log_many(features, score, **facts)
+def _gathered(manifest: Manifest, *, has_outputs: bool) -> Gathered:
+    names = dict.fromkeys([*(one.output for one in manifest.scores), manifest.predicted])
+    return Gathered(manifest, [name for name in names if name] if has_outputs else [])
 
 
-def columns_of(manifest: Manifest, calls: list[Call]) -> dict[str, Any]:
-    """Give the columns of the rows by name, those of all calls one after another."""
-    columns: dict[str, Any] = {}
-    for tensor in manifest.inputs:
-        if tensor.names:
-            array = _joined([call.inputs[tensor.name] for call in calls])
-            for place, name in enumerate(tensor.names):
-                values = _column(array, place)
-                columns[name] = values.tolist() if values.dtype.kind in "Ob" else values
-    return columns
+def _ids(ids: Sequence[bytes | str]) -> Any:  # noqa: ANN401 - as an Emitter takes them
+    """Ids that the agent made as an array of bytes; others one by one."""
+    if all(type(one) is bytes for one in ids):
+        return np.frombuffer(b"".join(ids), np.uint8).reshape(-1, ID_BYTES)  # type: ignore[arg-type]
+    return list(ids)
 
 
-def _output(call: Call, name: str) -> NDArray[Any]:
-    assert call.outputs is not None  # noqa: S101 - `emit` is given calls of one kind
-    return call.outputs[name]
+def _classes(values: NDArray[Any]) -> list[Any]:
+    """Classes as an Emitter takes them fastest: whole numbers as their texts, of which there are few."""
+    if values.dtype.kind not in "iu":
+        return list(values.tolist())
+    texts = {value: str(value) for value in np.unique(values).tolist()}
+    return [texts[value] for value in values.tolist()]
 
 
-def _joined(arrays: list[NDArray[Any]]) -> NDArray[Any]:
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+def _column(table: NDArray[Any], place: int) -> NDArray[Any]:
+    return table[:, place if table.shape[1] > 1 else 0]
 
 
-def _column(array: NDArray[Any], place: int) -> NDArray[Any]:
-    return array if array.ndim == 1 else array.reshape(len(array), -1)[:, place]
-
-
-def _as_texts(values: Any) -> list[Any]:  # noqa: ANN401 - a list or an array
+def _as_list(values: Any) -> list[Any]:  # noqa: ANN401 - a list or an array
     return list(values.tolist() if isinstance(values, np.ndarray) else values)

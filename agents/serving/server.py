@@ -10,17 +10,20 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 
 from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import FrameType
 
-    from driftline.agents.serving.http import Receive, Scope, Send
+    from driftline.agents.serving.http import Headers, Receive, Scope, Send
+    from driftline.agents.serving.wire import AtOnce
 
 BACKLOG: Final = 2_048
 KEEP_ALIVE_S: Final = 75
@@ -31,6 +34,7 @@ class Server(uvicorn.Server):
 
     Args:
         app: the application.
+        at_once: answers what it can without waiting, as `wire` has it.
         connections: most at once; more are answered 503.
         drain_s: how long it goes on answering when it is told to stop, s.
         stop_s: how long requests under way are waited for after that, s.
@@ -39,12 +43,13 @@ class Server(uvicorn.Server):
     def __init__(
         self,
         app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        at_once: AtOnce,
         *,
         connections: int,
         drain_s: float,
         stop_s: float,
     ) -> None:
-        self._inner, self._drain_s = app, drain_s
+        self._inner, self._at_once, self._drain_s = app, at_once, drain_s
         self.is_draining = False
         self.stopping = asyncio.Event()
         """Set when it was told to stop."""
@@ -52,7 +57,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 self._served,
                 loop="none",
-                http="httptools",
+                http=cast("type[asyncio.Protocol]", partial(Wire, self._answered)),
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -85,6 +90,9 @@ class Server(uvicorn.Server):
         if self.is_draining and sig == signal.SIGINT:
             self.should_exit = True
         asyncio.get_running_loop().call_soon_threadsafe(self.stop)
+
+    def _answered(self, path: bytes, headers: Headers, body: bytes) -> object:
+        return None if self.is_draining else self._at_once(path, headers, body)
 
     async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._inner(scope, receive, self._closing(send) if self.is_draining else send)

@@ -34,6 +34,8 @@ class Loaded:
         is_verified: whether its artefact was verified; False behind an upstream server.
         calls: that are under way; it is not closed before there are none.
         pace: how fast it answers.
+        is_large: whether an answer of it took the event loop too long to write.
+        is_flat: whether it takes floats alone.
         takes, gives: hold arrays against its inputs and outputs.
     """
 
@@ -44,12 +46,15 @@ class Loaded:
     is_verified: bool = True
     calls: int = 0
     pace: Pace = field(default_factory=Pace)
+    is_large: bool = False
+    is_flat: bool = field(init=False, repr=False)
     takes: Look = field(init=False, repr=False)
     gives: Look = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.takes = Look("input", self.manifest.inputs)
         self.gives = Look("output", self.manifest.outputs)
+        self.is_flat = all(one.datatype in ("FP32", "FP64") for one in self.manifest.inputs)
 
     @property
     def version(self) -> str:

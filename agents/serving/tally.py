@@ -25,20 +25,20 @@ class Tally:
 
     def __init__(self, name: str, text: str, labels: Sequence[str], *, registry: CollectorRegistry) -> None:
         self.name, self.text, self.labels = name, text, tuple(labels)
-        self._held: dict[Labels, int] = {}
+        self._held: dict[Labels, list[int]] = {}
         registry.register(self)
 
     def inc(self, labels: Labels, by: int = 1) -> None:
         """Count."""
-        held = self._held
-        if labels in held:
-            held[labels] += by
-        elif len(held) < MOST:
-            held[labels] = by
+        count = self._held.get(labels)
+        if count is not None:
+            count[0] += by
+        elif len(self._held) < MOST:
+            self._held[labels] = [by]
 
     def value(self, *labels: str) -> int:
         """What was counted."""
-        return self._held.get(labels, 0)
+        return self._held.get(labels, [0])[0]
 
     def describe(self) -> Iterator[CounterMetricFamily]:
         """Say what it is called."""
@@ -47,7 +47,7 @@ class Tally:
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Tell what was counted."""
         family = CounterMetricFamily(self.name, self.text, labels=self.labels)
-        for labels, count in list(self._held.items()):
+        for labels, (count,) in list(self._held.items()):
             family.add_metric(labels, count)
         yield family
 

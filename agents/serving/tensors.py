@@ -68,8 +68,11 @@ def of_json(name: str, datatype: str, shape: Sequence[int], data: bytes | memory
         values = _decoder(_kind(datatype), depth).decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise bad_request(f"the data of the input {name!r} are no {datatype}: {error}") from error
-    if depth > 1:
-        values = _flat(name, values, shape, depth)
+    return of_values(name, datatype, shape, _flat(name, values, shape, depth) if depth > 1 else values)
+
+
+def of_values(name: str, datatype: str, shape: Sequence[int], values: list[Any]) -> NDArray[Any]:
+    """Make an array of elements that were read; raises AnswerError as `of_json` does."""
     if len(values) != math.prod(shape):
         raise bad_request(
             f"the input {name!r} has {len(values):,} elements; its shape {list(shape)} has {math.prod(shape):,}"
@@ -105,7 +108,9 @@ def to_json(name: str, array: NDArray[Any]) -> list[Any]:
     if array.dtype == np.float16:
         raise bad_request(f"the output {name!r} is FP16, which JSON does not carry: ask for it binary")
     values = array.ravel().tolist()
-    if not (all(map(math.isfinite, values)) if len(values) < _FEW else np.isfinite(array).all()):
+    # A sum is finite only of finite numbers; of some it is not, and each is looked at.
+    few = len(values) < _FEW
+    if not (few and math.isfinite(sum(values))) and not np.isfinite(array).all():
         raise AnswerError(
             FAILED, f"the output {name!r} holds NaN or infinity, which JSON does not carry: ask for it binary"
         )
@@ -175,7 +180,8 @@ def _array(name: str, datatype: str, values: list[Any]) -> NDArray[Any]:
         made: NDArray[Any] = np.empty(len(values), dtype)
         made[:] = values
         return made
-    if datatype == "FP32" and values and not (max(values) <= _MOST_FP32 and min(values) >= -_MOST_FP32):
+    # None is larger than the sum of all.
+    if datatype == "FP32" and sum(map(abs, values)) > _MOST_FP32 and max(map(abs, values)) > _MOST_FP32:
         raise bad_request(f"the input {name!r} holds a number that FP32 cannot take: send FP64")
     try:
         return np.array(values, dtype)

@@ -5,8 +5,8 @@ Sources as in `tensors`. Parameters that nobody knows pass; what would change th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -35,14 +35,25 @@ _ALL_BINARY: Final = "binary_data_output"
 
 Length = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
 Parameters = dict[str, Any]
+Shape = Annotated[tuple[Length, ...], msgspec.Meta(min_length=1, max_length=tensors.MAX_AXES)]
 
 
 class _Input(msgspec.Struct):
     name: str
     datatype: str
-    shape: Annotated[tuple[Length, ...], msgspec.Meta(min_length=1, max_length=tensors.MAX_AXES)]
+    shape: Shape
     parameters: Parameters | None = None
     data: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _FlatInput(msgspec.Struct):
+    """An input as most are, read in one go."""
+
+    name: str
+    datatype: Literal["FP32", "FP64"]
+    shape: Shape
+    data: list[float]
+    parameters: Parameters | None = None
 
 
 class _Output(msgspec.Struct):
@@ -50,19 +61,44 @@ class _Output(msgspec.Struct):
     parameters: Parameters | None = None
 
 
-class _Request(msgspec.Struct):
-    inputs: Annotated[list[_Input], msgspec.Meta(min_length=1, max_length=MAX_TENSORS)]
+class _Whole(msgspec.Struct, kw_only=True):
     id: Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)] | None = None
     outputs: Annotated[list[_Output], msgspec.Meta(max_length=MAX_TENSORS)] | None = None
     parameters: Parameters | None = None
+
+
+class _Request(_Whole):
+    inputs: Annotated[list[_Input], msgspec.Meta(min_length=1, max_length=MAX_TENSORS)]
+
+
+class _FlatRequest(_Whole):
+    inputs: Annotated[list[_FlatInput], msgspec.Meta(min_length=1, max_length=MAX_TENSORS)]
 
 
 class _Answer(msgspec.Struct):
     outputs: Annotated[list[_Input], msgspec.Meta(min_length=1, max_length=MAX_TENSORS)]
 
 
+class _Told(msgspec.Struct, omit_defaults=True):
+    """An output as it is written."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    parameters: Parameters | None = None
+    data: list[Any] | None = None
+
+
+class _ToldWhole(msgspec.Struct):
+    model_name: str
+    model_version: str
+    id: str
+    outputs: list[_Told]
+
+
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
 _REQUEST: Final = msgspec.json.Decoder(_Request)
+_FLAT: Final = msgspec.json.Decoder(_FlatRequest)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -85,18 +121,15 @@ class Ask:
     is_binary: bool = False
     key: str = ""
     at_ms: int | None = None
-    rows: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rows = next(iter(self.inputs.values())).shape[0]
 
 
-def read(body: bytes, json_bytes: int | None = None) -> Ask:
+def read(body: bytes, json_bytes: int | None = None, *, flat: bool = False) -> Ask:
     """Read a request.
 
     Args:
         body: whole; its size was bounded before.
         json_bytes: how many bytes of it are JSON, as its header says; None: all.
+        flat: whether flat lists of floats are likely, which are read in one go; what is none is read all the same.
 
     Raises:
         AnswerError: with status 400, and one sentence.
@@ -105,10 +138,7 @@ def read(body: bytes, json_bytes: int | None = None) -> Ask:
     size = len(body) if json_bytes is None else json_bytes
     if not 0 <= size <= len(body):
         raise bad_request(f"the header says {size:,} bytes of JSON, and the body has {len(body):,}")
-    try:
-        asked = _REQUEST.decode(view[:size] if size != len(body) else body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_request(f"the body is no request of the Open Inference Protocol v2: {error}") from error
+    asked = _asked(view[:size] if size != len(body) else body, flat=flat)
     inputs: dict[str, NDArray[Any]] = {}
     at = size
     for given in asked.inputs:
@@ -117,13 +147,19 @@ def read(body: bytes, json_bytes: int | None = None) -> Ask:
         inputs[given.name], at = _input(given, view, at)
     if at != len(body):
         raise bad_request(f"{len(body) - at:,} bytes follow the last tensor that the request names")
-    parameters = asked.parameters or {}
+    parameters = asked.parameters
+    if parameters is None:
+        return Ask(asked.id or "", inputs, _wanted(asked.outputs, is_binary=False))
     is_binary = parameters.get(_ALL_BINARY) is True
-    ask = Ask(asked.id or "", inputs, _wanted(asked.outputs, is_binary=is_binary), is_binary)
     key = parameters.get(KEY)
-    ask.key = str(key)[:MAX_ID_CHARS] if isinstance(key, str | int) else ""
-    ask.at_ms = _time(parameters.get(AT))
-    return ask
+    return Ask(
+        asked.id or "",
+        inputs,
+        _wanted(asked.outputs, is_binary=is_binary),
+        is_binary,
+        str(key)[:MAX_ID_CHARS] if isinstance(key, str | int) else "",
+        _time(parameters.get(AT)),
+    )
 
 
 def written(
@@ -147,19 +183,14 @@ def written(
     told, binary = [], []
     for output, is_binary in _chosen(ask, outputs):
         array = outputs[output]
-        entry: dict[str, Any] = {
-            "name": output,
-            "datatype": tensors.datatype_out(output, array),
-            "shape": array.shape,
-        }
+        datatype = tensors.datatype_out(output, array)
         if is_binary:
             data = tensors.to_bytes(array)
-            entry["parameters"] = {_BINARY_SIZE: len(data)}
+            told.append(_Told(output, datatype, array.shape, {_BINARY_SIZE: len(data)}))
             binary.append(data)
         else:
-            entry["data"] = tensors.to_json(output, array)
-        told.append(entry)
-    head = _ENCODER.encode({"model_name": name, "model_version": version, "id": identity, "outputs": told})
+            told.append(_Told(output, datatype, array.shape, None, tensors.to_json(output, array)))
+    head = _ENCODER.encode(_ToldWhole(name, version, identity, told))
     return (b"".join((head, *binary)), len(head)) if binary else (head, None)
 
 
@@ -173,11 +204,25 @@ def described(name: str, versions: Sequence[str], platform: str, sides: Sequence
     )
 
 
-def _input(given: _Input, view: memoryview, at: int) -> tuple[NDArray[Any], int]:
+def _asked(data: bytes | memoryview, *, flat: bool) -> _Request | _FlatRequest:
+    if flat:
+        try:
+            return _FLAT.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass  # nested, binary, of other types, or wrong: the long way says which
+    try:
+        return _REQUEST.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_request(f"the body is no request of the Open Inference Protocol v2: {error}") from error
+
+
+def _input(given: _Input | _FlatInput, view: memoryview, at: int) -> tuple[NDArray[Any], int]:
     """The array of an input, and where the binary tensor after it begins."""
     name, parameters = given.name[:200], given.parameters
+    if isinstance(given, _FlatInput) and not parameters:
+        return tensors.of_values(name, given.datatype, given.shape, given.data), at
     tensors.known_datatype(name, given.datatype)
-    data = memoryview(given.data)
+    data = given.data if isinstance(given, _FlatInput) else memoryview(given.data)
     if parameters:
         if "shared_memory_region" in parameters:
             raise bad_request(f"the input {name!r} lies in shared memory, which is not taken: send its data")
@@ -187,9 +232,11 @@ def _input(given: _Input, view: memoryview, at: int) -> tuple[NDArray[Any], int]
                 raise bad_request(
                     f"the input {name!r} says {_BINARY_SIZE} {str(size)[:40]}, and {len(view) - at:,} bytes follow"
                 )
-            if data:
+            if isinstance(data, list) or data:
                 raise bad_request(f"the input {name!r} has data in JSON and in binary; send one of them")
             return tensors.of_bytes(name, given.datatype, given.shape, view[at : at + size]), at + size
+    if isinstance(data, list):
+        return tensors.of_values(name, given.datatype, given.shape, data), at
     if not data:
         raise bad_request(f"the input {name!r} has no data")
     return tensors.of_json(name, given.datatype, given.shape, data), at
@@ -224,7 +271,7 @@ def _wanted(outputs: list[_Output] | None, *, is_binary: bool) -> dict[str, bool
 
 def _chosen(ask: Ask, outputs: Mapping[str, NDArray[Any]]) -> Iterable[tuple[str, bool]]:
     if ask.wanted is None:
-        return ((name, ask.is_binary) for name in outputs)
+        return [(name, ask.is_binary) for name in outputs]
     for name in ask.wanted:
         if name not in outputs:
             known = ", ".join(list(outputs)[:20])

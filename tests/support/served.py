@@ -156,7 +156,7 @@ class Kept:
                 for row, identity in enumerate(ids):
                     kept.rows.append({
                         "key": key,
-                        "id": identity,
+                        "id": identity if isinstance(identity, str) else bytes(identity),
                         "features": {name: values[row] for name, values in columns.items()},
                         "score": {name: float(values[row]) for name, values in (score or {}).items()},
                         "status": facts["status"][row],

@@ -87,6 +87,39 @@ def test_any_body_is_a_request_or_refused(body: bytes, tail: bytes, cut: int) ->
                 assert array.nbytes <= 64 * len(body + tail) + 64
 
 
+def outcome(body: bytes, *, flat: bool) -> Any:
+    """Return all that is read of a body, or the sentence that refuses it."""
+    try:
+        ask = v2.read(body, flat=flat)
+    except AnswerError as error:
+        return error.status, error.sentence
+    arrays = {name: (array.dtype, array.shape, array.tolist()) for name, array in ask.inputs.items()}
+    return ask.id, arrays, ask.wanted, ask.is_binary, ask.key
+
+
+FLATS = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from("XY"),
+        "datatype": st.sampled_from(("FP32", "FP64", "FP16", "INT64")),
+        "shape": st.sampled_from(([1, 2], [2], [0], [2, 1])),
+        "data": st.lists(st.floats(-1, 1) | st.integers() | st.sampled_from([1e39, -1e39]), max_size=3),
+    },
+    optional={"parameters": st.sampled_from(({}, {"binary_data_size": 0}, {"shared_memory_region": "a"}))},
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"inputs": st.lists(FLATS | TENSORS, max_size=3)},
+        optional={"id": st.text(max_size=3), "parameters": VALUES, "outputs": st.lists(TENSORS, max_size=2)},
+    )
+)
+def test_flat_requests_are_read_alike_in_one_go(body: dict[str, Any]) -> None:
+    """What a model of floats is asked gives the same arrays, or the same sentence, as when each input is looked at."""
+    data = json.dumps(body).encode()
+    assert outcome(data, flat=True) == outcome(data, flat=False)
+
+
 @given(
     st.sampled_from(DATATYPES), st.lists(st.integers(0, 5), min_size=1, max_size=3), st.binary(max_size=200)
 )

@@ -1,0 +1,84 @@
+"""Call: a request, and one version that is asked it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from driftline.agents.serving.package.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from driftline.agents.serving.lease import Deployment, Lease
+    from driftline.agents.serving.slots import Loaded, Slot
+    from driftline.agents.serving.v2 import Ask
+
+Outputs = dict[str, "NDArray[Any]"]
+
+
+@dataclass(slots=True)
+class Request:
+    """A request as it is answered.
+
+    Attributes:
+        ask: its tensors.
+        identity: its id, as the caller knows it; `own` are the 16 bytes of it where the agent made it.
+        key: of the caller.
+        version: the one that must answer; None takes what the slots say.
+        size_bytes: of it, for what waits for shadows.
+    """
+
+    ask: Ask
+    identity: str
+    own: bytes | None
+    key: str
+    version: str | None = None
+    size_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Call:
+    """A request as one version is asked it.
+
+    Attributes:
+        deployment, loaded, slot: who is asked, and as what.
+        request: what.
+        rows: how many.
+        at_ms: when, ms since 1970.
+    """
+
+    deployment: Deployment
+    loaded: Loaded
+    slot: Slot
+    request: Request
+    rows: int
+    at_ms: int
+
+    def __call__(self) -> Outputs:
+        """Ask the model; its answer is what its manifest says, or an error."""
+        loaded = self.loaded
+        outputs = loaded.model.predict(self.request.ask.inputs)
+        found = loaded.gives.rows(outputs)
+        if found != self.rows:
+            raise InputError(f"it answers {found} rows where {self.rows} were asked")
+        return outputs
+
+    def in_thread(self) -> Outputs:
+        """Ask from a thread, which may wait for its turn: what counts for the pace is its own processor time."""
+        began_s = time.thread_time()
+        outputs = self()
+        self.loaded.pace.took(time.thread_time() - began_s, self.rows)
+        return outputs
+
+    def lease(self) -> Lease:
+        """Hold the version until the call has ended."""
+        return self.deployment.lease(self.loaded)
+
+    def row_ids(self) -> list[bytes | str]:
+        """Ids of its rows: that of the request for one row, else `ID/0`, `ID/1` and so on."""
+        request = self.request
+        if self.rows == 1:
+            return [request.own or request.identity]
+        return [f"{request.identity}/{row}" for row in range(self.rows)]

@@ -1,0 +1,133 @@
+"""Wire: HTTP of one connection; a small POST may be answered at once, anything else takes a task as ASGI has it.
+
+A task, its events and its messages cost more than a small model. Whoever answers at once gives no answer where it would
+have to wait; then the request goes the way of all others, and nothing of it is lost.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from driftline.agents.serving.http import Headers
+
+    AtOnce = Callable[[bytes, Headers, bytes], object]
+    """Gives the answer to the path, headers and body of a POST in bytes; anything else goes along under `SEEN`."""
+
+MOST_BYTES: Final = 64 * 1024
+"""Of a body that is answered at once; a task's may wait for it in as much."""
+WAIT_S: Final = 0.02
+"""How long the rest of a body is waited for: many clients send it after the headers. Then a task waits, bounded."""
+SEEN: Final = "driftline.seen"
+"""In the scope: what was learnt of a request that was not answered at once."""
+
+
+class Wire(HttpToolsProtocol):
+    """One connection.
+
+    Args:
+        at_once: answers.
+        given: as uvicorn makes its protocols.
+    """
+
+    def __init__(self, at_once: AtOnce, **given: Any) -> None:  # noqa: ANN401 - as uvicorn has it
+        super().__init__(**given)
+        self._at_once, self._most = at_once, self.limit_concurrency or sys.maxsize
+        self._may = False
+        """Whether a request may still be answered at once: of what came together one is, so that no pipeline holds up
+        other connections."""
+        self._body: bytes | None = None
+        """Of a request that may be answered at once, as far as it is here; None of any other."""
+        self._late: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        self._may = True
+        super().data_received(data)
+        if self._body is not None and self._late is None:
+            self._late = self.loop.call_later(WAIT_S, self._as_task)
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+
+    def on_headers_complete(self) -> None:
+        """Look whether a request may be answered at once."""
+        parser, cycle = self.parser, self.cycle
+        if (
+            self._may
+            and parser.get_method() == b"POST"
+            and (cycle is None or cycle.response_complete)
+            and parser.should_keep_alive()
+            and not (self.expect_100_continue or self.flow.write_paused or parser.should_upgrade())
+            and len(self.connections) < self._most
+            and len(self.tasks) < self._most
+            and parser.get_http_version() == "1.1"
+        ):
+            self._may, self._body = False, b""
+        else:
+            self._begin_task()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        if self._body is None:
+            super().on_body(body)
+            return
+        self._body += body
+        if len(self._body) > MOST_BYTES:
+            self._as_task()
+
+    def on_message_complete(self) -> None:
+        """Answer, or let a task do so."""
+        if self._body is not None:
+            answer = self._at_once(self.url, self.headers, self._body)
+            if type(answer) is bytes:
+                self._forget()
+                self.transport.write(answer)
+                self.server_state.total_requests += 1
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
+                return
+            self._as_task(answer)
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget what came of a request."""
+        self._forget()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Begin to stop: what has begun is answered."""
+        if self._body is not None:
+            self._as_task()
+        super().shutdown()
+
+    def _forget(self) -> None:
+        self._body = None
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _as_task(self, seen: object = None) -> None:
+        """Let a task answer what was to be answered at once, with what is here of it."""
+        body = self._body
+        self._forget()
+        self._begin_task(seen)
+        if body:
+            super().on_body(body)
+
+    def _begin_task(self, seen: object = None) -> None:
+        """Go the way of ASGI, which begins with the first line of a request."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        cast("dict[str, object]", self.scope)[SEEN] = seen
+        super().on_headers_complete()
