@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import time
 from contextlib import suppress
 from functools import partial
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 COLLECT: Final = (20_000, 20, 50)
 """Objects after which the youngest are looked at, and how often the older ones are."""
 SPOOL: Final = "spool"
+SWITCH_S: Final = 0.0005
+"""After which a thread that loads or packs lets the event loop go on, s; by itself Python takes ten times that."""
 CLOSE_S: Final = 10.0
 """How long Emitters may take to deliver when the agent stops; what they cannot deliver lies in the spool."""
 
@@ -148,6 +151,7 @@ class Agent:
         # 700 of them would find next to nothing, at a tenth of the cost of a request.
         gc.freeze()
         gc.set_threshold(*COLLECT)
+        sys.setswitchinterval(SWITCH_S)
         flushing = asyncio.create_task(self._flush())
         try:
             await self.server.serve([listener])
