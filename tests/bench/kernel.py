@@ -9,8 +9,6 @@ driftline counts the rows and computes every figure with its verdict. All times 
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +16,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from child import said
+from environments import called, environment
 
 from driftline.schemas.columns import Category, NumericBlock, PredictionColumns
 from driftline.streams.windows.counters import Counters
@@ -41,8 +39,6 @@ PEERS = (
     ("nannyml", "jensen-shannon", False),
     ("whylogs", "", True),
 )
-# The peers report their use over the network unless told not to, which is slow and none of their work.
-QUIET = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1", "WHYLOGS_NO_ANALYTICS": "True"}
 TARGET_SUM = 0.12
 TARGET_PEERS = 50.0
 
@@ -189,31 +185,8 @@ def _ours(work: Callable[[], float]) -> float:
     return median(work() for _ in range(9))
 
 
-def environment(context: Any, peer: str) -> Path:
-    """Make, or find, the virtual environment of a peer; give its Python.
-
-    Raises:
-        RuntimeError: when its packages cannot be installed here.
-    """
-    pins = Path(__file__).with_name("peers") / f"{peer}.txt"
-    home: Path = context.checkout / ".driftline" / "bench-envs" / peer
-    python = home / "bin" / "python"
-    mark = home / "pins.txt"
-    if mark.exists() and mark.read_text() == pins.read_text():
-        return python
-    print(f"   installing {peer} in an environment of its own", flush=True)
-    _call([sys.executable, "-m", "venv", "--clear", str(home)])
-    _call([str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", str(pins)])
-    mark.write_text(pins.read_text())
-    return python
-
-
 def _peer(python: Path, peer: str, folder: Path, asked: str) -> float:
     """Run a peer's script once; give its rows a CPU second."""
     script = Path(__file__).with_name("peers") / f"run_{peer}.py"
-    printed = _call([str(python), str(script), str(folder), asked])
+    printed = called([str(python), str(script), str(folder), asked])
     return float(json.loads(printed.strip().splitlines()[-1])["rows_per_s"])
-
-
-def _call(command: list[str]) -> str:
-    return said(command, os.environ | QUIET, within_s=1_800)

@@ -1,7 +1,8 @@
 """A server of the benchmark `serve`: `agent` is the serving agent, `bare` an ASGI app that does nothing but answer.
 
-Usage: serving_server.py agent|bare FOLDER KEY [BOOTSTRAP]: it prints its port, and on each line that it reads one of
-JSON with its processor time. A line `swap N` lets the agent swap N times between two champions, and tells how it went.
+Usage: serving_server.py agent|bare FOLDER KEY BOOTSTRAP PREFIX, where the folder has a package and a store with it. It
+prints its port, and on each line that it reads one of JSON with its processor time. `swap N` lets the agent swap
+champions N times, and tells how it went; `books` tells how many of its predictions Kafka has.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +21,17 @@ import numpy as np
 import uvicorn
 import uvloop
 
+from driftline.agents.control.keys import public_of
+from driftline.agents.control.signing import key_id
+from driftline.agents.emit import Emitter
 from driftline.agents.serving.agent import Agent
-from driftline.agents.serving.loader import Fetched
+from driftline.agents.serving.loader import PackageLoader
+from driftline.agents.serving.package.cache import Cache
+from driftline.agents.serving.package.store import folder_store
 from driftline.agents.serving.package.verify import verify
 from driftline.agents.serving.server import listening
+from driftline.schemas.control.command import ModelRef
 from driftline.schemas.settings import Kafka, Serve, Settings
-
-
-class Silent:
-    """Where predictions go when there is no Kafka: nowhere."""
-
-    def log_many(self, columns: Any, score: Any = None, **facts: Any) -> None:
-        """Forget rows."""
-
-    def close(self, timeout: float = 0.0) -> None:
-        """End."""
 
 
 class _Input(msgspec.Struct):
@@ -75,53 +73,70 @@ def bare(model: Any) -> Any:
     return app
 
 
-async def main(kind: str, folder: Path, key: str, bootstrap: str) -> None:
+async def main(kind: str, folder: Path, key: str, kafka: Kafka) -> None:
     """Serve until stdin ends."""
-    from driftline.agents.control.keys import public_of
-    from driftline.agents.control.signing import key_id
-
     public = public_of(key)
-    signed = verify(folder, {key_id(public): public})
-    fetched = Fetched(signed.ref, folder, signed.manifest, 0)
-    loaded = fetched.load()
+    keys = {key_id(public): public}
+    state = Path(tempfile.mkdtemp(dir=folder))
+    cache = Cache(state / "cache", max_bytes=1 << 30)
+    loader = PackageLoader(cache, folder_store(folder / "store"), lambda: keys)
+    ref = verify(folder / "package", keys).ref
+    loaded = (await asyncio.to_thread(loader.fetch, ref)).load()
     listener = listening("127.0.0.1", 0, shared=False)
-    state = Path(tempfile.mkdtemp())
-    settings = Settings(kafka=Kafka(bootstrap=bootstrap), serve=Serve(drain_seconds=0.0, stop_seconds=1.0))
-    sink = None if bootstrap else (lambda _key, _manifest: Silent())
-    agent = Agent(settings, "bench", lambda _ref: fetched, state, sink)
+    settings = Settings(kafka=kafka, serve=Serve(drain_seconds=0.0, stop_seconds=1.0))
+    agent = Agent(settings, "bench", loader.fetch, state)
     if kind == "agent":
         agent.swapper("bench").adopt(loaded)
+        server: uvicorn.Server = agent.server
         serving = asyncio.create_task(agent.run(listener))
     else:
         config = uvicorn.Config(
             bare(loaded.model), loop="none", http="httptools", lifespan="off", log_config=None, access_log=False,
             server_header=False, date_header=False,
         )  # fmt: skip
-        serving = asyncio.create_task(uvicorn.Server(config).serve([listener]))
-    await asyncio.sleep(0.2)
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve([listener]))
+    while not server.started:  # noqa: ASYNC110 - it knows no event
+        await asyncio.sleep(0.01)
     print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
         told: dict[str, Any] = {"cpu_s": time.process_time()}
         if line.startswith("swap"):
-            told["drained_s"] = await _swaps(agent, fetched, int(line.split()[1]))
+            told |= await _swaps(agent, loader, ref, int(line.split()[1]))
+        elif line.startswith("books"):
+            told["delivered"] = await asyncio.to_thread(_delivered, agent)
         print(json.dumps(told), flush=True)
     serving.cancel()
 
 
-async def _swaps(agent: Agent, fetched: Fetched, count: int) -> list[float]:
-    """Swap so often; give the seconds from the beginning of each load to the end of the last call before it."""
-    swapper, taken = agent.swapper("bench"), []
-    for number in range(count):
+async def _swaps(agent: Agent, loader: PackageLoader, ref: ModelRef, count: int) -> dict[str, list[float]]:
+    """Swap so often; give the seconds from each preparation, and each switch, to the end of the last call before it."""
+    swapper = agent.swapper("bench")
+    prepared, drained = [], []
+    for _ in range(count):
         began_s = time.perf_counter()
+        fetched = await asyncio.to_thread(loader.fetch, ref)
         following = await asyncio.to_thread(fetched.load)
         # Each is a package of its own, as versions are.
-        following.ref = msgspec.structs.replace(following.ref, version=f"swap-{number}")
+        following.ref = msgspec.structs.replace(ref, manifest=uuid.uuid4().hex * 2)
+        switched_s = time.perf_counter()
         swapper.adopt(following)
         await swapper.deployment.drained(30)
-        taken.append(time.perf_counter() - began_s)
-        await asyncio.sleep(0.1)
-    return taken
+        drained.append(time.perf_counter() - switched_s)
+        prepared.append(time.perf_counter() - began_s)
+    return {"prepared_s": prepared, "drained_s": drained}
+
+
+def _delivered(agent: Agent) -> int:
+    """How many predictions Kafka has."""
+    count = 0
+    for sink in agent.recorder.idle(set()):
+        assert isinstance(sink, Emitter)
+        sink.close(30.0)
+        count += sink.stats().topics["predictions"].delivered
+    return count
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4] if len(sys.argv) > 4 else ""))
+    broker = Kafka(bootstrap=sys.argv[4], topic_prefix=sys.argv[5])
+    uvloop.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], broker))
