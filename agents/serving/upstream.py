@@ -14,7 +14,7 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
-from driftline.agents.serving import v2
+from driftline.agents.serving import v2_client
 from driftline.agents.serving.errors import AnswerError, SwapError
 from driftline.agents.serving.package.errors import InputError
 from driftline.agents.serving.package.signed import opened_manifest
@@ -105,10 +105,10 @@ class UpstreamModel:
     def predict(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Answer rows; raises what the connection raises, and InputError for an answer that is none."""
         wanted = [{"name": one.name, "parameters": {"binary_data": True}} for one in self.outputs]
-        body, size = v2.asking(inputs, wanted)
+        body, size = v2_client.asking(inputs, wanted)
         answer, json_bytes = self._upstream.post(self._name, self._version, body, size)
         try:
-            return v2.outputs_of(answer, json_bytes)
+            return v2_client.outputs_of(answer, json_bytes)
         except AnswerError as error:
             raise InputError(
                 f"{self._upstream.place} answers what cannot be read: {error.sentence}"

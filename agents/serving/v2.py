@@ -30,7 +30,7 @@ AT: Final = "driftline_at"
 MAX_TENSORS: Final = 4_096
 MAX_ID_CHARS: Final = 200
 _BINARY: Final = "binary_data"
-_BINARY_SIZE: Final = "binary_data_size"
+BINARY_SIZE: Final = "binary_data_size"
 _ALL_BINARY: Final = "binary_data_output"
 
 Length = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
@@ -38,7 +38,9 @@ Parameters = dict[str, Any]
 Shape = Annotated[tuple[Length, ...], msgspec.Meta(min_length=1, max_length=tensors.MAX_AXES)]
 
 
-class _Input(msgspec.Struct):
+class Input(msgspec.Struct):
+    """A tensor as it travels, in a request or an answer."""
+
     name: str
     datatype: str
     shape: Shape
@@ -68,15 +70,11 @@ class _Whole(msgspec.Struct, kw_only=True):
 
 
 class _Request(_Whole):
-    inputs: Annotated[list[_Input], msgspec.Meta(min_length=1, max_length=MAX_TENSORS)]
+    inputs: Annotated[list[Input], msgspec.Meta(min_length=1, max_length=MAX_TENSORS)]
 
 
 class _FlatRequest(_Whole):
     inputs: Annotated[list[_FlatInput], msgspec.Meta(min_length=1, max_length=MAX_TENSORS)]
-
-
-class _Answer(msgspec.Struct):
-    outputs: Annotated[list[_Input], msgspec.Meta(min_length=1, max_length=MAX_TENSORS)]
 
 
 class _Told(msgspec.Struct, omit_defaults=True):
@@ -96,10 +94,9 @@ class _ToldWhole(msgspec.Struct):
     outputs: list[_Told]
 
 
-_ANSWER: Final = msgspec.json.Decoder(_Answer)
 _REQUEST: Final = msgspec.json.Decoder(_Request)
 _FLAT: Final = msgspec.json.Decoder(_FlatRequest)
-_ENCODER: Final = msgspec.json.Encoder()
+ENCODER: Final = msgspec.json.Encoder()
 
 
 @dataclass(slots=True)
@@ -144,7 +141,7 @@ def read(body: bytes, json_bytes: int | None = None, *, flat: bool = False) -> A
     for given in asked.inputs:
         if given.name in inputs:
             raise bad_request(f"the input {given.name[:200]!r} stands in the request twice")
-        inputs[given.name], at = _input(given, view, at)
+        inputs[given.name], at = tensor_of(given, view, at)
     if at != len(body):
         raise bad_request(f"{len(body) - at:,} bytes follow the last tensor that the request names")
     parameters = asked.parameters
@@ -186,11 +183,11 @@ def written(
         datatype = tensors.datatype_out(output, array)
         if is_binary:
             data = tensors.to_bytes(array)
-            told.append(_Told(output, datatype, array.shape, {_BINARY_SIZE: len(data)}))
+            told.append(_Told(output, datatype, array.shape, {BINARY_SIZE: len(data)}))
             binary.append(data)
         else:
             told.append(_Told(output, datatype, array.shape, None, tensors.to_json(output, array)))
-    head = _ENCODER.encode(_ToldWhole(name, version, identity, told))
+    head = ENCODER.encode(_ToldWhole(name, version, identity, told))
     return (b"".join((head, *binary)), len(head)) if binary else (head, None)
 
 
@@ -199,7 +196,7 @@ def described(name: str, versions: Sequence[str], platform: str, sides: Sequence
     inputs, outputs = (
         [{"name": one.name, "datatype": one.datatype, "shape": one.shape} for one in side] for side in sides
     )
-    return _ENCODER.encode(
+    return ENCODER.encode(
         {"name": name, "versions": versions, "platform": platform, "inputs": inputs, "outputs": outputs}
     )
 
@@ -216,8 +213,8 @@ def _asked(data: bytes | memoryview, *, flat: bool) -> _Request | _FlatRequest:
         raise bad_request(f"the body is no request of the Open Inference Protocol v2: {error}") from error
 
 
-def _input(given: _Input | _FlatInput, view: memoryview, at: int) -> tuple[NDArray[Any], int]:
-    """The array of an input, and where the binary tensor after it begins."""
+def tensor_of(given: Input | _FlatInput, view: memoryview, at: int) -> tuple[NDArray[Any], int]:
+    """Give the array of an input, and where the binary tensor after it begins; raises AnswerError as `read` does."""
     name, parameters = given.name[:200], given.parameters
     if isinstance(given, _FlatInput) and not parameters:
         return tensors.of_values(name, given.datatype, given.shape, given.data), at
@@ -226,11 +223,11 @@ def _input(given: _Input | _FlatInput, view: memoryview, at: int) -> tuple[NDArr
     if parameters:
         if "shared_memory_region" in parameters:
             raise bad_request(f"the input {name!r} lies in shared memory, which is not taken: send its data")
-        size = parameters.get(_BINARY_SIZE)
+        size = parameters.get(BINARY_SIZE)
         if size is not None:
             if type(size) is not int or not 0 <= size <= len(view) - at:
                 raise bad_request(
-                    f"the input {name!r} says {_BINARY_SIZE} {str(size)[:40]}, and {len(view) - at:,} bytes follow"
+                    f"the input {name!r} says {BINARY_SIZE} {str(size)[:40]}, and {len(view) - at:,} bytes follow"
                 )
             if isinstance(data, list) or data:
                 raise bad_request(f"the input {name!r} has data in JSON and in binary; send one of them")
@@ -277,33 +274,3 @@ def _chosen(ask: Ask, outputs: Mapping[str, NDArray[Any]]) -> Iterable[tuple[str
             known = ", ".join(list(outputs)[:20])
             raise bad_request(f"there is no output {name[:200]!r}; there are {known}")
     return ask.wanted.items()
-
-
-def asking(inputs: Mapping[str, NDArray[Any]], outputs: Sequence[Mapping[str, Any]]) -> tuple[bytes, int]:
-    """Write a request with binary tensors: its body, and how many bytes of it are JSON."""
-    data = {name: tensors.to_bytes(array) for name, array in inputs.items()}
-    told = [
-        {
-            "name": name,
-            "datatype": tensors.datatype_out(name, array),
-            "shape": array.shape,
-            "parameters": {_BINARY_SIZE: len(data[name])},
-        }
-        for name, array in inputs.items()
-    ]
-    head = _ENCODER.encode({"inputs": told, "outputs": outputs})
-    return b"".join((head, *data.values())), len(head)
-
-
-def outputs_of(body: bytes, json_bytes: int | None) -> dict[str, NDArray[Any]]:
-    """Read the outputs of an answer; raises AnswerError as `read` does."""
-    size = len(body) if json_bytes is None else json_bytes
-    try:
-        told = _ANSWER.decode(memoryview(body)[:size])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_request(f"it is no answer of the protocol: {error}") from error
-    found: dict[str, NDArray[Any]] = {}
-    at = size
-    for output in told.outputs:
-        found[output.name], at = _input(output, memoryview(body), at)
-    return found
