@@ -40,11 +40,19 @@ def drift(
     )  # fmt: skip
 
 
-def truth(version: str, slot: str, *, auc: float = 0.8, half: float = 0.01, **fields: Any) -> WindowResult:
-    """Return what accuracy tells of a window."""
+def truth(
+    version: str,
+    slot: str,
+    *,
+    auc: float = 0.8,
+    half: float = 0.01,
+    guess: float | None = None,
+    **fields: Any,
+) -> WindowResult:
+    """Return what accuracy tells of a window; the estimate is as good as the truth unless it is given."""
     made = [
-        Figure(kind, "", "auc", auc, low=auc - half, high=auc + half, interval="iid", rows=1_000)
-        for kind in ("performance", "estimate")
+        Figure(kind, "", "auc", value, low=value - half, high=value + half, interval="iid", rows=1_000)
+        for kind, value in (("performance", auc), ("estimate", auc if guess is None else guess))
     ]
     return window("accuracy", version, slot, *made, **fields)
 

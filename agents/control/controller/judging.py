@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
 
 NOT_FOR_IT: Final = "there is none for this kind of model"
+KNOWN: Final = "labels have spoken, which outweighs it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +95,10 @@ def _judged(
     mature = [one for one in mine if _is_mature(one)], [one for one in its if _is_mature(one)]
     closed = [one for one in mine if one.final], [one for one in its if one.final]
     counted = [one for one in mine if one.role == "drift"], [one for one in its if one.role == "drift"]
-    estimated: Found = (
-        ("pass", NOT_FOR_IT)
-        if has_none("estimate", closed[0]) and has_none("estimate", closed[1])
-        else measured("estimate", *closed, settings)
-    )
+    performance = measured("performance", *mature, settings)
     found: dict[str, Found] = {
-        "performance": measured("performance", *mature, settings),
-        "estimate": estimated,
+        "performance": performance,
+        "estimate": _estimated(performance, *closed, settings),
         "prediction": predicted(*closed),
         "errors": failed(*counted),
         "latency": waited(*counted),
@@ -110,6 +107,24 @@ def _judged(
     verdict: Verdict = "worse" if "worse" in said else "pass" if said == {"pass"} else "wait"
     checks = tuple(checked(name, one) for name, one in found.items())
     return Judgement(replace(known, verdict=verdict), checks)
+
+
+def _estimated(
+    performance: Found,
+    mine: Sequence[WindowResult],
+    its: Sequence[WindowResult],
+    settings: DeploymentSettings,
+) -> Found:
+    """What scores alone say, while labels do not.
+
+    A model's estimate rests on what it learnt from: one that learnt from calmer days promises more than a better one
+    that knows of the others, and would take it back.
+    """
+    if performance[0] == "pass":
+        return "pass", KNOWN
+    if has_none("estimate", mine) and has_none("estimate", its):
+        return "pass", NOT_FOR_IT
+    return measured("estimate", mine, its, settings)
 
 
 def _is_mature(one: WindowResult) -> bool:

@@ -87,6 +87,15 @@ def test_the_deployments_own_floor_decides() -> None:
     assert found.evidence.verdict == "pass"
 
 
+@pytest.mark.parametrize(("provisional", "verdict"), [(False, "pass"), (True, "worse")])
+def test_an_estimate_speaks_while_labels_do_not(*, provisional: bool, verdict: str) -> None:
+    """Scores alone that promise less take a canary back before labels are there, not where those say it is better."""
+    found = judged([drift("2", "canary"), truth("2", "canary", auc=0.85, guess=0.6, provisional=provisional)])
+    assert found.evidence.verdict == verdict
+    told = {one.name: one.detail for one in found.checks}
+    assert told["estimate"].startswith(f"{verdict}: ")
+
+
 def test_few_calls_prove_nothing() -> None:
     """No failure among few calls, or one wait of few, is no proof either way."""
     few, many = [drift("2", "canary", rows=199)], [drift("1", "champion", rows=10**6)]
