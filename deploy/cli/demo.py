@@ -21,8 +21,11 @@ def command(*, keep: bool, as_json: bool) -> None:
     A model is trained on January and February; the year is then sent through the Emitter in event time, with
     what became of each flight once it had landed. Month by month it is read back what drifted, how the model
     did, for which airlines, and whether to retrain; alerts go to a receiver on this machine, and to an
-    Alertmanager where one is installed. Everything runs here, in .driftline/demo/, and ends by itself. Exits
-    with 1 when emitted, delivered and stored events are not the same number, or an alert was not told.
+    Alertmanager where one is installed. Then the model is served over HTTP and changed under control: retrained
+    as the advice on July says, tried as a shadow and a canary, promoted by two people; a bad version is taken
+    back by itself, and the audit of all that is verified. Everything runs here, in .driftline/demo/, and ends by
+    itself. Exits with 1 when emitted, delivered and stored events are not the same number, an alert was not
+    told, a request failed, or the audit does not hold.
     """
     from rich.console import Console
 

@@ -35,6 +35,7 @@ class Scored:
     """The year with the model's answers, and how good the model is.
 
     Attributes:
+        model: the one that learnt from all of the reference.
         year: the flights with `p_late`; in January and February the out-of-fold score, as no model that had
             learnt from a day could have answered on that day.
         reference: the rows before March that have a known end.
@@ -43,6 +44,7 @@ class Scored:
         importance: feature -> by how much log loss rises without it, on the days held out; 0 where it does not rise.
     """
 
+    model: HistGradientBoostingClassifier
     year: pa.Table
     reference: pa.Table
     auc_in_sample: float
@@ -83,6 +85,7 @@ def _scored(flights: pa.Table) -> Scored:
         rises += permutation_losses(partial, features[held & known], target[held & known], rng) / FOLDS
     year = flights.append_column("p_late", pa.array(scores))
     return Scored(
+        model=model,
         year=year,
         reference=year.filter(pa.array(learn)),
         auc_in_sample=float(in_sample),
@@ -101,10 +104,14 @@ def _folds(days: NDArray[np.int64]) -> NDArray[np.int64]:
     return dealt[which]
 
 
-def fit(features: NDArray[np.float64], target: NDArray[np.bool_]) -> HistGradientBoostingClassifier:
+def fit(
+    features: NDArray[np.float64], target: NDArray[np.bool_], learning_rate: float = 0.1
+) -> HistGradientBoostingClassifier:
     """Train the model on rows of `matrix` and whether each was late."""
     categorical = [index >= len(NUMBERS) for index in range(features.shape[1])]
-    model = HistGradientBoostingClassifier(max_iter=100, categorical_features=categorical, random_state=SEED)
+    model = HistGradientBoostingClassifier(
+        learning_rate=learning_rate, max_iter=100, categorical_features=categorical, random_state=SEED
+    )
     return model.fit(features, target)
 
 

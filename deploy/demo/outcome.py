@@ -73,4 +73,22 @@ def faults(summary: Mapping[str, Any]) -> list[str]:
         found.append("no month has a verdict")
     if not summary["advice"]:
         found.append("no month has advice")
-    return found + unheard(summary["alerts"])
+    return found + unheard(summary["alerts"]) + _unproved(summary)
+
+
+def _unproved(summary: Mapping[str, Any]) -> list[str]:
+    """Say in sentences what of the change was not as promised."""
+    audit, found = summary["audit"], []
+    if summary["failed_requests"]:
+        why = "; ".join(summary["change"]["failures"][:1])
+        found.append(f"{summary['failed_requests']:,} of {summary['requests']:,} requests failed: {why}")
+    if audit["fault"] is not None or audit["verified"] != audit["records"]:
+        found.append(f"the audit is not verified: {audit['fault']}")
+    if not audit["witnessed"]:
+        found.append("no witness has signed the audit, so nothing outside of it vouches for it")
+    if audit["tampered_found_at"] != audit["tampered_at"]:
+        found.append(
+            f"record {audit['tampered_at']} was changed in the copy of the audit, and {audit['tampered_found_at']} is "
+            "what verification names"
+        )
+    return found

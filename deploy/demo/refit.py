@@ -20,16 +20,17 @@ from pyarrow import compute as pc
 from pyarrow import parquet as pq
 from threadpoolctl import threadpool_limits
 
-from driftline.deploy.advice.collect import Wanted, collect
 from driftline.deploy.advice.view import span
 from driftline.deploy.demo.model import fit, matrix
 from driftline.deploy.local.errors import StackError, tail_of
 from driftline.deploy.local.spawn import spawn_guarded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from driftline.schemas.settings import Settings
+    from driftline.schemas.advice import Advice
 
 NICE = 10
 """The stack comes first: refits have the whole replay to be trained in."""
@@ -104,8 +105,8 @@ def write_candidate(path: Path, ids: NDArray[np.uint8], scores: NDArray[np.float
     pq.write_table(pa.table({"prediction_id": texts, "p_late": scores[answered]}), path)
 
 
-def advice_by_month(settings: Settings, deployment: str, candidate: Path) -> dict[str, dict[str, Any]]:
-    """Read the advice on each final month.
+def advice_by_month(found: Sequence[Advice]) -> dict[str, dict[str, Any]]:
+    """Lay out the advice on each final month for the summary.
 
     Returns:
         Month -> `advice`, `reasons` (in short), `why` (the first of them in a sentence), `fell`, `gain`, `since`.
@@ -121,7 +122,7 @@ def advice_by_month(settings: Settings, deployment: str, candidate: Path) -> dic
             else {name: getattr(one.gain, name) for name in ("metric", "value", "low", "high", "interval")},
             "since": span(one.since_ms, one.resolution),
         }
-        for one in collect(settings, deployment, Wanted(candidate=candidate))
+        for one in found
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group
 from rich.text import Text
 
+from driftline.deploy.demo.change_story import change_part
 from driftline.deploy.demo.story import advice_part, alerts_part, fairness_part, month_name, plain_table
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ def report(summary: Mapping[str, Any], *, keep: bool, folder: str) -> Renderable
     if FAIRNESS_MONTH in summary["fairness"]:
         parts += [fairness_part(summary["fairness"], FAIRNESS_MONTH), Text("")]
     parts += [alerts_part(summary["alerts"]), Text("")]
+    parts += [change_part(summary), Text("")]
     parts += [_books(summary), Text("")]
-    return Group(*parts, _next(keep, folder))
+    return Group(*parts, _next(summary["audit"]["genesis"], keep=keep, folder=folder))
 
 
 def month_table(drift: Mapping[str, Month]) -> Table:
@@ -201,7 +203,7 @@ def _books(summary: Mapping[str, Any]) -> Text:
     )
 
 
-def _next(keep: bool, folder: str) -> Group:  # noqa: FBT001 - a fact, not a mode
+def _next(genesis: str, *, keep: bool, folder: str) -> Group:
     if keep:
         here = f"DRIFTLINE_LOCAL_DATA_DIR={folder}"
         commands = [
@@ -210,6 +212,9 @@ def _next(keep: bool, folder: str) -> Group:  # noqa: FBT001 - a fact, not a mod
             ("every figure, for programs", "driftline windows flights --feature temp --json"),
             ("what fired, and what fires", "driftline alerts flights"),
             ("what to do about it", f"driftline advice flights --candidate {folder}/refit.parquet"),
+            ("who changed what serves, and who approved", f"export DRIFTLINE_CONTROL_GENESIS={genesis}"),
+            ("", "driftline history flights-live"),
+            ("was that record touched", "driftline audit verify --signatures"),
             ("what runs, where, and how far it is", "driftline status"),
             ("stop it", "driftline down"),
         ]

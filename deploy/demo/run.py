@@ -11,6 +11,9 @@ import msgspec
 from pyarrow import parquet as pq
 
 from driftline.agents.emit import Emitter
+from driftline.deploy.advice.collect import Wanted, collect
+from driftline.deploy.demo.change import begin as begin_control
+from driftline.deploy.demo.changed import change_of
 from driftline.deploy.demo.flights import load_flights
 from driftline.deploy.demo.groups import fairness_by_month
 from driftline.deploy.demo.model import Scored, train_and_score
@@ -40,12 +43,13 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from driftline.schemas.advice import Advice
     from driftline.schemas.profile import Profile
     from driftline.schemas.settings import Settings
 
 DEPLOYMENT = "flights"
 VERSION = "1"
-STEPS = 7
+STEPS = 12
 SEGMENTS = ("carrier", "origin")
 BOUND_S = 120.0
 """How long the rows may take into ClickHouse, and the windows to close."""
@@ -79,7 +83,12 @@ def run_demo(folder: Path, *, keep: bool, console: Console) -> dict[str, Any]:
             clear(folder, phases.say)
             told = running.enter_context(people(folder, phases.say))
             settings = running.enter_context(demo_stack(folder, told.alerts, keep=keep, say=phases.say))
-        summary = _replay(settings, folder, told, phases)
+        scored, profile = _trained(settings, folder, phases)
+        # Here, so that its parts start while the year is replayed.
+        here = begin_control(settings, folder, running)
+        summary, advice = _year(settings, folder, (scored, profile), told, phases)
+        summary |= change_of(here, folder, scored, advice, phases)
+        summary["seconds"] = phases.seconds
         summary["seconds"]["total"] = round(time.perf_counter() - began, 2)
         (folder / SUMMARY).write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2))
     return summary
@@ -97,13 +106,21 @@ def check(summary: dict[str, Any]) -> None:
         raise DemoError("; ".join(found))
 
 
-def _replay(settings: Settings, folder: Path, told: People, phases: Phases) -> dict[str, Any]:
-    """Everything between a stack that runs and a summary."""
+def _trained(settings: Settings, folder: Path, phases: Phases) -> tuple[Scored, Profile]:
+    """The model, and what its answers are held against."""
     with phases.step("model", "Train a model on the flights of January and February 2013"):
         scored = _data(folder, phases)
     with phases.step("profile", "Build the reference from rows the model had not seen, and publish it"):
         profile = _profile(settings, folder, phases)
         _settings(settings, scored, phases)
+    return scored, profile
+
+
+def _year(
+    settings: Settings, folder: Path, trained: tuple[Scored, Profile], told: People, phases: Phases
+) -> tuple[dict[str, Any], list[Advice]]:
+    """The year: what was found of it, and the advice on each month."""
+    scored, profile = trained
     refits = Refits(folder / YEAR, folder / REFIT, DataDirectory(folder).log("refit"))
     with contextlib.closing(refits):
         with phases.step("emit", "Replay the year in event time through the Emitter, Kafka and the workers"):
@@ -114,7 +131,7 @@ def _replay(settings: Settings, folder: Path, told: People, phases: Phases) -> d
             _settle(settings, folder, sent, profile, truth.by_month, told, phases)
         with phases.step("advise", "Hold the model against itself trained again each quarter"):
             write_candidate(folder / CANDIDATE, truth.ids, refits.scores(BOUND_S))
-            advice = advice_by_month(settings, DEPLOYMENT, folder / CANDIDATE)
+            advice = collect(settings, DEPLOYMENT, Wanted(candidate=folder / CANDIDATE))
     with phases.step("read", "Ask ClickHouse what was found"):
         counts = reads.counts(settings)
         summary = {
@@ -127,7 +144,7 @@ def _replay(settings: Settings, folder: Path, told: People, phases: Phases) -> d
             "estimated": performance_by_month(settings, DEPLOYMENT, "estimate"),
             "fairness": fairness_by_month(settings, DEPLOYMENT, SEGMENTS[0]),
             "alerts": alerts_told(edges(settings, DEPLOYMENT), told),
-            "advice": advice,
+            "advice": advice_by_month(advice),
             "dead_letters": counts["dead_letters"],
             "model": {
                 "auc_out_of_fold": round(scored.auc_out_of_fold, 4),
@@ -136,7 +153,7 @@ def _replay(settings: Settings, folder: Path, told: People, phases: Phases) -> d
                 "importance": scored.importance,
             },
         }
-    return summary | {"seconds": phases.seconds}
+    return summary, advice
 
 
 def _data(folder: Path, phases: Phases) -> Scored:

@@ -86,6 +86,38 @@ def fairness() -> dict[str, Any]:
     }
 
 
+def changed(**changes: Any) -> dict[str, Any]:
+    """Return what became of the second half: version 2 is surely better in AUC, perhaps in log loss."""
+    figure = {"interval": "days", "days": 21, "first": 0.6, "second": 0.7, "gain": 0.05, "high": 0.1}
+    audit = {
+        "genesis": "ab" * 32,
+        "records": 60,
+        "verified": 60,
+        "witnessed": 20,
+        "signatures": 90,
+        "fault": None,
+    }
+    return {
+        "requests": 4000,
+        "failed_requests": 0,
+        "swaps": 6,
+        "audit": audit | {"tampered_at": 41, "tampered_found_at": 41, "tampered_found": "record 41: edited"},
+        "change": {
+            "answered": {"1": 1000, "2": 3000},
+            "failures": [],
+            "comparison": {
+                "rows": 19_000,
+                "since": "2013-07-11",
+                "figures": {"log_loss": figure | {"low": -0.01}, "auc": figure | {"low": 0.02}},
+            },
+            "promotion": {"seq": 41, "asked": "p-1", "approvers": ["p-3", "p-4"]},
+            "back": {
+                "checks": [{"name": "performance", "detail": "worse: log_loss 1.2, of the other's 0.5"}]
+            },
+        },
+    } | changes
+
+
 def summary(**changes: Any) -> dict[str, Any]:
     """A summary that adds up, with changes."""
     drift = {
@@ -114,6 +146,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         },
         "fairness": fairness(),
         "model": {"auc_out_of_fold": 0.67, "auc_in_sample": 0.82},
+        **changed(),
         "seconds": {"emit": 1.0, "total": 30.0},
     } | changes
 
@@ -152,6 +185,7 @@ def test_the_next_commands_fit_what_was_left(*, keep: bool) -> None:
     text = shown(summary(), keep=keep)
     assert ("driftline down" in text) is keep
     assert ("driftline up --detach" in text) is not keep
+    assert ("driftline history flights-live" in text) is keep
 
 
 @pytest.mark.parametrize(
@@ -175,6 +209,11 @@ def test_the_next_commands_fit_what_was_left(*, keep: bool) -> None:
         ),
         ({"alerts": alerts(received={"edges": 4, "twice": 0, "forged": 0, "missing": 0})}, "heard 4 edges"),
         ({"alerts": alerts(alertmanager={"firing": 0, "resolved": 0})}, "Alertmanager passed on no alert"),
+        ({"failed_requests": 2}, "2 of 4,000 requests failed"),
+        ({"audit": changed()["audit"] | {"fault": "record 3: edited"}}, "is not verified: record 3"),
+        ({"audit": changed()["audit"] | {"verified": 59}}, "is not verified"),
+        ({"audit": changed()["audit"] | {"witnessed": 0}}, "no witness has signed"),
+        ({"audit": changed()["audit"] | {"tampered_found_at": None}}, "record 41 was changed"),
     ],
 )
 def test_books_that_do_not_balance_fail_the_demo(changes: dict[str, Any], words: str) -> None:
@@ -239,3 +278,15 @@ def test_the_airlines_that_fare_worst_and_best_are_named() -> None:
 def test_the_report_is_80_columns_wide() -> None:
     """Nothing is wider than a terminal of 80 columns."""
     assert max(map(len, shown(summary()).splitlines())) <= 80
+
+
+def test_the_change_is_told_with_what_is_sure_and_what_is_not() -> None:
+    """Load, failures and swaps are named; a gain whose interval reaches 0 is not called sure; so is who approved."""
+    text = " ".join(shown(summary()).split())
+    assert "4,000 requests, 0 failed, 1,000 by version 1, 3,000 by version 2" in text
+    assert "was changed 6 times" in text
+    assert "In AUC the whole interval lies above 0" in text
+    assert "In log loss it is better on these flights, and days differ" in text
+    assert "performance: log_loss 1.2, of the other's 0.5" in text
+    assert "p-3 and p-4 approved" in text
+    assert "verification stops at record 41" in text

@@ -1,0 +1,94 @@
+"""Parts of the demo that run beside its stack: the controller, a serving agent, a witness, the worker that retrains."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import sys
+from typing import TYPE_CHECKING, Final
+
+from driftline.deploy.local.component import Component
+from driftline.deploy.local.environment import child_environment
+from driftline.deploy.local.errors import StackError
+from driftline.deploy.local.ports import LOOPBACK
+from driftline.deploy.local.spawn import Process, spawn_guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from driftline.schemas.settings import Settings
+
+_ANSWER_S: Final = 2.0
+_OK: Final = 200
+ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}
+"""Threads of OpenMP wait for one another by spinning, which costs whoever shares the cores with them."""
+
+
+class Part(Component):
+    """A command of driftline as a child; it is ready once its log says so.
+
+    Args:
+        name: of the part.
+        words: the command and its arguments.
+        settings: what it is told, by variables.
+        log: file for its output.
+        cwd: its working directory.
+        said: a pattern that its log has once it is ready.
+    """
+
+    ready_seconds = 60.0
+    stop_seconds = 20.0
+
+    def __init__(
+        self, name: str, words: Sequence[str], settings: Settings, *, log: Path, cwd: Path, said: str
+    ) -> None:
+        super().__init__(log)
+        self.name = name
+        self._words, self._settings, self._cwd, self._said = words, settings, cwd, re.compile(said)
+
+    def launch(self) -> Process:
+        """Start it."""
+        command = [sys.executable, "-m", "driftline.deploy.cli", *self._words]
+        env = child_environment(self._settings) | ONE_THREAD
+        return spawn_guarded(command, cwd=self._cwd, log=self.log, env=env)
+
+    def is_ready(self) -> bool:
+        """Say whether its log says that it is."""
+        return self.alive and self.found() is not None
+
+    def found(self) -> re.Match[str] | None:
+        """What its log says of being ready; None while it does not."""
+        try:
+            return self._said.search(self.log.read_text(errors="replace"))
+        except FileNotFoundError:
+            return None
+
+    def ended(self) -> None:
+        """Release nothing: all it held ended with it."""
+
+
+class ServingAgent(Part):
+    """`driftline serve`, on a port that it chose."""
+
+    def __init__(self, settings: Settings, *, log: Path, cwd: Path) -> None:
+        super().__init__("agent", ("serve",), settings, log=log, cwd=cwd, said=r"serving on http://\S+:(\d+)")
+
+    @property
+    def port(self) -> int:
+        """Where it listens on loopback; raises StackError before it does."""
+        found = self.found()
+        if found is None:
+            raise StackError(f"the serving agent does not listen: see {self.log}")
+        return int(found[1])
+
+    def serves(self) -> bool:
+        """Whether it is ready to answer with what it should serve."""
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=_ANSWER_S)
+        try:
+            connection.request("GET", "/v2/health/ready")
+            return connection.getresponse().status == _OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
