@@ -37,8 +37,8 @@ class Emitter:
     ...     emitter.label(key, "fraud")
 
     `log` and `label` never wait and never raise: what cannot be taken is dropped, counted by reason (`stats().dropped`)
-    and said once a minute in the log (`driftline.emit`). Nothing is started before the first event; a forked process
-    begins anew, with its own thread, producer and books. At the end of the interpreter open emitters are closed.
+    and said once a minute in the log (`driftline.emit`). Nothing is started before the first event, unless `spool_dir`
+    holds what an ended life left; a forked process begins anew. At the end of the interpreter open emitters are closed.
 
     A column is a number or a category by the first value it has (booleans and texts are categories); later values of
     another type are counted as `wrong`, None as null. Numbers travel as float32; integers beyond 2^24 make their

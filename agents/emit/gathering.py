@@ -66,7 +66,7 @@ class Gathering:
 
     @property
     def since_s(self) -> float | None:
-        """Since when the layout that was waited for longest has rows; None when nothing waits."""
+        """Since when the layout whose turn it is has rows; None without any. What a batch left has its turn last."""
         queue = next(iter(self._queues.values()), None)
         return None if queue is None else queue.waiting[0].since_s
 

@@ -48,7 +48,7 @@ def new_epoch() -> int:
 
 
 class Life:
-    """The buffer, the books, the thread and the producer of one process; thread and producer come with the first event.
+    """The buffer, the books, the thread and the producer of one process; the last two come once there is work.
 
     `shape` is the shape of the last event, with which the next is compared first.
     """
@@ -146,7 +146,7 @@ class Life:
         return heartbeat(stats, self._options, now_ms=wall_ms(), started_ms=self._started_ms)
 
     def _start(self) -> bool:
-        """Start the thread with the first event (under the door's lock); False when the interpreter is ending."""
+        """Start the thread, if it does not run (under the door's lock); False when the interpreter is ending."""
         if self._thread is not None:
             return True
         name = f"driftline-emit-{self._options.deployment}"

@@ -55,7 +55,7 @@ def close_all() -> None:
 
 
 def hold(member: Member) -> None:
-    """An emitter has its first event. A child of `multiprocessing` ends without atexit: hook on its own finalizers."""
+    """An emitter has begun. A child of `multiprocessing` ends without atexit: hook on its own finalizers."""
     _started.add(member)
     if len(_started) == MANY:
         with suppress(Exception):  # a log handler of the application may raise
