@@ -26,7 +26,7 @@ _NEWEST = """
 """.replace("CODE", CODE)
 _WORD = "transform({}, [0, 1, 2, 3], ['ok', 'inconclusive', 'warn', 'fail'], 'no verdict')"
 _FIRING = """
-    SELECT deployment, countIf(severity = 'page' OR severity = 'fail') AS fails, count() AS alerts
+    SELECT deployment, count() AS alerts
     FROM alerts_now
     WHERE state = 'firing'
     GROUP BY deployment

@@ -196,9 +196,8 @@ def _words() -> model.ValueMap:
 
 
 def _link(column: str, target: str) -> model.DynamicConfigValue:
-    picked = f"var-{column}=${{__value.raw}}" if column != "deployment" else "var-deployment=${__value.raw}"
     kept = "" if column == "deployment" else "&${deployment:queryparam}&${version:queryparam}"
-    url = f"/d/driftline-{target}?{picked}{kept}&${{resolution:queryparam}}&${{__url_time_range}}"
+    url = f"/d/driftline-{target}?var-{column}=${{__value.raw}}{kept}&${{resolution:queryparam}}&${{__url_time_range}}"
     return model.DynamicConfigValue(
         id_val="links", value=[{"title": f"Open {target}", "url": url, "targetBlank": False}]
     )
