@@ -11,6 +11,8 @@ from faust.types import TP
 
 from driftline.streams.processors.faust_bundles import Bundle, carry_in_bundles
 
+GENERATION = 7
+
 
 def record(tp: TP, offset: int) -> SimpleNamespace:
     """A record as aiokafka gives it."""
@@ -37,6 +39,7 @@ def handed_over(fetched: dict[TP, int], most: int) -> list[tuple[TP, Any]]:
         consumer = app.consumer
         carry_in_bundles(app, "source", most)
         consumer.flow_active = True
+        app.consumer_generation_id = GENERATION
 
         async def fetch(*_: object, **__: object) -> tuple[dict[TP, list[SimpleNamespace]], None]:
             return {tp: [record(tp, at) for at in range(count)] for tp, count in fetched.items()}, None
@@ -68,7 +71,7 @@ def test_records_of_the_source_travel_together() -> None:
 def test_a_bundle_is_of_the_generation_in_which_it_was_handed_over() -> None:
     """Faust and the worker compare it with the group's, as they do of a message."""
     ((_, bundle),) = handed_over({TP("source", 0): 1}, 2)
-    assert bundle.generation_id == 0
+    assert bundle.generation_id == GENERATION
 
 
 def test_records_of_other_topics_travel_alone() -> None:
