@@ -50,7 +50,7 @@ class World:
     shard: Shard = field(default_factory=lambda: Shard(0, Book(), Rules(hot_windows=1)))
 
     def __post_init__(self) -> None:
-        """Predict on a day and long after it; then label the first, and predict on it cold_join."""
+        """Predict on a day and long after it; then label the first, and predict on it again."""
         for day in (0, 60, 0):
             for name in NAMES:
                 self.predict(name, day, id_=len(self.archive.log))
@@ -164,7 +164,7 @@ def test_no_more_is_read_ahead_than_memory_is_allowed_for(monkeypatch: pytest.Mo
 
 
 def test_a_server_that_is_away_ends_the_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is no fault of a deployment: nothing is taken out, and all of it is offered cold_join."""
+    """It is no fault of a deployment: nothing is taken out, and all of it is offered again."""
     world = World()
     world.archive.stand_in(monkeypatch)
 
