@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -58,7 +59,9 @@ def chunks(
     try:
         good, bad = settled(rows, shapes)
         chunk = [finished(of_rows(good))] if good else []
-    except BaseException as error:  # noqa: BLE001 - whatever an event does, it costs that event alone
+    except BaseException as error:  # whatever an event does, it costs that event alone
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise  # the caller's own
         if len(rows) == 1:
             yield cause_of(error)
             return

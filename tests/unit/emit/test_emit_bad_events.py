@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ import pytest
 from emit_fakes import NOBODY, columns_of, sink
 
 from driftline.agents.emit import Emitter, assemble, ids
+from driftline.agents.emit.assemble import chunks
+from driftline.agents.emit.shapes import ShapeBook
 
 BAD: dict[str, tuple[object, dict[str, Any]]] = {
     "no dict": ([1.0], {}),
@@ -249,3 +252,21 @@ def test_the_cap_holds_for_every_fact(what: str, place: str, row: Any) -> None:
         emitter.close(0.0)
     assert held_bytes < 1.1 * cap
     assert emitter.stats().total.balance == 0
+
+
+def test_an_interrupt_while_waiting_events_are_packed_reaches_the_caller() -> None:
+    """Callers pack what waits: Ctrl-C in the main thread is no fault of an event; the sender's thread outlives it."""
+    shapes = ShapeBook({})
+    shape = shapes.find({"a": 1.0})
+    rows = [(shape, shape.take({"a": 1.0}), 1.0, bytes(16), None, None, None, None, None, None)] * 2
+
+    def interrupted(_chunk: object) -> object:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(chunks(rows, shapes, interrupted))
+    causes: list[object] = []
+    sender = threading.Thread(target=lambda: causes.extend(chunks(rows, shapes, interrupted)))
+    sender.start()
+    sender.join()
+    assert len(causes) == len(rows)
