@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
+from driftline.streams.complaints import say_once
 from driftline.streams.processors.backoff import Backoff
 from driftline.streams.processors.restater import Restater
 from driftline.streams.replay.drift_tasks import drift_done, drift_task, take_part
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from driftline.streams.replay.tasks import DriftTask
     from driftline.streams.windows.rules import Rules
     from driftline.streams.windows.shard import Shard
+
+logger = logging.getLogger(__name__)
 
 
 class DriftRestating:
@@ -79,10 +83,13 @@ class DriftRestating:
         return True
 
     def _note_failed(self, task: DriftTask, error: Exception) -> bool:
-        """Let a deployment wait whose windows could not be counted; gives whether that is to be said."""
+        """Let a deployment wait whose windows could not be counted; gives whether the thread is to say so."""
         if isinstance(error, ClickHouseAwayError):  # all wait for that
             return True
-        return self._backoff.failed(task.deployment, error, time.monotonic())
+        name = task.deployment
+        if self._backoff.failed(name, error, time.monotonic()):
+            say_once(logger, f"cold windows of deployment {name!r} wait, and are tried again", error)
+        return False
 
     def _work(self, client: Client, task: DriftTask, settled: Callable[[], None]) -> Iterator[Part]:
         from driftline.streams.replay.restate import restate_drift  # noqa: PLC0415 - 31 MB that only late facts need

@@ -117,8 +117,10 @@ def test_accuracy_leaves_a_deployment_that_fails(
         assert len([one for one in caplog.get_records("call") if "tried again" in one.message]) == 1
 
 
-def test_drift_leaves_a_deployment_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is offered again when its time has come; with ClickHouse away all wait alike."""
+def test_drift_leaves_a_deployment_that_fails(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is named once, and offered again when its time has come; with ClickHouse away all wait alike."""
     monkeypatch.setattr(drift_restating, "Restater", Counted)
     monkeypatch.setattr(drift_restating, "drift_task", lambda _shard, name: name if name == "bad" else None)
     clock = Clock(monkeypatch)
@@ -131,13 +133,17 @@ def test_drift_leaves_a_deployment_that_fails(monkeypatch: pytest.MonkeyPatch) -
         deployment = "bad"
 
     restating: Any = DriftRestating(load({}, None), None, Rules(), DriftMetrics(CollectorRegistry()))  # type: ignore[arg-type]
-    assert restating._note_failed(Task, ClickHouseAwayError("away"))
+    assert restating._note_failed(Task, ClickHouseAwayError("away")), "the thread says it of all"
     restating.offer({0: Books})
     assert restating._restater.offered == ["bad"]
-    assert restating._note_failed(Task, TOO_MUCH)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            assert not restating._note_failed(Task, TOO_MUCH)
+    said = [one.message for one in caplog.records]
+    assert len(said) == 1
+    assert "deployment 'bad' wait" in said[0]
     restating.offer({0: Books})
     assert restating._restater.offered == ["bad"]
-    clock.now_s += FIRST_S
+    clock.now_s += 2 * FIRST_S
     restating.offer({0: Books})
     assert restating._restater.offered == ["bad", "bad"]
-    assert not restating._note_failed(Task, TOO_MUCH)
