@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _FILE_NAME: Final = re.compile(r"(?P<number>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
 # A database that every server has: where one stands while one's own does not exist yet.
 _ANY_DATABASE: Final = "default"
+STATEMENT_SECONDS: Final = 6 * 3_600
+"""How long a statement is waited for: 0013 copies what years have left, and a server goes on with what is given up."""
 _BOOK: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations
 (
@@ -133,7 +135,7 @@ def migrate(settings: Settings) -> list[str]:
     """Bring the database up to date and give the names of the files applied; none when it already is.
 
     Also sets the retention of every table to the settings, since that is a setting and no migration. Safe to run twice
-    at once and after a crash at any point.
+    at once and after a crash at any point, but that 0013 run twice at once copies old rows of the lineage twice.
 
     Raises:
         MigrationError: as `outstanding`.
@@ -142,7 +144,7 @@ def migrate(settings: Settings) -> list[str]:
     name = settings.clickhouse.database
     with Client(settings.clickhouse, database=_ANY_DATABASE) as client:
         client.command(f"CREATE DATABASE IF NOT EXISTS {quoted(name)}")
-    with Client(settings.clickhouse) as client:
+    with Client(settings.clickhouse, answer_seconds=STATEMENT_SECONDS) as client:
         client.command(_BOOK)
         done = []
         for migration in outstanding(shipped(), _applied(client)):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Self
 
 import pytest
 
+from driftline.schemas.settings import load
+from driftline.streams.clickhouse import migrate as migrations
 from driftline.streams.clickhouse.errors import MigrationError
-from driftline.streams.clickhouse.migrate import Migration, outstanding, shipped
+from driftline.streams.clickhouse.migrate import STATEMENT_SECONDS, Migration, migrate, outstanding, shipped
 
 FIRST, SECOND = (
     Migration(1, "first", "CREATE TABLE IF NOT EXISTS a (x Int8);\n"),
@@ -61,3 +64,31 @@ def test_every_table_that_takes_blocks_remembers_tokens() -> None:
                 found = re.search(r"non_replicated_deduplication_window = (\d+)", statement)
                 assert found is not None, statement
                 assert int(found[1]) >= 10_000
+
+
+def test_a_statement_may_take_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database of years is copied by one statement: given up after minutes, no later run would come further."""
+    waits: dict[str, int] = {}
+
+    class Server:
+        def __init__(self, _settings: object, *, database: str = "own", answer_seconds: int = 120) -> None:
+            self.answer_seconds = answer_seconds
+            del database
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing is open."""
+
+        def command(self, sql: str) -> None:
+            waits[sql] = self.answer_seconds
+
+        def query(self, _sql: str) -> list[dict[str, object]]:
+            return []
+
+    monkeypatch.setattr(migrations, "Client", Server)
+    monkeypatch.setattr(migrations.retention, "apply", lambda *_: [])
+    assert migrate(load({}, None)) == [one.file_name for one in shipped()]
+    of_files = [waits[statement] for one in shipped() for statement in one.statements]
+    assert set(of_files) == {STATEMENT_SECONDS}
