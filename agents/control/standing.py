@@ -9,6 +9,7 @@ import msgspec
 
 from driftline.agents.control.deeds import STALE_S
 from driftline.agents.control.warrant import LATEST_MS, Warrant, WarrantError, warranted
+from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.serving_state import TIERS, Grant, Rollout, ServingState, Standing, strictest
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ def checked(case: Case) -> Marks:
     """Check all that the state says is so, and give the marks after it; raises WarrantError with a sentence."""
     state, before = case.state, case.before
     if state.is_retired:
-        _one(case, "retired", None, "retire")
+        retired = _one(case, "retired", None, "retire")
+        _must(retired.command.model is None, "the retire of one version is shown for that of the deployment")
+        if before is not None and not before.is_retired:
+            _fresh(retired, before)
         _must(not state.loaded, "a retired deployment serves nothing")
         return case.marks
     _must(before is None or not before.is_retired, "a retired deployment stays retired")
@@ -63,8 +67,7 @@ def checked(case: Case) -> Marks:
     _halts(case)
     for model in state.shadows:
         _one(case, "shadow", model, "shadow")
-    if state.previous is not None:
-        _one(case, "earlier", state.previous, "create", "promote")
+    _previous(case)
     if state.prepares:
         _must(state.phase == "prepare", "a state prepares something outside its phase")
         _change(case)
@@ -118,6 +121,22 @@ def _champion(case: Case) -> int:
     return mark
 
 
+def _previous(case: Case) -> None:
+    """Check that what windows may go back to is the champion of just before, and no older one."""
+    state, before = case.state, case.before
+    if state.previous is None:
+        return
+    once = _one(case, "earlier", state.previous, "create", "promote")
+    if before is None or state.previous in (before.champion, before.previous):
+        return
+    # Of states that were missed, the one before this one was made champion, or again, by a command since then.
+    again = _found(case, "rollback", state.previous, "rollback")
+    _must(
+        any(one is not None and one.expected > case.marks.champion for one in (once, again)),
+        f"version {state.previous.version} is shown as the previous champion, and another one was since",
+    )
+
+
 def _automatic(case: Case, before: ServingState) -> bool:
     """Whether the plan that the last champion stood by lets windows go back."""
     grant = next((one for one in before.basis if one.of == "champion"), None)
@@ -151,6 +170,11 @@ def _rollout(case: Case) -> int:
     if old is not None and old.rollout_id == rollout.rollout_id:
         _continued(case, old, rollout)
         return max(mark, grant.expected)
+    held_ms = sum(round(step.bake_s * 1000) for step in steps[: rollout.step])
+    _must(
+        not rollout.step or rollout.step_since_ms >= grant.command.issued_at_ms - AHEAD_MS + held_ms,
+        f"step {rollout.step} of the rollout began before the steps before it can have lasted their time",
+    )
     if before is not None:
         _must(grant.expected > mark, "the rollout was taken back before, and is shown again")
         _fresh(grant, before)
@@ -164,6 +188,10 @@ def _continued(case: Case, old: Rollout, new: Rollout) -> None:
     _must(
         new.step_since_ms >= old.step_since_ms + held_ms,
         "a step of the rollout lasted shorter than its plan says",
+    )
+    _must(
+        not (old.paused and new.paused) or new.paused_revision >= old.paused_revision,
+        "the pause of the rollout is shown as one of an earlier revision",
     )
     if old.paused and (not new.paused or new.step != old.step):
         resumed = _found(case, "resumed-rollout", None, "resume")
@@ -180,11 +208,16 @@ def _halts(case: Case) -> None:
     state, before = case.state, case.before
     old = None if before is None else before.halt
     if state.halt is not None and state.halt.instead is not None:
-        _one(case, "halt", state.halt.instead, "halt-serving")
+        halt = _one(case, "halt", state.halt.instead, "halt-serving")
+        if before is not None and (old is None or old.instead != state.halt.instead):
+            _fresh(halt, before)
         earlier = [one for one in state.basis if one.of == "earlier"]
         models = [_granted(case, one, None).command.model for one in earlier]
         _must(state.halt.instead in models, "what answers instead was not a champion before")
-    if old is None or state.halt is not None:
+    if old is None:
+        return
+    if state.halt is not None:
+        _must(state.halt.revision >= old.revision, "the halt is shown as one of an earlier revision")
         return
     resumed = _found(case, "resumed-serving", None, "resume")
     _must(
