@@ -106,7 +106,7 @@ class Swapper:
         self._wanted = frozenset(state.prepares)
         try:
             for ref in state.prepares:
-                await self._hold(ref, present=self._present(), cold=is_cold(state))
+                await self._hold(ref, state, present=self._present(), cold=is_cold(state))
         except BaseException:
             self.cancel()
             raise
@@ -125,10 +125,10 @@ class Swapper:
             if state.halt is not None and (state.halt.instead is None or state.halt.instead in self._loaded):
                 await self._switch(slots_of(state, self._loaded))
             for ref in needed(state):
-                await self._hold(ref, present=None, cold=False)
+                await self._hold(ref, state)
             if state.previous is not None:
                 with suppress(SwapError):
-                    await self._hold(state.previous, present=None, cold=False)
+                    await self._hold(state.previous, state)
             await self._switch(slots_of(state, self._loaded))
         finally:
             self.cancel()
@@ -164,12 +164,15 @@ class Swapper:
         found = self.deployment.slots.champion
         return None if found is None else found.manifest
 
-    async def _hold(self, ref: ModelRef, *, present: Manifest | None, cold: bool) -> None:
-        """Have a package in memory."""
+    async def _hold(
+        self, ref: ModelRef, state: ServingState, *, present: Manifest | None = None, cold: bool = False
+    ) -> None:
+        """Have a package in memory that a state names."""
         if ref in self._loaded:
             return
         fetched = await in_thread(lambda: self._fetched(ref), lambda one: one.release())
         try:
+            _is_of_its_tier(ref, state, fetched.manifest)
             _fits(present, fetched.manifest)
             await self._has_room(fetched, cold=cold)
         except BaseException:
@@ -235,6 +238,16 @@ def _fits(present: Manifest | None, following: Manifest) -> None:
     wrong = misfits(present, following) if present is not None else []
     if wrong:
         raise SwapError(wrong[0])
+
+
+def _is_of_its_tier(ref: ModelRef, state: ServingState, manifest: Manifest) -> None:
+    """Refuse a package of another tier than the state says: its approvals were counted for that one, unseen."""
+    version = state.version(ref)
+    if version is not None and version.tier != manifest.tier:
+        raise SwapError(
+            f"{manifest.title} is of tier {manifest.tier}, and the state calls it {version.tier}: approvals for "
+            f"that say nothing of it"
+        )
 
 
 def _load(fetched: Fetched) -> Loaded:

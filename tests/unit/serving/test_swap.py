@@ -136,3 +136,25 @@ def test_a_previous_champion_that_is_gone_stops_nothing() -> None:
         assert swapper.deployment.slots.previous is None
 
     run(whole)
+
+
+def test_a_package_of_another_tier_than_the_state_says_does_not_serve() -> None:
+    """Approvals were counted by the tier in the state; a manifest that says a stricter one was not approved as that."""
+    office, risky = Office("low"), package("2", tier="high")
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(package("1"), risky).fetch, lambda: 100))
+        office.created("1")
+        await swapper.activate(office.state)
+        office.registered("2")
+        office.ask("promote", "ann", model=model("2"))
+        with pytest.raises(SwapError, match="churn 2 is of tier high, and the state calls it low"):
+            await swapper.prepare(office.state)
+        office.prepared()
+        with pytest.raises(SwapError, match="of tier high"):
+            await swapper.activate(office.state)
+        assert risky.releases == 2
+        assert not risky.made
+        assert swapper.versions == {"1"}
+
+    run(whole)
