@@ -16,7 +16,7 @@ import msgspec
 
 from driftline.agents.control import shape
 from driftline.agents.control.errors import SignatureError
-from driftline.agents.control.signing import verified
+from driftline.agents.control.signing import held_by, verified
 from driftline.agents.control.trust import ROOT_OPS, Keyring, asked_trust
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import AHEAD_MS, LONGEST_MS, Command, RejectCode
@@ -44,7 +44,8 @@ class Admitted:
     """A command that may be decided.
 
     Attributes:
-        command, envelope: as they were read.
+        command: as it was read.
+        envelope: with the signatures that hold, and no others.
         digest: sha256 of the payload.
         asker: who signed; None for a command of root keys.
         signers: ids of all known keys whose signatures hold; of a trust-set, also of the new root's.
@@ -108,11 +109,13 @@ def admit(record: Arrived, ring: Keyring, seen: Seen, now_ms: int) -> Admitted |
     try:
         command = Command.from_bytes(envelope.body)
     except msgspec.MsgspecError as error:
-        return Rejected(Refusal("malformed", f"this is no command: {error}"), envelope, signers)
+        why = Refusal("malformed", f"this is no command: {error}")
+        return Rejected(why, held_by(envelope, signers), signers)
     found = _asker(command, envelope, signers, ring)
     if isinstance(found, Refusal):
-        return Rejected(found, envelope, signers, command=command)
+        return Rejected(found, held_by(envelope, signers), signers, command=command)
     asker, signers = found
+    envelope = held_by(envelope, signers)
     refusal = (
         _malformed(command)
         or _meant_elsewhere(command, ring)

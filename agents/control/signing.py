@@ -18,7 +18,7 @@ from driftline.agents.control.errors import SignatureError
 from driftline.schemas.control.envelope import Envelope, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 PUBLIC_BYTES = 32
 
@@ -82,6 +82,16 @@ def verified(envelope: Envelope, keys: Mapping[str, bytes]) -> frozenset[str]:
             )
         held.add(one.keyid)
     return frozenset(held)
+
+
+def held_by(envelope: Envelope, keys: Collection[str]) -> Envelope:
+    """Give the envelope with the signatures of these keys alone.
+
+    Whoever passes an envelope on may add a signature in the name of any key. One that nobody could check when it came
+    would be false for whoever knows the key: what is kept carries none.
+    """
+    signatures = tuple(one for one in envelope.signatures if one.keyid in keys)
+    return Envelope(envelope.payload, envelope.payload_type, signatures)
 
 
 def holds(public: bytes, signature: bytes, data: bytes) -> bool:

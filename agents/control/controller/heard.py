@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from driftline.agents.control.errors import SignatureError
-from driftline.agents.control.signing import verified
+from driftline.agents.control.signing import held_by, verified
 from driftline.agents.control.trust import Keyring, covers
 from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.envelope import ACK, HEARTBEAT, Envelope, EnvelopeError
@@ -21,8 +21,8 @@ def heard(record: Arrived, ring: Keyring) -> tuple[Ack | Heartbeat, Agent, Envel
     """Read a message.
 
     Returns:
-        What was said, by which agent, in which envelope; None for what no known agent signed, for another
-        installation, and for a deployment that the agent's key does not speak for.
+        What was said, by which agent, in which envelope, with the signatures that hold alone; None for what no known
+        agent signed, for another installation, and for a deployment that the agent's key does not speak for.
     """
     try:
         envelope = Envelope.from_bytes(record.value)
@@ -36,7 +36,7 @@ def heard(record: Arrived, ring: Keyring) -> tuple[Ack | Heartbeat, Agent, Envel
     agent = next(iter(agents.values()))
     if isinstance(said, Ack) and not covers(agent.deployments, said.deployment):
         return None
-    return said, agent, envelope
+    return said, agent, held_by(envelope, signers)
 
 
 def _said(envelope: Envelope) -> Ack | Heartbeat | None:
