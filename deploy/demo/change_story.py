@@ -63,8 +63,8 @@ def comparison_part(compared: Facts) -> RenderableType:
         )
         (sure if one["low"] is not None and one["low"] > 0 else unsure).append(words)
     said = (
-        f"From {compared['since']} to the end of July version 1 was asked as a shadow of version 2: the same flights, so "
-        "what makes a day hard is hard for both."
+        f"From {compared['since']} to the end of July version 1 was asked as a shadow of version 2: the same flights, "
+        "so what makes a day hard is hard for both."
     )
     if sure:
         said += f" In {' and '.join(sure)} the whole interval lies above 0: it is better."

@@ -76,7 +76,7 @@ def run(
     asyncio.run(bounded())
 
 
-@pytest.mark.parametrize("body", [request(), request(id="a-1"), request(parameters={"driftline_key": "k"})])
+@pytest.mark.parametrize("body", [request(), request(id="a-1"), request(parameters={"driftline_at": 7})])
 def test_a_quick_model_answers_without_a_task(tmp_path: Path, body: bytes) -> None:
     """The answer is what a task would give, and so are the event and the counts."""
     kept = Kept()
@@ -95,6 +95,7 @@ def test_a_quick_model_answers_without_a_task(tmp_path: Path, body: bytes) -> No
         assert other[2] == told
         made.recorder.flush()
         assert kept.counts == {("1", "ok"): 2}
+        assert {row["at_ms"] for row in kept.rows} == {7} or b"driftline_at" not in body
         assert made.metrics.requests.value("churn", "200") == 2
 
     run(lambda: agent(tmp_path, kept=kept), whole)
@@ -148,6 +149,7 @@ def test_what_is_wrong_is_said_at_once_and_the_connection_stays(tmp_path: Path) 
             (posted(path="churn/versions/7/infer"), 404),
             (posted(more="content-encoding: gzip\r\n"), 415),
             (posted(bad), 500),
+            (posted(request(parameters={"driftline_at": 1 << 45})), 400),
         ):
             found, _, told = await line.ask(sent)
             assert (found, set(told)) == (status, {"error"}), told
