@@ -124,7 +124,8 @@ def public_of(text: str) -> bytes:
         public = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         public = b""
-    if len(public) != PUBLIC_BYTES:
+    # One text a key: base64 can leave loose bits behind, and other readers do not take that.
+    if len(public) != PUBLIC_BYTES or public_text(public) != text:
         raise ValueError(
             f"{text[:60]!r} is no public key; 44 characters as 'driftline keys new' prints them are"
         )

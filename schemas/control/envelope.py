@@ -114,6 +114,10 @@ class Envelope(msgspec.Struct, frozen=True, rename="camel"):
 
 def _decoded(text: str, what: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise EnvelopeError(f"the {what} of an envelope is no base64") from error
+    # One text a value: other readers take no base64 that leaves loose bits behind.
+    if base64.b64encode(data).decode() != text:
+        raise EnvelopeError(f"the {what} of an envelope is base64 that nobody writes: loose bits are left behind")
+    return data

@@ -60,13 +60,17 @@ def broken(key: Key) -> dict[str, bytes]:
         "two signatures of one key": but(signatures=[one, one]),
         "the payload of an envelope is no base64": but(payload="*"),
         "the signature of an envelope is no base64": but(signatures=[{**one, "sig": "*"}]),
+        "the payload of an envelope is base64 that nobody writes": but(payload="fR=="),
+        "the signature of an envelope is base64 that nobody writes": but(
+            signatures=[{**one, "sig": base64.b64encode(bytes(64)).decode()[:-3] + "B=="}]
+        ),
         "not 64 bytes": but(signatures=[{**one, "sig": base64.b64encode(bytes(63)).decode()}]),
         "keyid": but(signatures=[{**one, "keyid": one["keyid"] + "\n"}]),
     }
 
 
 def test_what_is_no_envelope_is_refused_in_words() -> None:
-    """Too long, no JSON, a field lacking, too few, too many or double signatures, no base64: each says which."""
+    """Too long, no JSON, a field lacking, too few, too many or double signatures, no sound base64: each says which."""
     for said, data in broken(key("a")).items():
         with pytest.raises(EnvelopeError, match=said):
             Envelope.from_bytes(data)
