@@ -42,7 +42,7 @@ USUAL: Final[Mapping[Op, Stage]] = {
 HALTS: Final[tuple[Op, ...]] = ("halt-rollout", "halt-serving")
 
 _ROLE: Final = re.compile(r'Role::"([^"]{1,100})"')
-_QUOTED: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*', re.DOTALL)
+_QUOTED: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\r\n]*', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

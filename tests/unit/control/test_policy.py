@@ -22,6 +22,7 @@ ALL = "permit (principal, action, resource);"
         ("permit (principal == ?principal, action, resource);", "templates"),
         ("/" * (MAX_POLICY_BYTES + 1), "32,768 are allowed"),
         (f"permit (principal, action, resource) when {{ {'(' * 16_000} }};", "nests 16001 brackets"),
+        (f"permit (principal, action, resource); // a\r{'(' * 9_000}", "nests 9000 brackets"),
     ],
 )
 def test_what_cannot_be_a_policy_is_refused_in_words(text: str, said: str) -> None:
