@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 PUBLIC_BYTES = 32
+_P: Final = 2**255 - 19
+_ORDER_8: Final = tuple(
+    int.from_bytes(bytes.fromhex(one), "little")
+    for one in (
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    )
+)
+_SMALL_ORDER: Final = frozenset((0, 1, _P - 1, _P, _P + 1, *_ORDER_8))
+"""The y of the points whose order divides 8, as keys may encode them (Cremers and Jackson 2019, table 1)."""
 
 
 class Signer(Protocol):
@@ -41,6 +51,11 @@ def key_id(public: bytes) -> str:
     if len(public) != PUBLIC_BYTES:
         raise ValueError(f"a public key has {len(public)} bytes; an Ed25519 key has {PUBLIC_BYTES}")
     return hashlib.sha256(public).hexdigest()
+
+
+def is_weak(public: bytes) -> bool:
+    """Whether a raw public key is a point of small order, as 32 zeros are: signatures are made without a private one."""
+    return int.from_bytes(public, "little") & (2**255 - 1) in _SMALL_ORDER
 
 
 def sign(payload_type: str, body: bytes, *signers: Signer) -> Envelope:

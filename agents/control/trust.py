@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from driftline.agents.control.keys import public_of
-from driftline.agents.control.signing import key_id
+from driftline.agents.control.signing import is_weak, key_id
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.trust import Person, Revocation, Trust, TrustState
@@ -90,10 +90,12 @@ def fault(trust: Trust) -> str | None:
     if trust.root.threshold > len(set(trust.root.keys)):
         return f"the root asks for {trust.root.threshold} of {len(set(trust.root.keys))} keys"
     try:
-        # By its bytes: base64 can write one key in several ways.
         texts = {public_of(text): text for text in _all_keys(trust)}
     except ValueError as error:
         return str(error)
+    weak = next((text for public, text in texts.items() if is_weak(public)), None)
+    if weak is not None:
+        return f"the key {weak} is one for which anybody can sign: no private key makes it"
     twice = _twice(public_of(text) for text in _all_keys(trust))
     if twice:
         return f"the key {texts[twice]} is named twice; a key is one holder's alone"

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 from securesystemslib.dsse import Envelope as OtherEnvelope
 from securesystemslib.signer import CryptoSigner, SSlibKey
-from signed import key
+from signed import key, trust
 
 from driftline.agents.control.errors import SignatureError
-from driftline.agents.control.keys import Key
-from driftline.agents.control.signing import countersigned, key_id, sign, verified
+from driftline.agents.control.keys import Key, public_text
+from driftline.agents.control.signing import countersigned, holds, is_weak, key_id, sign, verified
+from driftline.agents.control.trust import fault
 from driftline.schemas.control.envelope import COMMAND, Envelope
 
 
@@ -97,3 +98,31 @@ def test_a_key_of_another_length_is_no_key() -> None:
     """33 bytes have no id."""
     with pytest.raises(ValueError, match="33 bytes"):
         key_id(bytes(33))
+
+
+WEAK = (
+    *(bytes([y]) + bytes(31) for y in (0, 1)),
+    *((2**255 - 19 + more).to_bytes(32, "little") for more in (-1, 0, 1)),
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+    bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+)
+
+
+@pytest.mark.parametrize("sign_bit", [0, 0x80])
+@pytest.mark.parametrize("weak", WEAK)
+def test_a_key_that_anybody_can_sign_for_is_in_no_trust(weak: bytes, sign_bit: int) -> None:
+    """A point of small order, written in any way, is refused by name."""
+    public = weak[:31] + bytes([weak[31] | sign_bit])
+    assert is_weak(public)
+    assert "anybody can sign" in (fault(trust(controllers=(public_text(public),))) or "")
+
+
+def test_for_a_weak_key_a_signature_is_found_in_some_tries() -> None:
+    """Without any private key: this is why a placeholder of zeros is no key."""
+    assert any(holds(bytes(32), one + bytes(32), b"%d" % at) for at in range(64) for one in WEAK)
+
+
+def test_keys_that_people_make_are_not_weak() -> None:
+    """No key of these tests is of small order, nor is their base point."""
+    assert not any(is_weak(key(word).public) for word in ("a", "b", "ann", "controller"))
+    assert not is_weak(bytes.fromhex("58" + "66" * 31))
