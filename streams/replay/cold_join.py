@@ -10,7 +10,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 from driftline.streams.clickhouse import fact_reads, window_reads
-from driftline.streams.clickhouse.fact_reads import Stretch
+from driftline.streams.clickhouse.fact_reads import PART_MS, Stretch
 from driftline.streams.join.cell import cell_width
 from driftline.streams.join.due import Place
 from driftline.streams.join.outcomes_bytes import pack
@@ -21,7 +21,8 @@ from driftline.streams.replay.merged import merged_join, unkept
 from driftline.streams.replay.part import Part, slices
 from driftline.streams.replay.rejoin import HELD_BYTES, Rejoin, too_much
 from driftline.streams.windows.book import NEVER
-from driftline.streams.windows.resolution import DAY_MS
+from driftline.streams.windows.late import ANY_OFFSET, Late
+from driftline.streams.windows.resolution import DAY_MS, Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -163,11 +164,21 @@ def _facts(client: Client, duplicates: Duplicates, stretch: Stretch) -> _Facts:
 
 
 def _emptied(client: Client, rejoin: Rejoin, windows: set[Window]) -> Iterator[WindowResult]:
-    """Give windows that were published and hold no prediction any more, because all their ids count elsewhere."""
+    """Give windows that were published and hold no prediction any more, because all their ids count elsewhere.
+
+    One whose predictions the archive does not hold, as retention took them, stands as it was published.
+    """
     alike: dict[tuple[str, str, str], set[Window]] = {}
     for window in windows:
         alike.setdefault(window[:3], set()).add(window)
-    for some in alike.values():
-        last_ms = max(window.start_ms for window in some)
-        there = window_reads.published(client, rejoin.hot.name, min(some), last_ms + 1, "accuracy")
-        yield from (rejoin.emptied(window) for window in sorted(some) if window.start_ms in there)
+    for (version, slot, resolution), some in alike.items():
+        since_ms, until_ms = hull(some, PART_MS)
+        there = window_reads.published(client, rejoin.hot.name, min(some), until_ms, "accuracy")
+        every = Late(version, slot, since_ms, until_ms, 0, 0, ANY_OFFSET)
+        held = {
+            Resolution(resolution).start(one.start_ms)
+            for one in (fact_reads.touched_by_rows(client, rejoin.hot.name, every) if there else ())
+        }
+        yield from (
+            rejoin.emptied(window) for window in sorted(some) if window.start_ms in there.keys() & held
+        )
