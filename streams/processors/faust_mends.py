@@ -1,8 +1,8 @@
 """What Faust needs so that a message is counted once: each mend with its reason and the release it holds for.
 
 Measured without them: 5-14 % of the messages lost over rebalances and kills. Nothing is patched at import, and every
-mend touches one object of one app, but for aiokafka's reader limit, which is the process's. A test fails when another
-Faust makes a mend needless or wrong.
+mend touches one object of one app, but for two of aiokafka, which are the process's: its reader limit, and how it reads
+headers (`faust_records`). A test fails when another Faust makes a mend needless or wrong.
 """
 
 from __future__ import annotations
@@ -235,8 +235,8 @@ def read_whole_fetches(fetch_bytes: int) -> None:
 
     aiokafka waits for a whole answer with `StreamReader.readexactly`, whose buffer is limited to 64 KB: past twice
     that asyncio takes the socket out of its selector, and puts it back because the answer is not whole yet, a pair
-    of system calls for every chunk. The buffer holds one whole answer either way; only the thrashing goes. The one
-    mend that is not about an object of the app: aiokafka keeps the limit in its module.
+    of system calls for every chunk. The buffer holds one whole answer either way; only the thrashing goes.
+    aiokafka keeps the limit in its module.
 
     Args:
         fetch_bytes: the greatest answer to a fetch, bytes.
