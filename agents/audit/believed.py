@@ -114,4 +114,7 @@ class Believed:
             raise AuditError(f"fewer than {threshold} roots signed its {record.op}")
         if (command.op, envelope.digest, envelope.payload_type) != (record.op, record.command, COMMAND):
             raise AuditError(f"the command in its envelope is another one ({command.op})")
+        if command.audience != self.state.trust.installation:
+            # Roots may sign for several installations.
+            raise AuditError(f"its {command.op} is meant for the installation {command.audience}")
         return command, signers

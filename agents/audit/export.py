@@ -99,8 +99,8 @@ def _write(path: Path, lines: Iterable[bytes]) -> int:
 
 
 def _text(note: bytes) -> str:
-    """A note as text; empty for bytes that are none, which no verifier would take."""
+    """A note as text; empty for bytes that are none, or too many, which no verifier would take."""
     try:
-        return note.decode()
+        return note.decode() if len(note) <= MAX_NOTE_BYTES else ""
     except UnicodeDecodeError:
         return ""

@@ -54,7 +54,7 @@ def key_id(public: bytes) -> str:
 
 
 def is_weak(public: bytes) -> bool:
-    """Whether a raw public key is a point of small order, as 32 zeros are: signatures are made without a private one."""
+    """Whether a raw public key is a point of small order, as 32 zeros are: anybody finds signatures for it."""
     return int.from_bytes(public, "little") & (2**255 - 1) in _SMALL_ORDER
 
 

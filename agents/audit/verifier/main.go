@@ -20,10 +20,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
-// rootOps are the commands that only roots may sign.
-var rootOps = map[string]bool{"trust-set": true, "key-revoke": true, "policy-set": true, "log-reset": true}
+const schema, commandType, maxBytes = "driftline.audit.v1", "application/vnd.driftline.command.v1+json", 1000000
+
+// rootOps are the commands that only roots may sign, and by how much the version of trust grows with each.
+var rootOps = map[string]uint64{"trust-set": 1, "key-revoke": 1, "policy-set": 1, "log-reset": 0}
 
 // record holds the fields that a verifier needs; others are covered by the hash alone.
 type record struct {
@@ -52,10 +55,10 @@ type head struct {
 	remembered   bool
 }
 
-// log is what was verified so far.
+// log is what was verified so far; version counts changes of trust.
 type log struct {
 	genesis, prev string
-	size          uint64
+	size, version uint64
 	peaks         [][]byte
 	trust         trust
 	revoked       map[string]bool
@@ -87,22 +90,19 @@ func (l *log) verify(key string, message, signature []byte) bool {
 // take checks one record and grows the tree.
 func (l *log) take(data []byte) error {
 	var r record
-	if json.Unmarshal(data, &r) != nil || r.Schema != "driftline.audit.v1" || r.Seq == nil {
+	if len(data) > maxBytes || !utf8.Valid(data) || json.Unmarshal(data, &r) != nil || r.Schema != schema || r.Seq == nil {
 		return fmt.Errorf("it cannot be read")
 	}
-	if *r.Seq != l.size {
-		return fmt.Errorf("it calls itself record %d", *r.Seq)
-	}
-	if r.Prev != l.prev {
-		return fmt.Errorf("it does not name the record before it")
+	if *r.Seq != l.size || r.Prev != l.prev {
+		return fmt.Errorf("it calls itself record %d, or does not name the record before it", *r.Seq)
 	}
 	l.prev = hex.EncodeToString(hash(data))
 	if l.size == 0 {
 		if l.prev != l.genesis || r.Event != "genesis" || r.Genesis == nil {
 			return fmt.Errorf("it is not the genesis that is pinned")
 		}
-		l.trust = r.Genesis.Trust
-	} else if r.Event == "effective" && rootOps[r.Op] {
+		l.trust, l.version = r.Genesis.Trust, 1
+	} else if _, is := rootOps[r.Op]; is && r.Event == "effective" {
 		if err := l.change(&r); err != nil {
 			return err
 		}
@@ -124,13 +124,15 @@ func (l *log) change(r *record) error {
 		Signatures           []struct{ KeyID, Sig string }
 	}
 	var command struct {
-		Op, Key string
-		Trust   *trust
+		Op, Key, Audience string
+		Expected          uint64 `json:"expected_revision"`
+		Trust             *trust
 	}
 	json.Unmarshal([]byte(r.Envelope), &envelope) // what cannot be read has no body
 	kind, body := envelope.PayloadType, decode(envelope.Payload)
-	if hex.EncodeToString(hash(body)) != r.Command || json.Unmarshal(body, &command) != nil || command.Op != r.Op {
-		return fmt.Errorf("its envelope holds another command")
+	if hex.EncodeToString(hash(body)) != r.Command || json.Unmarshal(body, &command) != nil || command.Op != r.Op ||
+		kind != commandType || command.Audience != l.trust.Installation || command.Expected != l.version*rootOps[r.Op] {
+		return fmt.Errorf("its envelope holds another command, or one for elsewhere or another version of trust")
 	}
 	signed := []byte(fmt.Sprintf("DSSEv1 %d %s %d %s", len(kind), kind, len(body), body))
 	count := func(keys []string) (n int) {
@@ -146,16 +148,15 @@ func (l *log) change(r *record) error {
 	if count(l.trust.Root.Keys) < l.trust.Root.Threshold {
 		return fmt.Errorf("too few roots signed its command")
 	}
-	l.revoked[command.Key] = true // the empty key of other commands is nobody's
-	if command.Op != "trust-set" {
-		return nil
+	l.version += rootOps[r.Op]
+	l.revoked[command.Key] = l.revoked[command.Key] || command.Op == "key-revoke"
+	if after := command.Trust; command.Op == "trust-set" {
+		if after == nil || after.Origin != l.trust.Origin || after.Installation != l.trust.Installation ||
+			(fmt.Sprint(after.Root) != fmt.Sprint(l.trust.Root) && count(after.Root.Keys) < after.Root.Threshold) {
+			return fmt.Errorf("its trust cannot have taken effect")
+		}
+		l.trust = *after
 	}
-	after := command.Trust
-	if after == nil || after.Origin != l.trust.Origin || after.Installation != l.trust.Installation ||
-		(fmt.Sprint(after.Root) != fmt.Sprint(l.trust.Root) && count(after.Root.Keys) < after.Root.Threshold) {
-		return fmt.Errorf("its trust cannot have taken effect")
-	}
-	l.trust = *after
 	return nil
 }
 
@@ -234,8 +235,7 @@ func each(path string, give func([]byte) error) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	for reader := bufio.NewReaderSize(file, 1000000+2); err == nil; {
+	for reader := bufio.NewReaderSize(file, maxBytes+2); err == nil; {
 		var line []byte
 		if line, err = reader.ReadSlice('\n'); len(line) > 0 && (err == nil || err == io.EOF) {
 			if wrong := give(bytes.TrimSuffix(line, []byte{'\n'})); wrong != nil {

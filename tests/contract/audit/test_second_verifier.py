@@ -23,6 +23,8 @@ from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.report import Pins, Report
 from driftline.agents.audit.tree import Frontier, leaf_hash
 from driftline.agents.audit.verify import Verifier
+from driftline.agents.control.signing import sign
+from driftline.schemas.control.envelope import ACK, Envelope
 
 pytestmark = pytest.mark.needs("go", "golang-go")
 
@@ -95,20 +97,61 @@ def swap(records: list[bytes], _notes: list[bytes]) -> None:
     records[4], records[12] = records[12], records[4]
 
 
-def forge_trust(records: list[bytes], _notes: list[bytes]) -> None:
-    """Let a record in the tail take a key away that one root alone signed."""
-    envelope = signed(command("key-revoke", "", key=key("ann").keyid, expected_revision=4), "root-1")
+def claimed(records: list[bytes], envelope: Envelope, op: str) -> None:
+    """Let a record in the tail claim that a command took effect."""
     forged = AuditRecord(
         seq=len(records),
         prev_hash=digest(records[-1]),
         event="effective",
         decided_at_ms=NOON_MS,
-        op="key-revoke",
+        op=op,  # type: ignore[arg-type]  # one of those of roots
         command=envelope.digest,
         envelope=envelope.to_bytes().decode(),
         trust="0" * 64,
     )
     records.append(forged.to_bytes())
+
+
+def forge_trust(records: list[bytes], _notes: list[bytes]) -> None:
+    """Let a record in the tail take a key away that one root alone signed."""
+    asked = command("key-revoke", "", key=key("ann").keyid, expected_revision=4)
+    claimed(records, signed(asked, "root-1"), "key-revoke")
+
+
+def bring_from_elsewhere(records: list[bytes], _notes: list[bytes]) -> None:
+    """Set the policy by what the roots signed for another installation of theirs."""
+    elsewhere = "01890000-0000-7000-8000-00000000000b"
+    asked = command("policy-set", "", audience=elsewhere, policy="permit(", expected_revision=4)
+    claimed(records, signed(asked, "root-1", "root-2"), "policy-set")
+
+
+def say_again(records: list[bytes], _notes: list[bytes]) -> None:
+    """Bring back a trust that the roots signed once, before they changed it."""
+    old = next(one for one in map(AuditRecord.from_bytes, records) if one.op == "trust-set")
+    claimed(records, Envelope.from_bytes((old.envelope or "").encode()), "trust-set")
+
+
+def mistake_the_type(records: list[bytes], _notes: list[bytes]) -> None:
+    """Take for a command what the roots signed as something else."""
+    asked = command("policy-set", "", policy="permit(", expected_revision=4)
+    claimed(records, sign(ACK, asked.to_bytes(), key("root-1"), key("root-2")), "policy-set")
+
+
+def leave_bits_behind(records: list[bytes], _notes: list[bytes]) -> None:
+    """Write the base64 of a change that the roots did sign in another spelling."""
+    asked = command("policy-set", "", policy="permit(", expected_revision=4)
+    while len(asked.to_bytes()) % 3 != 1:
+        asked = msgspec.structs.replace(asked, reason=asked.reason + ".")
+    good = signed(asked, "root-1", "root-2")
+    assert good.payload.endswith("Q==")
+    claimed(records, good, "policy-set")
+    other = good.payload[:-3] + "R=="
+    records[-1] = records[-1].replace(good.payload.encode(), other.encode())
+
+
+def grow(records: list[bytes], _notes: list[bytes]) -> None:
+    """Let the last record be one byte longer than any may be."""
+    records[-1] += b" " * (1_000_001 - len(records[-1]))
 
 
 def add_a_carriage_return(records: list[bytes], _notes: list[bytes]) -> None:
@@ -132,6 +175,12 @@ TAMPERINGS: tuple[Tamper, ...] = (
     begin_anew,
     swap,
     forge_trust,
+    bring_from_elsewhere,
+    say_again,
+    mistake_the_type,
+    leave_bits_behind,
+    grow,
+    lambda records, _notes: records.__setitem__(28, records[28].replace(b"seen", b"see\xff")),
     add_a_carriage_return,
     steal_the_log,
     lambda records, _notes: records.__delitem__(9),
@@ -174,6 +223,13 @@ def test_both_accept_what_was_written(program: Path, book: Book, tmp_path: Path)
     report, said = both(program, tmp_path / "log", book.pins.genesis)
     assert (report.fault, report.verified, report.tail) == (None, 29, 2)
     assert (said.returncode, said.stdout) == (0, "ok\n")
+
+
+def test_both_pass_over_what_is_too_long_for_a_note(program: Path, book: Book, tmp_path: Path) -> None:
+    """Anybody may put a megabyte among the checkpoints; neither verifier is stopped by it."""
+    export(tmp_path / "log", book.records, [b"\x01" * 1_000_000, *book.notes])
+    report, said = both(program, tmp_path / "log", book.pins.genesis)
+    assert (report.fault, said.stdout) == (None, "ok\n")
 
 
 @pytest.mark.parametrize("tamper", TAMPERINGS)
