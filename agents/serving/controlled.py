@@ -137,7 +137,9 @@ class Controlled:
 
     def news(self) -> None:
         """All that is committed was read a moment ago."""
-        self._news_s, self._heard = time.monotonic(), True
+        self._news_s = time.monotonic()
+        # Behind the states that came before it: they are carried out by the loop, and not yet when this is called.
+        self._loop.call_soon_threadsafe(self._note_heard)
 
     def heartbeat(self) -> tuple[str, bytes] | None:
         """Give the key and the value of a heartbeat."""
@@ -223,6 +225,9 @@ class Controlled:
     def _tiers(self, deployment: str) -> dict[str, Tier]:
         swapper = self._agent.swappers.get(deployment)
         return {digest: one.tier for digest, one in swapper.manifests.items()} if swapper else {}
+
+    def _note_heard(self) -> None:
+        self._heard = True
 
     def _direct(self, deployment: str) -> None:
         with self._lock:

@@ -55,6 +55,7 @@ def test_a_restarted_agent_is_ready_once_it_has_caught_up(tmp_path: Path) -> Non
         life.hears()
         life.controlled.state("churn", office.published())
         life.controlled.news()
+        assert unready() == "its newest state was not heard yet", "the loop has not taken it up"
         await asyncio.sleep(0)
         assert unready() == "its newest state is being carried out"
         await life.settled()
