@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from driftline.agents.serving.errors import bad_request
+from driftline.agents.serving.tensors import MAX_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -207,12 +208,17 @@ def _table(tensor: dict[str, Any]) -> list[list[Any]]:
     """The columns of a tensor."""
     data, shape = tensor["data"], tensor.get("shape")
     rows = [one if isinstance(one, list) else [one] for one in data]
+    if isinstance(shape, list) and len(shape) > MAX_AXES:
+        # Their product alone would take minutes.
+        raise bad_request(f"a tensor of the event has {len(shape):,} axes; {MAX_AXES} are allowed")
     if isinstance(shape, list) and len(shape) > 1 and data and not isinstance(data[0], list):
         width = math.prod(one for one in shape[1:] if isinstance(one, int) and one > 0)
         rows = (
             [data[at : at + width] for at in range(0, len(data), width)] if 0 < width <= len(data) else rows
         )
     width = len(rows[0]) if rows else 0
+    if width > MAX_COLUMNS:
+        raise bad_request(f"a tensor of the event has {width:,} columns; {MAX_COLUMNS:,} are allowed")
     if any(len(row) != width for row in rows) or any(
         isinstance(one, list | dict) for row in rows for one in row
     ):

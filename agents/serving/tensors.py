@@ -77,14 +77,14 @@ def of_values(name: str, datatype: str, shape: Sequence[int], values: list[Any])
         raise bad_request(
             f"the input {name!r} has {len(values):,} elements; its shape {list(shape)} has {math.prod(shape):,}"
         )
-    return _array(name, datatype, values).reshape(shape)
+    return _shaped(name, _array(name, datatype, values), shape)
 
 
 def of_bytes(name: str, datatype: str, shape: Sequence[int], data: memoryview) -> NDArray[Any]:
     """Read a binary tensor; raises AnswerError as `of_json` does."""
     count = math.prod(shape)
     if datatype == "BYTES":
-        return _texts(name, count, data).reshape(shape)
+        return _shaped(name, _texts(name, count, data), shape)
     dtype = DTYPES[datatype].newbyteorder("<")
     if len(data) != count * dtype.itemsize:
         raise bad_request(
@@ -92,7 +92,7 @@ def of_bytes(name: str, datatype: str, shape: Sequence[int], data: memoryview) -
         )
     if datatype == "BOOL" and count and int(np.frombuffer(data, np.uint8).max()) > 1:
         raise bad_request(f"the input {name!r} is BOOL and holds a byte that is neither 0 nor 1")
-    array: NDArray[Any] = np.frombuffer(data, dtype).reshape(shape)
+    array = _shaped(name, np.frombuffer(data, dtype), shape)
     # Libraries in C take numbers where the processor can; a tensor after texts may lie anywhere.
     return array if array.flags.aligned else array.copy()
 
@@ -136,6 +136,14 @@ def datatype_out(name: str, array: NDArray[Any]) -> str:
             FAILED, f"the model answers {name!r} with {found[:_SHOWN]}, which v2 does not carry"
         )
     return found
+
+
+def _shaped(name: str, array: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
+    """An array of as many elements in its shape; of none, the other axes may be longer than numpy can say."""
+    try:
+        return array.reshape(shape)
+    except ValueError as error:
+        raise bad_request(f"the input {name!r} has the shape {list(shape)}, which no array has") from error
 
 
 def _depth(data: bytes | memoryview) -> int:

@@ -119,6 +119,13 @@ def test_golden_rows_of_any_bytes_are_read_or_refused(data: bytes) -> None:
     assert isinstance(found, str) or golden.difference(found.outputs, found.outputs, rtol=0, atol=0) is None
 
 
+def test_golden_rows_of_many_axes_take_no_time() -> None:
+    """A hundred thousand axes of any length are refused, not multiplied: the agent itself would wait for that."""
+    axes = ",".join(["1000000000000000000"] * 100_000)
+    data = b'{"inputs":[{"name":"x","datatype":"FP32","shape":[%s],"data":[]}],"outputs":[]}' % axes.encode()
+    assert "length <= 8" in str(outcome(lambda: golden.read(data, MANIFEST.inputs, MANIFEST.outputs)))
+
+
 @settings(max_examples=60)
 @given(
     place=st.sampled_from(places(SOUND)),

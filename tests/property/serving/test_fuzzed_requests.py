@@ -7,6 +7,7 @@ import struct
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from served import request
@@ -45,6 +46,7 @@ TENSORS = st.fixed_dictionaries(
         ),
     },
 )  # fmt: skip
+NOTHING: tuple[dict[str, Any], ...] = ({"data": []}, {"parameters": {"binary_data_size": 0}})
 BODIES = st.fixed_dictionaries(
     {},
     optional={
@@ -135,6 +137,23 @@ def test_any_binary_tensor_is_read_or_refused(datatype: str, shape: list[int], d
         assert ask.inputs["X"].shape == tuple(shape)
 
 
+@given(
+    st.sampled_from(DATATYPES),
+    st.lists(st.sampled_from((0, 1, 4, 1 << 31)), min_size=1, max_size=8),
+    st.sampled_from(NOTHING),
+)
+@example("FP32", [4, 0, *[1 << 31] * 6], NOTHING[1])
+@example("BYTES", [0, *[1 << 31] * 7], NOTHING[0])
+def test_a_tensor_of_nothing_has_a_shape_that_there_is_or_is_refused(
+    datatype: str, shape: list[int], nothing: dict[str, Any]
+) -> None:
+    """Where one axis is 0 no element says how long the others may be; what no array can be is one sentence."""
+    tensor = {"name": "X", "datatype": datatype, "shape": shape, **nothing}
+    ask = refused_or(lambda: v2.read(json.dumps({"inputs": [tensor]}).encode()))
+    if ask is not None:
+        assert ask.inputs["X"].shape == tuple(shape)
+
+
 @given(st.lists(st.text(max_size=20), max_size=6), st.lists(st.floats(width=32), max_size=6))
 def test_tensors_come_back_as_they_went(texts: list[str], numbers: list[float]) -> None:
     """Texts and floats, NaN and infinities among them, go out binary and are read again bit for bit."""
@@ -181,3 +200,15 @@ def test_any_cloud_event_is_taken_or_refused(events: list[tuple[str, str, bytes,
             rows = refused_or(lambda pair=pair: rows_of(*pair))
             if rows is not None:
                 assert all(len(column) == rows.rows for column in rows.columns.values())
+
+
+@pytest.mark.timeout(30)
+def test_an_event_of_many_axes_or_columns_takes_no_time() -> None:
+    """A megabyte of axes is not multiplied, which took a minute, and a million columns are not laid out."""
+    axes = {"name": "X", "shape": [1, *[10**18] * 100_000], "data": [1, 2]}
+    wide = {"name": "X", "shape": [1, 1_000_000], "data": [0] * 1_000_000}
+    for tensor, said in ((axes, "100,001 axes"), (wide, "1,000,000 columns")):
+        with pytest.raises(AnswerError, match=said):
+            rows_of(json.dumps({"inputs": [tensor]}).encode(), b"{}")
+    with pytest.raises(AnswerError, match="1,000,000 columns"):
+        rows_of(json.dumps({"instances": [[0] * 1_000_000]}).encode(), b"{}")
