@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 
 from driftline.schemas.control.envelope import Digest, KeyId
-from driftline.schemas.control.reading import decoded
+from driftline.schemas.control.reading import decoded, without_twins
 
 Op: TypeAlias = Literal[
     "register",
@@ -169,6 +169,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Read a payload.
 
         Raises:
-            msgspec.MsgspecError: it is no command; the message names the field.
+            msgspec.MsgspecError: it is no command, or has a field twice; the message names the field.
         """
-        return decoded(payload, cls)
+        return decoded(without_twins(payload), cls)

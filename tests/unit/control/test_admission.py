@@ -232,3 +232,16 @@ def test_a_new_root_signs_with_keys_that_only_it_names() -> None:
     assert decision.event == "decided"
     assert decision.trust is not None
     assert (decision.trust.version, office.desk.history.now.ring.state.version) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "more", [b'"reason":"another"', b'"\\u006f\\u0070":"promote"', b'"settings":{"a":1,"a":2}']
+)
+def test_a_command_says_each_thing_once(more: bytes) -> None:
+    """A field that stands twice would be the first for one reader and the last for another, who approves it."""
+    office = Office()
+    body = command("halt-serving").to_bytes()
+    decision = office.send(sign(COMMAND, body[:-1] + b"," + more + b"}", key("oli")).to_bytes())[0]
+    assert code(decision) == "malformed"
+    assert decision.refusal is not None
+    assert "stands twice" in decision.refusal.sentence
