@@ -105,9 +105,11 @@ class Desk:
     def apply(self, decision: Decision) -> None:
         """Take a decision in, whoever made it."""
         self.seq = decision.seq + 1
-        self.seen.forget(decision.at_ms)
         command, refusal = decision.command, decision.refusal
         if command is not None and decision.by and (refusal is None or refusal.code not in _UNSEEN):
+            if decision.event != "lapsed":
+                # It was decided within minutes of the broker's time: a clock that runs ahead would forget too much.
+                self.seen.forget(decision.at_ms)
             self.seen.take(command, decision.by)
         if decision.event == "waits":
             self.book.wait(_waiting(decision))

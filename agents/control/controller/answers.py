@@ -23,11 +23,12 @@ MAX_STRANGE: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an instance said last."""
+    """What an instance said last, and when by its own clock, ms since 1970."""
 
     outcome: str
     boot_id: str
     reason: str = ""
+    at_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -88,7 +89,10 @@ class Answers:
             strange = (ack.deployment, ack.revision, ack.instance, ack.boot_id)
             return ack.outcome == "refused" and strange not in self._strange
         held = found.answers.get(ack.instance)
-        return held is None or (held.outcome, held.boot_id) != (ack.outcome, ack.boot_id)
+        if held is None:
+            return True
+        # One of before the last is somebody's replay: Kafka keeps the order of what an instance says.
+        return ack.at_ms >= held.at_ms and (held.outcome, held.boot_id) != (ack.outcome, ack.boot_id)
 
     def take(self, record: AuditRecord) -> None:
         """Take in what the audit tells."""
@@ -105,7 +109,8 @@ class Answers:
             return
         if record.event == ACKED:
             reason = "; ".join(record.reasons)
-            found.answers[record.agent] = Answer(detail["outcome"], detail["boot_id"], reason)
+            at_ms = detail.get("at_ms", 0)
+            found.answers[record.agent] = Answer(detail["outcome"], detail["boot_id"], reason, at_ms)
             found.count += 1
         elif record.event in (APPLIED, DEGRADED):
             found.told = record.event

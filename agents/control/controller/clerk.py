@@ -258,6 +258,7 @@ class Clerk:
             source=self._source(ACKS, one.offset),
             detail={
                 "agent": agent.id,
+                "at_ms": said.at_ms,
                 "boot_id": said.boot_id,
                 "outcome": said.outcome,
                 "revision": said.revision,

@@ -81,10 +81,10 @@ class Members:
         known = self._members.get(said.instance)
         if abs(said.at_ms - at_ms) > STALE_MS or (known is not None and known.agent != agent.id):
             return None
-        if said.is_draining:
-            return LEFT if known is not None else None
-        if known is not None and known.boot_id == said.boot_id and said.at_ms < known.said_ms:
+        if known is not None and said.at_ms < known.said_ms:
             return None
+        if said.is_draining:
+            return LEFT if known is not None and known.boot_id == said.boot_id else None
         serves = served(said, agent)
         if known is None or (known.boot_id, known.deployments) != (said.boot_id, serves):
             return JOINED if self._may_join(known, agent, at_ms) else None
