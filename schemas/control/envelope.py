@@ -119,5 +119,7 @@ def _decoded(text: str, what: str) -> bytes:
         raise EnvelopeError(f"the {what} of an envelope is no base64") from error
     # One text a value: other readers take no base64 that leaves loose bits behind.
     if base64.b64encode(data).decode() != text:
-        raise EnvelopeError(f"the {what} of an envelope is base64 that nobody writes: loose bits are left behind")
+        raise EnvelopeError(
+            f"the {what} of an envelope is base64 that nobody writes: loose bits are left behind"
+        )
     return data
