@@ -20,6 +20,8 @@ from driftline.agents.serving.package.errors import BrokenPackageError
 LOOKED_AT_BYTES: Final = 1 << 20
 """Of each file and member: a pickle says what it imports long before."""
 MAX_OPCODES: Final = 100_000
+MAX_ARGUMENT_BYTES: Final = 4_096
+"""Of an argument of an opcode that is looked at: no name of a module is longer."""
 MAX_MEMBERS: Final = 10_000
 MAX_UNPACKED_BYTES: Final = 8 << 30
 """Of all members of a zip together, as its directory states them."""
@@ -46,6 +48,47 @@ _NPY: Final = b"\x93NUMPY"
 _NPY_OBJECT: Final = re.compile(rb"'descr':\s*(\[.*)?'[|<>=]?O")
 
 
+class _Long(bytes):
+    """Bytes that were stepped over: it is their number that matters."""
+
+    size = 0
+
+    def __len__(self) -> int:
+        return self.size
+
+
+class _Skipping:
+    """A file as `pickletools` reads it, whose long arguments are stepped over: what runs may stand behind them."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file, self._end = file, size
+        file.seek(0)
+
+    def read(self, size: int) -> bytes:
+        """Read some bytes, or step over many."""
+        at = self._file.tell()
+        if size <= MAX_ARGUMENT_BYTES or at + size > self._end:
+            return self._file.read(min(size, MAX_ARGUMENT_BYTES))
+        self._file.seek(at + size)
+        stepped = _Long()
+        stepped.size = size
+        return stepped
+
+    def readline(self) -> bytes:
+        """Read a line, or step over a long one: a text or a number is given in its place."""
+        line = part = self._file.readline(MAX_ARGUMENT_BYTES)
+        if len(part) < MAX_ARGUMENT_BYTES or part.endswith(b"\n"):
+            return line
+        while part and not part.endswith(b"\n"):
+            part = self._file.readline(LOOKED_AT_BYTES)
+        quote = line[:1] if line[:1] in (b"'", b'"') else b"0"
+        return quote * 2 + b"\n"
+
+    def tell(self) -> int:
+        """Where it is read next."""
+        return self._file.tell()
+
+
 def refuse_pickles(name: str, file: IO[bytes]) -> None:
     """Look whether a file is, or packs, a pickle.
 
@@ -57,7 +100,8 @@ def refuse_pickles(name: str, file: IO[bytes]) -> None:
         BrokenPackageError: it is one, holds one, or is a zip that cannot be looked through.
     """
     head = file.read(LOOKED_AT_BYTES)
-    found = _found(head)
+    size = file.seek(0, io.SEEK_END)
+    found = _found(head) or _found_behind(file, size, head)
     if found:
         raise BrokenPackageError(_sentence(name, found))
     if head.startswith(b"PK") or zipfile.is_zipfile(
@@ -78,7 +122,8 @@ def _look_through_zip(name: str, file: IO[bytes]) -> None:
                 )
             for member in members:
                 with packed.open(member) as inner:
-                    found = _found(inner.read(LOOKED_AT_BYTES))
+                    head = inner.read(LOOKED_AT_BYTES)
+                    found = _found(head) or _found_behind(inner, member.file_size, head)
                 if found:
                     raise BrokenPackageError(_sentence(f"{name} ({member.filename[:100]!r} in it)", found))
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, NotImplementedError,
@@ -96,6 +141,12 @@ def _found(head: bytes) -> str:
     return "a packed pickle" if unpacked and is_pickle(unpacked) else ""
 
 
+def _found_behind(file: IO[bytes], size: int, head: bytes) -> str:
+    """What is wrong with a file whose beginning says nothing; an empty text when nothing is."""
+    is_longer = size > len(head)
+    return "a pickle" if is_longer and _reads_as_pickle(_Skipping(file, size), head) else ""
+
+
 def is_pickle(head: bytes) -> bool:
     r"""Say whether bytes begin as a pickle does.
 
@@ -107,10 +158,16 @@ def is_pickle(head: bytes) -> bool:
     >>> is_pickle(b"N.")
     False
     """
+    return _reads_as_pickle(io.BytesIO(head), head)
+
+
+def _reads_as_pickle(file: IO[bytes] | _Skipping, head: bytes) -> bool:
+    """Whether opcodes are read from a file, which begins so, as `is_pickle` says."""
     marked = len(head) > 1 and head[0] == _PROTO and head[1] in _PROTOCOLS
     names = 0
     try:
-        for number, (opcode, argument, _) in enumerate(pickletools.genops(io.BytesIO(head))):
+        # Of a file it is asked for no more than `_Skipping` has.
+        for number, (opcode, argument, _) in enumerate(pickletools.genops(file)):  # type: ignore[arg-type]
             words = argument.split(" ") if isinstance(argument, str) else []
             if opcode.name in {"GLOBAL", "INST"} and len(words) == _TWO and all(map(_NAME.fullmatch, words)):
                 return True

@@ -142,3 +142,23 @@ def test_a_registered_reducer_is_refused(tmp_path: Path) -> None:
     finally:
         copyreg.dispatch_table.clear()
         copyreg.dispatch_table.update(held)
+
+
+AHEAD = 2 << 20
+PUSHED: dict[str, bytes] = {
+    "a text": b"X" + AHEAD.to_bytes(4, "little") + bytes(AHEAD),
+    "bytes": b"\x8e" + AHEAD.to_bytes(8, "little") + bytes(AHEAD),
+    "five of bytes": (b"B" + (900_000).to_bytes(4, "little") + bytes(900_000) + b"0") * 5 + b"N",
+    "a line": b"S'" + b"a" * AHEAD + b"'\n",
+    "a line that ends in an escape": b"V\\" + b"a" * AHEAD + b"u\n",
+}
+
+
+@pytest.mark.parametrize("ahead", PUSHED)
+def test_what_stands_behind_a_megabyte_is_seen(ahead: str) -> None:
+    """A pickle that first pushes something long, and only then imports, is one; alone, and in a zip."""
+    data = PUSHED[ahead] + b"0cposix\nsystem\n(S'true'\ntR."
+    with pytest.raises(BrokenPackageError, match="is a pickle"):
+        refuse_pickles("m", io.BytesIO(data))
+    with pytest.raises(BrokenPackageError, match="is a pickle"):
+        refuse_pickles("m", io.BytesIO(zipped({"data.bin": data}, zipfile.ZIP_DEFLATED)))
