@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from driftline.agents.serving.package.manifest import Manifest
 
-_SAFETENSORS_HEADER_BYTES: Final = 100_000_000
-"""What the library itself allows."""
+_SAFETENSORS_HEADER_BYTES: Final = 4 << 20
+"""Of some 30,000 tensors. The library allows 100 MB, which as objects would take the agent's own memory."""
 
 
 def content_faults(folder: Path, manifest: Manifest) -> Iterator[str]:

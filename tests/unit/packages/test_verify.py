@@ -144,6 +144,14 @@ def test_another_format_is_found(tmp_path: Path, kind: str, fields: dict[str, An
     assert told in why(tmp_path / kind)
 
 
+def test_a_header_that_would_fill_the_memory_is_not_read(tmp_path: Path) -> None:
+    """Five megabytes of empty lists would be hundreds in the agent itself, before any trial: refused unread."""
+    header = b'{"a":[' + b"[]," * 1_700_000 + b"[]]}"
+    data = len(header).to_bytes(8, "little") + header
+    by_hand(tmp_path / "package", {"model": data}, rows=ROW, format="safetensors", architecture="mlp")
+    assert f"its header has {len(header):,} bytes" in why(tmp_path / "package")
+
+
 def changed_golden(package: Path, change: Callable[[dict[str, Any]], None]) -> str:
     """Return the sentence about golden rows that were changed and signed again."""
     said = msgspec.json.decode((package / "golden.json").read_bytes())
