@@ -88,8 +88,8 @@ class AuditRecord(
         decided_at_ms: when it was decided or seen, ms since 1970.
         op: of the command.
         command: digest of the command's payload.
-        envelope: the signed envelope, verbatim.
-        approvals: envelopes of approvals and denials, verbatim.
+        envelope: the signed envelope: its payload verbatim, with the signatures that held when it came.
+        approvals: envelopes of approvals and denials, as above.
         actor: id of the person who signed the command.
         approvers: ids of the persons who approved.
         deployment: which one.
