@@ -297,4 +297,4 @@ class Emitter:
         self.close()
 
     def _new_life(self) -> Life:
-        return Life(self._options, self._kinds, self._config, self._prefix, lambda: process.hold(self))
+        return Life(self._options, self._kinds, self._config, self._prefix, process.holder(self))

@@ -6,6 +6,7 @@ import ctypes
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -65,7 +66,10 @@ class Life:
         self.epoch: Final = new_epoch()
         self.shape = Shape.none()
         self.complaints: Final = Complaints()
-        self.door: Final = Door(options, self._start)
+        # Nothing that a life holds holds the life, but its thread while it runs: so all its memory goes with the last
+        # reference to it, though a process that answers requests may never look for cycles.
+        start = weakref.WeakMethod(self._start)
+        self.door: Final = Door(options, lambda: (found := start()) is not None and found())
         self.shelf: Final = Shelf()
         self._options = options
         self._on_start = on_start
@@ -77,7 +81,7 @@ class Life:
         self._courier = Courier(options, self._transport, spool, self.door.ledgers, self.door.lock)
         life = (self.instance, self.epoch)
         self._sender = Sender(
-            options, self.door, self._courier, self._transport, kinds, life, self._heartbeat, self.complaints
+            options, self.door, self._courier, self._transport, kinds, life, self.complaints
         )
         self.pool: Final = self._sender.pool
         self._thread: threading.Thread | None = None
@@ -150,7 +154,7 @@ class Life:
         if self._thread is not None:
             return True
         name = f"driftline-emit-{self._options.deployment}"
-        thread = threading.Thread(target=self._sender.run, name=name, daemon=True)
+        thread = threading.Thread(target=self._sender.run, args=(self._heartbeat,), name=name, daemon=True)
         try:
             thread.start()
         except RuntimeError:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -54,7 +55,19 @@ def close_all() -> None:
         member.close(max(0.1, end_s - time.monotonic()))
 
 
-def hold(member: Member) -> None:
+def holder(member: Member) -> Callable[[], None]:
+    """Give what says that an emitter has begun; until then it does not keep it alive."""
+    found = weakref.ref(member)
+
+    def begun() -> None:
+        one = found()
+        if one is not None:
+            _hold(one)
+
+    return begun
+
+
+def _hold(member: Member) -> None:
     """An emitter has begun. A child of `multiprocessing` ends without atexit: hook on its own finalizers."""
     _started.add(member)
     if len(_started) == MANY:

@@ -33,7 +33,7 @@ _LAST_WORD_S: Final = 2.0
 
 
 class Sender:
-    """Runs until `finish`; `heartbeat(closed=...)` gives the bytes of an EmitterStatus."""
+    """Runs until `finish`."""
 
     def __init__(
         self,
@@ -43,7 +43,6 @@ class Sender:
         transport: KafkaTransport,
         kinds: Kinds,
         life: tuple[str, int],
-        heartbeat: Callable[..., bytes],
         complaints: Complaints,
     ) -> None:
         instance, epoch = life
@@ -55,7 +54,6 @@ class Sender:
         self._transport = transport
         self._shapes = ShapeBook(options.treatments)
         self._key = instance.encode()
-        self._heartbeat = heartbeat
         self._complaints = complaints
         self._ordinal = 0
         self._gathering_since_s: float | None = None
@@ -86,22 +84,25 @@ class Sender:
         self._deadline_s = deadline_s
         self._door.ring()
 
-    def run(self) -> None:
-        """The thread's life; whatever goes wrong in one pass is said, and the next one goes on."""
+    def run(self, heartbeat: Callable[..., bytes]) -> None:
+        """The thread's life; whatever goes wrong in one pass is said, and the next one goes on.
+
+        `heartbeat(closed=...)` gives the bytes of an EmitterStatus.
+        """
         while not self._is_finished():
             try:
-                self._pass()
+                self._pass(heartbeat)
             except BaseException as error:  # noqa: BLE001 - this thread must outlive every fault
                 self._complaints.say("sender", f"the emitter's thread met {cause_of(error)}")
                 self._door.bell.wait(_AWAY_POLL_S)
         try:
-            self._end()
+            self._end(heartbeat)
         except BaseException as error:  # noqa: BLE001 - the process is about to end
             self._complaints.say("sender", f"the emitter could not close: {cause_of(error)}")
         for ticket in list(self.tickets):
             ticket.done.set()
 
-    def _pass(self) -> None:
+    def _pass(self, heartbeat: Callable[..., bytes]) -> None:
         now_s = time.monotonic()
         for _ in ids.stock(self.pool, wall_ms()):
             time.sleep(0)
@@ -119,7 +120,7 @@ class Sender:
         if now_s >= self._beat_s:
             self._beat_s = now_s + self._options.heartbeat_s
             self._complain_if_full()
-            self._transport.tell("emitter-status", self._key, self._heartbeat(closed=False))
+            self._transport.tell("emitter-status", self._key, heartbeat(closed=False))
         self._serve(tickets, drained=drained and not is_packing)
         # At once: the next pass may be a burst away.
         self._door.let_pack(may=all(ticket.limit is not None for ticket in list(self.tickets)))
@@ -253,7 +254,7 @@ class Sender:
             return False
         return courier.is_away or courier.first_ordinal is None
 
-    def _end(self) -> None:
+    def _end(self, heartbeat: Callable[..., bytes]) -> None:
         self._door.let_pack(may=False)
         end_s = time.monotonic() + _LAST_WORD_S
         while not self._gather(time.monotonic(), everything=True) or (
@@ -262,17 +263,17 @@ class Sender:
             time.sleep(0)
         courier = self._courier
         if courier.first_ordinal is None and not courier.is_away:
-            self._last_word()
+            self._last_word(heartbeat)
         self._transport.close()
         courier.give_up(time.monotonic())
         if courier.spool is not None:
             courier.spool.close()
 
-    def _last_word(self) -> None:
+    def _last_word(self, heartbeat: Callable[..., bytes]) -> None:
         """Tell readers that nothing can be lost any more."""
         end_s = min(time.monotonic() + _LAST_WORD_S, max(time.monotonic() + 0.1, self._deadline_s or 0.0))
         while self._transport.is_telling and time.monotonic() < end_s:
             self._transport.poll(_POLL_S)
-        self._transport.tell("emitter-status", self._key, self._heartbeat(closed=True))
+        self._transport.tell("emitter-status", self._key, heartbeat(closed=True))
         while self._transport.is_telling and time.monotonic() < end_s:
             self._transport.poll(_POLL_S)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import threading
 import time
 import warnings
+import weakref
 from pathlib import Path
 
 import pytest
-from emit_fakes import sink
+from emit_fakes import NOBODY, sink
 
-from driftline.agents.emit import life, process
+from driftline.agents.emit import Emitter, life, process
 
 
 def test_a_fork_while_an_emitter_is_made_holds_up_no_child(tmp_path: Path) -> None:
@@ -66,3 +68,26 @@ def test_many_open_emitters_are_said(
         record.message for record in caplog.records if "emitters are open in this process" in record.message
     ]
     assert len(said) == 1
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+def test_a_closed_emitter_leaves_no_garbage(tmp_path: Path, *, is_used: bool) -> None:
+    """Its memory goes with the last reference: a process that serves makes one a change, and seldom looks for cycles.
+
+    About a megabyte stayed of each before: its ids, its shelf and its columns.
+    """
+    gc.disable()
+    try:
+        emitter = Emitter("d", "1", bootstrap=NOBODY, spool_dir=tmp_path, stall_s=0.01, linger_s=0.01)
+        if is_used:
+            emitter.log({"a": 1.0})
+            emitter.log_many({"a": [1.0, 2.0]})
+            emitter.label("order-1", "yes")
+        emitter.close(5.0)
+        assert emitter._life._thread is None or not emitter._life._thread.is_alive()
+        parts = (emitter, emitter._life, emitter._life.door, emitter._life._sender, emitter._life._courier)
+        left = [weakref.ref(one) for one in parts]
+        del emitter, parts
+        assert [one() for one in left if one() is not None] == []
+    finally:
+        gc.enable()

@@ -36,9 +36,7 @@ def test_while_kafka_is_away_new_events_are_waited_for(away: bool) -> None:  # n
     door, kafka = Door(options, lambda: True), Polled()
     courier = Courier(options, kafka, None, door.ledgers, door.lock)
     transport: Any = kafka
-    sender = Sender(
-        options, door, courier, transport, Kinds(options), ("app", 1), lambda **_: b"", Complaints()
-    )
+    sender = Sender(options, door, courier, transport, Kinds(options), ("app", 1), Complaints())
     courier.flights.put(Sealed("predictions", b"fraud", b"x", 0, 1, 0, 0, 0))
     courier.pump(100.0, 0)
     assert courier.flights.flying
