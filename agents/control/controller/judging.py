@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
 
 NOT_FOR_IT: Final = "there is none for this kind of model"
+COVERED: Final = 0.5
+"""A shadow that answered less of the rows says nothing by its silence."""
 KNOWN: Final = "labels have spoken, which outweighs it"
 
 
@@ -83,6 +85,24 @@ def after(
     mine = [one for one in mine if one.resolution == width]
     its = [one for one in its if one.resolution == width]
     return _judged(mine, its, Evidence("wait", _rows(mine), profiles[0]), settings)
+
+
+def covers(shadow: Iterable[WindowResult], new: Iterable[WindowResult], profiles: tuple[str, str]) -> bool:
+    """Whether a shadow answered most of what a new champion did, window by window.
+
+    Args:
+        shadow: windows of the champion before, asked as a shadow.
+        new: the new champion's.
+        profiles: digests of the registered profiles of the new champion and of the one before.
+    """
+    its = {
+        (one.resolution, one.window_start_ms): one.rows
+        for one in shadow
+        if one.role == "drift" and one.profile_digest == profiles[1]
+    }
+    mine = [one for one in new if one.role == "drift" and one.profile_digest == profiles[0]]
+    both = sum(min(one.rows, its.get((one.resolution, one.window_start_ms), 0)) for one in mine)
+    return both >= COVERED * _rows(mine)
 
 
 def _judged(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from driftline.agents.control.controller.judging import Judgement, after, beside
+from driftline.agents.control.controller.judging import Judgement, after, beside, covers
 from driftline.agents.control.grants import asked, held
 from driftline.agents.control.moves import abandon, back, is_overdue, next_step
 from driftline.agents.control.verdicts import Refusal, one_line
@@ -69,14 +69,13 @@ def _of_bake(state: ServingState, windows: Windows, settings: DeploymentSettings
     plan = asked(grant.command).plan or Plan()
     since_ms = state.bake_until_ms - round(plan.bake_s * 1000)
     new = windows.of(state.deployment, champion.version, "champion", since_ms)
-    # Asked as a shadow it answers the same callers: what makes their days hard is hard for both.
     shadow = windows.of(state.deployment, previous.version, "shadow", since_ms)
     profiles = _profile(state, champion), _profile(state, previous)
-    judged = (
-        beside(new, shadow, profiles, settings)
-        if shadow
-        else after(new, windows.of(state.deployment, previous.version, "champion"), profiles, settings)
-    )
+    # Asked as a shadow it answers the same callers: what makes their days hard is hard for both.
+    judged = beside(new, shadow, profiles, settings)
+    if judged.evidence.verdict == "wait" and not covers(shadow, new, profiles):
+        old = windows.of(state.deployment, previous.version, "champion")
+        judged = after(new, old, profiles, settings)
     if judged.evidence.verdict != "worse":
         return None
     return _due(back(state, at), f"gone back, worse than the champion before: {judged.reason}", judged)

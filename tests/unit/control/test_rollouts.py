@@ -220,3 +220,24 @@ def test_a_new_champion_is_held_against_the_shadow_of_the_one_before_it() -> Non
     show(room, drift("1", "shadow", **hour(3)), truth("1", "shadow", auc=0.6, **hour(3)))
     moved = later(room, 2)[-1]
     assert moved.reasons[0].startswith("gone back, worse than the champion before: performance (worse: auc ")
+
+
+def test_a_shadow_that_says_little_does_not_silence_the_comparison_with_before() -> None:
+    """A window of three calls answers for nothing: the last windows of the champion before decide. A whole one does."""
+    room = Room()
+    room.registered("1", "2")
+    room.ask("create", "ann", model=ONE)
+    room.turn()
+    room.ask("promote", "ann", model=TWO)
+    room.turn()
+    room.turn()
+    show(room, *good("1", "champion", **hour(0)))
+    room.ask("shadow", "ann", model=ONE)
+    room.turn()
+    room.now_ms += 1_000
+    show(room, drift("1", "shadow", **hour(2)), drift("2", "champion", **hour(2)))
+    show(room, truth("2", "champion", auc=0.6, **hour(2)))
+    assert [one for one in later(room, 2) if one.event == "moved"] == []
+    show(room, drift("1", "shadow", rows=3, **hour(3)), drift("2", "champion", rows=9_000, **hour(3)))
+    moved = later(room, 2)[-1]
+    assert moved.reasons[0].startswith("gone back, worse than the champion before: performance (worse: auc ")
