@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from driftline.agents.emit import Emitter, EmitterError
 from driftline.agents.emit.owner import has_leftovers
+from driftline.agents.serving.allocator import share_heap
 from driftline.agents.serving.answering import Answerer
 from driftline.agents.serving.app import App
 from driftline.agents.serving.bounds import Bounds
@@ -152,6 +153,7 @@ class Agent:
         gc.freeze()
         gc.set_threshold(*COLLECT)
         sys.setswitchinterval(SWITCH_S)
+        share_heap()
         flushing = asyncio.create_task(self._flush())
         try:
             await self.server.serve([listener])
