@@ -25,8 +25,9 @@ from driftline.schemas.settings import Settings
 SMALL, LARGE, SLOW = 12, 1, 2
 """Connections to each instance, by kind: of one row, with a body of over 1 MB, reading slowly."""
 SLOW_ROWS = 20_000
-MEMORY_BYTES = 64 << 20
-"""How far an agent's memory may lie above what it was: a few large requests are on their way."""
+MEMORY_BYTES = 32 << 20
+"""How far an agent's memory may lie above what it was once each version had served: until then each brings an Emitter
+for each of its slots, threads that nobody needed before, and what they keep of the largest requests."""
 
 
 @dataclass
@@ -99,9 +100,9 @@ async def under_load(town: Town, changes: Changes, wanted: int, requests: int) -
     callers = [asyncio.ensure_future(load) for load in loads]
     for number in itertools.count(1):
         await asyncio.to_thread(changes.round, number)
-        if number == 1:
+        if number == len(changes.versions) - 1:
             before_bytes = [psutil.Process(one.process.pid).memory_info().rss for one in town.agents]
-        if changes.count >= wanted:
+        if changes.count >= wanted and number >= len(changes.versions) - 1:
             break
         assert not any(one.failed for one in answers)
     changed = True
