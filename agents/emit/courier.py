@@ -146,7 +146,7 @@ class Courier:
             return None
         while True:
             segment = self.spool.append(sealed)
-            if segment is not None or not self._drops_oldest:
+            if segment is not None or not self._drops_oldest or self.spool.is_crowded_out:
                 return segment
             if not self._drop_segment("spool_full"):
                 return None

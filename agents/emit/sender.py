@@ -29,6 +29,8 @@ _POLL_S: Final = 0.02
 _AWAY_POLL_S: Final = 0.1
 _LONGEST_SLEEP_S: Final = 1.0
 _ADOPT_S: Final = 60.0
+# While spools of ended lives wait for room.
+_ADOPT_WAITS_S: Final = 1.0
 _LAST_WORD_S: Final = 2.0
 
 
@@ -114,7 +116,8 @@ class Sender:
         spool = self._courier.spool
         if spool is not None and now_s >= self._adopt_s:
             self._adopt_s = now_s + _ADOPT_S
-            spool.adopt()
+            if not spool.adopt():
+                self._adopt_s = now_s + _ADOPT_WAITS_S
         self._courier.pump(time.monotonic(), wall_ms())
         self._door.full_reason = "spool_full" if spool is not None and spool.is_full else "buffer_full"
         if now_s >= self._beat_s:

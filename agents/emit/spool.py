@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from driftline.agents.emit import damaged as damage
-from driftline.agents.emit import owner
+from driftline.agents.emit import owner, sharing
 from driftline.agents.emit.backlog import Backlog, Segment
 from driftline.agents.emit.complaints import Complaints
 from driftline.agents.emit.ledger import Ledger
@@ -43,8 +43,9 @@ class Adopted:
 class Spool:
     """The spool of this life below `directory`; the folder and its lock are made when the first batch comes.
 
-    At most `cap_bytes` on disk, adopted spools included. `adopted` are those with rows left, `released` the last
-    `RELEASED_KEPT` that were emptied. Beside them `damaged.KEPT` files that nobody can read are kept.
+    At most `cap_bytes` on disk, an equal part of what the spools of this process have adopted included. `adopted` are
+    those with rows left, `released` the last `RELEASED_KEPT` that were emptied. Beside them `damaged.KEPT` files that
+    nobody can read are kept.
     """
 
     def __init__(
@@ -69,7 +70,18 @@ class Spool:
     @property
     def size_bytes(self) -> int:
         """Bytes on disk, adopted spools included."""
-        return self.backlog.size_bytes + sum(one.backlog.size_bytes for one in self.adopted)
+        return self.backlog.size_bytes + self.adopted_bytes
+
+    @property
+    def adopted_bytes(self) -> int:
+        """Bytes of adopted spools."""
+        return sum(one.backlog.size_bytes for one in self.adopted)
+
+    @property
+    def is_crowded_out(self) -> bool:
+        """Whether what others have adopted leaves no room here, whatever of one's own is given up."""
+        others_bytes = sharing.part_bytes(self._directory, self, -self.adopted_bytes)
+        return others_bytes + self._segment_bytes > self._cap_bytes
 
     def append(self, sealed: Sealed) -> Segment | None:
         """Write one batch behind the others; None when the cap or the disk does not allow it."""
@@ -80,7 +92,7 @@ class Spool:
             if spent or active.size_bytes + len(data) > self._segment_bytes:
                 self._roll()
         new_bytes = len(data) + (len(self._header) if self._active is None else 0)
-        self.is_full = self.size_bytes + new_bytes > self._cap_bytes
+        self.is_full = self._load_bytes() + new_bytes > self._cap_bytes
         if self.is_full:
             return None
         try:
@@ -95,40 +107,55 @@ class Spool:
         segment.note(sealed.topic, sealed.rows, sealed.ordinal, sealed.sealed_ms, sealed.oldest_ms)
         return segment
 
-    def adopt(self) -> None:
-        """Take over the spools of lives that have ended."""
+    def adopt(self) -> bool:
+        """Take over the spools of lives that have ended, as far as they fit; False when some wait for room.
+
+        What waits lies where it is, for whoever has room first. One that is empty itself takes even what is too large.
+        """
+        sharing.join(self._directory, self)
+        took_all = True
         try:
-            folders = owner.ownerless(self._directory)
+            for folder in owner.ownerless(self._directory):
+                took_all = self._take_over(folder) and took_all
         except OSError as error:
             self._complaints.say(
                 "adopt", f"the spool directory {self._directory} cannot be read: {error.strerror}"
             )
-            return
-        for folder in folders:
-            backlog = Backlog()
-            paths = folder.segments()
-            named = next((name for path in paths if (name := _life(path))), ("unknown", 0))
-            try:
-                damaged = backlog.load(paths)
-            except OSError as error:
-                # What cannot be read now may be read later, as when too many files are open: nothing is given up.
-                self._complaints.say(
-                    "adopt", f"the spool in {folder.path} cannot be read yet: {error.strerror}"
-                )
+        return took_all
+
+    def _take_over(self, folder: OwnedFolder) -> bool:
+        """Take over one spool; False when there is no room for it."""
+        backlog = Backlog()
+        paths = folder.segments()
+        try:
+            size_bytes = sum(path.stat().st_size for path in paths)
+            if self.size_bytes and self._load_bytes(size_bytes) > self._cap_bytes:
                 folder.forget()
-                continue
-            one = Adopted(folder, backlog, *named)
-            for segment in backlog.segments:
-                for topic, rows in segment.unread.items():
-                    one.ledger(topic).find(rows)
-            for path in damaged:
-                self._give_up(one, path)
-            if backlog.segments:
-                self.adopted.append(one)
-                continue
-            folder.remove()
-            if one.books:
-                self._record(one)
+                return False
+            named = next((name for path in paths if (name := _life(path))), ("unknown", 0))
+            damaged = backlog.load(paths)
+        except OSError as error:
+            # What cannot be read now may be read later, as when too many files are open: nothing is given up.
+            self._complaints.say("adopt", f"the spool in {folder.path} cannot be read yet: {error.strerror}")
+            folder.forget()
+            return True
+        one = Adopted(folder, backlog, *named)
+        for segment in backlog.segments:
+            for topic, rows in segment.unread.items():
+                one.ledger(topic).find(rows)
+        for path in damaged:
+            self._give_up(one, path)
+        if backlog.segments:
+            self.adopted.append(one)
+            return True
+        folder.remove()
+        if one.books:
+            self._record(one)
+        return True
+
+    def _load_bytes(self, more_bytes: int = 0) -> int:
+        """What counts against the cap, when so much more is adopted."""
+        return self.backlog.size_bytes + sharing.part_bytes(self._directory, self, more_bytes)
 
     def release(self, one: Adopted) -> None:
         """An adopted spool is empty: remove its folder. Its books are on record for the time being."""
@@ -157,6 +184,7 @@ class Spool:
 
     def close(self) -> None:
         """Close every file; folders without batches go, the others wait for whoever adopts them."""
+        sharing.leave(self._directory, self)
         self._roll()
         self.backlog.close()
         if self._folder is not None:
@@ -167,6 +195,7 @@ class Spool:
 
     def forget(self) -> None:
         """Close this process's copies of the files and nothing else: the parent of a fork goes on using them."""
+        sharing.leave(self._directory, self)
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

@@ -1,0 +1,38 @@
+"""What spools of one process on one directory have taken over, each bears an equal part of.
+
+After a restart with Kafka away the first of them would else take over all that those before it left, be at its cap
+by that alone, and drop what is new, while the others have room.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from driftline.agents.emit.spool import Spool
+
+# Appended to and removed from by the senders of several emitters: each such step is whole.
+_spools: dict[Path, list[Spool]] = {}
+
+
+def join(directory: Path, spool: Spool) -> None:
+    """A spool bears its part from now on."""
+    members = _spools.setdefault(directory, [])
+    if spool not in members:
+        members.append(spool)
+
+
+def leave(directory: Path, spool: Spool) -> None:
+    """A spool has ended."""
+    members = _spools.get(directory, [])
+    if spool in members:
+        members.remove(spool)
+
+
+def part_bytes(directory: Path, spool: Spool, more_bytes: int = 0) -> int:
+    """What a spool bears of all that is taken over, and of so much more."""
+    members = list(_spools.get(directory, ())) or [spool]
+    whole = more_bytes + sum(one.adopted_bytes for one in members)
+    return -(-whole // len(members))
