@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from driftline.agents.emit.bell import Bell
-from driftline.agents.emit.gathering import Gathering, Taken
+from driftline.agents.emit.gathering import Gathering, Loose, Taken
 from driftline.agents.emit.label_queue import LabelQueue
 from driftline.agents.emit.labels import Label
 from driftline.agents.emit.ledger import Book, Ledger
@@ -134,10 +134,10 @@ class Door:
         with self.lock:
             self._may_pack = may
 
-    def take_loose(self) -> tuple[list[tuple[Any, ...]], int]:
-        """Take single events to be packed by their caller, and their size; none when others are at it."""
+    def take_loose(self, loose: Loose) -> None:
+        """Put single events that their caller packs into `loose`, which an interrupt leaves; none while others pack."""
         with self.lock:
-            room, taken, size_bytes = self.room, [], 0
+            room, taken, size_bytes = self.room, loose.rows, 0
             room.note(len(self.rows))
             while self._may_pack and self._heavy and size_bytes < room.piece_bytes:
                 row, heavy_bytes = self._heavy.popleft()
@@ -147,20 +147,20 @@ class Door:
             if self._may_pack and not taken and len(self.rows) * _PIECE_PART >= room.piece_rows:
                 # As when the sender takes some.
                 self.limit = 0
-                taken = [self.rows.popleft() for _ in range(min(room.piece_rows, len(self.rows)))]
+                taken += [self.rows.popleft() for _ in range(min(room.piece_rows, len(self.rows)))]
                 self.ledgers[PREDICTIONS].accept(len(taken))
                 size_bytes = len(taken) * room.row_bytes
+            loose.size_bytes = size_bytes
             room.packing_bytes += size_bytes
             self._set_limit()
-            return taken, size_bytes
 
-    def packed(self, size_bytes: int, found: Sequence[Packed], lost: int) -> None:
-        """Take back what was taken to be packed, of that size; `lost` events could not be."""
+    def packed(self, loose: Loose, found: Sequence[Packed]) -> None:
+        """Take back what was taken to be packed; events that are not in `found` could not be."""
         with self.lock:
-            self.room.packing_bytes -= size_bytes
+            self.room.packing_bytes -= loose.size_bytes
             for one in found:
                 self._gather(one)
-            if lost:
+            if lost := len(loose.rows) - sum(one.rows for one in found):
                 self.ledgers[PREDICTIONS].drop(lost, "invalid", "held")
             if self._gathering.has_batch:
                 self.ring()

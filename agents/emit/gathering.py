@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from driftline.agents.emit.opened import Layout, Opened
 from driftline.agents.emit.packed import Packed
@@ -45,6 +45,14 @@ class Taken:
     parts: list[Opened] = field(default_factory=list)
     done_bytes: int = 0
     loose_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Loose:
+    """Single events that a caller packs, and their size."""
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    size_bytes: int = 0
 
 
 class Gathering:

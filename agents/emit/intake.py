@@ -14,6 +14,7 @@ from driftline.agents.emit.assemble import NamedScores, chunks
 from driftline.agents.emit.chunk import Chunk
 from driftline.agents.emit.door import LABELS, PREDICTIONS
 from driftline.agents.emit.errors import BadEvent, cause_of
+from driftline.agents.emit.gathering import Loose
 from driftline.agents.emit.labels import Label, truth_of
 from driftline.agents.emit.life import Life
 from driftline.agents.emit.options import Options
@@ -183,19 +184,19 @@ class Intake:
 
     def _pack_some(self, life: Life) -> None:
         """Pack some of the single events that wait: the sender is behind, and objects would fill the memory."""
-        rows, size_bytes = life.door.take_loose()
-        if not rows:
-            return
+        loose = Loose()
         found: list[Packed] = []
         causes: list[str] = []
         try:
-            for one in chunks(rows, self._shapes, lambda chunk: parcel(chunk).laid(life.shelf)):
+            life.door.take_loose(loose)
+            for one in chunks(loose.rows, self._shapes, lambda chunk: parcel(chunk).laid(life.shelf)):
                 if isinstance(one, Packed):
                     found.append(one)
                 else:
                     causes.append(one)
         finally:
-            life.door.packed(size_bytes, found, len(rows) - sum(one.rows for one in found))
+            if loose.rows:
+                life.door.packed(loose, found)
         for cause in causes:
             self._say(life, "a prediction", cause)
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from driftline.agents.emit.chunk import Chunk
 from driftline.agents.emit.door import Door
+from driftline.agents.emit.gathering import Loose
+from driftline.agents.emit.intake import Intake
 from driftline.agents.emit.kinds import Raw
 from driftline.agents.emit.label_queue import LabelQueue
 from driftline.agents.emit.labels import Label
@@ -71,16 +77,17 @@ def test_what_is_packed_makes_room_for_more() -> None:
     one = door()
     burst(one)
     before = one.buffer_bytes
-    taken, size_bytes = one.take_loose()
-    assert taken
+    loose = Loose()
+    one.take_loose(loose)
+    assert loose.rows
     assert one.is_packing
     assert one.has_rows
     assert one.buffer_bytes == before
     assert not offer(one)
     packed = rows(4_096).laid(SHELF)
-    one.packed(size_bytes, [packed], len(taken) - len(taken))
+    one.packed(loose, [packed])
     assert not one.is_packing
-    assert one.buffer_bytes == before - size_bytes + packed.size_bytes
+    assert one.buffer_bytes == before - loose.size_bytes + packed.size_bytes
     assert offer(one)
 
 
@@ -89,9 +96,33 @@ def test_nothing_is_packed_while_someone_waits_for_all() -> None:
     one = door()
     burst(one)
     one.let_pack(may=False)
-    assert one.take_loose() == ([], 0)
+    loose = Loose()
+    one.take_loose(loose)
+    assert loose == Loose()
     one.let_pack(may=True)
-    assert one.take_loose()[0]
+    one.take_loose(loose)
+    assert loose.rows
+
+
+def test_an_interrupt_as_events_are_taken_to_be_packed_leaves_nothing_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ctrl-C just behind it: nothing counts as being packed for ever, which a flush would wait for; books balance."""
+    one = door()
+    taken = burst(one)
+    take_loose = one.take_loose
+
+    def interrupted(*args: Any) -> None:
+        take_loose(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(one, "take_loose", interrupted)
+    life: Any = SimpleNamespace(door=one, shelf=SHELF)
+    with pytest.raises(KeyboardInterrupt):
+        Intake(checked("fraud", "1", {}), time.time)._pack_some(life)
+    assert not one.is_packing
+    book = one.books()["predictions"]
+    assert (book.balance, book.enqueued) == (0, taken)
 
 
 def test_a_burst_counts_on_when_it_is_sealed() -> None:
