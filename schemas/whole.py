@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 TEXT_BYTES: Final = 16 << 20
@@ -15,12 +16,15 @@ TEXT_BYTES: Final = 16 << 20
 _CHUNK_BYTES: Final = 1 << 20
 
 
-def read_whole(path: Path, most_bytes: int = TEXT_BYTES) -> bytes:
+def read_whole(
+    path: Path, most_bytes: int = TEXT_BYTES, check: Callable[[os.stat_result], None] | None = None
+) -> bytes:
     """The bytes of a file, or of a pipe that somebody writes into.
 
     Args:
         path: of the file.
         most_bytes: it may have.
+        check: looks at what was opened, before it is read; what it raises is raised.
 
     Raises:
         OSError: it cannot be read, has more bytes, or is a pipe that nobody writes into; `strerror` says which.
@@ -29,6 +33,8 @@ def read_whole(path: Path, most_bytes: int = TEXT_BYTES) -> bytes:
     # A pipe would be waited for as it is opened: for ever, when nobody has it open for writing.
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(number, "rb", buffering=0) as file:
+        if check is not None:
+            check(os.fstat(number))
         data = file.read(_CHUNK_BYTES)
         if data == b"" and stat.S_ISFIFO(os.fstat(number).st_mode):
             raise OSError(errno.EPIPE, "it is a pipe that nobody writes into", str(path))

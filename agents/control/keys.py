@@ -88,13 +88,16 @@ def load(path: Path) -> Key:
     Raises:
         KeyFileError: it cannot be read, others than its owner may read or write it, or it holds no such key.
     """
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+
+    def check(opened: os.stat_result) -> None:
+        mode = stat.S_IMODE(opened.st_mode)
         if mode & _OTHERS:
             raise KeyFileError(
                 f"the key file {path} has mode {mode:04o}; others must not reach it: chmod 600 {path}"
             )
-        text = read_whole(path, MAX_FILE_BYTES)
+
+    try:
+        text = read_whole(path, MAX_FILE_BYTES, check)
     except OSError as error:
         raise KeyFileError(f"the key file {path} cannot be read: {error.strerror}") from error
     found = _parsed(text)

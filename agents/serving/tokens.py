@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import stat
 import tomllib
 from typing import TYPE_CHECKING, Final
@@ -61,13 +62,16 @@ def read_tokens(path: Path) -> Tokens:
     Raises:
         ServingError: it cannot be read, others may reach it, or a token is too short.
     """
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+
+    def check(opened: os.stat_result) -> None:
+        mode = stat.S_IMODE(opened.st_mode)
         if mode & _OTHERS:
             raise ServingError(
                 f"the tokens {path} have mode {mode:04o}; others must not reach them: chmod 600 {path}"
             )
-        table = tomllib.loads(read_whole(path).decode()).get("tokens")
+
+    try:
+        table = tomllib.loads(read_whole(path, check=check).decode()).get("tokens")
     except OSError as error:
         raise ServingError(f"the tokens {path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 from pathlib import Path
@@ -37,6 +38,26 @@ def test_a_key_that_others_reach_is_refused(tmp_path: Path, mode: int) -> None:
     (tmp_path / "a.pem").chmod(mode)
     with pytest.raises(KeyFileError, match=f"mode {mode:04o}.*chmod 600"):
         keys.load(tmp_path / "a.pem")
+
+
+def test_the_rights_are_those_of_the_file_that_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that others reach, put in the place of a good one just before it is opened, is refused."""
+    path, other = tmp_path / "a.pem", tmp_path / "b.pem"
+    keys.new(path)
+    keys.new(other)
+    other.chmod(0o644)
+    opened = os.open
+
+    def swapped(name: Path, flags: int, *args: int) -> int:
+        if other.exists():
+            other.replace(path)
+        return opened(name, flags, *args)
+
+    monkeypatch.setattr("driftline.schemas.whole.os.open", swapped)
+    with pytest.raises(KeyFileError, match="mode 0644"):
+        keys.load(path)
 
 
 def test_a_key_of_openssl_is_read(tmp_path: Path) -> None:
