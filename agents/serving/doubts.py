@@ -1,8 +1,8 @@
 """Doubts: states that came and are not believed yet, because a record of the audit may still be on its way.
 
-The newest state of a deployment is looked at again until it is believed or its time is over. One that a newer record
-pushed out is held against what was believed when it came, and told of too: a forged state that is written over at once
-is no less forged.
+The newest state of a deployment is looked at again until it is believed or its time is over. One that was looked at,
+and that a newer record pushed out, is held against what was believed when it came, and told of too: a forged state that
+is written over is no less forged. Of those that are read at once, as all are at first, only the last is looked at.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Doubts:
             each.clear()
 
     def take(self, deployment: str, data: bytes) -> None:
-        """Take a state that came, in place of the one before it."""
+        """Take a state that came, in place of the one before it, which is forgotten unless it was looked at."""
         self._new[deployment] = data
         self._strange.pop(deployment, None)
         before = self._held.pop(deployment, None)

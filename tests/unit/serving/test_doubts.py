@@ -87,6 +87,17 @@ def test_a_forged_state_that_is_written_over_is_told_all_the_same(judge: Judge) 
     assert judge.told == [(b"forged", "nobody signed it")]
 
 
+def test_of_states_that_are_read_at_once_the_last_is_looked_at(judge: Judge) -> None:
+    """As at a start, when all that ever came is read: the others are neither believed nor told."""
+    doubts = Doubts(judge)
+    judge.good |= {b"1", b"2"}
+    for state in (b"1", b"forged", b"2"):
+        doubts.take("churn", state)
+    for second in (0.0, DOUBT_S, DOUBT_S * 2):
+        doubts.look(second)
+    assert (judge.believed, judge.told) == ([b"2"], [])
+
+
 def test_a_true_state_that_was_overtaken_is_not_told(judge: Judge) -> None:
     """Pushed out before its record of the audit came: by its time it would have been believed."""
     doubts = Doubts(judge)
