@@ -217,6 +217,25 @@ def kept_from_ms(client: Client, partition: int, retention_ms: int, now_ms: int)
     return max(bound, oldest)
 
 
+def thinned(client: Client, stretch: Stretch) -> list[Touched]:
+    """Give where the archive holds fewer predictions than came, as retention took some; raises as `predictions`.
+
+    What came is told by the lineage, which stays for years; what was to be forgotten is not asked back. A prediction
+    arrives a day before its time at the earliest (`worker.future_ms`): older months need not be read.
+    """
+    found = client.query(
+        "SELECT model_version, slot, part FROM ("
+        f"SELECT model_version, slot, {_PART} AS part, toInt64(count()) AS n FROM prediction_lookup WHERE {_SPAN} "
+        "AND arrived >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') - toIntervalDay(1) "
+        "AND prediction_id NOT IN (SELECT prediction_id FROM forgotten WHERE deployment = {deployment:String}) "
+        "GROUP BY model_version, slot, part "
+        f"UNION ALL SELECT model_version, slot, {_PART} AS part, -toInt64(count()) AS n FROM predictions WHERE {_SPAN} "
+        "GROUP BY model_version, slot, part) GROUP BY model_version, slot, part HAVING sum(n) > 0",
+        stretch.parameters,
+    )
+    return [_touched(stretch.deployment, row) for row in found]
+
+
 def touched_by_rows(client: Client, deployment: str, late: Late) -> list[Touched]:
     """Give where the predictions of some offsets lie; raises as `predictions`."""
     stretch = Stretch(deployment, late.since_ms, late.until_ms)

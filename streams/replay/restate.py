@@ -15,6 +15,7 @@ window. It publishes nothing else of a window that is cold.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -22,12 +23,14 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.streams.clickhouse import fact_reads, window_reads
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
-from driftline.streams.clickhouse.fact_reads import Stretch
+from driftline.streams.clickhouse.fact_reads import PART_MS, Stretch
+from driftline.streams.complaints import Complaints
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.kept import CellKey
 from driftline.streams.replay.choice import Listed
 from driftline.streams.replay.cold import Edge, cold_windows, hull, merges_of, runs
 from driftline.streams.replay.cold_join import join_cold
+from driftline.streams.replay.errors import ReplayError
 from driftline.streams.replay.merged import merged_drift, unkept
 from driftline.streams.replay.part import Failure, Part, slices
 from driftline.streams.replay.previous import asks_for_previous, previous_counters
@@ -39,6 +42,7 @@ from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.late import Late
 from driftline.streams.windows.resolution import DAY_MS
 from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
     from driftline.streams.clickhouse.client import Client
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from driftline.streams.windows.profiles import Profiles
 
 logger = logging.getLogger(__name__)
+complaints = Complaints()
 
 ASKED_APART: Final = 32
 """Spans of late rows that are looked up one by one."""
@@ -78,6 +83,7 @@ def restate_drift(
         yield Part(name, [], {}, set(), hot=_hot(client, task, profiles, rules))
     touched = _touched(client, name, task.late)
     windows = cold_windows(touched, lambda version: profiles.resolutions(name, version), edge)
+    windows = _whole(client, name, windows)
     packed: dict[CellKey, bytes] = {}
     earlier: dict[PaneKey, bytes] = {}
     if not windows:
@@ -128,7 +134,7 @@ def restate_join(
             continue
         try:
             mine |= _touched(client, name, task.late.get(name, ()))
-            windows = cold_windows(mine, partial(book.resolutions, name), edge)
+            windows = _whole(client, name, cold_windows(mine, partial(book.resolutions, name), edge))
             if windows:
                 yield from join_cold(client, task, name, windows, edge, book, now_ms, settled)
         except ClickHouseAwayError:
@@ -141,6 +147,24 @@ def _left(client: Client, partition: int, name: str, labels: Offsets, error: Exc
     """Give the word that a deployment is left for another time, with those of some records of labels that are its."""
     single = fact_reads.label_records(client, partition, name, labels.single)
     return Part(name, [], {}, set(), Failure(error, Offsets(single, labels.span)))
+
+
+def _whole(client: Client, name: str, windows: set[Window]) -> set[Window]:
+    """Give the windows of which the archive holds all that came: of one that retention took rows of, fewer are left."""
+    if not windows:
+        return windows
+    widths = {one.resolution for one in windows}
+    gone = {
+        Window(one.version, one.slot, width, one.start_ms // WIDTHS_MS[width] * WIDTHS_MS[width])
+        for one in fact_reads.thinned(client, Stretch(name, *hull(windows, PART_MS)))
+        for width in widths
+    }
+    if gone & windows:
+        which = f"{len(gone & windows):,}, the oldest of {min(one.start_ms for one in gone & windows)} ms"
+        what = f"cold windows of deployment {name!r} stand as they were published"
+        why = ReplayError("retention has taken predictions of theirs, and the others alone would tell fewer")
+        complaints.say(logger, what, why, time.monotonic(), instance=which)
+    return windows - gone
 
 
 def _hot(client: Client, task: DriftTask, profiles: Profiles, rules: Rules) -> dict[PaneKey, Counters]:

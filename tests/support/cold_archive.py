@@ -23,6 +23,7 @@ from driftline.streams.windows.window import Window
 ASKED = (
     "touched_by_rows",
     "touched_by_labels",
+    "thinned",
     "label_records",
     "predictions",
     "answers",
@@ -38,11 +39,15 @@ ASKED = (
 
 @dataclass
 class ColdArchive:
-    """Both logs, and the newest result of each window: role, version, slot, resolution, start."""
+    """Both logs, and the newest result of each window: role, version, slot, resolution, start.
+
+    What retention took lies in `taken`; its lineage is held.
+    """
 
     log: list[PredictionColumns] = field(default_factory=list)
     truths: list[LabelColumns] = field(default_factory=list)
     windows: dict[tuple[str, str, str, str, int], WindowResult] = field(default_factory=dict)
+    taken: list[PredictionColumns] = field(default_factory=list)
 
     def stand_in(self, patch: pytest.MonkeyPatch) -> None:
         """Answer in the place of ClickHouse."""
@@ -84,6 +89,15 @@ class ColdArchive:
             for cols in self.log
             for one, time in zip(cols.ids, cols.times_ms.tolist(), strict=True)
             if (cols.deployment, bytes(one)) in named
+        ]
+
+    def thinned(self, _client: object, stretch: Stretch) -> list[Touched]:
+        """Where rows are missing."""
+        return [
+            Touched(cols.deployment, cols.model_version, cols.slot, time // PART_MS * PART_MS)
+            for cols in self.taken
+            for time in cols.times_ms.tolist()
+            if cols.deployment == stretch.deployment and stretch.since_ms <= time < stretch.until_ms
         ]
 
     def label_records(self, _client: object, _partition: int, deployment: str, offsets: set[int]) -> set[int]:

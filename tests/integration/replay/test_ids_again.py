@@ -6,6 +6,7 @@ import numpy as np
 from cold_world import Book
 
 from driftline.schemas.settings import Settings
+from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.join.dirty import Offsets
@@ -68,3 +69,20 @@ def test_an_id_counts_where_it_came_first_as_in_memory(lane: Settings) -> None:
         assert sum(cols.rows for _, cols in rows) == 100
         reached = duplicates.reached_ms(np.array([0, 1, 100, 101, 301])) - START_MS
         assert reached.clip(-1).tolist() == [-1, 600_000, 79_800_000, DAY_MS + 600_000, 10 * DAY_MS + 600_000]
+
+
+def test_what_retention_took_is_told_by_the_lineage(lane: Settings) -> None:
+    """Of a day that has lost a prediction the five minutes are named; what was to be forgotten is not asked back."""
+    stretch = Stretch("gone", START_MS, START_MS + DAY_MS)
+    time = f"fromUnixTimestamp64Milli(toInt64({START_MS} + number * 600000), 'UTC') AS at"
+    columns = "deployment, prediction_id, ts, model_version, slot, arrived"
+    row = f"'gone', sipHash128(number), {time}, '1', 'champion', at"
+    with Client(lane.clickhouse) as client:
+        client.command(f"INSERT INTO prediction_lookup ({columns}) SELECT {row} FROM numbers(10)")
+        client.command(f"INSERT INTO predictions ({columns}) SELECT {row} FROM numbers(8)")
+        found = [one.start_ms - START_MS for one in fact_reads.thinned(client, stretch)]
+        assert sorted(found) == [8 * 600_000, 9 * 600_000]
+        client.command(
+            "INSERT INTO forgotten (deployment, prediction_id) SELECT 'gone', sipHash128(toUInt64(8))"
+        )
+        assert [one.start_ms - START_MS for one in fact_reads.thinned(client, stretch)] == [9 * 600_000]

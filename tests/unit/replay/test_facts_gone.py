@@ -13,8 +13,10 @@ from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.window import WindowResult
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.fact_reads import PART_MS, Touched
+from driftline.streams.complaints import Complaints
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.terms import Terms
+from driftline.streams.replay import restate
 from driftline.streams.replay.cold import Edge
 from driftline.streams.replay.restate import restate_join
 from driftline.streams.replay.tasks import JoinTask
@@ -69,10 +71,10 @@ class World:
         return found
 
 
-def ids(number: int) -> np.ndarray:
-    """One id."""
-    found = np.zeros((1, 16), np.uint8)
-    found[0, 15] = number
+def ids(*numbers: int) -> np.ndarray:
+    """Ids of these numbers."""
+    found = np.zeros((len(numbers), 16), np.uint8)
+    found[:, 15] = numbers
     return found
 
 
@@ -90,6 +92,42 @@ def test_a_day_without_its_predictions_stands_as_it_was_published(monkeypatch: p
     named = [Touched("d", "1", "champion", START_MS // PART_MS * PART_MS)]
     monkeypatch.setattr(fact_reads, "touched_by_labels", lambda *_: named)
     assert rows(world.restated()) == {"7d": 2, "1M": 2}
+
+
+def test_a_day_of_which_retention_left_some_stands_as_it_was_published(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A label of a prediction that is left recounts no day that has lost others, and the log says which, once."""
+    monkeypatch.setattr(restate, "complaints", Complaints())
+    world = World()
+    world.archive.stand_in(monkeypatch)
+    assert rows(world.restated())["1d"] == 2
+    assert not caplog.messages
+    world.archive.taken = [world.archive.log.pop(1)]
+    assert world.restated() == world.restated() == []
+    assert [one.split(" (")[0] for one in caplog.messages] == [
+        "cold windows of deployment 'd' stand as they were published"
+    ]
+    day = next(one for key, one in world.archive.windows.items() if key[3] == "1d")
+    assert (day.rows, day.labels) == (2, 1)
+
+
+def test_a_whole_day_is_restated_beside_one_that_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The week takes the day of which some is gone as it was published, and the other one as it is counted now."""
+    world = World()
+    world.archive.stand_in(monkeypatch)
+    world.restated()
+    world.archive.taken = [world.archive.log.pop(1)]
+    known = np.array([START_MS + 2 * DAY_MS], np.int64)
+    world.archive.truths[0] = LabelColumns("d", 2, None, ids(1, 3), None, known.repeat(2), numbers=np.ones(2))
+    found = world.restated()
+    assert [(one.window_start_ms, one.rows) for one in found if one.resolution == "1d"] == [
+        (START_MS + DAY_MS, 1)
+    ]
+    assert {one.resolution: (one.rows, one.labels) for one in found if one.resolution != "1d"} == {
+        "7d": (3, 2),
+        "1M": (3, 2),
+    }
 
 
 def test_a_day_whose_ids_all_count_elsewhere_is_published_empty(monkeypatch: pytest.MonkeyPatch) -> None:

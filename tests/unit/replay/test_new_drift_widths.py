@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cold_archive import ColdArchive
@@ -157,3 +159,22 @@ def test_late_rows_are_told_by_a_window_that_is_published(monkeypatch: pytest.Mo
     while life.restate():
         pass
     assert life.last("1h", HOUR_MS)[96] == 6
+
+
+def test_a_cold_day_of_which_retention_left_some_stands_as_it_was_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A late row recounts no day that has lost others; the days beside it are recounted."""
+    life = Life(monkeypatch, "1d")
+    life.hours(0, 73)
+    assert life.last("1d", DAY_MS) == {0: 48, 1: 48, 2: 48, 3: 2}
+    for day in (0, 1):
+        life.archive.log.append(
+            sealed(rows(day, 1, START_MS + day * DAY_MS + np.array([1], np.int64)), len(life.archive.log))
+        )
+        life.shard.fold(len(life.archive.log) - 1, life.archive.log[-1], 0)
+    gone = life.archive.log[5]
+    life.archive.taken.append(gone)
+    life.archive.log[5] = replace(gone, times_ms=gone.times_ms - 900 * DAY_MS)
+    assert life.restate()
+    assert life.last("1d", DAY_MS) == {0: 48, 1: 49, 2: 48, 3: 2}
