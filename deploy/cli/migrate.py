@@ -13,7 +13,10 @@ from driftline.deploy.cli.output import json_option, print_json
 @click.command("migrate")
 @json_option
 def command(*, as_json: bool) -> None:
-    """Create or extend the ClickHouse tables, and set their retention to the settings; safe to run again."""
+    """Create or extend the ClickHouse tables, and set their retention to the settings; safe to run again.
+
+    Stop the workers of an older release first: they write tables that are no longer there.
+    """
     from driftline.deploy.local.discover import settings_here
     from driftline.streams.clickhouse.migrate import migrate
 

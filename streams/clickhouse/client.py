@@ -45,6 +45,7 @@ INSERT_SETTINGS: Mapping[str, str | int] = {
 # What ClickHouse says when waiting mends it: no memory, no disk, too many parts or queries, shutting down, read-only,
 # time-outs, a client cut off. Codes of src/Common/ErrorCodes.cpp.
 _AWAY_CODES = frozenset((159, 202, 203, 209, 210, 236, 241, 242, 243, 252, 319, 394, 425, 439, 999))
+_UNDER_WAY_CODE = 216
 
 
 class Client:
@@ -126,10 +127,10 @@ class Client:
         except (DriverError, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._failed(error) from error
 
-    def command(self, sql: str) -> None:
-        """Run one statement that gives no rows. Raises as `query`."""
+    def command(self, sql: str, query_id: str | None = None) -> None:
+        """Run one statement that gives no rows; refused while one of the same id is under way. Raises as `query`."""
         try:
-            self._open().command(sql)
+            self._open().command(sql, settings=None if query_id is None else {"query_id": query_id})
         except (DriverError, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._failed(error) from error
 
@@ -181,6 +182,11 @@ class Client:
         where = f"{self.settings.host}:{self.settings.port}"
         text = " ".join(str(error).split())[:400]
         code = error.code if isinstance(error, DatabaseError) else None
+        if code == _UNDER_WAY_CODE:
+            return ClickHouseError(
+                f"ClickHouse at {where} is still at work on this very statement of another run, whose command may have "
+                "ended: wait until it is through, and try again"
+            )
         if code is not None and code not in _AWAY_CODES:
             return ClickHouseError(f"ClickHouse at {where} refused: {text}")
         if code is not None:

@@ -134,8 +134,8 @@ def pending(settings: Settings) -> list[str]:
 def migrate(settings: Settings) -> list[str]:
     """Bring the database up to date and give the names of the files applied; none when it already is.
 
-    Also sets the retention of every table to the settings, since that is a setting and no migration. Safe to run twice
-    at once and after a crash at any point, but that 0013 run twice at once copies old rows of the lineage twice.
+    Also sets the retention of every table to the settings, since that is a setting and no migration. Safe to run after
+    a crash at any point; of two runs at once the later is refused when it comes to the statement the server is at.
 
     Raises:
         MigrationError: as `outstanding`.
@@ -149,7 +149,7 @@ def migrate(settings: Settings) -> list[str]:
         done = []
         for migration in outstanding(shipped(), _applied(client)):
             for statement in migration.statements:
-                client.command(statement)
+                client.command(statement, query_id(name, migration, statement))
             client.command(
                 "INSERT INTO schema_migrations (number, name, checksum) VALUES "
                 f"({migration.number}, '{migration.name}', '{migration.checksum}')",
@@ -157,6 +157,15 @@ def migrate(settings: Settings) -> list[str]:
             done.append(migration.file_name)
         retention.apply(client, settings.archive)
     return done
+
+
+def query_id(database: str, migration: Migration, statement: str) -> str:
+    """Name a statement the same in every run: a server does not begin one that it is at, as 0013 would copy rows twice.
+
+    A server goes on with a statement whose client was killed.
+    """
+    digest = hashlib.sha256(statement.encode()).hexdigest()[:16]
+    return f"{database}-{migration.number:04}-{digest}"
 
 
 def quoted(identifier: str) -> str:

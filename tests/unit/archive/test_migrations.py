@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Self
 
 import pytest
@@ -66,29 +67,57 @@ def test_every_table_that_takes_blocks_remembers_tokens() -> None:
                 assert int(found[1]) >= 10_000
 
 
+@dataclass
+class Sent:
+    """What a server that takes everything was sent: statement, its id, and how long an answer was waited for."""
+
+    commands: list[tuple[str, str | None, int]] = field(default_factory=list)
+
+    def stand_in(self, patch: pytest.MonkeyPatch) -> None:
+        """Take the place of the client."""
+        sent = self
+
+        class Server:
+            def __init__(
+                self, _settings: object, *, database: str = "own", answer_seconds: int = 120
+            ) -> None:
+                self.answer_seconds = answer_seconds
+                del database
+
+            def __enter__(self) -> Self:
+                return self
+
+            def __exit__(self, *_: object) -> None:
+                """Nothing is open."""
+
+            def command(self, sql: str, query_id: str | None = None) -> None:
+                sent.commands.append((sql, query_id, self.answer_seconds))
+
+            def query(self, _sql: str) -> list[dict[str, object]]:
+                return []
+
+        patch.setattr(migrations, "Client", Server)
+        patch.setattr(migrations.retention, "apply", lambda *_: [])
+
+
 def test_a_statement_may_take_hours(monkeypatch: pytest.MonkeyPatch) -> None:
     """A database of years is copied by one statement: given up after minutes, no later run would come further."""
-    waits: dict[str, int] = {}
-
-    class Server:
-        def __init__(self, _settings: object, *, database: str = "own", answer_seconds: int = 120) -> None:
-            self.answer_seconds = answer_seconds
-            del database
-
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            """Nothing is open."""
-
-        def command(self, sql: str) -> None:
-            waits[sql] = self.answer_seconds
-
-        def query(self, _sql: str) -> list[dict[str, object]]:
-            return []
-
-    monkeypatch.setattr(migrations, "Client", Server)
-    monkeypatch.setattr(migrations.retention, "apply", lambda *_: [])
+    sent = Sent()
+    sent.stand_in(monkeypatch)
     assert migrate(load({}, None)) == [one.file_name for one in shipped()]
-    of_files = [waits[statement] for one in shipped() for statement in one.statements]
-    assert set(of_files) == {STATEMENT_SECONDS}
+    of_files = {statement for one in shipped() for statement in one.statements}
+    assert {waited for sql, _, waited in sent.commands if sql in of_files} == {STATEMENT_SECONDS}
+
+
+def test_a_statement_has_one_id_in_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By it a server that is still at the statement of a run before refuses it; no two statements share one."""
+    runs = []
+    for database in ("one", "one", "other"):
+        sent = Sent()
+        sent.stand_in(monkeypatch)
+        migrate(load({"DRIFTLINE_CLICKHOUSE_DATABASE": database}, None))
+        of_files = [statement for one in shipped() for statement in one.statements]
+        runs.append([of for sql, of, _ in sent.commands if sql in of_files])
+    assert runs[0] == runs[1]
+    assert None not in runs[0]
+    assert len({*runs[0], *runs[2]}) == 2 * len(of_files)

@@ -7,6 +7,7 @@ from typing import Any
 
 import clickhouse_connect
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from driftline.schemas.settings import ClickHouse
 from driftline.streams.clickhouse.client import Client
@@ -19,8 +20,9 @@ class Driver:
     def __init__(self) -> None:
         self.is_closed = False
 
-    def command(self, _sql: str) -> None:
+    def command(self, _sql: str, settings: object) -> None:
         """Fail as a connection that breaks does."""
+        assert settings is None
         raise ConnectionResetError("reset by peer")
 
     def close(self) -> None:
@@ -61,3 +63,20 @@ def test_a_value_that_is_no_text_is_one_sentence() -> None:
     """Bytes of a command line that are no UTF-8 never reach the wire."""
     with pytest.raises(ClickHouseError, match=r"deployment 'caf\\udce9' is no text: write it in UTF-8"):
         Client(ClickHouse()).query("SELECT {deployment:String}", {"deployment": "caf\udce9"})
+
+
+def test_a_statement_that_is_under_way_is_to_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its id goes to the server, which refuses a second one of that id; the sentence says to wait."""
+    sent: list[object] = []
+
+    class Busy(Driver):
+        def command(self, _sql: str, settings: object) -> None:
+            sent.append(settings)
+            raise DatabaseError("Query with id = one is already running", code=216)
+
+    monkeypatch.setattr(clickhouse_connect, "get_client", lambda **_: Busy())
+    with pytest.raises(
+        ClickHouseError, match=r"still at work on this very statement of another run.*: wait until"
+    ):
+        Client(ClickHouse()).command("SELECT 1", "one")
+    assert sent == [{"query_id": "one"}]
