@@ -16,7 +16,8 @@ from served import Package, constant, running
 from signed import model
 
 SMALL, LARGE, SLOW = 12, 2, 4
-"""Connections to each instance, by kind."""
+"""Connections to each instance, by kind: of one row, with a body of over 1 MB, reading slowly."""
+SLOW_ROWS = 20_000
 MEMORY_BYTES = 64 << 20
 """How far memory may lie above what it was: a few large requests are on their way in each of two instances."""
 
@@ -95,10 +96,11 @@ async def under_load(folder: Path, swaps: int, requests: int) -> Answers:
         def go_on() -> bool:
             return not changed or len(answers.seen) < requests
 
+        slow = [large(f"slow {n}", SLOW_ROWS) for n in range(SLOW)]
         for port in (one, two):
             loads += [call(port, small(f"caller {n}"), answers, go_on) for n in range(SMALL)]
             loads += [call(port, large(f"large {n}"), answers, go_on) for n in range(LARGE)]
-            loads += [call(port, large(f"slow {n}"), answers, go_on, pause_s=0.001) for n in range(SLOW)]
+            loads += [call(port, wanted, answers, go_on, pause_s=0.001) for wanted in slow]
         callers = [asyncio.ensure_future(load) for load in loads]
         await answers.reached(requests // 10)
         gc.collect()
