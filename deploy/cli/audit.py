@@ -62,7 +62,7 @@ def export_command(folder: Path, as_json: bool) -> None:
 @click.argument("seq", type=click.IntRange(0))
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Where the proof goes; it is printed without this.",
+    help="Where the proof goes, a file that is not there yet; it is printed without this.",
 )  # fmt: skip
 @export_option
 @genesis_option
@@ -135,6 +135,9 @@ def _write(file: Path, text: bytes) -> None:
     from driftline.agents.audit.errors import AuditError
 
     try:
-        file.write_bytes(text)
+        with file.open("xb") as made:
+            made.write(text)
+    except FileExistsError as error:
+        raise AuditError(f"{file} is there already; a proof is never written over: name another") from error
     except OSError as error:
         raise AuditError(f"{file} cannot be written: {error.strerror}") from error

@@ -131,3 +131,18 @@ def test_what_is_missing_is_one_sentence(say: Say) -> None:
         assert sentence in err
         assert err.count("\n") == 1
     assert say("verify", "--export", "nowhere")[0] == 2
+
+
+def test_a_proof_is_never_written_over(say: Say, tmp_path: Path) -> None:
+    """`prove --output` makes a file; one that is there already stays as it is, and the sentence says so."""
+    words = ("prove", "3", "--export", "log", "--output", "proof", *GENESIS)
+    assert say(*words)[0] == 0
+    made = (tmp_path / "proof").read_bytes()
+    assert made
+    (tmp_path / "proof").write_bytes(b"mine")
+    code, _, err = say(*words)
+    assert (code, err) == (
+        1,
+        "driftline: proof is there already; a proof is never written over: name another\n",
+    )
+    assert (tmp_path / "proof").read_bytes() == b"mine"
