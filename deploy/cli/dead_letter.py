@@ -75,6 +75,8 @@ def retry_command(
 ) -> int:
     """Send refused messages again, the same bytes to the same topic; exits with 1 unless all are taken.
 
+    Only messages of predictions, labels and emitter-status are: those of other topics are their writers' to mend.
+
     One that is still bad stays the same dead letter, with one more attempt.
     """
     from driftline.streams.archive.office import LetterFilter, retry

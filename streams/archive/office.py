@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from driftline.schemas.clients import producer_config
 from driftline.schemas.errors import DriftlineError
 from driftline.streams.archive.errors import KafkaAwayError
-from driftline.streams.archive.letter import RETRY_HEADER, TOPIC, Retry, retry_header
+from driftline.streams.archive.letter import RETRY_HEADER, Retry, retry_header
 from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.letter_rows import MENDED, OPEN
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Letters fetched and sent at once: the bound of what is held (2.5 MB each at most).
 PAGE = 100
+SENT_AGAIN = ("predictions", "labels", "emitter-status")
+"""Topics that emitters write: what was refused elsewhere is not ours to say again, least of all commands and audit."""
 ANSWER_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 _LISTED = "topic, partition, offset, state, reason, detail, attempts, refused_at, length(value) AS size_bytes, version"
@@ -77,18 +79,21 @@ def letters(settings: Settings, chosen: LetterFilter, limit: int) -> list[dict[s
 def retry(settings: Settings, chosen: LetterFilter, wait_seconds: float) -> Retried:
     """Send open dead letters again, the same bytes under the same key, and wait until archive judged them.
 
-    Each carries the mark of its first place, so that one that is still bad stays the same letter. Letters of the
-    dead-letter topic itself are left out: no reader takes them.
+    Each carries the mark of its first place, so that one that is still bad stays the same letter. Only letters of
+    topics that emitters write (`SENT_AGAIN`) are sent.
 
     Raises:
-        LetterError: there is none to send.
+        LetterError: there is none to send, or the one that is named is of another topic.
         KafkaAwayError: the broker took not all; what it took is judged, run it again for the rest.
         ClickHouseError: as `letters`.
     """
     where, parameters = _where(chosen)
+    topic = parameters.get("of")
+    if topic is not None and topic not in SENT_AGAIN:
+        raise LetterError(f"letters of {topic} are not sent again: only those of {', '.join(SENT_AGAIN)} are")
     with Client(settings.clickhouse) as client:
         rows = client.query(
-            f"SELECT {_LISTED} FROM dead_letters_now WHERE {where} AND topic != '{TOPIC}' AND state = '{OPEN}' "
+            f"SELECT {_LISTED} FROM dead_letters_now WHERE {where} AND topic IN {SENT_AGAIN} AND state = '{OPEN}' "
             "ORDER BY topic, partition, offset",
             parameters,
         )

@@ -54,6 +54,8 @@ def test_what_nobody_can_read_in_the_dead_letter_topic_is_kept(lane: Settings) -
     with archiving(lane):
         wait_for(lane, "dead_letters_now", 2)
     assert {row["topic"] for row in office.letters(lane, LetterFilter(), 10)} == {"dead-letter"}
+    with pytest.raises(LetterError, match="no open dead letter matches"):
+        office.retry(lane, LetterFilter(), 1.0)
     assert rows_of(lane, "SELECT max(last) AS last FROM blocks WHERE topic = 'dead-letter'") == [{"last": 1}]
 
 
