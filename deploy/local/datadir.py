@@ -134,6 +134,23 @@ class DataDirectory:
                 return True
         return False
 
+    def check_readable(self) -> None:
+        """Look whether it can be seen from here what runs.
+
+        Raises:
+            StackError: this user may not read what the stack's process wrote.
+
+        """
+        try:
+            self.state_file.open("rb").close()
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise StackError(
+                f"the data directory {str(self.root)!r} cannot be read ({error.strerror}), nor what runs there: "
+                "look as the user who started it"
+            ) from error
+
     def check_free(self) -> None:
         """Look whether a stack could be started here, before anything is spent on it.
 

@@ -40,6 +40,7 @@ def settings_here(env: Mapping[str, str], cwd: Path, *, required: bool = True) -
     state = running_state(directory)
     if state is None:
         if required:
+            directory.check_readable()
             raise StackError(
                 f"no local stack runs in {str(directory.root)!r}: start it with 'driftline up', "
                 f"or give addresses with {variable('kafka', 'bootstrap')} and {variable('clickhouse', 'host')}"

@@ -10,6 +10,7 @@ import msgspec
 from driftline.deploy.local.check import LOOK_SECONDS
 from driftline.deploy.local.datadir import DataDirectory
 from driftline.deploy.local.discover import running_state
+from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.kafka_topics import admin_client
 from driftline.deploy.local.lag import Lag, lags
 from driftline.deploy.local.owner import ports_of
@@ -109,6 +110,10 @@ def observe(settings: Settings, directory: DataDirectory) -> StatusReport:
 
 
 def _not_running(directory: DataDirectory) -> str:
+    try:
+        directory.check_readable()
+    except StackError as error:
+        return str(error)
     last: StackState | None = read_state(directory.state_file)
     if last is not None and last.phase != "stopped":
         return f"no stack runs in {str(directory.root)!r}; the last one was killed: 'driftline up' recovers its data"

@@ -20,11 +20,12 @@ def stop_stack(directory: DataDirectory, progress: Progress) -> bool:
     """Ask the supervisor to stop, wait until everything has ended, and say whether there was one.
 
     Raises:
-        StackError: it did not end in time, or it is not ours to stop.
+        StackError: it did not end in time, or it is not ours to see or to stop.
 
     """
     state = running_state(directory)
     if state is None:
+        directory.check_readable()
         if directory.is_held():
             raise StackError(
                 f"a process holds {str(directory.root)!r} but wrote no {directory.state_file.name}: "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,6 +17,7 @@ from driftline.deploy.local.datadir import DataDirectory, Identity, nearest, new
 from driftline.deploy.local.discover import running_state, settings_here
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.ports import FREE_PORTS, claim, free_port
+from driftline.deploy.local.report import observe
 from driftline.deploy.local.rotate import rotate
 from driftline.deploy.local.stack import Stack
 from driftline.deploy.local.state import (
@@ -24,6 +27,7 @@ from driftline.deploy.local.state import (
     supervisor_lives,
     write_state,
 )
+from driftline.deploy.local.stopping import stop_stack
 from driftline.schemas.settings import Local, Settings
 
 
@@ -247,3 +251,25 @@ def test_a_data_directory_below_a_file_is_found_by_doctor(tmp_path: Path) -> Non
     assert (check.level, check.found) == ("fail", f"{tmp_path / 'file'} may not be written")
     with pytest.raises(StackError, match=r"cannot be made anew .*: run it where you may write"):
         clear(directory.root, print)
+
+
+def test_a_directory_that_may_not_be_read_is_not_said_to_be_idle(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's stack may run there: status, down and what needs an address say what they cannot see."""
+    write_state(directory.state_file, own_state())
+    opened = Path.open
+
+    def refused(path: Path, *args: Any, **kwargs: Any) -> Any:
+        if path == directory.state_file:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: refused(path, "rb").read())
+    with pytest.raises(StackError, match=r"cannot be read \(Permission denied\)"):
+        stop_stack(directory, print)
+    with pytest.raises(StackError, match=r"cannot be read \(Permission denied\)"):
+        settings_here({}, directory.root.parent)
+    (problem,) = observe(settings_here({}, directory.root.parent, required=False), directory).problems
+    assert "cannot be read (Permission denied)" in problem
