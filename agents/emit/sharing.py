@@ -31,8 +31,13 @@ def leave(directory: Path, spool: Spool) -> None:
         members.remove(spool)
 
 
-def part_bytes(directory: Path, spool: Spool, more_bytes: int = 0) -> int:
-    """What a spool bears of all that is taken over, and of so much more."""
+def left_bytes(directory: Path, spool: Spool, more_bytes: int = 0) -> int:
+    """How much a spool may write beside its part of all that is taken over, and of so much more; may be below 0.
+
+    Nobody writes past the caps of all together either: one that is full bears its part of what it has no room for.
+    """
     members = list(_spools.get(directory, ())) or [spool]
-    whole = more_bytes + sum(one.adopted_bytes for one in members)
-    return -(-whole // len(members))
+    adopted_bytes = more_bytes + sum(one.adopted_bytes for one in members)
+    own_bytes = spool.cap_bytes - spool.backlog.size_bytes + -adopted_bytes // len(members)
+    caps_bytes = sum(one.cap_bytes for one in members)
+    return min(own_bytes, caps_bytes - adopted_bytes - sum(one.backlog.size_bytes for one in members))

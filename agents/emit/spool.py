@@ -56,7 +56,7 @@ class Spool:
         self.released: list[Adopted] = []
         self.is_full = False
         self._directory = directory
-        self._cap_bytes = cap_bytes
+        self.cap_bytes: Final = cap_bytes
         self._segment_bytes = min(_LARGEST_SEGMENT_BYTES, cap_bytes // _SEGMENTS)
         self._header = header(instance, epoch)
         self._epoch = epoch
@@ -80,8 +80,8 @@ class Spool:
     @property
     def is_crowded_out(self) -> bool:
         """Whether what others have adopted leaves no room here, whatever of one's own is given up."""
-        others_bytes = sharing.part_bytes(self._directory, self, -self.adopted_bytes)
-        return others_bytes + self._segment_bytes > self._cap_bytes
+        left_bytes = sharing.left_bytes(self._directory, self, -self.adopted_bytes)
+        return left_bytes + self.backlog.size_bytes < self._segment_bytes
 
     def append(self, sealed: Sealed) -> Segment | None:
         """Write one batch behind the others; None when the cap or the disk does not allow it."""
@@ -92,7 +92,7 @@ class Spool:
             if spent or active.size_bytes + len(data) > self._segment_bytes:
                 self._roll()
         new_bytes = len(data) + (len(self._header) if self._active is None else 0)
-        self.is_full = self._load_bytes() + new_bytes > self._cap_bytes
+        self.is_full = new_bytes > sharing.left_bytes(self._directory, self)
         if self.is_full:
             return None
         try:
@@ -129,7 +129,7 @@ class Spool:
         paths = folder.segments()
         try:
             size_bytes = sum(path.stat().st_size for path in paths)
-            if self.size_bytes and self._load_bytes(size_bytes) > self._cap_bytes:
+            if self.size_bytes and sharing.left_bytes(self._directory, self, size_bytes) < 0:
                 folder.forget()
                 return False
             named = next((name for path in paths if (name := _life(path))), ("unknown", 0))
@@ -152,10 +152,6 @@ class Spool:
         if one.books:
             self._record(one)
         return True
-
-    def _load_bytes(self, more_bytes: int = 0) -> int:
-        """What counts against the cap, when so much more is adopted."""
-        return self.backlog.size_bytes + sharing.part_bytes(self._directory, self, more_bytes)
 
     def release(self, one: Adopted) -> None:
         """An adopted spool is empty: remove its folder. Its books are on record for the time being."""

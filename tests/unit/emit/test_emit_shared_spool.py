@@ -64,6 +64,19 @@ def test_spools_of_one_process_share_what_was_left(road_to: Roads, tmp_path: Pat
     assert sum(path.stat().st_size for path in tmp_path.rglob("*.seg")) <= 4 * CAP_BYTES
 
 
+def test_no_life_after_another_writes_past_the_caps_of_all(road_to: Roads, tmp_path: Path) -> None:
+    """Beside one that is full, others come and end with Kafka away: together they keep to two caps."""
+    first = road_to(tmp_path, epoch=1, spool_bytes=CAP_BYTES)
+    spool_of(first).adopt()
+    fill(first)
+    for epoch in range(2, 7):
+        road = road_to(tmp_path, epoch=epoch, spool_bytes=CAP_BYTES)
+        spool_of(road).adopt()
+        fill(road)
+        assert sum(path.stat().st_size for path in tmp_path.rglob("*.seg")) <= 2 * CAP_BYTES
+        spool_of(road).forget()
+
+
 def test_what_does_not_fit_is_left_for_whoever_has_room(road_to: Roads, tmp_path: Path) -> None:
     """One that follows four takes what its cap allows; the rest stays unlocked, and is taken as that is sent."""
     rows = left(road_to, tmp_path, range(1, 5), 0.6)
