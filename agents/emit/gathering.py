@@ -74,7 +74,10 @@ class Gathering:
 
     @property
     def since_s(self) -> float | None:
-        """Since when the layout whose turn it is has rows; None without any. What a batch left has its turn last."""
+        """Since when the layout whose turn it is has rows; None without any.
+
+        What a batch left has its turn last, so that it waits two lingers at most.
+        """
         queue = next(iter(self._queues.values()), None)
         return None if queue is None else queue.waiting[0].since_s
 
