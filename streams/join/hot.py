@@ -243,7 +243,7 @@ class Hot:
                 for name in MERGED:
                     window = Window(day.version, day.slot, name, Resolution(name).start(day.start_ms))
                     self.said |= {window: None} if gap.silences(window) else {}
-        self.gaps.forget({key.version for key in [*self.cells, *self.days]})
+        self.gaps.forget({key.version for key in [*self.cells, *self.days]}, self.newest_ms)
         return bool(filled)
 
     def trim(self, now_s: int, wait_s: int = WAIT_S) -> int | None:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from driftline.streams.windows.window import Window
 
 _EVER_MS: Final = -(1 << 62)
+SILENT_MS: Final = 32 * DAY_MS
+"""How long a version of which nothing is held is known: past it no month of its new widths holds rows of before."""
+SILENT_VERSIONS: Final = 1_024
+"""Such versions of a deployment; past it the one that is silent the longest is forgotten."""
 
 
 class Doubt(NamedTuple):
@@ -77,11 +81,13 @@ class Gaps:
         held: those that are not filled yet.
         doubt: days in doubt that are not cold yet.
         widths: what each model version is counted by.
+        silent: of those that nothing is held of, the greatest event time taken when that was first so, ms.
     """
 
     held: list[Gap] = field(default_factory=list)
     doubt: Doubt | None = None
     widths: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    silent: dict[str, int] = field(default_factory=dict)
 
     def watch(
         self,
@@ -169,18 +175,28 @@ class Gaps:
             self.doubt = Doubt(since_ms, until_ms, open_s) if is_left else None
         return filled
 
-    def forget(self, versions: Container[str]) -> None:
-        """Forget what versions are counted by that nothing is held of."""
-        self.widths = {version: widths for version, widths in self.widths.items() if version in versions}
+    def forget(self, versions: Container[str], newest_ms: int) -> None:
+        """Forget what versions are counted by that have been silent for long.
+
+        Args:
+            versions: those that something is held of.
+            newest_ms: the greatest event time taken.
+        """
+        since = {one: self.silent.get(one, newest_ms) for one in self.widths if one not in versions}
+        longest = sorted(since, key=since.__getitem__)[-SILENT_VERSIONS:]
+        self.silent = {one: since[one] for one in longest if since[one] > newest_ms - SILENT_MS}
+        gone = since.keys() - self.silent.keys()
+        self.widths = {one: widths for one, widths in self.widths.items() if one not in gone}
 
     def to_list(self) -> list[Any]:
         """Plain values for storing."""
         widths = {version: list(names) for version, names in self.widths.items()}
-        return [[list(gap) for gap in self.held], self.doubt, widths]
+        return [[list(gap) for gap in self.held], self.doubt, widths, self.silent]
 
     @classmethod
     def from_list(cls, stored: list[Any]) -> Gaps:
         """The reverse of `to_list`."""
-        held, doubt, widths = stored
+        held, doubt, widths, *rest = stored  # states of before know of no silent versions
         by_version = {version: tuple(names) for version, names in widths.items()}
-        return cls([Gap(*gap) for gap in held], None if doubt is None else Doubt(*doubt), by_version)
+        silent = rest[0] if rest else {}
+        return cls([Gap(*gap) for gap in held], None if doubt is None else Doubt(*doubt), by_version, silent)

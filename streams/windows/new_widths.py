@@ -31,7 +31,7 @@ def adopt_widths(shard: Shard, book: Book) -> None:
         return book.cold_before(resolution, book.watermark_ms, shard.rules.hot_windows)
 
     gaps, mine = book.gaps, shard.index[book.deployment]
-    gaps.forget({key.version for key in mine})
+    gaps.forget({key.version for key in mine}, book.newest_ms)
     for version in gaps.widths:
         gaps.watch(version, shard.profiles.resolutions(book.deployment, version), book.newest_ms, cold_before)
     for gap in gaps.ask(book.late, Now(shard.position, book.newest_ms, 0), cold_before):

@@ -15,6 +15,7 @@ from driftline.streams.processors.settings_book import SettingsBook
 from driftline.streams.replay.drift_tasks import drift_done, drift_task, take_part
 from driftline.streams.replay.restate import restate_drift
 from driftline.streams.windows.checkpoint import commit, plan
+from driftline.streams.windows.gaps import SILENT_MS, SILENT_VERSIONS, Gaps
 from driftline.streams.windows.resolution import DAY_MS, HOUR_MS
 from driftline.streams.windows.rules import Rules
 from driftline.streams.windows.shard import Shard
@@ -46,11 +47,12 @@ class Life:
         """Begin again from what was stored."""
         self.shard = Shard.load(0, self.shard.held, self.book, ONE_HOT)
 
-    def hours(self, first: int, end: int) -> None:
+    def hours(self, first: int, end: int, version: str = "1") -> None:
         """Predict in each of some hours, and publish after each."""
         for hour in range(first, end):
             times_ms = START_MS + hour * HOUR_MS + np.array([60_000, 40 * 60_000], np.int64)
-            self.archive.log.append(sealed(rows(hour, 2, times_ms), len(self.archive.log)))
+            cols = replace(rows(hour, 2, times_ms), model_version=version)
+            self.archive.log.append(sealed(cols, len(self.archive.log)))
             self.shard.fold(len(self.archive.log) - 1, self.archive.log[-1], 0)
             self.publish()
 
@@ -75,12 +77,12 @@ class Life:
         self.publish()
         return True
 
-    def last(self, resolution: str, unit_ms: int) -> dict[int, int]:
+    def last(self, resolution: str, unit_ms: int, version: str = "1") -> dict[int, int]:
         """Rows of the last result of each window, by its start."""
         return {
             (start - START_MS) // unit_ms: one.rows
-            for (_, _, _, width, start), one in self.archive.windows.items()
-            if width == resolution
+            for (_, of, _, width, start), one in self.archive.windows.items()
+            if (of, width) == (version, resolution)
         }
 
 
@@ -178,3 +180,38 @@ def test_a_cold_day_of_which_retention_left_some_stands_as_it_was_published(
     life.archive.log[5] = replace(gone, times_ms=gone.times_ms - 900 * DAY_MS)
     assert life.restate()
     assert life.last("1d", DAY_MS) == {0: 48, 1: 49, 2: 48, 3: 2}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_version_that_fell_silent_is_not_first_met_again(
+    monkeypatch: pytest.MonkeyPatch, *, restarts: bool
+) -> None:
+    """Nothing is held of its morning; days that are asked for at noon are silent of it until they are whole."""
+    life = Life(monkeypatch, "1h")
+    life.hours(0, 3)
+    life.hours(3, 12, "2")
+    assert not any(key.version == "1" for key in life.shard.index["churn"])
+    life.want("1h", "1d")
+    if restarts:
+        life.begin()
+    life.hours(12, 14)
+    assert life.last("1d", DAY_MS) == {}
+    life.hours(24, 49)
+    assert life.restate()
+    assert life.last("1d", DAY_MS) == {0: 10, 1: 48, 2: 2}
+    assert life.last("1d", DAY_MS, "2") == {0: 18}
+
+
+def test_a_version_is_forgotten_once_no_month_holds_rows_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silent versions are known for 32 days, and no more than so many of them."""
+    life = Life(monkeypatch, "1h")
+    gaps = life.shard.book("churn").gaps
+    gaps.widths = {str(version): ("1h",) for version in range(SILENT_VERSIONS + 10)}
+    gaps.forget({"0"}, START_MS)
+    assert len(gaps.widths) == SILENT_VERSIONS + 1
+    assert Gaps.from_list(gaps.to_list()) == gaps
+    assert Gaps.from_list(gaps.to_list()[:3]).widths == gaps.widths
+    gaps.forget(set(), START_MS + SILENT_MS - 1)
+    assert len(gaps.widths) == SILENT_VERSIONS
+    gaps.forget(set(), START_MS + SILENT_MS)
+    assert gaps.widths.keys() == gaps.silent.keys() == {"0"}

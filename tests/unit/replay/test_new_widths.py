@@ -22,7 +22,7 @@ class Life:
         self.world.archive.stand_in(patch)
         self.shard = self.world.begin()
 
-    def hours(self, first: int, end: int) -> None:
+    def hours(self, first: int, end: int, version: str = "1") -> None:
         """Predict twice in each of some hours, and publish after each."""
         for hour in range(first, end):
             ids = np.zeros((2, 16), np.uint8)
@@ -30,16 +30,16 @@ class Life:
             ids[:, 15] = 1, 2
             times = START_MS + hour * HOUR_MS + np.array([60_000, 40 * 60_000], np.int64)
             scores = [NumericBlock(("score",), np.full((1, 2), 0.5, np.float32))]
-            cols = PredictionColumns("d", "1", "champion", 2, None, ids, None, times, scores=scores)
+            cols = PredictionColumns("d", version, "champion", 2, None, ids, None, times, scores=scores)
             self.world.predict(self.shard, cols)
             self.world.publish(self.shard)
 
-    def last(self, resolution: str, unit_ms: int) -> dict[int, int]:
+    def last(self, resolution: str, unit_ms: int, version: str = "1") -> dict[int, int]:
         """Rows of the last result of each window, by its start."""
         return {
             (start - START_MS) // unit_ms: one.rows
-            for (_, _, _, width, start), one in self.world.archive.windows.items()
-            if width == resolution
+            for (_, of, _, width, start), one in self.world.archive.windows.items()
+            if (of, width) == (version, resolution)
         }
 
 
@@ -88,3 +88,23 @@ def test_a_width_that_cells_already_serve_is_published_at_once(monkeypatch: pyte
     life.hours(1, 2)
     assert life.last("5m", 300_000) == {8: 1, 12: 1, 20: 1}
     assert not life.shard.hots["d"].gaps.held
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_version_that_fell_silent_is_not_first_met_again(
+    monkeypatch: pytest.MonkeyPatch, *, restarts: bool
+) -> None:
+    """Nothing is held of its morning; days that are asked for at noon are silent of it until they are whole."""
+    life = Life(monkeypatch, "1h")
+    life.hours(0, 3)
+    life.hours(3, 12, "2")
+    assert not any(key.version == "1" for key in life.shard.hots["d"].cells)
+    life.world.book.widths = ("1h", "1d")
+    if restarts:
+        life.shard = life.world.begin()
+    life.hours(12, 14)
+    assert life.last("1d", DAY_MS) == {}
+    life.hours(24, 49)
+    assert life.world.restate(life.shard)
+    assert life.last("1d", DAY_MS) == {0: 10, 1: 48, 2: 2}
+    assert life.last("1d", DAY_MS, "2") == {0: 18}
