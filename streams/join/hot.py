@@ -61,7 +61,7 @@ class Hot:
         delays: int64 (LATENCY_BINS,), the sketch of how long the labels of the cells took, s.
         said: of each closed window that is held, whether it was published as provisional: time alone may change that;
             None of one that is due whatever was said.
-        published: what is stored of that.
+        stored_said: what is stored of that.
         estimates: of windows published lately.
         repeats: ids that were predicted again in another cell.
         late: predictions that came when a window of theirs was cold.
@@ -83,7 +83,7 @@ class Hot:
     days: Kept = field(default_factory=Kept)
     delays: NDArray[np.int64] = field(default_factory=lambda: np.zeros(LATENCY_BINS, np.int64))
     said: dict[Window, bool | None] = field(default_factory=dict)
-    published: bytes = b""
+    stored_said: bytes = b""
     estimates: Estimates = field(default_factory=Estimates)
     labels: Labels = field(default_factory=Labels)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)

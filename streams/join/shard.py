@@ -20,7 +20,7 @@ from driftline.streams.join.dirty import Offsets, count_late, missed
 from driftline.streams.join.due import Place, due_windows, result_of, stands, waited_ms
 from driftline.streams.join.hot import Hot
 from driftline.streams.join.kept import CellKey
-from driftline.streams.join.published import published_records
+from driftline.streams.join.said import said_records
 from driftline.streams.join.seals import SealBook
 from driftline.streams.join.shard_row import ROW_KEY, hot_parts, write_row
 from driftline.streams.join.shed import let_go, shed
@@ -174,7 +174,7 @@ class Shard:
             hot = self.hots[name]
             if hot.look_at_gaps(self.predictions, self.heard_s, partial(self._cold_before, hot)):
                 again.add(name)
-            records += published_records(hot)
+            records += said_records(hot)
         self.changed = again
         records += self.seals.records(self.hots, self._first_label())
         records.append((ROW_KEY + b"%d" % self.partition, self._row()))

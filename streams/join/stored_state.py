@@ -11,8 +11,8 @@ from driftline.streams.join.day_key import DAY_KEY
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.kept import CellKey
 from driftline.streams.join.outcomes_bytes import unpack
-from driftline.streams.join.published import PUBLISHED_KEY, take_up_published
 from driftline.streams.join.repeats import REPEATS_KEY, unpack_key
+from driftline.streams.join.said import SAID_KEY, take_up_said
 from driftline.streams.join.shard_row import ROW_KEY, read_row, take_up
 from driftline.streams.windows.resolution import MERGED, Resolution
 from driftline.streams.windows.window import Window
@@ -46,8 +46,8 @@ def take_up_state(shard: Shard, held: Mapping[bytes, bytes]) -> tuple[int, int]:
             # Of what an earlier release said nothing is stored: as provisional it is said again.
             for width in ("1d", *MERGED):
                 hot.said.setdefault(Window(version, slot, width, Resolution(width).start(start_ms)), True)
-        elif key.startswith(PUBLISHED_KEY):
-            take_up_published(shard.hot_of(key[len(PUBLISHED_KEY) :].decode()), value)
+        elif key.startswith(SAID_KEY):
+            take_up_said(shard.hot_of(key[len(SAID_KEY) :].decode()), value)
         elif key.startswith(REPEATS_KEY):
             name, version, slot, start_ms = unpack_key(key)
             shard.hot_of(name).repeats.take_up(CellKey(version, slot, start_ms), value)

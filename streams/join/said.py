@@ -1,4 +1,4 @@
-"""Published: what was said last of windows that are cold, as it is stored, so that a restart does not say it again."""
+"""Said: what was said last of windows that are cold, as it is stored, so that a restart does not say it again."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from driftline.streams.windows.window import Window
 if TYPE_CHECKING:
     from driftline.streams.join.hot import Hot
 
-PUBLISHED_KEY: Final = b"w"
+SAID_KEY: Final = b"w"
 
 
-def published_records(hot: Hot) -> list[tuple[bytes, bytes | None]]:
+def said_records(hot: Hot) -> list[tuple[bytes, bytes | None]]:
     """Give the stored record of a deployment, if it is another than before."""
     found: dict[tuple[str, str], dict[str, list[tuple[int, bool | None]]]] = {}
     for window, said in sorted(hot.said.items(), key=lambda one: one[0]):
@@ -25,15 +25,15 @@ def published_records(hot: Hot) -> list[tuple[bytes, bytes | None]]:
             mine = found.setdefault(window[:2], {}).setdefault(window.resolution, [])
             mine.append((window.start_ms // DAY_MS, said))
     value = msgspec.msgpack.encode([(*of, windows) for of, windows in found.items()])
-    if value == hot.published or not (found or hot.published):
+    if value == hot.stored_said or not (found or hot.stored_said):
         return []
-    hot.published = value
-    return [(PUBLISHED_KEY + hot.name.encode(), value)]
+    hot.stored_said = value
+    return [(SAID_KEY + hot.name.encode(), value)]
 
 
-def take_up_published(hot: Hot, value: bytes) -> None:
+def take_up_said(hot: Hot, value: bytes) -> None:
     """Take up a stored record."""
-    hot.published = value
+    hot.stored_said = value
     for version, slot, windows in msgspec.msgpack.decode(value):
         for resolution, days in windows.items():
             hot.said |= {Window(version, slot, resolution, day * DAY_MS): said for day, said in days}

@@ -6,7 +6,7 @@ import pytest
 from cold_world import HOUR_MS, START_MS, Book, World, batch, truth
 
 from driftline.schemas.window import WindowResult
-from driftline.streams.join.published import PUBLISHED_KEY
+from driftline.streams.join.said import SAID_KEY
 from driftline.streams.windows.rules import Rules
 
 DAY_MS = 24 * HOUR_MS
@@ -79,7 +79,7 @@ def test_what_time_changes_of_it_is_said_as_restated(monkeypatch: pytest.MonkeyP
 def test_what_an_earlier_release_said_is_said_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is stored of it, a cold day that waits for no label is published, as restated."""
     life = Life(monkeypatch, label_hours=1.0)
-    life.world.state = {key: value for key, value in life.world.state.items() if key[:1] != PUBLISHED_KEY}
+    life.world.state = {key: value for key, value in life.world.state.items() if key[:1] != SAID_KEY}
     life.shard = life.world.begin()
     found = life.publish()
     assert days(found) == [0, 60]
