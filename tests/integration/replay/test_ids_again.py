@@ -76,13 +76,14 @@ def test_what_retention_took_is_told_by_the_lineage(lane: Settings) -> None:
     stretch = Stretch("gone", START_MS, START_MS + DAY_MS)
     time = f"fromUnixTimestamp64Milli(toInt64({START_MS} + number * 600000), 'UTC') AS at"
     columns = "deployment, prediction_id, ts, model_version, slot, arrived"
-    row = f"'gone', sipHash128(number), {time}, '1', 'champion', at"
+    row = f"'gone', sipHash128(number), {time}, '1', 'champion', now64(3)"
     with Client(lane.clickhouse) as client:
         client.command(f"INSERT INTO prediction_lookup ({columns}) SELECT {row} FROM numbers(10)")
         client.command(f"INSERT INTO predictions ({columns}) SELECT {row} FROM numbers(8)")
         found = [one.start_ms - START_MS for one in fact_reads.thinned(client, stretch)]
         assert sorted(found) == [8 * 600_000, 9 * 600_000]
         client.command(
-            "INSERT INTO forgotten (deployment, prediction_id) SELECT 'gone', sipHash128(toUInt64(8))"
+            "INSERT INTO forgotten (deployment, prediction_id, arrived) "
+            "SELECT 'gone', sipHash128(toUInt64(8)), now64(3)"
         )
         assert [one.start_ms - START_MS for one in fact_reads.thinned(client, stretch)] == [9 * 600_000]
