@@ -21,13 +21,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PROBES = ROOT / "scripts" / "wheel_probes"
 FLOORS = ("agents", "deploy", "schemas", "streams")
 # Folders of a floor that go to the source distribution, not into the wheel.
-SOURCE_ONLY = ("deploy/examples/", "deploy/containers/", "deploy/manifests/", "deploy/dashboards/")
+SOURCE_ONLY = ("deploy/examples/", "deploy/containers/", "deploy/manifests/", "deploy/grafana/")
 IN_SDIST = (
     "Makefile",
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "LICENSE",
+    "deploy/grafana/",
     "docs/",
     "tests/",
     "requirements/",
