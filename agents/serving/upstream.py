@@ -105,7 +105,7 @@ class UpstreamModel:
     def predict(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Answer rows; raises what the connection raises, and InputError for an answer that is none."""
         wanted = [{"name": one.name, "parameters": {"binary_data": True}} for one in self.outputs]
-        body, size = v2_client.asking(inputs, wanted)
+        body, size = v2_client.asking(inputs, {"outputs": wanted})
         answer, json_bytes = self._upstream.post(self._name, self._version, body, size)
         try:
             return v2_client.outputs_of(answer, json_bytes)

@@ -11,7 +11,7 @@ from driftline.agents.serving.errors import bad_request
 from driftline.agents.serving.v2 import BINARY_SIZE, ENCODER, MAX_TENSORS, Input, tensor_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -23,8 +23,13 @@ class _Answer(msgspec.Struct):
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
 
 
-def asking(inputs: Mapping[str, NDArray[Any]], outputs: Sequence[Mapping[str, Any]]) -> tuple[bytes, int]:
-    """Write a request with binary tensors: its body, and how many bytes of it are JSON."""
+def asking(inputs: Mapping[str, NDArray[Any]], more: Mapping[str, Any]) -> tuple[bytes, int]:
+    """Write a request with binary tensors: its body, and how many bytes of it are JSON.
+
+    Args:
+        inputs: by name.
+        more: what else the request says: `id`, `parameters`, `outputs`.
+    """
     data = {name: tensors.to_bytes(array) for name, array in inputs.items()}
     told = [
         {
@@ -35,7 +40,7 @@ def asking(inputs: Mapping[str, NDArray[Any]], outputs: Sequence[Mapping[str, An
         }
         for name, array in inputs.items()
     ]
-    head = ENCODER.encode({"inputs": told, "outputs": outputs})
+    head = ENCODER.encode({"inputs": told, **more})
     return b"".join((head, *data.values())), len(head)
 
 

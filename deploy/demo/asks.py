@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import numpy as np
 from pyarrow import compute as pc
 
 from driftline.agents.serving import v2
-from driftline.agents.serving.tensors import datatype_out, to_bytes
+from driftline.agents.serving.v2_client import asking
 from driftline.deploy.demo.served import columns_of
 
 if TYPE_CHECKING:
@@ -62,18 +61,6 @@ def asks(flights: pa.Table, each_ms: int) -> Iterator[Ask]:
         rows = slice(first, after)
         name, when_ms = f"board-{at_ms[first]}", int(at_ms[first])
         parts = {column: values[rows].reshape(-1, 1) for column, values in columns.items()}
-        data = {column: to_bytes(values) for column, values in parts.items()}
-        head = msgspec.json.encode({
-            "id": name,
-            "parameters": {v2.AT: when_ms},
-            "inputs": [
-                {
-                    "name": column, "datatype": datatype_out(column, values), "shape": values.shape,
-                    "parameters": {"binary_data_size": len(data[column])},
-                }
-                for column, values in parts.items()
-            ],
-        })  # fmt: skip
-        body = b"".join((head, *data.values()))
+        body, json_bytes = asking(parts, {"id": name, "parameters": {v2.AT: when_ms}})
         known = [None if when == NEVER else told for told, when in zip(late[rows], landed[rows], strict=True)]
-        yield Ask(name, when_ms, body, len(head), tuple(known), tuple(landed[rows]))
+        yield Ask(name, when_ms, body, json_bytes, tuple(known), tuple(landed[rows]))

@@ -84,7 +84,7 @@ def change_of(
             load.stop()
         with phases.step("audit", "Verify the audit, and a copy in which one byte is another"):
             compared = _compared(here.installation.settings, Span(since_ms, change.AUGUST_MS))
-            found = _audit(here, folder, registered)
+            found = _audit(here, folder)
     records = found.pop("all")
     return {
         "requests": load.requests,
@@ -174,9 +174,8 @@ def _compared(settings: Settings, weeks: Span) -> dict[str, Any]:
     }
 
 
-def _audit(here: change.Control, folder: Path, registered: AuditRecord) -> dict[str, Any]:
+def _audit(here: change.Control, folder: Path) -> dict[str, Any]:
     """Verify an export of the audit, and one with a letter of who approved the promotion changed."""
-    del registered
     own, copy = folder / change.FOLDER / "audit", folder / change.FOLDER / "audit-tampered"
     records = exported(here.installation.settings, own)
     genesis = here.installation.settings.control.genesis
