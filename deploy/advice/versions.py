@@ -46,6 +46,16 @@ class Compared:
     values: tuple[float | None, float | None]
     gain: Gain
 
+    def gained(self) -> dict[str, Any]:
+        """Give the gain and its interval for programs."""
+        return {
+            "gain": self.gain.value,
+            "low": self.gain.low,
+            "high": self.gain.high,
+            "interval": self.gain.interval,
+            "days": self.gain.days,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
@@ -214,11 +224,7 @@ def facts(found: SideBySide) -> dict[str, Any]:
                 {
                     "metric": one.metric,
                     "values": list(one.values),
-                    "gain": one.gain.value,
-                    "low": one.gain.low,
-                    "high": one.gain.high,
-                    "interval": one.gain.interval,
-                    "days": one.gain.days,
+                    **one.gained(),
                 }
                 for one in found.performance
             ],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import shutil
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from driftline.deploy.demo.ready import says_ready
 from driftline.deploy.local.component import Component
 from driftline.deploy.local.ports import LOOPBACK
 from driftline.deploy.local.spawn import Process, spawn_guarded
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROGRAM: Final = "prometheus-alertmanager"
-_ANSWER_S: Final = 2.0
-_OK: Final = 200
 
 
 class Alertmanager(Component):
@@ -60,14 +58,7 @@ class Alertmanager(Component):
 
     def is_ready(self) -> bool:
         """Say whether it answers."""
-        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=_ANSWER_S)
-        try:
-            connection.request("GET", "/-/ready")
-            return connection.getresponse().status == _OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        return says_ready(self._port, "/-/ready")
 
     def ended(self) -> None:
         """Release nothing: all it held ended with it."""

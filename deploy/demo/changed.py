@@ -163,11 +163,7 @@ def _compared(settings: Settings, weeks: Span) -> dict[str, Any]:
             one.metric: {
                 "first": one.values[0],
                 "second": one.values[1],
-                "gain": one.gain.value,
-                "low": one.gain.low,
-                "high": one.gain.high,
-                "interval": one.gain.interval,
-                "days": one.gain.days,
+                **one.gained(),
             }
             for one in found.performance
         },

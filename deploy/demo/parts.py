@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 import sys
 from typing import TYPE_CHECKING, Final
 
+from driftline.deploy.demo.ready import says_ready
 from driftline.deploy.local.component import Component
 from driftline.deploy.local.environment import child_environment
 from driftline.deploy.local.errors import StackError
-from driftline.deploy.local.ports import LOOPBACK
 from driftline.deploy.local.spawn import Process, spawn_guarded
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
     from driftline.schemas.settings import Settings
 
-_ANSWER_S: Final = 2.0
-_OK: Final = 200
 ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}
 """Threads of OpenMP wait for one another by spinning, which costs whoever shares the cores with them."""
 
@@ -84,11 +81,4 @@ class ServingAgent(Part):
 
     def serves(self) -> bool:
         """Whether it is ready to answer with what it should serve."""
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=_ANSWER_S)
-        try:
-            connection.request("GET", "/v2/health/ready")
-            return connection.getresponse().status == _OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        return says_ready(self.port, "/v2/health/ready")

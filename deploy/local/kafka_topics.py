@@ -47,7 +47,7 @@ def admin_client(settings: Settings) -> AdminClient:
     try:
         return AdminClient({**kafka_config(settings.kafka), "log_level": 0})
     except KafkaException as error:
-        raise StackError(f"Kafka's client cannot be used: {error.args[0].str()}") from error
+        raise StackError(f"Kafka's client cannot be used: {reason(error)}") from error
 
 
 def ensure_topics(settings: Settings) -> None:
@@ -84,7 +84,7 @@ def topic_faults(settings: Settings, admin: AdminClient) -> list[TopicFault]:
         futures = admin.describe_configs(resources) if resources else {}
         configs = {resource.name: future.result(_ANSWER_SECONDS) for resource, future in futures.items()}
     except KafkaException as error:
-        raise StackError(f"Kafka at {settings.kafka.bootstrap} does not answer: {_reason(error)}") from error
+        raise StackError(f"Kafka at {settings.kafka.bootstrap} does not answer: {reason(error)}") from error
     faults: list[TopicFault] = []
     for name, topic in names.items():
         if name not in held:
@@ -127,7 +127,7 @@ def _create(admin: AdminClient, settings: Settings, topics: Iterable[Topic]) -> 
         except KafkaException as error:
             # Another `up` or `migrate` against the same outside Kafka may have been first.
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise StackError(f"Kafka refused to create the topic {name!r}: {_reason(error)}") from error
+                raise StackError(f"Kafka refused to create the topic {name!r}: {reason(error)}") from error
 
 
 def _alter(admin: AdminClient, faults: list[TopicFault]) -> None:
@@ -144,9 +144,10 @@ def _alter(admin: AdminClient, faults: list[TopicFault]) -> None:
             future.result(_ANSWER_SECONDS)
         except KafkaException as error:
             raise StackError(
-                f"Kafka refused to alter the topic {resource.name!r}: {_reason(error)}"
+                f"Kafka refused to alter the topic {resource.name!r}: {reason(error)}"
             ) from error
 
 
-def _reason(error: KafkaException) -> str:
+def reason(error: KafkaException) -> str:
+    """Give what Kafka says of an error, without the codes around it."""
     return str(error.args[0].str()) if error.args and isinstance(error.args[0], KafkaError) else str(error)

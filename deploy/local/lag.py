@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from driftline.deploy.local.errors import StackError
+from driftline.deploy.local.kafka_topics import reason
 from driftline.deploy.local.worker import ROLES
 from driftline.schemas.settings import Settings, consumer_config
 from driftline.schemas.topics import TOPICS, topic
@@ -68,7 +69,7 @@ def lags(settings: Settings, admin: AdminClient, roles: Iterable[str] = ROLES) -
         ends = _offsets(admin, places, OffsetSpec.latest())
         return [lag for role in roles for lag in _of_role(settings, role, places, starts, ends)]
     except (KafkaException, TimeoutError) as error:
-        why = error.args[0].str() if isinstance(error, KafkaException) else "no answer in time"
+        why = reason(error) if isinstance(error, KafkaException) else "no answer in time"
         raise StackError(f"Kafka at {settings.kafka.bootstrap} does not tell its offsets: {why}") from error
 
 
