@@ -200,8 +200,8 @@ def test_a_new_champion_that_is_worse_is_gone_back_from() -> None:
     assert room.state.champion == ONE
 
 
-def test_a_new_champion_is_held_against_the_shadow_of_the_one_before_it() -> None:
-    """Asked beside it in the same hours the old one is as bad: the hours are hard, and nobody goes back."""
+def old_champion_as_shadow() -> Room:
+    """Version 2 was promoted over version 1, which is asked beside it since."""
     room = Room()
     room.registered("1", "2")
     room.ask("create", "ann", model=ONE)
@@ -213,6 +213,12 @@ def test_a_new_champion_is_held_against_the_shadow_of_the_one_before_it() -> Non
     room.ask("shadow", "ann", model=ONE)
     room.turn()
     room.now_ms += 1_000
+    return room
+
+
+def test_a_new_champion_is_held_against_the_shadow_of_the_one_before_it() -> None:
+    """Asked beside it in the same hours the old one is as bad: the hours are hard, and nobody goes back."""
+    room = old_champion_as_shadow()
     for slot, version in (("champion", "2"), ("shadow", "1")):
         show(room, drift(version, slot, **hour(2)), truth(version, slot, auc=0.6, **hour(2)))
     assert [one for one in later(room, 2) if one.event == "moved"] == []
@@ -224,17 +230,7 @@ def test_a_new_champion_is_held_against_the_shadow_of_the_one_before_it() -> Non
 
 def test_a_shadow_that_says_little_does_not_silence_the_comparison_with_before() -> None:
     """A window of three calls answers for nothing: the last windows of the champion before decide. A whole one does."""
-    room = Room()
-    room.registered("1", "2")
-    room.ask("create", "ann", model=ONE)
-    room.turn()
-    room.ask("promote", "ann", model=TWO)
-    room.turn()
-    room.turn()
-    show(room, *good("1", "champion", **hour(0)))
-    room.ask("shadow", "ann", model=ONE)
-    room.turn()
-    room.now_ms += 1_000
+    room = old_champion_as_shadow()
     show(room, drift("1", "shadow", **hour(2)), drift("2", "champion", **hour(2)))
     show(room, truth("2", "champion", auc=0.6, **hour(2)))
     assert [one for one in later(room, 2) if one.event == "moved"] == []
