@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 import msgspec
 import numpy as np
 import pytest
+from plain_days import Book
 
 from driftline.schemas.columns import NumericBlock, PredictionColumns
-from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.settings import load
 from driftline.streams import complaints
 from driftline.streams.clickhouse import reads
@@ -21,7 +21,6 @@ from driftline.streams.complaints import Complaints
 from driftline.streams.join import shard as join
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.shard import Shard
-from driftline.streams.join.terms import Terms
 from driftline.streams.processors.restater import Restater
 from driftline.streams.replay.part import Part
 from driftline.streams.replay.tasks import JoinTask
@@ -29,18 +28,6 @@ from driftline.streams.windows.rules import Rules
 
 START_MS = 1_750_032_000_000
 LOGGER = logging.getLogger("driftline.test")
-
-
-class Book:
-    """Days, without a profile."""
-
-    def terms(self, deployment: str, _version: str, _at_ms: int) -> Terms:
-        """Give the defaults."""
-        return Terms(DeploymentSettings(deployment=deployment))
-
-    def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
-        """Count days."""
-        return ("1d",)
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, bool]]:

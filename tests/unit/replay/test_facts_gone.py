@@ -7,15 +7,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 from cold_archive import ColdArchive
+from plain_days import Book
 
 from driftline.schemas.columns import LabelColumns, NumericBlock, PredictionColumns
-from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.window import WindowResult
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.fact_reads import PART_MS, Touched
 from driftline.streams.complaints import Complaints
 from driftline.streams.join.dirty import Offsets
-from driftline.streams.join.terms import Terms
 from driftline.streams.replay import restate
 from driftline.streams.replay.cold import Edge
 from driftline.streams.replay.restate import restate_join
@@ -25,18 +24,6 @@ from driftline.streams.windows.rules import Rules
 
 START_MS = 1_750_032_000_000 // DAY_MS * DAY_MS
 NOW_DAY = 60
-
-
-class Book:
-    """Days, without a profile."""
-
-    def terms(self, deployment: str, _version: str, _at_ms: int) -> Terms:
-        """Give the defaults."""
-        return Terms(DeploymentSettings(deployment=deployment))
-
-    def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
-        """Count days."""
-        return ("1d",)
 
 
 @dataclass

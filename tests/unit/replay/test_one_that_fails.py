@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 from cold_archive import ColdArchive
+from plain_days import Book
 
 from driftline.schemas.columns import LabelColumns, NumericBlock, PredictionColumns
-from driftline.schemas.deployment import DeploymentSettings
 from driftline.streams.clickhouse import fact_reads
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
 from driftline.streams.clickhouse.fact_reads import Stretch
 from driftline.streams.join.dirty import Offsets
 from driftline.streams.join.shard import Shard
-from driftline.streams.join.terms import Terms
 from driftline.streams.replay import cold_join
 from driftline.streams.replay.errors import ReplayError
 from driftline.streams.replay.join_tasks import join_done, join_task
@@ -28,18 +27,6 @@ from driftline.streams.windows.rules import Rules
 
 START_MS = 1_750_032_000_000 // DAY_MS * DAY_MS
 NAMES = ("bad", "good")
-
-
-class Book:
-    """Days, without a profile."""
-
-    def terms(self, deployment: str, _version: str, _at_ms: int) -> Terms:
-        """Give the defaults."""
-        return Terms(DeploymentSettings(deployment=deployment))
-
-    def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
-        """Count days."""
-        return ("1d",)
 
 
 @dataclass
