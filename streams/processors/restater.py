@@ -35,6 +35,8 @@ PARTS: Final = 2
 LOOK_S: Final = 0.5
 STORED_S: Final = 60.0
 """How long the archive may take for windows that are published."""
+REST_MAX_S: Final = 30.0
+"""The longest rest after a task: what came meanwhile waits no longer for one that took minutes."""
 STOP_S: Final = 5.0
 
 
@@ -82,7 +84,8 @@ class Restater(Generic[Task]):
     def is_free(self) -> bool:
         """Whether a task may be offered: none is at work, none waits to be taken, and the thread has rested.
 
-        It rests as long as it worked, and no less than windows are published apart: restatements are coalesced.
+        It rests as long as it worked, up to `REST_MAX_S`, and no less than windows are published apart: restatements
+        are coalesced.
         """
         return self._free.is_set() and self._parts.empty() and time.monotonic() >= self._rests_until
 
@@ -114,7 +117,8 @@ class Restater(Generic[Task]):
                     what = f"partition {task.partition}: cold windows wait"
                     self._complaints.say(logger, what, error, time.monotonic())
             now = time.monotonic()
-            self._rests_until = now + max(now - began, self._settings.worker.publish_seconds)
+            rest_s = min(now - began, REST_MAX_S)
+            self._rests_until = now + max(rest_s, self._settings.worker.publish_seconds)
             self._free.set()
 
     def _do(self, task: Task) -> None:

@@ -135,13 +135,17 @@ def estimate_binary(
 
     """
     total, rng = np.asarray(counts, np.int64).T, np.random.default_rng(seed)
-    # Only cells with rows take part in the draws: most bins know one predicted class.
-    cells = total > 0
-    drawn = np.zeros((draws, *total.shape))
     rates = calibration.rates.drawn(draws, rng)
-    drawn[:, cells] = rng.binomial(total[cells], rates[:, calibration.rates.rate_of[cells]])
-    values = _figures(total * calibration.rates.rates, total, calibration.means)
-    spread = _figures(drawn, total, calibration.means)
+    # Bins without rows add nothing to any figure, and a small window leaves most of them empty.
+    held = total.any(axis=1) if total.any() else np.ones(len(total), np.bool_)
+    kept, rate_of = total[held], calibration.rates.rate_of[held]
+    means = None if calibration.means is None else calibration.means[held]
+    # Only cells with rows take part in the draws: most bins know one predicted class.
+    cells = kept > 0
+    drawn = np.zeros((draws, *kept.shape))
+    drawn[:, cells] = rng.binomial(kept[cells], rates[:, rate_of[cells]])
+    values = _figures(kept * calibration.rates.rates[held], kept, means)
+    spread = _figures(drawn, kept, means)
     bins = total.sum(axis=1)
     rows = int(bins.sum())
     return Estimate(
@@ -157,7 +161,8 @@ def estimate_binary(
 
 def _figures(positives: Array, rows: NDArray[np.int64], means: Array | None) -> dict[str, Array]:
     """Figures of the positives in each cell, (..., B, 2), of the rows of the cells, (B, 2); each (...)."""
-    true, bins, totals = positives.sum(axis=-2), positives.sum(axis=-1), rows.sum(axis=1)
+    # A sum over the two cells of a bin, one loop a bin, takes numpy five times as long as adding the columns.
+    true, bins, totals = positives.sum(axis=-2), positives[..., 0] + positives[..., 1], rows.sum(axis=1)
     confusion = np.stack([rows.sum(axis=0) - true, true], axis=-2)
     yes = class_figures_of(confusion)
     found = {

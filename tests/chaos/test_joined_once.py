@@ -70,6 +70,7 @@ def run(
     seed: int,
     rounds: int,
     faults: list[str],
+    settle_s: float = 240.0,
 ) -> None:
     """Feed the workers while the faults happen, then compare what is left with the facts."""
     rng = random.Random(seed)
@@ -105,7 +106,7 @@ def run(
     feeder.finish()
     fed = time.monotonic()
     facts = read_facts(settings, profiles)
-    wrong = settle(lambda: differences(settings, facts), 240)
+    wrong = settle(lambda: differences(settings, facts), settle_s)
     assert not wrong, f"seed {seed}: {len(wrong)} wrong, first {wrong[:5]}\n{crew.tails()}"
     edges = check_alerts(settings, hook)
     days = [one.tally for window, one in facts.items() if window.resolution == "1d"]
@@ -213,13 +214,13 @@ def test_labels_survive_a_long_run(
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("label_windows", [COLD_WINDOWS], indirect=True)
 def test_cold_windows_survive_a_long_run(
     stack: TestStack, tuned: Settings, crew: Crew, hook: Receiver, seed: int
 ) -> None:
     """The same with windows that go cold: restated from the archive under the same faults, equal, exactly."""
-    run(stack, tuned, crew, hook, seed, 400, schedule(random.Random(seed), LONG))
+    run(stack, tuned, crew, hook, seed, 400, schedule(random.Random(seed), LONG), settle_s=900.0)
     with Client(tuned.clickhouse) as client:
         (found,) = client.query("SELECT countIf(restated) AS restated, count() AS all FROM windows_now")
     say(f"{found['restated']} of {found['all']} windows are restated")
