@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from driftline.agents.emit.bell import Bell
-from driftline.agents.emit.gathering import Gathering, Loose, Taken
+from driftline.agents.emit.gathering import BATCH_BYTES, Gathering, Loose, Taken
+from driftline.agents.emit.heavy import HeavyQueue
 from driftline.agents.emit.label_queue import LabelQueue
 from driftline.agents.emit.labels import Label
 from driftline.agents.emit.ledger import Book, Ledger
@@ -48,10 +49,10 @@ class Door:
         self.full_reason = "buffer_full"
         self._open_door = open_door
         self.bell: Final = Bell()
-        self._heavy: deque[tuple[tuple[Any, ...], int]] = deque()
         self._gathering = Gathering(options.batch_rows)
         self._cap_rows = options.buffer_events
         self.room: Final = Room(options)
+        self._heavy = HeavyQueue(self.room)
         self._labels = LabelQueue(self.room, options.batch_rows)
         self._may_pack = True
         self._ring_at = 0
@@ -105,8 +106,7 @@ class Door:
             if not self._admit(PREDICTIONS, 1, taken_bytes, loose_bytes, refuse=refuse):
                 return False
             if size_bytes:
-                self._heavy.append((row, size_bytes))
-                room.waiting_bytes += size_bytes
+                self._heavy.add(row, size_bytes)
                 self.ledgers[PREDICTIONS].accept(1)
             else:
                 self.rows.append(row)
@@ -139,11 +139,8 @@ class Door:
         with self.lock:
             room, taken, size_bytes = self.room, loose.rows, 0
             room.note(len(self.rows))
-            while self._may_pack and self._heavy and size_bytes < room.piece_bytes:
-                row, heavy_bytes = self._heavy.popleft()
-                room.waiting_bytes -= heavy_bytes
-                size_bytes += heavy_bytes
-                taken.append(row)
+            if self._may_pack:
+                size_bytes = self._heavy.take(taken, _NEVER, room.piece_bytes)
             if self._may_pack and not taken and len(self.rows) * _PIECE_PART >= room.piece_rows:
                 # As when the sender takes some.
                 self.limit = 0
@@ -197,11 +194,7 @@ class Door:
             taken = [rows.popleft() for _ in range(min(most, len(rows)))]
             self.ledgers[PREDICTIONS].accept(len(taken))
             room.sealing_bytes += len(taken) * room.row_bytes
-            while self._heavy and len(taken) < most:
-                row, size_bytes = self._heavy.popleft()
-                room.waiting_bytes -= size_bytes
-                room.sealing_bytes += size_bytes
-                taken.append(row)
+            room.sealing_bytes += self._heavy.take(taken, most, BATCH_BYTES)
             self._set_limit()
             return taken
 

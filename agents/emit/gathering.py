@@ -10,7 +10,7 @@ from driftline.agents.emit.opened import Layout, Opened
 from driftline.agents.emit.packed import Packed
 
 BATCH_BYTES: Final = 1 << 19
-"""Bytes of numbers in a batch: wide rows make batches of fewer."""
+"""Bytes of numbers in a batch, and as many of texts: wide and heavy rows make batches of fewer."""
 _NUMBER_BYTES: Final = 8
 
 
@@ -35,7 +35,13 @@ class _Queue:
 
     batch_rows: int
     rows: int = 0
+    text_bytes: int = 0
     waiting: deque[_Waiting] = field(default_factory=deque)
+
+    @property
+    def has_batch(self) -> bool:
+        """Whether there is enough for a batch."""
+        return self.rows >= self.batch_rows or self.text_bytes >= BATCH_BYTES
 
 
 @dataclass(slots=True)
@@ -87,10 +93,12 @@ class Gathering:
         if queue is None:
             queue = _Queue(rows_of_width(packed.layout.width, self._batch_rows))
             self._queues[packed.layout] = queue
+        had_batch = queue.has_batch
         queue.waiting.append(_Waiting(packed, now_s))
-        if queue.rows < queue.batch_rows <= queue.rows + packed.rows:
-            self._full.append(packed.layout)
         queue.rows += packed.rows
+        queue.text_bytes += packed.rows * packed.row_text_bytes
+        if queue.has_batch and not had_batch:
+            self._full.append(packed.layout)
 
     def take(self, until_s: float) -> Taken | None:
         """Take the rows of a whole batch, or of a smaller one that has waited since before a time; None for neither."""
@@ -101,14 +109,18 @@ class Gathering:
 
     def _take(self, layout: Layout) -> Taken:
         queue = self._queues.pop(layout)
-        taken, left = Taken(), queue.batch_rows
-        while left and queue.waiting:
+        taken, left_rows, left_bytes = Taken(), queue.batch_rows, BATCH_BYTES
+        while left_rows > 0 and left_bytes > 0 and queue.waiting:
             first = queue.waiting[0]
             opened = first.opened or first.packed.opened()
-            stop = min(opened.rows, first.start + left)
+            row_bytes = first.packed.row_text_bytes
+            rows = min(opened.rows - first.start, left_rows, -(-left_bytes // max(1, row_bytes)))
+            stop = first.start + rows
             taken.parts.append(opened.part(first.start, stop))
-            left -= stop - first.start
-            queue.rows -= stop - first.start
+            left_rows -= rows
+            left_bytes -= rows * row_bytes
+            queue.rows -= rows
+            queue.text_bytes -= rows * row_bytes
             if stop < opened.rows:
                 first.start, first.opened = stop, opened
                 break
@@ -117,6 +129,6 @@ class Gathering:
             taken.loose_bytes += first.packed.loose_bytes
         if queue.rows:
             self._queues[layout] = queue
-        if queue.rows >= queue.batch_rows:
+        if queue.has_batch:
             self._full.append(layout)
         return taken

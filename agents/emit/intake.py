@@ -27,6 +27,9 @@ from driftline.schemas.ahead import latest_ms
 _PART_ROWS: Final = 8_192
 _PART_BYTES: Final = 1 << 18
 _NUMBER_BYTES: Final = 8
+# The first part shows what rows weigh; one that is so many times too large is cut anew.
+_FIRST_ROWS: Final = 512
+_HEAVY_PARTS: Final = 4
 _WAIT_STEP_S: Final = 0.005
 
 
@@ -104,20 +107,31 @@ class Intake:
             return self._bad_rows(life, bulk.rows_in(columns), error)
         part_bytes = min(_PART_BYTES, self._options.buffer_bytes // 16)
         fitting = max(1, part_bytes // (_NUMBER_BYTES * opened.width))
-        most = max(1, min(_PART_ROWS, fitting, self._options.buffer_events // 4))
-        made = []
-        for start in range(0, opened.rows, most):
-            stop = min(start + most, opened.rows)
+        limit = max(1, min(_PART_ROWS, fitting, self._options.buffer_events // 4))
+        most = min(limit, _FIRST_ROWS)
+        made: list[NDArray[np.uint8]] = []
+        start = 0
+        while start < opened.rows:
+            rows = min(most, opened.rows - start)
+            ready: Parcel | None = None
             try:
-                chunk = opened.cut(start, stop)
+                chunk = opened.cut(start, start + rows)
+                ready = parcel(chunk)
+                fit = max(1, rows * part_bytes // ready.size_bytes)
+                most = min(limit, fit)
+                if rows > _HEAVY_PARTS * fit:
+                    # Long texts: as one part they would lie in memory twice until the last of them is sealed.
+                    continue
                 timely = self._timely(life, chunk)
-                ready = parcel(timely) if timely.rows else None
+                if timely is not chunk:
+                    ready = parcel(timely) if timely.rows else None
+                made.append(chunk.ids)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - as above
-                made.append(self._bad_rows(life, stop - start, error))
-                continue
-            made.append(chunk.ids)
+                ready = None
+                made.append(self._bad_rows(life, rows, error))
+            start += rows
             if ready is not None:
                 self._offer(life, ready, deadline_s)
         return np.concatenate(made) if made else np.empty((0, 16), np.uint8)

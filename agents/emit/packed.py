@@ -57,6 +57,11 @@ class Packed:
         """Memory of all of it."""
         return len(self.data) + self.loose_bytes
 
+    @property
+    def row_text_bytes(self) -> int:
+        """Bytes of what is no number, a row on average."""
+        return (len(self.data) - self.tail_at + self.loose_bytes - PACKED_BYTES) // self.rows
+
     def opened(self) -> Opened:
         """The rows as columns again; arrays are views of the place, lists are new."""
         rows, data = self.rows, self.data

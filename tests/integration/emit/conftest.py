@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,18 +33,18 @@ def broker(stack: TestStack) -> KafkaBroker:
 
 
 @pytest.fixture
-def script(topics: Topics, tmp_path: Path) -> Iterator[Script]:
-    """Run Python in a process of its own with the test's topics; whatever still lives at the end is killed."""
+def scripts(tmp_path: Path) -> Iterator[Script]:
+    """Run Python in a process of its own, with more variables if any; whatever still lives at the end is killed."""
     running: list[subprocess.Popen[str]] = []
 
-    def start(source: str, **values: object) -> subprocess.Popen[str]:
+    def start(source: str, env: Mapping[str, str] | None = None, **values: object) -> subprocess.Popen[str]:
         path = tmp_path / f"script{len(running)}.py"
         path.write_text(
             "".join(f"{key} = {value!r}\n" for key, value in values.items()) + source, encoding="utf-8"
         )
         process = subprocess.Popen(
             [sys.executable, str(path)],
-            env={**os.environ, **topics.env},
+            env={**os.environ, **(env or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -55,3 +56,9 @@ def script(topics: Topics, tmp_path: Path) -> Iterator[Script]:
     for process in running:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def script(scripts: Script, topics: Topics) -> Script:
+    """Run Python in a process of its own with the test's topics."""
+    return partial(scripts, env=topics.env)
