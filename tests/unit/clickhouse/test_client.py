@@ -30,6 +30,47 @@ class Driver:
         self.is_closed = True
 
 
+class Quiet:
+    """A driver that answers, and knows whether it holds a connection."""
+
+    def __init__(self) -> None:
+        self.is_connected = False
+
+    def command(self, _sql: str, settings: object) -> None:
+        """Connect."""
+        del settings
+        self.is_connected = True
+
+    def close_connections(self) -> None:
+        """Let the connections go."""
+        self.is_connected = False
+
+
+def test_clients_of_one_server_share_what_opening_one_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a closed client knew of the server serves the next one, without a connection; two at once have one each."""
+    drivers: list[Quiet] = []
+
+    def opened(**_: Any) -> Quiet:
+        drivers.append(Quiet())
+        return drivers[-1]
+
+    monkeypatch.setattr(clickhouse_connect, "get_client", opened)
+    here, elsewhere = ClickHouse(host="here.test"), ClickHouse(host="elsewhere.test")
+    for _ in range(2):
+        with Client(here) as one:
+            one.command("SELECT 1")
+        assert [driver.is_connected for driver in drivers] == [False]
+    with (
+        Client(here) as one,
+        Client(here) as other,
+        Client(elsewhere) as third,
+        Client(here, database="x") as fourth,
+    ):
+        for client in (one, other, third, fourth):
+            client.command("SELECT 1")
+        assert [driver.is_connected for driver in drivers] == [True] * 4
+
+
 def test_a_failure_closes_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each failure closes the connections of the driver it drops, and the next call opens another driver."""
     drivers: list[Driver] = []
