@@ -23,7 +23,7 @@ from driftline.deploy.cli.commands import COMMANDS
 from driftline.deploy.cli.group import load
 from driftline.schemas.settings import Settings
 from driftline.schemas.topics import TOPICS
-from driftline.streams import metrics
+from driftline.streams import metrics, worker_metrics
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 MEANINGS = Path(__file__).resolve().parent / "settings_meanings.toml"
@@ -150,7 +150,12 @@ def _metrics() -> Iterator[str]:
         "Each worker, and the controller, serves its own to Prometheus, on the port of the setting\n"
         "`worker.metrics_port`; the serving agent at `/metrics`, and on the ports from `serve.metrics_port` on.\n"
     )
-    known = {**vars(metrics), **vars(serving_metrics), "ControllerMetrics": ControllerMetrics}
+    known = {
+        **vars(metrics),
+        **vars(worker_metrics),
+        **vars(serving_metrics),
+        "ControllerMetrics": ControllerMetrics,
+    }
     holders = [kind for name, kind in sorted(known.items()) if name.endswith("Metrics")]
     for holder in holders:
         yield f"## {holder.__name__}\n"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from driftline.streams.worker_metrics import DiskMetrics, WorkerMetrics
+
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
@@ -20,6 +22,7 @@ class DriftMetrics:
     """What `worker drift` tells about itself. Labels are partitions and resolutions: bounded by configuration."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.worker = WorkerMetrics(registry)
         self.events = Counter(
             "driftline_drift_events", "Prediction rows folded into windows.", ["partition"], registry=registry
         )
@@ -95,6 +98,7 @@ class ArchiveMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         """Make the metrics for a registry."""
         place = ["topic", "partition"]
+        self.worker, self.disks = WorkerMetrics(registry), DiskMetrics(registry)
         self.rows = Counter(
             "driftline_archive_rows",
             "Rows stored in ClickHouse, by source topic.",
@@ -163,6 +167,7 @@ class AccuracyMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Make the metrics for a registry."""
+        self.worker = WorkerMetrics(registry)
         self.rows = Counter(
             "driftline_accuracy_rows", "Predictions and labels read.", ["topic"], registry=registry
         )
@@ -213,6 +218,7 @@ class AlertMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Make the metrics for a registry."""
+        self.worker = WorkerMetrics(registry)
         self.windows = Counter("driftline_alerts_windows", "Window results read.", registry=registry)
         self.refused = Counter(
             "driftline_alerts_refused",
@@ -245,6 +251,18 @@ class AlertMetrics:
             "driftline_alerts_lost_messages",
             "Window results that retention removed before they were read.",
             ["partition"],
+            registry=registry,
+        )
+        self.emitters_lost = Counter(
+            "driftline_alerts_emitter_lost_rows",
+            "Rows that emitters of this worker's time gave up, by reason; `crash`: had in memory when they died.",
+            ["reason"],
+            registry=registry,
+        )
+        self.deployment = Gauge(
+            "driftline_alerts_deployment_info",
+            "1 for each deployment that settings were published of: whose it is.",
+            ["deployment", "team", "owner", "importance"],
             registry=registry,
         )
         self.unrouted = Counter(

@@ -11,6 +11,8 @@ from driftline.schemas import codec
 from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from driftline.schemas.alert import Severity
 
 COUNTS_MS: Final = 3_600_000
@@ -50,9 +52,14 @@ Part = tuple[int, str, int]
 
 
 class LossBook:
-    """The last word of every emitter. One thread takes in records of `emitter-status`, another looks up."""
+    """The last word of every emitter. One thread takes in records of `emitter-status`, another looks up.
 
-    def __init__(self) -> None:
+    Args:
+        on_lost: is told each loss once: why, rows, and the broker's time of it, ms since 1970.
+    """
+
+    def __init__(self, on_lost: Callable[[str, int, int], None] = lambda *_: None) -> None:
+        self._on_lost = on_lost
         self._lives: dict[tuple[str, int], _Life] = {}
         self._lost: dict[str, list[Part]] = {}
         self._changing = threading.Lock()
@@ -112,9 +119,11 @@ class LossBook:
     def _lose(self, deployment: str, part: Part) -> None:
         parts = self._lost.setdefault(deployment, [])
         parts.append(part)
+        time_ms, reason, rows = part
+        self._on_lost(reason, rows, time_ms)
         if len(parts) > PARTS:
-            (_, reason, rows), (time_ms, _, more) = parts[:2]
-            parts[:2] = [(time_ms, reason, rows + more)]
+            (_, why, before), (since_ms, _, more) = parts[:2]
+            parts[:2] = [(since_ms, why, before + more)]
 
 
 def _loss(parts: list[Part]) -> Loss:

@@ -1,4 +1,4 @@
-"""Housekeeper: a thread of the archive that forgets what is to be forgotten, and keeps retention what it should be."""
+"""Housekeeper: a thread of the archive that forgets what is to be forgotten, keeps retention, and looks at disks."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from driftline.streams.clickhouse.forgetting import Seen, forget
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
+    from driftline.streams.worker_metrics import DiskMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +26,8 @@ _JOIN_SECONDS: Final = 5.0
 class Housekeeper:
     """Looks every ten seconds, from `with` to its end; what fails is tried again the next time."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, disks: DiskMetrics) -> None:
+        self._settings, self._disks = settings, disks
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="archive-housekeeper", daemon=True)
 
@@ -52,6 +53,12 @@ class Housekeeper:
                             logger.info("the retention of %s is new", ", ".join(changed))
                     for table, rows in forget(client, seen).items():
                         logger.info("forgetting %d rows of %s", rows, table)
+                    self._look_at_disks(client)
                 except ClickHouseError as error:
                     logger.warning("housekeeping waits: %s", error)
                 self._ending.wait(LOOK_SECONDS)
+
+    def _look_at_disks(self, client: Client) -> None:
+        for row in client.query("SELECT name, free_space, total_space FROM system.disks"):
+            self._disks.free.labels(row["name"]).set(row["free_space"])
+            self._disks.total.labels(row["name"]).set(row["total_space"])

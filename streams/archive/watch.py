@@ -35,6 +35,7 @@ class Watch:
     def done(self, done: Done) -> None:
         """Count a block; called in the keeper's threads."""
         topic = done.block.place.topic
+        self._metrics.worker.is_stored(topic, done.block.place.partition)
         if done.outcome is None:
             self._metrics.known_blocks.labels(topic).inc()
             logger.warning(
@@ -98,6 +99,8 @@ class Watch:
             shown.add(label)
             lag = lags.get((tenure.name, tenure.place.partition), 0)
             self._metrics.lag.labels(*label).set(lag)
+            if not lag or label not in self._shown:
+                self._metrics.worker.is_stored(*label)
             headroom_s = headroom_seconds(tenure, lag, now_ms)
             if headroom_s is not None:
                 self._metrics.headroom_seconds.labels(*label).set(headroom_s)
@@ -105,6 +108,7 @@ class Watch:
         for label in self._shown - shown:
             # Another worker tells of it now; two figures for one partition would be read as a sum.
             self._metrics.lag.remove(*label)
+            self._metrics.worker.forget(*label)
             self._metrics.headroom_seconds.remove(*label)
         self._shown = shown
         return least_s

@@ -126,6 +126,7 @@ class AccuracyWorker:
             if lanes.is_read:
                 shard.idle(now_ms, round(self._settings.worker.idle_seconds * 1000))
             if not shard.changed:
+                self._tell(shard)
                 continue
             sent = self._store.send(
                 (self._windows, None, result.deployment.encode(), result.to_bytes())
@@ -142,6 +143,7 @@ class AccuracyWorker:
             self._store.send([(self._store.name, partition, *row)])
             self._metrics.held_bytes.labels(partition).set(shard.nbytes)
             self._metrics.late.labels(partition).set(sum(hot.late.total for hot in shard.hots.values()))
+            self._tell(shard)
         whole = [shard for shard, _ in self._shards.values() if shard.is_restored and not shard.changed]
         self._restating.offer(whole)
         self._metrics.publish_seconds.observe(time.monotonic() - began)
@@ -206,17 +208,25 @@ class AccuracyWorker:
 
     def _acknowledge(self, shard: Shard) -> bool:
         """Commit what was taken, for those who look at lag; False when this worker is no member any more."""
-        offsets = [
-            TopicPartition(name, shard.partition, reached + 1)
-            for name, topic in self._names.items()
-            for reached in [shard.predictions if topic == "predictions" else shard.labels]
-        ]
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            self._consumer.commit(offsets=self._wanted(shard), asynchronous=False)
         except KafkaException as error:
+            self._metrics.worker.refused.inc()
             logger.warning("partition %d: not stored, read again: %s", shard.partition, error.args[0].str())
             return False
         return True
+
+    def _wanted(self, shard: Shard) -> list[TopicPartition]:
+        """The next offset of each topic, in the order of TOPICS."""
+        reached = (shard.predictions, shard.labels)
+        names = [self._facts[topic].name for topic in TOPICS]
+        return [TopicPartition(n, shard.partition, r + 1) for n, r in zip(names, reached, strict=True)]
+
+    def _tell(self, shard: Shard) -> None:
+        """Say that a shard's state is stored, and how far it is behind."""
+        for topic, place in zip(TOPICS, self._wanted(shard), strict=True):
+            self._metrics.worker.is_stored(topic, shard.partition)
+            self._metrics.worker.is_behind(self._consumer, place, topic)
 
     def _assigned(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         """Take partitions up where the stored state says."""
@@ -236,6 +246,8 @@ class AccuracyWorker:
                 starts.append(TopicPartition(name, partition, begins[-1]))
             shard.predictions, shard.labels = begins[0] - 1, begins[1] - 1
             self._shards[partition] = (shard, Lanes())
+            for topic in TOPICS:
+                self._metrics.worker.is_stored(topic, partition)
         consumer.assign(starts)
 
     def _count_lost(self, shard: Shard, topic: Topic, lost: int) -> None:
@@ -253,4 +265,5 @@ class AccuracyWorker:
         """Give all partitions back; the next owner reads again what was not stored."""
         self._shards.clear()
         self._paused.clear()
+        self._metrics.worker.forget_all()
         consumer.unassign()

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Final
 
 from driftline.schemas.advice import Advice
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
+
+    from confluent_kafka import Consumer, TopicPartition
 
     from driftline.schemas.alert import Alert
+    from driftline.schemas.deployment_state import DeploymentState
     from driftline.streams.alerts.desk import Desk
     from driftline.streams.metrics import AlertMetrics
 
 logger = logging.getLogger(__name__)
 
+WINDOWS: Final = "windows"
 MISSED: Final = 1_000
 """Names of unknown routes that are said once each."""
 
@@ -31,6 +36,8 @@ class Tally:
     def __init__(self, metrics: AlertMetrics, routes: Collection[str]) -> None:
         self._metrics, self._routes = metrics, frozenset(routes)
         self._missed: set[str] = set()
+        self._declared: dict[str, tuple[str, ...]] = {}
+        self._began_ms = time.time_ns() // 1_000_000
 
     def window(self, refused: int) -> None:
         """A record of `windows` was read, or refused."""
@@ -63,6 +70,43 @@ class Tally:
         logger.error(
             "windows, partition %d: retention removed %d records before they were read", partition, messages
         )
+
+    def lost_rows(self, reason: str, rows: int, at_ms: int) -> None:
+        """Emitters lost rows; what they lost before this worker began was told by the one before."""
+        if at_ms >= self._began_ms:
+            self._metrics.emitters_lost.labels(reason).inc(rows)
+
+    def deployments(self, states: Iterable[DeploymentState]) -> None:
+        """Whose each deployment is: the newest revisions of their settings."""
+        gauge = self._metrics.deployment
+        told: dict[str, tuple[str, ...]] = {
+            one.deployment: (one.settings.team or "", one.settings.owner or "", one.settings.importance)
+            for one in states
+        }
+        for name, labels in self._declared.items():
+            if told.get(name) != labels:
+                gauge.remove(name, *labels)
+        for name, labels in told.items():
+            gauge.labels(name, *labels).set(1)
+        self._declared = told
+
+    def stored(self, partition: int) -> None:
+        """All that was taken of a partition of `windows` is stored."""
+        self._metrics.worker.is_stored(WINDOWS, partition)
+
+    def behind(self, consumer: Consumer, place: TopicPartition) -> None:
+        """How far a partition is behind: the next offset that is wanted of it."""
+        self._metrics.worker.is_behind(consumer, place, WINDOWS)
+
+    def refused(self) -> None:
+        """The broker did not take a position."""
+        self._metrics.worker.refused.inc()
+
+    def given_back(self) -> None:
+        """No partition is this worker's any more."""
+        self._metrics.worker.forget_all()
+        for gauge in (self._metrics.open, self._metrics.pending, self._metrics.shed):
+            gauge.clear()
 
     def desk(self, partition: int, desk: Desk) -> None:
         """A partition was stored."""

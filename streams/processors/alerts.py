@@ -59,7 +59,8 @@ def run(settings: Settings, stopping: threading.Event, metrics: AlertMetrics) ->
     facts = topics.described(settings.kafka, ["windows", ALERTS], stopping.is_set)
     if not facts:
         return
-    book, losses = SettingsBook(), LossBook()
+    tally = Tally(metrics, routes)
+    book, losses = SettingsBook(), LossBook(tally.lost_rows)
     prefix = settings.kafka.topic_prefix
     store = Store(settings, STATE_TOPIC, reached)
     store.create()
@@ -71,7 +72,6 @@ def run(settings: Settings, stopping: threading.Event, metrics: AlertMetrics) ->
             first_read(tail)
         feeds = start_feeds(settings, facts[ALERTS], routes, metrics)
         edges.callback(stop_feeds, feeds)
-        tally = Tally(metrics, routes)
         worker = AlertsWorker(settings, facts["windows"], (book, losses), store, tally)
         edges.callback(worker.close)
         while not stopping.is_set():

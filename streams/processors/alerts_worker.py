@@ -110,6 +110,7 @@ class AlertsWorker:
         self._committed_at = time.monotonic()
         for partition, desk in tuple(self._desks.items()):
             if not desk.has_changed:
+                self._tally.stored(partition)
                 continue
             # The broker refuses the commit of a member that it has put out: nothing is written then.
             if not self._acknowledge(partition, desk.offset):
@@ -119,6 +120,7 @@ class AlertsWorker:
             self._publish(edges)
             self._store.send([(self._store.name, partition, *row)])
             self._tally.desk(partition, desk)
+            self._tally.stored(partition)
 
     def close(self) -> None:
         """Leave the group."""
@@ -145,6 +147,9 @@ class AlertsWorker:
 
     def _look(self, now_ms: int) -> None:
         losses = self._losses.look(now_ms)
+        self._tally.deployments(self._book.newest())
+        for partition, desk in self._desks.items():
+            self._tally.behind(self._consumer, TopicPartition(self._windows.name, partition, desk.offset + 1))
         for partition in self._caught_up & self._desks.keys():
             mine = {name: loss for name, loss in losses.items() if self._is_of(name, partition)}
             for one in self._desks[partition].look(mine, now_ms):
@@ -169,6 +174,7 @@ class AlertsWorker:
             self._consumer.commit(offsets=[place], asynchronous=False)
         except KafkaException as error:
             logger.warning("partition %d: not stored yet: %s", partition, error.args[0].str())
+            self._tally.refused()
             if error.args[0].code() in _PUT_OUT:
                 self._desks.clear()
             return False
@@ -193,6 +199,7 @@ class AlertsWorker:
             if 0 <= desk.offset < low - 1:
                 self._tally.lost(partition, low - 1 - desk.offset)
             self._desks[partition] = desk
+            self._tally.stored(partition)
             starts.append(TopicPartition(self._windows.name, partition, max(low, desk.offset + 1)))
         consumer.assign(starts)
 
@@ -200,4 +207,5 @@ class AlertsWorker:
         """Give all partitions back; the next owner reads again what was not stored."""
         self._desks.clear()
         self._caught_up.clear()
+        self._tally.given_back()
         consumer.unassign()

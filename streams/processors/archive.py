@@ -82,7 +82,7 @@ def run(settings: Settings, stopping: threading.Event, metrics: ArchiveMetrics) 
         hands = [Hand(Post(settings.kafka, name), Warehouse(client, name)) for client in clients]
         keeper = Keeper(reader.commits, hands, watch.done)
         keeper.start()
-        edges.enter_context(Housekeeper(settings))
+        edges.enter_context(Housekeeper(settings, metrics.disks))
         try:
             reader.subscribe(keeper)
             loop(reader, keeper, watch, stopping)

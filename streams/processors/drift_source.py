@@ -80,6 +80,7 @@ class Source:
         self._starts.pop(partition, None)
         self._wanted_since.pop(partition, None)
         self._sought.pop(partition, None)
+        self._metrics.worker.forget("predictions", partition)
         for gauge in (self._metrics.lag, self._metrics.awaiting, self._metrics.state_bytes):
             with contextlib.suppress(KeyError):
                 gauge.remove(str(partition))

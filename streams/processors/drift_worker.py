@@ -167,6 +167,7 @@ class DriftWorker:
             shard.position = self._source.start_of(partition) - 1
             shard.source_id = self._source.source_id
             self._shards[partition] = shard
+            self._metrics.worker.is_stored("predictions", partition)
 
     def _partition_of(self, key: bytes) -> int:
         if key.startswith(b"r"):
@@ -239,6 +240,7 @@ class DriftWorker:
                 ask_for_profiled(shard)
                 written = plan(shard, now_ms, began, closing=closing)
                 if written.is_empty:
+                    self._metrics.worker.is_stored("predictions", partition)
                     continue
                 plans[partition] = written
                 size += written.size_bytes
@@ -275,6 +277,7 @@ class DriftWorker:
 
     def _count(self, shard: Shard, written: Checkpoint) -> None:
         metrics, tally, name = self._metrics, shard.tally, shard.partition
+        metrics.worker.is_stored("predictions", name)
         metrics.events.labels(name).inc(tally.events)
         metrics.duplicates.labels(name).inc(tally.duplicates)
         metrics.refused.labels(name).inc(tally.refused)

@@ -54,6 +54,10 @@ class SettingsBook:
         held = self._revisions.get(deployment)
         return held[-1] if held else defaults(deployment)
 
+    def newest(self) -> list[DeploymentState]:
+        """The newest revision of each deployment that settings were published of."""
+        return [held[-1] for held in tuple(self._revisions.values()) if held]
+
     def asks_for(self, deployment: str, baseline: Baseline) -> bool:
         """Whether any revision that is kept asks for a baseline besides the profile."""
         return any(baseline in state.settings.baselines for state in self._revisions.get(deployment, ()))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter, Gauge
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prometheus_client import CollectorRegistry
 
     from driftline.agents.control.controller.ledger import Ledger
@@ -47,6 +49,32 @@ class ControllerMetrics:
             "Deployments in which a change is being prepared.",
             registry=registry,
         )
+        self.witnessed = Gauge(
+            "driftline_controller_witnessed_records",
+            "Records below the last checkpoint that a witness of the trust signed.",
+            ["witness"],
+            registry=registry,
+        )
+        self.witnessed_at = Gauge(
+            "driftline_controller_witnessed_timestamp_seconds",
+            "When a witness signed that checkpoint, in seconds since 1970; 0 for never.",
+            ["witness"],
+            registry=registry,
+        )
+
+    def ended(self) -> None:
+        """This process is not the controller any more."""
+        self.active.set(0)
+        self.witnessed.clear()
+        self.witnessed_at.clear()
+
+    def signed(self, witnesses: Mapping[str, tuple[int, int]]) -> None:
+        """Take what each witness signed: records, and when, s since 1970."""
+        self.witnessed.clear()
+        self.witnessed_at.clear()
+        for name, (records, at_s) in witnesses.items():
+            self.witnessed.labels(name).set(records)
+            self.witnessed_at.labels(name).set(at_s)
 
     def told(self, ledger: Ledger, written: int) -> None:
         """Take the figures of a ledger after a turn."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import KafkaException
 
 from driftline.agents.control.controller.seat import Seat
 from driftline.agents.control.controller.tenure import Setup, Tenure
+from driftline.agents.control.controller.witnessed import WitnessWatch
 
 if TYPE_CHECKING:
     from threading import Event
@@ -55,13 +57,16 @@ def _sit(seat: Seat, setup: Setup, metrics: ControllerMetrics, stop: Event) -> N
         if not seat.look(STANDBY_S):
             continue
         turns = seat.turns
-        tenure = Tenure(setup, seat)
+        tenure, watch = Tenure(setup, seat), WitnessWatch(setup.kafka)
         metrics.active.set(1)
         try:
             while not stop.is_set() and seat.look(0) and seat.turns == turns:
                 metrics.told(tenure.ledger, tenure.step())
+                if watch.look(tenure.ledger.desk.history.now.ring.state, time.monotonic()):
+                    metrics.signed(watch.found.signed)
         finally:
-            metrics.active.set(0)
+            metrics.ended()
+            watch.close()
             tenure.close()
 
 
