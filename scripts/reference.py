@@ -21,9 +21,11 @@ from driftline.agents.serving import metrics as serving_metrics
 from driftline.agents.serving.tally import Spread, Tally
 from driftline.deploy.cli.commands import COMMANDS
 from driftline.deploy.cli.group import load
+from driftline.schemas.access import ROLES, grants, user_of
 from driftline.schemas.settings import Settings
 from driftline.schemas.topics import TOPICS
 from driftline.streams import metrics, worker_metrics
+from driftline.streams.clickhouse import users
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 MEANINGS = Path(__file__).resolve().parent / "settings_meanings.toml"
@@ -50,6 +52,7 @@ def pages() -> dict[str, str]:
         "commands.md": _commands,
         "settings.md": _settings,
         "topics.md": _topics,
+        "access.md": _access,
         "metrics.md": _metrics,
     }
     return {name: MADE + "\n".join(maker()).rstrip() + "\n" for name, maker in makers.items()}
@@ -142,6 +145,39 @@ def _topics() -> Iterator[str]:
         stamps = "broker (LogAppendTime)" if topic.log_append_time else "producer"
         size = f"{topic.max_message_bytes:,} bytes"
         yield f"| `{topic.name}` | {topic.key} | {topic.partitions} | {kept} | {stamps} | {size} |"
+
+
+def _access() -> Iterator[str]:
+    yield "# Access\n"
+    yield (
+        "What each role may do on a secured stack (`driftline up --secure`) or on any cluster where\n"
+        "`driftline access` was used; nobody may do anything else. Names stand without the topics' prefix.\n"
+    )
+    yield "## Kafka\n"
+    yield "| user | who | may | on |"
+    yield "|---|---|---|---|"
+    for role in ROLES:
+        held: dict[tuple[str, str], list[str]] = {}
+        for one in grants(role, ""):
+            name = f"`{one.name}{'*' if one.is_prefix else ''}`"
+            held.setdefault((one.action, one.kind), []).append(name)
+        for number, ((action, kind), names) in enumerate(held.items()):
+            who = (f"`{user_of(role.name, '')}`", role.about) if number == 0 else ("", "")
+            yield f"| {who[0]} | {who[1]} | {action} | {kind} {', '.join(names)} |"
+    yield ""
+    yield "## ClickHouse\n"
+    yield "| user | who | limits of a query | may |"
+    yield "|---|---|---|---|"
+    for of in users.ROLES:
+        limits = ", ".join(f"`{name}` {value:,}" for name, value, _ in users.settings_of(of.limits))
+        may = ", ".join(f"{verb} on {_named_tables(tables)}" for verb, tables in of.grants.items())
+        beside = "".join(f", SELECT on `system.{table}`" for table in of.system)
+        yield f"| `{users.user_of(of.name, 'driftline')}` | {of.about} | {limits} | {may}{beside} |"
+    yield ""
+
+
+def _named_tables(tables: Sequence[str]) -> str:
+    return "every table and view" if tables == ("*",) else ", ".join(f"`{table}`" for table in tables)
 
 
 def _metrics() -> Iterator[str]:

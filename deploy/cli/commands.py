@@ -33,6 +33,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("status", "local", "Show components, ports, lag and rows; fail when something is down."),
     CommandEntry("doctor", "local", "Say what is missing or misconfigured, and how to mend it."),
     CommandEntry("migrate", "streams", "Bring the ClickHouse tables up to date."),
+    CommandEntry("access", "streams", "Make users, ACLs and grants, by role, for Kafka and ClickHouse."),
     CommandEntry("worker", "streams", "Run one worker in the foreground."),
     CommandEntry("profile", "local", "Build a reference profile from a table, or publish one."),
     CommandEntry("deployment", "local", "Say what a deployment is judged by and who hears of it."),

@@ -15,7 +15,7 @@ from driftline.deploy.cli.commands import COMMANDS, CommandEntry
 from driftline.deploy.cli.group import load
 from driftline.schemas.settings import Settings
 
-PAGES = ("commands.md", "settings.md", "topics.md", "metrics.md")
+PAGES = ("commands.md", "settings.md", "topics.md", "access.md", "metrics.md")
 
 
 @pytest.fixture(scope="module")
