@@ -1,4 +1,4 @@
-"""Write docs/reference/ from the code: commands, settings, topics, metrics.
+"""Write docs/reference/ from the code: commands, settings, topics, metrics; what is data, reference_data.py writes.
 
 Usage: scripts/reference.py [--check]; with --check nothing is written, and a page that differs is named.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 import msgspec
+import reference_data
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -20,6 +21,7 @@ from driftline.agents.control.controller.metrics import ControllerMetrics
 from driftline.agents.serving import metrics as serving_metrics
 from driftline.agents.serving.tally import Spread, Tally
 from driftline.deploy.cli.commands import COMMANDS
+from driftline.deploy.cli.examples import EXAMPLES
 from driftline.deploy.cli.group import load
 from driftline.schemas.access import ROLES, grants, user_of
 from driftline.schemas.settings import Settings
@@ -54,6 +56,10 @@ def pages() -> dict[str, str]:
         "topics.md": _topics,
         "access.md": _access,
         "metrics.md": _metrics,
+        "tables.md": reference_data.tables,
+        "schemas.md": reference_data.schemas,
+        "alerts.md": reference_data.alerts,
+        "errors.md": reference_data.errors,
     }
     return {name: MADE + "\n".join(maker()).rstrip() + "\n" for name, maker in makers.items()}
 
@@ -65,11 +71,12 @@ def _is(file: Path, text: str) -> bool:
 def _commands() -> Iterator[str]:
     yield "# Commands\n"
     yield (
-        "Every command takes `--help`. A foreseen failure is one sentence on stderr and exit code 1;\n"
-        "wrong usage is exit code 2.\n"
+        "Every command takes `--help`, and `--json` where it prints data. [Errors](errors.md) has the exit codes.\n"
+        "`driftline completion` makes a shell complete all of this.\n"
     )
     for entry in COMMANDS:
-        yield from _command(f"driftline {entry.name}", load(entry), f"Needs the extra `{entry.extra}`.")
+        needs = f"Needs the extra `{entry.extra}`." if entry.extra else "Needs no extra."
+        yield from _command(f"driftline {entry.name}", load(entry), needs)
 
 
 def _command(path: str, command: click.Command, note: str = "") -> Iterator[str]:
@@ -81,6 +88,9 @@ def _command(path: str, command: click.Command, note: str = "") -> Iterator[str]
     context = click.Context(command, info_name=path)
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"```text\n{path} {usage}\n```\n"
+    examples = EXAMPLES.get(path.removeprefix("driftline "), ())
+    if examples:
+        yield "```sh\n" + "\n".join(f"driftline {line}" for line in examples) + "\n```\n"
     if shown:
         yield "| option | meaning |"
         yield "|---|---|"

@@ -7,7 +7,6 @@ import errno
 import io
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -15,13 +14,10 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from driftline.deploy.cli.commands import BY_NAME
+from driftline.deploy.cli.exits import BROKEN_PIPE, EXITS, FAILED, INTERRUPTED, OK
 from driftline.deploy.cli.group import LazyGroup, MissingExtraError
 from driftline.schemas.errors import DriftlineError
 
-# What a shell reports for a program that Ctrl-C ended.
-INTERRUPTED_EXIT = 128 + signal.SIGINT
-# What a shell reports for a program that SIGPIPE ended: the reader of stdout went away before the command was done.
-BROKEN_PIPE_EXIT = 128 + signal.SIGPIPE
 # What the system says when a place to write to is full, failing or closed.
 UNWRITABLE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF))
 
@@ -34,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if sys.stdout is None:
         # The first file opened would become stdout, and be written over.
-        return _fail("stdout is closed: send it to a file or to /dev/null", 1)
+        return _fail("stdout is closed: send it to a file or to /dev/null", FAILED)
     quiet_libraries()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names of files need not be UTF-8: they are shown as the bytes that they are.
@@ -44,19 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
-        code = BROKEN_PIPE_EXIT
+        code = BROKEN_PIPE
     except SystemExit as error:
         # click and rich each turn a closed pipe into an exit with a code of their own.
         if not isinstance(error.__context__, BrokenPipeError):
             raise
-        code = BROKEN_PIPE_EXIT
+        code = BROKEN_PIPE
     except OSError as error:
         if error.filename is not None:
-            code = _fail(f"{error.filename} cannot be used: {error.strerror}", 1)
+            code = _fail(f"{error.filename} cannot be used: {error.strerror}", FAILED)
         elif error.errno in UNWRITABLE:
-            code = _fail(
-                f"the output cannot be written: {error.strerror}; free space or send it elsewhere", 1
-            )
+            said = f"the output cannot be written: {error.strerror}; free space or send it elsewhere"
+            code = _fail(said, FAILED)
         else:
             raise
     else:
@@ -76,7 +71,7 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 def _run(words: list[str]) -> int:
-    code = 1
+    code = FAILED
     try:
         result = _group().main(args=words, prog_name="driftline", standalone_mode=False)
     except DriftlineError as error:
@@ -86,7 +81,7 @@ def _run(words: list[str]) -> int:
     except UnicodeEncodeError as error:
         said = f"{error.object[:100]!r} is no text in UTF-8: give it another name"
     except (KeyboardInterrupt, click.Abort):
-        said, code = "interrupted", INTERRUPTED_EXIT
+        said, code = "interrupted", INTERRUPTED
     except ModuleNotFoundError as error:
         entry = next((BY_NAME[word] for word in words if word in BY_NAME), None)
         if entry is None:
@@ -98,7 +93,7 @@ def _run(words: list[str]) -> int:
             raise
         said = f"Kafka cannot be used: {fault}; look at what DRIFTLINE_KAFKA_* and driftline.toml say"
     else:
-        return result if isinstance(result, int) and not isinstance(result, bool) else 0
+        return result if isinstance(result, int) and not isinstance(result, bool) else OK
     return _fail(said, code)
 
 
@@ -115,10 +110,16 @@ def _group() -> LazyGroup:
     group = LazyGroup(
         name="driftline",
         help="Watch machine-learning models in production: which inputs drifted, when, and how sure that is.",
-        epilog="Settings come from DRIFTLINE_* variables and driftline.toml; "
-        "'driftline COMMAND --help' says more about one command. Exit codes: 0 well, 1 a failure said on stderr, "
-        "2 wrong usage, 130 Ctrl-C, 141 the reader of stdout went away before the command was done (| head -1).",
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+        # The sign keeps click from wrapping the list.
+        epilog="Settings come from DRIFTLINE_* variables and driftline.toml. "
+        "'driftline COMMAND --help' says more about one command, with examples.\n\n"
+        "\b\nExit codes:\n" + "\n".join(f"  {code:<4} {when}" for code, when in EXITS.items()),
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "max_content_width": 110,
+            # click leaves colours out where nobody watches; it does not know the custom of no-color.org.
+            "color": False if os.environ.get("NO_COLOR") else None,
+        },
     )
     return click.version_option(_version(), prog_name="driftline")(group)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
+from driftline.deploy.cli.telling import telling
 from driftline.deploy.cli.values import Moment, check_span
 
 RESOLUTIONS = ("5m", "1h", "1d", "7d", "1M")
@@ -73,7 +74,8 @@ def command(
     check_span(since, until)
     wanted = Wanted(resolution, model_version, _milliseconds(since), _milliseconds(until), candidate, mapping)
     settings = settings_here(os.environ, Path.cwd())
-    found = collect(settings, deployment, wanted)
+    with telling("weighing the windows"):
+        found = collect(settings, deployment, wanted)
     if is_told:
         found[-1] = tell(settings, found[-1], time.time_ns() // 1_000_000)
     if as_json:

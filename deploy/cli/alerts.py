@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json
 from driftline.deploy.tables.errors import unknown_deployment
 from driftline.schemas.errors import DriftlineError
@@ -24,7 +25,7 @@ COMMENT_CHARS: Final = 1_000
 WIDTH: Final = 80
 
 
-class _Alerts(click.Group):
+class _Alerts(Group):
     """A group whose own argument is a deployment: it comes before the name of a command, which is empty then."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ import click
 
 from driftline.deploy.cli.audit_source import pinned, settings_of_stack
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.telling import telling
 
 if TYPE_CHECKING:
     from driftline.deploy.control.asking import Asked, Fields
@@ -97,18 +98,20 @@ def ask(op: Op, how: How, fields: Fields) -> int:
     settings = settings_of_stack()
     keys, genesis = loaded(how.keys, settings.control.key), pinned(settings, None)
     with closing(wire_of(settings.kafka)) as wire:
-        board = Board(wire, genesis)
+        with telling("verifying the audit"):
+            board = Board(wire, genesis)
         whole = {"reason": how.reason, "ticket": how.ticket, **fields(board)}
         now_ms = time.time_ns() // 1_000_000
         asked = built(board, op, whole, keys, now_ms, os.urandom)
         if not how.as_json:
             for line in command_lines(asked.command, asked.envelope.digest, asked.by):
                 click.echo(line)
-        outcome = (
-            tried(board, asked, now_ms)
-            if how.dry_run
-            else published(wire, asked, timeout_s=how.timeout_s, clock=time.monotonic)
-        )
+        with telling("waiting for the controller"):
+            outcome = (
+                tried(board, asked, now_ms)
+                if how.dry_run
+                else published(wire, asked, timeout_s=how.timeout_s, clock=time.monotonic)
+            )
     _tell(asked, outcome, how)
     if outcome.is_refusal and not how.as_json:
         raise RefusedError(outcome_line(asked, outcome))

@@ -20,12 +20,14 @@ from driftline.deploy.cli.audit_source import (
 )
 from driftline.deploy.cli.audit_tail import tail
 from driftline.deploy.cli.audit_verify import verify
+from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.telling import telling
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-@click.group("audit")
+@click.group("audit", cls=Group)
 def command() -> None:
     """Read, verify and export the audit: who asked for what, who approved, what was decided and what followed.
 
@@ -50,7 +52,7 @@ def export_command(folder: Path, as_json: bool) -> None:
 
     settings = settings_of_stack()
     notes = notes_of(settings.kafka)
-    with closing(Reader(settings.kafka)) as reader:
+    with closing(Reader(settings.kafka)) as reader, telling("writing the audit"):
         count = export(folder, reader.to_the_end(), notes)
     if as_json:
         print_json({"folder": str(folder), "records": count, "checkpoints": len(notes)})
@@ -80,7 +82,8 @@ def prove_command(
     from driftline.agents.audit.verify import Verifier
 
     settings, read, notes = what_lies(folder)
-    report = Verifier(Pins(pinned(settings, genesis)), notes).run(read())
+    with telling("verifying the audit"):
+        report = Verifier(Pins(pinned(settings, genesis)), notes).run(read())
     if report.fault is not None:
         raise AuditError(f"nothing of this audit is proved: {report.fault}")
     if report.note is None:

@@ -12,6 +12,7 @@ import click
 
 from driftline.deploy.cli.audit_source import Read, export_option, genesis_option, pinned, what_lies
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.telling import telling
 
 if TYPE_CHECKING:
     from driftline.agents.audit.checkpoint import Checkpoint
@@ -62,7 +63,8 @@ def verify(
     settings, read, notes = what_lies(folder)
     pin = pinned(settings, genesis)
     memory = remembered or (None if folder else _memory(settings, pin))
-    report = Verifier(Pins(pin, _recalled(memory)), notes, signatures=signatures).run(read())
+    with telling("verifying the audit"):
+        report = Verifier(Pins(pin, _recalled(memory)), notes, signatures=signatures).run(read())
     leaning = _leaning(read, report)
     wrong = _wrong(report, unwitnessed=unwitnessed)
     if as_json:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
+from driftline.deploy.cli.telling import telling
 from driftline.deploy.cli.values import Moment
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def command(
 
     since_ms = None if since is None else round(since.replace(tzinfo=UTC).timestamp() * 1000)
     settings = settings_here(os.environ, Path.cwd())
-    found = collect(settings, deployment, resolution, model_version, frozenset(features), since_ms)
+    with telling("looking through the windows"):
+        found = collect(settings, deployment, resolution, model_version, frozenset(features), since_ms)
     if as_json:
         for window, one in found:
             print_json(_facts(window, one))

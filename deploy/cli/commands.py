@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CommandEntry:
-    """One command: its name, the extra of the distribution it needs, and its line in the help.
+    """One command: its name, the extra of the distribution it needs (or none), and its line in the help.
 
     The command itself is the attribute `command` of `driftline.deploy.cli.<module>`.
     """
@@ -87,6 +87,23 @@ COMMANDS: tuple[CommandEntry, ...] = (
     ),
     CommandEntry("compare", "local", "Compare two tables without Kafka: the same figures and verdicts."),
     CommandEntry("demo", "demo", "Replay the flights of 2013 through the whole road."),
+    CommandEntry("completion", "", "Print what makes a shell complete commands and options."),
 )
+
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Begin": ("demo", "up", "status", "doctor", "down"),
+    "Your data": ("compare", "profile", "emit", "deployment"),
+    "What it tells": (
+        "windows", "labels", "health", "advice", "changes", "alerts", "emitters", "compare-versions", "replay", "trace",
+    ),
+    "Change what serves": (
+        "model", "register", "validate", "create", "shadow", "canary", "promote", "rollback", "halt", "resume",
+        "retire", "pending", "approve", "deny",
+    ),
+    "Who did what": ("history", "inventory", "audit", "acknowledge", "forget"),
+    "Who may do what": ("trust", "keys", "policy", "log-reset"),
+    "Run it": ("migrate", "worker", "controller", "serve", "dashboards", "dead-letter", "completion"),
+}  # fmt: skip
+"""Sections of `driftline --help`; a command of none stands under a section of its own."""
 
 BY_NAME: dict[str, CommandEntry] = {entry.name: entry for entry in COMMANDS}

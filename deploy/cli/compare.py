@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.telling import telling
 
 
 @click.command("compare")
@@ -46,7 +47,8 @@ def command(
     from driftline.deploy.compare.shown import entries_of
     from driftline.deploy.compare.view import view
 
-    compared = compare_files(reference, current, mapping=mapping, scores=scores, resolution=resolution)
+    with telling("comparing"):
+        compared = compare_files(reference, current, mapping=mapping, scores=scores, resolution=resolution)
     found = compared.found
     entries = entries_of(found)
     if html is not None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json
 
 
-@click.group("dashboards")
+@click.group("dashboards", cls=Group)
 def command() -> None:
     """Write the dashboards for Grafana, built from the one list of panels."""
 

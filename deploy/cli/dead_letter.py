@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.telling import telling
 from driftline.deploy.cli.values import FiniteRange, Moment
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.refusal import REASONS
@@ -21,14 +23,17 @@ if TYPE_CHECKING:
 DETAIL_CHARS = 100
 
 
-@click.group("dead-letter")
+@click.group("dead-letter", cls=Group)
 def command() -> None:
     """List refused messages, or send them again once mended."""
 
 
 @command.command("list")
 @click.option("--topic", help="Only messages of this topic.")
-@click.option("--reason", type=click.Choice(REASONS), help="Only messages refused for this reason.")
+@click.option(
+    "--reason", type=click.Choice(REASONS), metavar="REASON",
+    help=f"Only messages refused for this reason: {', '.join(REASONS)}.",
+)  # fmt: skip
 @click.option("--since", type=Moment(), metavar="T", help="Refused at this UTC time or later.")
 @click.option(
     "--state",
@@ -63,7 +68,10 @@ def list_command(
 
 @command.command("retry")
 @click.option("--id", "name", metavar="TOPIC/PARTITION/OFFSET", help="Only this one.")
-@click.option("--reason", type=click.Choice(REASONS), help="Those refused for this reason.")
+@click.option(
+    "--reason", type=click.Choice(REASONS), metavar="REASON",
+    help=f"Those refused for this reason: {', '.join(REASONS)}.",
+)  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="All that are open.")
 @click.option(
     "--wait", "wait_seconds", type=FiniteRange(0, 3600), default=30.0, show_default=True,
@@ -83,7 +91,8 @@ def retry_command(
 
     if sum((name is not None, reason is not None, everything)) != 1:
         raise DriftlineError("say which to send again: one of --id, --reason or --all")
-    found = retry(_settings(), LetterFilter(name=name, reason=reason), wait_seconds)
+    with telling("waiting for the archive"):
+        found = retry(_settings(), LetterFilter(name=name, reason=reason), wait_seconds)
     if as_json:
         print_json(
             {"sent": found.sent, "mended": found.mended, "refused": found.refused, "waiting": found.waiting}

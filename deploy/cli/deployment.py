@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.asking import How, ask, asking_options
+from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.values import Moment
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
 
 
-@click.group("deployment")
+@click.group("deployment", cls=Group)
 def command() -> None:
     """Say what a deployment is judged by and who hears of it, and show what was said.
 

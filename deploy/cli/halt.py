@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.asking import How, ask, asking_options
+from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
     from driftline.deploy.control.board import Board
 
 
-@click.group("halt")
+@click.group("halt", cls=Group)
 def command() -> None:
     """Stop a rollout where it is, or stop serving: one signer, no approval."""
 

@@ -10,6 +10,7 @@ import click
 
 from driftline.deploy.cli.audit_source import export_option, genesis_option, pinned, what_lies
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.telling import telling
 from driftline.deploy.cli.values import Moment
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def command(
     settings, read, notes = what_lies(folder)
     pin = pinned(settings, genesis)
     if at is not None:
-        past = past_of(read(), notes, pin, int(at.replace(tzinfo=UTC).timestamp() * 1_000))
+        with telling("verifying the audit"):
+            past = past_of(read(), notes, pin, int(at.replace(tzinfo=UTC).timestamp() * 1_000))
         state = state_of(past, deployment)
         if state is None:
             raise AskingError(f"the audit tells of nothing in {deployment!r} at that time")
@@ -50,7 +52,8 @@ def command(
         for line in stood_lines(table):
             click.echo(line)
         return
-    rows = told_of(deployment, read(), notes, pin, _table)
+    with telling("verifying the audit"):
+        rows = told_of(deployment, read(), notes, pin, _table)
     if not rows:
         raise AskingError(f"the audit tells of nothing in {deployment!r}")
     for row in rows:

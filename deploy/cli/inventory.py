@@ -9,6 +9,7 @@ import click
 
 from driftline.deploy.cli.audit_source import export_option, genesis_option, pinned, what_lies
 from driftline.deploy.cli.output import json_option, print_json, print_table
+from driftline.deploy.cli.telling import telling
 
 HEAD = (
     "deployment",
@@ -37,7 +38,8 @@ def command(folder: Path | None, genesis: str | None, as_json: bool) -> None:
     from driftline.deploy.control.stood import inventory_table
 
     settings, read, notes = what_lies(folder)
-    past = past_of(read(), notes, pinned(settings, genesis))
+    with telling("verifying the audit"):
+        past = past_of(read(), notes, pinned(settings, genesis))
     states = past.ledger.desk.states
     tables = [inventory_table(past, states[name]) for name in sorted(states)]
     if as_json:

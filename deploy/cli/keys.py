@@ -11,6 +11,7 @@ import click
 
 from driftline.deploy.cli.asking import How, ask, asking_options
 from driftline.deploy.cli.audit_source import pinned, settings_of_stack
+from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.values import Moment
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from driftline.deploy.control.board import Board
 
 
-@click.group("keys")
+@click.group("keys", cls=Group)
 def command() -> None:
     """Make, list and revoke the keys that sign commands, states and checkpoints."""
 

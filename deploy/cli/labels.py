@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.values import Moment, check_span
 from driftline.deploy.tables.errors import unknown_deployment
@@ -31,7 +32,7 @@ class NoLabelsError(DriftlineError):
     """A deployment has no labels; the sentence names those that have."""
 
 
-class Labels(click.Group):
+class Labels(Group):
     """A group in which a word that is no command is a deployment to show."""
 
     def resolve_command(

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.telling import telling
 
 
 @click.command("migrate")
@@ -21,7 +22,8 @@ def command(*, as_json: bool) -> None:
     from driftline.streams.clickhouse.migrate import migrate
 
     settings = settings_here(os.environ, Path.cwd())
-    applied = migrate(settings)
+    with telling("bringing the tables up to date"):
+        applied = migrate(settings)
     if as_json:
         print_json({"database": settings.clickhouse.database, "applied": applied})
         return

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.model_pack import pack
 from driftline.deploy.cli.output import json_option, print_json, print_table
+from driftline.deploy.cli.telling import telling
 
 if TYPE_CHECKING:
     from driftline.agents.serving.package.signed import Signed
@@ -27,7 +29,7 @@ trust_option = click.option(
 )
 
 
-@click.group("model")
+@click.group("model", cls=Group)
 def command() -> None:
     """Make a package of a model, look into one, verify it, push it to a store.
 
@@ -121,11 +123,13 @@ def verify_command(
 
     if not signers:
         raise click.UsageError("name at least one key that may sign packages: --by KEY")
-    signed = verify(package, keys_of(signers))
+    with telling(f"verifying {package}"):
+        signed = verify(package, keys_of(signers))
     went: Trial | None = None
     if tried:
         bounds = Bounds(memory_bytes=memory_mb * MIB, timeout_s=timeout)
-        went = trial(package, signed.manifest, trusted=trusted, bounds=bounds)
+        with telling("asking its golden rows"):
+            went = trial(package, signed.manifest, trusted=trusted, bounds=bounds)
         went.require()
     if as_json:
         print_json({**_facts(signed), "trial": None if went is None else _told(went)})
@@ -150,7 +154,8 @@ def push(package: Path, as_json: bool) -> None:
 
     store = store_of(_settings().packages, make=True)
     signed = verify(package, None)
-    new = store.push(package, signed)
+    with telling(f"copying to {store.place}"):
+        new = store.push(package, signed)
     if as_json:
         print_json({**_facts(signed), "store": store.place, "new_files": new})
         return

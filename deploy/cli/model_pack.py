@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.telling import telling
 
 if TYPE_CHECKING:
     from driftline.agents.serving.package.pack import Packed
@@ -80,7 +81,8 @@ def pack(
         signers=[load(key) for key in keys],
         profile=None if profile is None else _profile(profile),
     )
-    made = pack_file(source, order, trusted=trusted, convert=not as_is)
+    with telling("asking the model and packing it"):
+        made = pack_file(source, order, trusted=trusted, convert=not as_is)
     if as_json:
         print_json(_facts(made))
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.asking import How, ask, asking_options
+from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 STAGES = ("registered", "validated", "shadow", "canary", "champion", "rolled_back", "retired")
 
 
-@click.group("policy")
+@click.group("policy", cls=Group)
 def command() -> None:
     """Check, explain and set who may do what: rules in Cedar, by role and tier.
 
@@ -25,11 +26,16 @@ def command() -> None:
 
 
 @command.command("show")
-def show() -> None:
+@json_option
+def show(as_json: bool) -> None:
     """Print the packaged policy, to be changed and set."""
     from driftline.agents.control.policy import default_policy
 
-    click.echo(default_policy().text, nl=False)
+    found = default_policy()
+    if as_json:
+        print_json({"digest": found.digest, "policy": found.text})
+    else:
+        click.echo(found.text, nl=False)
 
 
 @command.command("check")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.telling import telling
 from driftline.deploy.cli.values import FiniteRange
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 SCORES = ("held-out", "out-of-fold", "in-sample")
 
 
-@click.group("profile")
+@click.group("profile", cls=Group)
 def command() -> None:
     """Build the reference of a model version from a table, publish it, show it.
 
@@ -83,18 +85,20 @@ def build(
 
     settings = _settings(required=False)
     chosen = None if resolutions is None else parse_resolutions(resolutions)
-    planned = plan_table(table, mapping)
+    with telling(f"reading {table.name}"):
+        planned = plan_table(table, mapping)
     console = Console(stderr=as_json)
     console.print(plan_view(planned.plan, f"{table.name}: {planned.rows:,} rows, {planned.source.format}"))
-    built = build_from_table(
-        planned,
-        deployment,
-        version,
-        provenance=scores,
-        resolutions=chosen,
-        threshold=threshold,
-        positive_class=positive_class,
-    )
+    with telling("building the profile"):
+        built = build_from_table(
+            planned,
+            deployment,
+            version,
+            provenance=scores,
+            resolutions=chosen,
+            threshold=threshold,
+            positive_class=positive_class,
+        )
     path = profile_path(settings, deployment, version) if out is None else out
     save_profile(built.profile, path)
     console.print()

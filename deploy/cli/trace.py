@@ -12,6 +12,7 @@ from driftline.deploy.cli.audit_source import genesis_option, what_lies
 from driftline.deploy.cli.commands import CommandEntry
 from driftline.deploy.cli.group import MissingExtraError
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.telling import telling
 
 if TYPE_CHECKING:
     from driftline.deploy.control.traced import Traced
@@ -37,11 +38,13 @@ def command(
     from driftline.deploy.local.discover import settings_here
 
     settings = settings_here(os.environ, Path.cwd())
-    found = traced(settings, prediction_id, deployment)
+    with telling("looking for the prediction"):
+        found = traced(settings, prediction_id, deployment)
     proofs: dict[int, dict[str, Any]] = {}
     if to_verify:
         seqs = {one.placed["seq"]: one.placed["digest"] for one in found if one.placed is not None}
-        proofs = _proofs(seqs, genesis)
+        with telling("verifying the audit"):
+            proofs = _proofs(seqs, genesis)
     for number, one in enumerate(found):
         facts = {**one.facts(), **({"proof": proofs.get(one.seq)} if to_verify else {})}
         if as_json:

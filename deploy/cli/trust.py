@@ -12,13 +12,14 @@ import click
 
 from driftline.deploy.cli.asking import How, ask, asking_options
 from driftline.deploy.cli.audit_source import settings_of_stack
+from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
     from driftline.deploy.control.board import Board
 
 
-@click.group("trust")
+@click.group("trust", cls=Group)
 def command() -> None:
     """Say who holds which key and which role: once, to begin an installation, and again when it changes."""
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from driftline.deploy.cli.output import json_option, print_json
+
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
 
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
     "--clickhouse-port", type=click.IntRange(0, 65_535), help="HTTP port of ClickHouse; 0 takes a free one."
 )
 @click.option("--no-workers", is_flag=True, help="Only Kafka and ClickHouse, with topics and tables.")
+@json_option
 def command(
     detach: bool,
     data_dir: str | None,
     kafka_port: int | None,
     clickhouse_port: int | None,
     no_workers: bool,
+    as_json: bool,
 ) -> None:
     """Start Kafka, ClickHouse and the workers on this machine.
 
@@ -41,12 +45,13 @@ def command(
     workers = () if no_workers else ROLES
     if detach:
         pid = start_in_background(settings, workers, _say)
-        _summary(settings)
-        click.echo(
-            f"  running in the background (pid {pid}): 'driftline status' shows it, 'driftline down' stops it"
-        )
+        _summary(settings, as_json)
+        if not as_json:
+            click.echo(
+                f"  running in the background (pid {pid}): 'driftline status' shows it, 'driftline down' stops it"
+            )
         return
-    run_in_foreground(settings, workers, _say, lambda: _ready(settings))
+    run_in_foreground(settings, workers, _say, lambda: _ready(settings, as_json))
 
 
 def _settings(options: dict[str, object]) -> Settings:
@@ -62,17 +67,29 @@ def _say(text: str) -> None:
     click.echo(f"driftline: {text}", err=True)
 
 
-def _ready(settings: Settings) -> None:
-    _summary(settings)
-    click.echo("  Ctrl-C stops it")
+def _ready(settings: Settings, as_json: bool) -> None:
+    _summary(settings, as_json)
+    if not as_json:
+        click.echo("  Ctrl-C stops it")
 
 
-def _summary(settings: Settings) -> None:
+def _summary(settings: Settings, as_json: bool) -> None:
     from driftline.deploy.local.discover import data_directory, running_state
 
     directory = data_directory(settings, Path.cwd())
     state = running_state(directory)
     if state is None:
+        return
+    if as_json:
+        print_json(
+            {
+                "data_dir": str(directory.root),
+                "supervisor_pid": state.pid,
+                "components": [
+                    {"name": part.name, "pid": part.pid, "address": part.address} for part in state.components
+                ],
+            }
+        )
         return
     click.echo("the stack is ready")
     for part in state.components:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.telling import telling
 from driftline.deploy.cli.values import Moment, check_span
 from driftline.deploy.tables.errors import one_of, unknown_deployment
 from driftline.schemas.errors import DriftlineError
@@ -87,9 +88,10 @@ def command(
         until_ms=_milliseconds(until),
         run=run,
     )
-    lines = read(settings, deployment, wanted)
-    if exact:
-        lines += exact_lines(settings, lines)
+    with telling("reading windows"):
+        lines = read(settings, deployment, wanted)
+        if exact:
+            lines += exact_lines(settings, lines)
     if as_json:
         for line in lines:
             print_json(line.as_json())

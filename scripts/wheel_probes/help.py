@@ -17,7 +17,7 @@ with contextlib.redirect_stdout(said):
 if code != 0:
     sys.exit(f"driftline --help ends with {code}")
 for entry in COMMANDS:
-    if f"{entry.name} [{entry.extra}]" not in said.getvalue():
+    if (f"{entry.name} [{entry.extra}]" if entry.extra else f"  {entry.name} ") not in said.getvalue():
         sys.exit(f"driftline --help does not list {entry.name} with its extra {entry.extra}")
     if entry.module in sys.modules:
         sys.exit(f"driftline --help imports the command {entry.name}")

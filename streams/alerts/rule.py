@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from driftline.streams.alerts.verdicts import FAIL, FINE, WARN
 
@@ -44,7 +44,7 @@ def decide(codes: Sequence[int], k: int, held: Severity | None) -> Turn | None:
     return "resolved" if held is not None and not bad and fine >= k else None
 
 
-_WEIGHT = {"low": 0, "normal": 1, "high": 2, "critical": 3}
+WEIGHT: Final = {"low": 0, "normal": 1, "high": 2, "critical": 3}
 
 
 def priority(importance: str, severity: Severity) -> int:
@@ -53,7 +53,7 @@ def priority(importance: str, severity: Severity) -> int:
     >>> [priority(name, "warn") for name in ("critical", "high", "normal", "low")]
     [2, 3, 4, 5]
     """
-    return 5 - _WEIGHT[importance] - (severity == "fail")
+    return 5 - WEIGHT[importance] - (severity == "fail")
 
 
 def routes(settings: DeploymentSettings, severity: Severity) -> tuple[str, ...]:

@@ -8,12 +8,9 @@ from pathlib import Path
 
 import click
 import pytest
+from cli_leaves import Words, every_leaf
 
 from driftline.deploy.cli import main
-from driftline.deploy.cli.commands import COMMANDS
-from driftline.deploy.cli.group import load
-
-Words = tuple[str, ...]
 
 # What these do stands in other tests: they start a stack, or look at one and say what they find.
 OTHERS = {("up",), ("demo",), ("down",), ("doctor",)}
@@ -31,23 +28,7 @@ BAD_FILES: dict[str, Callable[[Path], object]] = {
 BAD_TEXTS = ("", "a\nb", "\x1b[31mred", "\udcff", "a/b", "x" * 300)
 
 
-def leaves(command: click.Command, path: Words) -> Iterator[tuple[Words, click.Command]]:
-    """Yield every command that does something, with the words that name it."""
-    if not isinstance(command, click.Group):
-        yield path, command
-        return
-    if command.invoke_without_command:
-        yield path, command
-    context = click.Context(command)
-    for name in command.list_commands(context):
-        found = command.get_command(context, name)
-        assert found is not None
-        yield from leaves(found, (*path, name))
-
-
-LEAVES = {
-    path: one for entry in COMMANDS for path, one in leaves(load(entry), (entry.name,)) if path not in OTHERS
-}
+LEAVES = {path: one for path, one in every_leaf().items() if path not in OTHERS}
 
 
 def lines(path: Words) -> Iterator[list[str]]:
