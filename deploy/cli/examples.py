@@ -10,6 +10,9 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "status": ("status", "status --json | jq .lag"),
     "doctor": ("doctor", "doctor --prepare"),
     "demo": ("demo", "demo --keep"),
+    "access new": ("access new roles", "access new roles --again archive"),
+    "access kafka": ("access kafka", "access kafka --apply roles"),
+    "access clickhouse": ("access clickhouse", "access clickhouse --apply roles"),
     "completion": (
         "completion bash >> ~/.bashrc",
         "completion fish > ~/.config/fish/completions/driftline.fish",

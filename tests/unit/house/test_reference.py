@@ -16,7 +16,8 @@ from driftline.deploy.cli.group import load
 from driftline.schemas.settings import Settings
 
 PAGES = (
-    "commands.md", "settings.md", "topics.md", "access.md", "metrics.md", "tables.md", "schemas.md", "alerts.md", "errors.md"
+    "commands.md", "settings.md", "topics.md", "access.md", "metrics.md", "tables.md", "schemas.md", "alerts.md",
+    "errors.md",
 )  # fmt: skip
 
 
