@@ -62,7 +62,7 @@ class TopicTail:
         try:
             probe = Consumer(self._config("probe"))
             try:
-                ends = self._ends(probe, deadline)
+                ends = self._ends(probe, timeout_s)
             finally:
                 probe.close()
         except KafkaException:
