@@ -11,11 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pytest
+from flown import flown, scored
 from pyarrow import compute as pc
 from sklearn.metrics import log_loss, roc_auc_score
 
-from driftline.deploy.demo.flights import load_flights
-from driftline.deploy.demo.model import train_and_score
 from driftline.deploy.demo.refit import refit_scores
 from driftline.schemas.advice import Advice, Gain
 from driftline.schemas.deployment import DeploymentSettings
@@ -49,8 +48,8 @@ class Year(NamedTuple):
 @pytest.fixture(scope="module")
 def year() -> Year:
     """Train the demo's model and score the year, the reference out of fold."""
-    flights = load_flights()
-    live = train_and_score(flights).year["p_late"].to_numpy()
+    flights = flown()
+    live = scored().year["p_late"].to_numpy()
     known = pc.and_(pc.is_valid(flights["target"]), pc.is_valid(flights["landed"])).to_numpy()
     times = pc.cast(flights["event_time"], pa.int64()).to_numpy()
     late = pc.fill_null(flights["target"], fill_value=False).to_numpy().astype(np.int64)
@@ -112,7 +111,6 @@ def advice_of(year: Year, number: int, gains: tuple[Gain, ...] = ()) -> Advice:
     return found
 
 
-@pytest.mark.timeout(300)
 def test_july_is_retrain_with_a_gain_above_zero(year: Year) -> None:
     """Log loss is up by more than a tenth, and the refit of June is better on July's flights beyond its interval."""
     gains = refit_gains(year, 7)
@@ -129,7 +127,6 @@ def test_july_is_retrain_with_a_gain_above_zero(year: Year) -> None:
     assert advice_of(year, 7).advice == "watch"
 
 
-@pytest.mark.timeout(300)
 def test_april_is_watch_because_a_refit_does_not_help(year: Year) -> None:
     """April is as far down as July; the refit of March is no better there, and the advice says so."""
     found = advice_of(year, 4, refit_gains(year, 4))
@@ -138,7 +135,6 @@ def test_april_is_watch_because_a_refit_does_not_help(year: Year) -> None:
     assert found.fell.value > 0.1
 
 
-@pytest.mark.timeout(300)
 def test_march_is_no_need_though_an_input_drifts(year: Year) -> None:
     """Performance holds, an unimportant input drifts: no need, and the input is named."""
     found = advice_of(year, 3)

@@ -13,7 +13,7 @@ import pytest
 
 ERRORS = 3.0
 """Standard errors that a short run may lie away from the table."""
-FEW, WINDOWS, SEED = 60, 150, 11
+WINDOWS, SEED = 150, 11
 WIDEST = 0.03
 """Standard error up to which an estimate of accuracy or AUC is of use."""
 LEAST, MOST = 0.93, 0.97
@@ -82,6 +82,7 @@ def test_estimates_of_shifted_streams_lie_inside_as_often_as_promised(
     assert LEAST - error(share, streams, 10**9) <= share <= MOST + error(share, streams, 10**9)
 
 
+@pytest.mark.parametrize("few", [20, pytest.param(60, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("case", "figures"), [("plain", ("accuracy", "auc")), ("30", ("accuracy",))])
 def test_a_short_run_finds_the_committed_share(
     scripts: tuple[ModuleType, ModuleType],
@@ -89,15 +90,16 @@ def test_a_short_run_finds_the_committed_share(
     monkeypatch: pytest.MonkeyPatch,
     case: str,
     figures: tuple[str, ...],
+    few: int,
 ) -> None:
     """Streams of 20,000 rows and another seed lie inside as often as the page says, within Monte Carlo error."""
     estimate, _ = scripts
     monkeypatch.setattr(estimate, "WINDOW_ROWS", 20_000)
     monkeypatch.setattr(estimate, "REFERENCE_ROWS", 20_000)
-    rows = {row.figure: row for row in estimate.simulate(FEW, (case,), SEED)}
+    rows = {row.figure: row for row in estimate.simulate(few, (case,), SEED)}
     for figure in figures:
         share, streams = estimates[case, figure]
-        assert abs(rows[figure].covered - share) <= ERRORS * error(share, FEW, streams)
+        assert abs(rows[figure].covered - share) <= ERRORS * error(share, few, streams)
         assert rows[figure].mean_error < WIDEST
 
 

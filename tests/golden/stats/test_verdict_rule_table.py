@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-REFERENCES, WINDOWS, SEED = 16, 4, 7
+SEED = 7
 ERRORS = 4.0
 """Standard errors a short run may lie away from the table: 200 shares are compared."""
 COLUMNS = ("threefold", "iid", "fixed", "fixed_high", "power_half", "power_one")
@@ -43,18 +43,22 @@ def committed(checkout: Path) -> dict[tuple[str, int, str], list[float]]:
     }
 
 
+@pytest.mark.parametrize(("references", "windows"), [(6, 6), pytest.param(16, 4, marks=pytest.mark.slow)])
 def test_a_short_run_finds_the_committed_rates(
-    simulation: ModuleType, committed: dict[tuple[str, int, str], list[float]]
+    simulation: ModuleType,
+    committed: dict[tuple[str, int, str], list[float]],
+    references: int,
+    windows: int,
 ) -> None:
     """With 60 days of reference each rate lies within Monte Carlo error of the table's."""
-    size = simulation.Size(references=REFERENCES, windows=WINDOWS, seed=SEED)
+    size = simulation.Size(references=references, windows=windows, seed=SEED)
     far = []
     for row in simulation.simulate(size, (60,)):
         stated, *shares = committed[row.stream, row.reference_days, row.window]
         assert row.stated == pytest.approx(stated, abs=1e-3)
         for name, share in zip(COLUMNS, shares, strict=True):
             # Windows judged against one reference hang together: half of them count.
-            error = sqrt(max(share * (1 - share), 0.01) / (REFERENCES * WINDOWS / 2))
+            error = sqrt(max(share * (1 - share), 0.01) / (references * windows / 2))
             if abs(getattr(row, name) - share) > ERRORS * error:
                 far.append((row.stream, row.window, name, getattr(row, name), share))
     assert far == []

@@ -9,6 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+from numba.core import types
 
 from driftline.streams.windows import kernel
 
@@ -35,6 +36,8 @@ def test_without_a_folder_to_cache_in_the_kernel_still_compiles(monkeypatch: pyt
         return real(*signatures, **options)
 
     monkeypatch.setattr(numba, "njit", njit)
-    sketch = np.zeros(kernel.LATENCY_BINS, np.int64)
-    kernel.compiled.__wrapped__().latency(np.float32([1.0, 2.0]).view(np.int32), sketch)
-    assert sketch.sum() == 2
+    bits, sketch = types.Array(types.int32, 1, "C", readonly=True), types.Array(types.int64, 1, "C")
+    latency = kernel.built(kernel._latency, [types.void(bits, sketch)])
+    counted = np.zeros(kernel.LATENCY_BINS, np.int64)
+    latency(np.float32([1.0, 2.0]).view(np.int32), counted)
+    assert counted.sum() == 2

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from flown import flown, scored
 from pyarrow import compute as pc
 
 from driftline.deploy.demo.flights import LEVELS, NUMBERS, load_flights
-from driftline.deploy.demo.model import TRAINED_UNTIL_MS, train_and_score
+from driftline.deploy.demo.model import TRAINED_UNTIL_MS
 
 DAY_MS = 86_400_000
 FAILS = {"temp": set(range(4, 11))}
@@ -17,7 +18,7 @@ FAILS = {"temp": set(range(4, 11))}
 @pytest.fixture(scope="module")
 def flights() -> pa.Table:
     """Read the year once."""
-    return load_flights()
+    return flown()
 
 
 def times(table: pa.Table) -> np.ndarray:
@@ -89,17 +90,17 @@ def _psi(current: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 def test_the_model_is_judged_on_days_it_has_not_seen(flights: pa.Table) -> None:
     """In sample the model looks far better than out of fold, and the latter is the reference."""
-    scored = train_and_score(flights)
-    assert 0.62 < scored.auc_out_of_fold < 0.72
-    assert scored.auc_in_sample > scored.auc_out_of_fold + 0.08
-    assert scored.year.num_rows == flights.num_rows
-    assert scored.reference.num_rows == 49_854
-    scores = scored.year["p_late"].to_numpy()
+    model = scored()
+    assert 0.62 < model.auc_out_of_fold < 0.72
+    assert model.auc_in_sample > model.auc_out_of_fold + 0.08
+    assert model.year.num_rows == flights.num_rows
+    assert model.reference.num_rows == 49_854
+    scores = model.year["p_late"].to_numpy()
     assert ((scores > 0) & (scores < 1)).all()
     assert set(NUMBERS) | set(LEVELS) | {"event_time", "target", "landed", "p_late"} == set(
-        scored.year.column_names
+        model.year.column_names
     )
-    weights = scored.importance
+    weights = model.importance
     assert list(weights) == [*NUMBERS, *LEVELS]
     assert set(sorted(weights, key=lambda name: -weights[name])[:3]) == {"carrier", "hour", "dest"}
     assert 0 <= min(weights.values()) < 0.001 < weights["temp"]
