@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import pytest
-from rig import Crew
+from confluent_kafka import KafkaException
+from rig import Crew, say
 
 from driftline.deploy.local.environment import child_environment
 from driftline.deploy.local.errors import StackError
-from driftline.deploy.local.kafka_topics import ensure_topics
+from driftline.deploy.local.kafka_topics import admin_client, ensure_topics
 from driftline.deploy.local.lane import open_lane
 from driftline.deploy.local.stack import QUICK_JVM, Stack
 from driftline.schemas.settings import Settings, load
+from driftline.schemas.topics import TOPICS
+from driftline.streams.clickhouse.client import Client
+from driftline.streams.clickhouse.migrate import quoted
+
+_ANSWER_S = 30.0
 
 
 class TestStack(Stack):
@@ -52,6 +59,17 @@ class TestStack(Stack):
         plain = re.sub(r"\W+", "_", name)[:40] or "lane"
         return open_lane(self.settings, f"{plain}_{uuid.uuid4().hex[:8]}", partitions=partitions)
 
+    def clear(self, lane: Settings) -> None:
+        """Remove the topics and the database of a lane: a broker that was killed reads every log that it holds."""
+        self.mend()
+        admin = admin_client(lane)
+        names = [lane.kafka.topic_prefix + topic.name for topic in TOPICS]
+        for future in admin.delete_topics(names).values():
+            with suppress(KafkaException):  # a test may have removed one
+                future.result(_ANSWER_S)
+        with Client(lane.clickhouse, database="default") as client:
+            client.command(f"DROP DATABASE IF EXISTS {quoted(lane.clickhouse.database)} SYNC")
+
     def mend(self) -> None:
         """Bring back what a test before left paused or dead."""
         for part in self.components:
@@ -74,10 +92,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestStack]:
 
 
 @pytest.fixture
-def lane(stack: TestStack, request: pytest.FixtureRequest) -> Settings:
+def lane(stack: TestStack, request: pytest.FixtureRequest) -> Iterator[Settings]:
     """Give settings with a topic prefix and a database of their own on the running stack."""
     stack.mend()
-    return stack.lane(request.node.name)
+    opened = stack.lane(request.node.name)
+    yield opened
+    stack.clear(opened)
 
 
 @pytest.fixture
@@ -88,7 +108,8 @@ def tuned(lane: Settings) -> Settings:
 
 @pytest.fixture
 def crew(stack: TestStack, tuned: Settings, tmp_path: Path) -> Iterator[Crew]:
-    """Workers of the lane; none is left behind."""
+    """Workers of the lane; none is left behind, and what they said last is shown where a test fails."""
     made = Crew(stack.env_of(tuned), tmp_path)
     yield made
     made.dismiss()
+    say(made.tails())

@@ -18,11 +18,12 @@ from driftline.deploy.local.kafka import KafkaBroker
 
 
 @pytest.fixture
-def topics(stack: TestStack) -> Topics:
+def topics(stack: TestStack) -> Iterator[Topics]:
     """Make topics of this test's own on the running broker."""
     stack.mend()
     settings = stack.create_topics(f"emit_{uuid.uuid4().hex[:8]}.")
-    return Topics(settings, stack.env_of(settings))
+    yield Topics(settings, stack.env_of(settings))
+    stack.clear(settings)
 
 
 @pytest.fixture
