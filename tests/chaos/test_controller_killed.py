@@ -11,7 +11,6 @@ from controller_faults import all_decided, asked, killed
 from real_stack import TestStack
 
 
-@pytest.mark.timeout(300)
 def test_a_controller_that_is_killed_leaves_no_gap_and_no_double(hall: Hall, seed: int) -> None:
     """Six kills: every command is told once and in order; what is published is the audit replayed."""
     killed(hall, random.Random(seed), 6)
@@ -24,7 +23,6 @@ def test_thirty_kills_leave_no_gap_and_no_double(hall: Hall, seed: int) -> None:
     killed(hall, random.Random(seed), 30)
 
 
-@pytest.mark.timeout(300)
 def test_a_controller_outlives_its_broker(stack: TestStack, hall: Hall, seed: int) -> None:
     """A broker that is killed twice under a controller, and comes back, costs no command and no restart of it."""
     rng = random.Random(seed)

@@ -176,7 +176,6 @@ def schedule(rng: random.Random, counts: dict[str, int]) -> list[str]:
 
 
 @pytest.mark.slow  # a minute; tests/integration/accuracy holds the same in short
-@pytest.mark.timeout(300)
 def test_labels_survive_kills_and_rebalances(
     stack: TestStack, tuned: Settings, crew: Crew, hook: Receiver, seed: int
 ) -> None:

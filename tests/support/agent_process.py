@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-WAIT_S = 60.0
+WAIT_S = 180.0
 
 
 class AgentProcess:

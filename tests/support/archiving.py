@@ -47,7 +47,7 @@ def wait_for(settings: Settings, table: str, count: int) -> None:
     """Wait until a table has so many rows."""
     reads.wait_until(
         lambda: rows_of(settings, f"SELECT count() AS n FROM {table}")[0]["n"] >= count,
-        seconds=60,
+        seconds=180,
         what=f"{count} rows of {table}",
     )
 

@@ -38,7 +38,7 @@ from driftline.schemas.deployment_state import serving_of
 from driftline.schemas.settings import Control, Settings, producer_config
 
 PROFILE: Final = "cd" * 32
-WAIT_S: Final = 60.0
+WAIT_S: Final = 180.0
 INSTANCES: Final = ("serving-1", "serving-2", "serving-3")
 
 

@@ -18,7 +18,7 @@ from driftline.schemas.columns import Identity, LabelColumns, PredictionColumns,
 from driftline.schemas.settings import Settings, consumer_config
 
 READ_SECONDS = 30.0
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 180.0
 Script = Callable[..., subprocess.Popen[str]]
 
 

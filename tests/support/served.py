@@ -192,8 +192,8 @@ async def running(agent: Agent) -> AsyncIterator[int]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Wait for a condition, at most half a minute."""
-    async with asyncio.timeout(30):
+    """Wait for a condition, at most a minute."""
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - what is waited for knows no event
             await asyncio.sleep(0.005)
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 from agent_process import AgentProcess
 from served import request
 
-REST_S = 0.005
+REST_S = 0.02
 
 
 class Steady:

@@ -155,7 +155,9 @@ def test_kills_and_rebalances_count_every_label_once(tuned: Settings, crew: Crew
         assert not flow.emitter.stats().dropped
     try:
         reads.wait_until(
-            lambda: not any(wrong(tuned, flow) for flow in flows), seconds=60, what="every label counted once"
+            lambda: not any(wrong(tuned, flow) for flow in flows),
+            seconds=180,
+            what="every label counted once",
         )
     except Exception as late:
         faults = [fault for flow in flows for fault in wrong(tuned, flow)]
@@ -179,4 +181,4 @@ def test_one_window_has_a_row_of_drift_and_one_of_accuracy(tuned: Settings, crew
             )
         return len(found) == DAYS and all(sorted(row["roles"]) == ["", "accuracy"] for row in found)
 
-    reads.wait_until(both, seconds=60, what="two rows of each day")
+    reads.wait_until(both, seconds=180, what="two rows of each day")

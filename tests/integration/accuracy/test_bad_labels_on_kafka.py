@@ -116,10 +116,10 @@ def test_bad_labels_cost_nothing_but_themselves(tuned: Settings, crew: Crew) -> 
     try:
         reads.wait_until(counted, seconds=90, what="every good label counted")
         reads.wait_until(
-            lambda: letter_reasons() == Counter(letters.values()), seconds=60, what="every dead letter"
+            lambda: letter_reasons() == Counter(letters.values()), seconds=180, what="every dead letter"
         )
         behind = lambda: sum(one.lag for one in lags(tuned, admin_client(tuned), ["accuracy", "archive"]))  # noqa: E731
-        reads.wait_until(lambda: behind() == 0, seconds=60, what="no lag")
+        reads.wait_until(lambda: behind() == 0, seconds=180, what="no lag")
     except Exception as late:
         raise AssertionError(f"{late}\n{letter_reasons()}\n{crew.tails()}") from late
     (worker,) = crew.alive("accuracy")

@@ -118,7 +118,7 @@ def fill(lane: Settings, frame: pd.DataFrame) -> None:
         assert emitter.flush(30)
     send(lane, "windows", *((b"flights", one.to_bytes()) for one in [*months(), *days()]))
     with archiving(lane):
-        reads.wait_until(lambda: _is_there(lane, len(told)), seconds=60, what="that all rows are stored")
+        reads.wait_until(lambda: _is_there(lane, len(told)), seconds=180, what="that all rows are stored")
 
 
 def _is_there(lane: Settings, labels: int) -> bool:

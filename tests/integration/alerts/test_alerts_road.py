@@ -84,7 +84,7 @@ def test_the_command_shows_what_fires_and_who_knows_of_it(
     crew.keep("alerts", 1)
     crew.keep("archive", 1)
     send_days(tuned, range(2), "warn")
-    reads.wait_until(lambda: len(open_alerts(tuned)) == 1, seconds=60, what="an open alert")
+    reads.wait_until(lambda: len(open_alerts(tuned)) == 1, seconds=180, what="an open alert")
     (name,) = open_alerts(tuned)
     head, told = run.invoke(command, ["shop", "--open"]).output.splitlines()[:2]
     assert head == f"WARN     shop drift x  P3  {name}"
@@ -97,10 +97,10 @@ def test_the_command_shows_what_fires_and_who_knows_of_it(
     )
     assert said.output == "shop drift x: acknowledged by Bo\n"
     reads.wait_until(
-        lambda: "acknowledged by Bo: looking" in run.invoke(command, []).output, seconds=60, what="the ack"
+        lambda: "acknowledged by Bo: looking" in run.invoke(command, []).output, seconds=180, what="the ack"
     )
     send_days(tuned, range(2, 4), "fail")
-    reads.wait_until(lambda: "FAIL" in run.invoke(command, []).output, seconds=60, what="the harder edge")
+    reads.wait_until(lambda: "FAIL" in run.invoke(command, []).output, seconds=180, what="the harder edge")
     (row,) = [json.loads(line) for line in run.invoke(command, ["--json"]).output.splitlines()]
     assert (row["severity"], row["acknowledged_by"], row["acknowledged_at"]) == ("fail", "", None)
     assert (row["figures"][0]["floor"], row["routes"]) == (0.25, ["on-call"])
@@ -127,7 +127,7 @@ def test_advice_that_changes_is_told_and_stored(tuned: Settings, crew: Crew, hoo
     )
     assert headers["Idempotency-Key"] == said["id"]
     send_days(tuned, range(2), "fail")
-    reads.wait_until(lambda: len(open_alerts(tuned)) == 1, seconds=60, what="an open alert")
+    reads.wait_until(lambda: len(open_alerts(tuned)) == 1, seconds=180, what="an open alert")
     with Client(tuned.clickhouse) as client:
         (row,) = client.query("SELECT id, advice, reasons.code AS codes, record FROM advice FINAL")
         assert client.query("SELECT * FROM dead_letters") == []

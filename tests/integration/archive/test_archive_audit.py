@@ -203,4 +203,4 @@ def test_what_is_to_be_forgotten_is_removed_and_stays_removed(lane: Settings) ->
 
 
 def _await(lane: Settings, sql: str) -> None:
-    reads.wait_until(lambda: bool(rows_of(lane, sql)[0]["done"]), seconds=60, what=sql)
+    reads.wait_until(lambda: bool(rows_of(lane, sql)[0]["done"]), seconds=180, what=sql)

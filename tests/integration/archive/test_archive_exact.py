@@ -82,7 +82,9 @@ def feed(settings: Settings, seed: int, rubbish: tuple[bytes, ...] = ()) -> Feed
 
 def wait_for_rows(settings: Settings, least: int) -> None:
     """Wait until so many predictions are stored."""
-    reads.wait_until(lambda: reads.counts(settings)["predictions"] >= least, seconds=60, what=f"{least} rows")
+    reads.wait_until(
+        lambda: reads.counts(settings)["predictions"] >= least, seconds=180, what=f"{least} rows"
+    )
 
 
 def test_kills_and_rebalances_store_every_row_once(tuned: Settings, crew: Crew) -> None:

@@ -31,7 +31,7 @@ def run_until(settings: Settings, last: int, registry: CollectorRegistry | None 
     try:
         reads.wait_until(
             lambda: reads.positions(settings, "emitter-status").get(0, -1) >= last,
-            seconds=60,
+            seconds=180,
             what=f"offset {last}",
         )
     finally:
@@ -103,7 +103,7 @@ def test_the_commands_say_what_they_did(stack: TestStack, lane: Settings, tmp_pa
     worker = threading.Thread(target=archive.run, args=(lane, stopping, ArchiveMetrics(CollectorRegistry())))
     worker.start()
     try:
-        reads.wait_until(lambda: reads.counts(lane)["dead_letters"] == 1, seconds=60, what="a letter")
+        reads.wait_until(lambda: reads.counts(lane)["dead_letters"] == 1, seconds=180, what="a letter")
         listed = driftline(
             stack, lane, tmp_path, "dead-letter", "list", "--topic", "emitter-status", "--json"
         )

@@ -25,7 +25,7 @@ from driftline.deploy.local.kafka_topics import ensure_topics
 from driftline.schemas.settings import Control, Settings, kafka_config, producer_config
 
 Say = Callable[..., tuple[int, str, str]]
-WAIT_S = 60.0
+WAIT_S = 180.0
 
 
 class Desk:

@@ -106,7 +106,7 @@ def test_each_event_is_answered_once_through_a_crash(
     wanted = (BATCHES + 2) * ROWS
     with archiving(lane):
         reads.wait_until(
-            lambda: _count(lane, "challenger") >= wanted, seconds=60, what="the challenger's rows"
+            lambda: _count(lane, "challenger") >= wanted, seconds=180, what="the challenger's rows"
         )
     assert (_count(lane, "challenger"), _count(lane, "champion"), _count(lane, "shadow")) == (
         wanted,

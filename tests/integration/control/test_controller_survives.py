@@ -7,7 +7,6 @@ import random
 import signal
 import time
 
-import pytest
 from confluent_kafka.admin import AdminClient
 from controlled import PROFILE, WAIT_S, Hall, package
 from controller_faults import all_decided, asked
@@ -19,7 +18,6 @@ from driftline.schemas.deployment_state import defaults
 from driftline.schemas.settings import kafka_config
 
 
-@pytest.mark.timeout(240)
 def test_of_two_controllers_one_writes(hall: Hall) -> None:
     """Two at once, the one that writes stopped beyond its session and then awake again: nothing is told twice."""
     rng = random.Random(7)
@@ -52,7 +50,6 @@ def test_of_two_controllers_one_writes(hall: Hall) -> None:
     assert first.wait(30) == 0
 
 
-@pytest.mark.timeout(240)
 def test_a_topic_made_anew_stops_the_controller_until_roots_say_so(hall: Hall) -> None:
     """It ends with one sentence until a log-reset names the new topic; what lies before that is passed over."""
     running = hall.start()
@@ -90,7 +87,6 @@ def test_a_topic_made_anew_stops_the_controller_until_roots_say_so(hall: Hall) -
     assert (passed.unread.count, passed.unread.first_offset, passed.unread.last_offset) == (1, 0, 0)
 
 
-@pytest.mark.timeout(240)
 def test_what_somebody_else_writes_over_a_state_is_said_over(hall: Hall) -> None:
     """A forged record in `deployment-state`, and one written while no controller was, are told and written over."""
     running = hall.start()

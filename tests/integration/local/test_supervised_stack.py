@@ -20,7 +20,7 @@ from driftline.deploy.local.ports import free_port
 from driftline.schemas.settings import Settings, producer_config
 
 CLI = [sys.executable, "-m", "driftline.deploy.cli"]
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 180.0
 
 
 def until(condition: Callable[[], bool], seconds: float, what: str) -> None:

@@ -74,7 +74,7 @@ def test_labels_and_predictions_that_come_weeks_late_are_counted(
     traffic.emitter.flush(30)
     traffic.label(slice(0, ROWS, 3))
     traffic.emitter.flush(30)
-    assert settle(lambda: wrong_days(tuned, traffic, told & ~late), 60) == [], crew.tails()
+    assert settle(lambda: wrong_days(tuned, traffic, told & ~late), 180) == [], crew.tails()
     stack.clickhouse.pause()
     traffic.send(late)
     traffic.label(slice(0, ROWS, 120), after_ms=2_000, value=1)

@@ -66,7 +66,7 @@ def test_the_settings_of_the_live_run_give_the_live_counts(
         )
 
     try:
-        reads.wait_until(settled, seconds=60, what="that all is counted live")
+        reads.wait_until(settled, seconds=180, what="that all is counted live")
     except Exception as late:
         raise AssertionError(crew.tails()) from late
     env, span = (

@@ -19,6 +19,7 @@ from driftline.schemas.control.envelope import STATE
 from driftline.schemas.control.serving_state import ServingState
 from driftline.schemas.deployment_state import defaults
 
+REST_S = 0.01
 INFER = b"POST /v2/models/churn/infer HTTP/1.1\r\nhost: test\r\n"
 RUBBISH = (
     b"\x00\xff\x16\x03\x01 nothing of HTTP\r\n\r\n",
@@ -42,7 +43,10 @@ RUBBISH = (
 
 
 def send_rubbish(port: int, halt: Path, stop: threading.Event, sent: list[bytes]) -> None:
-    """Send one kind after another, and some at random, and read little of what is answered, until told to stop."""
+    """Send one kind after another, and some at random, and read little of what is answered, until told to stop.
+
+    It rests a little after each, so that the agent has the time to answer others on a machine of few cores.
+    """
     rng = random.Random(5)
     while not stop.is_set():
         whole = (*RUBBISH, rng.randbytes(rng.randrange(1, 5_000)), INFER + rng.randbytes(300))
@@ -50,6 +54,7 @@ def send_rubbish(port: int, halt: Path, stop: threading.Event, sent: list[bytes]
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.2) as to:
                 to.sendall(one)
                 sent.append(to.recv(64))
+            stop.wait(REST_S)
         with suppress(OSError), socket.socket(socket.AF_UNIX) as local:
             local.settimeout(0.2)
             local.connect(os.path.relpath(halt))

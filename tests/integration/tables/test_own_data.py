@@ -18,8 +18,6 @@ from pyarrow import csv
 from pyarrow import parquet as pq
 from rig import settle
 
-pytestmark = pytest.mark.timeout(240)
-
 LATE_ROWS = 600  # of the same version, by an earlier test
 ROWS = 50_000
 DAY_MS = 86_400_000
@@ -220,11 +218,11 @@ def test_rows_that_come_too_late_are_said_to_be(driftline: Command, home: Path) 
     for total in (300, 600):
         sent = json.loads(ok(driftline("emit", "old.parquet", *named, "3", "--json", "--seconds", "60")))
         assert (sent["late"], sent["stored"], sent["complete"]) == (300, 300, True)
-        assert settle(lambda total=total: wrong("3", before + total), 60) == []  # type: ignore[misc]
+        assert settle(lambda total=total: wrong("3", before + total), 180) == []  # type: ignore[misc]
     ok(driftline("profile", "build", "reference.parquet", *named, "4"))
     ok(driftline("profile", "publish", *named, "4"))
     assert "300  rows came too late" in ok(driftline("emit", "old.parquet", *named, "4"))
-    assert settle(lambda: wrong("4", 300), 60) == []
+    assert settle(lambda: wrong("4", 300), 180) == []
 
 
 def test_bad_input_is_said_in_one_sentence(driftline: Command, home: Path) -> None:
