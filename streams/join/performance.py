@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
@@ -13,12 +15,15 @@ from driftline.streams.join.outcomes import ERRORS
 from driftline.streams.join.quantiles import METRIC as PINBALL
 from driftline.streams.join.quantiles import quantile_figures
 from driftline.streams.stats.confusion import (
+    accuracy_of,
     balanced_accuracy_error,
+    balanced_accuracy_of,
     binary,
     classification,
     f1_errors,
     macro_f1_error,
     mcc_error,
+    mcc_of,
 )
 from driftline.streams.stats.intervals import Interval, around, of_mean, wilson
 from driftline.streams.stats.losses import calibration_error_of, mean_of, skill_of
@@ -29,10 +34,15 @@ from driftline.streams.stats.shares import defined
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from numpy.typing import NDArray
+
     from driftline.streams.join.outcomes import Outcomes
     from driftline.streams.join.scheme import Scheme
     from driftline.streams.stats.ranking import Bounds
+    from driftline.streams.stats.shares import Array
 
+Makers: TypeAlias = dict[str, Callable[[], Figure]]
+"""Metric -> what works it out: of many segments only some are asked for."""
 NO_PROFILE: Final = "no_profile: nothing says what this version's answers mean, so only labels are counted."
 
 
@@ -71,8 +81,10 @@ def performance_figures(
         found += _of_numbers(outcomes)
         found += quantile_figures(scheme, outcomes.sums)
     else:
-        found += _of_classes(scheme, outcomes)
-        found += _of_scores(outcomes) if scheme.task == "binary" else _of_losses(outcomes)
+        makers = _of_classes(scheme, outcomes)
+        makers |= _of_scores(outcomes) if scheme.task == "binary" else _of_losses(outcomes)
+        found += [make() for metric, make in makers.items() if wanted is None or metric in wanted]
+        found += _of_each_class(scheme, outcomes) if wanted is None and scheme.task == "classes" else []
     if wanted is not None:
         found = [figure for figure in found if figure.metric in wanted and not figure.feature]
     widen(
@@ -82,37 +94,51 @@ def performance_figures(
     return found
 
 
-def _of_classes(scheme: Scheme, outcomes: Outcomes) -> list[Figure]:
+def _of_classes(scheme: Scheme, outcomes: Outcomes) -> Makers:
     confusion = outcomes.confusion
-    found = classification(confusion)
-    hits = int(np.trace(confusion))
-    figures = [
-        _figure("accuracy", found.accuracy, found.rows, wilson(hits, found.rows)),
-        _figure(
-            "balanced_accuracy",
-            found.balanced_accuracy,
-            found.rows,
-            _around(found.balanced_accuracy, balanced_accuracy_error(confusion)),
+    rows, hits = int(confusion.sum()), int(np.trace(confusion))
+
+    def of(metric: str, values: Array, error: Callable[[], float | None], least: float = 0.0) -> Figure:
+        value = defined(values.item())
+        return _figure(metric, value, rows, _around(value, error(), least))
+
+    makers: Makers = {
+        "accuracy": lambda: _figure(
+            "accuracy", defined(accuracy_of(confusion).item()), rows, wilson(hits, rows)
         ),
-        _figure("mcc", found.mcc, found.rows, _around(found.mcc, mcc_error(confusion), -1.0)),
-    ]
-    if scheme.task == "binary":
-        yes = binary(confusion, 1)
-        said, true = yes.true_positives + yes.false_positives, yes.true_positives + yes.false_negatives
-        base = true / found.rows if found.rows else None
-        return [
-            *figures,
-            _figure("precision", yes.precision, said, wilson(yes.true_positives, said)),
-            _figure("recall", yes.recall, true, wilson(yes.true_positives, true)),
-            _figure("f1", yes.f1, found.rows, _around(yes.f1, f1_errors(confusion)[1])),
-            _figure("base_rate", base, found.rows, wilson(true, found.rows)),
-        ]
-    figures += [
-        _figure("macro_precision", found.precision, found.rows, None),
-        _figure("macro_recall", found.recall, found.rows, None),
-        _figure("macro_f1", found.f1, found.rows, _around(found.f1, macro_f1_error(confusion))),
-    ]
-    for name, one in zip(scheme.classes, found.classes, strict=True):
+        "balanced_accuracy": lambda: of(
+            "balanced_accuracy", balanced_accuracy_of(confusion), lambda: balanced_accuracy_error(confusion)
+        ),
+        "mcc": lambda: of("mcc", mcc_of(confusion), lambda: mcc_error(confusion), -1.0),
+    }
+    return makers | (_of_two(confusion) if scheme.task == "binary" else _of_means(confusion, rows))
+
+
+def _of_two(confusion: NDArray[np.int64]) -> Makers:
+    yes = binary(confusion, 1)
+    rows, said = int(confusion.sum()), yes.true_positives + yes.false_positives
+    true = yes.true_positives + yes.false_negatives
+    return {
+        "precision": lambda: _figure("precision", yes.precision, said, wilson(yes.true_positives, said)),
+        "recall": lambda: _figure("recall", yes.recall, true, wilson(yes.true_positives, true)),
+        "f1": lambda: _figure("f1", yes.f1, rows, _around(yes.f1, f1_errors(confusion)[1])),
+        "base_rate": lambda: _figure("base_rate", true / rows if rows else None, rows, wilson(true, rows)),
+    }
+
+
+def _of_means(confusion: NDArray[np.int64], rows: int) -> Makers:
+    """Means over many classes."""
+    found = classification(confusion)
+    return {
+        "macro_precision": lambda: _figure("macro_precision", found.precision, rows, None),
+        "macro_recall": lambda: _figure("macro_recall", found.recall, rows, None),
+        "macro_f1": lambda: _figure("macro_f1", found.f1, rows, _around(found.f1, macro_f1_error(confusion))),
+    }
+
+
+def _of_each_class(scheme: Scheme, outcomes: Outcomes) -> list[Figure]:
+    figures = []
+    for name, one in zip(scheme.classes, classification(outcomes.confusion).classes, strict=True):
         figures += [
             _figure("precision", one.precision, one.predicted, wilson(one.hits, one.predicted), name),
             _figure("recall", one.recall, one.labels, wilson(one.hits, one.labels), name),
@@ -121,33 +147,41 @@ def _of_classes(scheme: Scheme, outcomes: Outcomes) -> list[Figure]:
     return figures
 
 
-def _of_scores(outcomes: Outcomes) -> list[Figure]:
+def _of_scores(outcomes: Outcomes) -> Makers:
     negatives, positives = outcomes.scored
     rows, base = outcomes.counted, int(positives.sum())
-    area = auc(positives, negatives)
-    error = auc_error(positives, negatives)
-    sums = np.array([exact_float(one) for one in outcomes.calibration_sums])
-    bins, hits = outcomes.calibration
-    figures = [
-        _bounded("auc", area, rows),
-        _figure("auc_error", error, rows, None),
-        _bounded("average_precision", average_precision(positives, negatives), rows),
-        *_of_losses(outcomes),
-    ]
-    total = exact_float(outcomes.sums["log_loss"])
-    skill = defined(skill_of(total, np.array([rows - base, base])).item()) if rows else None
-    ece = defined(np.asarray(calibration_error_of(bins, hits, sums)).item()) if rows else None
-    return [*figures, _figure("log_loss_skill", skill, rows, None), _figure("ece", ece, rows, None)]
+
+    def skill() -> Figure:
+        total = exact_float(outcomes.sums["log_loss"])
+        value = defined(skill_of(total, np.array([rows - base, base])).item()) if rows else None
+        return _figure("log_loss_skill", value, rows, None)
+
+    def error_of_calibration() -> Figure:
+        sums = np.array([exact_float(one) for one in outcomes.calibration_sums])
+        bins, hits = outcomes.calibration
+        value = defined(calibration_error_of(bins, hits, sums).item()) if rows else None
+        return _figure("ece", value, rows, None)
+
+    return {
+        "auc": lambda: _bounded("auc", auc(positives, negatives), rows),
+        "auc_error": lambda: _figure("auc_error", auc_error(positives, negatives), rows, None),
+        "average_precision": lambda: _bounded(
+            "average_precision", average_precision(positives, negatives), rows
+        ),
+        **_of_losses(outcomes),
+        "log_loss_skill": skill,
+        "ece": error_of_calibration,
+    }
 
 
-def _of_losses(outcomes: Outcomes) -> list[Figure]:
+def _of_losses(outcomes: Outcomes) -> Makers:
+    return {name: partial(_loss, name, outcomes) for name in ("log_loss", "brier")}
+
+
+def _loss(name: str, outcomes: Outcomes) -> Figure:
     rows = outcomes.counted
-    figures = []
-    for name in ("log_loss", "brier"):
-        total, squares = (exact_float(outcomes.sums[one]) for one in (name, f"{name}_squared"))
-        value = defined(mean_of(rows, total).item())
-        figures.append(_figure(name, value, rows, of_mean(rows, total, squares)))
-    return figures
+    total, squares = (exact_float(outcomes.sums[one]) for one in (name, f"{name}_squared"))
+    return _figure(name, defined(mean_of(rows, total).item()), rows, of_mean(rows, total, squares))
 
 
 def _of_numbers(outcomes: Outcomes) -> list[Figure]:

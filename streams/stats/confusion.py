@@ -109,17 +109,17 @@ def binary(confusion: ArrayLike, positive: int) -> Binary:
 
     """
     counts = np.asarray(confusion, np.int64)
-    classes = classification(counts).classes
-    one, other = classes[positive], classes[1 - positive]
+    each, other = class_figures_of(counts), 1 - positive
+    precision, recall, f1 = (defined(float(figures[positive])) for figures in each)
     return Binary(
-        one.hits,
-        one.predicted - one.hits,
-        one.labels - one.hits,
-        other.hits,
-        one.precision,
-        one.recall,
-        one.f1,
-        other.recall,
+        int(counts[positive, positive]),
+        int(counts[other, positive]),
+        int(counts[positive, other]),
+        int(counts[other, other]),
+        precision,
+        recall,
+        f1,
+        defined(float(each.recall[other])),
     )
 
 

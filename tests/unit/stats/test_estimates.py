@@ -269,3 +269,23 @@ def test_past_twenty_classes_only_accuracy_is_estimated() -> None:
     found = estimate_classes(calibration, counts)
     assert [figure.metric for figure in found.figures] == ["accuracy"]
     assert found.of("accuracy").value == pytest.approx((rows[1] == rows[2]).mean(), abs=1e-9)
+
+
+def test_an_estimate_is_the_same_whatever_was_estimated_before() -> None:
+    """Rates drawn once serve all windows of a reference: each gets the draws that it alone would have got."""
+    rng = np.random.default_rng(6)
+    reference = binary_reference(*two_classes(0.0, 5_000, rng), EDGES)
+    windows = [
+        binary_counts(*two_classes(mean, rows, rng)[:2], EDGES) for mean, rows in ((0.0, 300), (2.0, 40))
+    ]
+
+    def alone(counts: NDArray[np.int64]) -> Estimate:
+        calibration = binary_calibration(reference)
+        assert calibration is not None
+        return estimate_binary(calibration, counts)
+
+    shared = binary_calibration(reference)
+    assert shared is not None
+    together = [estimate_binary(shared, counts) for counts in (*windows, *windows)]
+    assert together == [alone(counts) for counts in (*windows, *windows)]
+    assert together[0].of("auc").error != together[1].of("auc").error
