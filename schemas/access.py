@@ -73,6 +73,8 @@ class Grant:
 
 ADMIN: Final = "admin"
 """Makes topics and configures them, and migrates ClickHouse; reads and writes no record."""
+OPERATOR: Final = "operator"
+"""People at the command line."""
 
 ROLES: Final = (
     Role(ADMIN, "migrations and topics: 'driftline migrate', the supervisor of 'driftline up'"),
@@ -143,7 +145,7 @@ ROLES: Final = (
     ),
     Role("retrain", "'driftline worker retrain'", reads=("alerts",), joins=("driftline-retrain",)),
     Role(
-        "operator",
+        OPERATOR,
         "people at the command line: signed commands, acknowledged alerts, every look",
         reads=_ALL,
         writes=(COMMANDS, "alerts"),

@@ -168,6 +168,7 @@ class Local(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_port: FreePort = 0
     kafka: Annotated[Literal["local", "outside"], Meta(description="local or outside")] = "local"
     clickhouse: Annotated[Literal["local", "outside"], Meta(description="local or outside")] = "local"
+    secure: Annotated[bool, Meta(description="true (a user for everybody, ACLs, TLS) or false")] = False
 
 
 class Operator(msgspec.Struct, frozen=True, kw_only=True):

@@ -126,7 +126,7 @@ def witness_command(key_file: Path, name: str, store: Path, genesis: str | None)
     from driftline.agents.control.keys import load
 
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
-    settings = settings_of_stack()
+    settings = settings_of_stack("witness")
     pin, key, stop = pinned(settings, genesis), load(key_file), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -30,11 +30,11 @@ export_option: Decorator = click.option(
 )
 
 
-def settings_of_stack() -> Settings:
-    """Settings that reach Kafka."""
+def settings_of_stack(role: str = "operator") -> Settings:
+    """Settings that reach Kafka, as a role."""
     from driftline.deploy.local.discover import settings_here
 
-    return settings_here(os.environ, Path.cwd())
+    return settings_here(os.environ, Path.cwd(), role=role)
 
 
 def what_lies(folder: Path | None) -> tuple[Settings, Read, list[bytes]]:

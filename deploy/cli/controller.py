@@ -37,7 +37,7 @@ def command(genesis: str | None) -> None:
     from driftline.agents.serving.package.store import store_of
 
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
-    settings, stop = settings_of_stack(), threading.Event()
+    settings, stop = settings_of_stack("controller"), threading.Event()
     setup = Setup(
         settings.kafka,
         pinned(settings, genesis),

@@ -92,7 +92,7 @@ def retry_command(
     if sum((name is not None, reason is not None, everything)) != 1:
         raise DriftlineError("say which to send again: one of --id, --reason or --all")
     with telling("waiting for the archive"):
-        found = retry(_settings(), LetterFilter(name=name, reason=reason), wait_seconds)
+        found = retry(_settings("mender"), LetterFilter(name=name, reason=reason), wait_seconds)
     if as_json:
         print_json(
             {"sent": found.sent, "mended": found.mended, "refused": found.refused, "waiting": found.waiting}
@@ -104,10 +104,10 @@ def retry_command(
     return 0 if found.mended == found.sent else 1
 
 
-def _settings() -> Settings:
+def _settings(role: str = "operator") -> Settings:
     from driftline.deploy.local.discover import settings_here
 
-    return settings_here(os.environ, Path.cwd())
+    return settings_here(os.environ, Path.cwd(), role=role)
 
 
 def _line(row: dict[str, Any]) -> str:

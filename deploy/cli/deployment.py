@@ -53,7 +53,7 @@ def apply_command(file: Path, since: datetime | None, how: How) -> int:
     from driftline.schemas.deployment_file import read_deployment
 
     wanted = read_deployment(file)
-    settings, as_json = _settings(), how.as_json
+    settings, as_json = _settings("publisher"), how.as_json
     if settings.control.genesis:
         return _configure(file, wanted, since, how)
     if how.keys or how.dry_run:
@@ -165,10 +165,10 @@ def _warnings(settings: Settings, state: DeploymentState) -> list[str]:
     return warnings(state.settings, profiles)
 
 
-def _settings() -> Settings:
+def _settings(role: str = "operator") -> Settings:
     from driftline.deploy.local.discover import settings_here
 
-    return settings_here(os.environ, Path.cwd())
+    return settings_here(os.environ, Path.cwd(), role=role)
 
 
 def _facts(state: DeploymentState) -> dict[str, Any]:

@@ -80,7 +80,8 @@ def command(
         )
     late_before = late_so_far(settings, deployment, version) if wait else 0
     with bar(Console(stderr=True), f"sending {table.name}", planned.rows) as told:
-        sent = send(settings, planned, deployment, version, profile=profile, rate=rate, told=told)
+        sender = settings_here(os.environ, Path.cwd(), role="emitter")
+        sent = send(sender, planned, deployment, version, profile=profile, rate=rate, told=told)
     arrival = None
     if wait:
         resolutions = ("5m", "1h", "1d") if profile is None else profile.resolutions

@@ -19,9 +19,10 @@ def command(*, as_json: bool) -> None:
     Stop the workers of an older release first: they write tables that are no longer there.
     """
     from driftline.deploy.local.discover import settings_here
+    from driftline.schemas.access import ADMIN
     from driftline.streams.clickhouse.migrate import migrate
 
-    settings = settings_here(os.environ, Path.cwd())
+    settings = settings_here(os.environ, Path.cwd(), role=ADMIN)
     with telling("bringing the tables up to date"):
         applied = migrate(settings)
     if as_json:

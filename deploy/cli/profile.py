@@ -127,7 +127,7 @@ def publish(file: Path | None, deployment: str | None, version: str | None, as_j
     """
     from driftline.deploy.tables.shelf import publish as put
 
-    settings = _settings(required=True)
+    settings = _settings(required=True, role="publisher")
     profile = _from_file(settings, file, deployment, version)
     if settings.control.genesis:
         _must_be_registered(settings, profile)
@@ -195,11 +195,12 @@ def _must_be_registered(settings: Settings, profile: Profile) -> None:
         )
 
 
-def _settings(*, required: bool) -> Settings:
+def _settings(*, required: bool, role: str = "operator") -> Settings:
     """Give the settings; with `required` those of a stack that runs."""
     from driftline.deploy.local.discover import load_here, settings_here
 
-    return settings_here(os.environ, Path.cwd()) if required else load_here(os.environ, Path.cwd())
+    cwd = Path.cwd()
+    return settings_here(os.environ, cwd, role=role) if required else load_here(os.environ, cwd)
 
 
 def _from_file(settings: Settings, file: Path | None, deployment: str | None, version: str | None) -> Profile:

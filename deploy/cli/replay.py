@@ -83,7 +83,7 @@ def command(
         run=_run(name, now_ms, restate=restate),
     )
     check(asked)
-    settings = settings_here(os.environ, Path.cwd())
+    settings = settings_here(os.environ, Path.cwd(), role="replay")
     done = make(settings, asked, now_ms, lambda what, total: bar(Console(stderr=True), what, total))
     if as_json:
         print_json(done.as_json())

@@ -72,7 +72,7 @@ def command(
         raise click.UsageError(
             "--deployment and --by go with --package; serve.deployments names those of an installation"
         )
-    settings: Settings = settings_here(os.environ, Path.cwd(), required=False)
+    settings: Settings = settings_here(os.environ, Path.cwd(), required=False, role="agent")
     given = {"host": host, "port": port, "processes": processes, "upstream": upstream}
     serve = msgspec.structs.replace(
         settings.serve, **{name: value for name, value in given.items() if value is not None}

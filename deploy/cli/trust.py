@@ -56,7 +56,7 @@ def init(file: Path, policy: Path | None, as_json: bool) -> None:
     from driftline.deploy.control.wire import is_empty, publish
 
     trust, rules = read_trust_file(file).trust, usable(policy)
-    kafka = settings_of_stack().kafka
+    kafka = settings_of_stack("controller").kafka
     if not is_empty(kafka):
         raise AskingError("the audit has a first record already: trust is changed with 'driftline trust set'")
     _, record = begin(trust, rules.text, time.time_ns() // 1_000_000)

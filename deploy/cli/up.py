@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--clickhouse-port", type=click.IntRange(0, 65_535), help="HTTP port of ClickHouse; 0 takes a free one."
 )
+@click.option("--secure", is_flag=True, help="A user for everybody, ACLs by role, TLS; for new data.")
 @click.option("--no-workers", is_flag=True, help="Only Kafka and ClickHouse, with topics and tables.")
 @json_option
 def command(
@@ -28,6 +29,7 @@ def command(
     data_dir: str | None,
     kafka_port: int | None,
     clickhouse_port: int | None,
+    secure: bool,
     no_workers: bool,
     as_json: bool,
 ) -> None:
@@ -35,12 +37,20 @@ def command(
 
     Everything listens on 127.0.0.1 only; data and logs lie in .driftline/. Without --detach the stack ends with
     this command (Ctrl-C). A part that settings call "outside" is not started, only checked.
+
+    With --secure everybody needs a password, random ones of which lie in .driftline/access/, a settings file a role:
+    commands here find theirs, an application is given its own by DRIFTLINE_CONFIG. Data that was begun so stays so.
     """
     from driftline.deploy.local.daemon import start_in_background
     from driftline.deploy.local.foreground import run_in_foreground
     from driftline.deploy.local.worker import ROLES
 
-    options = {"data_dir": data_dir, "kafka_port": kafka_port, "clickhouse_port": clickhouse_port}
+    options: dict[str, object] = {
+        "data_dir": data_dir,
+        "kafka_port": kafka_port,
+        "clickhouse_port": clickhouse_port,
+    }
+    options |= {"secure": True} if secure else {}
     settings = _settings({name: value for name, value in options.items() if value is not None})
     workers = () if no_workers else ROLES
     if detach:
@@ -96,6 +106,10 @@ def _summary(settings: Settings, as_json: bool) -> None:
         where = part.address or f"pid {part.pid}"
         click.echo(f"  {part.name:<10} {where}")
     click.echo(f"  {'logs':<10} {directory.logs}")
+    if state.secure:
+        click.echo(f"  {'passwords':<10} {directory.access}")
+        click.echo(f"  {'your app':<10} export DRIFTLINE_CONFIG={directory.access / 'emitter.toml'}")
+        return
     for part in state.components:
         if part.name == "kafka":
             click.echo(f"  {'your app':<10} export DRIFTLINE_KAFKA_BOOTSTRAP={part.address}")

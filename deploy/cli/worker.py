@@ -54,6 +54,6 @@ def _run(role: str) -> int:
 
     from driftline.deploy.local.discover import settings_here
 
-    settings = settings_here(os.environ, Path.cwd())
+    settings = settings_here(os.environ, Path.cwd(), role=role)
     code: int = import_module(f"driftline.streams.processors.{role}").main(settings)
     return code

@@ -42,7 +42,7 @@ def challenger(package: Path, deployment: str, signers: tuple[str, ...], *, from
     from driftline.deploy.local.discover import settings_here
     from driftline.streams.processors.service import told_to_stop
 
-    settings = settings_here(os.environ, Path.cwd())
+    settings = settings_here(os.environ, Path.cwd(), role="challenger")
     with (
         admitted(package, keys_of(signers), settings.packages) as (manifest, model),
         told_to_stop() as stopping,

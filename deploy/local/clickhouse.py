@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import secrets
 import shutil
+import ssl
 import sys
 import tty
 from contextlib import suppress
@@ -14,15 +16,37 @@ from pathlib import Path
 from urllib.parse import quote
 
 from driftline.deploy.local import clickhouse_child
-from driftline.deploy.local.clickhouse_config import ClickHouseOptions, config_xml, users_xml
+from driftline.deploy.local.clickhouse_config import READY_USER, ClickHouseOptions, config_xml, users_xml
 from driftline.deploy.local.clickhouse_library import ClickHouseLibrary
 from driftline.deploy.local.component import Component
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.ports import LOOPBACK
+from driftline.deploy.local.private import write_private
 from driftline.deploy.local.spawn import Process, spawn
 
 _ANSWER_SECONDS = 5.0
 _NONCE_BYTES = 12
+# What the C library, Python and the engine look at; where they are not there, nothing is missing.
+_READABLE = (
+    "/lib",
+    "/lib64",
+    "/usr",
+    "/proc/self",
+    "/proc/cpuinfo",
+    "/proc/loadavg",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/sys",
+    "/proc/uptime",
+    "/sys",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/timezone",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/resolv.conf",
+)
+_WRITABLE = ("/dev/null", "/dev/urandom", "/dev/random", "/dev/tty", "/dev/pts", "/dev/ptmx")
 
 
 class ClickHouseServer(Component):
@@ -67,8 +91,8 @@ class ClickHouseServer(Component):
         # Tables of its own log from another start, or another version, keep it from starting.
         shutil.rmtree(self.data / "data" / "system", ignore_errors=True)
         config, users = self.directory / "config.xml", self.directory / "users.xml"
-        config.write_text(config_xml(self.options, str(users)))
-        _write_private(users, users_xml(self.options))
+        write_private(config, config_xml(self.options, str(users)))
+        write_private(users, users_xml(self.options))
         script = [
             sys.executable,
             "-I",
@@ -76,6 +100,7 @@ class ClickHouseServer(Component):
             clickhouse_child.__file__,
             str(os.getpid()),
             str(self.library.path),
+            json.dumps(self._secured()),
         ]
         keeper, terminal = os.openpty()
         try:
@@ -86,7 +111,7 @@ class ClickHouseServer(Component):
                 cwd=work,
                 log=self.log,
                 stdin=terminal,
-                env={**os.environ, "TERM": "dumb"},
+                env=self._environment(),
             )
         except BaseException:
             os.close(keeper)
@@ -110,13 +135,41 @@ class ClickHouseServer(Component):
 
     def ask(self, query: str) -> str:
         """Run one query over HTTP and return its text."""
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=_ANSWER_SECONDS)
-        headers = {"X-ClickHouse-User": self.options.user, "X-ClickHouse-Key": quote(self.options.password)}
+        access, user, password = self.options.access, self.options.user, self.options.password
+        if access is None:
+            connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=_ANSWER_SECONDS)
+        else:
+            context = ssl.create_default_context(cafile=str(access.authority))
+            connection = http.client.HTTPSConnection(
+                LOOPBACK, self.port, timeout=_ANSWER_SECONDS, context=context
+            )
+            user, password = READY_USER, self.options.nonce
+        headers = {"X-ClickHouse-User": user, "X-ClickHouse-Key": quote(password)}
         try:
             connection.request("POST", "/", body=query.encode(), headers=headers)
             return connection.getresponse().read().decode(errors="replace")
         finally:
             connection.close()
+
+    def _environment(self) -> dict[str, str]:
+        """Variables of the child; secured, none that a user could read there by file('/proc/self/environ')."""
+        if self.options.access is None:
+            return {**os.environ, "TERM": "dumb"}
+        return {"PATH": os.environ.get("PATH", os.defpath), "TERM": "dumb"}
+
+    def _secured(self) -> dict[str, object] | None:
+        """What the child does before it becomes the server; None without access by role."""
+        access = self.options.access
+        if access is None:
+            return None
+        readable = (*_READABLE, sys.prefix, sys.base_prefix, str(Path(clickhouse_child.__file__).parent))
+        return {
+            "port": self.port,
+            "inner_port": access.inner_port,
+            "certificate": str(access.certificate),
+            "readable": [*readable, str(self.library.path.parent)],
+            "writable": [str(self.directory), *_WRITABLE],
+        }
 
     def ask_to_stop(self) -> None:
         """Say `exit` to its command line, which ends the process in some hundredths of a second."""
@@ -132,10 +185,3 @@ class ClickHouseServer(Component):
         if self._keeper >= 0:
             os.close(self._keeper)
             self._keeper = -1
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, since it may hold a digest of a password."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text)

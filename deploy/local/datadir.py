@@ -28,6 +28,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         clickhouse: greatest version of ClickHouse that wrote here.
         kafka_port: port of the last start, so that addresses stay; 0 before the first.
         clickhouse_port: the same for ClickHouse.
+        secure: whether users, ACLs and TLS guard them: such data is never served without.
         whole: whether Kafka and ClickHouse have both been ready here: from then on neither is used without the other.
 
     """
@@ -38,6 +39,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse: str = ""
     kafka_port: int = 0
     clickhouse_port: int = 0
+    secure: bool = False
     whole: bool = False
 
 
@@ -56,6 +58,11 @@ class DataDirectory:
     def clickhouse(self) -> Path:
         """Directory of the server."""
         return self.root / "clickhouse"
+
+    @property
+    def access(self) -> Path:
+        """Directory of passwords and certificates of a secured stack."""
+        return self.root / "access"
 
     @property
     def logs(self) -> Path:
@@ -197,6 +204,10 @@ class DataDirectory:
         if has_kafka and not has_clickhouse and identity.whole:
             raise self._half("ClickHouse", self.clickhouse, "Kafka", self.kafka)
         return identity if has_kafka else msgspec.structs.replace(identity, whole=False)
+
+    def is_new(self) -> bool:
+        """Say whether neither Kafka nor ClickHouse has data here."""
+        return not any(self._holds_data(one / "data") for one in (self.kafka, self.clickhouse))
 
     def write_identity(self, identity: Identity) -> None:
         """Keep what made this directory."""

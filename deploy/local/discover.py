@@ -9,26 +9,33 @@ from typing import Any
 
 import msgspec
 
+from driftline.deploy.access.files import with_role
 from driftline.deploy.local.datadir import DataDirectory
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.state import StackState, read_state, supervisor_lives
+from driftline.schemas.access import OPERATOR
 from driftline.schemas.settings import Settings, load
 from driftline.schemas.sources import variable
 
 
-def settings_here(env: Mapping[str, str], cwd: Path, *, required: bool = True) -> Settings:
+def settings_here(
+    env: Mapping[str, str], cwd: Path, *, required: bool = True, role: str = OPERATOR
+) -> Settings:
     """Return the settings, with the addresses of the local stack that runs below `cwd`.
 
-    An address that a variable or the TOML file gives is kept; so is that of a part that is "outside".
+    An address that a variable or the TOML file gives is kept; so is that of a part that is "outside". Of a secured
+    stack come the users of a role too.
 
     Args:
         env: variables, as in os.environ.
         cwd: where driftline.toml and the data directory are looked for.
         required: raise when an address is needed and no local stack runs.
+        role: who asks, as in `driftline.schemas.access`.
 
     Raises:
         SettingsError: a setting is wrong.
         StackError: `required`, no local stack runs and no address is given.
+        AccessError: the stack is secured, and this user may not read the role's file.
 
     """
     settings = load_here(env, cwd)
@@ -46,7 +53,15 @@ def settings_here(env: Mapping[str, str], cwd: Path, *, required: bool = True) -
                 f"or give addresses with {variable('kafka', 'bootstrap')} and {variable('clickhouse', 'host')}"
             )
         return settings
-    return at(settings, state, kafka=kafka_here, clickhouse=clickhouse_here)
+    settings = at(settings, state, kafka=kafka_here, clickhouse=clickhouse_here)
+    if not state.secure:
+        return settings
+    known = with_role(settings, directory.access, role)
+    return msgspec.structs.replace(
+        settings,
+        kafka=known.kafka if kafka_here else settings.kafka,
+        clickhouse=known.clickhouse if clickhouse_here else settings.clickhouse,
+    )
 
 
 def load_here(env: Mapping[str, str], cwd: Path) -> Settings:

@@ -14,10 +14,12 @@ from confluent_kafka.admin import AdminClient
 
 from driftline.deploy.local.component import Component
 from driftline.deploy.local.errors import StackError
-from driftline.deploy.local.kafka_config import BrokerPorts, server_properties
+from driftline.deploy.local.kafka_config import BROKER, BrokerAccess, BrokerPorts, server_properties
 from driftline.deploy.local.kafka_jars import KafkaJars
 from driftline.deploy.local.ports import LOOPBACK
+from driftline.deploy.local.private import write_private
 from driftline.deploy.local.spawn import Process, spawn_guarded
+from driftline.schemas.clients import Config
 
 _METADATA_LOG = "__cluster_metadata-0"
 _FORMAT_SECONDS = 60
@@ -48,6 +50,7 @@ class KafkaBroker(Component):
         cluster_id: str,
         log: Path,
         jvm: Sequence[str] = (),
+        access: BrokerAccess | None = None,
     ) -> None:
         """Describe the broker; nothing is written or started.
 
@@ -58,6 +61,7 @@ class KafkaBroker(Component):
             cluster_id: 22 characters; a broker that answers with another one is not ours.
             log: file for its output.
             jvm: further options of the JVM.
+            access: TLS, users and ACLs; None lets everybody in.
 
         """
         super().__init__(log)
@@ -65,7 +69,7 @@ class KafkaBroker(Component):
         self.directory = directory
         self.ports = ports
         self.cluster_id = cluster_id
-        self._jvm = tuple(jvm)
+        self._jvm, self._access = tuple(jvm), access
         self._admin: AdminClient | None = None
 
     @property
@@ -82,7 +86,7 @@ class KafkaBroker(Component):
         """Format the data directory when it is new, then start the JVM."""
         self.directory.mkdir(parents=True, exist_ok=True)
         properties = self.directory / "server.properties"
-        properties.write_text(server_properties(self.data, self.ports))
+        write_private(properties, server_properties(self.data, self.ports, self._access))
         self._format(properties)
         command = self.jars.command("kafka.Kafka", *_JVM_OPTIONS, *self._jvm)
         return spawn_guarded([*command, str(properties)], cwd=self.directory, log=self.log)
@@ -92,7 +96,7 @@ class KafkaBroker(Component):
         # librdkafka reports, and waits after, every refused connection: it is asked only when someone listens.
         if self._admin is None and not _listens(self.ports.clients):
             return False
-        self._admin = self._admin or AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        self._admin = self._admin or AdminClient(self._client())
         try:
             metadata = self._admin.list_topics(timeout=_ANSWER_SECONDS)
         except KafkaException:
@@ -125,9 +129,19 @@ class KafkaBroker(Component):
             "kafka.tools.StorageTool",
             "-XX:TieredStopAtLevel=1",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            # Its command line would lie in a file that tools for the JVM read.
+            "-XX:-UsePerfData",
         )
+        command += ["format", "-t", self.cluster_id, "-c", str(properties)]
+        if self._access is not None:
+            # Lines of the launcher's own file of arguments: those of a process are for all to see.
+            user = f"SCRAM-SHA-512=[name={BROKER},password={self._access.password}]"
+            words = [*command[1:], "--add-scram", user]
+            arguments = self.directory / "format.arguments"
+            write_private(arguments, "\n".join(map(_quoted, words)))
+            command = [command[0], f"@{arguments}"]
         done = subprocess.run(
-            [*command, "format", "-t", self.cluster_id, "-c", str(properties)],
+            command,
             cwd=self.directory,
             capture_output=True,
             text=True,
@@ -135,10 +149,28 @@ class KafkaBroker(Component):
             check=False,
             env={**os.environ, "LC_ALL": "C"},
         )
+        (self.directory / "format.arguments").unlink(missing_ok=True)
         if done.returncode != 0:
             raise StackError(
                 f"Kafka could not format {self.data}: {done.stderr.strip() or done.stdout.strip()}"
             )
+
+    def _client(self) -> Config:
+        config: Config = {"bootstrap.servers": self.bootstrap, "log_level": 0}
+        if self._access is None:
+            return config
+        return config | {
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": BROKER,
+            "sasl.password": self._access.password,
+            "ssl.ca.location": str(self._access.authority),
+        }
+
+
+def _quoted(word: str) -> str:
+    """A word as a file of arguments of the java launcher has it (java, "Launcher argument files")."""
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _listens(port: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from driftline.deploy.local.ports import LOOPBACK
@@ -16,7 +16,27 @@ class BrokerPorts:
     controller: int
 
 
-def server_properties(data: Path, ports: BrokerPorts) -> str:
+@dataclass(frozen=True, slots=True)
+class BrokerAccess:
+    """How a broker is secured: TLS and a user for everybody, nothing allowed that no ACL allows.
+
+    Attributes:
+        certificate: file of the certificate and its key.
+        authority: file of who signed it.
+        password: of BROKER, which the broker, and who sets users and ACLs, log in as.
+
+    """
+
+    certificate: Path
+    authority: Path
+    password: str = field(repr=False)
+
+
+BROKER = "broker"
+"""The one super user."""
+
+
+def server_properties(data: Path, ports: BrokerPorts, access: BrokerAccess | None = None) -> str:
     """Return the configuration; the reasons for what differs from Kafka's defaults stand beside it."""
     lines = {
         "process.roles": "broker,controller",
@@ -48,4 +68,33 @@ def server_properties(data: Path, ports: BrokerPorts) -> str:
         "broker.session.timeout.ms": "3000",
         "broker.heartbeat.interval.ms": "500",
     }
+    if access is not None:
+        lines |= _secured(access)
     return "".join(f"{key}={value}\n" for key, value in lines.items())
+
+
+def _secured(access: BrokerAccess) -> dict[str, str]:
+    scram = "org.apache.kafka.common.security.scram.ScramLoginModule required"
+    plain = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+    who = f'username="{BROKER}" password="{access.password}"'
+    return {
+        "listener.security.protocol.map": "CLIENT:SASL_SSL,CONTROLLER:SASL_SSL",
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
+        "listener.name.client.scram-sha-512.sasl.jaas.config": f"{scram} {who};",
+        # The controller knows no users before it has read them: its own listener has one, told here.
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.controller.plain.sasl.jaas.config": f'{plain} {who} user_{BROKER}="{access.password}";',
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(access.certificate),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(access.authority),
+        "ssl.enabled.protocols": "TLSv1.3,TLSv1.2",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:{BROKER}",
+        "allow.everyone.if.no.acl.found": "false",
+        # Somebody who fails to log in waits before the answer, and cannot hold every place.
+        "connection.failed.authentication.delay.ms": "200",
+        "max.connections": "1000",
+    }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
 
+from driftline.deploy.access.files import FOLDER_MODE
 from driftline.deploy.local.cache import Progress
 from driftline.deploy.local.clickhouse import ClickHouseServer
 from driftline.deploy.local.clickhouse_config import ClickHouseOptions
@@ -21,6 +23,7 @@ from driftline.deploy.local.kafka_config import BrokerPorts
 from driftline.deploy.local.kafka_jars import fetch_jars
 from driftline.deploy.local.owner import owner_of_port
 from driftline.deploy.local.ports import LOOPBACK, check_apart, claim, free_port
+from driftline.deploy.local.secured import Secured, settled
 from driftline.schemas.settings import Settings
 
 # Compiling only simply starts faster; for tests, which start often and send little.
@@ -61,7 +64,13 @@ class Stack:
         self._env = env
         self._progress = progress
         self._jvm = jvm
+        self._secured: Secured | None = None
         self._lock: TextIO | None = None
+
+    @property
+    def is_secured(self) -> bool:
+        """Whether one needs a user here; known once `prepare` has been called."""
+        return self._secured is not None
 
     @property
     def components(self) -> list[Component]:
@@ -80,7 +89,20 @@ class Stack:
                 settings.clickhouse, host=LOOPBACK, port=self.clickhouse.port
             )
             settings = msgspec.structs.replace(settings, clickhouse=clickhouse)
-        return settings
+        return settings if self._secured is None else self._secured.over(settings)
+
+    def settings_of(self, role: str) -> Settings:
+        """Those settings with the users of a role; without users, the settings themselves.
+
+        Raises:
+            AccessError: the role's file cannot be used.
+
+        """
+        return self.settings if self._secured is None else self._secured.settings_of(role, self.settings)
+
+    def file_of(self, role: str) -> Path | None:
+        """The settings file that names a process its role; None without users."""
+        return None if self._secured is None else self._secured.file_of(role)
 
     def prepare(self) -> None:
         """Hold the data directory, fetch programs, choose ports; afterwards `start` only starts.
@@ -106,6 +128,8 @@ class Stack:
                 part.begin()
             for part in self.components:
                 part.wait_ready()
+            if self._secured is not None:
+                self._secured.set_up(self.settings)
             self._note_whole()
         except BaseException:
             self.stop()
@@ -128,7 +152,12 @@ class Stack:
         if (local.kafka, local.clickhouse) == ("local", "local"):
             check_apart(local.kafka_port, local.clickhouse_port)
             identity = directory.check_whole(identity)
+        identity = settled(directory, identity, local)
         taken = {local.kafka_port, local.clickhouse_port}
+        if identity.secure:
+            # Segments, parts and logs hold what the log holds: nobody else may look at them either.
+            directory.root.chmod(FOLDER_MODE)
+            self._secured = Secured(directory.access, is_new=directory.is_new())
         if local.kafka == "local":
             jars = with_archive(fetch_jars(self._env, self._progress), self._env, self._progress)
             version = newest(directory.root, "Kafka", identity.kafka, jars.version)
@@ -143,6 +172,7 @@ class Stack:
                 cluster_id=identity.cluster_id,
                 log=directory.log("kafka"),
                 jvm=self._jvm,
+                access=None if self._secured is None else self._secured.broker,
             )
         if local.clickhouse == "local":
             library = fetch_library(self._env, self._progress)
@@ -154,6 +184,10 @@ class Stack:
             self.clickhouse = ClickHouseServer(
                 library, directory.clickhouse, options, log=directory.log("clickhouse")
             )
+        if self._secured is not None and self.clickhouse is not None:
+            self._secured.write(self.settings)
+            server = self._secured.server(free_port(taken), self.wishes.clickhouse.database)
+            self.clickhouse.options = replace(self.clickhouse.options, access=server)
         directory.write_identity(identity)
 
     def _note_whole(self) -> None:

@@ -53,6 +53,7 @@ class StackState(msgspec.Struct, frozen=True, kw_only=True):
         bootstrap: address of Kafka.
         clickhouse_host: host of ClickHouse.
         clickhouse_port: its HTTP port.
+        secure: whether one needs a user, whose file lies in the data directory.
 
     """
 
@@ -64,6 +65,7 @@ class StackState(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap: str
     clickhouse_host: str
     clickhouse_port: int
+    secure: bool = False
     components: list[ComponentState] = []
 
 

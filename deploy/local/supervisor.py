@@ -21,6 +21,7 @@ from driftline.deploy.local.stack import Stack
 from driftline.deploy.local.state import ComponentState, Phase, StackState, process_started, write_state
 from driftline.deploy.local.watched import Watched
 from driftline.deploy.local.worker import ROLES, WorkerProcess
+from driftline.schemas.access import ADMIN
 from driftline.streams.clickhouse.migrate import migrate
 
 logger = logging.getLogger(__name__)
@@ -82,13 +83,19 @@ class Supervisor:
         self._write()
         self._progress("starting Kafka and ClickHouse")
         self.stack.start()
-        settings = self.stack.settings
+        stack, as_admin = self.stack, self.stack.settings_of(ADMIN)
         self._progress("creating topics and tables")
-        ensure_topics(settings)
-        migrate(settings)
-        parts = [(part, _address(self.stack, part.name)) for part in self.stack.components]
+        ensure_topics(as_admin)
+        migrate(as_admin)
+        parts = [(part, _address(stack, part.name)) for part in stack.components]
         workers = [
-            WorkerProcess(role, settings, log=self.stack.directory.log(role), cwd=Path.cwd())
+            WorkerProcess(
+                role,
+                stack.settings_of(role),
+                log=stack.directory.log(role),
+                cwd=Path.cwd(),
+                config=stack.file_of(role),
+            )
             for role in self._workers
         ]
         # Stopped from the front: workers, Kafka, ClickHouse.
@@ -138,6 +145,7 @@ class Supervisor:
             bootstrap=settings.kafka.bootstrap,
             clickhouse_host=settings.clickhouse.host,
             clickhouse_port=settings.clickhouse.port,
+            secure=self.stack.is_secured,
             components=[each.state for each in self._watched] + self._outside(),
         )
         if state != self._written:

@@ -20,7 +20,9 @@ class WorkerProcess(Component):
     # A last checkpoint, or a block on its way to ClickHouse.
     stop_seconds = 30.0
 
-    def __init__(self, role: str, settings: Settings, *, log: Path, cwd: Path) -> None:
+    def __init__(
+        self, role: str, settings: Settings, *, log: Path, cwd: Path, config: Path | None = None
+    ) -> None:
         """Describe the worker; nothing is started.
 
         Args:
@@ -28,17 +30,19 @@ class WorkerProcess(Component):
             settings: what it is told, by variables.
             log: file for its output.
             cwd: its working directory.
+            config: the settings file that names it its role, for what variables must not carry.
 
         """
         super().__init__(log)
         self.name = role
         self._settings = settings
-        self._cwd = cwd
+        self._cwd, self._config = cwd, config
 
     def launch(self) -> Process:
         """Start the worker."""
         command = [sys.executable, "-m", "driftline.deploy.cli", "worker", self.name]
-        return spawn_guarded(command, cwd=self._cwd, log=self.log, env=child_environment(self._settings))
+        env = child_environment(self._settings, config=self._config)
+        return spawn_guarded(command, cwd=self._cwd, log=self.log, env=env)
 
     def is_ready(self) -> bool:
         """Say whether it lives."""
