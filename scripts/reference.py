@@ -1,4 +1,4 @@
-"""Write docs/reference/ from the code: commands, settings, topics, metrics; what is data, reference_data.py writes.
+"""Write docs/reference/ from the code: commands, settings, topics, metrics, rules; the rest by reference_data.py.
 
 Usage: scripts/reference.py [--check]; with --check nothing is written, and a page that differs is named.
 """
@@ -23,6 +23,8 @@ from driftline.agents.serving.tally import Spread, Tally
 from driftline.deploy.cli.commands import COMMANDS
 from driftline.deploy.cli.examples import EXAMPLES
 from driftline.deploy.cli.group import load
+from driftline.deploy.rules.groups import groups
+from driftline.deploy.rules.rule import span
 from driftline.schemas.access import ROLES, grants, user_of
 from driftline.schemas.settings import Settings
 from driftline.schemas.topics import TOPICS
@@ -59,6 +61,7 @@ def pages() -> dict[str, str]:
         "tables.md": reference_data.tables,
         "schemas.md": reference_data.schemas,
         "alerts.md": reference_data.alerts,
+        "rules.md": _rules,
         "errors.md": reference_data.errors,
     }
     return {name: MADE + "\n".join(maker()).rstrip() + "\n" for name, maker in makers.items()}
@@ -194,7 +197,8 @@ def _metrics() -> Iterator[str]:
     yield "# Metrics\n"
     yield (
         "Each worker, and the controller, serves its own to Prometheus, on the port of the setting\n"
-        "`worker.metrics_port`; the serving agent at `/metrics`, and on the ports from `serve.metrics_port` on.\n"
+        "`worker.metrics_port`; the serving agent at `/metrics`, and on the ports from `serve.metrics_port` on. Each\n"
+        "also serves the `process_*` metrics that are common to clients of Prometheus.\n"
     )
     known = {
         **vars(metrics),
@@ -216,6 +220,25 @@ def _metrics() -> Iterator[str]:
             held = metric.labels if isinstance(metric, Tally | Spread) else metric._labelnames  # noqa: SLF001
             labels = ", ".join(f"`{label}`" for label in held)
             yield f"| `{name}` | {family.type} | {labels} | {_cell(family.documentation)} |"
+        yield ""
+
+
+def _rules() -> Iterator[str]:
+    yield "# Rules of Prometheus\n"
+    yield (
+        "What Prometheus watches, built by `driftline rules build` ([monitoring](../monitoring.md)). Each name leads\n"
+        "to its runbook. The alerts of deployments, on drift and the like, are [another matter](../alerts.md).\n"
+    )
+    for group in groups():
+        yield f"## {group.name}\n"
+        yield f"{group.purpose}\n"
+        if group.alerts:
+            yield "| alert | severity | held for | fires while |"
+            yield "|---|---|---|---|"
+        for one in group.alerts:
+            held = span(one.hold_s) if one.hold_s else ""
+            link = f"[{one.name}](../runbooks/{one.name}.md)"
+            yield f"| {link} | {one.severity.value} | {held} | `{_cell(one.expr)}` |"
         yield ""
 
 

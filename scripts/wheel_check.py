@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROBES = ROOT / "scripts" / "wheel_probes"
 FLOORS = ("agents", "deploy", "schemas", "streams")
 # Folders of a floor that go to the source distribution, not into the wheel.
-SOURCE_ONLY = ("deploy/examples/", "deploy/containers/", "deploy/manifests/", "deploy/grafana/")
+SOURCE_ONLY = ("deploy/examples/", "deploy/containers/", "deploy/manifests/", "deploy/grafana/", "deploy/prometheus/")
 IN_SDIST = (
     "Makefile",
     "README.md",
@@ -29,6 +29,7 @@ IN_SDIST = (
     "CHANGELOG.md",
     "LICENSE",
     "deploy/grafana/",
+    "deploy/prometheus/",
     "docs/",
     "tests/",
     "requirements/",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import psutil
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from driftline.agents.emit import Emitter, EmitterError
 from driftline.agents.emit.owner import has_leftovers
@@ -74,6 +74,7 @@ class Agent:
         self.doors: Doors | None = None
         self._fetch, self._folder = fetch, folder
         self.registry: Final = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.metrics: Final = ServingMetrics(self.registry)
         self.swappers: Final[dict[str, Swapper]] = {}
         self.recorder: Final = Recorder(

@@ -72,6 +72,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("forget", "control", "Remove what a prediction was asked."),
     CommandEntry("log-reset", "control", "Let the controller go on with another topic of commands."),
     CommandEntry("dashboards", "local", "Write the dashboards for Grafana."),
+    CommandEntry("rules", "local", "Write the rules of Prometheus and the routes of Alertmanager."),
     CommandEntry("serve", "serving", "Answer with models, and swap them without losing a request."),
     CommandEntry("model", "serving", "Make a package of a model, verify it, push it to a store."),
     CommandEntry("audit", "control", "Read, verify, export and witness the history of every change."),

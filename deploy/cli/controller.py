@@ -29,7 +29,7 @@ def command(genesis: str | None) -> None:
     checkpoints with control.checkpoint_key; both must be keys that the trust names for that. Profiles come out of the
     packages that are registered, where packages.store is named.
     """
-    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
     from driftline.agents.control.controller.metrics import ControllerMetrics
     from driftline.agents.control.controller.service import serve
@@ -48,6 +48,7 @@ def command(genesis: str | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     server, thread = start_http_server(
         settings.worker.metrics_port, addr=settings.worker.metrics_host, registry=registry
     )

@@ -8,7 +8,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,7 @@ _JOIN_S: Final = 5.0
 def served_metrics(worker: Worker) -> Iterator[CollectorRegistry]:
     """Serve the metrics of a registry, on the port that the settings name or a free one."""
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     server, thread = start_http_server(worker.metrics_port, addr=worker.metrics_host, registry=registry)
     logger.info("metrics on port %d", server.server_port)
     try:

@@ -17,7 +17,7 @@ from driftline.schemas.settings import Settings
 
 PAGES = (
     "commands.md", "settings.md", "topics.md", "access.md", "metrics.md", "tables.md", "schemas.md", "alerts.md",
-    "errors.md",
+    "rules.md", "errors.md",
 )  # fmt: skip
 
 

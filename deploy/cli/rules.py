@@ -1,0 +1,64 @@
+"""`driftline rules`: what Prometheus watches and whom Alertmanager tells, as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from driftline.deploy.cli.output import json_option, print_json
+
+
+@click.group("rules")
+def command() -> None:
+    """Write rules for Prometheus, built from the one list of alerts."""
+
+
+@command.command("build")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--runbooks", metavar="URL", help="Where the pages of docs/runbooks/ are served.")
+@click.option(
+    "--available", type=float, metavar="PERCENT", help="Requests that are answered without a 5xx [99.9]."
+)
+@click.option("--quick", type=float, metavar="PERCENT", help="Requests that are answered in time [99].")
+@click.option(
+    "--quick-ms", type=float, metavar="MS", help="What is in time, a bound of the agents' histogram [100]."
+)
+@click.option(
+    "--most-hold", type=click.IntRange(0), metavar="SECONDS", help="Hold no alert longer before it fires."
+)
+@json_option
+def build(
+    directory: Path,
+    runbooks: str | None,
+    available: float | None,
+    quick: float | None,
+    quick_ms: float | None,
+    most_hold: int | None,
+    as_json: bool,
+) -> None:
+    """Write one file a group of rules into DIRECTORY, for Prometheus to load.
+
+    What each alert means and what to do is a page of docs/runbooks/, which the alert links to.
+    """
+    from driftline.deploy.rules.build import RUNBOOKS, Wishes, rule_files
+    from driftline.deploy.rules.objective import Objective
+
+    given = {"available": available, "quick": quick, "quick_s": None if quick_ms is None else quick_ms / 1000}
+    objective = Objective(**{name: value for name, value in given.items() if value is not None})
+    written = []
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in rule_files(Wishes(runbooks or RUNBOOKS, objective, most_hold)).items():
+        (directory / name).write_text(text, encoding="utf-8")
+        written.append(
+            {
+                "file": str(directory / name),
+                "alerts": text.count("- alert:"),
+                "records": text.count("- record:"),
+            }
+        )
+    if as_json:
+        print_json({"rules": written})
+        return
+    for one in written:
+        click.echo(f"{one['file']}: {one['alerts']} alerts, {one['records']} recorded series")
