@@ -102,6 +102,13 @@ class ClickHouse(msgspec.Struct, frozen=True, kw_only=True):
             pattern="^[A-Za-z_][A-Za-z0-9_]{0,99}$",
         ),
     ] = "driftline"
+    cluster: Annotated[
+        str,
+        Meta(
+            description="letters, digits, dashes and underscores, or nothing (one server)",
+            pattern="^[A-Za-z0-9_-]{0,100}$",
+        ),
+    ] = ""
     secure: Annotated[bool, Meta(description="true (HTTPS) or false (HTTP)")] = False
     verify: Annotated[bool, Meta(description="true (check the server's certificate) or false")] = True
     ca: File = ""

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "DRIFTLINE_"
 _CONFIG: Final = "DRIFTLINE_CONFIG"
+BY_FILE: Final = "_FILE"
+"""What a variable ends with that names a file which holds the value: how orchestrators hand over secrets."""
 # Variables of the tests' own, those of a command that retrains, and those Kubernetes makes for a service that is
 # called driftline.
 _FOREIGN: Final = re.compile(
     r"DRIFTLINE_(TEST_.*|RETRAIN_.*|(.*_)?SERVICE_(HOST|PORT)(_.*)?|(.*_)?PORT_\d+_(TCP|UDP)(_.*)?|PORT)"
 )
 SHOWN_CHARS: Final = 100
+MOST_BYTES: Final = 1 << 16
+"""The longest file that holds one value."""
 
 
 class SettingsError(DriftlineError):
@@ -96,12 +100,24 @@ def read_file(path: Path, known: Known) -> Given:
 
 
 def read_variables(env: Mapping[str, str], known: Known) -> Given:
-    """Values of DRIFTLINE_<SECTION>_<FIELD>; raises SettingsError for an unknown one: no typo passes."""
+    """Values of DRIFTLINE_<SECTION>_<FIELD>, or of the file that DRIFTLINE_<SECTION>_<FIELD>_FILE names.
+
+    Raises:
+        SettingsError: a variable is no setting (no typo passes), a file cannot be read, or both forms are given.
+    """
     names = {variable(section, name): (section, name) for section, fields in known.items() for name in fields}
     given: Given = {}
     for key, value in env.items():
+        unsuffixed = key.removesuffix(BY_FILE)
         if key in names:
             given[names[key]] = Source(key, value, text=True)
+        elif unsuffixed in names:
+            if unsuffixed in env:
+                message = f"{unsuffixed} and {key} are both set, and say the same setting: unset one of them"
+                raise SettingsError(message)
+            given[names[unsuffixed]] = Source(
+                f"{value}, which {key} names,", _value_in(key, value), text=True
+            )
         elif key.startswith(_PREFIX) and key != _CONFIG and not _FOREIGN.fullmatch(key):
             # The prefix is taken away: it alone would make any two names look alike.
             plain = {name.removeprefix(_PREFIX): name for name in names}
@@ -115,6 +131,17 @@ def read_variables(env: Mapping[str, str], known: Known) -> Given:
             message = f"the variable {key} is no setting; {hint}"
             raise SettingsError(message)
     return given
+
+
+def _value_in(key: str, path: str) -> str:
+    """The text of a file without the end of its last line, which editors and `echo` add."""
+    try:
+        text = read_whole(Path(path), MOST_BYTES).decode()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        message = f"{key} names {path!r}, which cannot be read: {why}"
+        raise SettingsError(message) from error
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def variable(section: str, name: str) -> str:

@@ -112,7 +112,9 @@ def _settings() -> Iterator[str]:
         "A setting is a variable `DRIFTLINE_<SECTION>_<FIELD>`, or a key of that section in\n"
         "`driftline.toml` in the working directory (or in the file that `DRIFTLINE_CONFIG` names). The\n"
         "variable wins. A wrong value is one sentence that names the variable or key, the value and what is\n"
-        "allowed.\n"
+        "allowed.\n\n"
+        "Instead of each variable, `DRIFTLINE_<SECTION>_<FIELD>_FILE` may name a file that holds its value: so\n"
+        "secrets come as files and stand in no environment.\n"
     )
     meanings = tomllib.loads(MEANINGS.read_text(encoding="utf-8"))
     for section in msgspec.structs.fields(Settings):

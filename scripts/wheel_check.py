@@ -21,13 +21,15 @@ ROOT = Path(__file__).resolve().parent.parent
 PROBES = ROOT / "scripts" / "wheel_probes"
 FLOORS = ("agents", "deploy", "schemas", "streams")
 # Folders of a floor that go to the source distribution, not into the wheel.
-SOURCE_ONLY = ("deploy/examples/", "deploy/containers/", "deploy/manifests/", "deploy/grafana/", "deploy/prometheus/")
+SOURCE_ONLY = ("deploy/examples/", "deploy/containers/", "deploy/k8s/", "deploy/grafana/", "deploy/prometheus/")
 IN_SDIST = (
     "Makefile",
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "LICENSE",
+    "docker-compose.yml",
+    "deploy/containers/",
     "deploy/grafana/",
     "deploy/prometheus/",
     "docs/",

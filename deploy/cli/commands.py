@@ -32,6 +32,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("down", "local", "Stop the local stack, cleanly and in order."),
     CommandEntry("status", "local", "Show components, ports, lag and rows; fail when something is down."),
     CommandEntry("doctor", "local", "Say what is missing or misconfigured, and how to mend it."),
+    CommandEntry("healthy", "local", "Say whether what listens on a port here is well."),
     CommandEntry("migrate", "streams", "Bring the ClickHouse tables up to date."),
     CommandEntry("access", "streams", "Make users, ACLs and grants, by role, for Kafka and ClickHouse."),
     CommandEntry("worker", "streams", "Run one worker in the foreground."),
@@ -87,6 +88,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
         "inventory", "serving", "List every deployment: whose it is, how it was looked at, what serves."
     ),
     CommandEntry("compare", "local", "Compare two tables without Kafka: the same figures and verdicts."),
+    CommandEntry("seed", "demo", "Begin an installation to try things in, with the demo's model."),
     CommandEntry("demo", "demo", "Replay the flights of 2013 through the whole road."),
     CommandEntry("completion", "", "Print what makes a shell complete commands and options."),
 )

@@ -12,8 +12,11 @@ from driftline.deploy.cli.telling import telling
 
 
 @click.command("migrate")
+@click.option(
+    "--topics", is_flag=True, help="Create Kafka's topics too, and set what the contract says of them."
+)
 @json_option
-def command(*, as_json: bool) -> None:
+def command(*, topics: bool, as_json: bool) -> None:
     """Create or extend the ClickHouse tables, and set their retention to the settings; safe to run again.
 
     Stop the workers of an older release first: they write tables that are no longer there.
@@ -23,7 +26,11 @@ def command(*, as_json: bool) -> None:
     from driftline.streams.clickhouse.migrate import migrate
 
     settings = settings_here(os.environ, Path.cwd(), role=ADMIN)
-    with telling("bringing the tables up to date"):
+    with telling("bringing topics and tables up to date" if topics else "bringing the tables up to date"):
+        if topics:
+            from driftline.deploy.local.kafka_topics import ensure_topics
+
+            ensure_topics(settings)
         applied = migrate(settings)
     if as_json:
         print_json({"database": settings.clickhouse.database, "applied": applied})

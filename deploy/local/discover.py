@@ -15,7 +15,7 @@ from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.state import StackState, read_state, supervisor_lives
 from driftline.schemas.access import OPERATOR
 from driftline.schemas.settings import Settings, load
-from driftline.schemas.sources import variable
+from driftline.schemas.sources import BY_FILE, variable
 
 
 def settings_here(
@@ -111,5 +111,8 @@ def parts_elsewhere(settings: Settings, env: Mapping[str, str], cwd: Path) -> se
     fields = (("kafka", "bootstrap"), ("clickhouse", "host"), ("clickhouse", "port"))
     document: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8")) if file is not None else {}
     return outside | {
-        part for part, name in fields if variable(part, name) in env or name in document.get(part, {})
+        part
+        for part, name in fields
+        if {variable(part, name), variable(part, name) + BY_FILE} & env.keys()
+        or name in document.get(part, {})
     }

@@ -2,7 +2,7 @@
 
 ClickHouse has no transactions over DDL, so a file may be left half applied by a crash: every statement must be safe to
 run again (IF NOT EXISTS), and the file's row in `schema_migrations` is written after its last statement. SQL names no
-database: it runs in the one of the settings.
+database: it runs in the one of the settings. Where a cluster is named every statement goes to all of its servers.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.streams.clickhouse import retention
 from driftline.streams.clickhouse.client import Client
+from driftline.streams.clickhouse.clustered import clustered
 from driftline.streams.clickhouse.errors import MigrationError
 
 if TYPE_CHECKING:
@@ -141,15 +142,15 @@ def migrate(settings: Settings) -> list[str]:
         MigrationError: as `outstanding`.
         ClickHouseError: the server is away or refuses.
     """
-    name = settings.clickhouse.database
+    name, cluster = settings.clickhouse.database, settings.clickhouse.cluster
     with Client(settings.clickhouse, database=_ANY_DATABASE) as client:
-        client.command(f"CREATE DATABASE IF NOT EXISTS {quoted(name)}")
+        client.command(clustered(f"CREATE DATABASE IF NOT EXISTS {quoted(name)}", cluster))
     with Client(settings.clickhouse, answer_seconds=STATEMENT_SECONDS) as client:
-        client.command(_BOOK)
+        client.command(clustered(_BOOK.strip(), cluster))
         done = []
         for migration in outstanding(shipped(), _applied(client)):
             for statement in migration.statements:
-                client.command(statement, query_id(name, migration, statement))
+                client.command(clustered(statement, cluster), query_id(name, migration, statement))
             client.command(
                 "INSERT INTO schema_migrations (number, name, checksum) VALUES "
                 f"({migration.number}, '{migration.name}', '{migration.checksum}')",

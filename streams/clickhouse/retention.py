@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from driftline.streams.clickhouse.clustered import clustered
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -91,6 +93,10 @@ def apply(client: Client, archive: Archive) -> list[str]:
         {"names": list(wanted)},
     )
     changed = []
+
+    def change(statement: str) -> None:
+        client.command(clustered(statement, client.settings.cluster))
+
     for row in rows:
         table = str(row["name"])
         if (
@@ -100,17 +106,15 @@ def apply(client: Client, archive: Archive) -> list[str]:
             continue
         changed.append(table)
         if table == KEPT:
-            client.command(
+            change(
                 f"CREATE OR REPLACE VIEW {KEPT} AS SELECT deployment, prediction_id, ts, model_version, slot, "
                 f"src_partition, src_offset, arrived FROM prediction_lookup WHERE {wanted[table]}"
             )
             continue
         if table in BY_TIER:
             # A part holds rows of several deployments: those that go first must not wait for those that stay.
-            client.command(f"ALTER TABLE {table} MODIFY SETTING ttl_only_drop_parts = {int(not kept)}")
-        client.command(
-            f"ALTER TABLE {table} MODIFY TTL {wanted[table]} SETTINGS materialize_ttl_after_modify = 0"
-        )
+            change(f"ALTER TABLE {table} MODIFY SETTING ttl_only_drop_parts = {int(not kept)}")
+        change(f"ALTER TABLE {table} MODIFY TTL {wanted[table]} SETTINGS materialize_ttl_after_modify = 0")
     return changed
 
 

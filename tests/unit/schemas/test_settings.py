@@ -240,3 +240,49 @@ def test_clickhouse_is_reached_by_tls_when_asked() -> None:
     assert (plain["interface"], "verify" in plain) == ("http", False)
     secure = clickhouse_config(load({"DRIFTLINE_CLICKHOUSE_SECURE": "true"}).clickhouse)
     assert (secure["interface"], secure["verify"]) == ("https", True)
+
+
+def test_a_file_may_hold_the_value(tmp_path: Path) -> None:
+    """DRIFTLINE_<SECTION>_<FIELD>_FILE names a file that holds the value; the end of its last line is none of it."""
+    secret = tmp_path / "password"
+    secret.write_text("p w\n")
+    settings = load({"DRIFTLINE_CLICKHOUSE_PASSWORD_FILE": str(secret)})
+    assert str(settings.clickhouse.password) == "p w"
+    assert repr(settings.clickhouse.password) == "'***'"
+
+
+def test_a_value_is_given_once(tmp_path: Path) -> None:
+    """A variable and a file for the same setting are refused: nobody could tell which one holds."""
+    file = tmp_path / "port"
+    file.write_text("1")
+    with pytest.raises(
+        SettingsError, match="DRIFTLINE_CLICKHOUSE_PORT and DRIFTLINE_CLICKHOUSE_PORT_FILE are both set"
+    ):
+        load({"DRIFTLINE_CLICKHOUSE_PORT": "2", "DRIFTLINE_CLICKHOUSE_PORT_FILE": str(file)})
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            None,
+            "DRIFTLINE_CLICKHOUSE_PORT_FILE names '{path}', which cannot be read: No such file or directory",
+        ),
+        (
+            b"\xff",
+            "DRIFTLINE_CLICKHOUSE_PORT_FILE names '{path}', which cannot be read: it is no text in UTF-8",
+        ),
+        (
+            b"http",
+            "{path}, which DRIFTLINE_CLICKHOUSE_PORT_FILE names, is 'http'; it must be a port, 1 to 65,535",
+        ),
+    ],
+)
+def test_a_file_that_holds_no_value_is_named(content: bytes | None, sentence: str, tmp_path: Path) -> None:
+    """What is wrong with a file is one sentence that names the variable and the file."""
+    path = tmp_path / "port"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingsError) as error:
+        load({"DRIFTLINE_CLICKHOUSE_PORT_FILE": str(path)})
+    assert str(error.value) == sentence.format(path=path)
