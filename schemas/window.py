@@ -90,7 +90,7 @@ class WindowResult:
         counts: the counters, which merge.
         computed_at_ms: when it was computed.
         figures: the figures, drift first.
-        late_rows: rows of this model version and slot that came too late and await restatement.
+        late_rows: rows of this model version and slot that came too late and await restatement, as of `computed_at_ms`.
         run: `live`, or the name of a replay.
         settings_revision: revision of the settings it was judged with.
         version: order of publication, made of `absorbed` and `final` when left at -1.

@@ -78,18 +78,26 @@ def read_facts(settings: Settings, profiles: Mapping[tuple[str, str], Profile]) 
 
 
 def differences(settings: Settings, wanted: Mapping[Window, Wanted]) -> list[str]:
-    """What still differs between the windows of `worker accuracy` in ClickHouse and the facts; `==` on all of it."""
+    """What still differs between the windows of `worker accuracy` in ClickHouse and the facts; `==` on all of it.
+
+    The newest row of each version and slot must say that no late rows wait; those before it say how many did.
+    """
     with Client(settings.clickhouse) as client:
+        waiting = client.query(
+            "SELECT deployment, model_version, slot, argMax(late_rows, (arrived, src_offset)) AS waiting FROM windows "
+            "WHERE role = 'accuracy' GROUP BY deployment, model_version, slot HAVING waiting > 0"
+        )
         rows = client.query(
             "SELECT deployment, model_version AS version, slot, resolution, "
-            "toUnixTimestamp64Milli(window_start) AS start_ms, rows, labels, final, late_rows, counts, "
+            "toUnixTimestamp64Milli(window_start) AS start_ms, rows, labels, final, counts, "
             "figures.metric AS metrics, figures.feature AS features, figures.kind AS kinds, "
             "figures.segment AS segments, figures.value AS figure_values "
             "FROM windows_now WHERE role = 'accuracy'",
             formats={"counts": "bytes"},
         )
     found = {Window(*(row[name] for name in Window._fields)): row for row in rows}
-    wrong = [f"{window}: not there" for window in wanted.keys() - found.keys()]
+    wrong = [f"{row}: late rows wait" for row in waiting]
+    wrong += [f"{window}: not there" for window in wanted.keys() - found.keys()]
     wrong += [f"{window}: of no facts" for window in found.keys() - wanted.keys()]
     for window in wanted.keys() & found.keys():
         fault = _difference(found[window], wanted[window])
@@ -103,10 +111,10 @@ def _difference(row: dict[str, Any], wanted: Wanted) -> str:
     for name, value in wanted.tally.items():
         if tally[name] != value:
             return f"{name} are {str(tally[name])[:200]}, the facts say {str(value)[:200]}"
-    told = (row["rows"], row["labels"], bool(row["final"]), row["late_rows"])
-    facts = (tally["predictions"], tally["labels"], wanted.final, 0)
+    told = (row["rows"], row["labels"], bool(row["final"]))
+    facts = (tally["predictions"], tally["labels"], wanted.final)
     if told != facts:
-        return f"rows, labels, final, late are {told}, the facts say {facts}"
+        return f"rows, labels, final are {told}, the facts say {facts}"
     parts = zip(
         row["kinds"], row["segments"], row["features"], row["metrics"], row["figure_values"], strict=True
     )
