@@ -90,6 +90,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("compare", "local", "Compare two tables without Kafka: the same figures and verdicts."),
     CommandEntry("seed", "demo", "Begin an installation to try things in, with the demo's model."),
     CommandEntry("demo", "demo", "Replay the flights of 2013 through the whole road."),
+    CommandEntry("plan", "", "Say what machines, partitions and disks a load needs."),
     CommandEntry("completion", "", "Print what makes a shell complete commands and options."),
 )
 
@@ -105,7 +106,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "Who did what": ("history", "inventory", "audit", "acknowledge", "forget"),
     "Who may do what": ("trust", "keys", "policy", "log-reset"),
-    "Run it": ("migrate", "worker", "controller", "serve", "dashboards", "dead-letter", "completion"),
+    "Run it": ("plan", "migrate", "worker", "controller", "serve", "dashboards", "dead-letter", "completion"),
 }  # fmt: skip
 """Sections of `driftline --help`; a command of none stands under a section of its own."""
 

@@ -17,6 +17,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "completion bash >> ~/.bashrc",
         "completion fish > ~/.config/fish/completions/driftline.fish",
     ),
+    "plan": (
+        "plan --events 5000 --features 40 --deployments 100 --labels 0.8",
+        "plan --events 200 --deployments 50 --days 365 --json",
+    ),
     "compare": ("compare reference.parquet today.parquet", "compare january.csv july.csv --html page.html"),
     "profile build": (
         "profile build reference.parquet --deployment churn --version 1",

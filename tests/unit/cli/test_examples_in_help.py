@@ -26,7 +26,8 @@ def words(line: str) -> list[str]:
 def parsed(arguments: list[str]) -> Words:
     """Parse a command line without running it; the words of the command that it is for."""
     context = click.Context(_group(), info_name="driftline")
-    command, path = context.command, ()
+    command: click.Command = context.command
+    path: Words = ()
     while isinstance(command, click.Group):
         if command.invoke_without_command and arguments[0] not in command.commands:
             break

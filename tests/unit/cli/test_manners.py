@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from cli_leaves import every_leaf
+from cli_leaves import Words, every_leaf
 
 from driftline.deploy.cli import main
 from driftline.deploy.cli import telling as telling_module
@@ -22,7 +22,7 @@ from driftline.deploy.cli.telling import telling
 
 DRIFTLINE = [sys.executable, "-m", "driftline.deploy.cli"]
 LOGS = "runs until it is told to stop, and logs"
-WITHOUT_JSON = {
+WITHOUT_JSON: dict[Words, str] = {
     **dict.fromkeys(
         (("worker", role) for role in ("drift", "accuracy", "alerts", "archive", "challenger", "retrain")),
         LOGS,
