@@ -13,7 +13,7 @@ ARGS ?=
 
 BIN := .venv/bin
 
-.PHONY: help demo test up down chaos full bench lint types wheel lock setup prepare
+.PHONY: help demo test up down chaos full bench docs lint types wheel lock setup prepare
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -39,9 +39,13 @@ full: prepare lint types wheel ## Run everything: tests of every length, lint, t
 bench: prepare ## Measure against baselines of the same run (ONLY=kernel for one).
 	@$(BIN)/python -m tests.bench $(ONLY)
 
-lint: setup ## Check the code with ruff: all rules, and the format.
+docs: setup ## Build the documentation as a site in .driftline/site; a broken link fails.
+	@$(BIN)/python scripts/site_check.py
+
+lint: setup ## Check the code with ruff: all rules, and the format; and that the documentation builds.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/python scripts/site_check.py
 
 types: setup ## Check the types with mypy, strictly.
 	@$(BIN)/mypy
