@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import asdict
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 DEFAULT = "show"
 WIDTH: Final = 80
+LONGEST_S: Final = 1 << 22
+"""Where the sketch of delays ends: what took longer is infinite there (streams/windows/kernel.py)."""
 _MINUTE_S = 60
 _HOUR_S = 3_600
 _DAY_S = 86_400
@@ -150,9 +153,11 @@ def _line(row: dict[str, Any]) -> str:
 def span(seconds: float) -> str:
     """Write a length of time in the unit that fits it.
 
-    >>> [span(90), span(7_200), span(200_000)]
-    ['1.5 min', '2.0 h', '2.3 d']
+    >>> [span(90), span(7_200), span(200_000), span(float("inf"))]
+    ['1.5 min', '2.0 h', '2.3 d', 'over 48 d']
     """
+    if math.isinf(seconds):
+        return f"over {LONGEST_S // _DAY_S} d"
     if seconds < _MINUTE_S:
         return f"{seconds:.0f} s"
     for limit, unit, size in ((_HOUR_S, "min", _MINUTE_S), (_DAY_S, "h", _HOUR_S)):

@@ -49,8 +49,16 @@ def _show(report: StatusReport) -> None:
     print_table(
         ("component", "state", "pid", "ports", "up", "restarts"), [_row(part) for part in report.components]
     )
-    lags = [(each.role, each.topic, str(each.partition), f"{each.lag:,}") for each in report.lag]
-    print_table(("role", "topic", "partition", "lag"), lags)
+    behind = [each for each in report.lag if each.lag]
+    print_table(
+        ("role", "topic", "partition", "lag"),
+        [(each.role, each.topic, str(each.partition), f"{each.lag:,}") for each in behind],
+    )
+    if report.lag:
+        rest = (
+            f"{len(report.lag) - len(behind)} of {len(report.lag)} partitions that workers read have no lag"
+        )
+        click.echo(f"{rest}\n")
     print_table(("table", "rows"), [(name, f"{rows:,}") for name, rows in report.rows.items()])
     late = [(each.deployment, each.model_version, each.slot, f"{each.rows:,}") for each in report.late]
     print_table(("deployment", "version", "slot", "rows that came too late, and await restatement"), late)
