@@ -126,3 +126,23 @@ def test_reject_codes_are_explained(pages: dict[str, str]) -> None:
     """The table of docs/control.md has each code that a command is refused with, and no other."""
     section = pages["docs/control.md"].split("## Refusals\n")[1].split("\n## ", maxsplit=1)[0]
     assert sorted(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == sorted(REJECT_CODES)
+
+
+def test_comparisons_are_those_that_were_measured(pages: dict[str, str]) -> None:
+    """How many times others take is the ratio of docs/benchmarks.md."""
+    ratios = {
+        name: float(ratio)
+        for name, ratio in re.findall(
+            r"^\| kernel: all figures, against (\w+) \|[^|]*\|[^|]*\|[^|]*\| ([\d.]+) \|",
+            pages["docs/benchmarks.md"],
+            re.MULTILINE,
+        )
+    }
+    readme = pages["README.md"]
+    for name, tool in (("evidently", "Evidently"), ("nannyml", "NannyML")):
+        (row,) = re.findall(rf"^\| {tool} \|.*$", readme, re.MULTILINE)
+        assert re.findall(r"(\d+) times less processor time", row) == [f"{ratios[name]:.0f}"]
+    assert (
+        f"{min(ratios['nannyml'], ratios['evidently'], ratios['whylogs']):.0f} times less than the\n"
+        in pages["docs/compared.md"]
+    )
