@@ -61,8 +61,10 @@ def command(
     from driftline.deploy.local.discover import settings_here
     from driftline.deploy.serving import processes as several
     from driftline.deploy.serving.start import Single, run
+    from driftline.deploy.serving.warned import warn_once
 
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    warn_once()
     single = None
     if package is not None:
         if not deployment or not signers:
