@@ -21,7 +21,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PROBES = ROOT / "scripts" / "wheel_probes"
 FLOORS = ("agents", "deploy", "schemas", "streams")
 # Folders of a floor that go to the source distribution, not into the wheel.
-SOURCE_ONLY = ("deploy/examples/", "deploy/containers/", "deploy/k8s/", "deploy/grafana/", "deploy/prometheus/")
+SOURCE_ONLY = (
+    "deploy/examples/",
+    "deploy/containers/",
+    "deploy/k8s/",
+    "deploy/grafana/",
+    "deploy/prometheus/",
+)
 IN_SDIST = (
     "Makefile",
     "README.md",
