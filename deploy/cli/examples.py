@@ -13,6 +13,11 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "access new": ("access new roles", "access new roles --again archive"),
     "access kafka": ("access kafka", "access kafka --apply roles"),
     "access clickhouse": ("access clickhouse", "access clickhouse --apply roles"),
+    "healthy": ("healthy 9100", "healthy 8080 --path /v2/health/ready"),
+    "rules build": ("rules build rules", "rules build rules --available 99.95 --quick-ms 50"),
+    "seed begin": ("seed begin .",),
+    "seed model": ("seed model .",),
+    "seed secrets": ("seed secrets .",),
     "completion": (
         "completion bash >> ~/.bashrc",
         "completion fish > ~/.config/fish/completions/driftline.fish",

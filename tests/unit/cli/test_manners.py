@@ -32,6 +32,8 @@ WITHOUT_JSON: dict[Words, str] = {
     ("audit", "witness"): LOGS,
     ("trust", "template"): "prints a file",
     ("completion",): "prints a script",
+    ("healthy",): "says it by its exit code",
+    **dict.fromkeys((("seed", "begin"), ("seed", "model"), ("seed", "secrets")), "what containers begin with"),
 }
 
 
