@@ -33,7 +33,9 @@ WITHOUT_JSON: dict[Words, str] = {
     ("trust", "template"): "prints a file",
     ("completion",): "prints a script",
     ("healthy",): "says it by its exit code",
-    **dict.fromkeys((("seed", "begin"), ("seed", "model"), ("seed", "secrets")), "what containers begin with"),
+    **dict.fromkeys(
+        (("seed", "begin"), ("seed", "model"), ("seed", "secrets")), "what containers begin with"
+    ),
 }
 
 
