@@ -20,7 +20,7 @@ from driftline.agents.emit.kinds import Kinds
 from driftline.agents.emit.life import Life
 from driftline.agents.emit.options import EmitterOptions, checked
 from driftline.agents.emit.producer import producer_options
-from driftline.agents.emit.shapes import LIGHT_TEXT_CHARS, LIGHT_TYPES, LOOK, is_light
+from driftline.agents.emit.shapes import LOOK, are_light, is_light
 from driftline.agents.emit.stats import Stats
 from driftline.schemas.settings import Settings
 
@@ -92,11 +92,11 @@ class Emitter:
         self._life = self._new_life()
         process.enrol(self)
 
+    # Facts are given by name; were they bound to it, filling in those that are absent would cost a tenth of a call.
     def log(
         self,
         features: Mapping[str, Any] | NDArray[Any],
         score: float | Mapping[str, float] | None = None,
-        *,
         predicted: str | float | None = None,
         latency_ms: float | None = None,
         status: str | None = None,
@@ -118,35 +118,31 @@ class Emitter:
             id: the application's own id (str or int), kept and hashed to 16 bytes; bytes and UUID stay as they are.
 
         """
+        # Whatever takes more than a comparison stands in a function: a long way to jump makes comparisons slow.
         life = self._life
-        shape = life.shape
-        door = life.door
+        shape, door = life.shape, life.door
         rows = door.rows
         if (
             type(features) is dict
+            and (at is None and id is None and segments is None)
+            and (score is None or type(score) is float or is_light(score))
+            and (
+                (predicted is None and latency_ms is None and status is None)
+                or are_light(predicted, latency_ms, status)
+            )
             and len(features) == shape.width
             and len(rows) < door.limit
-            and (at is None and id is None and segments is None)
-            and (type(score) is float or score is None or is_light(score))
-            and (latency_ms is None or type(latency_ms) is float or is_light(latency_ms))
-            and (
-                predicted is None
-                or (type(predicted) is str and len(predicted) < LIGHT_TEXT_CHARS)
-                or is_light(predicted)
-            )
-            and (
-                status is None or (type(status) is str and len(status) < LIGHT_TEXT_CHARS) or is_light(status)
-            )
         ):
+            copy, clock = shape.copy, self._clock
             try:
-                values = shape.copy(features)
+                values = copy(features)
                 # The last byte of an id is random: one event in sixteen, and no pattern of the caller's, is looked at.
                 key = life.pool.popleft()
-                if (key[15] & LOOK or LIGHT_TYPES.issuperset(map(type, shape.rest(features)))) and (
-                    shape.texts is None or sum(map(len, shape.texts(features))) < LIGHT_TEXT_CHARS
+                if (key[15] > LOOK or shape.holds_numbers(features)) and (
+                    shape.texts is None or shape.holds_little_text(features)
                 ):
                     rows.append(
-                        (shape, values, self._clock(), key, score, predicted, latency_ms, status, None, None)
+                        (shape, values, clock(), key, score, predicted, latency_ms, status, None, None)
                     )
                     return key
             except KeyboardInterrupt:
@@ -154,47 +150,9 @@ class Emitter:
             except BaseException:  # noqa: BLE001, S110 - other keys, no text, no id left, no clock: the long way
                 pass
         elif type(features) is np.ndarray and at is None and id is None and segments is None:
-            # numpy has one object a type of number, so that `is` tells them apart; another object takes the long way.
-            dtype = features.dtype
-            row = self._row64 if dtype is _FLOAT64 else self._row32 if dtype is _FLOAT32 else None
-            if (
-                row is not None
-                and features.ndim == 1
-                and features.nbytes == row.row_nbytes
-                and len(rows) < door.limit
-                and (type(score) is float or score is None or is_light(score))
-                and (latency_ms is None or type(latency_ms) is float or is_light(latency_ms))
-                and (
-                    predicted is None
-                    or (type(predicted) is str and len(predicted) < LIGHT_TEXT_CHARS)
-                    or is_light(predicted)
-                )
-                and (
-                    status is None
-                    or (type(status) is str and len(status) < LIGHT_TEXT_CHARS)
-                    or is_light(status)
-                )
-            ):
-                try:
-                    key = life.pool.popleft()
-                    rows.append(
-                        (
-                            row,
-                            features.tobytes(),
-                            self._clock(),
-                            key,
-                            score,
-                            predicted,
-                            latency_ms,
-                            status,
-                            None,
-                            None,
-                        )
-                    )
-                except Exception:  # noqa: BLE001, S110 - no id is left, or the clock raises: the long way
-                    pass
-                else:
-                    return key
+            taken = self._log_row(life, features, score, predicted, latency_ms, status)
+            if taken is not None:
+                return taken
         facts = (predicted, latency_ms, status)
         return self._intake.log(life, features, score, facts, segments, at, id)
 
@@ -295,6 +253,32 @@ class Emitter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _log_row(
+        self, life: Life, features: NDArray[Any], score: Any, predicted: Any, latency_ms: Any, status: Any
+    ) -> bytes | None:
+        """Record a numpy row of the usual type and length, and nothing of size beside it; None for any other."""
+        door = life.door
+        # numpy has one object a type of number, so that `is` tells them apart; another object takes the long way.
+        dtype = features.dtype
+        row = self._row64 if dtype is _FLOAT64 else self._row32 if dtype is _FLOAT32 else None
+        if (
+            row is None
+            or features.ndim != 1
+            or features.nbytes != row.row_nbytes
+            or len(door.rows) >= door.limit
+            or not (score is None or type(score) is float or is_light(score))
+            or not are_light(predicted, latency_ms, status)
+        ):
+            return None
+        clock = self._clock
+        try:
+            key = life.pool.popleft()
+            values = features.tobytes()
+            door.rows.append((row, values, clock(), key, score, predicted, latency_ms, status, None, None))
+        except Exception:  # noqa: BLE001 - no id is left, or the clock raises: the long way
+            return None
+        return key
 
     def _new_life(self) -> Life:
         return Life(self._options, self._kinds, self._config, self._prefix, process.holder(self))

@@ -116,6 +116,14 @@ class Shape:
             self.rest = _taker(tuple(name for name in self.names if name not in weighed))
             self.texts = _taker(tuple(name for name in self.names if name in weighed))
 
+    def holds_numbers(self, features: Any) -> bool:
+        """Whether a dict holds numbers wherever it has always held them."""
+        return LIGHT_TYPES.issuperset(map(type, self.rest(features)))
+
+    def holds_little_text(self, features: Any) -> bool:
+        """Whether what a dict holds where texts have been is texts, and short; raises for what has no length."""
+        return self.texts is None or sum(map(len, self.texts(features))) < LIGHT_TEXT_CHARS
+
     def heavy_bytes(self, values: Collection[Any], *more: Any) -> int:
         """Size of an event that carries more text than its shape allows for; 0 when it does not."""
         size = text_bytes(more) + (text_bytes(values) if self.dtype is None else 0)
@@ -151,6 +159,19 @@ def is_light(value: object) -> bool:
     """Whether a value is None or a number of a few bytes, which an event of any shape has room for."""
     kind = type(value)
     return kind in _LIGHT_SCALARS or (kind is int and -_GREAT < value < _GREAT)  # type: ignore[operator]
+
+
+def are_light(predicted: Any, latency_ms: Any, status: Any) -> bool:
+    """Whether a class, a latency and a status are light too, or short texts where they may be texts."""
+    return (
+        (latency_ms is None or type(latency_ms) is float or is_light(latency_ms))
+        and (predicted is None or _is_short(predicted) or is_light(predicted))
+        and (status is None or _is_short(status) or is_light(status))
+    )
+
+
+def _is_short(value: Any) -> bool:
+    return type(value) is str and len(value) < LIGHT_TEXT_CHARS
 
 
 def text_bytes(values: Collection[Any]) -> int:

@@ -93,7 +93,7 @@ def test_memory_stays_within_the_caps(scripts: Script, tmp_path: Path, load: str
     cap_bytes = 16 << 20
     spool_dir, reason = (str(tmp_path / "spool"), "spool_full") if spools else (None, "buffer_full")
     process = scripts(LOAD, load=load, cap_bytes=cap_bytes, spool_dir=spool_dir, reason=reason)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=110)
     found = json.loads(output)
     assert found["balance"] == 0
     assert found["dropped"].get(reason), "the load was too small to reach the cap"
