@@ -67,6 +67,8 @@ def server_properties(data: Path, ports: BrokerPorts, access: BrokerAccess | Non
         # A broker that was killed is let back when its old session ends: 4.7 s instead of 12.9 s.
         "broker.session.timeout.ms": "3000",
         "broker.heartbeat.interval.ms": "500",
+        # Twice a second the controller would write that nothing happened: at rest 2 % of a core instead of 3 %.
+        "metadata.max.idle.interval.ms": "5000",
     }
     if access is not None:
         lines |= _secured(access)
