@@ -34,7 +34,7 @@ def send(
     for key, value in records:
         where = {} if partition is None else {"partition": partition}
         producer.produce(settings.kafka.topic_prefix + topic, value, key, **where)
-    assert producer.flush(30) == 0
+    assert producer.flush(180) == 0
 
 
 def rows_of(settings: Settings, sql: str) -> list[dict[str, Any]]:

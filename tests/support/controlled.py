@@ -140,7 +140,7 @@ class Hall:
 
     def flush(self) -> None:
         """Wait until the broker has all that was published."""
-        assert self._producer.flush(30) == 0
+        assert self._producer.flush(180) == 0
 
     def send(self, op: Op, *words: str, **fields: Any) -> Envelope:
         """Let somebody ask, and not wait."""

@@ -64,7 +64,7 @@ def publish_profiles(settings: Settings, deployments: Sequence[str], seed: int) 
         producer.produce(
             f"{settings.kafka.topic_prefix}profiles", profile.to_bytes(), f"{deployment}/1".encode()
         )
-    assert producer.flush(60) == 0, "the broker did not take the profiles"
+    assert producer.flush(180) == 0, "the broker did not take the profiles"
     return layouts
 
 

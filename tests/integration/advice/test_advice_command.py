@@ -109,13 +109,13 @@ def fill(lane: Settings, frame: pd.DataFrame) -> None:
         with Emitter("flights", version, slot=slot, settings=lane) as emitter:
             scores = {"score": frame[name].to_numpy()}
             emitter.log_many(inputs, scores, at=frame["at"].to_numpy(), ids=frame["id"].tolist())
-            assert emitter.flush(30)
+            assert emitter.flush(180)
     told = frame[frame["labelled"]]
     with Emitter("flights", "1", settings=lane) as emitter:
         emitter.label_many(
             told["id"].tolist(), told["truth"].to_numpy(), known_at=told["at"].to_numpy() + DAY_MS
         )
-        assert emitter.flush(30)
+        assert emitter.flush(180)
     send(lane, "windows", *((b"flights", one.to_bytes()) for one in [*months(), *days()]))
     with archiving(lane):
         reads.wait_until(lambda: _is_there(lane, len(told)), seconds=180, what="that all rows are stored")

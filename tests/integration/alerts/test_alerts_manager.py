@@ -112,7 +112,7 @@ def test_rows_that_an_emitter_loses_and_silence_are_told(lane: Settings, tmp_pat
         with Emitter("shop", "3", settings=routed) as emitter:
             emitter.log({"x": 1.0}, {"score": 0.5})
             emitter.log({}, {"score": 0.5})
-            emitter.flush(30)
+            emitter.flush(180)
         with watching(routed):
             wait_for(lambda: len(hook.taken) == 2, "both are told")
         found = {body["deployment"]: (body["about"], body["severity"], body["rule"]) for body in hook.bodies}

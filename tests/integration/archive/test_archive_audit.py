@@ -49,7 +49,7 @@ def written(lane: Settings, records: list[bytes], notes: list[bytes] = (), *, co
         producer.produce(lane.kafka.topic_prefix + "audit", record)
     for note in notes:
         producer.produce(lane.kafka.topic_prefix + "checkpoints", note, b"log")
-    producer.flush(60)
+    producer.flush(180)
     if commit:
         producer.commit_transaction(60)
     else:

@@ -44,7 +44,7 @@ def send(settings: Settings, count: int) -> None:
     producer = Producer(producer_config(settings.kafka))
     for number in range(count):
         producer.produce(settings.kafka.topic_prefix + "emitter-status", b"no heartbeat %d" % number, b"here")
-    assert producer.flush(30) == 0
+    assert producer.flush(180) == 0
 
 
 def test_what_retention_took_is_said_and_counted(lane: Settings, caplog: pytest.LogCaptureFixture) -> None:

@@ -40,7 +40,7 @@ def test_what_is_logged_is_what_is_read(topics: Topics) -> None:
         second = emitter.log({"amount": 2**24 + 1, "country": "BE", "prior": 4}, 0.75, at=1_700_000_000_123)
         emitter.label(first, "fraud", known_at=at)
         emitter.label("order-2", 3.5)
-        assert emitter.flush(30)
+        assert emitter.flush(180)
         stats = emitter.stats()
     assert (stats.enqueued, stats.delivered, stats.in_flight, dict(stats.dropped)) == (4, 4, 0, {})
     (batch,) = topics.batches()
@@ -75,7 +75,7 @@ def test_a_thousand_columns_wide_batch_is_cut_and_whole(topics: Topics) -> None:
     matrix = np.arange(500 * 1_500, dtype=np.float32).reshape(500, 1_500)
     with Emitter("wide", "1", settings=topics.settings) as emitter:
         emitter.log_many(matrix, names=[f"f{at}" for at in range(1_500)])
-        assert emitter.flush(30)
+        assert emitter.flush(180)
         assert emitter.stats().delivered == 500
     batches = topics.batches()
     assert [batch.identity.seq for batch in batches] == list(range(len(batches)))
@@ -90,7 +90,7 @@ def test_all_ways_in_lie_in_one_partition(topics: Topics) -> None:
         emitter.log(row)
         emitter.log(row.astype(np.float32))
         emitter.log_many({"a": [2.5, 3.5], "b": np.array([1, 2])})
-        assert emitter.flush(30)
+        assert emitter.flush(180)
     messages = topics.messages("predictions")
     assert {one.partition for one in messages} == {partition_of(b"mixed", topics.settings.kafka.partitions)}
     assert sorted(numbers(topics.batches(), "a")) == [0.5, 1.5, 1.5, 2.5, 3.5]
@@ -102,7 +102,7 @@ def test_heartbeats_tell_the_books(topics: Topics) -> None:
         for at in range(1_000):
             emitter.log({"a": float(at)})
         emitter.log({})
-        assert emitter.flush(30)
+        assert emitter.flush(180)
         epoch = emitter.stats().epoch
     statuses = topics.statuses()
     assert all((one["instance"], one["epoch"]) == ("app-1", epoch) for one in statuses)

@@ -30,7 +30,7 @@ def test_broker_away_from_the_start(broker: KafkaBroker, topics: Topics, tmp_pat
         assert emitter.stats().oldest_spooled_ms == 1_700_000_000_000
         kept = spooled(tmp_path)
         broker.start()
-        assert emitter.flush(60)
+        assert emitter.flush(180)
         stats = emitter.stats()
     assert stats.ledger() == {
         "enqueued": 3_001,
@@ -76,7 +76,7 @@ def test_broker_killed_midway(broker: KafkaBroker, topics: Topics, tmp_path: Pat
     finally:
         stop.set()
         thread.join()
-    assert emitter.flush(60)
+    assert emitter.flush(180)
     stats = emitter.stats()
     emitter.close()
     assert unbalanced == []
@@ -109,7 +109,7 @@ def test_without_a_spool_memory_holds_and_then_refuses(broker: KafkaBroker, topi
             "in_flight": 2_000,
         }
         broker.start()
-        assert emitter.flush(60)
+        assert emitter.flush(180)
         assert emitter.stats().delivered == 2_000
     assert topics.rows() == 2_000
 
@@ -135,7 +135,7 @@ def test_full_spool_refuses_new_events(broker: KafkaBroker, topics: Topics, tmp_
         assert stats.spool_bytes <= 1 << 18
         assert sum(path.stat().st_size for path in tmp_path.glob("*/*.seg")) <= 1 << 18
         broker.start()
-        assert emitter.flush(60)
+        assert emitter.flush(180)
         stats = emitter.stats()
     assert stats.delivered + sum(stats.dropped.values()) == stats.enqueued == count
     batches = topics.batches()
@@ -163,7 +163,7 @@ def test_full_spool_loses_the_oldest(broker: KafkaBroker, topics: Topics, tmp_pa
         wait_for(is_full, "the spool never filled")
         wait_for(lambda: not emitter._life._courier.flights.outbox, "the rest was not spooled")
         broker.start()
-        assert emitter.flush(60)
+        assert emitter.flush(180)
         stats = emitter.stats()
     assert set(stats.dropped) == {"spool_full"}
     assert stats.delivered + stats.dropped["spool_full"] == count
@@ -185,7 +185,7 @@ def test_an_old_spool_expires(broker: KafkaBroker, topics: Topics, tmp_path: Pat
         def a_young_one_arrives() -> bool:
             # One that finds the producer still connecting anew grows too old as well: the next one may not.
             emitter.log({"a": -1.0})
-            assert emitter.flush(60)
+            assert emitter.flush(180)
             return emitter.stats().delivered > 0
 
         wait_for(a_young_one_arrives, "nothing was delivered")

@@ -24,7 +24,7 @@ for child in range(2):
     if pid == 0:
         for at in range(300):
             emitter.log({"a": float(1000 * (child + 1) + at)})
-        done = emitter.flush(30)
+        done = emitter.flush(180)
         stats = emitter.stats()
         # One write a line: both children may end at once, and print() may write the end of a line by itself.
         os.write(1, json.dumps({"done": done, "epoch": stats.epoch, **stats.ledger()}).encode() + b"\\n")
@@ -32,7 +32,7 @@ for child in range(2):
         sys.exit(0)
     children.append(pid)
 codes = [os.waitpid(pid, 0)[1] for pid in children]
-done = emitter.flush(30)
+done = emitter.flush(180)
 stats = emitter.stats()
 print(json.dumps({"done": done, "epoch": stats.epoch, "codes": codes, **stats.ledger()}), flush=True)
 emitter.close()
@@ -115,7 +115,7 @@ def test_a_killed_emitters_spool_is_adopted(
     broker.start()
     with Emitter("killed", "1", settings=topics.settings, spool_dir=spool, instance="app-2") as emitter:
         emitter.log({"a": -1.0})
-        assert emitter.flush(60)
+        assert emitter.flush(180)
         wait_for(
             lambda: sum(one.book.delivered for one in emitter.stats().adopted) == 2_000,
             "the spool was not sent",
@@ -144,7 +144,7 @@ def test_killed_while_sending_counts_once(
     assert process.returncode == -9
     with Emitter("killed", "1", settings=topics.settings, spool_dir=spool, instance="app-2") as emitter:
         emitter.log({"a": -1.0})
-        assert emitter.flush(60)
+        assert emitter.flush(180)
         wait_for(lambda: emitter.stats().spool_bytes == 0, "the spool was not sent")
     assert topics.rows(epoch=epoch) == 2_000
 
