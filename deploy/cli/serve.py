@@ -56,6 +56,10 @@ def command(
     Every state is verified here before it is believed: the controller's signature, the command it rests on, the
     approvals, the package. Without Kafka the agent serves on; after a restart it serves what it believed last.
     """
+    # Before a library of models is loaded. Threads of OpenMP wait for one another by spinning: on cores that others use
+    # too, two of them took ten times as long for an answer as one does.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
     import msgspec
 
     from driftline.deploy.local.discover import settings_here
