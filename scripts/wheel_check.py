@@ -27,6 +27,7 @@ SOURCE_ONLY = (
     "deploy/k8s/",
     "deploy/grafana/",
     "deploy/prometheus/",
+    "deploy/alertmanager/",
 )
 IN_SDIST = (
     "Makefile",
@@ -36,6 +37,8 @@ IN_SDIST = (
     "LICENSE",
     "docker-compose.yml",
     "deploy/containers/",
+    "deploy/alertmanager/",
+    "deploy/examples/",
     "deploy/grafana/",
     "deploy/prometheus/",
     "docs/",

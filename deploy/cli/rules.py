@@ -62,3 +62,20 @@ def build(
         return
     for one in written:
         click.echo(f"{one['file']}: {one['alerts']} alerts, {one['records']} recorded series")
+
+
+@command.command("routes")
+@click.argument("teams", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def routes(teams: Path, file: Path) -> None:
+    """Write Alertmanager's FILE from the TOML file TEAMS: whom each alert reaches, by team and importance.
+
+    It serves the rules of Prometheus and driftline's own alerts of deployments.
+    """
+    from driftline.deploy.rules.routes import routes_file
+    from driftline.deploy.rules.teams import read_teams
+
+    told = read_teams(teams)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(routes_file(told), encoding="utf-8")
+    click.echo(f"{file}: the platform's receivers, and those of {len(told.teams)} teams")

@@ -80,6 +80,11 @@ class DataDirectory:
         return self.root / "stack.json"
 
     @property
+    def targets_file(self) -> Path:
+        """Where Prometheus finds the workers, as its `file_sd_configs` read it."""
+        return self.root / "targets.json"
+
+    @property
     def lock_file(self) -> Path:
         """Locked by the one process that runs a stack here; the kernel frees it when that process ends."""
         return self.root / "stack.lock"

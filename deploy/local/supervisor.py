@@ -19,6 +19,7 @@ from driftline.deploy.local.kafka_topics import ensure_topics
 from driftline.deploy.local.rotate import rotate
 from driftline.deploy.local.stack import Stack
 from driftline.deploy.local.state import ComponentState, Phase, StackState, process_started, write_state
+from driftline.deploy.local.targets import metrics_ports, serving_at, write_targets
 from driftline.deploy.local.watched import Watched
 from driftline.deploy.local.worker import ROLES, WorkerProcess
 from driftline.schemas.access import ADMIN
@@ -88,15 +89,18 @@ class Supervisor:
         ensure_topics(as_admin)
         migrate(as_admin)
         parts = [(part, _address(stack, part.name)) for part in stack.components]
+        listening = stack.settings.worker
+        ports = metrics_ports(self._workers, listening.metrics_port)
+        write_targets(stack.directory.targets_file, listening.metrics_host, ports)
         workers = [
             WorkerProcess(
                 role,
-                stack.settings_of(role),
+                serving_at(stack.settings_of(role), port),
                 log=stack.directory.log(role),
                 cwd=Path.cwd(),
                 config=stack.file_of(role),
             )
-            for role in self._workers
+            for role, port in ports.items()
         ]
         # Stopped from the front: workers, Kafka, ClickHouse.
         watched = [*((worker, "") for worker in workers), *parts]

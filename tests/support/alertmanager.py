@@ -39,13 +39,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def alertmanager(folder: Path, hook: str, port: int) -> Iterator[str]:
-    """Run it on a port; gives its address. Fails the test where the program is not installed."""
+def alertmanager(folder: Path, hook: str, port: int, text: str = "") -> Iterator[str]:
+    """Run it on a port, with a file of settings or one that tells `hook`; gives its address.
+
+    Fails the test where the program is not installed.
+    """
     program = shutil.which(PROGRAM)
     if program is None:
         pytest.fail(f"{PROGRAM} is not installed: apt-get install {PROGRAM}", pytrace=False)
     config = folder / "alertmanager.yml"
-    config.write_text(CONFIG.format(hook=hook))
+    config.write_text(text or CONFIG.format(hook=hook))
     with (folder / "alertmanager.log").open("ab") as log:
         process = subprocess.Popen(
             [program, f"--config.file={config}", f"--storage.path={folder / 'alertmanager'}",

@@ -102,9 +102,9 @@ def _end(consumer: Consumer, partition: TopicPartition) -> int:
             time.sleep(0.1)
 
 
-def wait_for(condition: Callable[[], bool], sentence: str) -> None:
+def wait_for(condition: Callable[[], bool], sentence: str, seconds: float = WAIT_SECONDS) -> None:
     """Wait for a condition, with a bound; fails with the sentence. What costs more to ask is asked less often."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         asked = time.monotonic()
         if condition():
