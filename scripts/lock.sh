@@ -4,6 +4,7 @@
 #   run.txt     all extras that a running driftline uses, without the tools of development
 #   client.txt  the bare install: the tiny client
 #   build.txt   setuptools, which builds driftline and the dependencies that come as source
+#   spark.txt   the bare install and Spark, for the job of deploy/examples/spark; an environment of its own
 #   beside.txt  client.txt with openai-agents, the owner of the top-level name `agents` (scripts/wheel_check.py)
 # Usage: scripts/lock.sh [--upgrade]
 set -eu
@@ -28,3 +29,4 @@ lock run.txt pyproject.toml --extra streams --extra serving --extra control --ex
 lock client.txt pyproject.toml --constraints requirements/dev.txt "$@"
 lock build.txt requirements/build.in --constraints requirements/dev.txt "$@"
 lock beside.txt requirements/beside.in pyproject.toml --constraints requirements/dev.txt "$@"
+lock spark.txt requirements/spark.in pyproject.toml --constraints requirements/client.txt "$@"

@@ -63,7 +63,9 @@ class Life:
         on_start: Callable[[], None],
     ) -> None:
         self.instance: Final = options.instance_name()
-        self.epoch: Final = new_epoch()
+        # What was given is the process's own: a child of a fork that took it too would number other batches alike.
+        is_given = options.epoch is not None and options.made_by == os.getpid()
+        self.epoch: Final[int] = options.epoch if is_given and options.epoch else new_epoch()
         self.shape = Shape.none()
         self.complaints: Final = Complaints()
         # Nothing that a life holds holds the life, but its thread while it runs: so all its memory goes with the last

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypedDict, get_args
 
@@ -26,6 +26,7 @@ class EmitterOptions(TypedDict, total=False):
 
     slot: str
     instance: str
+    epoch: int
     features: Sequence[str]
     columns: Mapping[str, Treatment]
     salt: bytes | str
@@ -50,13 +51,15 @@ class EmitterOptions(TypedDict, total=False):
 class Options:
     """Checked options. Times are in seconds, sizes in bytes; `spool_dir` None means: no spool.
 
-    `future_ms` is the setting of that name: how far ahead of this machine's clock an event may lie.
+    `epoch` None means: a new one for each life. `future_ms` is the setting of that name: how far ahead of this
+    machine's clock an event may lie. `made_by` is the process that was given them.
     """
 
     deployment: str
     version: str
     slot: str = "champion"
     instance: str | None = None
+    epoch: int | None = None
     features: tuple[str, ...] = ()
     columns: Mapping[str, Treatment] | None = None
     salt: bytes | None = None
@@ -74,6 +77,7 @@ class Options:
     heartbeat_s: float = 5.0
     compression: str = "lz4"
     future_ms: int = Worker().future_ms
+    made_by: int = field(default_factory=os.getpid)
 
     @property
     def treatments(self) -> Mapping[str, Treatment]:
@@ -99,6 +103,10 @@ def checked(deployment: str, version: str, given: Mapping[str, Any]) -> Options:
     options = Options(deployment, version, **known)
     if options.on_full == "drop_oldest_spool" and options.spool_dir is None:
         raise EmitterError("on_full='drop_oldest_spool' needs a spool; give spool_dir as well")
+    if options.epoch is not None and (options.instance is None or options.spool_dir is not None):
+        raise EmitterError(
+            f"epoch={options.epoch} is of an instance that runs again; give instance as well, and no spool_dir"
+        )
     both = sorted(options.float64 & options.categorical)
     if both:
         raise EmitterError(
@@ -189,6 +197,7 @@ def _folder(_what: str, value: object) -> Path | None:
 _CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "slot": _name,
     "instance": _name,
+    "epoch": _bounded(1, 1 << 62),
     "features": lambda what, value: tuple(_names(what, value)),
     "columns": _columns,
     "salt": _salt,

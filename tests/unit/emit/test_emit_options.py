@@ -46,6 +46,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "a port that is none": {"bootstrap": "127.0.0.1:99999"},
     "a spool without a name": {"spool_dir": ""},
     "a spool that no path can name": {"spool_dir": "\x00"},
+    "a run of no instance": {"epoch": 5},
+    "a run without a number": {"epoch": 0},
     "settings that are none": {"settings": {"kafka": {}}},
 }
 
@@ -141,3 +143,18 @@ def test_close_without_spool_says_what_was_not_delivered() -> None:
         "spooled": 0,
         "in_flight": 0,
     }
+
+
+def test_a_run_that_is_tried_again_has_no_spool(tmp_path: Path) -> None:
+    """What a spool sends later is sent by a life of its own; one sentence says so."""
+    with pytest.raises(EmitterError, match="give instance as well, and no spool_dir"):
+        Emitter("d", "1", instance="job.0", epoch=5, spool_dir=tmp_path)
+
+
+def test_the_number_of_a_run_is_its_life_but_in_a_forked_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the epoch of whoever was given it; another process that came by the object has one of its own."""
+    emitter = Emitter("d", "1", bootstrap="127.0.0.1:9", instance="job.0", epoch=5)
+    assert (emitter.stats().instance, emitter.stats().epoch) == ("job.0", 5)
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    emitter.begin_anew()
+    assert emitter.stats().epoch > 5

@@ -18,7 +18,7 @@ FLOORS = ("agents", "deploy", "schemas", "streams")
 BROUGHT_BY = {"faust": "faust-streaming", "sklearn": "scikit-learn"}
 # What another library shows of itself: the driver's own errors, and parts of Faust, which is pinned exactly.
 PART_OF = {"aiokafka": "faust-streaming", "mode": "faust-streaming", "urllib3": "clickhouse-connect"}
-LOCKS = ("dev.txt", "run.txt", "client.txt", "build.txt", "beside.txt")
+LOCKS = ("dev.txt", "run.txt", "client.txt", "build.txt", "beside.txt", "spark.txt")
 
 
 @pytest.fixture(scope="module")
