@@ -61,6 +61,7 @@ def _page(name: str, *matchers: str) -> dict[str, Any]:
         "matchers": list(matchers),
         "receiver": f"{name}-page",
         "group_wait": "10s",
+        "group_interval": "1m",
         "repeat_interval": "2h",
     }
 

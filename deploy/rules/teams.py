@@ -13,7 +13,7 @@ from driftline.schemas.sources import read_document
 if TYPE_CHECKING:
     from pathlib import Path
 
-Receiver = Address | dict[str, list[dict[str, Any]]]
+Receiver = str | dict[str, list[dict[str, Any]]]
 """The address of a webhook, or what Alertmanager's own file says below a receiver: `slack_configs` and the like."""
 PLATFORM: Final = "platform"
 """Who runs driftline; also told of deployments without a team."""
@@ -29,6 +29,12 @@ class Team(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     page: Receiver
     ticket: Receiver
+
+    def __post_init__(self) -> None:
+        # Not in the types: msgspec 0.22 crashes as it frees a union of a text with a pattern and a mapping.
+        for one in (self.page, self.ticket):
+            if isinstance(one, str):
+                msgspec.convert(one, Address)
 
 
 class Teams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -70,6 +70,7 @@ class WitnessWatch:
         try:
             if self._reader is None:
                 self._reader = Reader(self._kafka, NOTES, last=LAST_NOTES)
+            # What the client has fetched since the last look; the first look finds nothing yet, and waits for nothing.
             self.found.take(self._reader.read(0), trust)
         except AuditError as error:
             logger.warning("how far witnesses are is not known: %s", error)

@@ -6,17 +6,36 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from prometheus_client import CollectorRegistry
 from signed import command, key
 
 from driftline.agents.audit.believed import Believed
 from driftline.agents.audit.record import AuditRecord, digest
+from driftline.agents.control.controller.metrics import ControllerMetrics
+from driftline.agents.control.controller.witnessed import LOOK_S, WitnessWatch
 
 Say = Callable[..., tuple[int, str, str]]
 Start = Callable[[], subprocess.Popen[bytes]]
+
+
+def told_of_witnesses(desk: Any) -> dict[str, float | None]:
+    """How far each witness is, as the controller would tell Prometheus."""
+    registry, watch = CollectorRegistry(), WitnessWatch(desk.settings.kafka)
+    metrics, now_s = ControllerMetrics(registry), 0.0
+    with closing(watch):
+        while not any(size for size, _ in watch.found.signed.values()):
+            now_s += LOOK_S
+            assert now_s < 200 * LOOK_S, "no checkpoint of a witness is read"
+            assert watch.look(desk.book.state, now_s)
+            assert not watch.look(desk.book.state, now_s + 1), "it looks before it is due"
+    metrics.signed(watch.found.signed)
+    (family,) = (one for one in registry.collect() if one.name == "driftline_controller_witnessed_records")
+    return {one.labels["witness"]: one.value for one in family.samples}
 
 
 def test_the_whole_road(desk: Any, say: Say, witness: Start, tmp_path: Path) -> None:
@@ -57,6 +76,7 @@ def test_the_whole_road(desk: Any, say: Say, witness: Start, tmp_path: Path) -> 
     assert say("export", "log")[0] == 0
     assert say("verify", "--export", "log", "--signatures")[0] == 0
     assert say("prove", "7", "--output", "seven.tlog-proof")[0] == 0
+    assert told_of_witnesses(desk) == {"witness.example/1": 64}
     believed = Believed.first(AuditRecord.from_bytes(book.records[0]))
     keys = [word for one in (*believed.logs, *believed.witnesses) for word in ("--key", one.text)]
     code, out, err = say("verify", "--proof", "seven.tlog-proof", *keys)

@@ -18,6 +18,7 @@ from receiver import Receiver, receiving
 from rig import Crew
 
 from driftline.deploy.local.targets import write_targets
+from driftline.deploy.rules.names import ARCHIVE, DISK, WORKER
 from driftline.deploy.rules.routes import routes_file
 from driftline.deploy.rules.rule import MINUTE
 from driftline.deploy.rules.teams import Team, Teams
@@ -67,15 +68,19 @@ def test_a_worker_that_is_killed_is_told_of_within_a_minute(
     with receiving() as hook:
         routes = routes_file(Teams(Team(page=hook.url, ticket=hook.url)))
         if most_hold_s is not None:
-            routes = routes.replace('group_wait: "10s"', 'group_wait: "0s"').replace('"5m"', '"1s"')
+            routes = routes.replace('group_wait: "10s"', 'group_wait: "0s"').replace('"1m"', '"1s"')
         with (
             alertmanager(tmp_path, hook.url, manager, routes),
             prometheus(tmp_path, watcher, manager, targets, most_hold_s),
         ):
             try:
                 process = crew.start(ROLE)
-                lag = f'driftline_archive_lag_messages{{role="{ROLE}"}}'
-                wait_for(lambda: bool(asked(watcher, lag)), "Prometheus reads the worker's own metrics", 60)
+                told = " and on () ".join((ARCHIVE["lag"], WORKER["stored"], f"{DISK['free']} > 0"))
+                wait_for(
+                    lambda: bool(asked(watcher, told)),
+                    "the worker tells of its lag, its state, and disks",
+                    60,
+                )
                 assert heard(hook) == []
                 crew.kill(process)
                 killed_s = time.monotonic()
