@@ -32,7 +32,7 @@ def tables() -> Iterator[str]:
     yield (
         "The database of ClickHouse, as `driftline migrate` makes it. Read the views that end in `_now`: they show\n"
         "one row a thing, the newest. `Nested` columns are parallel arrays. [Settings](settings.md) of the section\n"
-        "`archive` say how long rows stay.\n"
+        "`archive` say how long rows stay. `schema_migrations` is the book of migrations that ran.\n"
     )
     for name, (kind, comment, columns, order) in sorted(_found().items()):
         yield f"## {name}\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-START = ("index.md", "tutorial.md")
+START = {"index.md": "Home", "tutorial.md": "Tutorial"}
 SECTIONS: dict[str, tuple[str, ...]] = {
     "How to": ("how-to/*.md", "own-data.md", "emitter.md", "other-languages.md", "deployment-settings.md",
                "alerts.md", "retraining.md", "packages.md", "serving.md", "control.md", "replay.md", "dashboards.md",
@@ -32,7 +32,7 @@ def nav(folder: Path) -> list[Any]:
     every = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*.md"))
     named = {*START, *(name for names in SECTIONS.values() for name in names)}
     left = [name for name in every if name not in START]
-    made: list[Any] = [name for name in START if name in every]
+    made: list[Any] = [{title: name} for name, title in START.items() if name in every]
     for title, patterns in SECTIONS.items():
         pages: list[str] = []
         for pattern in patterns:

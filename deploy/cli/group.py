@@ -109,15 +109,19 @@ def load(entry: CommandEntry) -> click.Command:
     command = module.command
     if not isinstance(command, click.Command):
         raise TypeError(entry.module)
-    _add_examples(entry.name, command)
+    _dress(entry.name, command)
     return command
 
 
-def _add_examples(path: str, command: click.Command) -> None:
+def _dress(path: str, command: click.Command) -> None:
+    """Give a command and those below it their examples, and numbers a name: click's own is INTEGER RANGE."""
+    for option in command.params:
+        if option.metavar is None and isinstance(option.type, click.IntRange | click.FloatRange):
+            option.metavar = "N"
     lines = EXAMPLES.get(path)
     if lines:
         # The sign keeps click from wrapping what follows.
         command.epilog = "\b\nExamples:\n" + indent("\n".join(map(written, lines)), "  ")
     if isinstance(command, click.Group):
         for name, child in command.commands.items():
-            _add_examples(f"{path} {name}", child)
+            _dress(f"{path} {name}", child)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
@@ -26,11 +25,13 @@ def site_nav(checkout: Path) -> ModuleType:
     return loaded(checkout, "site_nav")
 
 
-def listed(nav: list[Any]) -> list[str]:
+def listed(nav: list[dict[str, str | list[str]]]) -> list[str]:
     """Return the pages of a list in order."""
-    return [
-        page for entry in nav for page in ([entry] if isinstance(entry, str) else next(iter(entry.values())))
-    ]
+    found: list[str] = []
+    for entry in nav:
+        (pages,) = entry.values()
+        found += [pages] if isinstance(pages, str) else pages
+    return found
 
 
 def test_each_page_is_listed_once(checkout: Path, site_nav: ModuleType) -> None:
@@ -46,7 +47,7 @@ def test_a_new_page_is_listed_by_itself(tmp_path: Path, site_nav: ModuleType) ->
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert site_nav.nav(tmp_path) == [
-        "index.md",
+        {"Home": "index.md"},
         {"How to": ["how-to/first.md", "new.md"]},
         {"Runbooks": ["runbooks/lag.md"]},
         {"Explanation": ["audit.md"]},
