@@ -10,7 +10,6 @@ import msgspec
 from driftline.deploy.plan.costs import FLEET, HELD_BYTES, LATE_LABEL_S, at, drift_memory_mb
 from driftline.schemas.settings import Settings
 from driftline.schemas.topics import TOPICS
-from driftline.streams.windows.merges import OPEN_EVERY
 
 DAY_S: Final = 86_400
 DAY_MS: Final = 86_400_000
@@ -21,6 +20,9 @@ NARROW: Final = 3
 """Widths of windows that are counted: 5 minutes, hours, days."""
 MERGED: Final = 2
 """Widths that are made of days: weeks and months."""
+OPEN_EVERY: Final = 6
+"""An open week or month is published once in so many times an open day is: streams/windows/merges.py, which a bare
+install cannot import."""
 WINDOWS_A_DAY: Final = 288 + 24 + 1
 LEAST_PARTITIONS: Final = 4
 READERS: Final = ("drift", "accuracy", "archive")

@@ -9,6 +9,7 @@ from driftline.deploy.plan.reckon import BROKER_GB, CLICKHOUSE_GB, HEADROOM, UTI
 
 WIDTH: Final = 78
 GB_IN_TB: Final = 1_000
+FEW_CORES: Final = 0.1
 
 
 def title(load: Load) -> str:
@@ -27,21 +28,30 @@ def title(load: Load) -> str:
 def machines(load: Load, plan: Plan) -> list[tuple[str, ...]]:
     """Give the rows of the table: part, how many, cores, memory, disk, network."""
     rows = [
-        (f"worker {name}", f"{role.workers}", f"{role.cores:g}", f"{role.memory_mb:,} MB each", "", "")
+        (f"worker {name}", f"{role.workers}", cores(role.cores), f"{role.memory_mb:,} MB each", "", "")
         for name, role in plan.roles.items()
     ]
     network = f"{plan.kafka_in_mb_s:,.1f} in, {plan.kafka_out_mb_s:,.1f} out"
     memory = f"{plan.kafka_memory_gb:g} GB each"
-    kafka = (f"{load.replicas} brokers", f"{plan.kafka_cores:g}", memory, size(plan.kafka_disk_gb), network)
+    kafka = (f"{load.replicas} brokers", cores(plan.kafka_cores), memory, size(plan.kafka_disk_gb), network)
     memory = f"{plan.clickhouse_memory_gb:g} GB"
     written = f"{plan.clickhouse_in_mb_s:,.1f} in"
-    clickhouse = ("1", f"{plan.clickhouse_cores:g}", memory, size(plan.clickhouse_disk_gb), written)
+    clickhouse = ("1", cores(plan.clickhouse_cores), memory, size(plan.clickhouse_disk_gb), written)
     return [
         *rows,
         ("Kafka", *kafka),
         ("ClickHouse", *clickhouse),
         ("partitions", f"{plan.partitions}", "", "", "", ""),
     ]
+
+
+def cores(used: float) -> str:
+    """Write how many cores are used.
+
+    >>> cores(0.004), cores(2.25)
+    ('< 0.1', '2.25')
+    """
+    return f"{used:g}" if used >= FEW_CORES else f"< {FEW_CORES:g}"
 
 
 def size(gigabytes: float) -> str:

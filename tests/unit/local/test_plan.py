@@ -11,8 +11,10 @@ import pytest
 
 from driftline.deploy.cli import main
 from driftline.deploy.plan import costs
+from driftline.deploy.plan import reckon as reckoning
 from driftline.deploy.plan.reckon import HEADROOM, READERS, UTILISATION, Load, reckon
 from driftline.schemas.settings import Settings, load
+from driftline.streams.windows import merges
 
 PLAIN = Load(
     events=1_000, features=25, deployments=10, labels=1.0, days=90, lineage_days=2_557, peak=2.0, replicas=3,
@@ -45,6 +47,7 @@ def test_every_cost_is_a_measured_one(measured: dict[str, float]) -> None:
     assert measured["memory: drift worker, 200 deployments x 25 features, live"] == costs.DRIFT_MB
     assert measured["join: a prediction held"] == costs.HELD_BYTES
     assert measured["restate: a million late labels over 30 days"] == costs.LATE_LABEL_S
+    assert reckoning.OPEN_EVERY == merges.OPEN_EVERY
     assert f"fleet: {costs.FLEET} deployments, median lag, last 20 s against first" in measured
 
 
