@@ -15,6 +15,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "access clickhouse": ("access clickhouse", "access clickhouse --apply roles"),
     "healthy": ("healthy 9100", "healthy 8080 --path /v2/health/ready"),
     "rules build": ("rules build rules", "rules build rules --available 99.95 --quick-ms 50"),
+    "rules routes": ("rules routes deploy/alertmanager/teams.toml alertmanager.yml",),
     "seed begin": ("seed begin .",),
     "seed model": ("seed model .",),
     "seed secrets": ("seed secrets .",),
