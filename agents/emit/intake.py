@@ -20,7 +20,16 @@ from driftline.agents.emit.life import Life
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.packed import Packed, Parcel, parcel
 from driftline.agents.emit.shapes import Shape, ShapeBook, check_names, text_names
-from driftline.agents.emit.values import NO_TIME, as_level, as_number, fault_ahead, pairs_of, time_of, wall_ms
+from driftline.agents.emit.values import (
+    NO_TIME,
+    as_kept,
+    as_level,
+    as_number,
+    fault_ahead,
+    pairs_of,
+    time_of,
+    wall_ms,
+)
 from driftline.schemas.ahead import latest_ms
 
 # Rows that are copied at once, and bytes of them: a batch is joined from what it needs of such parts.
@@ -82,6 +91,8 @@ class Intake:
                 check_names("segment", tuple(name for name, _ in segments))
             when = self._clock() if at is None else self._time(at)
             size_bytes = shape.heavy_bytes(values, original, *facts, *(value for _, value in segments or ()))
+            if shape.texts is not None:
+                values = tuple(map(as_kept, values))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the event does, the application goes on

@@ -20,6 +20,7 @@ from driftline.agents.emit.kinds import Raw
 from driftline.agents.emit.opened import LIST, REST, Layout, Opened
 from driftline.agents.emit.shapes import VALUE_BYTES, Shape, text_bytes
 from driftline.agents.emit.shelf import Shelf
+from driftline.agents.emit.values import as_kept
 from driftline.schemas.ids import ID_BYTES
 
 PACKED_BYTES: Final = 1_024
@@ -215,10 +216,10 @@ def _with_nulls(values: Sequence[Any], fill: float, dtype: Any) -> tuple[NDArray
 
 
 def _plain(value: Any) -> Any:
-    """A text or a number of another type as the plain one that says the same; anything else as it is."""
+    """A text or a number of another type as the plain one that says the same; anything else as it may wait."""
     kind = type(value)
     if issubclass(kind, str):
         return str.__str__(value)
     if issubclass(kind, np.bool_ | np.integer) or kind in _NARROW:
         return value.item()
-    return value
+    return as_kept(value)

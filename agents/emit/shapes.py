@@ -121,8 +121,8 @@ class Shape:
         return LIGHT_TYPES.issuperset(map(type, self.rest(features)))
 
     def holds_little_text(self, features: Any) -> bool:
-        """Whether what a dict holds where texts have been is texts, and short; raises for what has no length."""
-        return self.texts is None or sum(map(len, self.texts(features))) < LIGHT_TEXT_CHARS
+        """Whether what a dict holds where texts have been is short; raises for what is no text."""
+        return self.texts is None or len("".join(self.texts(features))) < LIGHT_TEXT_CHARS
 
     def heavy_bytes(self, values: Collection[Any], *more: Any) -> int:
         """Size of an event that carries more text than its shape allows for; 0 when it does not."""

@@ -7,19 +7,22 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftline.agents.emit.errors import BadEvent, cause_of
-from driftline.agents.emit.shapes import is_light
+from driftline.agents.emit.shapes import LIGHT_TYPES, is_light
 from driftline.schemas.ahead import ahead_fault
 from driftline.schemas.number_text import number_text
 from driftline.schemas.wire import MAX_TIME_MS
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _HASH_HEX: Final = 32
+_KEPT: Final = LIGHT_TYPES | {str}
+_SMALL: Final = (str, int, float, np.generic, dt.date, dt.time, dt.timedelta, Decimal)
 _COARSE: Final = frozenset("YMWDhms")
 """Numpy's units of which one is more than a millisecond."""
 NO_TIME: Final = MAX_TIME_MS
@@ -88,6 +91,13 @@ def as_number(value: Any) -> Any:
 def as_level(value: Any) -> Any:
     """A class, a status or a segment as it may wait: a light value as it is, any other as its text."""
     return value if is_light(value) else text_of(value)
+
+
+def as_kept(value: Any) -> Any:
+    """A value of a feature as it may wait: what is no number, no level and not null is `...`, as wrong and small."""
+    if type(value) in _KEPT or isinstance(value, _SMALL) or is_null(value) or text_of(value) is not None:
+        return value
+    return ... if number_of(value) is None else value
 
 
 def hashed(level: str, salt: bytes | None) -> str:
