@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
-import sys
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from counting import batch, profile_of
 
 from driftline.agents.emit import Emitter
+from driftline.deploy.cli import main
 from driftline.schemas.profile import Profile
 from driftline.schemas.settings import Settings
 from driftline.streams.clickhouse import reads
@@ -21,7 +24,8 @@ from driftline.streams.join.outcomes_bytes import unpack
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.layout import Layout
 
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 Place = tuple[str, int]
 """Resolution and start in ms."""
 
@@ -41,12 +45,23 @@ def reference(seed: int, version: str = "1", *, rows: int = 2_000, resolutions: 
 
 
 class Traffic:
-    """Predictions in the order of their event times, and labels of some of them."""
+    """Predictions in the order of their event times, and labels of some of them; in all hours of a day, or in some."""
 
-    def __init__(self, settings: Settings, start_ms: int, days: int, rows: int, seed: int = 7) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        start_ms: int,
+        days: int,
+        rows: int,
+        seed: int = 7,
+        *,
+        hours: Sequence[int] = range(24),
+    ) -> None:
         self.draw = np.random.default_rng(seed)
         self.start_ms = start_ms
-        self.at = start_ms + np.sort(self.draw.integers(0, days * DAY_MS, rows))
+        passed = np.sort(self.draw.integers(0, days * len(hours) * HOUR_MS, rows))
+        day, hour = np.divmod(passed // HOUR_MS, len(hours))
+        self.at = start_ms + day * DAY_MS + np.array(hours)[hour] * HOUR_MS + passed % HOUR_MS
         self.ids = [f"id-{row}" for row in range(rows)]
         self.score = self.draw.random(rows).astype(np.float32)
         self.features: dict[str, np.ndarray] = {
@@ -78,7 +93,7 @@ class Traffic:
 
     def close(self) -> None:
         """Wait until all is delivered."""
-        self.emitter.flush(30)
+        self.emitter.flush(180)
         self.emitter.close()
         assert not self.emitter.stats().dropped
 
@@ -103,20 +118,29 @@ def rows_of(settings: Settings, run: str, role: str, resolution: str = "1d") -> 
 
 def command(env: dict[str, str], folder: Path, *words: str) -> dict[str, Any]:
     """Run a command with `--json` and give its one object."""
-    line = [sys.executable, "-m", "driftline.deploy.cli", *words, "--json"]
-    done = subprocess.run(line, env=env, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    code, out, err = _said(env, folder, *words, "--json")
+    assert code == 0, err
+    found: dict[str, Any] = json.loads(out)
     return found
 
 
 def refusal(env: dict[str, str], folder: Path, *words: str) -> str:
     """Run a command that must fail with one line on stderr, and give that line."""
-    line = [sys.executable, "-m", "driftline.deploy.cli", *words]
-    done = subprocess.run(line, env=env, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode in (1, 2), done.stdout
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr.strip()
+    code, out, err = _said(env, folder, *words)
+    assert code in (1, 2), out
+    assert err.count("\n") == 1, err
+    return err.strip()
+
+
+def _said(env: dict[str, str], folder: Path, *words: str) -> tuple[int, str, str]:
+    """Run a command in this process, which has imported and compiled what each new one would; code, stdout, stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        for name, value in env.items():
+            patch.setenv(name, value)
+        code = main(words)
+    return code, out.getvalue(), err.getvalue()
 
 
 def _place(row: dict[str, Any]) -> Place:

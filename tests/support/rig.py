@@ -169,8 +169,13 @@ def differences(settings: Settings, facts: Facts) -> list[str]:
 
 
 def settle(check: Callable[[], list[str]], seconds: float) -> list[str]:
-    """Wait until a check finds nothing wrong, or time runs out; returns what it found last."""
+    """Wait until a check finds nothing wrong, or time runs out; returns what it found last.
+
+    At most a fifth of the time is spent checking, so that it does not slow down what it waits for.
+    """
     deadline = time.monotonic() + seconds
-    while (wrong := check()) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return wrong
+    while True:
+        asked = time.monotonic()
+        if not (wrong := check()) or time.monotonic() > deadline:
+            return wrong
+        time.sleep(min(max(0.5, 4 * (time.monotonic() - asked)), 3.0))
