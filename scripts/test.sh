@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 
 CHOSEN=(-m "not chaos and not slow" --durations=15 --durations-min=5)
 COMPUTE=(tests/unit tests/contract tests/golden tests/property)
-# About half of the time of all that wait; the other part is whatever is not named here.
-ONE=(tests/integration/{accuracy,advice,alerts,audit,board,challenger,cli,demo,drift,packages,replay,schemas,serving,tables})
+# Half of the processor's time of all that wait, the demo alone a quarter; the other part is whatever is not named here.
+ONE=(tests/integration/{alerts,cli,demo,replay,serving,tables})
 
 if [ "$#" -gt 0 ]; then
     exec .venv/bin/pytest "${CHOSEN[@]}" "$@"
