@@ -22,6 +22,8 @@ from driftline.streams.clickhouse.client import Client
 
 DAY_MS = 86_400_000
 DAYS = 3
+BUSY_MS = 7_200_000
+"""Part of a day that has traffic: days are what is looked at, and each five minutes with rows are a window more."""
 ROWS = 600
 ROUNDS = 20
 DEPLOYMENTS = ("churn", "fraud", "prices")
@@ -51,12 +53,13 @@ class Traffic:
         """Send a round: predictions of every day, labels of this round and of earlier and later ones."""
         ids = [f"{self.name}-{number}-{row}" for row in range(ROWS)]
         score = self.draw.random(ROWS).astype(np.float32)
-        at = self.start_ms + self.draw.integers(0, DAYS * DAY_MS, ROWS)
+        day = self.draw.integers(0, DAYS, ROWS)
+        at = self.start_ms + day * DAY_MS + self.draw.integers(0, BUSY_MS, ROWS)
         early = self.draw.random(ROWS) < 0.1
         self.label([one for one, is_early in zip(ids, early, strict=True) if is_early])
         self.emitter.log_many({"x": self.draw.normal(size=ROWS)}, {"score": score}, at=at, ids=ids)
         self.score.update(zip(ids, score.astype(float).tolist(), strict=True))
-        self.day.update(zip(ids, ((at - self.start_ms) // DAY_MS).tolist(), strict=True))
+        self.day.update(zip(ids, day.tolist(), strict=True))
         # Some ids are predicted again, with another score: the first counts.
         self.emitter.log_many({"x": np.zeros(20)}, {"score": 1 - score[:20]}, at=at[:20], ids=ids[:20])
         known = sorted(self.score)
@@ -150,7 +153,7 @@ def test_kills_and_rebalances_count_every_label_once(tuned: Settings, crew: Crew
             crew.leave(crew.alive("accuracy")[0])
         time.sleep(0.4)  # the load spreads over several publications; nothing waits for this
     for flow in flows:
-        flow.emitter.flush(30)
+        flow.emitter.flush(180)
         flow.emitter.close()
         assert not flow.emitter.stats().dropped
     try:
@@ -168,7 +171,7 @@ def test_one_window_has_a_row_of_drift_and_one_of_accuracy(tuned: Settings, crew
     """Both roles write the same window, and neither takes the other's row away."""
     flow = Traffic(tuned, "churn", 3)
     flow.send(0)
-    flow.emitter.flush(30)
+    flow.emitter.flush(180)
     flow.emitter.close()
     for role in ("accuracy", "drift", "archive"):
         crew.keep(role, 1)
