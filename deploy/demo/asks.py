@@ -10,7 +10,7 @@ from pyarrow import compute as pc
 
 from driftline.agents.serving import v2
 from driftline.agents.serving.v2_client import asking
-from driftline.deploy.demo.served import columns_of
+from driftline.deploy.demo.model import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -36,12 +36,12 @@ from driftline.deploy.demo.model import DAY_MS, fit, matrix
 from driftline.deploy.demo.office import Office
 from driftline.deploy.demo.parts import Part, ServingAgent
 from driftline.deploy.demo.retrain import with_scores
-from driftline.deploy.demo.served import LIVE, Made, packed, served
+from driftline.deploy.demo.served import LIVE, Made, packed
 from driftline.deploy.local.datadir import DataDirectory
 from driftline.schemas.control.command import Plan, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from driftline.agents.audit.record import AuditRecord
@@ -65,7 +65,7 @@ CALENDAR: Final = {
 }
 """Event times: when each change is asked for, and by when it is so, however slow the machine is."""
 HALF: Final = 5_000
-OFTEN_MS, SELDOM_MS = 300_000, 900_000
+OFTEN_MS, SELDOM_MS = 300_000, 1_800_000
 """Flights of so long are one request: more of them while one version after the other takes over."""
 RETRAIN_S: Final = 120.0
 WINDOWS_S: Final = 60.0
@@ -166,9 +166,7 @@ def first_champion(here: Control, scored: Scored, reference: Path) -> None:
     """
     for one in here.parts:
         one.wait_ready()
-    made = Made(
-        FIRST, served(scored.model, scored.year), reference, "says at departure whether it arrives late"
-    )
+    made = Made(FIRST, scored.model, reference, "says at departure whether it arrives late")
     packed(made, here.packages, here.installation.settings.packages, here.installation.key(ENGINEER))
     _register(here, FIRST, "learnt from January and February")
     _validate(here, FIRST, reference, "its AUC on days it had not seen is enough to begin")
@@ -177,9 +175,10 @@ def first_champion(here: Control, scored: Scored, reference: Path) -> None:
     )
 
 
-def retrained(here: Control, advice: Advice) -> AuditRecord:
-    """Tell the advice, and wait until what retrained by it has registered its model."""
+def retrained(here: Control, advice: Advice, meanwhile: Callable[[], None]) -> AuditRecord:
+    """Tell the advice, do something else, and wait until what retrained by it has registered its model."""
     tell(here.installation.settings, advice, time.time_ns() // 1_000_000)
+    meanwhile()
     return here.office.wait(
         lambda one: one.op == "register" and one.event == "effective" and one.actor == RETRAINING,
         RETRAIN_S,
@@ -235,7 +234,7 @@ def bad_one(here: Control, scored: Scored, folder: Path) -> None:
     file = folder / FOLDER / "reference-3.parquet"
     pq.write_table(turned.set_column(place, "target", pc.invert(known["target"])), file)
     purpose = "says at departure whether a flight will arrive late; its label was turned round by mistake"
-    made = Made(BAD, served(model, scored.year), file, purpose, "in-sample")
+    made = Made(BAD, model, file, purpose, "in-sample")
     packed(made, here.packages, here.installation.settings.packages, here.installation.key(ENGINEER))
     _register(here, BAD, "a quick one")
     _validate(here, BAD, file, "looks well on what it learnt from")

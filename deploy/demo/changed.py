@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
-from driftline.deploy.advice.versions import NoComparisonError, SideBySide, side_by_side
+from driftline.deploy.advice.versions import side_by_side
 from driftline.deploy.advice.view import span
 from driftline.deploy.demo import change
 from driftline.deploy.demo.audited import exported, swaps, tampered, verified
@@ -14,6 +14,7 @@ from driftline.deploy.demo.installation import APPROVERS
 from driftline.deploy.demo.model import DAY_MS
 from driftline.deploy.demo.served import LIVE
 from driftline.schemas.errors import DriftlineError
+from driftline.streams.clickhouse import reads
 from driftline.streams.clickhouse.version_reads import Span
 
 if TYPE_CHECKING:
@@ -28,18 +29,29 @@ if TYPE_CHECKING:
 
 REFERENCE: Final = "reference.parquet"
 STORED_S: Final = 60.0
-STILL_S: Final = 3.0
-"""How long the pairs must have been as many for all of them to be there."""
+STILL_S: Final = 2.0
+"""How long there must have been as many answers for all of them to be there."""
+LOOK_S: Final = 0.2
 
 
 class ChangeError(DriftlineError):
     """The second half of the demo cannot be told, or is not as it should be."""
 
 
+def champion_of(here: change.Control, folder: Path, scored: Scored, phases: Phases) -> None:
+    """Put the model under control: once two people approved, it answers over HTTP; raises as `change_of`."""
+    with phases.step("control", "Put it under control: keys, roles, a controller, a serving agent"):
+        change.first_champion(here, scored, folder / REFERENCE)
+        phases.say(
+            "two people approved version 1, and it answers over HTTP (Open Inference Protocol v2) as deployment "
+            f"{LIVE}"
+        )
+
+
 def change_of(
     here: change.Control, folder: Path, scored: Scored, advice: Sequence[Advice], phases: Phases
 ) -> dict[str, Any]:
-    """Serve the model, retrain it, promote what is better, take back what is worse, and verify the audit.
+    """Retrain the model that is served, promote what is better, take back what is worse, and verify the audit.
 
     Args:
         here: what runs beside the stack.
@@ -57,16 +69,9 @@ def change_of(
         DriftlineError: a part does not start, a command is refused, or does not come to what it should.
     """
     with ExitStack() as running:
-        with phases.step("control", "Put it under control: keys, roles, a controller, a serving agent"):
-            change.first_champion(here, scored, folder / REFERENCE)
-            phases.say(
-                "two people approved version 1, and it answers over HTTP (Open Inference Protocol v2) as deployment "
-                f"{LIVE}"
-            )
         with phases.step("retrain", "Tell July's advice, which has the model retrained on January to June"):
             told = _told(advice)
-            registered = change.retrained(here, told)
-            change.bad_one(here, scored, folder)
+            registered = change.retrained(here, told, lambda: change.bad_one(here, scored, folder))
             phases.say(
                 f"'driftline worker retrain' ran the trainer; audit record {registered.seq} registers version 2"
             )
@@ -83,7 +88,7 @@ def change_of(
             phases.say(bad.reasons[0])
             load.stop()
         with phases.step("audit", "Verify the audit, and a copy in which one byte is another"):
-            compared = _compared(here.installation.settings, Span(since_ms, change.AUGUST_MS))
+            compared = _compared(here.installation.settings, Span(since_ms, change.AUGUST_MS), load.labels)
             found = _audit(here, folder)
     records = found.pop("all")
     return {
@@ -135,26 +140,10 @@ def _promotes(one: AuditRecord) -> bool:
     )
 
 
-def _compared(settings: Settings, weeks: Span) -> dict[str, Any]:
+def _compared(settings: Settings, weeks: Span, labels: int) -> dict[str, Any]:
     """Hold version 2 against the shadow of version 1 on the same flights, once all of them are stored."""
-    deadline = time.monotonic() + STORED_S
-    found: SideBySide | None = None
-    still_s = time.monotonic()
-    while True:
-        try:
-            newest = side_by_side(settings, LIVE, (change.FIRST, change.SECOND), weeks, "1d")
-        except NoComparisonError:
-            newest = None
-        now = time.monotonic()
-        if newest is None or found is None or newest.pairs != found.pairs:
-            found, still_s = newest, now
-        elif found.pairs and now - still_s > STILL_S:
-            break
-        if now > deadline:
-            raise ChangeError(
-                f"versions 1 and 2 are not stored within {STORED_S:.0f} s: see the log of the archive"
-            )
-        time.sleep(0.3)
+    _wait_until_stored(settings, labels)
+    found = side_by_side(settings, LIVE, (change.FIRST, change.SECOND), weeks, "1d")
     return {
         "rows": found.pairs,
         "slots": {one.version: one.slot for one in found.answered},
@@ -168,6 +157,22 @@ def _compared(settings: Settings, weeks: Span) -> dict[str, Any]:
             for one in found.performance
         },
     }
+
+
+def _wait_until_stored(settings: Settings, labels: int) -> None:
+    """Wait until ClickHouse has all labels that were told, and no more answers come."""
+    stored: dict[str, int] = {}
+    still_s = time.monotonic()
+
+    def reached() -> bool:
+        nonlocal stored, still_s
+        found = {table: reads.count_of(settings, table, LIVE) for table in ("predictions", "labels")}
+        if found != stored:
+            stored, still_s = found, time.monotonic()
+        return found["labels"] >= labels and time.monotonic() - still_s > STILL_S
+
+    what = "that all answers and labels of versions 1 and 2 are stored"
+    reads.wait_until(reached, seconds=STORED_S, what=what, on_wait=lambda: time.sleep(LOOK_S))
 
 
 def _audit(here: change.Control, folder: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -18,7 +18,7 @@ ROWS: Final = 2_000
 
 def permutation_losses(
     model: HistGradientBoostingClassifier,
-    features: NDArray[np.float64],
+    features: NDArray[Any],
     target: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ is left out too, or the answer would be given away.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -105,7 +105,7 @@ def _folds(days: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def fit(
-    features: NDArray[np.float64], target: NDArray[np.bool_], learning_rate: float = 0.1
+    features: NDArray[Any], target: NDArray[np.bool_], learning_rate: float = 0.1
 ) -> HistGradientBoostingClassifier:
     """Train the model on rows of `matrix` and whether each was late."""
     categorical = [index >= len(NUMBERS) for index in range(features.shape[1])]
@@ -115,10 +115,14 @@ def fit(
     return model.fit(features, target)
 
 
-def matrix(flights: pa.Table) -> NDArray[np.float64]:
-    """Give the inputs as (rows, features): NaN for null, levels as codes in alphabetical order."""
-    columns = [pc.fill_null(flights[name], float("nan")).to_numpy() for name in NUMBERS]
-    for name in LEVELS:
-        levels = pc.unique(flights[name]).sort()
-        columns.append(pc.index_in(flights[name], value_set=levels).to_numpy().astype(np.float64))
-    return np.stack(columns, axis=1)
+def columns_of(flights: pa.Table) -> dict[str, NDArray[Any]]:
+    """Give the inputs of the model by name: float64, NaN where the weather is not known; texts."""
+    found: dict[str, NDArray[Any]] = {
+        name: pc.fill_null(flights[name], float("nan")).to_numpy() for name in NUMBERS
+    }
+    return found | {name: np.array(flights[name].to_pylist(), object) for name in LEVELS}
+
+
+def matrix(flights: pa.Table) -> NDArray[Any]:
+    """Give the inputs as objects, (rows, features): the model itself makes codes of texts."""
+    return np.stack([column.astype(object) for column in columns_of(flights).values()], axis=1)

@@ -2,7 +2,7 @@
 
     python -m driftline.deploy.demo.refit YEAR SCORES
 
-is the process that trains while the year is replayed: it reads the flights and writes a score of each.
+is the process that trains beside the rest: it reads the flights and writes a score of each.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from driftline.schemas.advice import Advice
 
 NICE = 10
-"""The stack comes first: refits have the whole replay to be trained in."""
+"""The stack comes first: refits have until the year is replayed to be trained in."""
 REFIT_MONTHS = (4, 7, 10)
 """Months of 2013 from whose first day on a new fit answers; each has learned from all days before it."""
 
@@ -69,6 +69,7 @@ class Refits:
     def __init__(self, year: Path, scores: Path, log: Path) -> None:
         command = [sys.executable, "-m", "driftline.deploy.demo.refit", str(year), str(scores)]
         self._scores, self._log = scores, log
+        log.parent.mkdir(parents=True, exist_ok=True)
         self._process = spawn_guarded(command, cwd=Path.cwd(), log=log)
 
     def scores(self, seconds: float) -> NDArray[np.float64]:

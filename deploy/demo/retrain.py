@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -24,7 +24,7 @@ from driftline.agents.control.keys import load
 from driftline.deploy.control.manifests import packaged
 from driftline.deploy.demo.model import DAY_MS, fit, matrix
 from driftline.deploy.demo.office import said
-from driftline.deploy.demo.served import LIVE, SCORE, Made, packed, served
+from driftline.deploy.demo.served import LIVE, SCORE, Made, packed
 from driftline.schemas.advice import Advice
 from driftline.schemas.settings import load as settings_of
 
@@ -36,13 +36,10 @@ VERSION: Final = "2"
 YEAR: Final = "year.parquet"
 LEARNING_RATE: Final = 0.05
 """Half of the first model's: of rates tried on January to May, the one whose June came out best."""
-NICE: Final = 10
 _EVEN: Final = 2
 
 
-def trained(
-    features: NDArray[np.float64], flights: pa.Table
-) -> tuple[HistGradientBoostingClassifier, pa.Table]:
+def trained(features: NDArray[Any], flights: pa.Table) -> tuple[HistGradientBoostingClassifier, pa.Table]:
     """Train on all flights that have landed, and score each by a model that has not seen its day.
 
     Args:
@@ -74,16 +71,15 @@ def main(folder: Path) -> None:
     """Train, pack and ask for the registration."""
     settings, advice = settings_of(os.environ), msgspec.json.decode(sys.stdin.buffer.read(), type=Advice)
     year = pq.read_table(folder / YEAR)
-    before = pc.less(pc.cast(year["event_time"], pa.int64()), advice.window_start_ms)
+    before = year.filter(pc.less(pc.cast(year["event_time"], pa.int64()), advice.window_start_ms))
     with threadpool_limits(1):
-        # Codes of levels are those of the whole year, as in the packaged estimator.
-        model, reference = trained(matrix(year)[before.to_numpy()], year.filter(before))
+        model, reference = trained(matrix(before), before)
     file = folder / "control" / f"reference-{VERSION}.parquet"
     pq.write_table(reference, file)
     months = f"{reference['event_time'][0].as_py():%B} to {reference['event_time'][-1].as_py():%B}"
     purpose = f"says at departure whether a flight will arrive late; learnt from {months}"
     key = load(Path(settings.control.key))
-    made = Made(VERSION, served(model, year), file, purpose)
+    made = Made(VERSION, model, file, purpose)
     signed = packed(made, folder / "control" / "packages", settings.packages, key)
     _, manifest = packaged(folder / "control" / "packages" / f"late-flights-{VERSION}")
     profile = signed.manifest.profile
@@ -99,5 +95,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(NICE)
     main(Path(sys.argv[1]))

@@ -34,7 +34,7 @@ from driftline.deploy.demo.installation import (
 )
 from driftline.deploy.demo.model import train_and_score
 from driftline.deploy.demo.office import Office
-from driftline.deploy.demo.served import LIVE, Made, packed, served
+from driftline.deploy.demo.served import LIVE, Made, packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,7 @@ def first_model(settings: Settings, folder: Path, say: Callable[[str], None]) ->
         pq.write_table(scored.reference.drop_columns(["landed"]), reference)
         shutil.rmtree(package, ignore_errors=True)
         purpose = "says at departure whether a flight will arrive late"
-        made = Made(VERSION, served(scored.model, scored.year), reference, purpose)
+        made = Made(VERSION, scored.model, reference, purpose)
         packed(made, package.parent, here.settings.packages, here.key(ENGINEER))
     with closing(Office(here, LIVE)) as office:
         if stage == "":

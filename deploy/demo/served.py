@@ -1,31 +1,26 @@
-"""The demo's model as it is served: an estimator that takes what an application knows of a flight, and its package."""
+"""The demo's model as it is served: its package, which takes what an application knows of a flight."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from pyarrow import compute as pc
 from pyarrow import parquet as pq
-from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OrdinalEncoder
 
 from driftline.agents.serving.package.about import About
 from driftline.agents.serving.package.manifest import Score
 from driftline.agents.serving.package.pack import Order, pack_estimator
 from driftline.agents.serving.package.store import store_of
 from driftline.deploy.demo.flights import LEVELS, NUMBERS
+from driftline.deploy.demo.model import columns_of
 from driftline.deploy.tables.build import build_from_table
 from driftline.deploy.tables.plan import plan_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pyarrow as pa
-    from numpy.typing import NDArray
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     from driftline.agents.control.signing import Signer
@@ -45,33 +40,17 @@ class Made:
 
     Attributes:
         version: of the model.
-        estimator: as `served` gives it.
+        estimator: as `driftline.deploy.demo.model.fit` trains it.
         reference: a parquet file: rows that it had not seen with its score, as a profile is built from.
         purpose: in a sentence.
         provenance: of the scores in the reference.
     """
 
     version: str
-    estimator: Pipeline
+    estimator: HistGradientBoostingClassifier
     reference: Path
     purpose: str
     provenance: str = "out-of-fold"
-
-
-def served(model: HistGradientBoostingClassifier, year: pa.Table) -> Pipeline:
-    """Put before a model that learnt from codes of levels what makes codes of them.
-
-    Args:
-        model: trained on rows of `driftline.deploy.demo.model.matrix`.
-        year: the flights whose levels those codes are.
-    """
-    known = [np.array(pc.unique(year[name]).sort().to_pylist(), object) for name in LEVELS]
-    codes = OrdinalEncoder(categories=known, handle_unknown="use_encoded_value", unknown_value=np.nan)
-    numbers = list(range(len(NUMBERS)))
-    levels = list(range(len(NUMBERS), len(NUMBERS) + len(LEVELS)))
-    columns = ColumnTransformer([("numbers", "passthrough", numbers), ("levels", codes, levels)])
-    columns.fit(_rows(year.slice(0, 2)))
-    return Pipeline([("columns", columns), ("model", model)])
 
 
 def packed(made: Made, folder: Path, packages: Packages, signer: Signer) -> Signed:
@@ -103,15 +82,3 @@ def packed(made: Made, folder: Path, packages: Packages, signer: Signer) -> Sign
     done = pack_estimator(made.estimator, order, convert=False)
     store_of(packages).push(done.folder, done.signed)
     return done.signed
-
-
-def columns_of(flights: pa.Table) -> dict[str, NDArray[Any]]:
-    """Give the inputs of the served model by name: float64, NaN where the weather is not known; texts."""
-    found: dict[str, NDArray[Any]] = {
-        name: pc.fill_null(flights[name], float("nan")).to_numpy() for name in NUMBERS
-    }
-    return found | {name: np.array(flights[name].to_pylist(), object) for name in LEVELS}
-
-
-def _rows(flights: pa.Table) -> NDArray[Any]:
-    return np.stack([column.astype(object) for column in columns_of(flights).values()], axis=1)

@@ -27,6 +27,11 @@ CHECKPOINT_S = 2.0
 LABEL_WINDOWS = 400
 """Days that wait for labels: at 50 days a second a label that is on its way for a moment is weeks behind."""
 
+SAID = (
+    f"here workers close and publish windows after {IDLE_S:.0f} s, since a year passes in seconds; for a live stream "
+    f"it is {Worker().idle_seconds:.0f} s and {Worker().publish_seconds:.0f} s"
+)
+
 MARK = "demo.txt"
 """The file that says that a folder is a demo's, to be removed by the next one."""
 

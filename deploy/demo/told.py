@@ -23,7 +23,7 @@ READERS: Final = (("alerts", "windows"), (f"alerts-to-{ROUTE}", "alerts"), ("arc
 """Groups and the topic that each must have read to its end."""
 STILL_S: Final = 1.0
 """How long all must have been read: the position of the windows is written a moment before the edges."""
-POLL_S: Final = 0.2
+POLL_S: Final = 0.3
 
 
 def wait_until_told(settings: Settings, people: People, seconds: float, told: Callable[[str], None]) -> None:
@@ -56,8 +56,9 @@ def wait_until_told(settings: Settings, people: People, seconds: float, told: Ca
 
 def _missing(settings: Settings, admin: AdminClient, people: People) -> str:
     prefix = settings.kafka.topic_prefix
+    found = lags(settings, admin, sorted({role for role, _ in READERS}))
     for role, topic in READERS:
-        behind = sum(one.lag for one in lags(settings, admin, (role,)) if one.topic == prefix + topic)
+        behind = sum(one.lag for one in found if (one.role, one.topic) == (role, prefix + topic))
         if behind:
             return f"{behind:,} records of {topic} wait for {role}"
     heard = people.heard

@@ -98,9 +98,3 @@ def performance_by_month(
             month["intervals"][row["metric"]] = {name: row[name] for name in ("low", "high", "interval")}
         month |= {name: row[name] for name in ("labels", "coverage", "provisional")}
     return found
-
-
-def is_all_told(settings: Settings, deployment: str, wanted: dict[str, int]) -> bool:
-    """Say whether every month has as many labels as were told."""
-    found = performance_by_month(settings, deployment)
-    return all(found.get(month, {}).get("labels") == labels for month, labels in wanted.items())

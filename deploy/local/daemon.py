@@ -1,6 +1,6 @@
 """Start the supervisor in the background and wait until it reports that the stack is ready.
 
-    python -m driftline.deploy.local.daemon REPORT_FD WORKERS
+    python -m driftline.deploy.local.daemon REPORT_FD WORKERS [JVM_OPTION ...]
 
 is the background process: it takes its settings from variables and reports lines of JSON, [kind, text].
 """
@@ -22,7 +22,7 @@ from driftline.deploy.local.cache import Progress
 from driftline.deploy.local.datadir import DataDirectory
 from driftline.deploy.local.environment import child_environment
 from driftline.deploy.local.errors import StackError, tail_of
-from driftline.deploy.local.stack import Stack
+from driftline.deploy.local.stack import QUICK_JVM, Stack
 from driftline.deploy.local.supervisor import Supervisor
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.settings import Settings, load
@@ -41,7 +41,8 @@ def start_in_background(
         settings: what it is to run.
         workers: their roles.
         progress: told what takes time.
-        tied: it is asked to stop when this thread's process ends in whatever way; else it outlives us.
+        tied: it is asked to stop when this thread's process ends in whatever way; else it outlives us. It lives too
+            short then for Kafka's JVM to compile well.
 
     Raises:
         StackError: it said why the stack did not start, or ended without a word.
@@ -54,6 +55,7 @@ def start_in_background(
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "driftline.deploy.local.daemon", str(writing), ",".join(workers)]
     if tied:
+        command += QUICK_JVM
         # SIGTERM: it stops what it runs in order, as for `driftline down`.
         death = [sys.executable, "-I", "-S", guard.__file__, str(int(signal.SIGTERM)), str(os.getpid())]
         command = death + command
@@ -115,7 +117,7 @@ def main() -> int:
         report("ready", "")
         os.close(report_fd)
 
-    stack = Stack(load(os.environ), progress=lambda text: report("progress", text))
+    stack = Stack(load(os.environ), progress=lambda text: report("progress", text), jvm=tuple(sys.argv[3:]))
     supervisor = Supervisor(stack, workers=workers, progress=lambda text: report("progress", text))
     try:
         supervisor.run(ready)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.errors import ClickHouseError
@@ -204,11 +204,11 @@ def late_rows(settings: Settings, deployment: str | None = None) -> list[dict[st
         )
 
 
-def prediction_count(settings: Settings, deployment: str) -> int:
-    """Give the predictions stored of one deployment. Raises as `windows`."""
+def count_of(settings: Settings, table: Literal["predictions", "labels"], deployment: str) -> int:
+    """Give the predictions, or the labels, stored of one deployment. Raises as `windows`."""
     with Client(settings.clickhouse) as client:
         rows = client.query(
-            "SELECT count() AS n FROM predictions WHERE deployment = {deployment:String}",
+            f"SELECT count() AS n FROM {table} WHERE deployment = {{deployment:String}}",
             {"deployment": deployment},
         )
     return int(rows[0]["n"])
