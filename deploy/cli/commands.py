@@ -105,8 +105,11 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "retire", "pending", "approve", "deny",
     ),
     "Who did what": ("history", "inventory", "audit", "acknowledge", "forget"),
-    "Who may do what": ("trust", "keys", "policy", "log-reset"),
-    "Run it": ("plan", "migrate", "worker", "controller", "serve", "dashboards", "dead-letter", "completion"),
+    "Who may do what": ("trust", "keys", "policy", "access", "seed", "log-reset"),
+    "Run it": (
+        "plan", "migrate", "worker", "controller", "serve", "healthy", "dead-letter", "dashboards", "rules",
+        "completion",
+    ),
 }  # fmt: skip
 """Sections of `driftline --help`; a command of none stands under a section of its own."""
 
