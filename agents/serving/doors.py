@@ -6,6 +6,7 @@ versions that are told of, the requests whose responses are awaited.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import parse_qs
@@ -14,18 +15,24 @@ from uuid import UUID
 import msgspec
 
 from driftline.agents.serving.cloudevents import Pairs, rows_of
-from driftline.agents.serving.errors import BAD_REQUEST, TOO_MANY, AnswerError, bad_request
+from driftline.agents.serving.errors import BAD_REQUEST, TOO_LARGE, TOO_MANY, AnswerError, bad_request
 from driftline.agents.serving.tokens import Tokens, bearer
 from driftline.schemas.names import name_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from driftline.agents.emit import Emitter
     from driftline.agents.serving.http import Scope
     from driftline.agents.serving.metrics import ServingMetrics
 
 MAX_LINES: Final = 50_000
+MAX_LINE_BYTES: Final = 1 << 20
+"""As much as a message in Kafka takes; it is read in one go."""
+MAX_PAYLOAD_BYTES: Final = 4 << 20
+"""Of a CloudEvent: read in a thread, in whose one go nobody else is answered either."""
+SLICE_S: Final = 0.002
+"""How long lines are read before models are asked again."""
 MAX_COLUMNS: Final = 4_096
 MAX_ERRORS: Final = 100
 MAX_EMITTERS: Final = 64
@@ -87,15 +94,17 @@ class Doors:
         self._future_ms, self._now_ms = future_ms, now_ms
         self._tellers: dict[tuple[str, str, str], Emitter] = {}
         self._pairs = Pairs()
+        self._turn = asyncio.Lock()
+        """Whoever reads a body: one at a time, so that many hold up models no more than one does."""
         self._events, self._labels = msgspec.json.Decoder(_Event), msgspec.json.Decoder(_Label)
 
     async def events(self, scope: Scope, body: bytes) -> tuple[int, bytes]:
         """Take predictions, a JSON object a line."""
-        return self._lines(scope, body, "events", self._event)
+        return await self._lines(scope, body, "events", self._event)
 
     async def labels(self, scope: Scope, body: bytes) -> tuple[int, bytes]:
         """Take labels, a JSON object a line."""
-        return self._lines(scope, body, "labels", self._label)
+        return await self._lines(scope, body, "labels", self._label)
 
     async def cloud(self, scope: Scope, body: bytes) -> tuple[int, bytes]:
         """Take what KServe's logger sends: requests and responses, joined by their ids.
@@ -105,6 +114,16 @@ class Doors:
         asked = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=20)
         given = asked.get("token", [""])[0] or self._token(scope)
         deployment = self._tokens.deployment(given)
+        if len(body) > MAX_PAYLOAD_BYTES:
+            raise AnswerError(
+                TOO_LARGE, f"the event has {len(body):,} bytes; {MAX_PAYLOAD_BYTES:,} are allowed"
+            )
+        async with self._turn:
+            return await asyncio.to_thread(self._cloud, deployment, asked, scope, body)
+
+    def _cloud(
+        self, deployment: str, asked: Mapping[str, list[str]], scope: Scope, body: bytes
+    ) -> tuple[int, bytes]:
         pair = self._pairs.take(deployment, scope["headers"], body, time.monotonic())
         unpaired = self._pairs.expired(time.monotonic())
         for name, count in unpaired.items():
@@ -125,7 +144,7 @@ class Doors:
         for teller in self._tellers.values():
             teller.close(timeout_s)
 
-    def _lines(
+    async def _lines(
         self, scope: Scope, body: bytes, door: str, take: Callable[[str, bytes], None]
     ) -> tuple[int, bytes]:
         deployment = self._tokens.deployment(self._token(scope))
@@ -134,16 +153,21 @@ class Doors:
             raise bad_request(f"the body has {len(lines):,} lines; {MAX_LINES:,} are allowed")
         taken, refused = 0, 0
         errors: list[dict[str, Any]] = []
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                take(deployment, line)
-                taken += 1
-            except (msgspec.MsgspecError, AnswerError, UnicodeDecodeError, RecursionError) as error:
-                refused += 1
-                if len(errors) < MAX_ERRORS:
-                    errors.append({"line": number, "error": str(error)[:300]})
+        async with self._turn:
+            until_s = time.monotonic() + SLICE_S
+            for number, line in enumerate(lines, 1):
+                if time.monotonic() > until_s:
+                    await asyncio.sleep(0)
+                    until_s = time.monotonic() + SLICE_S
+                if not line.strip():
+                    continue
+                try:
+                    take(deployment, line)
+                    taken += 1
+                except (msgspec.MsgspecError, AnswerError, UnicodeDecodeError, RecursionError) as error:
+                    refused += 1
+                    if len(errors) < MAX_ERRORS:
+                        errors.append({"line": number, "error": str(error)[:300]})
         for outcome, count in (("taken", taken), ("refused", refused)):
             if count:
                 self._metrics.door_rows.labels(deployment, door, outcome).inc(count)
@@ -151,6 +175,7 @@ class Doors:
         return BAD_REQUEST if refused and not taken else _OK, told
 
     def _event(self, deployment: str, line: bytes) -> None:
+        _bounded(line)
         event = self._events.decode(line)
         self._fits(deployment, event.deployment, event.at)
         facts = {
@@ -163,6 +188,7 @@ class Doors:
         self._teller(deployment, event.version, event.slot).log(event.features, event.score, **facts)
 
     def _label(self, deployment: str, line: bytes) -> None:
+        _bounded(line)
         label = self._labels.decode(line)
         self._fits(deployment, label.deployment, label.known_at)
         if (label.value is None) != label.withdrawn:
@@ -193,6 +219,11 @@ class Doors:
     @staticmethod
     def _token(scope: Scope) -> str:
         return bearer(next((value for name, value in scope["headers"] if name == b"authorization"), b""))
+
+
+def _bounded(line: bytes) -> None:
+    if len(line) > MAX_LINE_BYTES:
+        raise bad_request(f"the line has {len(line):,} bytes; {MAX_LINE_BYTES:,} are allowed")
 
 
 def _identity(given: str | int) -> Any:  # noqa: ANN401 - what an Emitter takes

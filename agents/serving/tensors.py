@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_AXES: Final = 8
+PIECE_BYTES: Final = 1 << 16
+"""Of a long list of numbers in JSON that are read in one go."""
 _LENGTH_BYTES: Final = 4
 _SHOWN: Final = 80
 _NESTED: Final = ord("[")
@@ -65,10 +67,33 @@ def of_json(name: str, datatype: str, shape: Sequence[int], data: bytes | memory
     if not 1 <= depth <= MAX_AXES:
         raise bad_request(f"the data of the input {name!r} are no list, or nested deeper than {MAX_AXES}")
     try:
+        if depth == 1 and len(data) > PIECE_BYTES and datatype != "BYTES":
+            return _in_pieces(name, datatype, shape, bytes(data))
         values = _decoder(_kind(datatype), depth).decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise bad_request(f"the data of the input {name!r} are no {datatype}: {error}") from error
     return of_values(name, datatype, shape, _flat(name, values, shape, depth) if depth > 1 else values)
+
+
+def _in_pieces(name: str, datatype: str, shape: Sequence[int], data: bytes) -> NDArray[Any]:
+    """Read a long flat list of numbers a piece at a time: while one is read, no other thread does anything.
+
+    Raises AnswerError as `of_json` does, and what the decoder raises.
+    """
+    decode, end = _decoder(_kind(datatype), 1).decode, data.rindex(b"]")
+    parts, at = [], data.index(b"[") + 1
+    while at <= end:
+        # Numbers hold no comma, and that this is a list was seen when the request was read.
+        cut = data.find(b",", at + PIECE_BYTES, end)
+        stop = end if cut < 0 else cut
+        parts.append(_array(name, datatype, decode(b"[%b]" % data[at:stop])))
+        at = stop + 1
+    whole = np.concatenate(parts)
+    if len(whole) != math.prod(shape):
+        raise bad_request(
+            f"the input {name!r} has {len(whole):,} elements; its shape {list(shape)} has {math.prod(shape):,}"
+        )
+    return _shaped(name, whole, shape)
 
 
 def of_values(name: str, datatype: str, shape: Sequence[int], values: list[Any]) -> NDArray[Any]:

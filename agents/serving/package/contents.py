@@ -25,6 +25,10 @@ MAX_ARGUMENT_BYTES: Final = 4_096
 MAX_MEMBERS: Final = 10_000
 MAX_UNPACKED_BYTES: Final = 8 << 30
 """Of all members of a zip together, as its directory states them."""
+MAX_OPCODES_TOGETHER: Final = 2_000_000
+"""Read in one file with all its members: a few seconds. Weights end within some opcodes, so that none comes near."""
+MAX_LOOKED_BYTES: Final = 4 << 30
+"""Unpacked and stepped over in one file with all its members: some ten seconds."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
 _PROTO: Final = 0x80
@@ -48,6 +52,21 @@ _NPY: Final = b"\x93NUMPY"
 _NPY_OBJECT: Final = re.compile(rb"'descr':\s*(\[.*)?'[|<>=]?O")
 
 
+class _Budget:
+    """What looking into one file with all its members may take yet."""
+
+    def __init__(self) -> None:
+        self.opcodes, self.bytes = MAX_OPCODES_TOGETHER, MAX_LOOKED_BYTES
+
+    def check(self, name: str) -> None:
+        """Raise BrokenPackageError once it is used up: what is left was not looked into."""
+        if self.opcodes < 0 or self.bytes < 0:
+            raise BrokenPackageError(
+                f"{name} packs more than can be looked through for pickles ({MAX_OPCODES_TOGETHER:,} opcodes, "
+                f"{MAX_LOOKED_BYTES:,} bytes): save the model as ONNX or safetensors"
+            )
+
+
 class _Long(bytes):
     """Bytes that were stepped over: it is their number that matters."""
 
@@ -60,8 +79,8 @@ class _Long(bytes):
 class _Skipping:
     """A file as `pickletools` reads it, whose long arguments are stepped over: what runs may stand behind them."""
 
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file, self._end = file, size
+    def __init__(self, file: IO[bytes], size: int, budget: _Budget) -> None:
+        self._file, self._end, self._budget = file, size, budget
         file.seek(0)
 
     def read(self, size: int) -> bytes:
@@ -69,6 +88,9 @@ class _Skipping:
         at = self._file.tell()
         if size <= MAX_ARGUMENT_BYTES or at + size > self._end:
             return self._file.read(min(size, MAX_ARGUMENT_BYTES))
+        self._budget.bytes -= size
+        if self._budget.bytes < 0:  # a member of a zip is unpacked on the way
+            return b""
         self._file.seek(at + size)
         stepped = _Long()
         stepped.size = size
@@ -81,6 +103,9 @@ class _Skipping:
             return line
         while part and not part.endswith(b"\n"):
             part = self._file.readline(LOOKED_AT_BYTES)
+            self._budget.bytes -= len(part)
+            if self._budget.bytes < 0:
+                return b""
         quote = line[:1] if line[:1] in (b"'", b'"') else b"0"
         return quote * 2 + b"\n"
 
@@ -100,18 +125,19 @@ def refuse_pickles(name: str, file: IO[bytes]) -> None:
         BrokenPackageError: it is one, holds one, or is a zip that cannot be looked through.
     """
     head = file.read(LOOKED_AT_BYTES)
-    size = file.seek(0, io.SEEK_END)
-    found = _found(head) or _found_behind(file, size, head)
+    size, budget = file.seek(0, io.SEEK_END), _Budget()
+    found = _found(head, budget) or _found_behind(file, size, head, budget)
+    budget.check(name)
     if found:
         raise BrokenPackageError(_sentence(name, found))
     if head.startswith(b"PK") or zipfile.is_zipfile(
         file
     ):  # a zip is read from its end: anything may stand before it
         file.seek(0)
-        _look_through_zip(name, file)
+        _look_through_zip(name, file, budget)
 
 
-def _look_through_zip(name: str, file: IO[bytes]) -> None:
+def _look_through_zip(name: str, file: IO[bytes], budget: _Budget) -> None:
     try:
         with zipfile.ZipFile(file) as packed:
             members = packed.infolist()
@@ -123,7 +149,9 @@ def _look_through_zip(name: str, file: IO[bytes]) -> None:
             for member in members:
                 with packed.open(member) as inner:
                     head = inner.read(LOOKED_AT_BYTES)
-                    found = _found(head) or _found_behind(inner, member.file_size, head)
+                    budget.bytes -= len(head)
+                    found = _found(head, budget) or _found_behind(inner, member.file_size, head, budget)
+                budget.check(name)
                 if found:
                     raise BrokenPackageError(_sentence(f"{name} ({member.filename[:100]!r} in it)", found))
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, NotImplementedError,
@@ -131,20 +159,22 @@ def _look_through_zip(name: str, file: IO[bytes]) -> None:
         raise BrokenPackageError(f"{name} looks like a zip and cannot be read as one: {error}") from error
 
 
-def _found(head: bytes) -> str:
+def _found(head: bytes, budget: _Budget) -> str:
     """What is wrong with bytes that begin so; an empty text when nothing is."""
-    if is_pickle(head):
+    if _reads_as_pickle(io.BytesIO(head), head, budget):
         return "a pickle"
     if head.startswith(_NPY) and _NPY_OBJECT.search(head[:4096]):
         return "an array of Python objects, which is a pickle"
     unpacked = _unpacked(head)
-    return "a packed pickle" if unpacked and is_pickle(unpacked) else ""
+    budget.bytes -= len(unpacked)
+    is_packed = unpacked and _reads_as_pickle(io.BytesIO(unpacked), unpacked, budget)
+    return "a packed pickle" if is_packed else ""
 
 
-def _found_behind(file: IO[bytes], size: int, head: bytes) -> str:
+def _found_behind(file: IO[bytes], size: int, head: bytes, budget: _Budget) -> str:
     """What is wrong with a file whose beginning says nothing; an empty text when nothing is."""
     is_longer = size > len(head)
-    return "a pickle" if is_longer and _reads_as_pickle(_Skipping(file, size), head) else ""
+    return "a pickle" if is_longer and _reads_as_pickle(_Skipping(file, size, budget), head, budget) else ""
 
 
 def is_pickle(head: bytes) -> bool:
@@ -158,16 +188,17 @@ def is_pickle(head: bytes) -> bool:
     >>> is_pickle(b"N.")
     False
     """
-    return _reads_as_pickle(io.BytesIO(head), head)
+    return _reads_as_pickle(io.BytesIO(head), head, _Budget())
 
 
-def _reads_as_pickle(file: IO[bytes] | _Skipping, head: bytes) -> bool:
+def _reads_as_pickle(file: IO[bytes] | _Skipping, head: bytes, budget: _Budget) -> bool:
     """Whether opcodes are read from a file, which begins so, as `is_pickle` says."""
     marked = len(head) > 1 and head[0] == _PROTO and head[1] in _PROTOCOLS
     names = 0
     try:
         # Of a file it is asked for no more than `_Skipping` has.
         for number, (opcode, argument, _) in enumerate(pickletools.genops(file)):  # type: ignore[arg-type]
+            budget.opcodes -= 1
             words = argument.split(" ") if isinstance(argument, str) else []
             if opcode.name in {"GLOBAL", "INST"} and len(words) == _TWO and all(map(_NAME.fullmatch, words)):
                 return True

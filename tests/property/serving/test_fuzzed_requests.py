@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from served import request
 
-from driftline.agents.serving import v2
+from driftline.agents.serving import tensors, v2
 from driftline.agents.serving.cloudevents import REQUEST, RESPONSE, Pairs, rows_of
 from driftline.agents.serving.errors import AnswerError
 from driftline.agents.serving.package.tensors import DATATYPES
@@ -212,3 +212,25 @@ def test_an_event_of_many_axes_or_columns_takes_no_time() -> None:
             rows_of(json.dumps({"inputs": [tensor]}).encode(), b"{}")
     with pytest.raises(AnswerError, match="1,000,000 columns"):
         rows_of(json.dumps({"instances": [[0] * 1_000_000]}).encode(), b"{}")
+
+
+@given(
+    st.sampled_from(["FP32", "FP64", "INT64", "UINT8", "BOOL"]),
+    st.lists(st.one_of(st.floats(width=32), st.integers(-300, 300), st.booleans(), st.none()), max_size=60),
+    st.integers(1, 61),
+    st.sampled_from([",", " , ", ",\n"]),
+)
+def test_long_lists_are_read_alike_in_pieces(
+    datatype: str, values: list[Any], length: int, comma: str
+) -> None:
+    """A flat list that is read a piece at a time is the same array, or refused, as one that is read whole."""
+    data = f"[{comma.join(json.dumps(value) for value in values)}]".encode()
+    found = []
+    for piece_bytes in (1 << 20, 7):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tensors, "PIECE_BYTES", piece_bytes)
+            try:
+                found.append(tensors.of_json("x", datatype, [length], data).tolist())
+            except AnswerError as error:
+                found.append(error.status)
+    assert str(found[0]) == str(found[1])

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from packaged import Betrayal, linear
 
+from driftline.agents.serving.package import contents
 from driftline.agents.serving.package.contents import MAX_MEMBERS, is_pickle, refuse_pickles
 from driftline.agents.serving.package.errors import BrokenPackageError
 
@@ -162,3 +163,24 @@ def test_what_stands_behind_a_megabyte_is_seen(ahead: str) -> None:
         refuse_pickles("m", io.BytesIO(data))
     with pytest.raises(BrokenPackageError, match="is a pickle"):
         refuse_pickles("m", io.BytesIO(zipped({"data.bin": data}, zipfile.ZIP_DEFLATED)))
+
+
+def test_looking_through_a_zip_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many members, each as many opcodes as one may have, are refused unread once together they are too many."""
+    monkeypatch.setattr(contents, "MAX_OPCODES_TOGETHER", 50_000)
+    opcodes = b"N0" * 5_000 + b"\xff"
+    refuse_pickles("m.skops", io.BytesIO(zipped({str(n): opcodes for n in range(4)})))
+    with pytest.raises(BrokenPackageError, match=r"packs more than can be looked through .*50,000 opcodes"):
+        refuse_pickles("m.skops", io.BytesIO(zipped({str(n): opcodes for n in range(9)})))
+
+
+def test_unpacking_a_zip_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Members that are small in the file and large when they are unpacked are refused once together they are."""
+    monkeypatch.setattr(contents, "MAX_LOOKED_BYTES", 3 << 20)
+    blown = zipped({str(n): bytes(1 << 20) for n in range(4)}, zipfile.ZIP_DEFLATED)
+    with pytest.raises(BrokenPackageError, match="packs more than can be looked through"):
+        refuse_pickles("m.npz", io.BytesIO(blown))
+    # An argument of gigabytes is stepped over, which unpacks it: what stands behind is refused unseen.
+    far = b"B" + (8 << 20).to_bytes(4, "little") + bytes(8 << 20) + b"cposix\nsystem\n."
+    with pytest.raises(BrokenPackageError, match="packs more than can be looked through"):
+        refuse_pickles("m.npz", io.BytesIO(zipped({"a": far}, zipfile.ZIP_DEFLATED)))

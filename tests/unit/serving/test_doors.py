@@ -11,8 +11,9 @@ from uuid import UUID
 import pytest
 from prometheus_client import CollectorRegistry
 
+from driftline.agents.serving import doors
 from driftline.agents.serving.cloudevents import LONGEST_S, REQUEST, RESPONSE, Pairs
-from driftline.agents.serving.doors import MAX_EMITTERS, MAX_LINES, Doors
+from driftline.agents.serving.doors import MAX_EMITTERS, MAX_LINE_BYTES, MAX_LINES, MAX_PAYLOAD_BYTES, Doors
 from driftline.agents.serving.errors import AnswerError, ServingError
 from driftline.agents.serving.metrics import ServingMetrics
 from driftline.agents.serving.tokens import Tokens, read_tokens
@@ -213,3 +214,33 @@ def test_halves_that_find_no_other_are_let_go() -> None:
     assert pairs.expired(2.0) == {"churn": 1}
     assert pairs.expired(LONGEST_S + 3) == {"churn": 2}
     assert len(pairs) == 0
+
+
+def test_others_are_answered_while_lines_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long body is read slice by slice: between two of them whatever else waits on the loop has its turn."""
+    monkeypatch.setattr(doors, "SLICE_S", -1.0)
+    opened, turns = Open(), 0
+    line = json.dumps({"version": "2", "features": {"a": 1.0}}).encode()
+    scope = {"headers": [(b"authorization", b"Bearer " + TOKEN.encode())]}
+
+    async def both() -> None:
+        nonlocal turns
+        reading = asyncio.ensure_future(opened.doors.events(scope, b"\n".join([line] * 50)))
+        while not reading.done():
+            await asyncio.sleep(0)
+            turns += 1
+
+    asyncio.run(both())
+    assert len(opened.told.logged) == 50
+    assert turns >= 50
+
+
+def test_what_is_read_in_one_go_is_bounded() -> None:
+    """A line of more than a mebibyte is refused by itself, an event of more than four before it is read."""
+    opened = Open()
+    long = {"version": "2", "features": {"a": "x" * MAX_LINE_BYTES}}
+    status, told = opened.sends("events", long, {"version": "2", "features": {"a": 1.0}})
+    assert (status, told["taken"], told["refused"]) == (200, 1, 1)
+    assert "1,048,576 are allowed" in told["errors"][0]["error"]
+    with pytest.raises(AnswerError, match="4,194,304 are allowed"):
+        opened.event(REQUEST, "a", {"inputs": [{"name": "a", "data": ["x" * MAX_PAYLOAD_BYTES]}]})
