@@ -13,7 +13,7 @@ ARGS ?=
 
 BIN := .venv/bin
 
-.PHONY: help demo test up down chaos full bench docs lint types wheel lock setup prepare
+.PHONY: help demo test up down chaos full bench docs lint types wheel sbom lock setup prepare
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ lint: setup ## Check the code with ruff: all rules, and the format; and that the
 types: setup ## Check the types with mypy, strictly.
 	@$(BIN)/mypy
 	@MYPYPATH=tests/typing:tests/bench:tests/support $(BIN)/mypy tests/bench/*.py
+
+sbom: setup ## Write the bill of materials of the wheel, dist/driftline.cdx.json (CycloneDX).
+	@$(BIN)/python scripts/sbom.py
 
 wheel: setup ## Build the wheel and try it in empty environments.
 	@$(BIN)/python scripts/wheel_check.py

@@ -17,6 +17,8 @@ import venv
 import zipfile
 from pathlib import Path
 
+import sbom
+
 ROOT = Path(__file__).resolve().parent.parent
 PROBES = ROOT / "scripts" / "wheel_probes"
 FLOORS = ("agents", "deploy", "schemas", "streams")
@@ -66,6 +68,7 @@ def main(names: list[str]) -> int:
             sdist, wheel = build(work / "dist")
             check_sdist(sdist)
             check_wheel(wheel)
+            check_sbom(wheel, work)
             for name in names or ENVIRONMENTS:
                 try_environment(name, wheel, work)
         except CheckError as error:
@@ -105,6 +108,19 @@ def check_wheel(wheel: Path) -> None:
             raise CheckError(
                 f"{wheel.name} lacks {file}: name it in pyproject.toml's packages or package-data"
             )
+
+
+def check_sbom(wheel: Path, work: Path) -> None:
+    """Check that the bill of materials names what the wheel needs, as it is locked."""
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = archive.read(name).decode()
+    requires = [
+        line.partition(": ")[2] for line in metadata.splitlines() if line.startswith("Requires-Dist:")
+    ]
+    found = sbom.faults(sbom.write(work / "driftline.cdx.json"), requires)
+    if found:
+        raise CheckError(f"the bill of materials is not whole: {found[0]}")
 
 
 def try_environment(name: str, wheel: Path, work: Path) -> None:
