@@ -56,7 +56,12 @@ def ensure(folder: Path, address: str, now: dt.datetime) -> bool:
     for server in SERVERS:
         own = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, server)])
-        names = [x509.IPAddress(ipaddress.ip_address(address)), x509.DNSName("localhost")]
+        # Its own name is what it is called where each server has a host of its own, as in docker-compose.yml.
+        names = [
+            x509.IPAddress(ipaddress.ip_address(address)),
+            x509.DNSName("localhost"),
+            x509.DNSName(server),
+        ]
         both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         signed = (
             _begin(subject, own, now)

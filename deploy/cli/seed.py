@@ -47,9 +47,17 @@ def model(folder: Path) -> None:
 
 @command.command("secrets")
 @_FOLDER
-def secrets(folder: Path) -> None:
-    """Make the passwords of ClickHouse and Grafana below FOLDER; those that are there stay as they are."""
-    from driftline.deploy.demo.passwords import make_passwords
+@click.option(
+    "--mounted", type=click.Path(path_type=Path), default=Path("/run/driftline/role"), show_default=True,
+    metavar="FOLDER", help="Where a process will find the folder of its role.",
+)  # fmt: skip
+def secrets(folder: Path, mounted: Path) -> None:
+    """Make the users, passwords and certificates of everybody below FOLDER; those that are there stay as they are.
 
-    made = make_passwords(folder)
-    click.echo(f"{folder}: {len(made)} passwords made")
+    Addresses of Kafka and ClickHouse come from the settings.
+    """
+    from driftline.deploy.demo.secrets import make_secrets
+    from driftline.deploy.local.discover import load_here
+
+    made = make_secrets(folder, load_here(os.environ, Path.cwd()), mounted)
+    click.echo(f"{folder}: {len(made)} roles made")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
-from deployed import Mount, Part, bytes_of
+from deployed import Mount, Part, bytes_of, placed, settings_of
+
+from driftline.deploy.demo.secrets import FILE, make_secrets
 
 IMAGE = "driftline:"
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def compose_file(checkout: Path) -> dict[str, Any]:
@@ -25,6 +29,16 @@ def parts_of(document: dict[str, Any]) -> dict[str, Part]:
         if one["image"].startswith(IMAGE) and one["build"]["target"] == "driftline"
     }
     return {name: _part(name, services[name]) for name in in_order(document) if name in services}
+
+
+def with_secrets(part: Part, root: Path) -> None:
+    """Fill the volume of secrets as the service `secrets` does; role files name places on this machine."""
+    moved = placed(part, root)
+    folder = Path(moved.argv[-1])
+    folder.mkdir(mode=0o700)
+    make_secrets(folder, settings_of(moved), Path("/mounted"))
+    for file in folder.glob(f"*/{FILE}"):
+        file.write_text(file.read_text().replace("/mounted", str(file.parent)))
 
 
 def in_order(document: dict[str, Any]) -> list[str]:
@@ -45,7 +59,7 @@ def _part(name: str, one: dict[str, Any]) -> Part:
         argv=tuple(one["command"]),
         env=one.get("environment", {}),
         mounts=(
-            *map(_mount, one.get("volumes", ())),
+            *(_found(mounted(given)) for given in one.get("volumes", ())),
             *(_memory(name, text) for text in one.get("tmpfs", ())),
         ),
         health=(tuple(test[2:]),) if test else (),
@@ -62,9 +76,18 @@ def seconds(text: str) -> float:
     return float(text[:-1])
 
 
-def _mount(text: str) -> Mount:
-    source, path, *mode = text.split(":")
+def mounted(given: str | dict[str, Any]) -> Mount:
+    """A volume as a service mounts it, in either form; its source is the volume and the folder of it."""
+    if isinstance(given, dict):
+        source = f"{given['source']}/{given['volume']['subpath']}"
+        return Mount(given["target"], source, given["read_only"])
+    source, path, *mode = given.split(":")
     return Mount(path, source, mode == ["ro"])
+
+
+def _found(mount: Mount) -> Mount:
+    """A mount whose source is where it lies, when that is the checkout."""
+    return replace(mount, source=str(CHECKOUT / mount.source)) if mount.source.startswith("./") else mount
 
 
 def _memory(name: str, text: str) -> Mount:

@@ -14,7 +14,7 @@ from driftline.schemas.settings import Settings, load
 
 @dataclass(frozen=True)
 class Mount:
-    """Something that a process finds below a path."""
+    """Something that a process finds below a path: a volume, or a path of the checkout."""
 
     path: str
     source: str
@@ -66,6 +66,17 @@ def settings_of(part: Part) -> Settings:
     return load(dict(part.env), None)
 
 
+def opened(part: Part) -> tuple[set[int], str]:
+    """The ports that a placed part opens by its settings, and the address that it opens them on."""
+    settings = settings_of(part)
+    words = {command.name for command, _ in parsed(part.argv)}
+    if "serve" in words:
+        return {settings.serve.port, settings.serve.metrics_port} - {0}, settings.serve.host
+    if words & {"worker", "controller"}:
+        return {settings.worker.metrics_port} - {0}, settings.worker.metrics_host
+    return set(), ""
+
+
 def placed(part: Part, root: Path) -> Part:
     """The same part with its absolute paths below a folder, as its mounts say: each volume is a folder there.
 
@@ -104,18 +115,20 @@ def where(part: Part, path: str, root: Path) -> Path:
 
 
 def filled(part: Part, root: Path, files: Iterable[str], text: str = "0" * 64) -> None:
-    """Make the volumes of a placed part, with files in them where it looks for some."""
+    """Make the volumes of a placed part, and the files in them that it looks for where there are none."""
     for mount in part.mounts:
-        (root / mount.source).mkdir(parents=True, exist_ok=True)
+        if not mount.source.startswith("/"):
+            (root / mount.source).mkdir(parents=True, exist_ok=True)
     for name in files:
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        if not path.exists():
+            path.write_text(text)
 
 
 def files_of(part: Part) -> list[str]:
     """Paths of files that a placed part is told to read, by its variables."""
-    ends = ("_FILE", "_KEY", "_TOKENS", "_ROUTES", "_CA", "_LOCATION", "_CERTIFICATE")
+    ends = ("_FILE", "_KEY", "_CONFIG", "_TOKENS", "_ROUTES", "_CA", "_LOCATION", "_CERTIFICATE")
     return [value for name, value in part.env.items() if name.endswith(ends) and value.startswith("/")]
 
 

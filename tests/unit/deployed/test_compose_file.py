@@ -9,10 +9,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-from composed import compose_file, in_order, parts_of, seconds
-from deployed import Part, bytes_of, files_of, filled, parsed, placed, settings_of
+from composed import compose_file, in_order, mounted, parts_of, seconds, with_secrets
+from deployed import Part, bytes_of, files_of, filled, opened, parsed, placed, settings_of
 
 from driftline.deploy.demo.installation import TRUSTED_TYPES
+from driftline.deploy.demo.seed import PARTS as KEYS
 from driftline.deploy.local.worker import ROLES, WorkerProcess
 from driftline.schemas.settings import Settings
 
@@ -20,8 +21,22 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 DOCUMENT = compose_file(CHECKOUT)
 PARTS = parts_of(DOCUMENT)
 SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
+SECRET = {
+    mounted(one).source
+    for name in SERVICES
+    for one in SERVICES[name].get("volumes", ())
+    if mounted(one).source.partition("/")[0] in {"secrets", "installation"}
+}
 OURS = pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
 EVERY = pytest.mark.parametrize("name", SERVICES)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the volumes as `seed secrets` fills them, so that role files are real ones."""
+    folder = tmp_path_factory.mktemp("volumes")
+    with_secrets(PARTS["secrets"], folder)
+    return folder
 
 
 def settled(part: Part, root: Path) -> tuple[Part, Settings]:
@@ -34,36 +49,33 @@ def settled(part: Part, root: Path) -> tuple[Part, Settings]:
 def test_it_is_a_compose_file() -> None:
     """It passes the schema of the compose specification."""
     schema = json.loads((CHECKOUT / "tests/support/contracts/compose-spec.json").read_text())
-    assert list(jsonschema.Draft7Validator(schema).iter_errors(DOCUMENT)) == []
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors(DOCUMENT)) == []
 
 
 @OURS
-def test_every_command_is_one_of_ours(part: Part, tmp_path: Path) -> None:
+def test_every_command_is_one_of_ours(part: Part, root: Path) -> None:
     """The command line takes each service's command, and each health check."""
-    moved = placed(part, tmp_path)
-    filled(moved, tmp_path, ())
+    moved = placed(part, root)
+    filled(moved, root, ())
     for argv in (moved.argv, *moved.health):
         assert len(parsed(argv)) > 1
 
 
 @OURS
-def test_every_variable_is_a_setting(part: Part, tmp_path: Path) -> None:
+def test_every_variable_is_a_setting(part: Part, root: Path) -> None:
     """Each variable of a service of ours is a setting with an allowed value; paths lie in its volumes."""
     assert all(name.startswith(("DRIFTLINE_", "OMP_NUM_THREADS")) for name in part.env)
-    settled(part, tmp_path)
+    settled(part, root)
 
 
 @OURS
-def test_health_and_ports_are_those_that_are_opened(part: Part, tmp_path: Path) -> None:
+def test_health_and_ports_are_those_that_are_opened(part: Part, root: Path) -> None:
     """A health check asks a port that the settings open, and what is published or exposed is opened too."""
-    settings = settled(part, tmp_path)[1]
-    words = {word for command, _ in parsed(placed(part, tmp_path).argv) for word in [command.name]}
-    opened = {settings.serve.port, settings.serve.metrics_port} if "serve" in words else set()
-    opened |= {settings.worker.metrics_port} if words & {"worker", "controller"} else set()
-    assert part.ports == opened - {0}
-    assert {int(argv[1]) for argv in part.health} <= opened
-    where = settings.serve.host if "serve" in words else settings.worker.metrics_host
-    assert not opened or where == "0.0.0.0"  # noqa: S104 - the network of the container
+    moved = settled(part, root)[0]
+    ports, host = opened(moved)
+    assert part.ports == ports
+    assert not ports or host == "0.0.0.0"  # noqa: S104 - the network of the container
+    assert {int(argv[1]) for argv in part.health} <= ports
 
 
 def test_every_worker_has_a_service() -> None:
@@ -73,9 +85,9 @@ def test_every_worker_has_a_service() -> None:
     assert all(part.grace_s > WorkerProcess.stop_seconds for part in workers.values())
 
 
-def test_the_agent_may_end_its_requests(tmp_path: Path) -> None:
+def test_the_agent_may_end_its_requests(root: Path) -> None:
     """The agent is given longer than it drains, ends its requests and says its last words; a trial fits its memory."""
-    serve = settled(PARTS["agent"], tmp_path)[1].serve
+    serve = settled(PARTS["agent"], root)[1].serve
     assert PARTS["agent"].grace_s > serve.drain_seconds + serve.stop_seconds + 10
     assert 2 * serve.trial_bytes <= PARTS["agent"].memory_bytes
 
@@ -129,15 +141,41 @@ def test_no_secret_stands_in_a_variable(name: str) -> None:
 
 def test_every_volume_is_declared_and_used() -> None:
     """Each volume that a service mounts is declared, and none is declared in vain; files of ours are there."""
-    mounted = [text.split(":")[0] for one in SERVICES.values() for text in one.get("volumes", ())]
-    assert {source for source in mounted if not source.startswith(".")} == set(DOCUMENT["volumes"])
-    assert [source for source in mounted if source.startswith(".") and not (CHECKOUT / source).exists()] == []
+    sources = [mounted(one).source for name in SERVICES for one in SERVICES[name].get("volumes", ())]
+    ours = {source for source in sources if source.startswith(".")}
+    assert {source.partition("/")[0] for source in sources if source not in ours} == set(DOCUMENT["volumes"])
+    assert [source for source in ours if not (CHECKOUT / source).exists()] == []
 
 
-def test_keys_are_mounted_where_they_are_needed() -> None:
-    """The keys of controller, agent and witness lie each in a volume that nobody has but that part and `seed`."""
-    for part in ("controller", "agent", "witness"):
-        volume = f"{part}-keys"
-        assert {name for name, one in SERVICES.items() if volume in str(one.get("volumes"))} == {part, "seed"}
-    holders = {name for name, one in SERVICES.items() if "office:" in str(one.get("volumes"))}
-    assert holders == {"seed", "first-model"}
+def test_every_folder_of_secrets_is_made(root: Path) -> None:
+    """Folders of secrets that a service mounts are made by `seed secrets`, those of keys by `seed begin`."""
+    found = {mounted(one).source for name in SERVICES for one in SERVICES[name].get("volumes", ())}
+    assert [one for one in found if one.startswith("secrets/") and not (root / one).is_dir()] == []
+    assert {one.partition("/")[2] for one in found if one.startswith("installation/")} == set(KEYS)
+
+
+def test_secrets_are_mounted_where_they_are_needed() -> None:
+    """Each service finds the folder of one role, its own; all roles only who sets users, and keys only their owner."""
+    holders = {
+        name: {mounted(one).source for one in SERVICES[name].get("volumes", ())} & SECRET for name in SERVICES
+    }
+    assert {name for name, held in holders.items() if "secrets" in held} == {"secrets"}
+    assert {name for name, held in holders.items() if "secrets/roles" in held} == {
+        "access-kafka",
+        "access-clickhouse",
+    }
+    assert {name for name, held in holders.items() if "installation" in held} == {"seed", "first-model"}
+    assert {name: sorted(held) for name, held in holders.items() if len(held) > 1} == {
+        "controller": ["installation/controller", "secrets/controller"],
+        "agent": ["installation/agent", "secrets/agent"],
+        "witness": ["installation/witness", "secrets/witness"],
+        "seed": ["installation", "secrets/controller"],
+        "first-model": ["installation", "secrets/operator"],
+    }
+
+
+def test_each_service_has_the_role_that_is_its_own() -> None:
+    """A worker, the controller, the witness and the agent log in as the role of their name."""
+    names = {"drift", "accuracy", "alerts", "archive", "controller", "witness", "agent"}
+    for name in names:
+        assert f"secrets/{name}" in {mounted(one).source for one in SERVICES[name]["volumes"]}
