@@ -12,7 +12,10 @@ import sys
 from functools import cache
 from pathlib import Path
 
-GO: dict[str, str] = {"versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0"}
+GO: dict[str, str] = {
+    "kustomize": "sigs.k8s.io/kustomize/kustomize/v5@v5.8.2",
+    "versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0",
+}
 """Programs that Go builds: name -> package and version."""
 
 
