@@ -29,7 +29,15 @@ def tuned(lane: Settings) -> Settings:
     return msgspec.structs.replace(lane, worker=msgspec.structs.replace(lane.worker, **QUICK))
 
 
-def run(stack: TestStack, settings: Settings, crew: Crew, seed: int, faults: list[str]) -> None:
+def run(
+    stack: TestStack,
+    settings: Settings,
+    crew: Crew,
+    seed: int,
+    faults: list[str],
+    *,
+    batches_per_second: float = 150.0,
+) -> None:
     """Feed the workers while the faults happen, then compare what is left with the facts."""
     rng = random.Random(seed)
     doings: dict[str, Callable[[], object]] = {
@@ -49,7 +57,9 @@ def run(stack: TestStack, settings: Settings, crew: Crew, seed: int, faults: lis
         ),
     }
     layouts = publish_profiles(settings, PROFILED, seed)
-    feeder = Feeder(settings, seed, DEPLOYMENTS, rubbish=tuple(KINDS.values()))
+    feeder = Feeder(
+        settings, seed, DEPLOYMENTS, rubbish=tuple(KINDS.values()), batches_per_second=batches_per_second
+    )
     crew.keep("drift", 1)
     crew.keep("archive", 1)
     feeder.start()
@@ -99,7 +109,7 @@ def test_counts_survive_kills_rebalances_pauses_and_outages(
             "stop clickhouse": 1,
         },
     )
-    run(stack, tuned, crew, seed, faults)
+    run(stack, tuned, crew, seed, faults, batches_per_second=60.0)
 
 
 @pytest.mark.chaos
