@@ -67,7 +67,8 @@ def build(
 @command.command("routes")
 @click.argument("teams", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def routes(teams: Path, file: Path) -> None:
+@json_option
+def routes(teams: Path, file: Path, as_json: bool) -> None:
     """Write Alertmanager's FILE from the TOML file TEAMS: whom each alert reaches, by team and importance.
 
     It serves the rules of Prometheus and driftline's own alerts of deployments.
@@ -78,4 +79,7 @@ def routes(teams: Path, file: Path) -> None:
     told = read_teams(teams)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(routes_file(told), encoding="utf-8")
+    if as_json:
+        print_json({"file": str(file), "teams": sorted(told.teams)})
+        return
     click.echo(f"{file}: the platform's receivers, and those of {len(told.teams)} teams")

@@ -33,7 +33,6 @@ WITHOUT_JSON: dict[Words, str] = {
     ("trust", "template"): "prints a file",
     ("completion",): "prints a script",
     ("healthy",): "says it by its exit code",
-    ("rules", "routes"): "writes a file",
     **dict.fromkeys(
         (("seed", "begin"), ("seed", "model"), ("seed", "secrets")), "what containers begin with"
     ),
