@@ -117,7 +117,7 @@ ROLES: Final = (
             "CREATE VIEW": (KEPT,),
             "DROP VIEW": (KEPT,),
         },
-        system=("mutations",),
+        system=("disks", "mutations"),
     ),
     ClickHouseRole("drift", "'driftline worker drift': windows that are cold", _COLD, limits=LOOKING),
     ClickHouseRole("accuracy", "'driftline worker accuracy': windows that are cold", _COLD, limits=LOOKING),

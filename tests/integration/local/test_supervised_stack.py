@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,23 @@ def test_killed_components_are_started_again(place: Place) -> None:
         until(lambda name=name: is_back(name), WAIT_SECONDS, f"{name} did not come back")  # type: ignore[misc]
         assert place.component(name)["pid"] != held["pid"]
         assert place.component(name)["address"] == held["address"]
+    # Prometheus goes on finding the workers where it was told at the start.
+    targets = json.loads((place.folder / ".driftline" / "targets.json").read_text())
+    assert {one["labels"]["role"] for one in targets} == {"drift", "accuracy", "alerts", "archive"}
+    for one in targets:
+        until(lambda one=one: answers(one["targets"][0]), WAIT_SECONDS, f"no metrics of {one}")  # type: ignore[misc]
+
+
+def answers(address: str) -> bool:
+    """Say whether somebody serves metrics there."""
+    connection = HTTPConnection(address, timeout=5)
+    try:
+        connection.request("GET", "/metrics")
+        return b"process_start_time_seconds" in connection.getresponse().read()
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def test_a_second_up_changes_nothing(place: Place) -> None:
