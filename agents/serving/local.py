@@ -20,6 +20,8 @@ NAME: Final = "halt.sock"
 MOST_BYTES: Final = MAX_BYTES * 8
 """Of a command with its approvals."""
 ANSWER_S: Final = 10.0
+CALLERS: Final = 16
+"""At a time; one more is sent away."""
 ABOUT: Final = b"about\n"
 
 
@@ -30,8 +32,16 @@ async def listen(controlled: Controlled, folder: Path) -> asyncio.Server:
         ServingError: the socket cannot be made.
     """
     path = folder / NAME
+    places = asyncio.Semaphore(CALLERS)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if places.locked():
+            writer.close()
+            return
+        async with places:
+            await answer(reader, writer)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, TimeoutError, asyncio.LimitOverrunError, ValueError):
             async with asyncio.timeout(ANSWER_S):
                 line = await reader.readline()

@@ -1,0 +1,62 @@
+"""The unix socket for halts: its owner's alone, and bounded in callers and bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from pathlib import Path
+from typing import Any, cast
+
+from driftline.agents.serving.controlled import Controlled
+from driftline.agents.serving.local import ABOUT, CALLERS, MOST_BYTES, NAME, listen
+
+
+class Silent:
+    """Stands where the agent's controlled part does: it tells of itself alone."""
+
+    def about(self) -> dict[str, Any]:
+        """What is served: nothing."""
+        return {"serves": []}
+
+
+async def answer(folder: Path, line: bytes) -> bytes:
+    """Send a line and give what comes back, nothing when the connection is closed."""
+    reader, writer = await asyncio.open_unix_connection(str(folder / NAME))
+    writer.write(line)
+    try:
+        return await asyncio.wait_for(reader.read(), 20)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+def test_the_socket_is_its_owners(tmp_path: Path) -> None:
+    """It has mode 0600, and answers."""
+
+    async def run() -> bytes:
+        server = await listen(cast("Controlled", Silent()), tmp_path)
+        assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
+        said = await answer(tmp_path, ABOUT)
+        server.close()
+        return said
+
+    assert b'"serves":[]' in asyncio.run(run())
+
+
+def test_callers_and_lines_are_bounded(tmp_path: Path) -> None:
+    """One caller more than there are places is sent away, and one who sends no end of a line too."""
+
+    async def run() -> None:
+        server = await listen(cast("Controlled", Silent()), tmp_path)
+        assert await answer(tmp_path, b"x" * (3 * MOST_BYTES)) == b""
+        idle = [await asyncio.open_unix_connection(str(tmp_path / NAME)) for _ in range(CALLERS)]
+        assert await answer(tmp_path, ABOUT) == b""
+        for _, writer in idle:
+            writer.close()
+        said = b""
+        while not said:
+            said = await answer(tmp_path, ABOUT)
+        server.close()
+
+    asyncio.run(run())
