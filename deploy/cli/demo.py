@@ -14,8 +14,9 @@ FOLDER = "demo"
 
 @click.command("demo")
 @click.option("--keep", is_flag=True, help="Leave the stack up at the end.")
+@click.option("--secure", is_flag=True, help="With TLS, and a user and ACLs for everybody.")
 @json_option
-def command(*, keep: bool, as_json: bool) -> None:
+def command(*, keep: bool, secure: bool, as_json: bool) -> None:
     """Replay the flights of 2013 through a real Kafka, the stream workers and a real ClickHouse.
 
     A model is trained on January and February; the year is then sent through the Emitter in event time, with
@@ -35,7 +36,7 @@ def command(*, keep: bool, as_json: bool) -> None:
 
     cwd = Path.cwd()
     folder = data_directory(load_here(os.environ, cwd), cwd).root / FOLDER
-    summary = run_demo(folder, keep=keep, console=Console(stderr=as_json))
+    summary = run_demo(folder, keep=keep, console=Console(stderr=as_json), secure=secure)
     if as_json:
         print_json(summary)
     else:

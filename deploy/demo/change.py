@@ -109,7 +109,7 @@ def begin(settings: Settings, folder: Path, running: ExitStack) -> Control:
     directory = DataDirectory(folder)
 
     def part(name: str, words: tuple[str, ...], of: Settings, said: str) -> Part:
-        return Part(name, words, of, log=directory.log(name), cwd=made.folder, said=said)
+        return Part(name, words, of, log=directory.log(name), cwd=made.folder, said=said, role=name)
 
     commands = _commands(made, folder)
     agent = ServingAgent(made.settings, log=directory.log("agent"), cwd=made.folder)
@@ -144,6 +144,7 @@ def _commands(made: Installation, folder: Path) -> Path:
     """The file that says what retrains `flights`."""
     names = ["PATH", "HOME", "PYTHONPATH", "DRIFTLINE_KAFKA_BOOTSTRAP", "DRIFTLINE_CONTROL_GENESIS"]
     names += ["DRIFTLINE_CONTROL_KEY", "DRIFTLINE_PACKAGES_STORE"]
+    names += ["DRIFTLINE_LOCAL_SECURE", "DRIFTLINE_LOCAL_DATA_DIR"]
     table = {
         "deployments": ["flights"],
         "argv": [sys.executable, "-m", "driftline.deploy.demo.retrain", str(folder.absolute())],

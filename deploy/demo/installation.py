@@ -15,6 +15,7 @@ from driftline.agents.audit.writer import begin
 from driftline.agents.control.keys import Key, load, new, public_text
 from driftline.deploy.control.policies import usable
 from driftline.deploy.control.wire import publish
+from driftline.deploy.local.discover import as_role
 from driftline.schemas.control.trust import Agent, Person, Root, Trust, Witness
 from driftline.schemas.settings import Control, Packages, Serve, Settings
 
@@ -124,7 +125,7 @@ def establish(settings: Settings, folder: Path, deployment: str) -> Installation
         witnesses=(Witness(name=WITNESS_NAME, key=public[WITNESS]),),
     )
     _, record = begin(trust, usable(None).text, time.time_ns() // 1_000_000)
-    publish(settings.kafka, TOPIC, record)
+    publish(as_role(settings, "controller").kafka, TOPIC, record)
     token = secrets.token_urlsafe(32)
     tokens = folder / "tokens.toml"
     tokens.touch(mode=0o600)

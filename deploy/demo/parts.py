@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.deploy.demo.ready import says_ready
 from driftline.deploy.local.component import Component
+from driftline.deploy.local.discover import as_role, role_file
 from driftline.deploy.local.environment import child_environment
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.spawn import Process, spawn_guarded
@@ -32,22 +33,32 @@ class Part(Component):
         log: file for its output.
         cwd: its working directory.
         said: a pattern that its log has once it is ready.
+        role: whose users it has on a secured stack.
     """
 
     ready_seconds = 60.0
     stop_seconds = 20.0
 
     def __init__(
-        self, name: str, words: Sequence[str], settings: Settings, *, log: Path, cwd: Path, said: str
+        self,
+        name: str,
+        words: Sequence[str],
+        settings: Settings,
+        *,
+        log: Path,
+        cwd: Path,
+        said: str,
+        role: str,
     ) -> None:
         super().__init__(log)
         self.name = name
-        self._words, self._settings, self._cwd, self._said = words, settings, cwd, re.compile(said)
+        self._words, self._cwd, self._said = words, cwd, re.compile(said)
+        self._settings, self._config = as_role(settings, role), role_file(settings, role)
 
     def launch(self) -> Process:
         """Start it."""
         command = [sys.executable, "-m", "driftline.deploy.cli", *self._words]
-        env = child_environment(self._settings) | ONE_THREAD
+        env = child_environment(self._settings, config=self._config) | ONE_THREAD
         return spawn_guarded(command, cwd=self._cwd, log=self.log, env=env)
 
     def is_ready(self) -> bool:
@@ -69,7 +80,8 @@ class ServingAgent(Part):
     """`driftline serve`, on a port that it chose."""
 
     def __init__(self, settings: Settings, *, log: Path, cwd: Path) -> None:
-        super().__init__("agent", ("serve",), settings, log=log, cwd=cwd, said=r"serving on http://\S+:(\d+)")
+        said = r"serving on http://\S+:(\d+)"
+        super().__init__("agent", ("serve",), settings, log=log, cwd=cwd, said=said, role="agent")
 
     @property
     def port(self) -> int:

@@ -25,6 +25,8 @@ from driftline.deploy.control.manifests import packaged
 from driftline.deploy.demo.model import DAY_MS, fit, matrix
 from driftline.deploy.demo.office import said
 from driftline.deploy.demo.served import LIVE, SCORE, Made, packed
+from driftline.deploy.local.discover import as_role
+from driftline.schemas.access import OPERATOR
 from driftline.schemas.advice import Advice
 from driftline.schemas.settings import load as settings_of
 
@@ -69,7 +71,9 @@ def with_scores(flights: pa.Table, scores: NDArray[np.float64], known: NDArray[n
 
 def main(folder: Path) -> None:
     """Train, pack and ask for the registration."""
-    settings, advice = settings_of(os.environ), msgspec.json.decode(sys.stdin.buffer.read(), type=Advice)
+    # Who registers is no worker: on a secured stack it has an operator's user.
+    settings = as_role(settings_of(os.environ), OPERATOR)
+    advice = msgspec.json.decode(sys.stdin.buffer.read(), type=Advice)
     year = pq.read_table(folder / YEAR)
     before = year.filter(pc.less(pc.cast(year["event_time"], pa.int64()), advice.window_start_ms))
     with threadpool_limits(1):

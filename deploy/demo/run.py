@@ -28,6 +28,7 @@ from driftline.deploy.demo.told import alerts_told, wait_until_told
 from driftline.deploy.demo.truth import Truth, performance_by_month
 from driftline.deploy.local import deployments
 from driftline.deploy.local.datadir import DataDirectory
+from driftline.deploy.local.discover import as_role
 from driftline.deploy.local.operator import operator_name
 from driftline.deploy.tables.arrival import look, wait
 from driftline.deploy.tables.build import build_from_table
@@ -65,13 +66,14 @@ class DemoError(DriftlineError):
     """What was emitted, delivered and stored does not add up, or is late."""
 
 
-def run_demo(folder: Path, *, keep: bool, console: Console) -> dict[str, Any]:
+def run_demo(folder: Path, *, keep: bool, console: Console, secure: bool = False) -> dict[str, Any]:
     """Run the demo from nothing to its summary, which is written to `folder`/summary.json too.
 
     Args:
         folder: data directory of the demo's own stack; what an earlier demo left there is removed.
         keep: leave the stack running.
         console: where progress is shown.
+        secure: run it as `driftline up --secure` does: everybody has a user, which may do what its role needs.
 
     Raises:
         StackError: the stack does not start.
@@ -91,7 +93,8 @@ def run_demo(folder: Path, *, keep: bool, console: Console) -> dict[str, Any]:
             running.callback(refits.close)
             training = running.enter_context(ThreadPoolExecutor(1)).submit(train_and_score, flights)
             told = running.enter_context(people(folder, phases.say))
-            settings = running.enter_context(demo_stack(folder, told.alerts, keep=keep, say=phases.say))
+            stack = demo_stack(folder, told.alerts, keep=keep, say=phases.say, secure=secure)
+            settings = running.enter_context(stack)
             phases.say(SAID)
         scored, profile = _trained(settings, folder, training, phases)
         # Here, so that its parts start while the year is replayed.
@@ -192,7 +195,7 @@ def _data(folder: Path, scored: Scored, phases: Phases) -> Scored:
 def _profile(settings: Settings, folder: Path, phases: Phases) -> Profile:
     planned = plan_table(folder / REFERENCE, _columns(folder))
     built = build_from_table(planned, DEPLOYMENT, VERSION, provenance="out-of-fold", resolutions=RESOLUTIONS)
-    publish(settings, built.profile)
+    publish(as_role(settings, "publisher"), built.profile)
     phases.say(
         f"{built.profile.rows:,} rows, {len(planned.plan.features)} features and the score, "
         f"{built.windows.windows('1d')} days; digest {built.profile.digest()[:12]}"
@@ -204,7 +207,7 @@ def _settings(settings: Settings, scored: Scored, phases: Phases) -> None:
     """Say who answers for the flights, who hears of them, and what the model leans on."""
     wanted = wishes(DEPLOYMENT, scored.importance)
     deployments.apply(
-        settings.kafka,
+        as_role(settings, "publisher").kafka,
         wanted,
         changed_by=operator_name(settings),
         now_ms=time.time_ns() // 1_000_000,
@@ -227,12 +230,13 @@ def _emit(
 ) -> tuple[Sent, Truth]:
     """Send the year, and what became of each flight once it had landed."""
     planned = plan_table(folder / YEAR, _columns(folder), profile)
+    emitting = as_role(settings, "emitter")
     with (
         bar(phases.console, "      sending", planned.rows) as told,
-        Emitter(DEPLOYMENT, VERSION, settings=settings) as teller,
+        Emitter(DEPLOYMENT, VERSION, settings=emitting) as teller,
     ):
         truth = Truth(scored.year, teller)
-        sent = send(settings, planned, DEPLOYMENT, VERSION, profile=profile, told=told, offered=truth.offered)
+        sent = send(emitting, planned, DEPLOYMENT, VERSION, profile=profile, told=told, offered=truth.offered)
         truth.rest()
         if not teller.flush(BOUND_S):
             raise DemoError(f"the {truth.told:,} labels were not delivered within {BOUND_S:.0f} s")

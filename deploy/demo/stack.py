@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from driftline.deploy.local.daemon import start_in_background
 from driftline.deploy.local.datadir import DataDirectory
-from driftline.deploy.local.discover import at, running_state
+from driftline.deploy.local.discover import as_role, at, running_state
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.stopping import stop_stack
 from driftline.deploy.local.worker import ROLES
+from driftline.schemas.access import OPERATOR
 from driftline.schemas.settings import Local, Settings, Worker
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ MARK = "demo.txt"
 
 
 @contextlib.contextmanager
-def demo_stack(folder: Path, alerts: Alerts, *, keep: bool, say: Callable[[str], None]) -> Iterator[Settings]:
+def demo_stack(
+    folder: Path, alerts: Alerts, *, keep: bool, say: Callable[[str], None], secure: bool = False
+) -> Iterator[Settings]:
     """Start a stack with empty data in `folder`, give the settings that reach it, and stop it at the end.
 
     Args:
@@ -45,6 +48,7 @@ def demo_stack(folder: Path, alerts: Alerts, *, keep: bool, say: Callable[[str],
         alerts: where its alerts go.
         keep: leave it running when all went well.
         say: told what takes time.
+        secure: give everybody a user, ACLs and TLS; the settings given are those of an operator.
 
     Raises:
         StackError: it does not start.
@@ -58,7 +62,7 @@ def demo_stack(folder: Path, alerts: Alerts, *, keep: bool, say: Callable[[str],
             label_windows=LABEL_WINDOWS,
         ),
         alerts=alerts,
-        local=Local(data_dir=str(folder)),
+        local=Local(data_dir=str(folder), secure=secure),
     )
     directory = DataDirectory(folder)
     # Without --keep the stack ends with the demo, even with one that is killed.
@@ -68,7 +72,7 @@ def demo_stack(folder: Path, alerts: Alerts, *, keep: bool, say: Callable[[str],
         state = running_state(directory)
         if state is None:
             raise StackError(f"the stack in {folder} ended as soon as it was up: see {directory.logs}")
-        yield at(wishes, state, kafka=True, clickhouse=True)
+        yield as_role(at(wishes, state, kafka=True, clickhouse=True), OPERATOR)
         done = True
     finally:
         if not (keep and done):

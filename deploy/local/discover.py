@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from driftline.deploy.access.files import with_role
+from driftline.deploy.access.files import file_of, with_role
 from driftline.deploy.local.datadir import DataDirectory
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.state import StackState, read_state, supervisor_lives
@@ -91,6 +91,25 @@ def at(settings: Settings, state: StackState, *, kafka: bool, clickhouse: bool) 
         )
         settings = msgspec.structs.replace(settings, clickhouse=access)
     return settings
+
+
+def as_role(settings: Settings, role: str) -> Settings:
+    """Return the settings of a secured local stack with the users of a role; any others as they are.
+
+    Raises:
+        AccessError: the role's file cannot be used.
+
+    """
+    return with_role(settings, _access(settings), role) if settings.local.secure else settings
+
+
+def role_file(settings: Settings, role: str) -> Path | None:
+    """Return the file that names a child process its role on a secured local stack; None on any other."""
+    return file_of(_access(settings), role) if settings.local.secure else None
+
+
+def _access(settings: Settings) -> Path:
+    return DataDirectory(Path(settings.local.data_dir).absolute()).access
 
 
 def _file(env: Mapping[str, str], cwd: Path) -> Path | None:
