@@ -9,12 +9,14 @@ from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 from composed import compose_file, in_order, mounted, parts_of, seconds, with_secrets
 from deployed import Part, bytes_of, files_of, filled, opened, parsed, placed, settings_of
 
 from driftline.deploy.demo.installation import TRUSTED_TYPES
 from driftline.deploy.demo.seed import PARTS as KEYS
 from driftline.deploy.local.worker import ROLES, WorkerProcess
+from driftline.schemas.routes import read_routes
 from driftline.schemas.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -179,3 +181,32 @@ def test_each_service_has_the_role_that_is_its_own() -> None:
     names = {"drift", "accuracy", "alerts", "archive", "controller", "witness", "agent"}
     for name in names:
         assert f"secrets/{name}" in {mounted(one).source for one in SERVICES[name]["volumes"]}
+
+
+def test_prometheus_asks_services_that_open_the_port() -> None:
+    """Each target of deploy/prometheus/prometheus.yml is a service of ours, on a port that it opens; none is left out.
+
+    The Alertmanager that it tells is a service too.
+    """
+    told = yaml.safe_load((CHECKOUT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    targets = [
+        target.split(":")
+        for job in told["scrape_configs"]
+        for config in job["static_configs"]
+        for target in config["targets"]
+    ]
+    assert all(int(port) in PARTS[name].ports for name, port in targets)
+    assert {name for name, _ in targets} == {name for name, part in PARTS.items() if 9100 in part.ports}
+    ((alertmanager,),) = (
+        config["targets"] for one in told["alerting"]["alertmanagers"] for config in one["static_configs"]
+    )
+    name, port = alertmanager.split(":")
+    assert f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"]
+
+
+def test_alerts_go_to_a_service() -> None:
+    """The alerts worker tells the Alertmanager of the file everything."""
+    (route,) = read_routes(CHECKOUT / "deploy/containers/routes.toml", {}).values()
+    assert (route.kind, route.everything) == ("alertmanager", True)
+    name, _, port = route.url.removeprefix("http://").partition(":")
+    assert f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from programs import needed
 
 from driftline.deploy.board.query import PLUGIN_VERSION
 
@@ -36,6 +38,26 @@ def test_clickhouse_is_that_of_the_local_stack(checkout: Path) -> None:
     package = json.loads((checkout / "deploy/local/package.json").read_text())
     (engine,) = package["dependencies"].values()
     assert engine.startswith(image(checkout, "clickhouse") + ".")
+
+
+@pytest.mark.parametrize(
+    ("service", "program"),
+    [
+        pytest.param("prometheus", "prometheus", marks=pytest.mark.needs("prometheus")),
+        pytest.param(
+            "alertmanager", "prometheus-alertmanager", marks=pytest.mark.needs("prometheus-alertmanager")
+        ),
+    ],
+)
+def test_prometheus_and_alertmanager_are_of_the_tested_line(
+    checkout: Path, service: str, program: str
+) -> None:
+    """Their images are of the major version whose programs the rules are tested with, and not older."""
+    done = subprocess.run([needed(program), "--version"], capture_output=True, text=True, check=True)
+    (tested,) = re.findall(rf"^{service}, version (\S+)", done.stdout + done.stderr, re.MULTILINE)
+    found = image(checkout, service).removeprefix("v").split(".")
+    assert found[0] == tested.split(".")[0]
+    assert list(map(int, found[:2])) >= list(map(int, tested.split(".")[:2]))
 
 
 def test_ours_carry_the_version_of_the_project(checkout: Path) -> None:
