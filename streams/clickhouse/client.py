@@ -44,9 +44,11 @@ INSERT_SETTINGS: Mapping[str, str | int] = {
     "max_partitions_per_insert_block": 0,
     "insert_deduplicate": 1,
 }
+# On a cluster what is acknowledged lies on most of its servers: the log's position is stored after it.
+CLUSTER_INSERT_SETTINGS: Mapping[str, str | int] = {**INSERT_SETTINGS, "insert_quorum": "auto"}
 # What ClickHouse says when waiting mends it: no memory, no disk, too many parts or queries, shutting down, read-only,
-# time-outs, a client cut off. Codes of src/Common/ErrorCodes.cpp.
-_AWAY_CODES = frozenset((159, 202, 203, 209, 210, 236, 241, 242, 243, 252, 319, 394, 425, 439, 999))
+# time-outs, a client cut off, too few replicas. Codes of src/Common/ErrorCodes.cpp.
+_AWAY_CODES = frozenset((159, 202, 203, 209, 210, 236, 241, 242, 243, 252, 285, 286, 319, 394, 425, 439, 999))
 _UNDER_WAY_CODE = 216
 # Drivers whose connections are closed. One that opens asks for 1,500 settings of the server, which costs both sides
 # seven times a small query; many reads open a client each, and take one of these up instead.
@@ -164,7 +166,10 @@ class Client:
                 table,
                 column_names=rows.column_names,
                 insert_block=memoryview(sink.getvalue()),  # type: ignore[arg-type]
-                settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
+                settings={
+                    **(CLUSTER_INSERT_SETTINGS if self.settings.cluster else INSERT_SETTINGS),
+                    "insert_deduplication_token": token,
+                },
                 fmt="ArrowStream",
             )
         except (DriverError, urllib3.exceptions.HTTPError, OSError) as error:

@@ -6,12 +6,36 @@ import socket
 from typing import Any
 
 import clickhouse_connect
+import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from driftline.schemas.settings import ClickHouse
 from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.errors import ClickHouseAwayError, ClickHouseError
+
+
+class Taking:
+    """A driver that takes what is inserted, and keeps with which settings."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, Any] = {}
+
+    def raw_insert(self, _table: str, *, settings: dict[str, Any], **_: Any) -> None:
+        """Take it."""
+        self.settings = settings
+
+
+@pytest.mark.parametrize(("cluster", "quorum"), [("", None), ("main", "auto")])
+def test_on_a_cluster_most_servers_have_what_is_acknowledged(
+    cluster: str, quorum: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An insert into a cluster is acknowledged once most replicas have it; into one server once it is on its disk."""
+    driver = Taking()
+    monkeypatch.setattr(clickhouse_connect, "get_client", lambda **_: driver)
+    Client(ClickHouse(cluster=cluster)).insert("labels", pa.table({"n": [1]}), "token")
+    assert driver.settings.get("insert_quorum") == quorum
+    assert "insert_deduplication_token" in driver.settings
 
 
 class Driver:
