@@ -34,7 +34,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("spark")
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     made = folder / "bin" / "python"
-    words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    # -I: what PYTHONPATH has is not there when the job runs.
+    words = ["-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     ran([str(made), *words, "-r", str(REQUIREMENTS)])
     return made
 
