@@ -5,9 +5,12 @@ So a new page is on the site as soon as it lies in docs/, and nothing has to be 
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((\.\./[^)\s#]+)\)")
 START = {"index.md": "Home", "tutorial.md": "Tutorial"}
 SECTIONS: dict[str, tuple[str, ...]] = {
     "How to": ("how-to/*.md", "own-data.md", "emitter.md", "other-languages.md", "deployment-settings.md",
@@ -25,6 +28,20 @@ def on_config(config: Any) -> Any:  # noqa: ANN401 - mkdocs has no types
     """Give mkdocs the list of all pages."""
     config["nav"] = nav(Path(config["docs_dir"]))
     return config
+
+
+def on_page_markdown(text: str, page: Any, config: Any, **_others: object) -> str:  # noqa: ANN401 - as above
+    """Name a file of the repository that is not on the site, where a page links it."""
+    docs = Path(config["docs_dir"])
+
+    def named(link: re.Match[str]) -> str:
+        target = (docs / page.file.src_uri).parent / link[2]
+        path = Path(os.path.normpath(target))
+        if path.is_relative_to(docs) or not path.exists():
+            return link[0]
+        return f"{link[1]} (`{path.relative_to(docs.parent)}`)"
+
+    return LINK.sub(named, text)
 
 
 def nav(folder: Path) -> list[Any]:

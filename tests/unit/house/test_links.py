@@ -41,6 +41,8 @@ def test_links_lead_somewhere(checkout: Path, documents: dict[Path, str]) -> Non
             path = (checkout / file.parent / name).resolve() if name else checkout / file
             if not path.exists():
                 wrong.append(f"{file}: {target}")
+            elif file.parts[0] == "docs" and path.is_dir():
+                wrong.append(f"{file}: {target} is a folder, which the site does not show")
             elif anchor and anchor not in headings(path.read_text(encoding="utf-8")):
                 wrong.append(f"{file}: {target} has no such heading")
     assert wrong == []

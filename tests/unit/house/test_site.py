@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -66,3 +66,14 @@ def test_pages_that_fetch_from_elsewhere_are_found(checkout: Path, tmp_path: Pat
     (tmp_path / "bad.css").write_text("@font-face { src: url(https://fonts.example.org/a.woff) }")
     (tmp_path / "good.css").write_text("@font-face { src: url(../webfonts/a.woff) }")
     assert site_check.fetching(tmp_path) == ["bad.css", "bad.html", "font.html"]
+
+
+def test_files_off_the_site_are_named(tmp_path: Path, site_nav: ModuleType) -> None:
+    """A link to a file of the repository outside docs/ becomes its name on the site; one to a page stays a link."""
+    (tmp_path / "docs" / "how-to").mkdir(parents=True)
+    for name in ("schemas.avsc", "docs/page.md"):
+        (tmp_path / name).touch()
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="how-to/one.md"))
+    text = "[it](../../schemas.avsc), [page](../page.md), [gone](../../gone.avsc)"
+    told = site_nav.on_page_markdown(text, page=page, config={"docs_dir": str(tmp_path / "docs")}, files=None)
+    assert told == "it (`schemas.avsc`), [page](../page.md), [gone](../../gone.avsc)"
