@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from driftline.schemas.clients import clickhouse_config, consumer_config, kafka_config, producer_config
+from driftline.schemas.settings_board import Board
 from driftline.schemas.settings_packages import Packages
 from driftline.schemas.settings_serve import Serve
 from driftline.schemas.sources import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Alerts",
     "Archive",
+    "Board",
     "ClickHouse",
     "Control",
     "Kafka",
@@ -219,6 +221,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     control: Control = Control()
     packages: Packages = Packages()
     serve: Serve = Serve()
+    board: Board = Board()
 
 
 def load(env: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -279,6 +282,7 @@ def _agree(settings: Settings, places: Mapping[tuple[str, str], str]) -> None:
         ("kafka", settings.kafka),
         ("clickhouse", settings.clickhouse),
         ("alerts", settings.alerts),
+        ("board", settings.board),
     ):
         for item in msgspec.structs.fields(part):
             path = getattr(part, item.name)

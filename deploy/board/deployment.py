@@ -6,7 +6,7 @@ from typing import Final
 
 from driftline.deploy.board.chosen import HERE, LINE, chosen, lines, states
 from driftline.deploy.board.panel import Dashboard, Kind, Level, Panel, Threshold
-from driftline.deploy.board.variables import DEPLOYMENT, RESOLUTION, VERSION
+from driftline.deploy.board.variables import ONE_DEPLOYMENT, RESOLUTION, VERSION
 
 VERDICTS: Final = Panel(
     title="Verdicts",
@@ -192,7 +192,7 @@ DEPLOYMENT_BOARD: Final = Dashboard(
     name="deployment",
     title="Deployment",
     purpose="Its owner and whoever was woken for it: what moved, does it still do its job, what serves.",
-    variables=(RESOLUTION, DEPLOYMENT, VERSION),
+    variables=(RESOLUTION, ONE_DEPLOYMENT, VERSION),
     panels=(
         VERDICTS, SERVING, ALERTS, PERFORMANCE, PRIMARY, COVERAGE, DELAY, DRIFT, WORST_FEATURES, PREDICTION,
         RATE, ERRORS, LATENCY, LATE,

@@ -6,7 +6,7 @@ from typing import Final
 
 from driftline.deploy.board.chosen import chosen, lines, states
 from driftline.deploy.board.panel import Dashboard, Kind, Level, Panel, Threshold
-from driftline.deploy.board.variables import DEPLOYMENT, RESOLUTION, SEGMENT, VERSION
+from driftline.deploy.board.variables import ONE_DEPLOYMENT, RESOLUTION, SEGMENT, VERSION
 
 _PICKED: Final = "kind = 'fairness' AND feature IN {segment:Array(String)}"
 
@@ -65,7 +65,7 @@ FAIRNESS: Final = Dashboard(
     name="fairness",
     title="Fairness",
     purpose="Owners and auditors: whom the model treats differently, by how much, and how sure that is.",
-    variables=(RESOLUTION, DEPLOYMENT, VERSION, SEGMENT),
+    variables=(RESOLUTION, ONE_DEPLOYMENT, VERSION, SEGMENT),
     panels=(
         CRITERIA,
         _rates("selection_rate", "Selection rate", "What share of each value is told yes?"),

@@ -6,7 +6,7 @@ from typing import Final
 
 from driftline.deploy.board.chosen import chosen, lines
 from driftline.deploy.board.panel import Dashboard, Kind, Panel
-from driftline.deploy.board.variables import DEPLOYMENT, FEATURE, RESOLUTION, VERSION
+from driftline.deploy.board.variables import FEATURE, ONE_DEPLOYMENT, RESOLUTION, VERSION
 
 _LINE: Final = "concat(model_version, ' ', slot, ': ', metric)"
 _ROWS: Final = """deployment IN {deployment:Array(String)} AND model_version IN {version:Array(String)}
@@ -143,6 +143,6 @@ FEATURE_BOARD: Final = Dashboard(
     name="feature",
     title="Feature",
     purpose="Whoever asks what happened to one input: its values, its quality, its distance from the reference.",
-    variables=(RESOLUTION, DEPLOYMENT, VERSION, FEATURE),
+    variables=(RESOLUTION, ONE_DEPLOYMENT, VERSION, FEATURE),
     panels=(LIMITS, DISTANCES, MOVED, QUALITY, QUANTILES, LEVELS, WINDOWS),
 )

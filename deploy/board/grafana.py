@@ -14,6 +14,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common as common_model
 from grafana_foundation_sdk.models import dashboard as model
 
+from driftline.deploy.board.annotations import ANNOTATIONS, Annotation
 from driftline.deploy.board.panel import VERDICT_CODES, Dashboard, Kind, Level, Panel, Variable
 from driftline.deploy.board.query import DATASOURCE, DATASOURCE_UID, TABLE_FORMAT, Query, grafana_sql
 
@@ -30,31 +31,6 @@ _VERDICT_COLORS: Final[Mapping[str, str]] = {
     "warn": "orange",
     "fail": "red",
     "no verdict": "text",
-}
-_ANNOTATIONS: Final[Mapping[str, tuple[str, str]]] = {
-    "Changes": (
-        "blue",
-        """
-SELECT decided_at AS time, concat(op, ' ', model_version, ' by ', actor) AS text, op AS tags
-FROM audit
-WHERE deployment IN {deployment:Array(String)} AND event = 'effective'
-    AND decided_at >= {from:DateTime64(3, 'UTC')} AND decided_at < {to:DateTime64(3, 'UTC')}
-ORDER BY time
-LIMIT 500
-""",
-    ),
-    "Alerts": (
-        "red",
-        """
-SELECT assumeNotNull(window_start) AS time, concat(severity, ': ', about, ' ', name, '. ', reason) AS text,
-    state AS tags
-FROM alerts FINAL
-WHERE deployment IN {deployment:Array(String)} AND state = 'firing' AND window_start IS NOT NULL
-    AND window_start >= {from:DateTime64(3, 'UTC')} AND window_start < {to:DateTime64(3, 'UTC')}
-ORDER BY time
-LIMIT 500
-""",
-    ),
 }
 
 
@@ -80,8 +56,8 @@ def build(board: Dashboard) -> str:
     for variable in board.variables:
         made = made.with_variable(_variable(variable))
     if any(variable.name == "deployment" for variable in board.variables):
-        for name, (color, sql) in _ANNOTATIONS.items():
-            made = made.annotation(_annotation(name, color, sql))
+        for annotation in ANNOTATIONS:
+            made = made.annotation(_annotation(annotation))
     for number, panel in enumerate(board.panels, start=1):
         made = made.with_panel(_panel(panel, number))
     encoded = json.loads(JSONEncoder(sort_keys=True).encode(made.build()))
@@ -115,10 +91,11 @@ def _variable(variable: Variable) -> dashboard.QueryVariable:
     return made.current(every)
 
 
-def _annotation(name: str, color: str, sql: str) -> dashboard.AnnotationQuery:
-    query = Query(grafana_sql(sql), Kind.TABLE)
+def _annotation(annotation: Annotation) -> dashboard.AnnotationQuery:
+    query = Query(grafana_sql(annotation.sql), Kind.TABLE)
     target: Any = query.to_json()
-    made = dashboard.AnnotationQuery().name(name).datasource(_source()).enable(enable=True).icon_color(color)
+    made = dashboard.AnnotationQuery().name(annotation.name).datasource(_source())
+    made = made.enable(enable=True).icon_color(annotation.color)
     # The SDK's target is that of Grafana's own store of annotations; the plugin takes a query.
     made._internal.target = target  # noqa: SLF001
     return made

@@ -38,6 +38,11 @@ VERDICT_CODES: Final[Mapping[str, int]] = {"ok": 0, "inconclusive": 1, "warn": 2
 """Verdicts as numbers, worse is greater; no row at all is no data, which is none of them."""
 
 
+def parameters_of(sql: str) -> dict[str, str]:
+    """Give the parameters of a statement, each with the type it is asked for with."""
+    return dict(_PARAMETER.findall(sql))
+
+
 class Kind(Enum):
     """How a panel is drawn."""
 
@@ -93,7 +98,7 @@ class Panel:
     @property
     def parameters(self) -> dict[str, str]:
         """Give the parameters of the statement, each with the type it is asked for with."""
-        return dict(_PARAMETER.findall(self.sql))
+        return parameters_of(self.sql)
 
 
 @dataclass(frozen=True)
@@ -105,12 +110,19 @@ class Variable:
         label: what stands before it.
         sql: gives one string column `value`, the choices, the first being picked at the start.
         many: several can be picked at once.
+        starts_with_all: all are picked where nobody has picked, not the first alone; the board heeds it.
     """
 
     name: str
     label: str
     sql: str
     many: bool = True
+    starts_with_all: bool = True
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Give the parameters of the statement, each with its type."""
+        return parameters_of(self.sql)
 
 
 @dataclass(frozen=True)

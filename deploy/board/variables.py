@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from driftline.deploy.board.panel import Variable
@@ -17,6 +18,8 @@ ORDER BY value
 LIMIT 1000
 """,
 )
+ONE_DEPLOYMENT: Final = replace(DEPLOYMENT, starts_with_all=False)
+"""For dashboards of one model, whose lines would be those of several mixed."""
 VERSION: Final = Variable(
     name="version",
     label="Version",

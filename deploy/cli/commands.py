@@ -28,7 +28,7 @@ class CommandEntry:
 
 
 COMMANDS: tuple[CommandEntry, ...] = (
-    CommandEntry("up", "local", "Start Kafka, ClickHouse and the workers on this machine."),
+    CommandEntry("up", "local", "Start Kafka, ClickHouse, the workers and the board on this machine."),
     CommandEntry("down", "local", "Stop the local stack, cleanly and in order."),
     CommandEntry("status", "local", "Show components, ports, lag and rows; fail when something is down."),
     CommandEntry("doctor", "local", "Say what is missing or misconfigured, and how to mend it."),
@@ -72,6 +72,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("acknowledge", "control", "Say, signed, that you know of an alert."),
     CommandEntry("forget", "control", "Remove what a prediction was asked."),
     CommandEntry("log-reset", "control", "Let the controller go on with another topic of commands."),
+    CommandEntry("board", "local", "Serve the board: the dashboards as a page, without Grafana."),
     CommandEntry("dashboards", "local", "Write the dashboards for Grafana."),
     CommandEntry("rules", "local", "Write the rules of Prometheus and the routes of Alertmanager."),
     CommandEntry("serve", "serving", "Answer with models, and swap them without losing a request."),
@@ -107,7 +108,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Who did what": ("history", "inventory", "audit", "acknowledge", "forget"),
     "Who may do what": ("trust", "keys", "policy", "access", "seed", "log-reset"),
     "Run it": (
-        "plan", "migrate", "worker", "controller", "serve", "healthy", "dead-letter", "dashboards", "rules",
+        "plan", "migrate", "worker", "controller", "serve", "board", "healthy", "dead-letter", "dashboards", "rules",
         "completion",
     ),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Final
 EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "up": ("up --detach", "up --detach --kafka-port 9092 --clickhouse-port 8123"),
     "down": ("down",),
+    "board": ("board", "board --port 8600"),
     "status": ("status", "status --json | jq .lag"),
     "doctor": ("doctor", "doctor --prepare"),
     "demo": ("demo", "demo --keep"),

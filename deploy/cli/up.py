@@ -33,7 +33,7 @@ def command(
     no_workers: bool,
     as_json: bool,
 ) -> None:
-    """Start Kafka, ClickHouse and the workers on this machine.
+    """Start Kafka, ClickHouse, the workers and the board on this machine.
 
     Everything listens on 127.0.0.1 only; data and logs lie in .driftline/. Without --detach the stack ends with
     this command (Ctrl-C). A part that settings call "outside" is not started, only checked.
@@ -41,6 +41,7 @@ def command(
     With --secure everybody needs a password, random ones of which lie in .driftline/access/, a settings file a role:
     commands here find theirs, an application is given its own by DRIFTLINE_CONFIG. Data that was begun so stays so.
     """
+    from driftline.deploy.local.board import BOARD
     from driftline.deploy.local.daemon import start_in_background
     from driftline.deploy.local.foreground import run_in_foreground
     from driftline.deploy.local.worker import ROLES
@@ -52,7 +53,7 @@ def command(
     }
     options |= {"secure": True} if secure else {}
     settings = _settings({name: value for name, value in options.items() if value is not None})
-    workers = () if no_workers else ROLES
+    workers = () if no_workers else (BOARD, *ROLES)
     if detach:
         pid = start_in_background(settings, workers, _say)
         _summary(settings, as_json)

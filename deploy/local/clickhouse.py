@@ -47,6 +47,9 @@ _READABLE = (
     "/etc/resolv.conf",
 )
 _WRITABLE = ("/dev/null", "/dev/urandom", "/dev/random", "/dev/tty", "/dev/pts", "/dev/ptmx")
+_PASSWORD_BYTES = 24
+BOARD_SECRET = "board.password"  # noqa: S105 - the name of a file
+"""Name of the file, in a server's directory, that holds the password of the board's user."""
 
 
 class ClickHouseServer(Component):
@@ -78,15 +81,22 @@ class ClickHouseServer(Component):
         return self.directory / "data"
 
     @property
+    def board_password_file(self) -> Path:
+        """What holds the password of the board's user."""
+        return self.directory / BOARD_SECRET
+
+    @property
     def port(self) -> int:
         """Port of the HTTP interface."""
         return self.options.http_port
 
     def launch(self) -> Process:
         """Write the configuration and start the engine behind a pty."""
-        self.options = replace(self.options, nonce=secrets.token_hex(_NONCE_BYTES))
         work = self.directory / "work"
         work.mkdir(parents=True, exist_ok=True)
+        self.options = replace(
+            self.options, nonce=secrets.token_hex(_NONCE_BYTES), board_password=self._board_password()
+        )
         self.data.mkdir(exist_ok=True)
         # Tables of its own log from another start, or another version, keep it from starting.
         shutil.rmtree(self.data / "data" / "system", ignore_errors=True)
@@ -180,6 +190,14 @@ class ClickHouseServer(Component):
     def ended(self) -> None:
         """Close our end of the pty."""
         self._release()
+
+    def _board_password(self) -> str:
+        """Give the password of the board's user, made at the first start; with users by role it has another there."""
+        if self.options.access is not None:
+            return ""
+        if not self.board_password_file.exists():
+            write_private(self.board_password_file, secrets.token_urlsafe(_PASSWORD_BYTES))
+        return self.board_password_file.read_text().strip()
 
     def _release(self) -> None:
         if self._keeper >= 0:

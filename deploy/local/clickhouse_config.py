@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from driftline.deploy.board import access
 from driftline.deploy.local.ports import LOOPBACK
 from driftline.streams.clickhouse import users
 
@@ -45,6 +46,8 @@ class ClickHouseOptions:
         password: its password, "" for none.
         memory_bytes: cap on the memory of the server.
         access: users by role and TLS; None for the one user.
+        database: that of driftline's tables.
+        board_password: of the user that the board asks as; "" for no such user.
 
     """
 
@@ -54,6 +57,8 @@ class ClickHouseOptions:
     password: str = ""
     memory_bytes: int = 4 * 1024**3
     access: ClickHouseAccess | None = None
+    database: str = "driftline"
+    board_password: str = ""
 
 
 def config_xml(options: ClickHouseOptions, users_file: str) -> str:
@@ -72,7 +77,7 @@ def config_xml(options: ClickHouseOptions, users_file: str) -> str:
   <max_concurrent_queries>64</max_concurrent_queries>
   <keep_alive_timeout>30</keep_alive_timeout>
   <timezone>UTC</timezone>
-  <macros><driftline_nonce>{escape(options.nonce)}</driftline_nonce></macros>{_IMPROVED if options.access else ""}
+  <macros><driftline_nonce>{escape(options.nonce)}</driftline_nonce></macros>{_IMPROVED}
 </clickhouse>
 """
 
@@ -87,10 +92,13 @@ _IMPROVED = """
 
 
 def users_xml(options: ClickHouseOptions) -> str:
-    """Return the users, from loopback only, with limits on memory and time: one, or one a role."""
+    """Return the users, from loopback only, with limits on memory and time: one and the board's, or one a role."""
     if options.access is not None:
         return _users_by_role(options, options.access)
     secret = _secret(options.password) if options.password else "<no_password/>"
+    board = (
+        access.user_xml(options.database, options.board_password, LOOPBACK) if options.board_password else ""
+    )
     return f"""<clickhouse>
   <profiles>
     <default>
@@ -98,10 +106,12 @@ def users_xml(options: ClickHouseOptions) -> str:
       <max_execution_time>600</max_execution_time>
       <async_insert>0</async_insert>
     </default>
+    {access.profile_xml()}
   </profiles>
   <quotas><default/></quotas>
   <users>
 {_user(options.user, secret, "default", None)}
+    {board}
   </users>
 </clickhouse>
 """

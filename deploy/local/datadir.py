@@ -29,6 +29,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         kafka_port: port of the last start, so that addresses stay; 0 before the first.
         clickhouse_port: the same for ClickHouse.
         secure: whether users, ACLs and TLS guard them: such data is never served without.
+        board_port: the same for the board.
         whole: whether Kafka and ClickHouse have both been ready here: from then on neither is used without the other.
 
     """
@@ -40,6 +41,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     kafka_port: int = 0
     clickhouse_port: int = 0
     secure: bool = False
+    board_port: int = 0
     whole: bool = False
 
 

@@ -180,7 +180,7 @@ class Stack:
             port = self._port(local.clickhouse_port, identity.clickhouse_port, "--clickhouse-port", taken)
             identity = msgspec.structs.replace(identity, clickhouse=version, clickhouse_port=port)
             access = self.wishes.clickhouse
-            options = ClickHouseOptions(port, "", access.user, access.password)
+            options = ClickHouseOptions(port, "", access.user, access.password, database=access.database)
             self.clickhouse = ClickHouseServer(
                 library, directory.clickhouse, options, log=directory.log("clickhouse")
             )

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from driftline.deploy.local.board import BOARD, board_process
 from driftline.deploy.local.cache import Progress
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.kafka_topics import ensure_topics
@@ -46,7 +47,7 @@ class Supervisor:
 
         Args:
             stack: Kafka and ClickHouse.
-            workers: roles to run, in the order of stopping.
+            workers: roles to run, in the order of stopping; "board" is one of them.
             progress: told what takes time.
 
         """
@@ -90,7 +91,8 @@ class Supervisor:
         migrate(as_admin)
         parts = [(part, _address(stack, part.name)) for part in stack.components]
         listening = stack.settings.worker
-        ports = metrics_ports(self._workers, listening.metrics_port)
+        roles = tuple(role for role in self._workers if role != BOARD)
+        ports = metrics_ports(roles, listening.metrics_port)
         write_targets(stack.directory.targets_file, listening.metrics_host, ports)
         workers = [
             WorkerProcess(
@@ -102,8 +104,13 @@ class Supervisor:
             )
             for role, port in ports.items()
         ]
-        # Stopped from the front: workers, Kafka, ClickHouse.
-        watched = [*((worker, "") for worker in workers), *parts]
+        boards = [board_process(stack, Path.cwd())] if BOARD in self._workers else []
+        # Stopped from the front: the board, workers, Kafka, ClickHouse.
+        watched = [
+            *((board, board.address) for board in boards),
+            *((worker, "") for worker in workers),
+            *parts,
+        ]
         self._watched = [Watched(part, address, random.SystemRandom().random) for part, address in watched]
         for each in self._watched:
             each.start(time.time())

@@ -29,6 +29,7 @@ WITHOUT_JSON: dict[Words, str] = {
     ),
     ("controller",): LOGS,
     ("serve",): LOGS,
+    ("board",): LOGS,
     ("audit", "witness"): LOGS,
     ("trust", "template"): "prints a file",
     ("completion",): "prints a script",

@@ -94,7 +94,7 @@ def test_the_file_is_found(tmp_path: Path) -> None:
             {"DRIFTLINE_QQ": "x"},
             (
                 "the variable DRIFTLINE_QQ is no setting; names are DRIFTLINE_<SECTION>_<FIELD>; "
-                "sections: KAFKA, CLICKHOUSE, WORKER, ARCHIVE, ALERTS, LOCAL, OPERATOR, CONTROL, PACKAGES, SERVE"
+                "sections: KAFKA, CLICKHOUSE, WORKER, ARCHIVE, ALERTS, LOCAL, OPERATOR, CONTROL, PACKAGES, SERVE, BOARD"
             ),
         ),
         (
