@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -50,10 +51,11 @@ class Place:
             check=False,
         )
 
-    def up(self, *words: str) -> None:
-        """Start the stack in the background."""
+    def up(self, *words: str) -> str:
+        """Start the stack in the background, and give what it says."""
         done = self.run("up", "--detach", *words)
         assert done.returncode == 0, done.stderr + self.logs()
+        return done.stdout
 
     def state(self) -> dict[str, Any]:
         """Read the state file."""
@@ -117,10 +119,10 @@ def test_up_and_down_leave_no_process(place: Place) -> None:
 
 
 def test_a_killed_supervisor_leaves_no_process(place: Place) -> None:
-    """After kill -9 of the supervisor Kafka, ClickHouse and the workers end within 5 s; `up` then recovers."""
+    """After kill -9 of the supervisor all that it ran ends within 5 s; `up` then recovers."""
     place.up()
     pids = {each["name"]: each["pid"] for each in place.state()["components"]}
-    assert {"kafka", "clickhouse", "drift", "accuracy", "alerts", "archive"} == set(pids)
+    assert {"kafka", "clickhouse", "drift", "accuracy", "alerts", "archive", "board"} == set(pids)
     os.kill(place.state()["pid"], signal.SIGKILL)
     until(lambda: place.processes() == [], 5.0, "processes outlived their supervisor")
     told = place.run("status")
@@ -131,12 +133,13 @@ def test_a_killed_supervisor_leaves_no_process(place: Place) -> None:
 
 
 def test_killed_components_are_started_again(place: Place) -> None:
-    """After kill -9 of workers, ClickHouse and Kafka: each comes back on its address, and status counts the restart."""
-    place.up()
+    """After kill -9 of all: each comes back on its address, status counts the restart, and the board shows figures."""
+    said = place.up()
     before = {
         name: place.component(name)
-        for name in ("drift", "accuracy", "alerts", "archive", "clickhouse", "kafka")
+        for name in ("board", "drift", "accuracy", "alerts", "archive", "clickhouse", "kafka")
     }
+    assert before["board"]["address"] in said
     for component in before.values():
         os.kill(component["pid"], signal.SIGKILL)
 
@@ -153,6 +156,13 @@ def test_killed_components_are_started_again(place: Place) -> None:
     assert {one["labels"]["role"] for one in targets} == {"drift", "accuracy", "alerts", "archive"}
     for one in targets:
         until(lambda one=one: answers(one["targets"][0]), WAIT_SECONDS, f"no metrics of {one}")  # type: ignore[misc]
+    asked = urllib.request.Request(  # noqa: S310 - an address of this machine
+        before["board"]["address"] + "api/choices/fleet",
+        data=b'{"from": 0, "to": 1}',
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - as above
+        assert json.load(answer)["choices"] == {"deployment": [], "resolution": []}
 
 
 def answers(address: str) -> bool:
