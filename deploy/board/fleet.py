@@ -9,6 +9,7 @@ from driftline.deploy.board.panel import Dashboard, Kind, Level, Panel, Threshol
 from driftline.deploy.board.variables import DEPLOYMENT, RESOLUTION
 
 # The newest window of each deployment, version, slot and role that holds rows, with the worst verdict of each kind.
+# Which ones those are is asked first, of small columns; PREWHERE names columns of the key alone, so that FINAL holds.
 _NEWEST = """
     SELECT
         deployment, model_version, slot, role, window_end, rows, labels, final, provisional,
@@ -19,11 +20,19 @@ _NEWEST = """
         arrayMax(arrayMap((kind, verdict) -> if(kind = 'performance', CODE, -1),
             figures.kind, figures.verdict)) AS performance
     FROM windows FINAL
-    WHERE deployment IN {deployment:Array(String)} AND resolution = {resolution:String} AND run = 'live'
-        AND window_start < {to:DateTime64(3, 'UTC')} AND window_end > {from:DateTime64(3, 'UTC')} AND rows > 0
-    ORDER BY window_start DESC
-    LIMIT 1 BY deployment, model_version, slot, role
+    PREWHERE resolution = {resolution:String} AND run = 'live'
+        AND (deployment, model_version, slot, role, window_start) IN
+        (
+            SELECT deployment, model_version, slot, role, max(window_start)
+            FROM windows FINAL
+            WHERE deployment IN {deployment:Array(String)} AND resolution = {resolution:String} AND run = 'live'
+                AND window_start < {to:DateTime64(3, 'UTC')} AND window_end > {from:DateTime64(3, 'UTC')} AND rows > 0
+            GROUP BY deployment, model_version, slot, role
+        )
 """.replace("CODE", CODE)
+# The worst verdict of a window: looked for in the whole array, not made of each of its elements.
+_WORST = """multiIf(has(figures.verdict, 'fail'), 3, has(figures.verdict, 'warn'), 2,
+        has(figures.verdict, 'inconclusive'), 1, has(figures.verdict, 'ok'), 0, -1)"""
 _WORD = "transform({}, [0, 1, 2, 3], ['ok', 'inconclusive', 'warn', 'fail'], 'no verdict')"
 _FIRING = """
     SELECT deployment, count() AS alerts
@@ -113,7 +122,7 @@ VERDICTS: Final = Panel(
 SELECT
     window_start AS time,
     deployment,
-    max(arrayMax(arrayMap(verdict -> {CODE}, figures.verdict))) AS value
+    max({_WORST}) AS value
 FROM windows FINAL
 WHERE deployment IN {{deployment:Array(String)}} AND resolution = {{resolution:String}} AND run = 'live'
     AND window_start >= {{from:DateTime64(3, 'UTC')}} AND window_start < {{to:DateTime64(3, 'UTC')}} AND rows > 0
