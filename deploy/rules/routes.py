@@ -33,7 +33,8 @@ def routes_file(teams: Teams) -> str:
     document: dict[str, Any] = {
         "route": {
             "receiver": f"{PLATFORM}-ticket",
-            "group_by": ["alertname", "deployment"],
+            # By role too: what joins a group that was told of waits for its interval, not for its first wait.
+            "group_by": ["alertname", "deployment", "role"],
             "group_wait": "30s",
             "group_interval": "5m",
             "repeat_interval": "12h",
