@@ -72,6 +72,8 @@ def opened(part: Part) -> tuple[set[int], str]:
     words = {command.name for command, _ in parsed(part.argv)}
     if "serve" in words:
         return {settings.serve.port, settings.serve.metrics_port} - {0}, settings.serve.host
+    if "board" in words:
+        return {settings.board.port}, settings.board.host
     if words & {"worker", "controller"}:
         return {settings.worker.metrics_port} - {0}, settings.worker.metrics_host
     return set(), ""

@@ -178,7 +178,7 @@ def test_secrets_are_mounted_where_they_are_needed() -> None:
 
 def test_each_service_has_the_role_that_is_its_own() -> None:
     """A worker, the controller, the witness and the agent log in as the role of their name."""
-    names = {"drift", "accuracy", "alerts", "archive", "controller", "witness", "agent"}
+    names = {"drift", "accuracy", "alerts", "archive", "controller", "witness", "agent", "board"}
     for name in names:
         assert f"secrets/{name}" in {mounted(one).source for one in SERVICES[name]["volumes"]}
 

@@ -82,7 +82,8 @@ def test_every_variable_is_a_setting(parts: dict[str, Part]) -> None:
 
 def test_probes_and_ports_are_those_that_are_opened(parts: dict[str, Part]) -> None:
     """Each probe asks a port that the settings open for a path that is answered there, and no port is named in vain."""
-    answered = (CHECKOUT / "agents/serving/app.py").read_text(encoding="utf-8")
+    apps = ("agents/serving/app.py", "deploy/board/web/app.py")
+    answered = "".join((CHECKOUT / app).read_text(encoding="utf-8") for app in apps)
     for part in parts.values():
         ports, host = opened(part)
         assert part.ports == ports
