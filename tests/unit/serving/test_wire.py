@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,27 @@ def test_a_canary_is_asked_beside_a_quick_champion(tmp_path: Path) -> None:
         assert line.tasks == 1
 
     run(lambda: agent(tmp_path), whole)
+
+
+def test_a_champion_is_asked_as_the_canary_beside_it_is(tmp_path: Path) -> None:
+    """Latencies of both are those of calls in threads; without a canary a quick champion is asked by the loop."""
+    asked_by: list[threading.Thread] = []
+
+    def noted(inputs: Mapping[str, Any]) -> Any:
+        asked_by.append(threading.current_thread())
+        return ones(inputs)
+
+    async def whole(made: Agent, line: Line) -> None:
+        deployment = made.deployments["churn"]
+        champion, loop_thread = deployment.slots.champion, threading.current_thread()
+        for weight, in_loop in ((1, False), (0, True)):
+            asked_by.clear()
+            deployment.switch(Slots(champion=champion, canary=loaded("2"), rollout_id="r", weight=weight))
+            versions = {(await line.ask(posted()))[2]["model_version"] for _ in range(5)}
+            assert "1" in versions
+            assert {one is loop_thread for one in asked_by} == {in_loop}
+
+    run(lambda: agent(tmp_path), whole, noted)
 
 
 def test_an_agent_that_stops_answers_what_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
