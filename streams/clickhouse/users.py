@@ -96,11 +96,15 @@ _WRITTEN: Final = (
 _COLD: Final = {"SELECT": (*_FACTS, *_WINDOWS)}
 """What a window is counted again from."""
 
+_MIGRATES: Final = (
+    "SELECT", "INSERT", "ALTER", "CREATE DATABASE", "CREATE TABLE", "CREATE VIEW", "DROP", "TRUNCATE", "OPTIMIZE",
+)  # fmt: skip
+
 ROLES: Final = (
     ClickHouseRole(
         ADMIN,
         "migrations: 'driftline migrate', the supervisor of 'driftline up'",
-        dict.fromkeys(("SELECT", "INSERT", "ALTER", "CREATE", "DROP", "TRUNCATE", "OPTIMIZE"), ("*",)),
+        dict.fromkeys(_MIGRATES, ("*",)),
         system=("mutations", "parts"),
         limits=WRITING,
     ),
