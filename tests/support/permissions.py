@@ -120,7 +120,7 @@ SYSTEM = {
     "grants": set[str](),
     "settings_profiles": set[str](),
     "named_collections": set[str](),
-    "disks": set[str](),
+    "disks": {"archive"},
     "merges": set[str](),
 }
 """Table of `system` → roles that may read it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from driftline.agents.control.controller.pen import TRANSACTIONAL
 from driftline.agents.control.controller.seat import GROUP as CONTROLLER
@@ -59,3 +60,16 @@ def test_tables_of_the_grants_are_those_of_the_migrations() -> None:
     named = {table for role in users.ROLES for tables in role.grants.values() for table in tables} - {"*"}
     assert named <= made
     assert set(re.findall(r"ENGINE = (\w+)", sql)) == set(users.ENGINES)
+
+
+def test_what_the_archive_asks_of_the_server_is_granted(checkout: Path) -> None:
+    """Each table of `system` that the archive's code names is granted; `tables` is everybody's, of what they see."""
+    sources = [*(checkout / "streams/archive").glob("*.py"), *(checkout / "streams/clickhouse").glob("*.py")]
+    named = {
+        table
+        for path in sources
+        if path.name != "users.py"
+        for table in re.findall(r"FROM system\.(\w+)", path.read_text())
+    }
+    archive = next(role for role in users.ROLES if role.name == "archive")
+    assert named - {"tables"} == set(archive.system)
