@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +39,9 @@ def run(settings: Settings, said: Callable[[str], None]) -> int:
     token = token_of(board)
     user, secret = asks_as(settings)
     board = msgspec.structs.replace(board, clickhouse_user=user)
+    # uvicorn ends in order, then raises the signal again for whoever had it before: being told to stop is no failure.
+    for word in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(word, _stop)
     with _listening(board.host, board.port) as opened:
         said(address(board.host, opened.getsockname()[1]))
         return asyncio.run(_serve(settings, board, secret, token, opened))
@@ -85,6 +89,10 @@ async def _serve(settings: Settings, board: Board, secret: str, token: str, open
     finally:
         await source.close()
     return 0
+
+
+def _stop(_word: int, _frame: object) -> None:
+    raise SystemExit(0)
 
 
 def _listening(host: str, port: int) -> socket.socket:
