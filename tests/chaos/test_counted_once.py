@@ -73,7 +73,7 @@ def run(
     feeder.stop()
     assert feeder.failed == 0, "the producer gave messages up"
     facts = read_facts(settings, RESOLUTIONS, layouts)
-    wrong = settle(lambda: differences(settings, facts), 90)
+    wrong = settle(lambda: differences(settings, facts), 180)
     assert not wrong, f"seed {seed}: {len(wrong)} wrong, first {wrong[:5]}\n{crew.tails()}"
     say(f"{facts.records} records, {sum(facts.rows.values())} rows, {len(facts.windows)} windows: all equal")
 

@@ -112,7 +112,7 @@ def test_the_tutorial_leads_to_an_advice(checkout: Path, home: Path) -> None:
         word = str(json.loads(run("driftline advice churn --json").splitlines()[-1])["advice"])
         return [] if word == "retrain" else [word]
 
-    assert settle(not_yet, 150) == []
+    assert settle(not_yet, 180) == []
     shown = run("driftline advice churn")
     (words,) = re.findall(
         r"driftline advice churn\n```\n\n```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL

@@ -89,11 +89,11 @@ def test_labels_and_predictions_that_come_weeks_late_are_counted(
         crew.keep(role, 1)
     time.sleep(8)  # the workers meet an archive that does not answer; what they do then is what is tested
     stack.clickhouse.resume()
-    assert settle(lambda: wrong_days(tuned, traffic, told), 90) == [], crew.tails()
+    assert settle(lambda: wrong_days(tuned, traffic, told), 180) == [], crew.tails()
     env, span = stack.env_of(tuned), (utc(start_ms - 31 * DAY_MS), utc(start_ms + 120 * DAY_MS))
     done = command(env, tmp_path, "replay", "churn", "--since", span[0], "--until", span[1], "--name", "all")
     assert done["predictions"] == ROWS
-    assert settle(lambda: differences(tuned, layout, done["windows"]), 90) == [], crew.tails()
+    assert settle(lambda: differences(tuned, layout, done["windows"]), 180) == [], crew.tails()
     for role in ("drift", "accuracy"):
         days = rows_of(tuned, "live", role)
         touched = {

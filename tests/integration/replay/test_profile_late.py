@@ -46,6 +46,6 @@ def test_windows_of_a_silent_deployment_are_held_against_a_profile_that_comes_la
             if found.get(at) != rows
         ]
 
-    assert settle(lambda: wrong(with_profile=False), 45) == [], crew.tails()
+    assert settle(lambda: wrong(with_profile=False), 180) == [], crew.tails()
     publish(tuned, reference(1, resolutions=("1h", "1d")))
     assert settle(lambda: wrong(with_profile=True), 180) == [], crew.tails()

@@ -81,7 +81,7 @@ def test_the_settings_of_the_live_run_give_the_live_counts(
             found = {"drift": len(counters(tuned, layout, run)), "accuracy": len(outcomes(tuned, run))}
             return [] if found == wanted else [f"{run}: {found} of {wanted}"]
 
-        assert settle(archived, 30) == [], crew.tails()
+        assert settle(archived, 180) == [], crew.tails()
         assert counters(tuned, layout, source) == counters(tuned, layout, "live")
         assert outcomes(tuned, source) == outcomes(tuned, "live")
     save_profile(other, tmp_path / "other.profile")
@@ -113,7 +113,7 @@ def test_the_settings_of_the_live_run_give_the_live_counts(
     def unrestated() -> list[int]:
         return [start for start, row in rows_of(tuned, "live", "drift").items() if not row["restated"]]
 
-    assert settle(unrestated, 30) == [], crew.tails()
+    assert settle(unrestated, 180) == [], crew.tails()
     assert counters(tuned, layout, "live") == counters(tuned, layout, "kafka")
     assert "is not before until" in refusal(
         env, tmp_path, "replay", "churn", "--since", "2025-02-01", "--until", "2025-01-01"

@@ -13,7 +13,8 @@ from driftline.deploy.serving.warned import LOGGER, MOST, Once, warn_once
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    """Warnings and their logger are as they were."""
+    """Warnings and their logger are as they were; whatever ran before in this process captures none."""
+    logging.captureWarnings(capture=False)
     logger = logging.getLogger(LOGGER)
     filters = list(logger.filters)
     with warnings.catch_warnings():
