@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# The tests in three parts side by side: those that compute, and in two parts, each with a real Kafka and ClickHouse
+# The tests in four parts side by side: those that compute, and in three parts, each with a real Kafka and ClickHouse
 # of its own, those that mostly wait. With arguments for pytest: one run of what they choose.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 CHOSEN=(-m "not chaos and not slow" --durations=15 --durations-min=5)
 COMPUTE=(tests/unit tests/contract tests/golden tests/property)
-# Half of the processor's time of all that wait, the demo alone a quarter; the other part is whatever is not named here.
-ONE=(tests/integration/{alerts,cli,demo,replay,serving,tables})
+# The demo and kills take longest; the third part is whatever is not named here.
+ONE=(tests/integration/{alerts,cli,demo,replay,serving})
+TWO=(tests/integration/{accuracy,archive,audit,board,challenger,control,deployed,docs})
 
 if [ "$#" -gt 0 ]; then
     exec .venv/bin/pytest "${CHOSEN[@]}" "$@"
@@ -26,8 +27,10 @@ beside() { # beside NAME COMMAND...: run it in the background, its words in a fi
 
 beside compute nice -n 5 .venv/bin/pytest "${CHOSEN[@]}" "${COMPUTE[@]}"
 beside one .venv/bin/pytest "${CHOSEN[@]}" "${ONE[@]}"
+beside two .venv/bin/pytest "${CHOSEN[@]}" "${TWO[@]}"
 code=0
-.venv/bin/pytest "${CHOSEN[@]}" tests/integration tests/chaos "${ONE[@]/#/--ignore=}" || code=$?
+others=("${ONE[@]}" "${TWO[@]}")
+.venv/bin/pytest "${CHOSEN[@]}" tests/integration tests/chaos "${others[@]/#/--ignore=}" || code=$?
 for job in "${running[@]}"; do
     wait "$job" || code=$?
 done

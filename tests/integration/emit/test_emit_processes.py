@@ -64,9 +64,14 @@ for at in range(2_000):
 while emitter.stats().spooled < 2_000:
     time.sleep(0.01)
 print(emitter.stats().epoch, flush=True)
-if forks and os.fork() == 0:
-    print(os.getpid(), flush=True)
-    time.sleep(600)
+if forks:
+    begun, begins = os.pipe()
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        os.write(begins, b"1")
+        time.sleep(600)
+    # A child that begins its life after its parent's end finds that spool, and takes it over itself.
+    os.read(begun, 1)
 while emitter.stats().delivered < wanted:
     time.sleep(0.001)
 os.kill(os.getpid(), signal.SIGKILL)
