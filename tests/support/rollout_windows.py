@@ -27,7 +27,14 @@ def window(
 
 
 def drift(
-    version: str, slot: str, *, errors: float = 0.0, p95: float = 20.0, verdict: str = "ok", **fields: Any
+    version: str,
+    slot: str,
+    *,
+    errors: float = 0.0,
+    p50: float = 10.0,
+    p95: float = 20.0,
+    verdict: str = "ok",
+    **fields: Any,
 ) -> WindowResult:
     """Return what drift tells of a window."""
     rows = fields.get("rows", 1_000)
@@ -35,6 +42,7 @@ def drift(
         "drift", version, slot,
         Figure("prediction", "p", "psi", 0.01, verdict=verdict),
         Figure("health", "", "errors", errors, rows=rows),
+        Figure("health", "", "latency_p50", p50, rows=rows),
         Figure("health", "", "latency_p95", p95, rows=rows),
         **fields,
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from board_browser import PHONE, Browser
 from board_world import World
@@ -126,6 +128,11 @@ def test_dragging_over_a_chart_shows_that_time(board: World, browser: Browser) -
     assert board.shown[0].strftime("%Y-%m-%dT%H:%MZ") < shown["from"] < shown["to"]
 
 
+def is_sorted(browser: Browser, order: str) -> bool:
+    """Whether the head of a column that has the focus says so."""
+    return bool(browser.run("return document.activeElement.closest('th')?.ariaSort") == order)
+
+
 def test_everything_is_reached_by_keys(board: World, browser: Browser) -> None:
     """The first Tab skips to the panels, a chart reads its values by arrows, a table sorts by Enter."""
     browser.open(board.address("fleet"))
@@ -144,7 +151,7 @@ def test_everything_is_reached_by_keys(board: World, browser: Browser) -> None:
     )
     for order in ("ascending", "descending"):
         browser.press(Keys.ENTER)
-        assert browser.run("return document.activeElement.closest('th').ariaSort") == order
+        browser.until(partial(is_sorted, browser, order))
     names = browser.texts('[data-name="deployments-worst-first"] tbody th')
     assert names == sorted(names, reverse=True)
 

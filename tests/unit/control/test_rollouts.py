@@ -66,7 +66,7 @@ def test_no_data_is_no_verdict(
     ("canary", "name"),
     [
         ([drift("2", "canary", errors=0.05), truth("2", "canary")], "errors"),
-        ([drift("2", "canary", p95=60.0), truth("2", "canary")], "latency"),
+        ([drift("2", "canary", p50=30.0), truth("2", "canary")], "latency"),
         ([drift("2", "canary", verdict="fail"), truth("2", "canary")], "prediction"),
         ([drift("2", "canary"), truth("2", "canary", auc=0.7)], "performance"),
     ],
@@ -102,6 +102,14 @@ def test_few_calls_prove_nothing() -> None:
     assert failed(few, many)[0] == "wait"
     assert waited(few, many)[0] == "wait"
     assert failed([drift("2", "canary", rows=210)], many)[0] == "pass"
+
+
+def test_a_tail_of_few_calls_is_no_proof() -> None:
+    """Of fewer than 2,000 calls each medians are compared, of more the p95: slow moments hit one of two by chance."""
+    few = [drift("2", "canary", p95=60.0, rows=1_999)], [drift("1", "champion")]
+    assert waited(*few) == ("pass", "p50 10.0 ms, of the other's 10.0 ms")
+    many = [drift("2", "canary", p95=60.0, rows=2_000)], [drift("1", "champion", rows=2_000)]
+    assert waited(*many) == ("worse", "p95 60.0 ms, of the other's 20.0 ms")
 
 
 def on_canary() -> Room:
