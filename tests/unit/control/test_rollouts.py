@@ -10,7 +10,7 @@ from controlled import PROFILE, package
 from rollout_windows import HOUR_MS, START_MS, drift, good, hour, truth
 
 from driftline.agents.audit.record import AuditRecord
-from driftline.agents.control.controller.comparing import failed, waited
+from driftline.agents.control.controller.comparing import failed, predicted, waited
 from driftline.agents.control.controller.judging import Judgement, beside
 from driftline.schemas.control.command import Plan, Step
 from driftline.schemas.deployment import DeploymentSettings
@@ -49,6 +49,7 @@ def test_a_canary_that_is_no_worse_passes() -> None:
         ([drift("2", "canary", rows=150), truth("2", "canary")], None, "errors"),
         ([drift("2", "canary", verdict="inconclusive"), truth("2", "canary")], None, "prediction"),
         ([drift("2", "canary", verdict="warn"), truth("2", "canary")], None, "prediction"),
+        ([drift("2", "canary", verdict="fail"), truth("2", "canary")], None, "prediction"),
         (good("2", "canary", profile_digest="another"), None, "performance"),
         (good("2", "canary", window_start_ms=START_MS + HOUR_MS, window_end_ms=START_MS + 2 * HOUR_MS), None, "errors"),
     ],
@@ -67,7 +68,14 @@ def test_no_data_is_no_verdict(
     [
         ([drift("2", "canary", errors=0.05), truth("2", "canary")], "errors"),
         ([drift("2", "canary", p50=30.0), truth("2", "canary")], "latency"),
-        ([drift("2", "canary", verdict="fail"), truth("2", "canary")], "prediction"),
+        (
+            [
+                drift("2", "canary", verdict="fail"),
+                drift("2", "canary", verdict="fail"),
+                truth("2", "canary"),
+            ],
+            "prediction",
+        ),
         ([drift("2", "canary"), truth("2", "canary", auc=0.7)], "performance"),
     ],
 )
@@ -102,6 +110,14 @@ def test_few_calls_prove_nothing() -> None:
     assert failed(few, many)[0] == "wait"
     assert waited(few, many)[0] == "wait"
     assert failed([drift("2", "canary", rows=210)], many)[0] == "pass"
+
+
+def test_most_windows_decide_on_predictions() -> None:
+    """One window that fails among three passes; two of three are worse."""
+    well, bad, its = drift("2", "canary"), drift("2", "canary", verdict="fail"), [drift("1", "champion")]
+    assert predicted([well, bad, well], its)[0] == "pass"
+    assert predicted([bad, well], its)[0] == "wait"
+    assert predicted([bad, well, bad], its)[0] == "worse"
 
 
 def test_a_tail_of_few_calls_is_no_proof() -> None:
