@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from driftline.deploy.access.files import password_of
 from driftline.streams.clickhouse.client import Client
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from driftline.schemas.settings import Settings
-
-HIDDEN: Final = ""
-"""The password in statements that are only shown."""
 
 
 def passwords(folder: Path) -> dict[str, str]:

@@ -69,9 +69,9 @@ OFTEN_MS, SELDOM_MS = 300_000, 1_800_000
 """Flights of so long are one request: more of them while one version after the other takes over."""
 RETRAIN_S: Final = 120.0
 WINDOWS_S: Final = 60.0
+"""How long windows may take to say what they say, after their flights were answered."""
 FIRST_S: Final = 15.0
 """After which a canary that its windows say too little of is given one more day: latencies of a busy machine differ."""
-"""How long windows may take to say what they say, after their flights were answered."""
 REACH_S: Final = 120.0
 
 

@@ -65,10 +65,10 @@ def has_none(kind: str, windows: Iterable[WindowResult]) -> bool:
 
 def predicted(new: Sequence[WindowResult], old: Sequence[WindowResult]) -> Found:
     """Hold how predictions drifted, each version against its own reference, against the other's in the same windows."""
-    mine, its = _verdicts(new), _verdicts(old)
-    if not mine or not its:
+    judged, its = [verdicts for one in new if (verdicts := _verdicts([one]))], _verdicts(old)
+    if not judged or not its:
         return "wait", "no closed window has verdicts for both"
-    judged = [verdicts for one in new if (verdicts := _verdicts([one]))]
+    mine = set().union(*judged)
     bad, well = sum("fail" in one for one in judged), sum(one <= {"ok"} for one in judged)
     # Of many windows some fail by chance, and of one window half of the calls may.
     if "fail" not in its and bad > 1 and 2 * bad > len(judged):
