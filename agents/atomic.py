@@ -1,4 +1,4 @@
-"""Write a file so that a reader sees the old bytes or the new ones, never half of them."""
+"""Write a file so that a reader sees the old bytes or the new ones, never half of them, and only its owner reads it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace the file's content; after a power cut it is whole, old or new."""
+    """Replace the content of a file, which has the mode 0600; after a power cut it is whole, old or new."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:

@@ -6,14 +6,14 @@ A process is given its role by the variable DRIFTLINE_CONFIG, which names its fi
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from driftline.agents.atomic import write_atomically
+from driftline.agents.private import OTHERS, make_private
 from driftline.schemas import access
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.settings import Secret, Settings
@@ -23,10 +23,7 @@ from driftline.streams.clickhouse import users
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-FOLDER_MODE: Final = 0o700
-FILE_MODE: Final = 0o600
 MECHANISM: Final = "SCRAM-SHA-512"
-_OTHERS: Final = 0o077
 _SECRET_BYTES: Final = 32
 _SECURITY: Final = (
     "security_protocol",
@@ -116,11 +113,10 @@ def password_of(folder: Path, name: str, section: str) -> str:
 def private_folder(folder: Path) -> None:
     """Make a folder that is of this user alone; raises AccessError for one that others can reach."""
     try:
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        found = folder.stat()
+        is_private = make_private(folder)
     except OSError as error:
         raise AccessError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & _OTHERS:
+    if not is_private:
         raise AccessError(
             f"the folder {str(folder)!r} is not private: chmod 700 {str(folder)!r}, as its owner"
         )
@@ -128,16 +124,9 @@ def private_folder(folder: Path) -> None:
 
 def write_private(path: Path, text: str) -> None:
     """Put a file in its place, whole, which its owner alone may read; raises AccessError where that fails."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(number)
-        beside.replace(path)
+        write_atomically(path, text.encode())
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise AccessError(f"{path} cannot be written: {error.strerror}") from error
 
 
@@ -150,7 +139,7 @@ def read_private(path: Path) -> dict[str, Any]:
             f"the role file {path} cannot be read ({error.strerror}): "
             f"'driftline access new {path.parent}' makes what is missing"
         ) from error
-    if found.st_mode & _OTHERS:
+    if found.st_mode & OTHERS:
         raise AccessError(f"the role file {path} can be read by others: chmod 600 {path}, and make it again")
     return read_document(path)
 

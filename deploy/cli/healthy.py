@@ -16,7 +16,7 @@ def command(port: int, path: str) -> int:
     Workers and the controller answer /metrics on worker.metrics_port; a serving agent answers
     /v2/health/ready on serve.port once it serves what it should.
     """
-    from driftline.deploy.demo.ready import says_ready
+    from driftline.deploy.local.ready import says_ready
 
     if says_ready(port, path):
         return 0

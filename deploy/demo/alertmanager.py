@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from driftline.deploy.demo.ready import says_ready
 from driftline.deploy.local.component import Component
 from driftline.deploy.local.ports import LOOPBACK
+from driftline.deploy.local.ready import says_ready
 from driftline.deploy.local.spawn import Process, spawn_guarded
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final
 
-from driftline.deploy.demo.ready import says_ready
 from driftline.deploy.local.component import Component
 from driftline.deploy.local.discover import as_role, role_file
 from driftline.deploy.local.environment import child_environment
 from driftline.deploy.local.errors import StackError
+from driftline.deploy.local.ready import says_ready
 from driftline.deploy.local.spawn import Process, spawn_guarded
 
 if TYPE_CHECKING:

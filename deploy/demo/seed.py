@@ -7,7 +7,6 @@ people hold lies in `office`. A second run finds what is there and goes on where
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from pyarrow import parquet as pq
 
+from driftline.agents.atomic import write_atomically
 from driftline.deploy.control.board import Board
 from driftline.deploy.control.errors import AskingError
 from driftline.deploy.control.manifests import packaged
@@ -164,11 +164,8 @@ def _pinned(folder: Path) -> Path:
 
 
 def _copied(source: Path, target: Path) -> None:
-    """Copy a file that its owner alone may read; a part that was there is of a run that did not end."""
-    target.unlink(missing_ok=True)
-    number = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(number, "wb") as file:
-        file.write(source.read_bytes())
+    """Copy a file that its owner alone may read."""
+    write_atomically(target, source.read_bytes())
 
 
 def _written(path: Path, text: str) -> Path:

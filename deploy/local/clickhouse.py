@@ -15,13 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
+from driftline.agents.atomic import write_atomically
 from driftline.deploy.local import clickhouse_child
 from driftline.deploy.local.clickhouse_config import READY_USER, ClickHouseOptions, config_xml, users_xml
 from driftline.deploy.local.clickhouse_library import ClickHouseLibrary
 from driftline.deploy.local.component import Component
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.ports import LOOPBACK
-from driftline.deploy.local.private import write_private
 from driftline.deploy.local.spawn import Process, spawn
 
 _ANSWER_SECONDS = 5.0
@@ -101,8 +101,8 @@ class ClickHouseServer(Component):
         # Tables of its own log from another start, or another version, keep it from starting.
         shutil.rmtree(self.data / "data" / "system", ignore_errors=True)
         config, users = self.directory / "config.xml", self.directory / "users.xml"
-        write_private(config, config_xml(self.options, str(users)))
-        write_private(users, users_xml(self.options))
+        write_atomically(config, config_xml(self.options, str(users)).encode())
+        write_atomically(users, users_xml(self.options).encode())
         script = [
             sys.executable,
             "-I",
@@ -196,7 +196,7 @@ class ClickHouseServer(Component):
         if self.options.access is not None:
             return ""
         if not self.board_password_file.exists():
-            write_private(self.board_password_file, secrets.token_urlsafe(_PASSWORD_BYTES))
+            write_atomically(self.board_password_file, secrets.token_urlsafe(_PASSWORD_BYTES).encode())
         return self.board_password_file.read_text().strip()
 
     def _release(self) -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from driftline.agents.atomic import write_atomically
 from driftline.deploy.local.component import Component
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.kafka_config import BROKER, BrokerAccess, BrokerPorts, server_properties
 from driftline.deploy.local.kafka_jars import KafkaJars
 from driftline.deploy.local.ports import LOOPBACK
-from driftline.deploy.local.private import write_private
 from driftline.deploy.local.spawn import Process, spawn_guarded
 from driftline.schemas.clients import Config
 
@@ -86,7 +86,7 @@ class KafkaBroker(Component):
         """Format the data directory when it is new, then start the JVM."""
         self.directory.mkdir(parents=True, exist_ok=True)
         properties = self.directory / "server.properties"
-        write_private(properties, server_properties(self.data, self.ports, self._access))
+        write_atomically(properties, server_properties(self.data, self.ports, self._access).encode())
         self._format(properties)
         command = self.jars.command("kafka.Kafka", *_JVM_OPTIONS, *self._jvm)
         return spawn_guarded([*command, str(properties)], cwd=self.directory, log=self.log)
@@ -138,7 +138,7 @@ class KafkaBroker(Component):
             user = f"SCRAM-SHA-512=[name={BROKER},password={self._access.password}]"
             words = [*command[1:], "--add-scram", user]
             arguments = self.directory / "format.arguments"
-            write_private(arguments, "\n".join(map(_quoted, words)))
+            write_atomically(arguments, "\n".join(map(_quoted, words)).encode())
             command = [command[0], f"@{arguments}"]
         done = subprocess.run(
             command,

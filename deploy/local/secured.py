@@ -7,13 +7,13 @@ from pathlib import Path
 
 import msgspec
 
+from driftline.agents.atomic import write_atomically
 from driftline.deploy.access import certificates, clickhouse, files, kafka
 from driftline.deploy.local.clickhouse_config import ClickHouseAccess
 from driftline.deploy.local.datadir import DataDirectory, Identity
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.kafka_config import BROKER, BrokerAccess
 from driftline.deploy.local.ports import LOOPBACK
-from driftline.deploy.local.private import write_private
 from driftline.schemas.settings import Local, Secret, Settings
 
 _BROKER_FILE = "broker.password"
@@ -62,7 +62,7 @@ class Secured:
                     f"{held} is missing, and Kafka's data knows no other password: put it back, or choose another "
                     "--data-dir"
                 )
-            write_private(held, files.new_password())
+            write_atomically(held, files.new_password().encode())
         self.broker = BrokerAccess(self._certificate("kafka"), self._authority, held.read_text())
 
     def over(self, settings: Settings) -> Settings:

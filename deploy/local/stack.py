@@ -10,7 +10,7 @@ from typing import TextIO
 
 import msgspec
 
-from driftline.deploy.access.files import FOLDER_MODE
+from driftline.agents.private import MODE
 from driftline.deploy.local.cache import Progress
 from driftline.deploy.local.clickhouse import ClickHouseServer
 from driftline.deploy.local.clickhouse_config import ClickHouseOptions
@@ -156,7 +156,7 @@ class Stack:
         taken = {local.kafka_port, local.clickhouse_port}
         if identity.secure:
             # Segments, parts and logs hold what the log holds: nobody else may look at them either.
-            directory.root.chmod(FOLDER_MODE)
+            directory.root.chmod(MODE)
             self._secured = Secured(directory.access, is_new=directory.is_new())
         if local.kafka == "local":
             jars = with_archive(fetch_jars(self._env, self._progress), self._env, self._progress)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import time
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import uvloop
 
 from driftline.agents.control.keys import Key, load, public_of
 from driftline.agents.control.signing import key_id
+from driftline.agents.private import make_private
 from driftline.agents.serving.agent import Agent
 from driftline.agents.serving.controlled import Controlled
 from driftline.agents.serving.errors import ServingError
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from driftline.schemas.control.command import ModelRef
     from driftline.schemas.settings import Settings
 
-MODE: Final = 0o700
 STOP_S: Final = 10.0
 """How long what is said last may take to reach Kafka."""
 
@@ -167,11 +166,10 @@ def instance_of(settings: Settings, number: int) -> str:
 def private(folder: Path) -> Path:
     """Make a folder that is of this user alone; raises ServingError for one that others can reach."""
     try:
-        folder.mkdir(mode=MODE, parents=True, exist_ok=True)
-        found = folder.stat()
+        is_private = make_private(folder)
     except OSError as error:
         raise ServingError(f"the folder {folder} cannot be made: {error.strerror}") from error
-    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+    if not is_private:
         raise ServingError(f"the folder {folder} is not private: chmod 700 {folder}, as its owner")
     return folder
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from driftline.agents.private import MODE, make_private
 from driftline.agents.serving.package.errors import BrokenPackageError, PackageError, UntrustedPackageError
 from driftline.agents.serving.package.folder import read, shown
 from driftline.agents.serving.package.inside import content_faults
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from driftline.agents.serving.package.store import Store
     from driftline.schemas.control.command import ModelRef
 
-MODE: Final = 0o700
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _PARTIAL: Final = ".partial-"
 _LOCK: Final = ".lock"
@@ -87,16 +87,10 @@ class Cache:
         self._folder, self._max_bytes, self._limits = folder, max_bytes, limits
         self._proved: set[str] = set()
         try:
-            folder.mkdir(mode=MODE, parents=True, exist_ok=True)
-            found = folder.lstat()
+            is_private = make_private(folder)
         except OSError as error:
             raise CacheError(f"the cache of packages {folder} cannot be made: {error.strerror}") from error
-        if (
-            not folder.is_dir()
-            or folder.is_symlink()
-            or found.st_uid != os.geteuid()
-            or found.st_mode & 0o077
-        ):
+        if folder.is_symlink() or not is_private:
             raise CacheError(
                 f"the cache of packages {folder} is not private: chmod 700 {folder}, as its owner"
             )

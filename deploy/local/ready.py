@@ -1,4 +1,4 @@
-"""Whether a server of the demo says that it is ready."""
+"""Whether a server on loopback says that it is ready."""
 
 from __future__ import annotations
 
