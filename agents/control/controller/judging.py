@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from driftline.agents.control.controller.comparing import (
     Found,
@@ -30,6 +30,13 @@ COVERED: Final = 0.5
 KNOWN: Final = "labels have spoken, which outweighs it"
 
 
+class Sides(NamedTuple):
+    """Windows of a version, and of the other that it is held against."""
+
+    mine: Sequence[WindowResult]
+    its: Sequence[WindowResult]
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What windows say, and the comparisons that it rests on."""
@@ -49,6 +56,7 @@ def beside(
     champion: Iterable[WindowResult],
     profiles: tuple[str, str],
     settings: DeploymentSettings,
+    since_ms: int,
 ) -> Judgement:
     """Hold a canary against the champion in the same windows.
 
@@ -57,19 +65,14 @@ def beside(
         champion: the champion's.
         profiles: digests of the registered profiles of both; windows made with another one are left out.
         settings: of the deployment: primary metric and floors.
+        since_ms: when the step began, ms since 1970.
     """
-    mine = [one for one in canary if one.profile_digest == profiles[0]]
-    its = [one for one in champion if one.profile_digest == profiles[1]]
-    width = _finest(mine, its)
-    mine = [one for one in mine if one.resolution == width]
-    its = [one for one in its if one.resolution == width]
+    mine, its = _alike(canary, champion, profiles)
     common = {_when(one) for one in mine} & {_when(one) for one in its}
-    return _judged(
-        [one for one in mine if _when(one) in common],
-        [one for one in its if _when(one) in common],
-        Evidence("wait", _rows(mine), profiles[0]),
-        settings,
-    )
+    both = Sides(*([one for one in side if _when(one) in common] for side in (mine, its)))
+    begun_ms = _begun_ms(mine, since_ms)
+    whole = Sides(*([one for one in side if one.window_start_ms > begun_ms] for side in both))
+    return _judged(both, whole, Evidence("wait", _rows(mine), profiles[0]), settings)
 
 
 def after(
@@ -77,14 +80,13 @@ def after(
     old: Iterable[WindowResult],
     profiles: tuple[str, str],
     settings: DeploymentSettings,
+    since_ms: int,
 ) -> Judgement:
     """Hold a new champion against the last windows of the one before it; arguments as above."""
-    mine = [one for one in new if one.profile_digest == profiles[0]]
-    its = [one for one in old if one.profile_digest == profiles[1]]
-    width = _finest(mine, its)
-    mine = [one for one in mine if one.resolution == width]
-    its = [one for one in its if one.resolution == width]
-    return _judged(mine, its, Evidence("wait", _rows(mine), profiles[0]), settings)
+    mine, its = _alike(new, old, profiles)
+    begun_ms = _begun_ms(mine, since_ms)
+    whole = Sides([one for one in mine if one.window_start_ms > begun_ms], its)
+    return _judged(Sides(mine, its), whole, Evidence("wait", _rows(mine), profiles[0]), settings)
 
 
 def covers(shadow: Iterable[WindowResult], new: Iterable[WindowResult], profiles: tuple[str, str]) -> bool:
@@ -105,16 +107,18 @@ def covers(shadow: Iterable[WindowResult], new: Iterable[WindowResult], profiles
     return both >= COVERED * _rows(mine)
 
 
-def _judged(
-    mine: Sequence[WindowResult],
-    its: Sequence[WindowResult],
-    known: Evidence,
-    settings: DeploymentSettings,
-) -> Judgement:
-    """Compare, and give the evidence its verdict."""
-    mature = [one for one in mine if _is_mature(one)], [one for one in its if _is_mature(one)]
-    closed = [one for one in mine if one.final], [one for one in its if one.final]
-    counted = [one for one in mine if one.role == "drift"], [one for one in its if one.role == "drift"]
+def _judged(every: Sides, whole: Sides, known: Evidence, settings: DeploymentSettings) -> Judgement:
+    """Compare, and give the evidence its verdict.
+
+    Args:
+        every: windows by which errors and latency are told.
+        whole: those of them by which all else is.
+        known: the evidence so far.
+        settings: of the deployment.
+    """
+    mature = Sides(*([one for one in side if _is_mature(one)] for side in whole))
+    closed = Sides(*([one for one in side if one.final] for side in whole))
+    counted = Sides(*([one for one in side if one.role == "drift"] for side in every))
     performance = measured("performance", *mature, settings)
     found: dict[str, Found] = {
         "performance": performance,
@@ -145,6 +149,24 @@ def _estimated(
     if has_none("estimate", mine) and has_none("estimate", its):
         return "pass", NOT_FOR_IT
     return measured("estimate", mine, its, settings)
+
+
+def _alike(new: Iterable[WindowResult], old: Iterable[WindowResult], profiles: tuple[str, str]) -> Sides:
+    """Windows made with the registered profiles, at the narrowest width that both have."""
+    mine = [one for one in new if one.profile_digest == profiles[0]]
+    its = [one for one in old if one.profile_digest == profiles[1]]
+    width = _finest(mine, its)
+    return Sides(*([one for one in side if one.resolution == width] for side in (mine, its)))
+
+
+def _begun_ms(mine: Sequence[WindowResult], since_ms: int) -> int:
+    """The start of the window in which a version began; -1 when all that are known began after it, ms since 1970.
+
+    That window has the end of a day alone of it, and the whole day of the other: mornings differ from evenings. Where
+    event time is no clock's, as in a year that is replayed, it is the first one.
+    """
+    first_ms = min((one.window_start_ms for one in mine), default=-1)
+    return first_ms if first_ms < since_ms else -1
 
 
 def _is_mature(one: WindowResult) -> bool:

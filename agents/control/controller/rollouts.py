@@ -50,6 +50,7 @@ def _of_rollout(state: ServingState, windows: Windows, settings: DeploymentSetti
         windows.of(state.deployment, champion.version, "champion", rollout.step_since_ms),
         (_profile(state, rollout.model), _profile(state, champion)),
         settings,
+        rollout.step_since_ms,
     )
     step = f"step {rollout.step + 1} of {len(rollout.plan.steps)}"
     if judged.evidence.verdict == "worse" and rollout.plan.automatic_rollback:
@@ -72,10 +73,10 @@ def _of_bake(state: ServingState, windows: Windows, settings: DeploymentSettings
     shadow = windows.of(state.deployment, previous.version, "shadow", since_ms)
     profiles = _profile(state, champion), _profile(state, previous)
     # Asked as a shadow it answers the same callers: what makes their days hard is hard for both.
-    judged = beside(new, shadow, profiles, settings)
+    judged = beside(new, shadow, profiles, settings, since_ms)
     if judged.evidence.verdict == "wait" and not covers(shadow, new, profiles):
         old = windows.of(state.deployment, previous.version, "champion")
-        judged = after(new, old, profiles, settings)
+        judged = after(new, old, profiles, settings, since_ms)
     if judged.evidence.verdict != "worse":
         return None
     return _due(back(state, at), f"gone back, worse than the champion before: {judged.reason}", judged)

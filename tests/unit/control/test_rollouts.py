@@ -22,11 +22,12 @@ ONE, TWO = package("1").model, package("2").model
 SETTINGS = DeploymentSettings(deployment="churn")
 
 
-def judged(canary: list[WindowResult], champion: list[WindowResult] | None = None) -> Judgement:
-    """Judge a canary beside a champion in which all is well."""
-    return beside(
-        canary, good("1", "champion") if champion is None else champion, (PROFILE, PROFILE), SETTINGS
-    )
+def judged(
+    canary: list[WindowResult], champion: list[WindowResult] | None = None, since_ms: int = START_MS
+) -> Judgement:
+    """Judge a canary beside a champion in which all is well; its step began with the first hour."""
+    its = good("1", "champion") if champion is None else champion
+    return beside(canary, its, (PROFILE, PROFILE), SETTINGS, since_ms)
 
 
 def test_a_canary_that_is_no_worse_passes() -> None:
@@ -86,12 +87,30 @@ def test_one_that_is_worse_is_worse(canary: list[WindowResult], name: str) -> No
     assert found.reason.startswith(name)
 
 
+def test_the_window_in_which_a_canary_began_decides_on_errors_and_latency_alone() -> None:
+    """The canary answered the end of it and the champion all of it: what differs by the hour is no verdict on it."""
+    began = START_MS + HOUR_MS // 2
+    night = [drift("2", "canary", verdict="fail"), truth("2", "canary", auc=0.6)]
+    assert judged(night, since_ms=began).evidence.verdict == "wait"
+    both = [
+        one
+        for slot, version in (("canary", "2"), ("champion", "1"))
+        for one in good(version, slot, **hour(1))
+    ]
+    mine = [one for one in both if one.slot == "canary"]
+    its = [*good("1", "champion"), *(one for one in both if one.slot == "champion")]
+    assert judged([*night, *mine], its, began).evidence.verdict == "pass"
+    assert judged([*night, *mine], its, 2 * began).evidence.verdict == "pass"
+    broken = judged([drift("2", "canary", errors=0.2)], since_ms=began)
+    assert (broken.evidence.verdict, broken.reason[:6]) == ("worse", "errors")
+
+
 def test_the_deployments_own_floor_decides() -> None:
     """A fall beyond the default floor and within the declared one passes."""
     fallen = [drift("2", "canary"), truth("2", "canary", auc=0.74)]
     assert judged(fallen).evidence.verdict == "worse"
     wide = DeploymentSettings(deployment="churn", floors={"auc": Floor(warn=0.2, fail=0.3)})
-    found = beside(fallen, good("1", "champion"), (PROFILE, PROFILE), wide)
+    found = beside(fallen, good("1", "champion"), (PROFILE, PROFILE), wide, START_MS)
     assert found.evidence.verdict == "pass"
 
 
@@ -155,7 +174,8 @@ def later(room: Room, seconds: float) -> list[AuditRecord]:
 def test_a_rollout_passes_its_steps_by_windows_of_each() -> None:
     """A step passes after its bake time by windows that were first told in it; the last one lets it be promoted."""
     room = on_canary()
-    show(room, *good("2", "canary", **hour(1)), *good("1", "champion", **hour(1)))
+    for number in (1, 2):
+        show(room, *good("2", "canary", **hour(number)), *good("1", "champion", **hour(number)))
     assert later(room, 30) == []
     moved = later(room, 31)[-1]
     assert moved.event == "moved"
@@ -168,7 +188,8 @@ def test_a_rollout_passes_its_steps_by_windows_of_each() -> None:
         "latency",
     ]
     assert [one for one in later(room, 61) if one.event == "moved"] == []
-    show(room, *good("2", "canary", **hour(2)), *good("1", "champion", **hour(2)))
+    for number in (3, 4):
+        show(room, *good("2", "canary", **hour(number)), *good("1", "champion", **hour(number)))
     later(room, 1)
     assert room.state is not None
     assert room.state.rollout is not None
@@ -259,5 +280,6 @@ def test_a_shadow_that_says_little_does_not_silence_the_comparison_with_before()
     show(room, truth("2", "champion", auc=0.6, **hour(2)))
     assert [one for one in later(room, 2) if one.event == "moved"] == []
     show(room, drift("1", "shadow", rows=3, **hour(3)), drift("2", "champion", rows=9_000, **hour(3)))
+    show(room, truth("2", "champion", auc=0.6, **hour(3)))
     moved = later(room, 2)[-1]
     assert moved.reasons[0].startswith("gone back, worse than the champion before: performance (worse: auc ")
