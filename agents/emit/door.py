@@ -169,13 +169,20 @@ class Door:
             self.room.note(len(self.rows))
             self._labels.pack(shelf)
 
-    def add_label(self, label: Label) -> None:
-        """Take or refuse one label."""
+    def add_labels(self, labels: Sequence[Label]) -> None:
+        """Take labels, at least one, as far as there is room, and refuse the rest."""
+        is_one = len(labels) == 1
         with self.lock:
-            if self._admit(LABELS, 1, label.size_bytes, label.size_bytes):
-                self.ledgers[LABELS].accept(1)
-                self._labels.add(label)
+            size_bytes = sum(label.size_bytes for label in labels)
+            fits = self._admit(LABELS, len(labels), size_bytes, size_bytes, refuse=is_one)
+            if fits:
+                self.ledgers[LABELS].accept(len(labels))
+                self._labels.add(labels, size_bytes)
                 self._ring_if_due()
+        if not fits and not is_one:
+            half = len(labels) // 2
+            self.add_labels(labels[:half])
+            self.add_labels(labels[half:])
 
     def refuse(self, topic: str, rows: int, reason: str) -> None:
         """Count what the application offered in vain."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -40,6 +40,7 @@ _NUMBER_BYTES: Final = 8
 _FIRST_ROWS: Final = 512
 _HEAVY_PARTS: Final = 4
 _WAIT_STEP_S: Final = 0.005
+_LABELS_AT_ONCE: Final = 64
 
 
 class Intake:
@@ -149,20 +150,7 @@ class Intake:
 
     def label(self, life: Life, given: Any, value: Any, known_at: Any, *, withdrawn: bool) -> None:
         """Take one label."""
-        try:
-            key, original = ids.given(given)
-            if withdrawn and value is not None:
-                raise BadEvent("the label has a value and is withdrawn; it is one or the other")  # noqa: TRY301
-            truth = None if withdrawn else truth_of(value)
-            known_ms = self.now_ms() if known_at is None else self._time(known_at)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - as above
-            self._bad(life, LABELS, 1, error)
-            return
-        if life.door.is_loose:
-            life.door.pack_labels(life.shelf)
-        life.door.add_label(Label(key, original, known_ms, truth))
+        self._bring(life, self._labelled(life, given, value, known_at, withdrawn=withdrawn))
 
     def labels(self, life: Life, given: Any, values: Any, known_at: Any) -> None:
         """Take many labels."""
@@ -176,8 +164,35 @@ class Intake:
         except BaseException as error:  # noqa: BLE001 - as above
             self._bad(life, LABELS, bulk.rows_in(given), error)
             return
-        for key, truth, known in rows:
-            self.label(life, key, truth, known, withdrawn=False)
+        for start in range(0, len(rows), _LABELS_AT_ONCE):
+            made: list[Label] = []
+            for key, truth, known in rows[start : start + _LABELS_AT_ONCE]:
+                made += self._labelled(life, key, truth, known, withdrawn=False)
+            self._bring(life, made)
+
+    def _labelled(
+        self, life: Life, given: Any, value: Any, known_at: Any, *, withdrawn: bool
+    ) -> tuple[Label, ...]:
+        """The label that is given; none when something is wrong with it, which is counted and said."""
+        try:
+            key, original = ids.given(given)
+            if withdrawn and value is not None:
+                raise BadEvent("the label has a value and is withdrawn; it is one or the other")  # noqa: TRY301
+            truth = None if withdrawn else truth_of(value)
+            known_ms = self.now_ms() if known_at is None else self._time(known_at)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._bad(life, LABELS, 1, error)
+            return ()
+        return (Label(key, original, known_ms, truth),)
+
+    def _bring(self, life: Life, labels: Sequence[Label]) -> None:
+        """Bring labels to the door."""
+        if labels:
+            if life.door.is_loose:
+                life.door.pack_labels(life.shelf)
+            life.door.add_labels(labels)
 
     def _time(self, given: Any) -> int:
         """The time of one row, ms; raises BadEvent for one that no reader would take."""

@@ -48,11 +48,11 @@ class LabelQueue:
         self._labels: deque[Label] = deque()
         self._packed: deque[PackedLabels] = deque()
 
-    def add(self, label: Label) -> None:
-        """A label waits."""
-        self._labels.append(label)
-        self._room.waiting_bytes += label.size_bytes
-        self.rows += 1
+    def add(self, labels: Sequence[Label], size_bytes: int) -> None:
+        """Labels wait, which take so much."""
+        self._labels.extend(labels)
+        self._room.waiting_bytes += size_bytes
+        self.rows += len(labels)
 
     def pack(self, shelf: Shelf) -> None:
         """Pack the oldest, when enough wait."""

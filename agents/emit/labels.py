@@ -29,7 +29,9 @@ class Label(NamedTuple):
     @property
     def size_bytes(self) -> int:
         """Memory it takes while it waits."""
-        texts = sum(len(text) for text in (self.original_id, self.value) if isinstance(text, str))
+        texts = len(self.original_id) if self.original_id is not None else 0
+        if isinstance(self.value, str):
+            texts += len(self.value)
         return LABEL_BYTES + 4 * texts
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from driftline.agents.emit.chunk import Chunk
-from driftline.agents.emit.door import Door
+from driftline.agents.emit.door import LABELS, Door
 from driftline.agents.emit.gathering import Loose
 from driftline.agents.emit.intake import Intake
 from driftline.agents.emit.kinds import Raw
@@ -213,6 +213,17 @@ def test_rows_of_columns_fill_the_cap() -> None:
     assert one.buffer_bytes == 0
 
 
+def test_labels_are_taken_as_far_as_there_is_room() -> None:
+    """Of labels that come together and do not all fit, the first are taken, and each of the rest is refused."""
+    one = door(buffer_events=100)
+    one.add_labels([Label(bytes(16), None, at, 1.0) for at in range(64)])
+    one.add_labels([Label(bytes(16), None, at, 1.0) for at in range(64, 128)])
+    with one.lock:
+        book = one.books()[LABELS]
+    assert (book.enqueued, book.in_flight, book.dropped) == (128, 100, {"buffer_full": 28})
+    assert [label.known_at_ms for label in one.take_labels(1_000)] == list(range(100))
+
+
 def test_packed_labels_come_back_in_their_order() -> None:
     """Labels are what they were when they had to be packed, and of less size; the room is told of every byte."""
     room = Room(checked("fraud", "1", {}))
@@ -221,8 +232,7 @@ def test_packed_labels_come_back_in_their_order() -> None:
         Label(bytes(16), f"order {at}" if at % 2 else None, at, ("yes", 1.5, None)[at % 3])
         for at in range(350)
     ]
-    for label in labels:
-        queue.add(label)
+    queue.add(labels, sum(label.size_bytes for label in labels))
     before = room.waiting_bytes
     for _ in range(4):
         queue.pack(SHELF)
