@@ -7,7 +7,10 @@ import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 from driftline.deploy.local.errors import StackError, tail_of
 from driftline.deploy.local.spawn import Process
@@ -136,3 +139,17 @@ class Component(ABC):
 
     def _failure(self, sentence: str) -> StackError:
         return StackError(f"{sentence}: see the end of {self.log}", tail_of(self.log))
+
+
+class Stoppable(Protocol):
+    """What can be stopped."""
+
+    def stop(self) -> None:
+        """Stop it cleanly, and wait until it is gone."""
+
+
+def stop_together(those: Sequence[Stoppable]) -> None:
+    """Stop several at the same time; all of them are, also when one raises, which is raised then."""
+    if those:
+        with ThreadPoolExecutor(len(those), thread_name_prefix="driftline-stop") as pool:
+            list(pool.map(lambda one: one.stop(), those))

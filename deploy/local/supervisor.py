@@ -15,6 +15,7 @@ from types import FrameType
 
 from driftline.deploy.local.board import BOARD, board_process
 from driftline.deploy.local.cache import Progress
+from driftline.deploy.local.component import stop_together
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.kafka_topics import ensure_topics
 from driftline.deploy.local.rotate import rotate
@@ -47,7 +48,8 @@ class Supervisor:
 
         Args:
             stack: Kafka and ClickHouse.
-            workers: roles to run, in the order of stopping; "board" is one of them.
+            workers: roles to run, "board" may be one of them; the last stores what the others publish, and stops
+                after them.
             progress: told what takes time.
 
         """
@@ -105,7 +107,6 @@ class Supervisor:
             for role, port in ports.items()
         ]
         boards = [board_process(stack, Path.cwd())] if BOARD in self._workers else []
-        # Stopped from the front: the board, workers, Kafka, ClickHouse.
         watched = [
             *((board, board.address) for board in boards),
             *((worker, "") for worker in workers),
@@ -135,15 +136,20 @@ class Supervisor:
         self._phase = "stopping"
         self._write()
         try:
-            for each in self._watched:
-                logger.info("stopping %s", each.component.name)
-                each.stop()
+            for group in self._in_order_of_stopping():
+                logger.info("stopping %s", ", ".join(each.component.name for each in group))
+                stop_together(group)
                 self._write()
         finally:
             # In every case, since it kills what a failed stop left.
             self._phase = "stopped"
             self._write()
             self.stack.stop()
+
+    def _in_order_of_stopping(self) -> list[list[Watched]]:
+        """The board and all workers but the last together, then the last, Kafka, ClickHouse one after the other."""
+        first = [each for each in self._watched if each.component.name in self._workers[:-1]]
+        return [group for group in (first, *([each] for each in self._watched if each not in first)) if group]
 
     def _write(self) -> None:
         """Write the state file when something changed."""
