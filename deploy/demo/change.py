@@ -34,14 +34,15 @@ from driftline.deploy.demo.installation import (
 from driftline.deploy.demo.load import Load
 from driftline.deploy.demo.model import DAY_MS, fit, matrix
 from driftline.deploy.demo.office import Office
-from driftline.deploy.demo.parts import Part, ServingAgent
+from driftline.deploy.demo.parts import ONE_THREAD, Part, ServingAgent
 from driftline.deploy.demo.retrain import with_scores
 from driftline.deploy.demo.served import LIVE, Made, packed
+from driftline.deploy.local.component import stop_together
 from driftline.deploy.local.datadir import DataDirectory
 from driftline.schemas.control.command import Plan, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from driftline.agents.audit.record import AuditRecord
@@ -65,7 +66,7 @@ CALENDAR: Final = {
 }
 """Event times: when each change is asked for, and by when it is so, however slow the machine is."""
 HALF: Final = 5_000
-OFTEN_MS, SELDOM_MS = 300_000, 1_800_000
+OFTEN_MS, SELDOM_MS = 600_000, 3_600_000
 """Flights of so long are one request: more of them while one version after the other takes over."""
 RETRAIN_S: Final = 120.0
 WINDOWS_S: Final = 60.0
@@ -132,8 +133,8 @@ def begin(settings: Settings, folder: Path, running: ExitStack) -> Control:
         ),
         agent,
     )
+    running.callback(stop_together, parts)
     for one in parts:
-        running.callback(one.stop)
         one.begin()
     office = Office(made, LIVE)
     running.callback(office.close)
@@ -144,7 +145,7 @@ def _commands(made: Installation, folder: Path) -> Path:
     """The file that says what retrains `flights`."""
     names = ["PATH", "HOME", "PYTHONPATH", "DRIFTLINE_KAFKA_BOOTSTRAP", "DRIFTLINE_CONTROL_GENESIS"]
     names += ["DRIFTLINE_CONTROL_KEY", "DRIFTLINE_PACKAGES_STORE"]
-    names += ["DRIFTLINE_LOCAL_SECURE", "DRIFTLINE_LOCAL_DATA_DIR"]
+    names += ["DRIFTLINE_LOCAL_SECURE", "DRIFTLINE_LOCAL_DATA_DIR", *ONE_THREAD]
     table = {
         "deployments": ["flights"],
         "argv": [sys.executable, "-m", "driftline.deploy.demo.retrain", str(folder.absolute())],
@@ -176,10 +177,9 @@ def first_champion(here: Control, scored: Scored, reference: Path) -> None:
     )
 
 
-def retrained(here: Control, advice: Advice, meanwhile: Callable[[], None]) -> AuditRecord:
-    """Tell the advice, do something else, and wait until what retrained by it has registered its model."""
+def retrained(here: Control, advice: Advice) -> AuditRecord:
+    """Tell the advice, and wait until what retrained by it has registered its model."""
     tell(here.installation.settings, advice, time.time_ns() // 1_000_000)
-    meanwhile()
     return here.office.wait(
         lambda one: one.op == "register" and one.event == "effective" and one.actor == RETRAINING,
         RETRAIN_S,

@@ -71,7 +71,7 @@ def change_of(
     with ExitStack() as running:
         with phases.step("retrain", "Tell July's advice, which has the model retrained on January to June"):
             told = _told(advice)
-            registered = change.retrained(here, told, lambda: change.bad_one(here, scored, folder))
+            registered = change.retrained(here, told)
             phases.say(
                 f"'driftline worker retrain' ran the trainer; audit record {registered.seq} registers version 2"
             )
@@ -82,6 +82,9 @@ def change_of(
             for sentence in change.walk(here, load, folder):
                 phases.say(sentence)
             since_ms = -(-load.now_ms // DAY_MS) * DAY_MS  # the first day that both answer whole
+            # A bad one is made while July goes on.
+            load.aim(*change.CALENDAR["bad"])
+            change.bad_one(here, scored, folder)
             load.reach(*change.CALENDAR["bad"], change.REACH_S)
         with phases.step("back", "Break the glass for a bad version, and let windows take it back"):
             bad = change.taken_back(here, load)

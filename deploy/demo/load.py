@@ -72,7 +72,7 @@ class Load:
     def start(self, first_ms: int, bar_ms: int) -> None:
         """Begin to ask at an event time, lingering before another that is not passed."""
         self.now_ms = first_ms
-        self._aim(first_ms, bar_ms)
+        self.aim(first_ms, bar_ms)
         work = [self._ask] * CONNECTIONS + [self._tell]
         self._threads = [threading.Thread(target=one, name="load", daemon=True) for one in work]
         for thread in self._threads:
@@ -83,6 +83,11 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join(ANSWER_S)
+
+    def aim(self, to_ms: int, bar_ms: int) -> None:
+        """Ask as `reach` does, without waiting for it."""
+        with self._lock:
+            self._from, self._to_ms, self._bar_ms = (time.monotonic(), self.now_ms), to_ms, bar_ms
 
     def reach(self, event_ms: int, bar_ms: int, seconds: float) -> None:
         """Ask quickly until the flights of a time are asked about, then linger before another one.
@@ -95,16 +100,12 @@ class Load:
         Raises:
             TimeoutError: it takes longer.
         """
-        self._aim(event_ms, bar_ms)
+        self.aim(event_ms, bar_ms)
         deadline = time.monotonic() + seconds
         while self.now_ms < event_ms:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the board asked {self.requests:,} requests in {seconds:.0f} s")
             time.sleep(0.02)
-
-    def _aim(self, to_ms: int, bar_ms: int) -> None:
-        with self._lock:
-            self._from, self._to_ms, self._bar_ms = (time.monotonic(), self.now_ms), to_ms, bar_ms
 
     def _next(self) -> Ask | None:
         """The next request, as soon as it is due; None at the end."""

@@ -27,6 +27,8 @@ DECIDED_S: Final = 60.0
 """How long a command may wait for the controller, which has just been started."""
 SERVING: Final[frozenset[Op]] = frozenset(("create", "shadow", "canary", "promote"))
 """What agents carry out."""
+LOOKS: Final = 4
+"""How often a command is built anew because the deployment changed between the look and the decision."""
 APPLIED_S: Final = 90.0
 """How long the agent may take to fetch, try and load a model."""
 
@@ -154,11 +156,17 @@ def said(
 ) -> tuple[Outcome, str]:
     """Sign and publish a command built from the verified audit; gives its outcome and its digest.
 
+    Where the deployment changed in between, as when a bake time ends, it looks again and asks again, a few times.
+
     Raises:
         AskingError: it cannot be built, or nobody decides it.
         AuditError: the audit cannot be believed.
     """
-    with closing(wire_of(settings.kafka)) as wire:
-        board = Board(wire, settings.control.genesis)
-        asked = built(board, op, fields(board), [key], time.time_ns() // 1_000_000, os.urandom)
-        return published(wire, asked, timeout_s=DECIDED_S, clock=time.monotonic), asked.envelope.digest
+    for _ in range(LOOKS):
+        with closing(wire_of(settings.kafka)) as wire:
+            board = Board(wire, settings.control.genesis)
+            asked = built(board, op, fields(board), [key], time.time_ns() // 1_000_000, os.urandom)
+            outcome = published(wire, asked, timeout_s=DECIDED_S, clock=time.monotonic)
+        if outcome.code != "revision_conflict":
+            break
+    return outcome, asked.envelope.digest

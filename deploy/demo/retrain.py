@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,6 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute as pc
 from pyarrow import parquet as pq
-from threadpoolctl import threadpool_limits
 
 from driftline.agents.control.keys import load
 from driftline.deploy.control.manifests import packaged
@@ -55,12 +55,13 @@ def trained(features: NDArray[Any], flights: pa.Table) -> tuple[HistGradientBoos
     known = pc.is_valid(flights["target"]).to_numpy()
     late = pc.fill_null(flights["target"], fill_value=False).to_numpy()
     even = pc.cast(flights["event_time"], pa.int64()).to_numpy() // DAY_MS % _EVEN == 0
+    learnt = (known & ~even, known & even, known)
+    with ThreadPoolExecutor(len(learnt)) as pool:
+        models = list(pool.map(lambda rows: fit(features[rows], late[rows], LEARNING_RATE), learnt))
     scores = np.zeros(len(late))
-    for half in (even, ~even):
-        learn = known & ~half
-        model = fit(features[learn], late[learn], LEARNING_RATE)
+    for half, model in zip((even, ~even), models, strict=False):
         scores[half] = model.predict_proba(features[half])[:, 1]
-    return fit(features[known], late[known], LEARNING_RATE), with_scores(flights, scores, known)
+    return models[-1], with_scores(flights, scores, known)
 
 
 def with_scores(flights: pa.Table, scores: NDArray[np.float64], known: NDArray[np.bool_]) -> pa.Table:
@@ -76,8 +77,7 @@ def main(folder: Path) -> None:
     advice = msgspec.json.decode(sys.stdin.buffer.read(), type=Advice)
     year = pq.read_table(folder / YEAR)
     before = year.filter(pc.less(pc.cast(year["event_time"], pa.int64()), advice.window_start_ms))
-    with threadpool_limits(1):
-        model, reference = trained(matrix(before), before)
+    model, reference = trained(matrix(before), before)
     file = folder / "control" / f"reference-{VERSION}.parquet"
     pq.write_table(reference, file)
     months = f"{reference['event_time'][0].as_py():%B} to {reference['event_time'][-1].as_py():%B}"
