@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -10,6 +10,9 @@ Meta = msgspec.Meta
 Text = Annotated[str, Meta(description="a text that is not empty", min_length=1)]
 File = Annotated[str, Meta(description="the path of a file, or nothing", pattern=r"\A[^\x00]*\Z")]
 FreePort = Annotated[int, Meta(description="a port, 0 to 65,535; 0 takes a free one", ge=0, le=65_535)]
+
+RUNBOOKS: Final = "https://driftline.example.org/runbooks"
+"""Where the pages of docs/runbooks/ are served, unless an installation names an address of its own."""
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,14 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     queries: Annotated[int, Meta(description="a number of queries, 1 to 64", ge=1, le=64)] = 4
     waiting: Annotated[int, Meta(description="a number of queries, 0 to 10,000", ge=0, le=10_000)] = 64
     answer_bytes: Annotated[int, Meta(description="a number of bytes, 65,536 or more", ge=1 << 16)] = 32 << 20
+
+    runbooks: Annotated[
+        str,
+        Meta(
+            description="an address that begins with http:// or https://, or nothing",
+            pattern=r"\A(https?://[^\s\x00-\x1f]+)?\Z",
+        ),
+    ] = RUNBOOKS
 
     @property
     def called(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "How to": ("how-to/*.md", "own-data.md", "emitter.md", "other-languages.md", "deployment-settings.md",
                "alerts.md", "retraining.md", "packages.md", "serving.md", "control.md", "replay.md", "dashboards.md",
                "board.md", "deploy.md", "upgrade.md", "capacity.md", "*.md"),
-    "Runbooks": ("runbooks/*.md",),
+    "Runbooks": ("runbooks/panels/*.md", "runbooks/*.md"),
     "Explanation": ("explanation/*.md", "statistics.md", "advice.md", "controller.md", "audit.md", "security.md",
                     "alerts-simulation.md", "compared.md"),
     "Reference": ("reference/*.md", "benchmarks.md"),

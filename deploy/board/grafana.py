@@ -17,6 +17,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from driftline.deploy.board.annotations import ANNOTATIONS, Annotation
 from driftline.deploy.board.panel import VERDICT_CODES, Dashboard, Kind, Level, Panel, Variable
 from driftline.deploy.board.query import DATASOURCE, DATASOURCE_UID, TABLE_FORMAT, Query, grafana_sql
+from driftline.schemas.settings_board import RUNBOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,8 +35,13 @@ _VERDICT_COLORS: Final[Mapping[str, str]] = {
 }
 
 
-def build(board: Dashboard) -> str:
-    """Give the dashboard as the JSON that Grafana provisions."""
+def build(board: Dashboard, runbooks: str = RUNBOOKS) -> str:
+    """Give the dashboard as the JSON that Grafana provisions.
+
+    Args:
+        board: what to build.
+        runbooks: where the pages of docs/runbooks/ are served, which each panel links to.
+    """
     made = (
         dashboard.Dashboard(board.title)
         .uid(f"driftline-{board.name}")
@@ -59,7 +65,7 @@ def build(board: Dashboard) -> str:
         for annotation in ANNOTATIONS:
             made = made.annotation(_annotation(annotation))
     for number, panel in enumerate(board.panels, start=1):
-        made = made.with_panel(_panel(panel, number))
+        made = made.with_panel(_panel(panel, number).links([_runbook(board.runbook(panel, runbooks))]))
     encoded = json.loads(JSONEncoder(sort_keys=True).encode(made.build()))
     return json.dumps(encoded, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -129,6 +135,11 @@ def _panel(panel: Panel, number: int) -> Builder:
     for column, target in panel.links.items():
         builder = builder.override_by_name(column, [_link(column, target)])
     return builder
+
+
+def _runbook(url: str) -> dashboard.DashboardLink:
+    made = dashboard.DashboardLink("Runbook").type(model.DashboardLinkType.LINK)
+    return made.tooltip("What it means and what to do").url(url).target_blank(target_blank=True)
 
 
 def _series() -> timeseries.Panel:

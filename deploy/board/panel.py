@@ -96,6 +96,11 @@ class Panel:
     links: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        """Give its name in addresses: its title in lower case, with hyphens."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+
+    @property
     def parameters(self) -> dict[str, str]:
         """Give the parameters of the statement, each with the type it is asked for with."""
         return parameters_of(self.sql)
@@ -142,3 +147,14 @@ class Dashboard:
     purpose: str
     variables: tuple[Variable, ...]
     panels: tuple[Panel, ...]
+
+    def runbook(self, panel: Panel, base: str) -> str:
+        """Give the address of what is to be known and done about one of its panels.
+
+        That is a section of the dashboard's page in docs/runbooks/panels/, as the site shows it (`make docs`).
+
+        Args:
+            panel: one of `panels`.
+            base: where the pages of docs/runbooks/ are served.
+        """
+        return f"{base.rstrip('/')}/panels/{self.name}.html#{panel.name}"

@@ -17,20 +17,23 @@ def command() -> None:
 
 @command.command("build")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--runbooks", metavar="URL", help="Where the pages of docs/runbooks/ are served.")
 @json_option
-def build(directory: Path, as_json: bool) -> None:
+def build(directory: Path, runbooks: str | None, as_json: bool) -> None:
     """Write one JSON a dashboard into DIRECTORY, for Grafana to provision.
 
-    They read the data source `driftline-clickhouse` (plugin grafana-clickhouse-datasource).
+    They read the data source `driftline-clickhouse` (plugin grafana-clickhouse-datasource). Each panel
+    links to what it means and what to do, a section of docs/runbooks/panels/.
     """
     from driftline.deploy.board.grafana import build as build_dashboard
     from driftline.deploy.board.panels import DASHBOARDS
+    from driftline.schemas.settings_board import RUNBOOKS
 
     directory.mkdir(parents=True, exist_ok=True)
     written = []
     for board in DASHBOARDS:
         path = directory / f"{board.name}.json"
-        path.write_text(build_dashboard(board), encoding="utf-8")
+        path.write_text(build_dashboard(board, runbooks or RUNBOOKS), encoding="utf-8")
         written.append({"file": str(path), "title": board.title, "panels": len(board.panels)})
     if as_json:
         print_json({"dashboards": written})

@@ -113,7 +113,10 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "worker retrain": ("worker retrain --commands retrain.toml",),
     "controller": ("controller",),
     "serve": ("serve --port 8080", "serve --package churn-2 --deployment churn --by KEY"),
-    "dashboards build": ("dashboards build grafana/dashboards",),
+    "dashboards build": (
+        "dashboards build grafana/dashboards",
+        "dashboards build grafana/dashboards --runbooks https://ops.example.org/runbooks",
+    ),
 }
 """Words of a command -> command lines without the name of the program, each as it may be typed."""
 

@@ -41,8 +41,9 @@ def build(
 
     What each alert means and what to do is a page of docs/runbooks/, which the alert links to.
     """
-    from driftline.deploy.rules.build import RUNBOOKS, Wishes, rule_files
+    from driftline.deploy.rules.build import Wishes, rule_files
     from driftline.deploy.rules.objective import Objective
+    from driftline.schemas.settings_board import RUNBOOKS
 
     given = {"available": available, "quick": quick, "quick_s": None if quick_ms is None else quick_ms / 1000}
     objective = Objective(**{name: value for name, value in given.items() if value is not None})

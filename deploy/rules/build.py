@@ -9,12 +9,11 @@ from driftline.deploy.rules.groups import groups
 from driftline.deploy.rules.objective import Objective
 from driftline.deploy.rules.rule import Alert, span
 from driftline.deploy.rules.yaml_text import yaml_text
+from driftline.schemas.settings_board import RUNBOOKS
 
 if TYPE_CHECKING:
     from driftline.deploy.rules.rule import Group, Record
 
-RUNBOOKS: Final = "https://driftline.example.org/runbooks"
-"""Where the pages of docs/runbooks/ are served; an installation has an address of its own."""
 MADE: Final = "Built by 'driftline rules build' from deploy/rules/; change the code, then run it."
 
 

@@ -88,7 +88,8 @@ class Answer:
 
 def app(source: Any = None, *, token: str = "", now: float = 1_000.0, **board: Any) -> App:
     """An application over a source that was told what to say."""
-    return App(Told() if source is None else source, Guard(Board(**board), token, lambda: now))
+    settings = Board(**board)
+    return App(Told() if source is None else source, Guard(settings, token, lambda: now), settings.runbooks)
 
 
 def ask(

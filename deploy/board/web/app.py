@@ -51,12 +51,13 @@ class App:
     Args:
         source: answers questions.
         guard: says who may ask.
+        runbooks: where the pages of docs/runbooks/ are served; "" where nowhere.
     """
 
-    def __init__(self, source: Source, guard: Guard) -> None:
+    def __init__(self, source: Source, guard: Guard, runbooks: str) -> None:
         self._source, self._guard = source, guard
         self._files = Files()
-        self._listing = File.of(http.JSON, listing(needs_token=guard.needs_token))
+        self._listing = File.of(http.JSON, listing(needs_token=guard.needs_token, runbooks=runbooks))
         self._login = Login(guard, self._files.page("login.html"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 _LIMIT: Final = re.compile(r"\bLIMIT (\d+)\s*\Z")
 
 
-def name_of(panel: Panel) -> str:
-    """Give the panel's name in addresses."""
-    return re.sub(r"[^a-z0-9]+", "-", panel.title.lower()).strip("-")
-
-
 @cache
 def boards() -> dict[str, Dashboard]:
     """Give the dashboards by name."""
@@ -32,7 +27,7 @@ def boards() -> dict[str, Dashboard]:
 @cache
 def panels() -> dict[tuple[str, str], Panel]:
     """Give the panels by the names of dashboard and panel."""
-    return {(board.name, name_of(panel)): panel for board in DASHBOARDS for panel in board.panels}
+    return {(board.name, panel.name): panel for board in DASHBOARDS for panel in board.panels}
 
 
 def is_annotated(board: Dashboard) -> bool:
@@ -40,14 +35,19 @@ def is_annotated(board: Dashboard) -> bool:
     return any(variable.name == "deployment" for variable in board.variables)
 
 
-def listing(*, needs_token: bool) -> bytes:
-    """Give the list of dashboards as JSON, and whether one can log out."""
+def listing(*, needs_token: bool, runbooks: str) -> bytes:
+    """Give the list of dashboards as JSON, and whether one can log out.
+
+    Args:
+        needs_token: one logs in with a token.
+        runbooks: where the pages of docs/runbooks/ are served; "" where nowhere.
+    """
     return msgspec.json.encode(
-        {"boards": [_board(board) for board in DASHBOARDS], "needs_token": needs_token}
+        {"boards": [_board(board, runbooks) for board in DASHBOARDS], "needs_token": needs_token}
     )
 
 
-def _board(board: Dashboard) -> dict[str, Any]:
+def _board(board: Dashboard, runbooks: str) -> dict[str, Any]:
     return {
         "name": board.name,
         "title": board.title,
@@ -57,7 +57,10 @@ def _board(board: Dashboard) -> dict[str, Any]:
             {"name": one.name, "label": one.label, "many": one.many, "needs": _needs(one.parameters)}
             for one in board.variables
         ],
-        "panels": [_panel(panel) for panel in board.panels],
+        "panels": [
+            {**_panel(panel), "runbook": board.runbook(panel, runbooks) if runbooks else None}
+            for panel in board.panels
+        ],
     }
 
 
@@ -68,7 +71,7 @@ def _needs(parameters: Mapping[str, str]) -> list[str]:
 def _panel(panel: Panel) -> dict[str, Any]:
     limit = _LIMIT.search(panel.sql)
     return {
-        "name": name_of(panel),
+        "name": panel.name,
         "title": panel.title,
         "question": panel.question,
         "kind": panel.kind.value,

@@ -71,7 +71,7 @@ async def _serve(settings: Settings, board: Board, secret: str, token: str, open
     source = Source(settings.clickhouse, board, secret)
     server = uvicorn.Server(
         uvicorn.Config(
-            App(source, Guard(board, token)),
+            App(source, Guard(board, token), board.runbooks),
             http="httptools",
             ws="none",
             lifespan="off",

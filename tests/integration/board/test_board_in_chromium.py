@@ -12,7 +12,6 @@ from selenium.webdriver.common.keys import Keys
 
 from driftline.deploy.board.panel import Kind
 from driftline.deploy.board.panels import DASHBOARDS
-from driftline.deploy.board.web.listing import name_of
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("chromedriver", "chromium-driver")]
 
@@ -42,13 +41,13 @@ def test_every_panel_of_every_dashboard_draws(board: World, browser: Browser, na
     [listed] = [each for each in DASHBOARDS if each.name == name]
     browser.open(board.address(name, **PICKED.get(name, {})))
     states = browser.states()
-    assert list(states) == [name_of(panel) for panel in listed.panels]
+    assert list(states) == [panel.name for panel in listed.panels]
     assert {panel: state for panel, state in states.items() if state != "shown"} == dict.fromkeys(
         set(OTHER) & set(states), "empty"
     )
     for panel in listed.panels:
-        if name_of(panel) not in OTHER:
-            check_drawn(browser, name_of(panel), panel.kind)
+        if panel.name not in OTHER:
+            check_drawn(browser, panel.name, panel.kind)
     for other in set(OTHER) & set(states):
         browser.open(board.address(name, **OTHER[other]))
         assert browser.states()[other] == "shown"

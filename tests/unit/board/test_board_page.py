@@ -70,6 +70,13 @@ def test_modules_are_fetched_at_once(page: Path) -> None:
     assert named == set(own(page, "js"))
 
 
+def test_a_new_tab_has_no_hand_on_the_board(page: Path) -> None:
+    """A link that opens a tab of its own does not hand it the window that it came from."""
+    opened = [line for text in own(page, "js").values() for line in text.splitlines() if '"_blank"' in line]
+    assert opened
+    assert [line for line in opened if not re.search(r'rel: "[a-z ]*\bnoopener\b', line)] == []
+
+
 def test_text_is_never_read_as_html(page: Path) -> None:
     """No module makes elements of text or code of text: names of deployments come from outside."""
     forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"

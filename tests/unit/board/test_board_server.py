@@ -11,7 +11,7 @@ from board_asgi import SHOWN, Told, app, ask
 from driftline.deploy.board.panel import Kind
 from driftline.deploy.board.panels import DASHBOARDS
 from driftline.deploy.board.web.errors import NoFiguresError, Trouble
-from driftline.deploy.board.web.listing import boards, name_of, panels
+from driftline.deploy.board.web.listing import boards, panels
 
 PICKED = {
     "deployment": ["churn", "it's"],
@@ -244,4 +244,4 @@ def test_cut_lists_are_known_to_the_page() -> None:
     }
     fleet = DASHBOARDS[0]
     for panel in fleet.panels:
-        assert listed[name_of(panel)] == (None if panel.kind is Kind.STAT else int(panel.sql.split()[-1]))
+        assert listed[panel.name] == (None if panel.kind is Kind.STAT else int(panel.sql.split()[-1]))

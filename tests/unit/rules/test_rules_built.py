@@ -13,12 +13,13 @@ from driftline.deploy.board.panels import DASHBOARDS
 from driftline.deploy.cli import main
 from driftline.deploy.cli.commands import BY_NAME
 from driftline.deploy.cli.group import load
-from driftline.deploy.rules.build import RUNBOOKS, Wishes, rule_files
+from driftline.deploy.rules.build import Wishes, rule_files
 from driftline.deploy.rules.errors import RulesError
 from driftline.deploy.rules.groups import groups
 from driftline.deploy.rules.names import known
 from driftline.deploy.rules.objective import Objective
 from driftline.schemas.settings import Settings
+from driftline.schemas.settings_board import RUNBOOKS
 
 ROOT = Path(__file__).parents[3]
 BUILT = ROOT / "deploy" / "prometheus" / "rules"

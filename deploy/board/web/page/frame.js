@@ -27,6 +27,7 @@ export class Frame {
     this.again = again;
     this.asTable = make("button", { class: "quiet", type: "button", "aria-pressed": "false", onclick: () => this.#turn() }, "As table");
     const head = make("div", { class: "head" }, make("h2", { id }, panel.title));
+    if (panel.runbook) head.append(make("a", { href: panel.runbook, target: "_blank", rel: "noopener", "aria-label": `Runbook: ${panel.title} (new tab)` }, "Runbook"));
     if (panel.kind === "series" || panel.kind === "states") head.append(this.asTable);
     this.element = make("section", { class: `panel ${panel.kind}`, "aria-labelledby": id, "data-name": panel.name, "data-state": "asking" },
       head, make("p", { class: "question" }, panel.question), this.note, this.body);
