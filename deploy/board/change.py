@@ -20,7 +20,7 @@ SELECT seq, decided_at, event, op, deployment, model, model_version AS version, 
     arrayStringConcat(approvers, ', ') AS approved_by, tier, revision_after AS revision, champion,
     if(reject = '', '', concat(reject, ': ', arrayStringConcat(reasons, ' '))) AS refused
 FROM audit
-WHERE {_DECIDED} AND event != 'ack'
+WHERE {_DECIDED} AND event != 'acked'
 ORDER BY seq DESC
 LIMIT 300
 """,

@@ -6,6 +6,9 @@ import re
 
 import pytest
 
+from driftline.agents.audit.record import EFFECTIVE
+from driftline.agents.control.controller.answers import ACKED
+from driftline.deploy.board.annotations import ANNOTATIONS
 from driftline.deploy.board.panel import PARAMETERS, Dashboard, Kind, Panel
 from driftline.deploy.board.panels import DASHBOARDS
 
@@ -59,6 +62,13 @@ def test_a_link_leads_to_a_dashboard_that_takes_it(board: Dashboard, panel: Pane
         assert column in {variable.name for variable in boards[target].variables}
         assert re.search(rf"\b{column}\b", panel.sql)
     del board
+
+
+def test_events_of_the_audit_are_called_as_it_calls_them() -> None:
+    """An event that a statement asks for, or leaves out, is one that the controller writes."""
+    statements = [one.sql for one in (*(panel for _, panel in PANELS), *ANNOTATIONS)]
+    named = {name for sql in statements for name in re.findall(r"\bevent !?= '([^']+)'", sql)}
+    assert named == {EFFECTIVE, ACKED}
 
 
 def test_titles_tell_panels_apart() -> None:
