@@ -59,6 +59,6 @@ def _alert(one: Alert, wishes: Wishes) -> dict[str, Any]:
         "annotations": {
             "summary": one.summary,
             "look": one.look,
-            "runbook_url": f"{wishes.runbooks.rstrip('/')}/{one.name}",
+            "runbook_url": f"{wishes.runbooks.rstrip('/')}/{one.name}.html",
         },
     }
