@@ -12,7 +12,10 @@ import click
 import msgspec
 import pytest
 
+from driftline.deploy.board.panel import VERDICT_CODES
+from driftline.deploy.board.panels import DASHBOARDS
 from driftline.deploy.cli import _group
+from driftline.deploy.local.board import BOARD
 from driftline.schemas.control.command import REJECT_CODES
 from driftline.schemas.deployment import Subject
 from driftline.schemas.settings import Settings
@@ -120,6 +123,27 @@ def test_metrics_of_pages_are_there(checkout: Path, pages: dict[str, str]) -> No
         & {name, *(f"{name}{end}" for end in SUFFIXES), *(name.removesuffix(end) for end in SUFFIXES)}
     ]
     assert wrong == []
+
+
+def test_own_data_end_on_the_board(checkout: Path, pages: dict[str, str]) -> None:
+    """The walk of the README leads from `make up` to the board while the stack runs, by names that the board has."""
+    walk = pages["README.md"].split("## Your own data in five minutes\n")[1].split("\n## ", maxsplit=1)[0]
+    steps = ["make up", "driftline emit ", "driftline windows churn", f"beside `{BOARD}`", "`driftline down`"]
+    assert sorted(steps, key=walk.index) == steps
+    assert walk.count("driftline down") == 1
+    page = checkout / "deploy" / "board" / "web" / "page"
+    scripts = {
+        name: (page / name).read_text(encoding="utf-8") for name in ("controls.js", "time.js", "state.js")
+    }
+    assert "the last 30 days" in walk
+    assert 'START = { from: "now-30d"' in scripts["state.js"]
+    known = {*VERDICT_CODES, *(board.title for board in DASHBOARDS)}
+    known |= {panel.title for board in DASHBOARDS for panel in board.panels}
+    known |= {variable.label for board in DASHBOARDS for variable in board.variables}
+    known |= set(re.findall(r'"([^"]+)"', scripts["controls.js"] + scripts["time.js"]))
+    named = set(re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", " ".join(walk.split())))
+    assert len(named) > 5
+    assert named <= known
 
 
 def test_reject_codes_are_explained(pages: dict[str, str]) -> None:
