@@ -111,21 +111,20 @@ def _judged(every: Sides, whole: Sides, known: Evidence, settings: DeploymentSet
     """Compare, and give the evidence its verdict.
 
     Args:
-        every: windows by which errors and latency are told.
+        every: windows by which errors are told.
         whole: those of them by which all else is.
         known: the evidence so far.
         settings: of the deployment.
     """
     mature = Sides(*([one for one in side if _is_mature(one)] for side in whole))
     closed = Sides(*([one for one in side if one.final] for side in whole))
-    counted = Sides(*([one for one in side if one.role == "drift"] for side in every))
     performance = measured("performance", *mature, settings)
     found: dict[str, Found] = {
         "performance": performance,
         "estimate": _estimated(performance, *closed, settings),
         "prediction": predicted(*closed),
-        "errors": failed(*counted),
-        "latency": waited(*counted),
+        "errors": failed(*_counted(every)),
+        "latency": waited(*_counted(whole)),
     }
     said = {verdict for verdict, _ in found.values()}
     verdict: Verdict = "worse" if "worse" in said else "pass" if said == {"pass"} else "wait"
@@ -162,11 +161,17 @@ def _alike(new: Iterable[WindowResult], old: Iterable[WindowResult], profiles: t
 def _begun_ms(mine: Sequence[WindowResult], since_ms: int) -> int:
     """The start of the window in which a version began; -1 when all that are known began after it, ms since 1970.
 
-    That window has the end of a day alone of it, and the whole day of the other: mornings differ from evenings. Where
-    event time is no clock's, as in a year that is replayed, it is the first one.
+    That window has the end of a day alone of it, and the whole day of the other: mornings differ from evenings, and a
+    model that is just being loaded is slow. Where event time is no clock's, as in a year that is replayed, it is the
+    first one.
     """
     first_ms = min((one.window_start_ms for one in mine), default=-1)
     return first_ms if first_ms < since_ms else -1
+
+
+def _counted(sides: Sides) -> Sides:
+    """Windows that tell of the calls themselves."""
+    return Sides(*([one for one in side if one.role == "drift"] for side in sides))
 
 
 def _is_mature(one: WindowResult) -> bool:

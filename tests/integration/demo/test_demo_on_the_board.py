@@ -11,7 +11,6 @@ from board_browser import chromium
 from board_world import World, world
 
 from driftline.deploy.board.panels import DASHBOARDS
-from driftline.deploy.board.web.listing import name_of
 from driftline.streams.clickhouse.client import Client
 
 pytestmark = pytest.mark.timeout(600)
@@ -53,7 +52,7 @@ def rows_of(client: Client, name: str, picked: dict[str, str]) -> dict[str, int]
     choices = {**picked, **lists, "from": f"{begin:%Y-%m-%d %H:%M:%S}", "to": f"{end:%Y-%m-%d %H:%M:%S}"}
     [board] = [each for each in DASHBOARDS if each.name == name]
     return {
-        name_of(panel): len(client.query(panel.sql, {each: choices[each] for each in panel.parameters}))
+        panel.name: len(client.query(panel.sql, {each: choices[each] for each in panel.parameters}))
         for panel in board.panels
     }
 
