@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CONNECTIONS: Final = 3
 QUICKLY: Final = 5.0
 """Days a second that are asked for at most on the way to a time; the agent may take longer."""
-LINGER_S: Final = 15.0
+LINGER_S: Final = 5.0
 """While people decide a third of what is left of the time that is not to be passed is asked for within so long."""
 LABELS_EVERY_S: Final = 0.25
 ANSWER_S: Final = 30.0
