@@ -8,8 +8,9 @@ from driftline.deploy.board.chosen import CODE
 from driftline.deploy.board.panel import Dashboard, Kind, Level, Panel, Threshold
 from driftline.deploy.board.variables import DEPLOYMENT, RESOLUTION
 
-# The newest window of each deployment, version, slot and role that holds rows, with the worst verdict of each kind.
-# Which ones those are is asked first, of small columns; PREWHERE names columns of the key alone, so that FINAL holds.
+# The newest window of each deployment, version, slot and role that holds rows, with the worst verdict of each kind: a
+# closed one where there is one, for an open one has too few rows most of its time. Which ones those are is asked first,
+# of small columns; PREWHERE names columns of the key alone, so that FINAL holds.
 _NEWEST = """
     SELECT
         deployment, model_version, slot, role, window_end, rows, labels, final, provisional,
@@ -23,7 +24,7 @@ _NEWEST = """
     PREWHERE resolution = {resolution:String} AND run = 'live'
         AND (deployment, model_version, slot, role, window_start) IN
         (
-            SELECT deployment, model_version, slot, role, max(window_start)
+            SELECT deployment, model_version, slot, role, argMax(window_start, (final, window_start))
             FROM windows FINAL
             WHERE deployment IN {deployment:Array(String)} AND resolution = {resolution:String} AND run = 'live'
                 AND window_start < {to:DateTime64(3, 'UTC')} AND window_end > {from:DateTime64(3, 'UTC')} AND rows > 0

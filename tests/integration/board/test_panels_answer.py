@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from filled_tables import fill
 
+from driftline.deploy.board.fleet import FLEET
 from driftline.deploy.board.panel import Kind, Panel
 from driftline.deploy.board.panels import DASHBOARDS
 from driftline.deploy.board.query import grafana_sql
@@ -78,6 +79,24 @@ def check_series(panel: Panel, columns: list[str], rows: list[dict[str, Any]]) -
         assert isinstance(row["value"], int | float), panel.title
     if panel.kind is Kind.STATES:
         assert {row["value"] for row in rows} <= {0, 1, 2, 3}, panel.title
+
+
+def test_the_fleet_is_judged_by_closed_windows(lane: Settings) -> None:
+    """A day that has only begun is inconclusive by nature and changes no verdict of the fleet, where one has closed."""
+    shown = fill(lane, deployments=2, days=3)
+    fleet = [panel for panel in FLEET.panels if panel.title.startswith("Deployments")]
+    with Client(lane.clickhouse) as client:
+        before = [answer(client, panel, shown)[1] for panel in fleet]
+        client.command(
+            """INSERT INTO windows SELECT * REPLACE (window_end AS window_start, false AS final,
+                window_end + INTERVAL 1 DAY AS window_end,
+                arrayMap(one -> 'inconclusive', figures.verdict) AS `figures.verdict`)
+            FROM windows FINAL WHERE (deployment, role, window_start) IN
+                (SELECT deployment, role, max(window_start) FROM windows GROUP BY deployment, role)"""
+        )
+        begun = (shown[0], shown[1] + timedelta(days=2))
+        assert [answer(client, panel, begun)[1] for panel in fleet] == before
+        assert "inconclusive" not in {row["drift"] for row in before[1]}
 
 
 def test_who_picks_what_does_not_exist_sees_nothing(lane: Settings) -> None:
