@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 
@@ -10,9 +10,6 @@ Meta = msgspec.Meta
 Text = Annotated[str, Meta(description="a text that is not empty", min_length=1)]
 File = Annotated[str, Meta(description="the path of a file, or nothing", pattern=r"\A[^\x00]*\Z")]
 FreePort = Annotated[int, Meta(description="a port, 0 to 65,535; 0 takes a free one", ge=0, le=65_535)]
-
-RUNBOOKS: Final = "https://driftline.example.org/runbooks"
-"""Where the pages of docs/runbooks/ are served, unless an installation names an address of its own."""
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +46,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
             description="an address that begins with http:// or https://, or nothing",
             pattern=r"\A(https?://[^\s\x00-\x1f]+)?\Z",
         ),
-    ] = RUNBOOKS
+    ] = ""
 
     @property
     def called(self) -> tuple[str, ...]:

@@ -170,19 +170,15 @@ class Door:
             self._labels.pack(shelf)
 
     def add_labels(self, labels: Sequence[Label]) -> None:
-        """Take labels, at least one, as far as there is room, and refuse the rest."""
-        is_one = len(labels) == 1
+        """Take labels together, or each by itself as far as there is room; the rest is refused."""
+        sizes = [label.size_bytes for label in labels]
         with self.lock:
-            size_bytes = sum(label.size_bytes for label in labels)
-            fits = self._admit(LABELS, len(labels), size_bytes, size_bytes, refuse=is_one)
-            if fits:
-                self.ledgers[LABELS].accept(len(labels))
-                self._labels.add(labels, size_bytes)
-                self._ring_if_due()
-        if not fits and not is_one:
-            half = len(labels) // 2
-            self.add_labels(labels[:half])
-            self.add_labels(labels[half:])
+            if self._admit(LABELS, len(labels), sum(sizes), sum(sizes), refuse=len(labels) == 1):
+                self._take(labels, sum(sizes))
+            elif len(labels) > 1:
+                for label, size_bytes in zip(labels, sizes, strict=True):
+                    if self._admit(LABELS, 1, size_bytes, size_bytes):
+                        self._take([label], size_bytes)
 
     def refuse(self, topic: str, rows: int, reason: str) -> None:
         """Count what the application offered in vain."""
@@ -268,6 +264,11 @@ class Door:
     def _free_rows(self) -> int:
         held = self.ledgers[PREDICTIONS].held + self.ledgers[LABELS].held
         return self._cap_rows - held - len(self.rows)
+
+    def _take(self, labels: Sequence[Label], size_bytes: int) -> None:
+        self.ledgers[LABELS].accept(len(labels))
+        self._labels.add(labels, size_bytes)
+        self._ring_if_due()
 
     def _gather(self, packed: Packed) -> None:
         self._gathering.add(packed, time.monotonic())

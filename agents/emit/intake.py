@@ -166,9 +166,11 @@ class Intake:
             return
         for start in range(0, len(rows), _LABELS_AT_ONCE):
             made: list[Label] = []
-            for key, truth, known in rows[start : start + _LABELS_AT_ONCE]:
-                made += self._labelled(life, key, truth, known, withdrawn=False)
-            self._bring(life, made)
+            try:
+                for key, truth, known in rows[start : start + _LABELS_AT_ONCE]:
+                    made += self._labelled(life, key, truth, known, withdrawn=False)
+            finally:  # also of those before an interrupt
+                self._bring(life, made)
 
     def _labelled(
         self, life: Life, given: Any, value: Any, known_at: Any, *, withdrawn: bool

@@ -17,7 +17,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from driftline.deploy.board.annotations import ANNOTATIONS, Annotation
 from driftline.deploy.board.panel import VERDICT_CODES, Dashboard, Kind, Level, Panel, Variable
 from driftline.deploy.board.query import DATASOURCE, DATASOURCE_UID, TABLE_FORMAT, Query, grafana_sql
-from driftline.schemas.settings_board import RUNBOOKS
+from driftline.schemas.runbooks import RUNBOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 @click.option(
     "--max-wait",
     metavar="TIME",
-    help="After how long a step that cannot be judged takes the canary back; default: 1d.",
+    default="3d",
+    show_default=True,
+    help="After how long a step that cannot be judged takes the canary back: two windows and labels' delay must fit.",
 )
 @asking_options()
 def command(
-    deployment: str, version: str, break_glass: bool, steps: tuple[str, ...], max_wait: str | None, how: How
+    deployment: str, version: str, break_glass: bool, steps: tuple[str, ...], max_wait: str, how: How
 ) -> int:
     """Let a share of the callers of DEPLOYMENT be answered by VERSION, step by step.
 
@@ -47,7 +49,7 @@ def command(
             **board.version(deployment, version),
             "plan": plan(
                 steps=tuple(step(one) for one in steps),
-                max_wait_s=None if max_wait is None else seconds(max_wait),
+                max_wait_s=seconds(max_wait),
             ),
             "break_glass": break_glass,
         }

@@ -27,7 +27,7 @@ def build(directory: Path, runbooks: str | None, as_json: bool) -> None:
     """
     from driftline.deploy.board.grafana import build as build_dashboard
     from driftline.deploy.board.panels import DASHBOARDS
-    from driftline.schemas.settings_board import RUNBOOKS
+    from driftline.schemas.runbooks import RUNBOOKS
 
     directory.mkdir(parents=True, exist_ok=True)
     written = []

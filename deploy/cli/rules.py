@@ -43,7 +43,7 @@ def build(
     """
     from driftline.deploy.rules.build import Wishes, rule_files
     from driftline.deploy.rules.objective import Objective
-    from driftline.schemas.settings_board import RUNBOOKS
+    from driftline.schemas.runbooks import RUNBOOKS
 
     given = {"available": available, "quick": quick, "quick_s": None if quick_ms is None else quick_ms / 1000}
     objective = Objective(**{name: value for name, value in given.items() if value is not None})

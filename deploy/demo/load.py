@@ -30,7 +30,7 @@ CONNECTIONS: Final = 3
 QUICKLY: Final = 5.0
 """Days a second that are asked for at most on the way to a time; the agent may take longer."""
 LINGER_S: Final = 5.0
-"""While people decide a third of what is left of the time that is not to be passed is asked for within so long."""
+"""While people decide, two thirds of what is left before the time that is not to be passed are asked in so long."""
 LABELS_EVERY_S: Final = 0.25
 ANSWER_S: Final = 30.0
 _OK: Final = 200

@@ -12,6 +12,7 @@ from driftline.agents.audit.topic import Reader
 from driftline.deploy.control.asking import built, published
 from driftline.deploy.control.board import Board
 from driftline.deploy.control.errors import AskingError
+from driftline.deploy.control.outcome import REFUSALS
 from driftline.deploy.control.wire import wire_of
 from driftline.schemas.control.command import Op
 
@@ -27,8 +28,9 @@ DECIDED_S: Final = 60.0
 """How long a command may wait for the controller, which has just been started."""
 SERVING: Final[frozenset[Op]] = frozenset(("create", "shadow", "canary", "promote"))
 """What agents carry out."""
+CONFLICT: Final = "revision_conflict"
 LOOKS: Final = 4
-"""How often a command is built anew because the deployment changed between the look and the decision."""
+"""How often people look and ask because the deployment changed between the look and the decision."""
 APPLIED_S: Final = 90.0
 """How long the agent may take to fetch, try and load a model."""
 
@@ -61,6 +63,8 @@ class Office:
     ) -> AuditRecord:
         """Ask for something, let others approve it, and wait until it is so everywhere.
 
+        Where the deployment changed in between, as when a bake time ends, they look and ask again, a few times.
+
         Args:
             op: what is asked.
             who: id of the person.
@@ -74,10 +78,12 @@ class Office:
         Raises:
             AskingError: it was refused, or the agent does not follow.
         """
-        outcome, digest = self._say(op, who, fields, reason)
-        for approver in approvers:
-            outcome, _ = self._say("approve", approver, lambda _: {"target": digest}, "looked at it")
-        last = outcome if outcome.then is None else outcome.then
+        for _ in range(LOOKS):
+            last = self._asked(op, who, fields, reason, approvers)
+            if last.code != CONFLICT:
+                break
+        if last.event in REFUSALS:
+            raise AskingError(f"{op} by {who} was refused: {last.sentence}")
         if last.event != "effective":
             raise AskingError(f"{op} of {self._deployment} came to nothing: {last.event}: {last.sentence}")
         record = self.wait(lambda one: one.seq == last.seq, DECIDED_S, f"audit record {last.seq}")
@@ -87,7 +93,9 @@ class Office:
 
     def review(self, who: str, digest: str) -> None:
         """Let another person look at what somebody did by breaking the glass."""
-        self._say("approve", who, lambda _: {"target": digest}, "reviewed: it is taken back")
+        outcome, _ = self._say("approve", who, lambda _: {"target": digest}, "reviewed: it is taken back")
+        if outcome.is_refusal:
+            raise AskingError(f"the review by {who} was refused: {outcome.sentence}")
 
     def wait(self, found: Callable[[AuditRecord], bool], seconds: float, what: str) -> AuditRecord:
         """Give the first record of the audit of which something holds; waits until there is one.
@@ -112,20 +120,32 @@ class Office:
                 return None
             self._told += [AuditRecord.from_bytes(one) for one in self._reader.read(0.1)]
 
+    def _asked(
+        self,
+        op: Op,
+        who: str,
+        fields: Callable[[Board], dict[str, Any]],
+        reason: str,
+        approvers: Sequence[str],
+    ) -> Outcome:
+        """What came of a command once it was approved."""
+        outcome, digest = self._say(op, who, fields, reason)
+        for approver in approvers:
+            if outcome.is_refusal:
+                break
+            outcome, _ = self._say("approve", approver, lambda _: {"target": digest}, "looked at it")
+        return outcome if outcome.then is None else outcome.then
+
     def _say(
         self, op: Op, who: str, fields: Callable[[Board], dict[str, Any]], reason: str
     ) -> tuple[Outcome, str]:
         """Let a person ask; gives the outcome and the command's digest."""
-        settings = self._installation.settings
-        outcome, digest = said(
-            settings,
+        return said(
+            self._installation.settings,
             op,
             self._installation.key(who),
             lambda board: {"deployment": self._deployment, "reason": reason, **fields(board)},
         )
-        if outcome.is_refusal:
-            raise AskingError(f"{op} by {who} was refused: {outcome.sentence}")
-        return outcome, digest
 
     def _prepared(self, op: Op, begun: AuditRecord) -> AuditRecord:
         """Wait until what instances had to load first is loaded; gives the record that says what came of it."""
@@ -156,17 +176,11 @@ def said(
 ) -> tuple[Outcome, str]:
     """Sign and publish a command built from the verified audit; gives its outcome and its digest.
 
-    Where the deployment changed in between, as when a bake time ends, it looks again and asks again, a few times.
-
     Raises:
         AskingError: it cannot be built, or nobody decides it.
         AuditError: the audit cannot be believed.
     """
-    for _ in range(LOOKS):
-        with closing(wire_of(settings.kafka)) as wire:
-            board = Board(wire, settings.control.genesis)
-            asked = built(board, op, fields(board), [key], time.time_ns() // 1_000_000, os.urandom)
-            outcome = published(wire, asked, timeout_s=DECIDED_S, clock=time.monotonic)
-        if outcome.code != "revision_conflict":
-            break
-    return outcome, asked.envelope.digest
+    with closing(wire_of(settings.kafka)) as wire:
+        board = Board(wire, settings.control.genesis)
+        asked = built(board, op, fields(board), [key], time.time_ns() // 1_000_000, os.urandom)
+        return published(wire, asked, timeout_s=DECIDED_S, clock=time.monotonic), asked.envelope.digest

@@ -150,6 +150,9 @@ class Stoppable(Protocol):
 
 def stop_together(those: Sequence[Stoppable]) -> None:
     """Stop several at the same time; all of them are, also when one raises, which is raised then."""
-    if those:
-        with ThreadPoolExecutor(len(those), thread_name_prefix="driftline-stop") as pool:
-            list(pool.map(lambda one: one.stop(), those))
+    if not those:
+        return
+    with ThreadPoolExecutor(len(those), thread_name_prefix="driftline-stop") as pool:
+        stops = [pool.submit(one.stop) for one in those]
+    for one in stops:
+        one.result()

@@ -11,8 +11,9 @@ from driftline.deploy.local.datadir import DataDirectory
 from driftline.deploy.local.discover import running_state
 from driftline.deploy.local.errors import StackError
 
-# Workers may take 30 s each for a last checkpoint, Kafka and ClickHouse some seconds.
-STOP_SECONDS = 100.0
+# Workers may take 30 s for a last checkpoint, drift and accuracy at once, alerts and archive after them; Kafka and
+# ClickHouse 20 s each.
+STOP_SECONDS = 140.0
 _POLL_SECONDS = 0.05
 
 

@@ -8,7 +8,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.2
 _ROTATE_SECONDS = 5.0
+_FIRST = (BOARD, "drift", "accuracy")
 
 
 class InterruptedStartError(StackError):
@@ -48,8 +49,7 @@ class Supervisor:
 
         Args:
             stack: Kafka and ClickHouse.
-            workers: roles to run, "board" may be one of them; the last stores what the others publish, and stops
-                after them.
+            workers: roles to run; "board" may be one of them.
             progress: told what takes time.
 
         """
@@ -134,22 +134,29 @@ class Supervisor:
 
     def _end(self) -> None:
         self._phase = "stopping"
-        self._write()
-        try:
-            for group in self._in_order_of_stopping():
-                logger.info("stopping %s", ", ".join(each.component.name for each in group))
+        self._try_to_write()
+        faults: list[Exception] = []
+        for group in in_order_of_stopping(self._watched):
+            logger.info("stopping %s", ", ".join(each.component.name for each in group))
+            try:
                 stop_together(group)
-                self._write()
-        finally:
-            # In every case, since it kills what a failed stop left.
-            self._phase = "stopped"
-            self._write()
-            self.stack.stop()
+            except Exception as fault:
+                logger.exception("what was to be stopped was not")
+                faults.append(fault)
+            self._try_to_write()
+        # In every case, since it kills what a failed stop left of Kafka and ClickHouse.
+        self.stack.stop()
+        self._phase = "stopped"
+        self._try_to_write()
+        if faults:
+            raise faults[0]
 
-    def _in_order_of_stopping(self) -> list[list[Watched]]:
-        """The board and all workers but the last together, then the last, Kafka, ClickHouse one after the other."""
-        first = [each for each in self._watched if each.component.name in self._workers[:-1]]
-        return [group for group in (first, *([each] for each in self._watched if each not in first)) if group]
+    def _try_to_write(self) -> None:
+        """Write the state file, if the disk takes it: a full one must not keep anything from being stopped."""
+        try:
+            self._write()
+        except OSError:
+            logger.exception("the state file cannot be written")
 
     def _write(self) -> None:
         """Write the state file when something changed."""
@@ -197,6 +204,12 @@ class Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def in_order_of_stopping(watched: Sequence[Watched]) -> list[list[Watched]]:
+    """What answers and counts together; then each by itself what hears of that: alerts, archive, servers."""
+    first = [each for each in watched if each.component.name in _FIRST]
+    return [group for group in (first, *([each] for each in watched if each not in first)) if group]
 
 
 def _address(stack: Stack, name: str) -> str:

@@ -10,7 +10,7 @@ from driftline.deploy.local.environment import child_environment
 from driftline.deploy.local.spawn import Process, spawn_guarded
 from driftline.schemas.settings import Settings
 
-# In the order of stopping: archive last, so that what the others published at their end is written too.
+# Alerts stops after drift and accuracy, the archive last: what those publish at their end is told and written too.
 ROLES = ("drift", "accuracy", "alerts", "archive")
 
 

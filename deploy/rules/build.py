@@ -9,7 +9,7 @@ from driftline.deploy.rules.groups import groups
 from driftline.deploy.rules.objective import Objective
 from driftline.deploy.rules.rule import Alert, span
 from driftline.deploy.rules.yaml_text import yaml_text
-from driftline.schemas.settings_board import RUNBOOKS
+from driftline.schemas.runbooks import RUNBOOKS
 
 if TYPE_CHECKING:
     from driftline.deploy.rules.rule import Group, Record

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -198,14 +199,13 @@ class Town:
             self.does("validate", "val", model=model, evidence=EVIDENCE)
 
     def passes_a_step(self, canary: str, champion: str) -> ServingState:
-        """Let windows of an hour pass a step of the rollout; return the state after it."""
+        """Let the hour in which the step began and the next pass it; return the state after it."""
         before = self.state.revision
-        self._hours += 1
-        for one in (
-            *good(canary, "canary", **hour(self._hours)),
-            *good(champion, "champion", **hour(self._hours)),
-        ):
-            self.hall.publish("windows", replace(one, computed_at_ms=now_ms()).to_bytes(), "churn")
+        self._hours += 2
+        for number in (self._hours - 1, self._hours):
+            both = good(canary, "canary", **hour(number)), good(champion, "champion", **hour(number))
+            for one in chain(*both):
+                self.hall.publish("windows", replace(one, computed_at_ms=now_ms()).to_bytes(), "churn")
         self.hall.flush()
         self.wait(lambda one: one.event == "moved" and (one.revision_after or 0) > before)
         return self.applied()

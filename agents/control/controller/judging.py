@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from driftline.agents.control.controller.comparing import (
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from driftline.agents.audit.record import Check
+    from driftline.agents.control.controller.windows import Kept
     from driftline.agents.control.moves import Verdict
     from driftline.schemas.deployment import DeploymentSettings
     from driftline.schemas.window import WindowResult
@@ -52,68 +53,77 @@ class Judgement:
 
 
 def beside(
-    canary: Iterable[WindowResult],
-    champion: Iterable[WindowResult],
+    new: Iterable[Kept],
+    old: Iterable[Kept],
     profiles: tuple[str, str],
     settings: DeploymentSettings,
     since_ms: int,
+    *,
+    both_began: bool = False,
 ) -> Judgement:
-    """Hold a canary against the champion in the same windows.
+    """Hold a version against another in the same windows: a canary against the champion.
 
     Args:
-        canary: its windows since the step began, the newest result of each.
-        champion: the champion's.
+        new: all windows of the version that are known.
+        old: the other's.
         profiles: digests of the registered profiles of both; windows made with another one are left out.
         settings: of the deployment: primary metric and floors.
         since_ms: when the step began, ms since 1970.
+        both_began: the other began to answer lately too, in its own first window: a shadow.
     """
-    mine, its = _alike(canary, champion, profiles)
-    common = {_when(one) for one in mine} & {_when(one) for one in its}
-    both = Sides(*([one for one in side if _when(one) in common] for side in (mine, its)))
-    begun_ms = _begun_ms(mine, since_ms)
-    whole = Sides(*([one for one in side if one.window_start_ms > begun_ms] for side in both))
-    return _judged(both, whole, Evidence("wait", _rows(mine), profiles[0]), settings)
+    mine, its = _alike(new, old, profiles)
+    begun_ms = _whole_from_ms(mine, since_ms)
+    if both_began:
+        shown = _first_since(its, since_ms)
+        begun_ms = max(begun_ms, 1 + min((one.window_start_ms for one in shown), default=0))
+    every = _common(_told_since(mine, since_ms), its)
+    whole = _common([one for one in _first_since(mine, since_ms) if one.window_start_ms >= begun_ms], its)
+    return _judged(every, whole, profiles[0], settings)
 
 
 def after(
-    new: Iterable[WindowResult],
-    old: Iterable[WindowResult],
+    new: Iterable[Kept],
+    old: Iterable[Kept],
     profiles: tuple[str, str],
     settings: DeploymentSettings,
     since_ms: int,
 ) -> Judgement:
     """Hold a new champion against the last windows of the one before it; arguments as above."""
     mine, its = _alike(new, old, profiles)
-    begun_ms = _begun_ms(mine, since_ms)
-    whole = Sides([one for one in mine if one.window_start_ms > begun_ms], its)
-    return _judged(Sides(mine, its), whole, Evidence("wait", _rows(mine), profiles[0]), settings)
+    begun_ms = _whole_from_ms(mine, since_ms)
+    before = [_result(one) for one in its]
+    every = Sides(_told_since(mine, since_ms), before)
+    whole = [one for one in _first_since(mine, since_ms) if one.window_start_ms >= begun_ms]
+    return _judged(every, Sides(whole, _ended(before, since_ms)), profiles[0], settings)
 
 
-def covers(shadow: Iterable[WindowResult], new: Iterable[WindowResult], profiles: tuple[str, str]) -> bool:
+def covers(shadow: Iterable[Kept], new: Iterable[Kept], profiles: tuple[str, str], since_ms: int) -> bool:
     """Whether a shadow answered most of what a new champion did, window by window.
 
     Args:
         shadow: windows of the champion before, asked as a shadow.
         new: the new champion's.
         profiles: digests of the registered profiles of the new champion and of the one before.
+        since_ms: when the bake time began, ms since 1970.
     """
     its = {
         (one.resolution, one.window_start_ms): one.rows
-        for one in shadow
+        for one in _first_since(shadow, since_ms)
         if one.role == "drift" and one.profile_digest == profiles[1]
     }
-    mine = [one for one in new if one.role == "drift" and one.profile_digest == profiles[0]]
+    fresh = _first_since(new, since_ms)
+    mine = [one for one in fresh if one.role == "drift" and one.profile_digest == profiles[0]]
     both = sum(min(one.rows, its.get((one.resolution, one.window_start_ms), 0)) for one in mine)
     return both >= COVERED * _rows(mine)
 
 
-def _judged(every: Sides, whole: Sides, known: Evidence, settings: DeploymentSettings) -> Judgement:
+def _judged(every: Sides, whole: Sides, profile: str, settings: DeploymentSettings) -> Judgement:
     """Compare, and give the evidence its verdict.
 
     Args:
         every: windows by which errors are told.
         whole: those of them by which all else is.
-        known: the evidence so far.
+        profile: digest of the version's registered profile.
         settings: of the deployment.
     """
     mature = Sides(*([one for one in side if _is_mature(one)] for side in whole))
@@ -123,13 +133,13 @@ def _judged(every: Sides, whole: Sides, known: Evidence, settings: DeploymentSet
         "performance": performance,
         "estimate": _estimated(performance, *closed, settings),
         "prediction": predicted(*closed),
-        "errors": failed(*_counted(every)),
-        "latency": waited(*_counted(whole)),
+        "errors": failed(*_of_calls(every)),
+        "latency": waited(*_of_calls(whole)),
     }
     said = {verdict for verdict, _ in found.values()}
     verdict: Verdict = "worse" if "worse" in said else "pass" if said == {"pass"} else "wait"
     checks = tuple(checked(name, one) for name, one in found.items())
-    return Judgement(replace(known, verdict=verdict), checks)
+    return Judgement(Evidence(verdict, _rows(whole.mine), profile), checks)
 
 
 def _estimated(
@@ -150,26 +160,66 @@ def _estimated(
     return measured("estimate", mine, its, settings)
 
 
-def _alike(new: Iterable[WindowResult], old: Iterable[WindowResult], profiles: tuple[str, str]) -> Sides:
+def _alike(
+    new: Iterable[Kept], old: Iterable[Kept], profiles: tuple[str, str]
+) -> tuple[list[Kept], list[Kept]]:
     """Windows made with the registered profiles, at the narrowest width that both have."""
-    mine = [one for one in new if one.profile_digest == profiles[0]]
-    its = [one for one in old if one.profile_digest == profiles[1]]
-    width = _finest(mine, its)
-    return Sides(*([one for one in side if one.resolution == width] for side in (mine, its)))
+    mine = [one for one in new if one.result.profile_digest == profiles[0]]
+    its = [one for one in old if one.result.profile_digest == profiles[1]]
+    width = _finest([_result(one) for one in mine], [_result(one) for one in its])
+    return (
+        [one for one in mine if one.result.resolution == width],
+        [one for one in its if one.result.resolution == width],
+    )
 
 
-def _begun_ms(mine: Sequence[WindowResult], since_ms: int) -> int:
-    """The start of the window in which a version began; -1 when all that are known began after it, ms since 1970.
+def _common(mine: Sequence[WindowResult], its: Sequence[Kept]) -> Sides:
+    """Those of both sides that are of the same time."""
+    common = {_when(one) for one in mine} & {_when(one) for one in map(_result, its)}
+    return Sides(
+        [one for one in mine if _when(one) in common],
+        [one for one in map(_result, its) if _when(one) in common],
+    )
 
-    That window has the end of a day alone of it, and the whole day of the other: mornings differ from evenings, and a
-    model that is just being loaded is slow. Where event time is no clock's, as in a year that is replayed, it is the
-    first one.
+
+def _whole_from_ms(mine: Sequence[Kept], since_ms: int) -> int:
+    """From which start on windows of a version are whole, ms since 1970.
+
+    The window in which it began has the end of a day alone of it, and the whole day of the other: mornings differ from
+    evenings, and a model that is just being loaded is slow. Where event time is no clock's, as in a year that is
+    replayed, it is the first window that was told since.
     """
-    first_ms = min((one.window_start_ms for one in mine), default=-1)
-    return first_ms if first_ms < since_ms else -1
+    fresh = _first_since(mine, since_ms)
+    if any(one.window_end_ms > since_ms for one in fresh):
+        return since_ms
+    return 1 + min((one.window_start_ms for one in fresh), default=0)
 
 
-def _counted(sides: Sides) -> Sides:
+def _ended(its: Sequence[WindowResult], since_ms: int) -> Sequence[WindowResult]:
+    """Windows that a champion answered to their end; all of them while none of these is known."""
+    if any(one.window_end_ms > since_ms for one in its):
+        ended = [one for one in its if one.window_end_ms <= since_ms]
+    else:
+        last_ms = max((one.window_start_ms for one in its), default=0)
+        ended = [one for one in its if one.window_start_ms < last_ms]
+    return ended or its
+
+
+def _first_since(mine: Iterable[Kept], since_ms: int) -> list[WindowResult]:
+    """Windows of which nothing was told before a time."""
+    return [one.result for one in mine if one.first_ms >= since_ms]
+
+
+def _told_since(mine: Iterable[Kept], since_ms: int) -> list[WindowResult]:
+    """Windows of which something was told since a time."""
+    return [one.result for one in mine if one.result.computed_at_ms >= since_ms]
+
+
+def _result(one: Kept) -> WindowResult:
+    return one.result
+
+
+def _of_calls(sides: Sides) -> Sides:
     """Windows that tell of the calls themselves."""
     return Sides(*([one for one in side if one.role == "drift"] for side in sides))
 

@@ -46,8 +46,8 @@ def _of_rollout(state: ServingState, windows: Windows, settings: DeploymentSetti
     if rollout is None or champion is None or rollout.passed:
         return None
     judged = beside(
-        windows.of(state.deployment, rollout.model.version, "canary", rollout.step_since_ms),
-        windows.of(state.deployment, champion.version, "champion", rollout.step_since_ms),
+        windows.of(state.deployment, rollout.model.version, "canary"),
+        windows.of(state.deployment, champion.version, "champion"),
         (_profile(state, rollout.model), _profile(state, champion)),
         settings,
         rollout.step_since_ms,
@@ -69,12 +69,12 @@ def _of_bake(state: ServingState, windows: Windows, settings: DeploymentSettings
         return None
     plan = asked(grant.command).plan or Plan()
     since_ms = state.bake_until_ms - round(plan.bake_s * 1000)
-    new = windows.of(state.deployment, champion.version, "champion", since_ms)
-    shadow = windows.of(state.deployment, previous.version, "shadow", since_ms)
+    new = windows.of(state.deployment, champion.version, "champion")
+    shadow = windows.of(state.deployment, previous.version, "shadow")
     profiles = _profile(state, champion), _profile(state, previous)
     # Asked as a shadow it answers the same callers: what makes their days hard is hard for both.
-    judged = beside(new, shadow, profiles, settings, since_ms)
-    if judged.evidence.verdict == "wait" and not covers(shadow, new, profiles):
+    judged = beside(new, shadow, profiles, settings, since_ms, both_began=True)
+    if judged.evidence.verdict == "wait" and not covers(shadow, new, profiles, since_ms):
         old = windows.of(state.deployment, previous.version, "champion")
         judged = after(new, old, profiles, settings, since_ms)
     if judged.evidence.verdict != "worse":

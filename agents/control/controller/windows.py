@@ -67,10 +67,10 @@ class Windows:
         elif result.version >= held.result.version:
             held.result = result
 
-    def of(self, deployment: str, version: str, slot: str, since_ms: int = 0) -> list[WindowResult]:
-        """Windows of a version in a slot that were first told at a time or later, ms since 1970."""
+    def of(self, deployment: str, version: str, slot: str) -> list[Kept]:
+        """Windows of a version in a slot."""
         return [
-            one.result
+            one
             for which, one in self._kept.get(deployment, {}).items()
-            if (which.version, which.slot) == (version, slot) and one.first_ms >= since_ms
+            if (which.version, which.slot) == (version, slot)
         ]

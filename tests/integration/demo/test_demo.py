@@ -207,7 +207,9 @@ def test_a_killed_demo_leaves_nothing_running(tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
     )
     directory = DataDirectory(tmp_path / ".driftline" / "demo")
-    processes = all_of(running(directory, demo), demo)
+    state = running(directory, demo)
+    assert state is not None, f"the stack did not come up (exit code {demo.poll()})"
+    processes = all_of(state, demo)
     demo.kill()
     demo.wait(10)
     assert still_alive(processes, 60) == []

@@ -28,8 +28,8 @@ REPLAYED = {
 SERVED = {**REPLAYED, "deployment": "flights-live", "version": "2"}
 NEVER = {"refusals", "changes-that-an-agent-could-not-make", "dead-letters", "its-levels-over-time"}
 """Panels of what does not happen in the demo; and a temperature has no levels."""
-UNSERVED = {"errors", "latency"}
-"""A flight that is replayed has neither."""
+UNSERVED = {"errors", "latency", "time-to-take-effect"}
+"""Flights that are replayed have neither, and nobody changes what answered them."""
 
 
 @pytest.fixture(scope="module")

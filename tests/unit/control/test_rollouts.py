@@ -10,8 +10,8 @@ from controlled import PROFILE, package
 from rollout_windows import HOUR_MS, START_MS, drift, good, hour, truth
 
 from driftline.agents.audit.record import AuditRecord
-from driftline.agents.control.controller.comparing import failed, predicted, waited
 from driftline.agents.control.controller.judging import Judgement, beside
+from driftline.agents.control.controller.windows import Kept
 from driftline.schemas.control.command import Plan, Step
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.floors import Floor
@@ -27,7 +27,12 @@ def judged(
 ) -> Judgement:
     """Judge a canary beside a champion in which all is well; its step began with the first hour."""
     its = good("1", "champion") if champion is None else champion
-    return beside(canary, its, (PROFILE, PROFILE), SETTINGS, since_ms)
+    return beside(told(canary, since_ms), told(its, since_ms), (PROFILE, PROFILE), SETTINGS, since_ms)
+
+
+def told(results: list[WindowResult], at_ms: int) -> list[Kept]:
+    """Windows that were told at a time, ms since 1970."""
+    return [Kept(replace(one, computed_at_ms=at_ms), at_ms) for one in results]
 
 
 def test_a_canary_that_is_no_worse_passes() -> None:
@@ -110,7 +115,8 @@ def test_the_deployments_own_floor_decides() -> None:
     fallen = [drift("2", "canary"), truth("2", "canary", auc=0.74)]
     assert judged(fallen).evidence.verdict == "worse"
     wide = DeploymentSettings(deployment="churn", floors={"auc": Floor(warn=0.2, fail=0.3)})
-    found = beside(fallen, good("1", "champion"), (PROFILE, PROFILE), wide, START_MS)
+    sides = told(fallen, START_MS), told(good("1", "champion"), START_MS)
+    found = beside(*sides, (PROFILE, PROFILE), wide, START_MS)
     assert found.evidence.verdict == "pass"
 
 
@@ -121,30 +127,6 @@ def test_an_estimate_speaks_while_labels_do_not(*, provisional: bool, verdict: s
     assert found.evidence.verdict == verdict
     told = {one.name: one.detail for one in found.checks}
     assert told["estimate"].startswith(f"{verdict}: ")
-
-
-def test_few_calls_prove_nothing() -> None:
-    """No failure among few calls, or one wait of few, is no proof either way."""
-    few, many = [drift("2", "canary", rows=199)], [drift("1", "champion", rows=10**6)]
-    assert failed(few, many)[0] == "wait"
-    assert waited(few, many)[0] == "wait"
-    assert failed([drift("2", "canary", rows=210)], many)[0] == "pass"
-
-
-def test_most_windows_decide_on_predictions() -> None:
-    """One window that fails among three passes; two of three are worse."""
-    well, bad, its = drift("2", "canary"), drift("2", "canary", verdict="fail"), [drift("1", "champion")]
-    assert predicted([well, bad, well], its)[0] == "pass"
-    assert predicted([bad, well], its)[0] == "wait"
-    assert predicted([bad, well, bad], its)[0] == "worse"
-
-
-def test_a_tail_of_few_calls_is_no_proof() -> None:
-    """Of fewer than 2,000 calls each medians are compared, of more the p95: slow moments hit one of two by chance."""
-    few = [drift("2", "canary", p95=60.0, rows=1_999)], [drift("1", "champion")]
-    assert waited(*few) == ("pass", "p50 10.0 ms, of the other's 10.0 ms")
-    many = [drift("2", "canary", p95=60.0, rows=2_000)], [drift("1", "champion", rows=2_000)]
-    assert waited(*many) == ("worse", "p95 60.0 ms, of the other's 20.0 ms")
 
 
 def on_canary() -> Room:
@@ -196,6 +178,34 @@ def test_a_rollout_passes_its_steps_by_windows_of_each() -> None:
     assert room.state.rollout.passed
     room.ask("promote", "ann", model=TWO)
     assert room.state.champion == TWO
+
+
+def test_a_window_that_the_champion_began_alone_decides_on_errors_alone() -> None:
+    """It was told before the canary came, so it is known of both; a canary that fails its calls goes back in it."""
+    room = on_canary()
+    before = room.now_ms - 1_000
+    for one in good("1", "champion", **hour(1)):
+        room.clerk.windows.take(b"churn", replace(one, computed_at_ms=before).to_bytes())
+    show(
+        room,
+        drift("2", "canary", verdict="fail", p50=90.0, **hour(1)),
+        truth("2", "canary", auc=0.6, **hour(1)),
+    )
+    assert later(room, 2) == []
+    show(room, drift("2", "canary", errors=0.2, absorbed=10, **hour(1)))
+    assert (
+        later(room, 2)[-1]
+        .reasons[0]
+        .startswith("taken back at step 1 of 2, worse than the champion: errors ")
+    )
+
+
+def test_a_late_row_does_not_make_the_first_window_whole() -> None:
+    """By a clock the window in which the step began is the one around that moment, whatever older one is told late."""
+    began = START_MS + HOUR_MS // 2
+    night = [drift("2", "canary"), truth("2", "canary", auc=0.6)]
+    late = drift("2", "canary", rows=1, **hour(-40))
+    assert judged([late, *night], since_ms=began).evidence.verdict == "wait"
 
 
 def test_a_canary_that_is_worse_is_taken_back_with_the_evidence() -> None:

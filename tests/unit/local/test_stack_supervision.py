@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from driftline.deploy.local.component import Component
+from driftline.deploy.local.component import Component, stop_together
 from driftline.deploy.local.errors import StackError
 from driftline.deploy.local.spawn import Process, spawn_guarded
+from driftline.deploy.local.supervisor import in_order_of_stopping
 from driftline.deploy.local.watched import Watched
 
 SLEEPER = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
@@ -47,6 +48,32 @@ class Sleeper(Component):
 def log(tmp_path: Path) -> Path:
     """Give the path of a log."""
     return tmp_path / "logs" / "sleeper.log"
+
+
+def test_what_counts_stops_together_and_what_hears_of_it_after(log: Path) -> None:
+    """The board, drift and accuracy stop at once; then alerts, the archive, Kafka and ClickHouse, one by one."""
+    watched = []
+    for name in ("board", "drift", "accuracy", "alerts", "archive", "kafka", "clickhouse"):
+        component = Sleeper(log)
+        component.name = name
+        watched.append(Watched(component, "", lambda: 0.0))
+    groups = [[each.component.name for each in group] for group in in_order_of_stopping(watched)]
+    assert groups == [["board", "drift", "accuracy"], ["alerts"], ["archive"], ["kafka"], ["clickhouse"]]
+    assert in_order_of_stopping([]) == []
+
+
+def test_one_that_cannot_be_stopped_keeps_no_other_from_it(log: Path) -> None:
+    """All of those that stop together are stopped, and the error is raised once they are."""
+
+    class Stuck:
+        def stop(self) -> None:
+            raise StackError("it cannot be stopped")
+
+    sleeper = Sleeper(log)
+    sleeper.start()
+    with pytest.raises(StackError, match="cannot be stopped"):
+        stop_together([Stuck(), sleeper])
+    assert not sleeper.alive
 
 
 def test_an_ended_component_waits_and_starts_again(log: Path) -> None:

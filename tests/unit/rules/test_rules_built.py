@@ -18,8 +18,8 @@ from driftline.deploy.rules.errors import RulesError
 from driftline.deploy.rules.groups import groups
 from driftline.deploy.rules.names import known
 from driftline.deploy.rules.objective import Objective
+from driftline.schemas.runbooks import RUNBOOKS
 from driftline.schemas.settings import Settings
-from driftline.schemas.settings_board import RUNBOOKS
 
 ROOT = Path(__file__).parents[3]
 BUILT = ROOT / "deploy" / "prometheus" / "rules"
