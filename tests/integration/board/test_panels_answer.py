@@ -91,8 +91,8 @@ def test_the_fleet_is_judged_by_closed_windows(lane: Settings) -> None:
             """INSERT INTO windows SELECT * REPLACE (window_end AS window_start, false AS final,
                 window_end + INTERVAL 1 DAY AS window_end,
                 arrayMap(one -> 'inconclusive', figures.verdict) AS `figures.verdict`)
-            FROM windows FINAL WHERE (deployment, role, window_start) IN
-                (SELECT deployment, role, max(window_start) FROM windows GROUP BY deployment, role)"""
+            FROM (SELECT * FROM windows FINAL WHERE (deployment, role, window_start) IN
+                (SELECT deployment, role, max(window_start) FROM windows GROUP BY deployment, role))"""
         )
         begun = (shown[0], shown[1] + timedelta(days=2))
         assert [answer(client, panel, begun)[1] for panel in fleet] == before
