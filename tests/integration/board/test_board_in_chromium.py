@@ -139,16 +139,20 @@ def test_everything_is_reached_by_keys(board: World, browser: Browser) -> None:
     assert "Skip to the panels" in browser.focused()
     browser.press(Keys.ENTER)
     assert browser.focused().startswith("main panels")
-    browser.run("document.querySelector('[data-name=predictions-by-deployment] .plot').focus()")
-    browser.press(Keys.ARROW_RIGHT)
-    browser.until(lambda: "deployment-0: 2,000" in browser.text("#status"))
+
+    def reads() -> bool:
+        browser.run("document.querySelector('[data-name=predictions-by-deployment] .plot').focus()")
+        browser.press(Keys.ARROW_RIGHT)
+        return "deployment-0: 2,000" in browser.text("#status")
+
+    browser.until(reads)
     browser.run("document.querySelector('.timeline canvas').focus()")
     browser.press(Keys.END)
     browser.until(lambda: browser.text("#status").startswith("deployment-"))
-    browser.run(
-        "document.querySelector('[data-name=deployments-worst-first] [data-sort=deployment]').focus()"
-    )
     for order in ("ascending", "descending"):
+        browser.run(
+            "document.querySelector('[data-name=deployments-worst-first] [data-sort=deployment]').focus()"
+        )
         browser.press(Keys.ENTER)
         browser.until(partial(is_sorted, browser, order))
     names = browser.texts('[data-name="deployments-worst-first"] tbody th')
