@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 CHOSEN=(-m "not chaos and not slow" --durations=15 --durations-min=5)
 COMPUTE=(tests/unit tests/contract tests/golden tests/property)
 # The demo and kills take longest; the third part is whatever is not named here.
-ONE=(tests/integration/{alerts,cli,demo,replay,serving})
-TWO=(tests/integration/{accuracy,archive,audit,board,challenger,control,deployed,docs})
+ONE=(tests/integration/{alerts,cli,demo,replay,serving,tables})
+TWO=(tests/integration/{accuracy,advice,archive,audit,board,challenger,control,deployed,docs,examples})
 
 if [ "$#" -gt 0 ]; then
     exec .venv/bin/pytest "${CHOSEN[@]}" "$@"
