@@ -172,13 +172,14 @@ class Door:
     def add_labels(self, labels: Sequence[Label]) -> None:
         """Take labels together, or each by itself as far as there is room; the rest is refused."""
         sizes = [label.size_bytes for label in labels]
+        whole_bytes = sum(sizes)
         with self.lock:
-            if self._admit(LABELS, len(labels), sum(sizes), sum(sizes), refuse=len(labels) == 1):
-                self._take(labels, sum(sizes))
-            elif len(labels) > 1:
-                for label, size_bytes in zip(labels, sizes, strict=True):
-                    if self._admit(LABELS, 1, size_bytes, size_bytes):
-                        self._take([label], size_bytes)
+            if self._admit(LABELS, len(labels), whole_bytes, whole_bytes, refuse=False):
+                self._take(labels, whole_bytes)
+                return
+            for label, size_bytes in zip(labels, sizes, strict=True):
+                if self._admit(LABELS, 1, size_bytes, size_bytes):
+                    self._take([label], size_bytes)
 
     def refuse(self, topic: str, rows: int, reason: str) -> None:
         """Count what the application offered in vain."""

@@ -12,7 +12,6 @@ from driftline.agents.audit.topic import Reader
 from driftline.deploy.control.asking import built, published
 from driftline.deploy.control.board import Board
 from driftline.deploy.control.errors import AskingError
-from driftline.deploy.control.outcome import REFUSALS
 from driftline.deploy.control.wire import wire_of
 from driftline.schemas.control.command import Op
 
@@ -82,7 +81,7 @@ class Office:
             last = self._asked(op, who, fields, reason, approvers)
             if last.code != CONFLICT:
                 break
-        if last.event in REFUSALS:
+        if last.is_refusal:
             raise AskingError(f"{op} by {who} was refused: {last.sentence}")
         if last.event != "effective":
             raise AskingError(f"{op} of {self._deployment} came to nothing: {last.event}: {last.sentence}")

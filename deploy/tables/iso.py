@@ -34,22 +34,18 @@ def to_time(values: pa.Array, kind: pa.TimestampType) -> pa.Array:
 
 def read(values: pa.Array, kinds: Iterable[pa.TimestampType] = KINDS) -> pa.Array | None:
     """Read texts as times, all with a zone or all without; None when they are not."""
-    # A cast that fails takes much longer than one that does not, and most texts are no times from the first on.
-    kinds = [kind for kind in kinds if _is_read(values[:1], kind)]
     for kind in kinds:
-        try:
-            return to_time(values, kind)
-        except pa.ArrowInvalid:
-            continue
+        # A cast that fails takes much longer than one that does not, and most texts are no times from the first on.
+        if _read_as(values[:1], kind) is not None and (found := _read_as(values, kind)) is not None:
+            return found
     return None
 
 
-def _is_read(values: pa.Array, kind: pa.TimestampType) -> bool:
+def _read_as(values: pa.Array, kind: pa.TimestampType) -> pa.Array | None:
     try:
-        to_time(values, kind)
+        return to_time(values, kind)
     except pa.ArrowInvalid:
-        return False
-    return True
+        return None
 
 
 def first_unread(values: pa.Array) -> str:

@@ -17,7 +17,7 @@ from driftline.agents.control.controller.comparing import (
 from driftline.agents.control.moves import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from driftline.agents.audit.record import Check
     from driftline.agents.control.controller.windows import Kept
@@ -36,6 +36,10 @@ class Sides(NamedTuple):
 
     mine: Sequence[WindowResult]
     its: Sequence[WindowResult]
+
+    def where(self, holds: Callable[[WindowResult], bool]) -> Sides:
+        """Those of both of which something holds."""
+        return Sides([one for one in self.mine if holds(one)], [one for one in self.its if holds(one)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,12 @@ def beside(
         both_began: the other began to answer lately too, in its own first window: a shadow.
     """
     mine, its = _alike(new, old, profiles)
-    begun_ms = _whole_from_ms(mine, since_ms)
+    whole = _whole(mine, since_ms)
     if both_began:
-        shown = _first_since(its, since_ms)
-        begun_ms = max(begun_ms, 1 + min((one.window_start_ms for one in shown), default=0))
+        first_ms = min((one.window_start_ms for one in _first_since(its, since_ms)), default=0)
+        whole = [one for one in whole if one.window_start_ms > first_ms]
     every = _common(_told_since(mine, since_ms), its)
-    whole = _common([one for one in _first_since(mine, since_ms) if one.window_start_ms >= begun_ms], its)
-    return _judged(every, whole, profiles[0], settings)
+    return _judged(every, _common(whole, its), profiles[0], settings)
 
 
 def after(
@@ -90,11 +93,10 @@ def after(
 ) -> Judgement:
     """Hold a new champion against the last windows of the one before it; arguments as above."""
     mine, its = _alike(new, old, profiles)
-    begun_ms = _whole_from_ms(mine, since_ms)
-    before = [_result(one) for one in its]
+    before = [one.result for one in its]
     every = Sides(_told_since(mine, since_ms), before)
-    whole = [one for one in _first_since(mine, since_ms) if one.window_start_ms >= begun_ms]
-    return _judged(every, Sides(whole, _ended(before, since_ms)), profiles[0], settings)
+    whole = Sides(_whole(mine, since_ms), _ended(before, since_ms))
+    return _judged(every, whole, profiles[0], settings)
 
 
 def covers(shadow: Iterable[Kept], new: Iterable[Kept], profiles: tuple[str, str], since_ms: int) -> bool:
@@ -109,10 +111,10 @@ def covers(shadow: Iterable[Kept], new: Iterable[Kept], profiles: tuple[str, str
     its = {
         (one.resolution, one.window_start_ms): one.rows
         for one in _first_since(shadow, since_ms)
-        if one.role == "drift" and one.profile_digest == profiles[1]
+        if _tells_of_calls(one) and one.profile_digest == profiles[1]
     }
     fresh = _first_since(new, since_ms)
-    mine = [one for one in fresh if one.role == "drift" and one.profile_digest == profiles[0]]
+    mine = [one for one in fresh if _tells_of_calls(one) and one.profile_digest == profiles[0]]
     both = sum(min(one.rows, its.get((one.resolution, one.window_start_ms), 0)) for one in mine)
     return both >= COVERED * _rows(mine)
 
@@ -126,15 +128,14 @@ def _judged(every: Sides, whole: Sides, profile: str, settings: DeploymentSettin
         profile: digest of the version's registered profile.
         settings: of the deployment.
     """
-    mature = Sides(*([one for one in side if _is_mature(one)] for side in whole))
-    closed = Sides(*([one for one in side if one.final] for side in whole))
-    performance = measured("performance", *mature, settings)
+    closed = whole.where(lambda one: one.final)
+    performance = measured("performance", *whole.where(_is_mature), settings)
     found: dict[str, Found] = {
         "performance": performance,
         "estimate": _estimated(performance, *closed, settings),
         "prediction": predicted(*closed),
-        "errors": failed(*_of_calls(every)),
-        "latency": waited(*_of_calls(whole)),
+        "errors": failed(*every.where(_tells_of_calls)),
+        "latency": waited(*whole.where(_tells_of_calls)),
     }
     said = {verdict for verdict, _ in found.values()}
     verdict: Verdict = "worse" if "worse" in said else "pass" if said == {"pass"} else "wait"
@@ -166,7 +167,7 @@ def _alike(
     """Windows made with the registered profiles, at the narrowest width that both have."""
     mine = [one for one in new if one.result.profile_digest == profiles[0]]
     its = [one for one in old if one.result.profile_digest == profiles[1]]
-    width = _finest([_result(one) for one in mine], [_result(one) for one in its])
+    width = _finest([one.result for one in mine], [one.result for one in its])
     return (
         [one for one in mine if one.result.resolution == width],
         [one for one in its if one.result.resolution == width],
@@ -175,15 +176,12 @@ def _alike(
 
 def _common(mine: Sequence[WindowResult], its: Sequence[Kept]) -> Sides:
     """Those of both sides that are of the same time."""
-    common = {_when(one) for one in mine} & {_when(one) for one in map(_result, its)}
-    return Sides(
-        [one for one in mine if _when(one) in common],
-        [one for one in map(_result, its) if _when(one) in common],
-    )
+    common = {_when(one) for one in mine} & {_when(one.result) for one in its}
+    return Sides(mine, [one.result for one in its]).where(lambda one: _when(one) in common)
 
 
-def _whole_from_ms(mine: Sequence[Kept], since_ms: int) -> int:
-    """From which start on windows of a version are whole, ms since 1970.
+def _whole(mine: Sequence[Kept], since_ms: int) -> list[WindowResult]:
+    """Windows that a version answered whole, since a step of it began, ms since 1970.
 
     The window in which it began has the end of a day alone of it, and the whole day of the other: mornings differ from
     evenings, and a model that is just being loaded is slow. Where event time is no clock's, as in a year that is
@@ -191,8 +189,9 @@ def _whole_from_ms(mine: Sequence[Kept], since_ms: int) -> int:
     """
     fresh = _first_since(mine, since_ms)
     if any(one.window_end_ms > since_ms for one in fresh):
-        return since_ms
-    return 1 + min((one.window_start_ms for one in fresh), default=0)
+        return [one for one in fresh if one.window_start_ms >= since_ms]
+    first_ms = min((one.window_start_ms for one in fresh), default=0)
+    return [one for one in fresh if one.window_start_ms > first_ms]
 
 
 def _ended(its: Sequence[WindowResult], since_ms: int) -> Sequence[WindowResult]:
@@ -215,13 +214,8 @@ def _told_since(mine: Iterable[Kept], since_ms: int) -> list[WindowResult]:
     return [one.result for one in mine if one.result.computed_at_ms >= since_ms]
 
 
-def _result(one: Kept) -> WindowResult:
-    return one.result
-
-
-def _of_calls(sides: Sides) -> Sides:
-    """Windows that tell of the calls themselves."""
-    return Sides(*([one for one in side if one.role == "drift"] for side in sides))
+def _tells_of_calls(one: WindowResult) -> bool:
+    return one.role == "drift"
 
 
 def _is_mature(one: WindowResult) -> bool:
@@ -229,7 +223,7 @@ def _is_mature(one: WindowResult) -> bool:
 
 
 def _rows(mine: Sequence[WindowResult]) -> int:
-    return sum(one.rows for one in mine if one.role == "drift")
+    return sum(one.rows for one in mine if _tells_of_calls(one))
 
 
 def _when(one: WindowResult) -> tuple[str, int]:
