@@ -51,7 +51,9 @@ TICK_S: Final = 0.5
 BUNDLE: Final = 25
 """Records that travel through Faust together."""
 BUNDLES: Final = 4
-"""Bundles that wait in Faust's buffer, and that are taken from it at a time."""
+"""Bundles that are taken from Faust's buffer at a time."""
+BUFFERED: Final = 8
+"""Bundles that wait in it: what a worker folds while the next ones are fetched, 4 MB of batches of 500 rows."""
 TAKE_WITHIN_S: Final = 0.01
 GC_OBJECTS: Final = 20_000
 """New objects between two looks for cycles; Python's 700 are those of a few messages."""
@@ -191,8 +193,9 @@ def build(settings: Settings, registry: CollectorRegistry, source_id: bytes) -> 
         value_serializer="raw",
         partitions=kafka.partitions,
         acks=False,
-        maxsize=BUNDLES,
     )
+    # Faust's `topic` takes `maxsize` and loses it: the buffer would hold 100 bundles instead.
+    source.maxsize = BUFFERED
     changelog = app.topic(
         f"{app.conf.id}-state-changelog",
         key_serializer="raw",

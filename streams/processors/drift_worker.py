@@ -36,7 +36,7 @@ AT_ONCE_BYTES: Final = 4 << 20
 PARTS_A_TICK: Final = 16
 """Restated parts that are published between two looks at the clock."""
 
-TRIM_S: Final = 2.0
+TRIM_S: Final = 1.0
 """How often at most free memory is given back to the system."""
 
 
@@ -74,7 +74,7 @@ class DriftWorker:
             out_of_orderness_ms=self._settings.out_of_orderness_ms,
             hot_windows=self._settings.hot_windows,
             publish_seconds=self._settings.publish_seconds,
-            working_bytes=self._settings.state_bytes // 4 // self._partitions,
+            working_bytes=self._settings.state_bytes // 6 // self._partitions,
             held_bytes=self._settings.state_bytes // self._partitions,
         )
         self._restating = DriftRestating(settings, self._profiles, self._rules, metrics)
