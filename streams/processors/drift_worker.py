@@ -283,6 +283,7 @@ class DriftWorker:
         metrics.refused.labels(name).inc(tally.refused)
         metrics.late.labels(name).inc(tally.late)
         metrics.unsealed.labels(name).inc(tally.unsealed)
+        metrics.forgotten.labels(name).inc(tally.forgotten)
         shard.tally = type(tally)()
         metrics.awaiting.labels(name).set(sum(book.late.total for book in shard.books.values()))
         metrics.state_bytes.labels(name).set(sum(map(len, shard.held.values())))

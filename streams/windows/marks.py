@@ -55,9 +55,15 @@ class Mark:
 
 @dataclass(slots=True)
 class SequenceMarks:
-    """The marks of all emitters of one deployment on one topic."""
+    """The marks of all emitters of one deployment on one topic.
+
+    Attributes:
+        marks: of each process of an emitter, (instance, epoch).
+        forgotten: how many were let go before their age, since these were loaded: what those send again is new.
+    """
 
     marks: dict[tuple[str, int], Mark] = field(default_factory=dict)
+    forgotten: int = 0
 
     def see(self, instance: str, epoch: int, seq: int, record_time_ms: int) -> bool:
         """Note a batch and say whether it is new; call it in the order of the log, once a record.
@@ -79,6 +85,7 @@ class SequenceMarks:
 
     def _forget(self, now_ms: int) -> None:
         old = [key for key, mark in self.marks.items() if mark.last_ms < now_ms - MAX_AGE_MS]
+        self.forgotten += not old
         for key in old or [min(self.marks, key=lambda key: (self.marks[key].last_ms, key))]:
             del self.marks[key]
 

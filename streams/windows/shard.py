@@ -43,6 +43,7 @@ class Tally:
     duplicates: int = 0
     late: int = 0
     unsealed: int = 0
+    forgotten: int = 0
 
 
 @dataclass(slots=True)
@@ -180,7 +181,10 @@ class Shard:
         book.absorbed = offset
         book.heard_ms = record_time_ms
         self.changed.add(columns.deployment)
-        if not book.is_new(columns, record_time_ms):
+        forgotten = book.seen.forgotten
+        is_new = book.is_new(columns, record_time_ms)
+        self.tally.forgotten += book.seen.forgotten - forgotten
+        if not is_new:
             self.tally.duplicates += 1
             return
         self.tally.events += columns.rows
