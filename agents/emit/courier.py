@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from driftline.agents.emit.backlog import Backlog, Segment
 from driftline.agents.emit.flights import Flight, Flights
-from driftline.agents.emit.ledger import Ledger, Place
+from driftline.agents.emit.ledger import Ledger
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.seal import Sealed
 from driftline.agents.emit.spool import Adopted, Spool
@@ -254,13 +254,11 @@ class Courier:
             self._ledger(flight).drop(flight.sealed.rows, reason, flight.place)
         self._resolve(flight)
 
-    def _lose(
-        self, adopted: Adopted | None, rows: Mapping[str, int], reason: str, place: Place = "spooled"
-    ) -> None:
+    def _lose(self, adopted: Adopted | None, rows: Mapping[str, int], reason: str) -> None:
         with self._lock:
             for topic, count in rows.items():
                 ledger = adopted.ledger(topic) if adopted else self._ledgers[topic]
-                ledger.drop(count, reason, place)
+                ledger.drop(count, reason, "spooled")
 
     def _ledger(self, flight: Flight) -> Ledger:
         if flight.adopted is not None:
