@@ -37,7 +37,6 @@ class Crossed:
     """A column that came in the other kind than the profile's: each value has a wrong type."""
 
     at: int
-    row: int
     column: LayoutColumn
 
 
@@ -135,7 +134,7 @@ class _Maker:
             if column is None:
                 continue
             if column.slot < 0:
-                self.crossed_numbers.append(Crossed(at, row, column))
+                self.crossed_numbers.append(Crossed(at, column))
                 continue
             picks.setdefault(column.profile.dtype, []).append((row, column.slot))
             self.gap_columns.setdefault(name, column)
@@ -149,7 +148,7 @@ class _Maker:
         if column is None:
             return
         if column.slot >= 0:
-            self.crossed_codes.append(Crossed(at, 0, column))
+            self.crossed_codes.append(Crossed(at, column))
             return
         self.codes.append((at, column))
         if role == "feature":
