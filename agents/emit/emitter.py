@@ -52,6 +52,7 @@ class Emitter:
         options: all of `EmitterOptions`:
 
             slot: what the version serves as. instance: a name for this process, by default host and process id.
+            epoch: number of a run that may be tried again, with `instance` and without a spool; else a new one a life.
             features: names, in order, of the numbers in numpy rows and arrays.
             columns: `keep` (default), `counters_only` (counted for drift, never archived),
             `hashed` (its SHA-256 travels, keyed by `salt` if given), or

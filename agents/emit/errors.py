@@ -1,4 +1,4 @@
-"""The one error an Emitter raises: a wrong argument at its construction."""
+"""What is wrong with an Emitter's arguments, which raises, and with an event, which is dropped for it."""
 
 from __future__ import annotations
 
