@@ -53,7 +53,7 @@ BUNDLE: Final = 25
 BUNDLES: Final = 4
 """Bundles that are taken from Faust's buffer at a time."""
 BUFFERED: Final = 8
-"""Bundles that wait in it: what a worker folds while the next ones are fetched, 4 MB of batches of 500 rows."""
+"""Bundles that wait in it: what a worker folds while the next ones are fetched, 12 MB of batches of 500 rows of 25."""
 TAKE_WITHIN_S: Final = 0.01
 GC_OBJECTS: Final = 20_000
 """New objects between two looks for cycles; Python's 700 are those of a few messages."""
