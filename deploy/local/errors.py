@@ -20,7 +20,7 @@ class StackError(DriftlineError):
     """
 
     def __init__(self, sentence: str, tail: str = "") -> None:
-        """Keep the sentence for people and the tail of the log for tests and `--verbose` readers."""
+        """Keep the sentence for people and the tail of the log for whoever looks into it."""
         super().__init__(sentence)
         self.tail = tail
 

@@ -21,7 +21,7 @@ class ComponentState(msgspec.Struct, frozen=True, kw_only=True):
     """One component as its supervisor sees it.
 
     Attributes:
-        name: "kafka", "clickhouse", "drift", "archive".
+        name: "kafka", "clickhouse", "board", or the role of a worker.
         phase: "waiting" means it ended and will be started again at `next_start`.
         pid: its process, None when there is none.
         address: where it listens, "" when it does not.
