@@ -16,7 +16,7 @@ from driftline.streams.join.lanes import TOPICS, Lanes, Record
 from driftline.streams.join.shard import Shard
 from driftline.streams.processors.accuracy_restating import Restating
 from driftline.streams.windows import intake
-from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.rules import MONTH_DAYS, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +34,6 @@ logger = logging.getLogger(__name__)
 Columns = TypeVar("Columns", "PredictionColumns", "LabelColumns")
 
 GROUP: Final = "driftline-accuracy"
-MONTH_DAYS: Final = 32
 TAKE: Final = 500
 TAKE_WITHIN_S: Final = 0.1
 

@@ -15,7 +15,7 @@ from driftline.streams.processors.faust_mends import is_current
 from driftline.streams.windows import intake
 from driftline.streams.windows.checkpoint import Checkpoint, commit, plan
 from driftline.streams.windows.held import decode_pane_key
-from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.rules import MONTH_DAYS, Rules
 from driftline.streams.windows.shard import Shard
 from driftline.streams.windows.unprofiled import ask_for_profiled
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from driftline.schemas.settings import Settings
+    from driftline.schemas.settings import Worker as WorkerSettings
     from driftline.streams.metrics import DriftMetrics
     from driftline.streams.processors.drift_source import Source
     from driftline.streams.processors.drift_writer import Writer
@@ -38,6 +39,19 @@ PARTS_A_TICK: Final = 16
 
 TRIM_S: Final = 1.0
 """How often at most free memory is given back to the system."""
+
+
+def rules_of(worker: WorkerSettings, partitions: int) -> Rules:
+    """Give what a shard is told about time and memory, of one of so many partitions."""
+    return Rules(
+        out_of_orderness_ms=worker.out_of_orderness_ms,
+        hot_windows=worker.hot_windows,
+        # A day that takes late rows changes its month, which is the sum of all its days.
+        kept_days=worker.hot_windows + MONTH_DAYS,
+        publish_seconds=worker.publish_seconds,
+        working_bytes=worker.state_bytes // 6 // partitions,
+        held_bytes=worker.state_bytes // partitions,
+    )
 
 
 class DriftWorker:
@@ -70,13 +84,7 @@ class DriftWorker:
         self._profiles, self._emitters = lookups
         self._heartbeat = heartbeat
         self._source, self._writer, self._metrics = source, make_writer(self._owns), metrics
-        self._rules = Rules(
-            out_of_orderness_ms=self._settings.out_of_orderness_ms,
-            hot_windows=self._settings.hot_windows,
-            publish_seconds=self._settings.publish_seconds,
-            working_bytes=self._settings.state_bytes // 6 // self._partitions,
-            held_bytes=self._settings.state_bytes // self._partitions,
-        )
+        self._rules = rules_of(self._settings, self._partitions)
         self._restating = DriftRestating(settings, self._profiles, self._rules, metrics)
         self._shards: dict[int, Shard] = {}
         self._generation = -1
