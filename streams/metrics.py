@@ -44,12 +44,8 @@ class DriftMetrics:
             ["partition"],
             registry=registry,
         )
-        self.forgotten = Counter(
-            "driftline_drift_emitters_forgotten",
-            "Processes of emitters forgotten early, of a deployment that has too many: what they repeat counts twice.",
-            ["partition"],
-            registry=registry,
-        )
+        said = "Emitters' processes forgotten early, of too many: repeats count twice."
+        self.forgotten = Counter("driftline_drift_emitters_forgotten", said, ["partition"], registry=registry)
         self.lag = Gauge(
             "driftline_drift_lag_messages",
             "Messages between the log's end and what was folded.",

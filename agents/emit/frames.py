@@ -15,7 +15,8 @@ from driftline.agents.emit.errors import BadEvent
 from driftline.agents.emit.kinds import Raw
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.shapes import check_names
-from driftline.agents.emit.values import NO_TIME, text_of, times_of
+from driftline.agents.emit.values import NO_TIME, times_of
+from driftline.schemas.scalars import text_of
 
 _ARROW_NUMBERS: Final = ("int", "uint", "float", "double", "halffloat")
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.agents.emit.options import Options
-from driftline.agents.emit.values import hashed, is_null, number_of, text_of
+from driftline.agents.emit.values import hashed
+from driftline.schemas.scalars import is_null, number_of, text_of
 
 Kind = Literal["number", "category"]
 Mask = NDArray[np.bool_] | None

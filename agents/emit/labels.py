@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from driftline.agents.emit.errors import BadEvent
-from driftline.agents.emit.values import is_null, number_of, text_of
 from driftline.schemas.columns import Category, LabelColumns
 from driftline.schemas.ids import ID_BYTES
+from driftline.schemas.scalars import is_null, number_of, text_of
 
 # What one waiting label takes in memory, in bytes, without its texts.
 LABEL_BYTES = 360

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute as pc
 
-from driftline.agents.emit.values import text_of
 from driftline.deploy.tables.scan import is_text, plain
 from driftline.schemas.columns import Category
+from driftline.schemas.scalars import text_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.schemas.errors import DriftlineError
-from driftline.schemas.number_text import number_text
+from driftline.schemas.scalars import is_null, number_of, text_of
 from driftline.schemas.shapes import Category, Gap, NumericBlock, PredictionColumns
 
 _NUMBER_KINDS = "fiub"
@@ -96,10 +96,10 @@ def batch_of(
         original_ids=None,
         times_ms=np.zeros(rows, np.int64) if timestamps is None else _times(timestamps, *columns[timestamps]),
         features=_block(numeric, columns, gaps),
-        categories=[_category(name, *columns[name]) for name in features if name not in set(numeric)],
+        categories=[_category(name, *columns[name], gaps) for name in features if name not in set(numeric)],
         gaps=gaps,
         scores=_block(list(scores), columns, gaps),
-        predicted=None if predicted is None else _category("predicted", *columns[predicted]),
+        predicted=None if predicted is None else _category("predicted", *columns[predicted], []),
     )
 
 
@@ -153,14 +153,10 @@ def _array(column: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:  # noqa: ANN4
     if isinstance(column, np.ma.MaskedArray):
         return values, np.array(np.ma.getmaskarray(column))
     if values.dtype.kind == "O":
-        return values, np.array([_is_null(value) for value in values.tolist()], np.bool_)
+        return values, np.array([is_null(value) for value in values.tolist()], np.bool_)
     if values.dtype.kind in _TIME_KINDS:
         return values, np.isnat(values)
     return values, np.zeros(len(values), np.bool_)
-
-
-def _is_null(value: object) -> bool:
-    return value is None or type(value).__name__ in {"NAType", "NaTType"}
 
 
 def _is_numeric(values: NDArray[Any], nulls: NDArray[np.bool_]) -> bool:
@@ -168,7 +164,7 @@ def _is_numeric(values: NDArray[Any], nulls: NDArray[np.bool_]) -> bool:
     if values.dtype.kind in _NUMBER_KINDS + _TIME_KINDS:
         return True
     known = values[~nulls]
-    return len(known) == 0 or _number(known[0]) is not None
+    return len(known) == 0 or number_of(known[0]) is not None
 
 
 def _block(
@@ -197,41 +193,26 @@ def _numbers(values: NDArray[Any], nulls: NDArray[np.bool_]) -> tuple[NDArray[np
     elif values.dtype.kind in _NUMBER_KINDS:
         numbers = values.astype(np.float64)
     else:
-        found = [None if null else _number(value) for value, null in zip(values, nulls, strict=True)]
+        found = [None if null else number_of(value) for value, null in zip(values, nulls, strict=True)]
         numbers = np.array([math.nan if number is None else number for number in found], np.float64)
         wrong = np.array([number is None for number in found], np.bool_) & ~nulls
         return numbers, wrong
     return np.where(nulls, np.nan, numbers), np.zeros(len(values), np.bool_)
 
 
-def _category(name: str, values: NDArray[Any], nulls: NDArray[np.bool_]) -> Category:
-    """Values as levels in the order of their names and codes, -1 for null."""
-    texts = [None if null else _text(value) for value, null in zip(values.tolist(), nulls, strict=True)]
+def _category(name: str, values: NDArray[Any], nulls: NDArray[np.bool_], gaps: list[Gap]) -> Category:
+    """Values as levels in the order of their names and codes, -1 for null; what is no level is entered as a gap."""
+    nulls = nulls | np.array(
+        [isinstance(value, float) and math.isnan(value) for value in values.tolist()], np.bool_
+    )
+    texts = [None if null else text_of(value) for value, null in zip(values.tolist(), nulls, strict=True)]
+    wrong = np.array([text is None for text in texts], np.bool_) & ~nulls
+    if wrong.any():
+        gaps.append(Gap(name, None, wrong))
     levels = sorted({text for text in texts if text is not None})
     code_of: dict[str | None, int] = {level: code for code, level in enumerate(levels)}
     codes = np.array([code_of.get(text, -1) for text in texts], np.int32)
     return Category(name, tuple(levels), codes)
-
-
-def _number(value: Any) -> float | None:  # noqa: ANN401 - whatever has __float__, as Decimal
-    """A single object as a float; None when it is no number. Texts are never parsed."""
-    if isinstance(value, str | bytes | complex | np.ndarray):
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _text(value: object) -> str | None:
-    """A single object as a level, written as the emitter does; NaN is no level."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return None if math.isnan(value) else number_text(float(value))
-    return str(value)
 
 
 def _times(name: str, values: NDArray[Any], nulls: NDArray[np.bool_]) -> NDArray[np.int64]:

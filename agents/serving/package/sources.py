@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from driftline.agents.emit.values import text_of
 from driftline.agents.serving.package import rows as asked
 from driftline.agents.serving.package.contents import refuse_pickles
 from driftline.agents.serving.package.errors import BrokenPackageError, PackageError
@@ -18,6 +17,7 @@ from driftline.agents.serving.package.inside import external_files
 from driftline.agents.serving.package.layout import is_plain_path
 from driftline.agents.serving.package.manifest import Format
 from driftline.agents.serving.package.tensors import Tensor
+from driftline.schemas.scalars import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

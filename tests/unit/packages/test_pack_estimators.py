@@ -19,13 +19,13 @@ from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from skops import io as skops_io
 
-from driftline.agents.emit.values import text_of
 from driftline.agents.serving.package import golden
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.loading import load
 from driftline.agents.serving.package.manifest import Score
 from driftline.agents.serving.package.pack import Packed, pack_estimator, pack_file
 from driftline.agents.serving.package.verify import verify
+from driftline.schemas.scalars import text_of
 
 RNG = np.random.default_rng(5)
 TABLE = {**{name: RNG.normal(size=400) for name in COLUMNS}, "town": RNG.integers(0, 6, 400).astype(float)}

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -26,7 +26,6 @@ from driftline.streams.processors.drift_worker import DriftWorker
 from driftline.streams.processors.drift_writer import Writer
 from driftline.streams.processors.emitter_watch import EmitterWatch
 from driftline.streams.processors.profile_book import ProfileBook
-from driftline.streams.windows.checkpoint import Checkpoint
 from driftline.streams.windows.held import StateError, partition_key, seal
 
 DEPLOYMENT = "churn"
@@ -292,21 +291,3 @@ def test_state_of_a_revoked_partition_goes_with_its_gauges() -> None:
     worker.forget(PARTITION)
     assert table.values == {}
     worker.forget(PARTITION)
-
-
-def test_a_tombstone_goes_last() -> None:
-    """States, then books, then the partition row, then tombstones: a cold window's state outlives the word for it."""
-    log, table = Log(), Table()
-    writer = Writer(fake_app(log, PARTITION), "changelog", "windows", cast("Any", table), lambda: True)
-    plan = Checkpoint(
-        position=7,
-        states=[(b"state", b"1")],
-        books=[(b"book", b"2")],
-        partition_row=(b"row", b"3"),
-        tombstones=[b"cold"],
-    )
-
-    asyncio.run(writer.write({PARTITION: plan}))
-
-    assert [key for _, key, _ in log.sent] == [b"state", b"book", b"row", b"cold"]
-    assert log.sent[-1] == ("changelog", b"cold", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -96,3 +97,24 @@ def test_a_reference_without_a_number_has_no_distance(column: Any) -> None:
         assert {found.figure("x", name).value for name in ("psi", "js", "ks", "ks_upper", "w1_sigma")} == {
             None
         }
+
+
+def test_objects_are_what_the_emitter_makes_of_them() -> None:
+    """Dates are seconds since 1970 and times of day ISO texts, in a comparison as in an event; bytes are no level."""
+    day = dt.date(2024, 2, 29)
+    columns: dict[str, list[Any]] = {
+        "seen": [day, dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC), None],
+        "at": [dt.time(9, 30), b"nine", "9"],
+    }
+    found = batch_of(
+        {name: np.array(values, object) for name, values in columns.items()}, features=list(columns)
+    )
+
+    of_day = 1_709_164_800.0
+    (seen,) = found.features[0].values  # noqa: PD011 - a block of ours, no data frame
+    np.testing.assert_array_equal(seen, [of_day, of_day + 43_200, np.nan])
+    (at,) = found.categories
+    assert [None if code < 0 else at.levels[code] for code in at.codes] == ["09:30:00", None, "9"]
+    wrong = {gap.name: gap.wrong for gap in found.gaps}
+    assert wrong["seen"] is None
+    np.testing.assert_array_equal(wrong["at"], [False, True, False])
