@@ -59,7 +59,7 @@ def command(
 
     They go through the same Emitter that an application uses. The published profile says what each column is and
     which holds the times; without one a table that has no timestamp happens now. Exits with 1 when a row was
-    dropped, or is still on its way at the end.
+    dropped, or is still on its way at the end. When Kafka acknowledges nothing for 30 s the rest is not sent.
     """
     from rich.console import Console
 
@@ -83,7 +83,7 @@ def command(
         sender = settings_here(os.environ, Path.cwd(), role="emitter")
         sent = send(sender, planned, deployment, version, profile=profile, rate=rate, told=told)
     arrival = None
-    if wait:
+    if wait and not sent.stalled:
         resolutions = ("5m", "1h", "1d") if profile is None else profile.resolutions
         book = sent.stats
         ask = partial(
@@ -177,6 +177,14 @@ def _facts(
 
 def _verdict(rows: int, sent: Sent, arrival: Arrival | None) -> int:
     """Say on stderr what keeps the rows from having arrived, and give the exit code."""
+    if sent.stalled:
+        click.echo(
+            f"driftline: Kafka acknowledged nothing any more and was given up, with {sent.stats.delivered:,} of "
+            f"{rows:,} rows delivered: see 'driftline status', then send the rest; a row that is sent twice counts "
+            "twice",
+            err=True,
+        )
+        return 1
     if not sent.is_delivered or sent.rows < rows:
         lost = rows - sent.stats.delivered
         click.echo(

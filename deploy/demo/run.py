@@ -237,6 +237,8 @@ def _emit(
     ):
         truth = Truth(scored.year, teller)
         sent = send(emitting, planned, DEPLOYMENT, VERSION, profile=profile, told=told, offered=truth.offered)
+        if sent.stalled:
+            raise DemoError(f"Kafka took {sent.stats.delivered:,} of {planned.rows:,} events and no more")
         truth.rest()
         if not teller.flush(BOUND_S):
             raise DemoError(f"the {truth.told:,} labels were not delivered within {BOUND_S:.0f} s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import time
@@ -16,9 +17,11 @@ from driftline.deploy.tables.errors import TableError
 from driftline.deploy.tables.order import ordered_batches, times_ms
 from driftline.deploy.tables.scan import is_text, plain
 from driftline.deploy.tables.values import texts
+from driftline.deploy.tables.watch import Watch
 from driftline.schemas.ahead import latest_ms
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator
 
     import numpy as np
@@ -37,13 +40,13 @@ SLICE_ROWS = 8_192
 SLICES_A_SECOND = 10
 """With a rate: how often some rows are sent."""
 
-ROOM_S = 60.0
-"""How long to wait for room in the emitter's buffer before rows are dropped: a broker that is away is said,
-not waited for.
+STALLED_S = 30.0
+"""How long rows may be on their way and Kafka acknowledge none, before it is given up: a broker that is away is said,
+not waited for. One that is slow is waited for.
 """
 
-DELIVERED_S = 60.0
-"""How long the last rows may take to be acknowledged."""
+FLUSH_S = 1.0
+"""How long to wait for the last rows before the books are looked at again."""
 
 AT, ID, LATENCY, STATUS, PREDICTED = " at", " id", " latency", " status", " predicted"
 """Names of the columns that are no features: no feature's name may begin with a space, so none can clash."""
@@ -57,6 +60,8 @@ class Sent:
     stats: Stats
     seconds: float
     """From the first row to the last acknowledgement."""
+    stalled: bool = False
+    """Whether Kafka was given up, because it acknowledged nothing any more."""
 
     @property
     def is_delivered(self) -> bool:
@@ -79,10 +84,10 @@ class Pace:
             SLICE_ROWS if self.rate is None else max(1, min(SLICE_ROWS, round(self.rate / SLICES_A_SECOND)))
         )
 
-    def wait(self, rows: int) -> None:
-        """Wait until these rows are due."""
+    def wait(self, rows: int, end: threading.Event) -> None:
+        """Wait until these rows are due, or until `end`."""
         if self.rate is not None:
-            time.sleep(max(0.0, self.began + self.rows / self.rate - time.monotonic()))
+            end.wait(max(0.0, self.began + self.rows / self.rate - time.monotonic()))
         self.rows += rows
 
 
@@ -97,7 +102,7 @@ def send(
     told: Callable[[int], None] = lambda _rows: None,
     offered: Callable[[NDArray[np.uint8]], None] = lambda _ids: None,
 ) -> Sent:
-    """Send every row and wait until the broker has them.
+    """Send every row and wait until the broker has them; one that takes none for STALLED_S is given up.
 
     Args:
         settings: where Kafka is.
@@ -130,19 +135,18 @@ def send(
         columns={one.name: one.policy for one in (*plan.features, *plan.segments) if one.policy != "keep"},
     )
     pace = Pace(rate)
-    with emitter:
-        for batch in ordered_batches(planned.source, plan):
-            frame, roles = frame_of(batch, plan, settings.worker.future_ms)
-            for part in _slices(frame, pace.slice_rows):
-                pace.wait(part.num_rows)
-                offered(emitter.log_frame(part, wait_s=ROOM_S, **roles))
-                rows += part.num_rows
-                told(part.num_rows)
-            if emitter.stats().dropped:
+    with emitter, Watch(emitter, STALLED_S) as watch:
+        for part, roles in _parts(planned, settings, pace.slice_rows):
+            pace.wait(part.num_rows, watch.stalled)
+            if watch.stalled.is_set() or emitter.stats().dropped:
                 # Nobody takes them any more: the books say why, and the rest is better sent again later.
                 break
-        emitter.flush(DELIVERED_S)
-    return Sent(rows, emitter.stats(), time.perf_counter() - began)
+            offered(emitter.log_frame(part, wait_s=math.inf, **roles))
+            rows += part.num_rows
+            told(part.num_rows)
+        while emitter.stats().in_flight and not watch.stalled.is_set():
+            emitter.flush(FLUSH_S)
+    return Sent(rows, emitter.stats(), time.perf_counter() - began, watch.stalled.is_set())
 
 
 def frame_of(batch: pa.RecordBatch, plan: TablePlan, future_ms: int) -> tuple[pa.RecordBatch, Roles]:
@@ -204,6 +208,9 @@ def _times(batch: pa.RecordBatch, timestamp: ColumnPlan, future_ms: int) -> pa.A
     return pa.array(times)
 
 
-def _slices(frame: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
-    for start in range(0, frame.num_rows, rows):
-        yield frame.slice(start, rows)
+def _parts(planned: Planned, settings: Settings, rows: int) -> Iterator[tuple[pa.RecordBatch, Roles]]:
+    """Give the table in the order of its times, as frames of so many rows at most."""
+    for batch in ordered_batches(planned.source, planned.plan):
+        frame, roles = frame_of(batch, planned.plan, settings.worker.future_ms)
+        for start in range(0, frame.num_rows, rows):
+            yield frame.slice(start, rows), roles
