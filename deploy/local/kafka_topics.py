@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
@@ -24,9 +24,16 @@ class TopicFault:
     key: str
     wanted: str
     found: str
+    counts: str = ""
+    """Which topics have which partition count, when no setting fits them all."""
 
     def sentence(self) -> str:
         """Say the fault and its mend."""
+        if self.key == "partitions" and self.counts:
+            return (
+                f"{self.counts}, which no setting fits, and no count can go down: use another topic prefix "
+                "(DRIFTLINE_KAFKA_TOPIC_PREFIX) or a fresh data directory"
+            )
         if self.key == "partitions":
             return (
                 f"the topic {self.topic!r} has {self.found} partitions, the settings ask for {self.wanted}: "
@@ -92,7 +99,24 @@ def topic_faults(settings: Settings, admin: AdminClient) -> list[TopicFault]:
             continue
         values = {key: str(entry.value) for key, entry in configs[name].items()}
         faults += compare(name, topic, settings.kafka.partitions, len(held[name].partitions), values)
-    return faults
+    counts = _at_odds({name: (names[name], len(held[name].partitions)) for name in present})
+    return [replace(fault, counts=counts) if fault.key == "partitions" else fault for fault in faults]
+
+
+def _at_odds(found: dict[str, tuple[Topic, int]]) -> str:
+    """Say which topics have which partition count; "" when one value of the setting fits them all."""
+    groups: dict[tuple[int, int | None], list[str]] = {}
+    for name, (topic, count) in found.items():
+        needed = None if topic.partitions == "events" else topic.partitions
+        if count != needed:
+            groups.setdefault((count, needed), []).append(repr(name))
+    if len(groups) == 1 and None in (needed for _, needed in groups):
+        return ""
+    return "; ".join(
+        f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} {count} partitions"
+        + ("" if needed is None else f" where the contract says {needed}")
+        for (count, needed), names in groups.items()
+    )
 
 
 def compare(
