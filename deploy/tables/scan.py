@@ -70,11 +70,17 @@ def scan(source: TableSource) -> list[Facts]:
     """Read the table once and return the facts of each column, in the table's order.
 
     Raises:
-        TableError: the table has no rows, or cannot be read.
+        TableError: the table has no rows or no column that can be used, or cannot be read.
 
     """
     facts = [Facts(column.name, column.type) for column in source.schema]
     seen = [one for one in facts if not is_nested(one.type)]
+    if not seen:
+        first, more = facts[0], len(facts) - 1
+        raise TableError(
+            f"{source.path} has no column that can be used: {first.name!r} holds {first.type}"
+            f"{f', and {more} more like it' if more else ''}; give numbers, texts or times, one a column"
+        )
     for batch in source.batches([one.name for one in seen]):
         for one, column in zip(seen, batch.columns, strict=True):
             _absorb(one, column)

@@ -123,6 +123,16 @@ def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:
         scan(source)
 
 
+def test_a_table_of_nested_columns_alone_is_not_said_to_be_empty(tmp_path: Path) -> None:
+    """Rows that nobody can count because no column is read are rows; the sentence names the column and its type."""
+    table = pa.table({"tags": [[1, 2]] * 500, "raw": [b"x"] * 500})
+    with pytest.raises(TableError) as told:
+        scan(open_table(write(table, tmp_path / "t.parquet")))
+    assert "no column that can be used: 'tags' holds list" in str(told.value)
+    assert "and 1 more like it; give" in str(told.value)
+    assert "no rows" not in str(told.value)
+
+
 def test_a_directory_is_refused(tmp_path: Path) -> None:
     """A directory is no table, and the sentence says what to give."""
     with pytest.raises(TableError, match="is a directory"):
