@@ -7,6 +7,7 @@ import errno
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +21,12 @@ from driftline.schemas.errors import DriftlineError
 
 # What the system says when a place to write to is full, failing or closed.
 UNWRITABLE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF))
+
+_LONGEST_NAME, _LONGEST_LINE = 200, 4_000
+# A quotation (an apostrophe within a word begins none), or characters without a space.
+_LONG = re.compile(
+    rf"""(?<!\w)(['"])(?:(?!\1).){{{_LONGEST_NAME - 1},}}\1(?!\w)|\S{{{_LONGEST_NAME + 1},}}"""
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -142,7 +149,7 @@ def _refuse(error: click.ClickException) -> int:
 
 
 def _fail(sentence: str, code: int) -> int:
-    one_line = _printable(" ".join(sentence.split()))
+    one_line = _readable(_printable(" ".join(sentence.split())))
     with contextlib.suppress(OSError):  # stderr may lie on the disk that is full
         click.echo(f"driftline: {one_line}", err=True)
     return code
@@ -151,6 +158,17 @@ def _fail(sentence: str, code: int) -> int:
 def _printable(text: str) -> str:
     """Escape what does not print: names of files and columns are not to move a terminal's cursor."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def _readable(line: str) -> str:
+    """Shorten the names, values and paths that are too long to be read, and then the whole."""
+    return _cut(_LONG.sub(lambda found: _cut(found[0], _LONGEST_NAME), line), _LONGEST_LINE)
+
+
+def _cut(text: str, most: int) -> str:
+    """Keep both ends: a path is known by its last part."""
+    tail = most // 4
+    return text if len(text) <= most + 1 else f"{text[: most - tail]}…{text[-tail:]}"
 
 
 def _silence_stdout() -> None:

@@ -197,6 +197,44 @@ def test_what_does_not_print_is_shown_escaped(
     assert capsys.readouterr().err == "driftline: there is no file \\x1b[2Ja\\udcff\\u202eb\n"
 
 
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        (
+            f"column {'x' * 100_000!r} is no name: rename it",
+            f"column '{'x' * 149}…{'x' * 49}' is no name: rename it",
+        ),
+        (
+            f"column {'a b ' * 9_999!r} is none",
+            f"column '{('a b ' * 99)[:149]}…{('a b ' * 99)[-49:]}' is none",
+        ),
+        (f"Kafka's file {'/d' * 5_000} is none", f"Kafka's file {'/d' * 75}…{('/d' * 50)[-50:]} is none"),
+        (f"Kafka's and {'word ' * 60}'a' is none", f"Kafka's and {'word ' * 60}'a' is none"),
+        (f"the file {'d' * 200} is none", f"the file {'d' * 200} is none"),
+    ],
+    ids=["a name", "a name with spaces", "a path", "prose", "just not too long"],
+)
+def test_a_long_name_is_shortened(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sentence: str, shown: str
+) -> None:
+    """Of a name or path too long to be read both ends stand in the line, and the sentence about it is whole."""
+    serve(monkeypatch, raising(DriftlineError(sentence)))
+    assert main(["up"]) == 1
+    assert capsys.readouterr().err == f"driftline: {shown}\n"
+
+
+def test_a_refusal_is_a_line_that_can_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However many words a sentence quotes, its begin and its end stand in a line of 4,000 characters."""
+    serve(monkeypatch, raising(DriftlineError(f"known are {'a, ' * 100_000} and no more")))
+    assert main(["up"]) == 1
+    said = capsys.readouterr().err
+    assert len(said) < 4_100
+    assert said.startswith("driftline: known are a, a, ")
+    assert said.endswith("a, and no more\n")
+
+
 def test_names_that_are_no_utf_8_are_shown_as_they_are(tmp_path: Path) -> None:
     """A file named in other bytes is made and shown as those; strict JSON cannot say them, and says so in one line."""
     name = b"k\xff.pem"
