@@ -63,7 +63,7 @@ def _show(report: StatusReport) -> None:
     late = [(each.deployment, each.model_version, each.slot, f"{each.rows:,}") for each in report.late]
     print_table(("deployment", "version", "slot", "rows that came too late, and await restatement"), late)
     for problem in report.problems:
-        click.echo(click.style(problem, fg="red"), err=True)
+        click.echo(click.style(f"driftline: {problem}", fg="red"), err=True)
 
 
 def _row(part: ComponentReport) -> tuple[str, ...]:

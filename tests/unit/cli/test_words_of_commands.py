@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import doctest
 import importlib
+from pathlib import Path
 
 import pytest
 
+from driftline.deploy.cli import main
 from driftline.deploy.cli.status import _show
 from driftline.deploy.local.lag import Lag
 from driftline.deploy.local.report import StatusReport
@@ -47,3 +49,14 @@ def test_only_what_lags_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "predictions" not in shown
     assert "2 of 2 partitions that workers read have no lag" in shown
+
+
+def test_what_is_wrong_is_said_as_every_command_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without a stack `status` fails, so its line begins as that of any failure; for `down` that is an answer."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["status"]) == 1
+    assert capsys.readouterr().err.startswith("driftline: no stack runs in ")
+    assert main(["down"]) == 0
+    assert capsys.readouterr().out.startswith("no stack runs in ")
