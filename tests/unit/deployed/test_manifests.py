@@ -145,12 +145,12 @@ def test_images_have_the_version_of_the_project(objects: tuple[Object, ...]) -> 
 def test_what_was_measured_is_asked_for(objects: tuple[Object, ...]) -> None:
     """Each container asks for memory and has a bound on it; drift asks for no less than docs/benchmarks.md measured."""
     text = (CHECKOUT / "docs/benchmarks.md").read_text(encoding="utf-8")
-    (measured,) = re.findall(r"^\| memory: drift worker[^|]*\| ([\d.]+) \| MB", text, re.MULTILINE)
+    measured = re.findall(r"^\| memory: drift worker[^|]*\| ([\d.]+) \| MB", text, re.MULTILINE)
     for name, one in of_kind(objects, *WORKLOADS).items():
         for container in containers_of(one):
             asks, most = (container["resources"][key]["memory"] for key in ("requests", "limits"))
             assert bytes_of(asks) <= bytes_of(most)
-            assert name != "drift" or bytes_of(asks) >= float(measured) * 1e6
+            assert name != "drift" or bytes_of(asks) >= max(map(float, measured)) * 1e6
 
 
 def test_selectors_find_pods(objects: tuple[Object, ...]) -> None:
