@@ -233,3 +233,14 @@ def test_nulls_and_strange_values_are_counted_apart() -> None:
     assert found.figure("x", "nulls").value == pytest.approx(30 / 1_000)
     assert found.figure("x", "nonfinite").value == pytest.approx(60 / 1_000)
     assert found.figure("x", "out_of_range").value == pytest.approx(100 / 910)
+
+
+def test_the_bound_is_tight_where_bins_hold_one_value() -> None:
+    """Of few whole numbers every bin is one value, so nothing is hidden in it: ks, ks_upper and D are one number."""
+    draw = np.random.default_rng(5)
+    old, new = draw.integers(0, 6, 4_000).astype(float), draw.integers(1, 7, 3_000).clip(max=5).astype(float)
+
+    found = compare({"x": old}, {"x": new})
+
+    lower, upper = found.figure("x", "ks").value, found.figure("x", "ks_upper").value
+    assert lower == upper == pytest.approx(ks_2samp(old, new).statistic, abs=1e-12)
