@@ -50,6 +50,21 @@ def test_silence_brings_all_to_disk(road_to: Roads, tmp_path: Path) -> None:
     assert road.books == {"delivered": 70, "spooled": 0, "in_flight": 0}
 
 
+def test_what_is_on_its_way_is_not_read_from_disk_too(road_to: Roads, tmp_path: Path) -> None:
+    """Once one answer comes, batches that still await theirs are not sent a second time from their copies on disk."""
+    road = road_to(tmp_path)
+    road.seal(5)
+    road.pump()
+    road.pump(1.5)
+    road.kafka.decide("delivered", count=1)
+    road.pump(0.1)
+    assert len(road.kafka.held) == 4
+    road.kafka.decide("delivered")
+    road.pump(0.1)
+    assert road.arrived == list(range(5))
+    assert road.books == {"delivered": 50, "spooled": 0, "in_flight": 0}
+
+
 def test_failures_are_sent_again_with_the_same_bytes(road_to: Roads, tmp_path: Path) -> None:
     """Batches that Kafka gave up, written or not, come again byte for byte, and everything arrives in order."""
     road = road_to(tmp_path)
