@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import socket
 import time
@@ -44,6 +43,9 @@ STALLED_S = 30.0
 """How long rows may be on their way and Kafka acknowledge none, before it is given up: a broker that is away is said,
 not waited for. One that is slow is waited for.
 """
+
+ROOM_S = 300.0
+"""How long to wait for room in the emitter's buffer: a row that is larger than it never fits, and is dropped then."""
 
 FLUSH_S = 1.0
 """How long to wait for the last rows before the books are looked at again."""
@@ -141,7 +143,7 @@ def send(
             if watch.stalled.is_set() or emitter.stats().dropped:
                 # Nobody takes them any more: the books say why, and the rest is better sent again later.
                 break
-            offered(emitter.log_frame(part, wait_s=math.inf, **roles))
+            offered(emitter.log_frame(part, wait_s=ROOM_S, **roles))
             rows += part.num_rows
             told(part.num_rows)
         while emitter.stats().in_flight and not watch.stalled.is_set():

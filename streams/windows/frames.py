@@ -203,9 +203,10 @@ def _numbers(values: NDArray[Any], nulls: NDArray[np.bool_]) -> tuple[NDArray[np
 def _category(name: str, values: NDArray[Any], nulls: NDArray[np.bool_], gaps: list[Gap]) -> Category:
     """Values as levels in the order of their names and codes, -1 for null; what is no level is entered as a gap."""
     nulls = nulls | np.array(
-        [isinstance(value, float) and math.isnan(value) for value in values.tolist()], np.bool_
+        [isinstance(value, float | np.floating) and bool(np.isnan(value)) for value in values.tolist()],
+        np.bool_,
     )
-    texts = [None if null else text_of(value) for value, null in zip(values.tolist(), nulls, strict=True)]
+    texts = [None if null else _level(value) for value, null in zip(values.tolist(), nulls, strict=True)]
     wrong = np.array([text is None for text in texts], np.bool_) & ~nulls
     if wrong.any():
         gaps.append(Gap(name, None, wrong))
@@ -213,6 +214,12 @@ def _category(name: str, values: NDArray[Any], nulls: NDArray[np.bool_], gaps: l
     code_of: dict[str | None, int] = {level: code for code, level in enumerate(levels)}
     codes = np.array([code_of.get(text, -1) for text in texts], np.int32)
     return Category(name, tuple(levels), codes)
+
+
+def _level(value: object) -> str | None:
+    """A value as the emitter writes it, and what it would not take, as intervals and periods, as it prints."""
+    text = text_of(value)
+    return str(value) if text is None and not isinstance(value, str | bytes) else text
 
 
 def _times(name: str, values: NDArray[Any], nulls: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -118,3 +118,12 @@ def test_objects_are_what_the_emitter_makes_of_them() -> None:
     wrong = {gap.name: gap.wrong for gap in found.gaps}
     assert wrong["seen"] is None
     np.testing.assert_array_equal(wrong["at"], [False, True, False])
+
+
+def test_what_the_emitter_would_not_take_is_compared_as_it_prints() -> None:
+    """Intervals have distances, and a NaN of numpy's own is no level."""
+    cuts = [-10.0, -1.0, 0.0, 1.0, 10.0]
+    old, new = (pd.cut(np.random.default_rng(3).normal(mean, size=400), cuts) for mean in (0.0, 2.0))
+    assert (compare({"x": old}, {"x": new}).figure("x").value or 0.0) > 1.0
+    (found,) = batch_of({"x": np.array(["a", np.float32("nan")], object)}, features=["x"]).categories
+    assert found.levels == ("a",)
