@@ -100,7 +100,7 @@ def test_a_reference_without_a_number_has_no_distance(column: Any) -> None:
 
 
 def test_objects_are_what_the_emitter_makes_of_them() -> None:
-    """Dates are seconds since 1970 and times of day ISO texts, in a comparison as in an event; bytes are no level."""
+    """Dates are seconds since 1970 and times of day ISO texts, as in events of declared columns; bytes are no level."""
     day = dt.date(2024, 2, 29)
     columns: dict[str, list[Any]] = {
         "seen": [day, dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC), None],
