@@ -202,11 +202,10 @@ def _numbers(values: NDArray[Any], nulls: NDArray[np.bool_]) -> tuple[NDArray[np
 
 def _category(name: str, values: NDArray[Any], nulls: NDArray[np.bool_], gaps: list[Gap]) -> Category:
     """Values as levels in the order of their names and codes, -1 for null; what is no level is entered as a gap."""
-    nulls = nulls | np.array(
-        [isinstance(value, float | np.floating) and bool(np.isnan(value)) for value in values.tolist()],
-        np.bool_,
-    )
-    texts = [None if null else _level(value) for value, null in zip(values.tolist(), nulls, strict=True)]
+    listed = values.tolist()
+    nan = [isinstance(value, float | np.floating) and bool(np.isnan(value)) for value in listed]
+    nulls = nulls | np.array(nan, np.bool_)
+    texts = [None if null else _level(value) for value, null in zip(listed, nulls, strict=True)]
     wrong = np.array([text is None for text in texts], np.bool_) & ~nulls
     if wrong.any():
         gaps.append(Gap(name, None, wrong))
