@@ -54,7 +54,9 @@ class Hot:
         newest_ms: the greatest event time seen.
         heard_ms: the broker's time of its last prediction.
         closed_ms: the watermark when windows were last published.
-        floors_ms: per resolution, windows that start before it were let go at the byte cap.
+        floors_ms: per resolution, windows that start before it were cold when they were last published, or let go at
+            the byte cap: they stay cold, whatever number of them is to be hot now.
+        days_ms: the first day that was kept for weeks and months at the last publication.
         cells: the predictions of windows that still take facts.
         outcomes: of each cell, as of the last `settle`.
         days: of each whole day that was published, for the merges to weeks and months.
@@ -78,6 +80,7 @@ class Hot:
     heard_ms: int = 0
     closed_ms: int = NEVER
     floors_ms: dict[str, int] = field(default_factory=dict)
+    days_ms: int = NEVER
     cells: dict[CellKey, Cell] = field(default_factory=dict)
     outcomes: Kept = field(default_factory=Kept)
     days: Kept = field(default_factory=Kept)
@@ -113,7 +116,7 @@ class Hot:
 
     def kept_from_ms(self, kept_days: int) -> int:
         """The first day, ms, that is kept for weeks and months since the last publication."""
-        return NEVER if self.closed_ms == NEVER else self.closed_ms // DAY_MS * DAY_MS - kept_days * DAY_MS
+        return max(self.days_ms, self.closed_ms // DAY_MS * DAY_MS - kept_days * DAY_MS)
 
     def fold(
         self,

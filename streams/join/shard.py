@@ -27,7 +27,7 @@ from driftline.streams.join.shed import let_go, shed
 from driftline.streams.join.stored_state import take_up_state
 from driftline.streams.windows.book import NEVER, WIDTHS_MS, closed_by_clock
 from driftline.streams.windows.gaps import Gap
-from driftline.streams.windows.resolution import DAY_MS, MERGED
+from driftline.streams.windows.resolution import MERGED
 from driftline.streams.windows.window import Window
 
 if TYPE_CHECKING:
@@ -153,11 +153,12 @@ class Shard:
         for name in sorted(self.changed):
             hot = self.hots[name]
             hot.closed_ms, hot.is_restored = hot.watermark_ms, False
+            hot.floors_ms = {width: self._cold_before(hot, width) for width in WIDTHS_MS}
+            hot.days_ms = hot.kept_from_ms(self.rules.kept_days)
             cold = [key for key in hot.cells if self._is_cold(hot, key)]
             records += let_go(hot, cold)
             self._trim(hot)
-            oldest = hot.watermark_ms // DAY_MS * DAY_MS - self.rules.kept_days * DAY_MS
-            old = [key for key in hot.days if key.start_ms < oldest]
+            old = [key for key in hot.days if key.start_ms < hot.days_ms]
             for key in old:
                 hot.days.drop(key)
             hot.close()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from driftline.streams.windows.book import NEVER
 from driftline.streams.windows.gaps import Gaps
 from driftline.streams.windows.held import StateError
 from driftline.streams.windows.late import LateDays
@@ -53,7 +54,7 @@ def read_row(data: bytes, partition: int, topic_ids: tuple[str, str]) -> dict[st
 def hot_parts(hot: Hot) -> tuple[object, ...]:
     """Give what is stored of a deployment."""
     times = hot.watermark_ms, hot.newest_ms, hot.heard_ms
-    return (hot.name, *times, hot.floors_ms, hot.late.to_list(), hot.gaps.to_list())
+    return (hot.name, *times, hot.floors_ms, hot.late.to_list(), hot.gaps.to_list(), hot.days_ms)
 
 
 def take_up(hot: Hot, parts: list[Any]) -> None:
@@ -63,6 +64,7 @@ def take_up(hot: Hot, parts: list[Any]) -> None:
     hot.newest_ms, hot.heard_ms, hot.floors_ms = newest, heard, floors
     # An earlier release counted late rows, and did not say where they lie.
     hot.late = LateDays() if isinstance(late, int) else LateDays.from_list(late)
-    # Nor did it know of gaps.
-    hot.gaps = Gaps.from_list(*more) if more else Gaps()
+    # Nor did it know of gaps, and a later one not of the days that are gone.
+    hot.gaps = Gaps.from_list(more[0]) if more else Gaps()
+    hot.days_ms = more[1] if len(more) > 1 else NEVER
     hot.is_restored = True

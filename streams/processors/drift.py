@@ -33,6 +33,7 @@ from driftline.streams.processors.faust_mends import (
 )
 from driftline.streams.processors.faust_records import read_any_header_names
 from driftline.streams.processors.faust_security import credentials
+from driftline.streams.processors.faust_stop import cancel_until_done
 from driftline.streams.processors.profile_tail import Followed, followed
 from driftline.streams.processors.service import served_metrics
 from driftline.streams.processors.tail import TopicTail
@@ -248,6 +249,7 @@ def _wire(
     forget_revoked(app, worker.forget)
     seek_to_state(app, topics["predictions"], starts)
     drain_eagerly(app)
+    cancel_until_done(app)
     wait_where_it_is_full(app)
     carry_in_bundles(app, topics["predictions"], BUNDLE)
     # An answer holds the source's partitions and the changelog's.

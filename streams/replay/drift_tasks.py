@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from driftline.streams.replay.cold import Edge
 from driftline.streams.replay.tasks import DriftTask, restated
-from driftline.streams.windows.book import NEVER, WIDTHS_MS
+from driftline.streams.windows.book import WIDTHS_MS
 from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey
 from driftline.streams.windows.pane import Pane
-from driftline.streams.windows.resolution import DAY_MS
 from driftline.streams.windows.too_late import newest_hot
 from driftline.streams.windows.unprofiled import begin_tails, hot_unprofiled, take_profiled
 
@@ -76,8 +75,7 @@ def drift_done(shard: Shard, task: DriftTask) -> None:
 
 
 def _edge(shard: Shard, deployment: str) -> Edge:
-    closed_ms, floors_ms = shard.closed_ms[deployment], dict(shard.book(deployment).floors_ms)
-    oldest = closed_ms // DAY_MS * DAY_MS - shard.rules.kept_days * DAY_MS
-    kept_from_ms = max(oldest, floors_ms.get("1d", NEVER))
-    gaps = tuple(shard.book(deployment).gaps.held)
-    return Edge(closed_ms, floors_ms, shard.rules.hot_windows, kept_from_ms, gaps)
+    book, rules, closed_ms = shard.book(deployment), shard.rules, shard.closed_ms[deployment]
+    cold_ms = {name: book.cold_before(name, closed_ms, rules.hot_windows) for name in WIDTHS_MS}
+    kept_from_ms = book.days_from(closed_ms, rules.kept_days)
+    return Edge(closed_ms, cold_ms, rules.hot_windows, kept_from_ms, tuple(book.gaps.held))

@@ -16,6 +16,7 @@ from driftline.streams.windows.held import book_key, seal, unseal
 from driftline.streams.windows.late import LateDays
 from driftline.streams.windows.marks import SequenceMarks
 from driftline.streams.windows.resolution import DAY_MS
+from driftline.streams.windows.rules import Rules
 from driftline.streams.windows.unprofiled import Unprofiled
 
 WIDTHS_MS: Final = {"5m": 300_000, "1h": 3_600_000, "1d": DAY_MS}
@@ -53,6 +54,9 @@ class Book:
         newest_ms: the greatest event time seen.
         heard_ms: the broker's time of its last message.
         floors_ms: per resolution, windows that start before it were pushed out at the byte cap: cold.
+        cold_ms: per resolution, windows that start before it were cold at the last checkpoint: they stay so, whatever
+            number of them is to be hot now, for rows of them were left out.
+        days_ms: the first day whose state was kept at the last checkpoint.
         seen: sequence marks.
         late: rows for windows already cold.
         gaps: windows that not all rows were counted of, and what each version is counted by.
@@ -67,6 +71,8 @@ class Book:
     newest_ms: int = NEVER
     heard_ms: int = 0
     floors_ms: dict[str, int] = field(default_factory=dict)
+    cold_ms: dict[str, int] = field(default_factory=dict)
+    days_ms: int = NEVER
     seen: SequenceMarks = field(default_factory=SequenceMarks)
     late: LateDays = field(default_factory=LateDays)
     gaps: Gaps = field(default_factory=Gaps)
@@ -102,7 +108,24 @@ class Book:
 
     def cold_before(self, resolution: str, watermark_ms: int, hot_windows: int) -> int:
         """Windows of `resolution` that start before this time (ms) are cold when the watermark stands there."""
-        return cold_before(self.floors_ms, resolution, watermark_ms, hot_windows)
+        edge_ms = cold_before(self.floors_ms, resolution, watermark_ms, hot_windows)
+        return max(edge_ms, self.cold_ms.get(resolution, NEVER))
+
+    def days_from(self, watermark_ms: int, kept_days: int) -> int:
+        """Start of the first day whose state is kept, ms, when the watermark stands there."""
+        return max(watermark_ms // DAY_MS * DAY_MS - kept_days * DAY_MS, self.days_left_ms)
+
+    @property
+    def days_left_ms(self) -> int:
+        """Start of the first day whose state is there, ms, if it has rows: at the next checkpoint others may go."""
+        return max(self.days_ms, self.floors_ms.get("1d", NEVER))
+
+    def note_cold(self, rules: Rules) -> None:
+        """Take down what is cold as the watermark stands, and which days are kept."""
+        self.cold_ms = {
+            name: self.cold_before(name, self.watermark_ms, rules.hot_windows) for name in WIDTHS_MS
+        }
+        self.days_ms = self.days_from(self.watermark_ms, rules.kept_days)
 
     @property
     def key(self) -> bytes:
@@ -119,6 +142,8 @@ class Book:
                 "newest_ms": self.newest_ms,
                 "heard_ms": self.heard_ms,
                 "floors_ms": self.floors_ms,
+                "cold_ms": self.cold_ms,
+                "days_ms": self.days_ms,
                 "seen": self.seen.to_list(),
                 "late": self.late.to_list(),
                 "gaps": self.gaps.to_list(),
@@ -145,6 +170,8 @@ class Book:
             newest_ms=stored["newest_ms"],
             heard_ms=stored["heard_ms"],
             floors_ms=stored["floors_ms"],
+            cold_ms=stored.get("cold_ms", {}),
+            days_ms=stored.get("days_ms", NEVER),
             seen=SequenceMarks.from_list(stored["seen"]),
             late=LateDays.from_list(stored["late"]),
             gaps=Gaps.from_list(stored["gaps"]) if "gaps" in stored else Gaps(),

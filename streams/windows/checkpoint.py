@@ -84,6 +84,7 @@ def plan(shard: Shard, now_ms: int, clock_s: float, *, closing: bool = False) ->
     checkpoint.due += [Due(one.resolution, partial(replace, one)) for one in shard.recounted]
     for deployment in sorted(shard.changed):
         book = shard.book(deployment)
+        book.note_cold(shard.rules)
         checkpoint.books.append((book.key, book.encode()))
     row = partition_key(shard.partition)
     held = shard.held.get(row)

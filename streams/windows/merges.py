@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from driftline.streams.windows.book import NEVER
 from driftline.streams.windows.resolution import MERGED, Resolution
 from driftline.streams.windows.results import Due, days_of, merged_result
 from driftline.streams.windows.window import Window
@@ -48,10 +47,8 @@ def due_merges(
         if final or closing or clock_s - last >= OPEN_EVERY * shard.rules.publish_seconds:
             last = clock_s
             keys = days_of(shard, merge)
-            # With days pushed out at the byte cap, or in a gap, the sum would lie: what was published before stands.
-            is_whole = merge[4] >= book.floors_ms.get("1d", NEVER) and not book.gaps.silence(
-                Window(*merge[1:])
-            )
+            # With days that are gone, or in a gap, the sum would lie: what was published before stands.
+            is_whole = merge[4] >= book.days_left_ms and not book.gaps.silence(Window(*merge[1:]))
             if keys and is_whole:
                 make = partial(merged_result, shard, book, merge, keys, is_final=final, now_ms=now_ms)
                 results.append(Due(merge[3], make))

@@ -18,7 +18,7 @@ from driftline.streams.windows.counters import Counters
 from driftline.streams.windows.held import PaneKey, book_key, decode_pane_key, partition_key, unseal
 from driftline.streams.windows.new_widths import widths_of
 from driftline.streams.windows.pane import Pane
-from driftline.streams.windows.resolution import DAY_MS, rows_by_start
+from driftline.streams.windows.resolution import rows_by_start
 from driftline.streams.windows.too_late import count_late
 
 if TYPE_CHECKING:
@@ -160,8 +160,7 @@ class Shard:
 
     def days_kept_from(self, book: Book) -> int:
         """Start of the first day whose state is kept, ms."""
-        kept_from = book.watermark_ms // DAY_MS * DAY_MS - self.rules.kept_days * DAY_MS
-        return max(kept_from, book.floors_ms.get("1d", NEVER))
+        return book.days_from(book.watermark_ms, self.rules.kept_days)
 
     def fold(self, offset: int, columns: PredictionColumns | None, record_time_ms: int) -> None:
         """Take in the next message of the partition; offsets must come in ascending order.
@@ -222,7 +221,7 @@ class Shard:
         else:
             starts = times // width * width
             moved = own_ms // width * width - self.rules.hot_windows * width
-            cold = starts < np.maximum(moved, book.floors_ms.get(resolution, NEVER))
+            cold = starts < np.maximum(moved, book.cold_before(resolution, NEVER, self.rules.hot_windows))
         for start, rows in rows_by_start(starts, ~cold):
             self._fold_window(book, columns, offset, resolution, start, rows)
         return cold

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from shards import DAY_MS, RowsOnly, batch
+from shards import DAY_MS, HOUR_MS, RowsOnly, batch
 
 from driftline.schemas.settings import Worker
 from driftline.streams.processors.drift_worker import rules_of
 from driftline.streams.windows.checkpoint import commit, plan
+from driftline.streams.windows.rules import Rules
 from driftline.streams.windows.shard import Shard
 
 MARCH_MS = int(dt.datetime(2024, 3, 1, tzinfo=dt.UTC).timestamp() * 1000)
@@ -36,3 +37,65 @@ def test_a_month_is_whole_however_many_days_are_hot() -> None:
         months += [one.rows for one in results if one.window_start_ms == MARCH_MS and one.final]
         commit(shard, written)
     assert months[-1] == 32
+
+
+class Life:
+    """A shard by whose rules so many windows are hot, and what it tells."""
+
+    def __init__(self, widths: tuple[str, ...], hot_windows: int) -> None:
+        self._profiles = type("Widths", (RowsOnly,), {"resolutions": lambda *_: widths})()
+        self.shard = Shard(0, {}, self._profiles, self._rules(hot_windows))
+        self._offset = -1
+
+    def again(self, hot_windows: int) -> None:
+        """Restart by other rules."""
+        self.shard = Shard.load(0, dict(self.shard.held), self._profiles, self._rules(hot_windows))
+
+    def row(self, time_ms: int) -> list[tuple[str, int, int]]:
+        """Take one row; gives resolution, start and rows of what is told after it."""
+        self._offset += 1
+        self.shard.fold(self._offset, batch("a", self._offset, [time_ms]), 0)
+        written = plan(self.shard, 0, float(self._offset))
+        told = [
+            (one.resolution, one.window_start_ms, one.rows) for one in (due.make() for due in written.due)
+        ]
+        commit(self.shard, written)
+        return told
+
+    @staticmethod
+    def _rules(hot_windows: int) -> Rules:
+        return replace(rules_of(Worker(hot_windows=hot_windows), 4), publish_seconds=0.0)
+
+
+def test_more_hot_windows_do_not_warm_what_was_cold() -> None:
+    """An hour that was cold under 3 hot windows takes no row under 20 after a restart: its other rows are gone."""
+    life = Life(("1h",), 3)
+    for hour in range(21):
+        life.row(MARCH_MS + hour * HOUR_MS)
+    life.again(20)
+    late = life.row(MARCH_MS + 10 * HOUR_MS)
+    assert ("1h", MARCH_MS + 10 * HOUR_MS, 1) not in late
+    assert life.shard.tally.late == 1
+    # As time goes on as many are hot as are wanted.
+    for hour in range(21, 41):
+        life.row(MARCH_MS + hour * HOUR_MS)
+    assert ("1h", MARCH_MS + 21 * HOUR_MS, 2) in life.row(MARCH_MS + 21 * HOUR_MS + 1)
+
+
+def test_a_month_is_whole_after_more_windows_are_hot() -> None:
+    """Raised from 1 to 20 hot days, a day that takes a late row tells its month with the days that were kept before."""
+    life = Life(("1d",), 1)
+    for day in range(51):
+        life.row(MARCH_MS + day * DAY_MS)
+    life.again(20)
+    for day in range(51, 61):
+        life.row(MARCH_MS + day * DAY_MS)
+    assert ("1M", MARCH_MS + 31 * DAY_MS, 31) in life.row(MARCH_MS + 50 * DAY_MS + 1)
+
+
+def test_a_month_that_time_leaps_over_is_told_whole() -> None:
+    """Its days are there until what they came to is told, however far the watermark leaps."""
+    life = Life(("1d",), 3)
+    for day in range(20):
+        life.row(MARCH_MS + day * DAY_MS)
+    assert ("1M", MARCH_MS, 20) in life.row(MARCH_MS + 120 * DAY_MS)

@@ -122,3 +122,17 @@ def test_days_that_go_cold_while_others_are_restated_are_not_forgotten(
         late.predict(0, day)
     assert late.told(3) == (2, 1)
     assert late.world.differences(late.shard) == []
+
+
+def test_more_hot_windows_do_not_warm_what_was_cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day that was cold under 1 hot window stays so under 90 after a restart: its other rows are not read again."""
+    late = Late(monkeypatch, replace(RULES, hot_windows=1))
+    for day in (0, 40, 60):
+        late.predict(0, day)
+    late.world.rules = replace(RULES, hot_windows=90)
+    late.shard = late.world.begin()
+    late.predict(2, 0)
+    late.predict(2, 60)
+    assert (late.told(0), late.told(60)) == ((2, 0), (4, 0))
+    assert late.world.restate(late.shard)
+    assert late.told(0) == (4, 0)
