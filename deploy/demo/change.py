@@ -215,8 +215,7 @@ def walk(here: Control, load: Load, folder: Path) -> Iterator[str]:
     if "passed" not in moved.reasons[0]:
         raise AskingError(f"version 2 is not promoted: {moved.reasons[0]}")
     yield f"the controller, by windows of both: {moved.reasons[0]}"
-    # No bake: its first day and the last one of the champion before are parts of days, which say different flights.
-    office.ask("promote", ENGINEER, _of(SECOND, Plan(bake_s=0.0)), "passed", APPROVERS)
+    office.ask("promote", ENGINEER, _of(SECOND), "passed", APPROVERS)
     yield "two people approved: version 2 answers everybody"
     office.ask("shadow", ENGINEER, _of(FIRST), "what the old one would have said", APPROVERS[:1])
     yield "version 1 is asked as a shadow, to be held against it"

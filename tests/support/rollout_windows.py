@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from clerked import Room
 from controlled import PROFILE
 
+from driftline.agents.audit.record import AuditRecord
 from driftline.schemas.advice import Advice, Word
 from driftline.schemas.window import Figure, WindowResult
 
@@ -85,3 +88,15 @@ def advised_to(word: Word, name: str) -> Advice:
         window_end_ms=86_400_000, advice=word, reasons=(), fell=None, gains=(), features=(), since_ms=0,
         labels=0, coverage=None, expected_per_year=None, id=name, made_at_ms=1,
     )  # fmt: skip
+
+
+def show(room: Room, *results: WindowResult) -> None:
+    """Let windows be told now."""
+    for one in results:
+        room.clerk.windows.take(b"churn", replace(one, computed_at_ms=room.now_ms).to_bytes())
+
+
+def later(room: Room, seconds: float) -> list[AuditRecord]:
+    """Let time go by, and the clerk look."""
+    room.now_ms += round(seconds * 1000)
+    return room.turn()

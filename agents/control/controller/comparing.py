@@ -1,7 +1,8 @@
 """Comparing: one version against another by figures of windows: worse, not worse, or too little is known; pure.
 
 A figure is `pass` when its 95 % bound (one-sided) lies within the margin, `worse` when it is beyond the margin and the
-interval does not reach the other's value, and `wait` in between: no data is no verdict.
+interval does not reach the other's value, and `wait` in between: no data is no verdict. Of windows of other times the
+interval is that in which one more window of the other would lie: days differ by more than chance among rows.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from driftline.schemas.window import Figure, WindowResult
 
 Found = tuple["Verdict", str]
+Weighted = list[tuple[float, float]]
+"""Values of windows, and what each weighs."""
 
 ONE_SIDED: Final = 1.645
 TWO_SIDED: Final = 1.96
@@ -34,18 +37,33 @@ LATENCY_MS: Final = 5.0
 LEAST_ROWS: Final = 200
 TAIL_ROWS: Final = 2_000
 """Calls that a comparison of tails needs: of fewer, p95 rests on a handful of slow moments that hit one of the two."""
+LEAST_WINDOWS: Final = 4
+"""Of so many windows one sees how much they differ by themselves."""
 PRIMARIES: Final = tuple(dict.fromkeys(name for names in PRIMARY.values() for name in names))
 
 
 def measured(
-    kind: str, new: Sequence[WindowResult], old: Sequence[WindowResult], settings: DeploymentSettings
+    kind: str,
+    new: Sequence[WindowResult],
+    old: Sequence[WindowResult],
+    settings: DeploymentSettings,
+    *,
+    apart: bool = False,
 ) -> Found:
     """Hold measured performance, or an estimate of it, against the other's.
 
     By the primary metric that the settings declare, else by every one of any task's that both have.
+
+    Args:
+        kind: `performance` or `estimate`.
+        new: windows of the version.
+        old: of the other.
+        settings: of the deployment: primary metric and floors.
+        apart: the other's windows are of other times.
     """
     names = PRIMARIES if settings.primary_metric is None else (settings.primary_metric,)
-    pairs = {name: (_pooled(kind, name, new), _pooled(kind, name, old)) for name in names}
+    other = _typical if apart else _pooled
+    pairs = {name: (_pooled(_sure(kind, name, new)), other(_sure(kind, name, old))) for name in names}
     known = {name: (mine, its) for name, (mine, its) in pairs.items() if mine and its}
     if not known:
         return "wait", "not enough is known of it yet"
@@ -100,8 +118,14 @@ def failed(new: Sequence[WindowResult], old: Sequence[WindowResult]) -> Found:
     return ("pass" if more + ONE_SIDED * error < ERRORS_MARGIN else "wait"), said
 
 
-def waited(new: Sequence[WindowResult], old: Sequence[WindowResult]) -> Found:
-    """Hold the latency that one call in twenty exceeds against the other's; of few calls, that of every second one."""
+def waited(new: Sequence[WindowResult], old: Sequence[WindowResult], *, apart: bool = False) -> Found:
+    """Hold the latency that one call in twenty exceeds against the other's; of few calls, that of every second one.
+
+    Args:
+        new: windows of the version.
+        old: of the other.
+        apart: the other's windows are of other times.
+    """
     mine, its = _weighted("latency_p95", new), _weighted("latency_p95", old)
     if mine is None or its is None or min(mine[1], its[1]) < LEAST_ROWS:
         return "wait", f"fewer than {LEAST_ROWS} calls of each told how long they took"
@@ -114,6 +138,9 @@ def waited(new: Sequence[WindowResult], old: Sequence[WindowResult]) -> Found:
     more, ratio = mine[0] - its[0], mine[0] / its[0] if its[0] else math.inf
     if ratio <= LATENCY_MARGIN or more <= LATENCY_MS:
         return "pass", said
+    usual = _typical(_latencies(f"latency_{name}", old)) if apart else its
+    if usual is None or (apart and more <= TWO_SIDED * usual[1]):
+        return "wait", f"{said}, as windows of the other differ by themselves"
     return ("worse" if ratio > LATENCY_WORSE else "wait"), said
 
 
@@ -142,18 +169,57 @@ def _worst(found: Sequence[Found]) -> Found:
     return "wait", "nothing is known"
 
 
-def _pooled(kind: str, metric: str, windows: Sequence[WindowResult]) -> tuple[float, float] | None:
-    """A metric over windows, each weighted by how sure it is, and its standard error; None without intervals."""
-    weights = values = 0.0
+def _sure(kind: str, metric: str, windows: Sequence[WindowResult]) -> Weighted:
+    """A metric of windows, each with how sure it is: one over its squared standard error, if told."""
+    found = []
     for figure in _figures(kind, metric, windows):
         if figure.value is None or figure.low is None or figure.high is None:
             continue
         error = (figure.high - figure.low) / (2 * TWO_SIDED)
-        if not error > 0 or not math.isfinite(error):
-            continue
-        weights += 1 / error**2
-        values += figure.value / error**2
-    return (values / weights, 1 / math.sqrt(weights)) if weights else None
+        if error > 0 and math.isfinite(error):
+            found.append((figure.value, 1 / error**2))
+    return found
+
+
+def _latencies(metric: str, windows: Sequence[WindowResult]) -> Weighted:
+    known = [one for one in _figures("health", metric, windows) if one.value is not None and one.rows]
+    return [(one.value or 0.0, float(one.rows)) for one in known]
+
+
+def _pooled(told: Weighted) -> tuple[float, float] | None:
+    """The mean over windows by their weights, and its standard error by these; None of no window."""
+    weights = sum(weight for _, weight in told)
+    return (_mean(told), 1 / math.sqrt(weights)) if told else None
+
+
+def _typical(told: Weighted) -> tuple[float, float] | None:
+    """The mean over windows by their weights, and how far one more may be from it, as a standard error; None of few.
+
+    As though what makes a time hard were the same in all windows of the new version: so many more of them, of one day,
+    tell no more of how days differ.
+    """
+    count = len(told)
+    if count < LEAST_WINDOWS:
+        return None
+    mean, weights = _mean(told), sum(weight for _, weight in told)
+    spread = sum(weight * (value - mean) ** 2 for value, weight in told) / weights * count / (count - 1)
+    return mean, math.sqrt(spread * (1 + 1 / count)) * _student(count - 1) / TWO_SIDED
+
+
+def _mean(told: Weighted) -> float:
+    return sum(value * weight for value, weight in told) / sum(weight for _, weight in told)
+
+
+def _student(freedom: int) -> float:
+    """The 97.5 % quantile of Student's t, from 3 degrees of freedom on, within 1 % (Abramowitz and Stegun, 26.7.5)."""
+    z = TWO_SIDED
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
+    )
+    return z + sum(term / freedom**power for power, term in enumerate(terms, 1))
 
 
 def _counted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, int]:

@@ -91,12 +91,15 @@ def after(
     settings: DeploymentSettings,
     since_ms: int,
 ) -> Judgement:
-    """Hold a new champion against the last windows of the one before it; arguments as above."""
+    """Hold a new champion against the last windows of the one before it; arguments as above.
+
+    Those are of other times: worse is what one more window of the one before would hardly have been.
+    """
     mine, its = _alike(new, old, profiles)
     before = [one.result for one in its]
     every = Sides(_told_since(mine, since_ms), before)
     whole = Sides(_whole(mine, since_ms), _ended(before, since_ms))
-    return _judged(every, whole, profiles[0], settings)
+    return _judged(every, whole, profiles[0], settings, apart=True)
 
 
 def covers(shadow: Iterable[Kept], new: Iterable[Kept], profiles: tuple[str, str], since_ms: int) -> bool:
@@ -119,7 +122,9 @@ def covers(shadow: Iterable[Kept], new: Iterable[Kept], profiles: tuple[str, str
     return both >= COVERED * _rows(mine)
 
 
-def _judged(every: Sides, whole: Sides, profile: str, settings: DeploymentSettings) -> Judgement:
+def _judged(
+    every: Sides, whole: Sides, profile: str, settings: DeploymentSettings, *, apart: bool = False
+) -> Judgement:
     """Compare, and give the evidence its verdict.
 
     Args:
@@ -127,15 +132,16 @@ def _judged(every: Sides, whole: Sides, profile: str, settings: DeploymentSettin
         whole: those of them by which all else is.
         profile: digest of the version's registered profile.
         settings: of the deployment.
+        apart: the other's windows are of other times.
     """
     closed = whole.where(lambda one: one.final)
-    performance = measured("performance", *whole.where(_is_mature), settings)
+    performance = measured("performance", *whole.where(_is_mature), settings, apart=apart)
     found: dict[str, Found] = {
         "performance": performance,
-        "estimate": _estimated(performance, *closed, settings),
+        "estimate": _estimated(performance, closed, settings, apart=apart),
         "prediction": predicted(*closed),
         "errors": failed(*every.where(_tells_of_calls)),
-        "latency": waited(*whole.where(_tells_of_calls)),
+        "latency": waited(*whole.where(_tells_of_calls), apart=apart),
     }
     said = {verdict for verdict, _ in found.values()}
     verdict: Verdict = "worse" if "worse" in said else "pass" if said == {"pass"} else "wait"
@@ -143,12 +149,7 @@ def _judged(every: Sides, whole: Sides, profile: str, settings: DeploymentSettin
     return Judgement(Evidence(verdict, _rows(whole.mine), profile), checks)
 
 
-def _estimated(
-    performance: Found,
-    mine: Sequence[WindowResult],
-    its: Sequence[WindowResult],
-    settings: DeploymentSettings,
-) -> Found:
+def _estimated(performance: Found, closed: Sides, settings: DeploymentSettings, *, apart: bool) -> Found:
     """What scores alone say, while labels do not.
 
     A model's estimate rests on what it learnt from: one that learnt from calmer days promises more than a better one
@@ -156,9 +157,9 @@ def _estimated(
     """
     if performance[0] == "pass":
         return "pass", KNOWN
-    if has_none("estimate", mine) and has_none("estimate", its):
+    if has_none("estimate", closed.mine) and has_none("estimate", closed.its):
         return "pass", NOT_FOR_IT
-    return measured("estimate", mine, its, settings)
+    return measured("estimate", *closed, settings, apart=apart)
 
 
 def _alike(

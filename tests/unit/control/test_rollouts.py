@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 from clerked import Room
 from controlled import PROFILE, package
-from rollout_windows import HOUR_MS, START_MS, drift, good, hour, truth
+from rollout_windows import HOUR_MS, START_MS, drift, good, hour, later, show, truth
 
-from driftline.agents.audit.record import AuditRecord
 from driftline.agents.control.controller.judging import Judgement, beside
 from driftline.agents.control.controller.windows import Kept
 from driftline.schemas.control.command import Plan, Step
@@ -141,18 +140,6 @@ def on_canary() -> Room:
     return room
 
 
-def show(room: Room, *results: WindowResult) -> None:
-    """Let windows be told now."""
-    for one in results:
-        room.clerk.windows.take(b"churn", replace(one, computed_at_ms=room.now_ms).to_bytes())
-
-
-def later(room: Room, seconds: float) -> list[AuditRecord]:
-    """Let time go by, and the clerk look."""
-    room.now_ms += round(seconds * 1000)
-    return room.turn()
-
-
 def test_a_rollout_passes_its_steps_by_windows_of_each() -> None:
     """A step passes after its bake time by windows that were first told in it; the last one lets it be promoted."""
     room = on_canary()
@@ -231,65 +218,3 @@ def test_a_step_without_data_goes_back_after_its_longest_wait() -> None:
     assert moved.reasons == ("taken back at step 1 of 2: nothing was decided in 600 s",)
     assert room.state is not None
     assert room.state.rollout is None
-
-
-def test_a_new_champion_that_is_worse_is_gone_back_from() -> None:
-    """In its bake time its windows are held against the last ones of the champion before it."""
-    room = Room()
-    room.registered("1", "2")
-    room.ask("create", "ann", model=ONE)
-    room.turn()
-    room.now_ms += 10_000
-    room.ask("promote", "ann", model=TWO)
-    room.turn()
-    room.turn()
-    show(room, *good("1", "champion", **hour(0)))
-    room.now_ms += 1_000
-    show(room, *good("2", "champion", **hour(1)))
-    assert [one for one in later(room, 2) if one.event == "moved"] == []
-    worse = [drift("2", "champion", **hour(2)), truth("2", "champion", auc=0.6, **hour(2))]
-    show(room, *worse, *[truth("2", "champion", auc=0.6, **hour(3))])
-    moved = later(room, 2)[-1]
-    assert moved.reasons[0].startswith("gone back, worse than the champion before: performance (worse: auc ")
-    assert room.state is not None
-    assert room.state.champion == ONE
-
-
-def old_champion_as_shadow() -> Room:
-    """Version 2 was promoted over version 1, which is asked beside it since."""
-    room = Room()
-    room.registered("1", "2")
-    room.ask("create", "ann", model=ONE)
-    room.turn()
-    room.ask("promote", "ann", model=TWO)
-    room.turn()
-    room.turn()
-    show(room, *good("1", "champion", **hour(0)))
-    room.ask("shadow", "ann", model=ONE)
-    room.turn()
-    room.now_ms += 1_000
-    return room
-
-
-def test_a_new_champion_is_held_against_the_shadow_of_the_one_before_it() -> None:
-    """Asked beside it in the same hours the old one is as bad: the hours are hard, and nobody goes back."""
-    room = old_champion_as_shadow()
-    for slot, version in (("champion", "2"), ("shadow", "1")):
-        show(room, drift(version, slot, **hour(2)), truth(version, slot, auc=0.6, **hour(2)))
-    assert [one for one in later(room, 2) if one.event == "moved"] == []
-    show(room, drift("2", "champion", **hour(3)), truth("2", "champion", auc=0.5, **hour(3)))
-    show(room, drift("1", "shadow", **hour(3)), truth("1", "shadow", auc=0.6, **hour(3)))
-    moved = later(room, 2)[-1]
-    assert moved.reasons[0].startswith("gone back, worse than the champion before: performance (worse: auc ")
-
-
-def test_a_shadow_that_says_little_does_not_silence_the_comparison_with_before() -> None:
-    """A window of three calls answers for nothing: the last windows of the champion before decide. A whole one does."""
-    room = old_champion_as_shadow()
-    show(room, drift("1", "shadow", **hour(2)), drift("2", "champion", **hour(2)))
-    show(room, truth("2", "champion", auc=0.6, **hour(2)))
-    assert [one for one in later(room, 2) if one.event == "moved"] == []
-    show(room, drift("1", "shadow", rows=3, **hour(3)), drift("2", "champion", rows=9_000, **hour(3)))
-    show(room, truth("2", "champion", auc=0.6, **hour(3)))
-    moved = later(room, 2)[-1]
-    assert moved.reasons[0].startswith("gone back, worse than the champion before: performance (worse: auc ")

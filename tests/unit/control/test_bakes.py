@@ -1,0 +1,111 @@
+"""The bake time of a new champion: what takes it back, and that a hard time does not."""
+
+from __future__ import annotations
+
+import pytest
+from clerked import Room
+from controlled import package
+from rollout_windows import drift, good, hour, later, show, truth
+
+from driftline.schemas.window import WindowResult
+
+ONE, TWO = package("1").model, package("2").model
+
+
+def before(*aucs: float) -> list[WindowResult]:
+    """Return the last hours of the champion before; the very last one it may not have answered whole."""
+    told = [*(aucs or (0.8,) * 4), 0.8]
+    hours = range(1 - len(told), 1)
+    results = [drift("1", "champion", **hour(number)) for number in hours]
+    return results + [
+        truth("1", "champion", auc=auc, **hour(number)) for auc, number in zip(told, hours, strict=True)
+    ]
+
+
+def promoted() -> Room:
+    """Version 2 was promoted over version 1."""
+    room = Room()
+    room.registered("1", "2")
+    room.ask("create", "ann", model=ONE)
+    room.turn()
+    room.now_ms += 10_000
+    room.ask("promote", "ann", model=TWO)
+    room.turn()
+    room.turn()
+    return room
+
+
+@pytest.mark.parametrize(
+    ("aucs", "auc", "moves"),
+    [
+        ((0.8, 0.8, 0.8, 0.8), 0.73, True),
+        ((0.72, 0.84, 0.76, 0.88), 0.73, False),
+        ((0.72, 0.84, 0.76, 0.88), 0.5, True),
+        ((0.8, 0.8, 0.8), 0.5, False),
+    ],
+)
+def test_a_hard_time_is_no_fault_of_a_new_champion(
+    aucs: tuple[float, ...], auc: float, *, moves: bool
+) -> None:
+    """Worse than before is what one more window of the champion before would not be; four of it show what would."""
+    room = promoted()
+    show(room, *before(*aucs))
+    room.now_ms += 1_000
+    for number in (1, 2, 3):
+        show(room, drift("2", "champion", **hour(number)), truth("2", "champion", auc=auc, **hour(number)))
+    assert [one.event for one in later(room, 2)] == (["moved"] if moves else [])
+
+
+def test_a_new_champion_that_is_worse_is_gone_back_from() -> None:
+    """In its bake time its windows are held against the last ones of the champion before it."""
+    room = promoted()
+    show(room, *before())
+    room.now_ms += 1_000
+    show(room, *good("2", "champion", **hour(1)))
+    assert [one for one in later(room, 2) if one.event == "moved"] == []
+    worse = [drift("2", "champion", **hour(2)), truth("2", "champion", auc=0.6, **hour(2))]
+    show(room, *worse, *[truth("2", "champion", auc=0.6, **hour(3))])
+    moved = later(room, 2)[-1]
+    assert moved.reasons[0].startswith("gone back, worse than the champion before: performance (worse: auc ")
+    assert room.state is not None
+    assert room.state.champion == ONE
+
+
+def old_champion_as_shadow() -> Room:
+    """Version 2 was promoted over version 1, which is asked beside it since."""
+    room = Room()
+    room.registered("1", "2")
+    room.ask("create", "ann", model=ONE)
+    room.turn()
+    room.ask("promote", "ann", model=TWO)
+    room.turn()
+    room.turn()
+    show(room, *before())
+    room.ask("shadow", "ann", model=ONE)
+    room.turn()
+    room.now_ms += 1_000
+    return room
+
+
+def test_a_new_champion_is_held_against_the_shadow_of_the_one_before_it() -> None:
+    """Asked beside it in the same hours the old one is as bad: the hours are hard, and nobody goes back."""
+    room = old_champion_as_shadow()
+    for slot, version in (("champion", "2"), ("shadow", "1")):
+        show(room, drift(version, slot, **hour(2)), truth(version, slot, auc=0.6, **hour(2)))
+    assert [one for one in later(room, 2) if one.event == "moved"] == []
+    show(room, drift("2", "champion", **hour(3)), truth("2", "champion", auc=0.5, **hour(3)))
+    show(room, drift("1", "shadow", **hour(3)), truth("1", "shadow", auc=0.6, **hour(3)))
+    moved = later(room, 2)[-1]
+    assert moved.reasons[0].startswith("gone back, worse than the champion before: performance (worse: auc ")
+
+
+def test_a_shadow_that_says_little_does_not_silence_the_comparison_with_before() -> None:
+    """A window of three calls answers for nothing: the last windows of the champion before decide. A whole one does."""
+    room = old_champion_as_shadow()
+    show(room, drift("1", "shadow", **hour(2)), drift("2", "champion", **hour(2)))
+    show(room, truth("2", "champion", auc=0.6, **hour(2)))
+    assert [one for one in later(room, 2) if one.event == "moved"] == []
+    show(room, drift("1", "shadow", rows=3, **hour(3)), drift("2", "champion", rows=9_000, **hour(3)))
+    show(room, truth("2", "champion", auc=0.6, **hour(3)))
+    moved = later(room, 2)[-1]
+    assert moved.reasons[0].startswith("gone back, worse than the champion before: performance (worse: auc ")
