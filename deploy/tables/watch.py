@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from driftline.agents.emit import Emitter
@@ -22,14 +23,17 @@ class Watch:
 
     Args:
         emitter: whose books are watched, within `with`.
-        stalled_s: the time, in seconds.
-
+        stalled_s: the time, in seconds; while this process itself is stopped hardly any goes by.
+        clock: seconds of a monotonic clock.
     """
 
-    def __init__(self, emitter: Emitter, stalled_s: float) -> None:
+    def __init__(
+        self, emitter: Emitter, stalled_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.stalled: Final = threading.Event()
         self._emitter = emitter
         self._stalled_s = stalled_s
+        self._clock = clock
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._look, name="driftline-emit-watch", daemon=True)
 
@@ -44,12 +48,15 @@ class Watch:
         self._thread.join()
 
     def _look(self) -> None:
-        delivered, since_s = -1, time.monotonic()
-        while not self._left.wait(self._stalled_s / LOOKS):
-            book, now_s = self._emitter.stats(), time.monotonic()
+        every_s = self._stalled_s / LOOKS
+        delivered, silent_s, looked_s = -1, 0.0, self._clock()
+        while not self._left.wait(every_s):
+            book, now_s = self._emitter.stats(), self._clock()
+            silent_s += min(now_s - looked_s, 2 * every_s)
+            looked_s = now_s
             if book.delivered != delivered or not book.in_flight:
-                delivered, since_s = book.delivered, now_s
-            elif now_s - since_s >= self._stalled_s:
+                delivered, silent_s = book.delivered, 0.0
+            elif silent_s >= self._stalled_s:
                 self.stalled.set()
                 self._emitter.close(0.0)
                 return

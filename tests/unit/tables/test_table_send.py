@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -81,6 +82,21 @@ def test_a_slow_broker_is_not_given_up() -> None:
     with Watch(books, 0.6) as watch:  # type: ignore[arg-type]
         assert books.looked_long.wait(30)
     assert not watch.stalled.is_set()
+
+
+def test_a_process_that_was_stopped_does_not_give_a_broker_up_for_it() -> None:
+    """A leap of the clock between two looks counts as two looks' time, and not as the broker's silence."""
+    books, leaps = Books((0, 5)), iter([0.0, 0.0, 1_000.0])
+    ahead_s = [0.0]
+
+    def clock() -> float:
+        ahead_s[0] += next(leaps, 0.0)
+        return time.monotonic() + ahead_s[0]
+
+    books.close = lambda _timeout: None  # type: ignore[method-assign, assignment]
+    with Watch(books, 0.6, clock) as watch:  # type: ignore[arg-type]
+        assert watch.stalled.wait(30)
+    assert books.looked >= LOOKS // 2
 
 
 def test_an_emitter_with_nothing_to_send_is_not_given_up() -> None:

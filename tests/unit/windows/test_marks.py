@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+from shards import BASE_MS, RowsOnly, batch
+
 from driftline.agents.emit.courier import WINDOW_BATCHES
 from driftline.agents.emit.options import DAY_S, Options
+from driftline.schemas.columns import Identity
+from driftline.streams.windows import marks as marks_module
 from driftline.streams.windows.marks import MAX_AGE_MS, MAX_EMITTERS, WINDOW, Mark, SequenceMarks
+from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.shard import Shard
 
 
 def test_a_number_is_new_once() -> None:
@@ -66,3 +75,13 @@ def test_marks_outlive_what_emitters_send_again() -> None:
     oldest = Options("churn", "1").spool_age_s
     assert (oldest + DAY_S) * 1000 <= MAX_AGE_MS
     assert 4 * WINDOW_BATCHES <= WINDOW
+
+
+def test_marks_forgotten_early_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a partition forgets of its deployments before its age is in its tally, from which the metric is fed."""
+    monkeypatch.setattr(marks_module, "MAX_EMITTERS", 2)
+    shard = Shard(0, {}, RowsOnly(), Rules())
+    for number in range(5):
+        one = replace(batch("a", 0, [BASE_MS]), identity=Identity(f"e{number}", 1, 0))
+        shard.fold(number, one, BASE_MS)
+    assert shard.tally.forgotten == 3
