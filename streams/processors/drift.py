@@ -31,7 +31,7 @@ from driftline.streams.processors.faust_mends import (
     suspend_before_resuming,
     wait_where_it_is_full,
 )
-from driftline.streams.processors.faust_records import read_any_header_names
+from driftline.streams.processors.faust_records import mend_reading
 from driftline.streams.processors.faust_security import credentials
 from driftline.streams.processors.faust_stop import cancel_until_done
 from driftline.streams.processors.profile_tail import Followed, followed
@@ -254,7 +254,7 @@ def _wire(
     carry_in_bundles(app, topics["predictions"], BUNDLE)
     # An answer holds the source's partitions and the changelog's.
     read_whole_fetches(2 * settings.kafka.partitions * app.conf.consumer_max_fetch_size)
-    read_any_header_names()
+    mend_reading()
 
     async def fold(stream: Any) -> None:  # noqa: ANN401 - faust's stream
         async for events in stream.noack_take(BUNDLES, within=TAKE_WITHIN_S):

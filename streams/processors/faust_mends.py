@@ -2,7 +2,7 @@
 
 Measured without them: 5-14 % of the messages lost over rebalances and kills. Nothing is patched at import, and every
 mend touches one object of one app, but for two of aiokafka, which are the process's: its reader limit, and how it reads
-headers (`faust_records`). A test fails when another Faust makes a mend needless or wrong.
+records (`faust_records`). A test fails when another Faust makes a mend needless or wrong.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
-"""One mend of aiokafka beside those of Faust: a header's name that is no UTF-8 stalls no partition.
+"""Two mends of how aiokafka reads batches of records, beside those of Faust.
 
-aiokafka decodes names of headers as it reads a batch, and fails before it gives the record: the fetch would be made and
-fail again for ever. Such a batch is read once more by aiokafka's own reader in Python, with what is no text replaced.
+A header's name that is no UTF-8 stalls no partition: aiokafka decodes names of headers as it reads a batch, and fails
+before it gives the record, so that the fetch would be made and fail again for ever. Such a batch is read once more by
+aiokafka's own reader in Python, with what is no text replaced.
+
+Checksums are told by the processor's own instruction: in aiokafka's C, by tables, they took 8 % of a worker's time.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+import google_crc32c
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
@@ -16,10 +20,13 @@ from aiokafka.record.util import decode_varint_py
 
 _LENGTH_AT: Final = 8  # after the offset of the batch (KIP-98)
 _LENGTH_BYTES: Final = 4
+_MAGIC_AT: Final = 16
+_SUMMED_FROM: Final = 21  # the attributes and all that follows
+_MAGIC: Final = 2
 
 
-def read_any_header_names() -> None:
-    """Let every consumer of this process read records whatever the names of their headers are."""
+def mend_reading() -> None:
+    """Let every consumer of this process read records so."""
     fetcher.MemoryRecords = Records
 
 
@@ -64,6 +71,12 @@ class Batch:
 
     def __next__(self) -> Any:  # noqa: ANN401 - as above
         return next(self._batch)
+
+    def validate_crc(self) -> bool:
+        """Whether the bytes are those that were written: CRC-32C, which batches have since Kafka 0.11."""
+        if self._data[_MAGIC_AT] != _MAGIC:
+            return bool(self._batch.validate_crc())
+        return bool(google_crc32c.value(bytes(self._data[_SUMMED_FROM:])) == self._batch.crc)
 
     def __iter__(self) -> Iterator[Any]:
         """Give all records, read at once: a batch has a megabyte at most."""

@@ -1,4 +1,4 @@
-"""Names of headers that are no UTF-8, in batches as aiokafka reads them."""
+"""Batches as aiokafka reads them: names of headers that are no UTF-8, and checksums."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from driftline.streams.processors.faust_records import Records, read_any_header_names
+from driftline.streams.processors.faust_records import Records, mend_reading
 
 CODECS = {"plain": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
@@ -68,5 +69,29 @@ def test_the_mend_is_needed() -> None:
 def test_consumers_read_with_the_mend(monkeypatch: pytest.MonkeyPatch) -> None:
     """What aiokafka's fetcher makes of an answer is what knows such names."""
     monkeypatch.setattr(fetcher, "MemoryRecords", MemoryRecords)
-    read_any_header_names()
+    mend_reading()
     assert fetcher.MemoryRecords is Records
+
+
+def plain(magic: int) -> bytes:
+    """A batch of one record, in a format of Kafka's."""
+    if magic == 2:
+        return fetched(0)
+    builder = LegacyRecordBatchBuilder(magic, 0, 1 << 20)
+    builder.append(0, 1_750_000_000_000, b"key", b"value")
+    return bytes(builder.build())
+
+
+@pytest.mark.parametrize("magic", [1, 2])
+def test_a_changed_byte_is_seen(magic: int) -> None:
+    """The checksum is told of what was written, and of no other bytes, in today's format and the one before."""
+    written = plain(magic)
+    whole = Records(written).next_batch()
+    assert whole is not None
+    assert whole.validate_crc()
+    for at in range(30, len(written) // 2, 7):
+        changed = bytearray(written)
+        changed[at] ^= 1
+        batch = Records(bytes(changed)).next_batch()
+        assert batch is not None
+        assert not batch.validate_crc()
