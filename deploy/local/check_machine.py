@@ -25,7 +25,16 @@ _NEEDED_BYTES, _WISHED_BYTES = 2 * _GIB, 10 * _GIB
 _WISHED_MEMORY_BYTES = 2 * _GIB
 # A segment of Kafka has three files, a part of ClickHouse a dozen.
 _WISHED_FILES = 4096
-_LIBRARIES = ("faust", "clickhouse_connect", "pyarrow", "numba", "scipy", "prometheus_client", "cramjam")
+_LIBRARIES = (
+    "faust",
+    "clickhouse_connect",
+    "pyarrow",
+    "numba",
+    "scipy",
+    "prometheus_client",
+    "cramjam",
+    "google_crc32c",
+)
 
 
 def machine_checks(settings: Settings, env: Mapping[str, str], data_dir: Path) -> list[Check]:

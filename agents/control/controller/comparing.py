@@ -213,13 +213,13 @@ def _mean(told: Weighted) -> float:
 def _student(freedom: int) -> float:
     """The 97.5 % quantile of Student's t, from 3 degrees of freedom on, within 1 % (Abramowitz and Stegun, 26.7.5)."""
     z = TWO_SIDED
-    terms = (
+    terms: tuple[float, ...] = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
     )
-    return z + sum(float(term) / freedom**power for power, term in enumerate(terms, 1))
+    return z + sum(term / float(freedom) ** power for power, term in enumerate(terms, 1))
 
 
 def _counted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, int]:
