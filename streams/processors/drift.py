@@ -33,7 +33,7 @@ from driftline.streams.processors.faust_mends import (
 )
 from driftline.streams.processors.faust_records import mend_reading
 from driftline.streams.processors.faust_security import credentials
-from driftline.streams.processors.faust_stop import cancel_until_done
+from driftline.streams.processors.faust_stop import STOP_S, end_within
 from driftline.streams.processors.profile_tail import Followed, followed
 from driftline.streams.processors.service import served_metrics
 from driftline.streams.processors.tail import TopicTail
@@ -87,6 +87,7 @@ class DriftApp(faust.App):
 
     async def on_stop(self) -> None:
         """Faust calls this first when it stops, while the flow and the producer still run."""
+        end_within(STOP_S)
         if self.before_stop is not None:
             await self.before_stop()
         await super().on_stop()
@@ -249,7 +250,6 @@ def _wire(
     forget_revoked(app, worker.forget)
     seek_to_state(app, topics["predictions"], starts)
     drain_eagerly(app)
-    cancel_until_done(app)
     wait_where_it_is_full(app)
     carry_in_bundles(app, topics["predictions"], BUNDLE)
     # An answer holds the source's partitions and the changelog's.

@@ -1,41 +1,31 @@
-"""Stop: that a worker which is told to end while its group rebalances does end."""
+"""Stop: that a worker which is told to end does end, whatever Faust and aiokafka wait for."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from typing import Any, Final
+import os
+import threading
+from typing import Final
 
 logger = logging.getLogger(__name__)
 
-CANCELLATIONS: Final = 20
-"""How often a task of the consumer's thread is cancelled before it is left behind."""
-
-CANCEL_S: Final = 0.25
-"""How long it is waited for each time."""
+STOP_S: Final = 20.0
+"""How long stopping may take: ten times what it takes, and less than the half minute after which orchestrators kill."""
 
 
-def cancel_until_done(app: Any) -> None:  # noqa: ANN401 - the mend reaches into what faust's types do not show
-    """Let the consumer's thread end although a task of it takes a cancellation for another's.
+def end_within(seconds: float) -> None:
+    """End this process after so many seconds, if it has not ended by itself.
 
-    aiokafka's fetcher, once it has lost its partitions, cancels its requests and waits for them, takes what cancels
-    itself meanwhile for theirs, and goes on with new ones. Faust cancels each task once and waits for it, and its main
-    thread waits for this one: told to stop during a rebalance, a worker stood still until it was killed.
-
-    Args:
-        app: the Faust app, before it is started.
+    Told to stop while its group rebalances a worker stood still for ever, once in some hundred times: the fetcher of
+    aiokafka takes its own cancellation for that of its requests, and goes on; Faust cancels it once and waits for it,
+    its main thread without end. What such a worker has read is stored before, and what is not is read again by another:
+    as safe as SIGKILL, which it would get next.
     """
-    thread = app.consumer._thread  # noqa: SLF001 - no public way to the thread that runs aiokafka
+    timer = threading.Timer(seconds, _end, (seconds,))
+    timer.daemon = True
+    timer.start()
 
-    async def gather_remaining_tasks() -> None:
-        for _ in range(CANCELLATIONS):
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            if not tasks:
-                return
-            for task in tasks:
-                task.cancel()
-            done, _ = await asyncio.wait(tasks, timeout=CANCEL_S)
-            await asyncio.gather(*done, return_exceptions=True)
-        logger.warning("%s ends and leaves behind what does not: %s", thread.label, tasks)
 
-    thread._gather_remaining_tasks = gather_remaining_tasks  # noqa: SLF001 - nor to how it ends
+def _end(seconds: float) -> None:
+    logger.warning("stopping took more than %g s: the worker ends without taking leave of its group", seconds)
+    os._exit(0)
