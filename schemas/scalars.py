@@ -9,6 +9,7 @@ import datetime as dt
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftline.schemas.number_text import number_text
 
@@ -74,6 +75,13 @@ def seconds_of(value: dt.date | np.datetime64) -> float:
         value = dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the zone is added below
     aware = value if value.utcoffset() is not None else value.replace(tzinfo=dt.UTC)
     return (aware - _EPOCH).total_seconds()
+
+
+def seconds_in(column: NDArray[Any]) -> NDArray[np.float64]:
+    """Times of numpy as seconds since 1970, or spans as seconds, in whatever unit they are; NaT as NaN."""
+    spans = column - np.datetime64(0, "s") if column.dtype.kind == "M" else column
+    seconds: NDArray[np.float64] = spans / np.timedelta64(1, "s")
+    return seconds
 
 
 def _is_utf8(text: str) -> bool:

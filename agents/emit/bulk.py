@@ -17,11 +17,11 @@ from driftline.agents.emit.options import Options
 from driftline.agents.emit.shapes import check_names
 from driftline.agents.emit.values import NO_TIME, times_of
 from driftline.schemas.ids import ID_BYTES
+from driftline.schemas.scalars import seconds_in
 
 MOST_REFUSED: Final = 1 << 24
 """Rows that something refused is taken to have at most, whatever its length says: each of them gets an id."""
 _MATRIX: Final = 2
-_NS: Final = 1e9
 _FLOAT_BYTES: Final = (4, 8)
 _AS_THEY_ARE: Final = frozenset(np.dtype(code) for code in "fdbhilqBHILQ")
 
@@ -141,8 +141,7 @@ def _listed(column: Any) -> Raw:
         return Raw(column.astype(np.float64 if narrow else dtype.newbyteorder("="), copy=False))
     if kind in "Mm":
         nulls = np.isnat(column)
-        whole = column.astype("datetime64[ns]" if kind == "M" else "timedelta64[ns]").astype(np.int64)
-        return Raw(whole / _NS, nulls if nulls.any() else None)
+        return Raw(seconds_in(column), nulls if nulls.any() else None)
     return Raw(column.tolist())
 
 

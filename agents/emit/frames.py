@@ -99,14 +99,16 @@ def _pandas(frame: Any) -> Callable[[str], Raw]:
         dtype = series.dtype
         nulls = series.isna().to_numpy()
         if hasattr(series, "cat"):
-            levels = [text_of(value) or repr(value) for value in series.cat.categories]
-            return _coded(levels, series.cat.codes.to_numpy())
+            return _coded([_level(value) for value in series.cat.categories], series.cat.codes.to_numpy())
         if isinstance(dtype, np.dtype) and dtype.kind in "fiuMm":
             return Raw(series.to_numpy().copy())
-        if getattr(dtype, "kind", "O") in "fiu":
+        if getattr(dtype, "kind", "O") in "iu":
+            whole = series.to_numpy(dtype=f"{dtype.kind}8", na_value=0)
+            return Raw(whole, nulls if nulls.any() else None)
+        if getattr(dtype, "kind", "O") == "f":
             return Raw(series.to_numpy(dtype=np.float64, na_value=np.nan), nulls if nulls.any() else None)
         if getattr(dtype, "kind", "O") == "M":
-            return Raw(series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
+            return Raw(series.to_numpy(dtype="datetime64[us]"))  # in UTC, where there is a zone
         values = series.to_numpy(dtype=object).tolist()
         return Raw([None if null else value for value, null in zip(values, nulls, strict=True)])
 
@@ -151,6 +153,14 @@ def _arrow(table: Any) -> Callable[[str], Raw]:
         return Raw(array.to_pylist())
 
     return column
+
+
+def _level(value: Any) -> str:
+    """A category as a level: what is none, as intervals, as it prints."""
+    text = text_of(value)
+    if text is None:
+        text = repr(value) if isinstance(value, str) else str(value)
+    return text
 
 
 def _coded(levels: Sequence[Any], codes: Any) -> Raw:

@@ -57,6 +57,8 @@ class Shard:
         dirty: records of labels that not all windows in memory took.
         seals: of batches of labels that were taken.
         complaints: of windows that cannot be worked out.
+        asked: rules by which fewer windows are hot than were when the state was stored; they hold from the first
+            publication on, for what is hot by the old ones is not told as a day of its week and month before.
     """
 
     partition: int
@@ -73,6 +75,7 @@ class Shard:
     dirty: Offsets = field(default_factory=Offsets)
     seals: SealBook = field(default_factory=SealBook)
     complaints: Complaints = field(default_factory=Complaints)
+    asked: Rules | None = None
 
     @property
     def nbytes(self) -> int:
@@ -150,6 +153,8 @@ class Shard:
     def commit(self) -> Records:
         """Take what was published as acknowledged, let cold facts go, and give the new state as records, in order."""
         records: Records = []
+        if self.asked is not None:
+            self.rules, self.asked = self.asked, None
         for name in sorted(self.changed):
             hot = self.hots[name]
             hot.closed_ms, hot.is_restored = hot.watermark_ms, False
@@ -248,6 +253,7 @@ class Shard:
             predictions=self.predictions,
             labels=self.labels,
             let_go_s=self.let_go_s,
+            hot_windows=self.rules.hot_windows,
             dirty=self.dirty.to_list(),
             hots=[hot_parts(hot) for hot in self.hots.values() if hot.newest_ms != NEVER],
             **{"from": (first, self._first_label())},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -57,8 +58,18 @@ def take_up_state(shard: Shard, held: Mapping[bytes, bytes]) -> tuple[int, int]:
     state = read_row(row, shard.partition, shard.topic_ids)
     shard.stored = (state["predictions"], state["labels"])
     shard.let_go_s = state.get("let_go_s", -1)
+    _go_on_by(state.get("hot_windows", 0), shard)
     if "dirty" in state:
         shard.dirty = Offsets.from_list(state["dirty"])
     for parts in state["hots"]:
         take_up(shard.hot_of(parts[0]), parts)
     return state["from"][0], state["from"][1]
+
+
+def _go_on_by(hot_windows: int, shard: Shard) -> None:
+    """Let as many windows be hot as were when the state was stored, until that was told, where fewer are asked for."""
+    more = hot_windows - shard.rules.hot_windows
+    if more > 0:
+        shard.asked = shard.rules
+        kept_days = shard.rules.kept_days + more
+        shard.rules = replace(shard.rules, hot_windows=hot_windows, kept_days=kept_days)

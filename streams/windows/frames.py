@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.schemas.errors import DriftlineError
-from driftline.schemas.scalars import is_null, number_of, text_of
+from driftline.schemas.scalars import is_null, number_of, seconds_in, text_of
 from driftline.schemas.shapes import Category, Gap, NumericBlock, PredictionColumns
 
 _NUMBER_KINDS = "fiub"
@@ -188,8 +188,7 @@ def _block(
 def _numbers(values: NDArray[Any], nulls: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Values as float64, NaN where there is none, and which are no numbers."""
     if values.dtype.kind in _TIME_KINDS:
-        unit = "datetime64[ms]" if values.dtype.kind == "M" else "timedelta64[ms]"
-        numbers = values.astype(unit).astype(np.int64) / 1_000
+        numbers = seconds_in(values)
     elif values.dtype.kind in _NUMBER_KINDS:
         numbers = values.astype(np.float64)
     else:

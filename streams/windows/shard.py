@@ -110,6 +110,8 @@ class Shard:
                     shard.pending.add(pane_key.deployment)
                 elif not shard.is_kept(pane_key):
                     shard.leftovers.append(key)
+                    # Its book is to say from when on there is no state.
+                    shard.changed.add(pane_key.deployment)
                     continue
                 shard.index[pane_key.deployment].add(pane_key)
             elif key.startswith(b"d"):

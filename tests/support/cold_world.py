@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from cold_archive import ColdArchive, some
@@ -23,7 +23,7 @@ from driftline.streams.replay.part import Part
 from driftline.streams.replay.rejoin import Rejoin
 from driftline.streams.replay.restate import restate_join
 from driftline.streams.replay.tasks import JoinTask
-from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.rules import MONTH_DAYS, Rules
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -88,6 +88,13 @@ class World:
         shard.predictions = max(shard.predictions, first - 1)
         shard.labels = max(shard.labels, first_label - 1)
         return shard
+
+    def again(self, hot_windows: int) -> Shard:
+        """A worker that begins by rules by which so many windows are hot."""
+        if hot_windows != self.rules.hot_windows:
+            kept_days = hot_windows + MONTH_DAYS
+            self.rules = replace(self.rules, hot_windows=hot_windows, kept_days=kept_days)
+        return self.begin()
 
     def publish(self, shard: Shard) -> None:
         """Publish what is hot, and store the state."""
@@ -154,8 +161,8 @@ class World:
                 self.offer(shard)
             elif kind == "t":
                 self.take(shard)
-            elif kind == "x":
-                shard = self.begin()
+            elif kind in "xh":
+                shard = self.again(1 + 3 * id_ if kind == "h" else self.rules.hot_windows)
         rounds = 0
         while self.restate(shard):
             rounds += 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import random
+from dataclasses import dataclass, field, replace
 
 import pytest
 from cold_archive import ColdArchive
@@ -16,7 +17,7 @@ from driftline.streams.replay.recount import Recount
 from driftline.streams.replay.restate import restate_drift
 from driftline.streams.windows.checkpoint import commit, plan
 from driftline.streams.windows.held import is_backward
-from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.rules import MONTH_DAYS, Rules
 from driftline.streams.windows.shard import Shard
 
 RULES = Rules(out_of_orderness_ms=60_000, hot_windows=2, publish_seconds=0.0)
@@ -32,7 +33,16 @@ TIMES = st.lists(
 TURNS = st.lists(st.tuples(st.sampled_from("pppppprrck"), st.integers(0, 12), TIMES), max_size=40)
 
 
+HOT = (1, 2, 3, 8, 20)
+STEPS_ON = (0.0, 0.0, 0.01, 0.04, 0.2, 1.0, 1.0, 3.0)
+LATE_BY = (0.0, 0.0, 0.0, 0.01, 0.05, 0.3, 1.0, 2.0, 3.0, 8.0, 20.0, 40.0)
+"""Days."""
 WIDTHS = [("1d",), ("1h",), ("5m", "1h"), ("1h", "1d"), ("5m", "1h", "1d")]
+
+
+def rules_of(hot_windows: int) -> Rules:
+    """Rules by which so many windows are hot, and the days of their months kept."""
+    return replace(RULES, hot_windows=hot_windows, kept_days=hot_windows + MONTH_DAYS)
 
 
 class Widths(RowsOnly):
@@ -53,11 +63,12 @@ class World:
     profiles: Widths = field(default_factory=lambda: Widths("1h", "1d"))
     archive: ColdArchive = field(default_factory=ColdArchive)
     held: dict[bytes, bytes] = field(default_factory=dict)
+    rules: Rules = RULES
     clock_s: float = 0.0
 
     def begin(self) -> Shard:
         """A worker that has read the changelog, and the log from there on."""
-        shard = Shard.load(0, self.held, self.profiles, RULES)
+        shard = Shard.load(0, self.held, self.profiles, self.rules)
         for offset in range(shard.position + 1, len(self.archive.log)):
             shard.fold(offset, self.archive.log[offset], offset)
         return shard
@@ -86,7 +97,7 @@ class World:
         task = drift_task(shard, "a")
         if task is None:
             return False
-        for part in restate_drift(None, task, self.profiles, RULES, 0):  # type: ignore[arg-type]
+        for part in restate_drift(None, task, self.profiles, self.rules, 0):  # type: ignore[arg-type]
             assert take_part(shard, task, part)
             self.checkpoint(shard, steps)
             if steps < STEPS:
@@ -111,6 +122,8 @@ class World:
                 self.checkpoint(shard)
             elif kind == "r":
                 self.restate(shard)
+            elif kind == "h":
+                shard = self.again(shard, HOT[number % len(HOT)], at_once=number % 2 == 0)
             else:
                 (self.checkpoint if number % 2 else self.restate)(shard, number % STEPS)
                 shard = self.begin()
@@ -118,6 +131,15 @@ class World:
         while self.restate(shard):
             rounds += 1
             assert rounds < 4
+        return shard
+
+    def again(self, shard: Shard, hot_windows: int, *, at_once: bool) -> Shard:
+        """A worker that goes on by rules by which so many windows are hot, and may write before anything comes."""
+        self.checkpoint(shard)
+        self.rules = rules_of(hot_windows)
+        shard = self.begin()
+        if at_once:
+            self.checkpoint(shard)
         return shard
 
     def predict(self, shard: Shard, number: int, times: list[int]) -> None:
@@ -148,6 +170,35 @@ def test_hot_and_restated_windows_are_a_plain_count(turns: list[tuple[str, int, 
         world.archive.stand_in(patch)
         shard = world.live(world.begin(), turns, {})
     assert world.found() == world.plain(shard)
+
+
+def walk(draw: random.Random) -> list[tuple[str, int, list[int]]]:
+    """Turns in which time goes on, rows come late, and workers go on by other rules."""
+    turns, now = [], 0.0
+    for number in range(draw.randint(10, 60)):
+        (kind,) = draw.choices("pcrkh", (10, 3, 2, 2, 3))
+        now += (
+            0.0
+            if kind != "p"
+            else draw.choice(STEPS_ON)
+            if draw.random() < 0.95
+            else draw.choice((20, 35, 70))
+        )
+        days = [max(0.0, now - draw.choice(LATE_BY)) for _ in range(draw.randint(1, 4))]
+        turns.append((kind, number, [BASE_MS + round(day * DAY_MS) for day in days]))
+    return turns
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_more_or_fewer_hot_windows_over_a_restart_are_a_plain_count(seed: int) -> None:
+    """However many windows are hot in the lives of a worker, counters of every window `==` a plain count."""
+    draw = random.Random(seed)
+    for _ in range(10):
+        world = World(rules=rules_of(draw.choice(HOT)))
+        with pytest.MonkeyPatch.context() as patch:
+            world.archive.stand_in(patch)
+            shard = world.live(world.begin(), walk(draw), {})
+        assert world.found() == world.plain(shard)
 
 
 @settings(max_examples=80, deadline=None)

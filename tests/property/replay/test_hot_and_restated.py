@@ -24,6 +24,23 @@ def test_hot_and_restated_windows_are_a_plain_join(steps: list[Step], version: s
 
 
 @settings(max_examples=100, deadline=None)
+@given(st.lists(STEP, max_size=50), st.sampled_from(["days", "all"]))
+def test_more_or_fewer_hot_windows_over_a_restart_are_a_plain_join(steps: list[Step], version: str) -> None:
+    """However many windows are hot in the lives of a worker, counts of every window `==` a join of all facts."""
+    # How long an id is barred in another cell depends on how many were hot then.
+    turned = {"a": "p", "o": "h", "t": "h"}
+    schedule = [(turned.get(kind, kind), *rest) for kind, *rest in steps]
+    world = World()
+    with pytest.MonkeyPatch.context() as patch:
+        world.archive.stand_in(patch)
+        shard = world.live(world.begin(), schedule, version)
+        for day in (120, 240):
+            world.predict(shard, batch(0, day, 0, version))
+            shard = world.live(shard, [], version)
+        assert world.differences(shard) == []
+
+
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(STEP, max_size=50),
     st.sampled_from(["days", "all"]),

@@ -61,16 +61,28 @@ def pandas_frame() -> pd.DataFrame:
     frame = pd.DataFrame(TABLE)
     frame["number"] = frame["number"].astype("Float64")
     frame["whole"] = frame["whole"].astype("Int64")
+    frame["great"] = frame["great"].astype("Int64")
     frame["flag"] = frame["flag"].astype("boolean")
     frame["text"] = frame["text"].astype("category")
     frame["when"] = pd.Series(AT).dt.tz_convert("Europe/Amsterdam")
     return frame.set_index(pd.Index([7, 8, 9]))
 
 
+def pandas_of_arrow() -> pd.DataFrame:
+    """The table as pandas with Arrow's types, its times without a zone."""
+    frame = pandas_frame()
+    for name in ("whole", "great"):
+        frame[name] = frame[name].astype(pd.ArrowDtype(pa.int64()))
+    naive = frame["when"].dt.tz_convert("UTC").dt.tz_localize(None)
+    frame["when"] = naive.astype(pd.ArrowDtype(pa.timestamp("us")))
+    return frame
+
+
 FRAMES = {
     "arrow table": arrow_table,
     "arrow batch": lambda: arrow_table().combine_chunks().to_batches()[0],
     "pandas": pandas_frame,
+    "pandas with types of Arrow": pandas_of_arrow,
     "polars": lambda: pl.from_arrow(arrow_table()),
     "polars with its own types": lambda: pl.DataFrame({**TABLE, "when": AT}),
 }
@@ -105,6 +117,15 @@ def test_a_float_column_of_pandas_keeps_its_nan(tmp_path: Path) -> None:
     assert math.isnan(numbers_of(batch.features[0])[0][1])
     assert batch.gaps == []
     assert columns_of(batch)["o"] == ["x", None]
+
+
+def test_categories_of_pandas_are_levels_as_they_print(tmp_path: Path) -> None:
+    """An empty text is a level of its own; an interval, which is no level by itself, is what it prints as."""
+    frame = pd.DataFrame({"text": pd.Categorical(["", "a"]), "cut": pd.cut([1, 3], [0, 2, 4])})
+    with sink(tmp_path) as out:
+        out.emitter.log_frame(frame)
+        batch = out.batch()
+    assert columns_of(batch) == {"text": ["", "a"], "cut": ["(0, 2]", "(2, 4]"]}
 
 
 @pytest.mark.parametrize(

@@ -51,10 +51,14 @@ class Life:
         """Restart by other rules."""
         self.shard = Shard.load(0, dict(self.shard.held), self._profiles, self._rules(hot_windows))
 
-    def row(self, time_ms: int) -> list[tuple[str, int, int]]:
-        """Take one row; gives resolution, start and rows of what is told after it."""
+    def row(self, *times_ms: int) -> list[tuple[str, int, int]]:
+        """Take a batch, mostly of one row; gives resolution, start and rows of what is told after it."""
         self._offset += 1
-        self.shard.fold(self._offset, batch("a", self._offset, [time_ms]), 0)
+        self.shard.fold(self._offset, batch("a", self._offset, [*times_ms]), 0)
+        return self.written()
+
+    def written(self) -> list[tuple[str, int, int]]:
+        """Write a checkpoint; gives what is told with it."""
         written = plan(self.shard, 0, float(self._offset))
         told = [
             (one.resolution, one.window_start_ms, one.rows) for one in (due.make() for due in written.due)
@@ -80,6 +84,29 @@ def test_more_hot_windows_do_not_warm_what_was_cold() -> None:
     for hour in range(21, 41):
         life.row(MARCH_MS + hour * HOUR_MS)
     assert ("1h", MARCH_MS + 21 * HOUR_MS, 2) in life.row(MARCH_MS + 21 * HOUR_MS + 1)
+
+
+def test_what_went_cold_before_any_row_came_stays_cold() -> None:
+    """From 20 hot windows to 1, which is written and sees no row, and back to 20: their states are gone."""
+    life = Life(("1h",), 20)
+    for hour in range(21):
+        life.row(MARCH_MS + hour * HOUR_MS)
+    life.again(1)
+    life.written()
+    life.again(20)
+    assert ("1h", MARCH_MS + 10 * HOUR_MS, 1) not in life.row(MARCH_MS + 10 * HOUR_MS)
+    assert life.shard.tally.late == 1
+
+
+def test_a_batch_that_overtakes_itself_warms_nothing_either() -> None:
+    """Its first row is of a window that was cold under 3 hot ones, its second moves the watermark."""
+    life = Life(("1h",), 3)
+    for hour in range(21):
+        life.row(MARCH_MS + hour * HOUR_MS)
+    life.again(20)
+    told = life.row(MARCH_MS + 10 * HOUR_MS, MARCH_MS + 22 * HOUR_MS)
+    assert ("1h", MARCH_MS + 10 * HOUR_MS, 1) not in told
+    assert life.shard.tally.late == 1
 
 
 def test_a_month_is_whole_after_more_windows_are_hot() -> None:
