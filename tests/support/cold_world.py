@@ -169,6 +169,13 @@ class World:
             assert rounds < ROUNDS
         return shard
 
+    def grow_cold(self, shard: Shard, version: str) -> Shard:
+        """Let days go by, so that what was kept meanwhile goes cold; gives the worker that is there at their end."""
+        for day in (120, 240):
+            self.predict(shard, batch(0, day, 0, version))
+            shard = self.live(shard, [], version)
+        return shard
+
     def predict(self, shard: Shard, cols: PredictionColumns) -> None:
         """Append a batch and take it."""
         self.archive.log.append(cols)

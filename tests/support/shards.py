@@ -39,6 +39,17 @@ class RowsOnly:
         return defaults(deployment)
 
 
+class Widths(RowsOnly):
+    """Rows alone, by widths that may change."""
+
+    def __init__(self, *widths: str) -> None:
+        self.widths = widths
+
+    def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
+        """What is wanted now."""
+        return self.widths
+
+
 def batch(deployment: str, seq: int, times: list[int]) -> PredictionColumns:
     """Make a sealed batch whose rows have these event times."""
     rows = len(times)

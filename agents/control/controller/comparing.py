@@ -138,9 +138,10 @@ def waited(new: Sequence[WindowResult], old: Sequence[WindowResult], *, apart: b
     more, ratio = mine[0] - its[0], mine[0] / its[0] if its[0] else math.inf
     if ratio <= LATENCY_MARGIN or more <= LATENCY_MS:
         return "pass", said
-    usual = _typical(_latencies(f"latency_{name}", old)) if apart else its
-    if usual is None or (apart and more <= TWO_SIDED * usual[1]):
-        return "wait", f"{said}, as windows of the other differ by themselves"
+    if apart:
+        usual = _typical(_latencies(f"latency_{name}", old))
+        if usual is None or more <= TWO_SIDED * usual[1]:
+            return "wait", f"{said}, as windows of the other differ by themselves"
     return ("worse" if ratio > LATENCY_WORSE else "wait"), said
 
 
@@ -227,9 +228,10 @@ def _counted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, int]:
     return sum((one.value or 0.0) * one.rows for one in known), sum(one.rows for one in known)
 
 
-def _weighted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, int] | None:
-    total, rows = _counted(metric, windows)
-    return (total / rows, rows) if rows else None
+def _weighted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, float] | None:
+    """The mean of a latency over windows by their calls, and how many these are; None of no call."""
+    told = _latencies(metric, windows)
+    return (_mean(told), sum(rows for _, rows in told)) if told else None
 
 
 def _verdicts(windows: Sequence[WindowResult]) -> set[str]:

@@ -9,7 +9,7 @@ import pytest
 from cold_archive import ColdArchive
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shards import BASE_MS, DAY_MS, HOUR_MS, RowsOnly, batch
+from shards import BASE_MS, DAY_MS, HOUR_MS, Widths, batch
 
 from driftline.streams.replay.choice import Span
 from driftline.streams.replay.drift_tasks import drift_done, drift_task, take_part
@@ -43,17 +43,6 @@ WIDTHS = [("1d",), ("1h",), ("5m", "1h"), ("1h", "1d"), ("5m", "1h", "1d")]
 def rules_of(hot_windows: int) -> Rules:
     """Rules by which so many windows are hot, and the days of their months kept."""
     return replace(RULES, hot_windows=hot_windows, kept_days=hot_windows + MONTH_DAYS)
-
-
-class Widths(RowsOnly):
-    """Rows alone, by widths that may change."""
-
-    def __init__(self, *widths: str) -> None:
-        self.widths = widths
-
-    def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
-        """What is wanted now."""
-        return self.widths
 
 
 @dataclass

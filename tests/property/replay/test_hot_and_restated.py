@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cold_world import RULES, STEP, Book, Step, World, batch
+from cold_world import RULES, STEP, Book, Step, World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,9 +34,7 @@ def test_more_or_fewer_hot_windows_over_a_restart_are_a_plain_join(steps: list[S
     with pytest.MonkeyPatch.context() as patch:
         world.archive.stand_in(patch)
         shard = world.live(world.begin(), schedule, version)
-        for day in (120, 240):
-            world.predict(shard, batch(0, day, 0, version))
-            shard = world.live(shard, [], version)
+        shard = world.grow_cold(shard, version)
         assert world.differences(shard) == []
 
 
@@ -55,10 +53,7 @@ def test_days_pushed_out_at_the_cap_are_a_plain_join_in_the_end(
     with pytest.MonkeyPatch.context() as patch:
         world.archive.stand_in(patch)
         shard = world.live(world.begin(), steps, version)
-        # Days go by, and what was kept meanwhile goes cold.
-        for day in (120, 240):
-            world.predict(shard, batch(0, day, 0, version))
-            shard = world.live(shard, [], version)
+        shard = world.grow_cold(shard, version)
         assert world.differences(shard) == []
 
 
@@ -79,7 +74,5 @@ def test_windows_of_a_new_width_are_whole_or_silent(
         shard = world.live(world.begin(), first, "x")
         world.book.widths = later
         shard = world.live(shard, then, "x")
-        for day in (120, 240):
-            world.predict(shard, batch(0, day, 0, "x"))
-            shard = world.live(shard, [], "x")
+        shard = world.grow_cold(shard, "x")
         assert world.differences(shard, {*new, "new"}) == []
