@@ -151,12 +151,43 @@ def test_everything_is_reached_by_keys(board: World, browser: Browser) -> None:
     browser.until(lambda: browser.text("#status").startswith("deployment-"))
     for order in ("ascending", "descending"):
         browser.run(
-            "document.querySelector('[data-name=deployments-worst-first] [data-sort=deployment]').focus()"
+            "document.querySelector('[data-name=deployments-worst-first] [data-keep=\"sort deployment\"]').focus()"
         )
         browser.press(Keys.ENTER)
         browser.until(partial(is_sorted, browser, order))
     names = browser.texts('[data-name="deployments-worst-first"] tbody th')
     assert names == sorted(names, reverse=True)
+
+
+KEPT = (
+    ("deployments-worst-first", "sort deployment"),
+    ("predictions-by-deployment", "plot"),
+    ("predictions-by-deployment", "line deployment-1"),
+    ("worst-verdict-of-each-window", "row deployment-1"),
+)
+
+
+@pytest.mark.parametrize(("panel", "kept"), KEPT)
+def test_a_refresh_keeps_the_focus(board: World, browser: Browser, panel: str, kept: str) -> None:
+    """What had the focus has it after its panel was drawn anew, in its own panel, at the value it read."""
+    browser.open(board.address("fleet"))
+    element = f"document.querySelector('[data-name=\"{panel}\"] [data-keep=\"{kept}\"]')"
+    has_focus = f"return document.activeElement === {element}"
+    is_read_by_arrows = kept.split()[0] in ("plot", "row")
+    browser.run(f"{element}.focus()")
+    if is_read_by_arrows:
+        browser.press(Keys.HOME, Keys.ARROW_RIGHT)
+        second = browser.text("#status")
+    shown = browser.run(f"window.shown = {element}; return document.body.dataset.ready")
+    browser.run("document.querySelector('[data-control=now]').click()")
+    browser.until(lambda: browser.run("return document.body.dataset.ready") != shown)
+    assert browser.run(f"return window.shown !== {element}")
+    assert browser.run(has_focus)
+    if is_read_by_arrows:
+        browser.press(Keys.ARROW_RIGHT)
+        third = browser.text("#status")
+        browser.press(Keys.ARROW_LEFT)
+        assert third != second == browser.text("#status")
 
 
 def test_a_list_that_is_open_closes_by_escape(board: World, browser: Browser) -> None:

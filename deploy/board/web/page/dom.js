@@ -27,6 +27,13 @@ export function arrows(list, selector) {
   });
 }
 
+// Draw a place anew, and give the focus back to what now stands where it was: to the same `data-keep`.
+export function keepingFocus(place, draw) {
+  const kept = place.contains(document.activeElement) ? document.activeElement.dataset.keep : undefined;
+  draw();
+  if (kept !== undefined) place.querySelector(`[data-keep="${CSS.escape(kept)}"]`)?.focus();
+}
+
 // What is said aloud as well, and stands at the top.
 export function say(text, kind = "") {
   const status = document.getElementById("status");

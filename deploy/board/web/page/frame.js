@@ -1,6 +1,6 @@
 // Frame: one panel with its question, what it shows, and what it says when it has nothing to show.
 
-import { freshId, make } from "./dom.js";
+import { freshId, keepingFocus, make } from "./dom.js";
 import { drawSeries } from "./series.js";
 import { drawStat } from "./stat.js";
 import { drawStates } from "./states.js";
@@ -60,7 +60,7 @@ export class Frame {
     this.element.dataset.state = "shown";
     const draw = this.memory.asTable ? drawTable : DRAW[this.panel.kind];
     try {
-      draw(this.body, this.panel, this.answer, this.context, this.memory);
+      keepingFocus(this.body, () => draw(this.body, this.panel, this.answer, this.context, this.memory, () => this.draw()));
     } catch (error) {
       console.error(error);
       this.failed({ kind: "panel", message: "The page could not draw it: its answer has another form than it should.", passes: false });

@@ -15,27 +15,26 @@ const LEAST_PX = 150;
 const DAY_S = 86400;
 const plots = new WeakMap();
 
-export function drawSeries(body, panel, answer, context, memory) {
+export function drawSeries(body, panel, answer, context, memory, again) {
   const lines = linesOf(answer);
   memory.shown ||= new Set(lines.slice(0, SHOWN).map((line) => line.name));
   if (!lines.some((line) => memory.shown.has(line.name))) memory.shown = new Set(lines.slice(0, SHOWN).map((line) => line.name));
   lines.forEach((line, place) => (line.place = place));
-  const again = () => drawSeries(body, panel, answer, context, memory);
   const drawn = lines.filter((line) => memory.shown.has(line.name));
-  const focused = body.contains(document.activeElement) ? document.activeElement.dataset.line : undefined;
+  const read = memory.read;
   const top = body.querySelector(".legend")?.scrollTop || 0;
   plots.get(body)?.destroy();
   const tip = make("div", { class: "tip", hidden: true });
-  const holder = make("div", { class: "plot", tabindex: "0", role: "group", "aria-roledescription": "chart",
+  const holder = make("div", { class: "plot", tabindex: "0", role: "group", "aria-roledescription": "chart", "data-keep": "plot",
     "aria-label": `${panel.title}: ${lines.length} lines. Left and right arrows read the values.` }, tip);
   const legend = legendOf(lines, panel, memory, again);
   body.replaceChildren(holder, ...left(lines, memory), legend);
   const height = Math.max(LEAST_PX, panel.height * ROW_PX - ROOM_PX);
   const plot = new uPlot(options(holder, height, drawn, panel, context, tip), columns(drawn), holder);
   plots.set(body, plot);
-  keys(holder, plot, drawn, panel);
+  memory.read = read;
+  keys(holder, plot, drawn, panel, memory);
   legend.scrollTop = top;
-  if (focused !== undefined) legend.querySelector(`[data-line="${CSS.escape(focused)}"]`)?.focus();
   watch(holder, plot);
 }
 
@@ -124,7 +123,8 @@ function zoom(plot, context) {
 }
 
 // The cursor by keys: each press goes one point, and its values are said.
-function keys(holder, plot, drawn, panel) {
+function keys(holder, plot, drawn, panel, memory) {
+  const show = (place) => plot.setCursor({ left: plot.valToPos(plot.data[0][place], "x"), top: plot.over.clientHeight / 2 });
   holder.addEventListener("keydown", (event) => {
     const last = plot.data[0].length - 1;
     const at = plot.cursor.idx ?? (event.key === "ArrowLeft" ? last + 1 : -1);
@@ -132,10 +132,19 @@ function keys(holder, plot, drawn, panel) {
     if (event.key === "Escape") plot.setCursor({ left: -10, top: -10 });
     if (to === undefined) return;
     event.preventDefault();
-    plot.setCursor({ left: plot.valToPos(plot.data[0][to], "x"), top: plot.over.clientHeight / 2 });
+    memory.read = plot.data[0][to];
+    show(to);
     say(told(plot, to, drawn, panel).join(", "));
   });
-  holder.addEventListener("blur", () => plot.setCursor({ left: -10, top: -10 }));
+  // Drawn anew while it is read, it goes on from the same time: once uPlot has its scales, which it sets in a microtask.
+  holder.addEventListener("focus", () => {
+    const place = plot.data[0].indexOf(memory.read);
+    if (place >= 0) queueMicrotask(() => show(place));
+  });
+  holder.addEventListener("blur", () => {
+    memory.read = undefined;
+    plot.setCursor({ left: -10, top: -10 });
+  });
 }
 
 function legendOf(lines, panel, memory, again) {
@@ -145,7 +154,7 @@ function legendOf(lines, panel, memory, again) {
     again();
   };
   const row = (line) => make("tr", {},
-    make("th", { scope: "row" }, make("button", { type: "button", "data-line": line.name, "aria-pressed": String(memory.shown.has(line.name)), onclick: turn(line), title: line.name },
+    make("th", { scope: "row" }, make("button", { type: "button", "data-keep": `line ${line.name}`, "aria-pressed": String(memory.shown.has(line.name)), onclick: turn(line), title: line.name },
       make("span", { class: "swatch", "aria-hidden": "true", style: { borderTopColor: lineColor(line.place), borderTopStyle: lineDash(line.place).length ? "dashed" : "solid" } }), line.name)),
     make("td", {}, line.last === null ? "–" : number(line.last, panel.unit)),
     make("td", {}, line.max === -Infinity ? "–" : number(line.max, panel.unit)));

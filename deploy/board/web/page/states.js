@@ -11,20 +11,21 @@ const COLORS = ["ok", "unsure", "warn", "fail"];
 const HEIGHT_PX = 22; // as panels.css has it
 const DAY_MS = 86400e3;
 
-export function drawStates(body, panel, answer, context, memory) {
+export function drawStates(body, panel, answer, context, memory, again) {
   const rows = rowsOf(answer);
   const step = stepOf(answer, rows);
   const here = memory.all ? rows : rows.slice(0, ROWS);
-  const list = make("ol", { class: "timeline" }, here.map((row) => line(row, step, context)));
+  const read = memory.read;
+  const list = make("ol", { class: "timeline" }, here.map((row) => line(row, step, context, memory)));
   const key = make("p", { class: "key" }, WORDS.map((word) => badge(word)), make("span", { class: "quiet" }, "gap: no data"), make("span", { class: "read" }));
-  body.replaceChildren(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": panel.title }, list), ticks(context), key);
+  body.replaceChildren(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": panel.title, "data-keep": "scroll" }, list), ticks(context), key);
+  memory.read = read;
   if (rows.length > ROWS) {
     const turn = () => {
       memory.all = !memory.all;
-      drawStates(body, panel, answer, context, memory);
-      body.querySelector("button.more")?.focus();
+      again();
     };
-    body.append(make("button", { class: "more", type: "button", "aria-expanded": String(Boolean(memory.all)), onclick: turn },
+    body.append(make("button", { class: "more", type: "button", "data-keep": "more", "aria-expanded": String(Boolean(memory.all)), onclick: turn },
       memory.all ? `Show the worst ${ROWS} alone` : `Show all ${rows.length}: these are the worst ${ROWS}`));
   }
   paintAll(list);
@@ -49,12 +50,12 @@ function stepOf(answer, rows) {
   return median(all) || DAY_MS;
 }
 
-function line(row, step, context) {
+function line(row, step, context, memory) {
   const [at, value] = row.points.at(-1);
   const since = [...row.points].reverse().findIndex(([, each]) => each !== value);
   const began = since < 0 ? row.points[0][0] : row.points[row.points.length - since][0];
   const words = `${WORDS[value]} since ${written(began)}, newest window ${written(at)}`;
-  const canvas = make("canvas", { tabindex: "0", role: "img", "aria-label": `${row.name}: ${words}. Left and right arrows read windows.` });
+  const canvas = make("canvas", { tabindex: "0", role: "img", "data-keep": `row ${row.name}`, "aria-label": `${row.name}: ${words}. Left and right arrows read windows.` });
   Object.assign(canvas, { row, step, span: [context.begin, context.end] });
   canvas.addEventListener("mousemove", (event) => {
     const share = event.offsetX / canvas.clientWidth;
@@ -62,15 +63,22 @@ function line(row, step, context) {
     const found = row.points.findLast(([each]) => each <= when && when < each + step);
     tell(canvas, found ? `${written(found[0])}: ${WORDS[found[1]]}` : `${written(Math.floor(when / 60e3) * 60e3)}: no data`);
   });
-  canvas.addEventListener("keydown", (event) => move(event, canvas));
+  canvas.addEventListener("keydown", (event) => move(event, canvas, memory));
+  // Drawn anew while it is read, it goes on from the same window.
+  canvas.addEventListener("focus", () => {
+    const place = row.points.findIndex(([when]) => when === memory.read);
+    if (place >= 0) canvas.place = place;
+    paint(canvas);
+  });
   canvas.addEventListener("blur", () => {
+    memory.read = undefined;
     canvas.place = undefined;
     paint(canvas);
   });
   return make("li", {}, make("span", { class: "name", title: row.name }, row.name), make("span", { class: "now" }, badge(WORDS[value])), canvas);
 }
 
-function move(event, canvas) {
+function move(event, canvas, memory) {
   const last = canvas.row.points.length - 1;
   const at = canvas.place ?? (event.key === "ArrowLeft" ? last + 1 : -1);
   const to = { ArrowLeft: Math.max(0, at - 1), ArrowRight: Math.min(last, at + 1), Home: 0, End: last }[event.key];
@@ -78,6 +86,7 @@ function move(event, canvas) {
   event.preventDefault();
   canvas.place = to;
   const [when, value] = canvas.row.points[to];
+  memory.read = when;
   const text = `${written(when)}: ${WORDS[value]}`;
   tell(canvas, text);
   say(`${canvas.row.name}, ${text}`);

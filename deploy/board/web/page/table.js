@@ -6,24 +6,21 @@ import { badge } from "./looks.js";
 
 export const PAGE = 80;
 
-export function drawTable(body, panel, answer, context, memory) {
+export function drawTable(body, panel, answer, context, memory, again) {
   const order = ordered(answer, memory);
   const pages = Math.max(1, Math.ceil(order.length / PAGE));
   memory.page = Math.min(memory.page || 0, pages - 1);
   const here = order.slice(memory.page * PAGE, (memory.page + 1) * PAGE);
-  const again = () => drawTable(body, panel, answer, context, memory);
   const table = make("table", {},
     make("caption", { class: "hidden" }, panel.title),
     make("thead", {}, make("tr", {}, answer.meta.map((column) => head(column, memory, again)))),
     make("tbody", {}, here.map((row) => make("tr", {}, answer.meta.map((column, place) => data(panel, answer, context, column, row, place))))));
-  const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": panel.title }, table);
+  const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": panel.title, "data-keep": "scroll" }, table);
   const before = body.querySelector(".scroll");
-  const focused = document.activeElement?.dataset?.sort;
   const [left, top] = before ? [before.scrollLeft, before.scrollTop] : [0, 0];
   body.replaceChildren(scroll);
   if (pages > 1) body.append(pager(memory, pages, order.length, again));
   if (left || top) scroll.scrollTo(left, top);
-  if (focused && before) body.querySelector(`[data-sort="${CSS.escape(focused)}"]`)?.focus();
 }
 
 function head({ name, type }, memory, again) {
@@ -37,7 +34,7 @@ function head({ name, type }, memory, again) {
     again();
   };
   return make("th", { scope: "col", "aria-sort": way, class: isNumber(type) ? "right" : null },
-    make("button", { type: "button", "data-sort": name, onclick: turn }, heading(name),
+    make("button", { type: "button", "data-keep": `sort ${name}`, onclick: turn }, heading(name),
       make("span", { "aria-hidden": "true", class: "arrow" }, mine ? (memory.down ? " ▼" : " ▲") : "")));
 }
 
@@ -58,9 +55,9 @@ function pager(memory, pages, rows, again) {
     again();
   };
   return make("nav", { class: "pager", "aria-label": "Pages" },
-    make("button", { type: "button", disabled: memory.page === 0, onclick: go(-1) }, "Previous"),
+    make("button", { type: "button", "data-keep": "previous", disabled: memory.page === 0, onclick: go(-1) }, "Previous"),
     make("span", {}, `Page ${memory.page + 1} of ${pages}, ${rows.toLocaleString("en")} rows`),
-    make("button", { type: "button", disabled: memory.page === pages - 1, onclick: go(1) }, "Next"));
+    make("button", { type: "button", "data-keep": "next", disabled: memory.page === pages - 1, onclick: go(1) }, "Next"));
 }
 
 function ordered(answer, memory) {
