@@ -173,7 +173,7 @@ def test_a_refresh_keeps_the_focus(board: World, browser: Browser, panel: str, k
     browser.open(board.address("fleet"))
     element = f"document.querySelector('[data-name=\"{panel}\"] [data-keep=\"{kept}\"]')"
     has_focus = f"return document.activeElement === {element}"
-    is_read_by_arrows = kept.split()[0] in ("plot", "row")
+    is_read_by_arrows = kept.startswith(("plot", "row"))
     browser.run(f"{element}.focus()")
     if is_read_by_arrows:
         browser.press(Keys.HOME, Keys.ARROW_RIGHT)
