@@ -17,7 +17,7 @@ from driftline.schemas.errors import DriftlineError
 from driftline.schemas.scalars import is_null, number_of, seconds_in, text_of
 from driftline.schemas.shapes import Category, Gap, NumericBlock, PredictionColumns
 
-_NUMBER_KINDS = "fiub"
+_NUMBER_KINDS = "fiu"
 _TIME_KINDS = "mM"
 _MADE_OF_PARTS = (list, tuple, set, frozenset, dict, np.ndarray)
 
@@ -147,8 +147,12 @@ def _array(column: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:  # noqa: ANN4
         return np.asarray(column.to_numpy(**options)), nulls
     dtype = getattr(column, "dtype", None)
     if hasattr(column, "isna") and not isinstance(dtype, np.dtype):  # a type of pandas' own
+        nulls = np.asarray(column.isna(), np.bool_)
         wanted = "datetime64[ms]" if getattr(dtype, "kind", "O") == "M" else object
-        return column.to_numpy(dtype=wanted), np.asarray(column.isna(), np.bool_)
+        values = column.to_numpy(dtype=wanted)
+        if hasattr(column, "cat"):  # categories are levels, whatever they are of
+            values = np.array([_level(value) for value in values.tolist()], object)
+        return values, nulls
     values = np.asarray(column)
     if isinstance(column, np.ma.MaskedArray):
         return values, np.array(np.ma.getmaskarray(column))
@@ -160,11 +164,11 @@ def _array(column: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:  # noqa: ANN4
 
 
 def _is_numeric(values: NDArray[Any], nulls: NDArray[np.bool_]) -> bool:
-    """Whether a column is one of numbers; a column of objects is what its first value is."""
+    """Whether a column is one of numbers; a column of objects is what its first value is: booleans are levels."""
     if values.dtype.kind in _NUMBER_KINDS + _TIME_KINDS:
         return True
     known = values[~nulls]
-    return len(known) == 0 or number_of(known[0]) is not None
+    return len(known) == 0 or (not isinstance(known[0], bool | np.bool_) and number_of(known[0]) is not None)
 
 
 def _block(
@@ -189,7 +193,7 @@ def _numbers(values: NDArray[Any], nulls: NDArray[np.bool_]) -> tuple[NDArray[np
     """Values as float64, NaN where there is none, and which are no numbers."""
     if values.dtype.kind in _TIME_KINDS:
         numbers = seconds_in(values)
-    elif values.dtype.kind in _NUMBER_KINDS:
+    elif values.dtype.kind in _NUMBER_KINDS + "b":
         numbers = values.astype(np.float64)
     else:
         found = [None if null else number_of(value) for value, null in zip(values, nulls, strict=True)]

@@ -171,7 +171,7 @@ KEPT = (
 def test_a_refresh_keeps_the_focus(board: World, browser: Browser, panel: str, kept: str) -> None:
     """What had the focus has it after its panel was drawn anew, in its own panel, at the value it read."""
     browser.open(board.address("fleet"))
-    element = f"document.querySelector('[data-name=\"{panel}\"] [data-keep=\"{kept}\"]')"
+    element = f'document.querySelector(\'[data-name="{panel}"] [data-keep="{kept}"]\')'
     has_focus = f"return document.activeElement === {element}"
     is_read_by_arrows = kept.startswith(("plot", "row"))
     browser.run(f"{element}.focus()")

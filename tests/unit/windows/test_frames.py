@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -127,3 +128,35 @@ def test_what_the_emitter_would_not_take_is_compared_as_it_prints() -> None:
     assert (compare({"x": old}, {"x": new}).figure("x").value or 0.0) > 1.0
     (found,) = batch_of({"x": np.array(["a", np.float32("nan")], object)}, features=["x"]).categories
     assert found.levels == ("a",)
+
+
+FLAGS = [True, False, None, True]
+LEVELS = ["true", "false", None, "true"]
+
+
+@pytest.mark.parametrize(
+    ("column", "levels"),
+    [
+        (np.array([True, False, True]), ["true", "false", "true"]),
+        (FLAGS, LEVELS),
+        (pd.Series(FLAGS, dtype="boolean"), LEVELS),
+        (pl.Series(FLAGS), LEVELS),
+        (pa.array(FLAGS), LEVELS),
+        (pd.Series(pd.Categorical([30, 4, None])), ["30", "4", None]),
+        (pd.Series(pd.Categorical([True, False, None])), ["true", "false", None]),
+    ],
+)
+def test_booleans_and_categories_are_levels(column: Any, levels: list[str | None]) -> None:
+    """They are levels as events have them, of whichever library."""
+    batch = batch_of({"x": column}, ["x"])
+    assert batch.features == []
+    (found,) = batch.categories
+    assert [None if code < 0 else found.levels[code] for code in found.codes] == levels
+
+
+def test_a_boolean_is_a_number_where_the_reference_has_one() -> None:
+    """As in a column that the emitter has known as numbers, true is 1; a category of pandas has a wrong type there."""
+    (block,) = batch_of({"x": np.array([True, False])}, ["x"], numbers={"x"}).features
+    np.testing.assert_array_equal(block.values, [[1.0, 0.0]])
+    (gap,) = batch_of({"x": pd.Series(pd.Categorical([3, None]))}, ["x"], numbers={"x"}).gaps
+    np.testing.assert_array_equal(gap.wrong, [True, False])
