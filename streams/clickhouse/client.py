@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import clickhouse_connect
 import pyarrow as pa
+import urllib3
 import urllib3.exceptions
 from clickhouse_connect.driver.exceptions import ClickHouseError as DriverError
 from clickhouse_connect.driver.exceptions import DatabaseError
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5
+# What a server may take to say that it is there, before anything is asked of it: one that is stopped takes connections,
+# and would be waited for as long as an answer may take.
+OPEN_SECONDS = 15
 # Above any insert seen; an insert that takes longer is repeated with its token, so a wrong guess costs time alone.
 ANSWER_SECONDS = 120
 # How an insert must behave for the archive's promises; each line says why it is not the server's default.
@@ -176,21 +180,28 @@ class Client:
             raise self._failed(error) from error
 
     def _open(self) -> Driver:
-        """Give the open connection, or open one."""
-        if self._driver is None:
-            self._driver = _taken_up(self._key)
-        if self._driver is None:
-            self._driver = clickhouse_connect.get_client(
-                **clickhouse_config(self.settings),
-                database=self.database,
-                connect_timeout=CONNECT_SECONDS,
-                send_receive_timeout=self._answer_seconds,
-                query_retries=0,
-                # The pool all clients share keeps connections after `close`; a server that stops waits 5 s for them.
-                dedicated_pool=True,
-                autogenerate_session_id=False,
-                client_name="driftline",
-            )
+        """Give the open connection, or open one; either way the server has said that it is there."""
+        if self._driver is not None:
+            return self._driver
+        open_s = min(OPEN_SECONDS, self._answer_seconds)
+        self._driver = _taken_up(self._key)
+        if self._driver is not None:
+            if not self._driver.ping(open_s):
+                raise TimeoutError(f"no answer in {open_s} s")
+            return self._driver
+        self._driver = clickhouse_connect.get_client(
+            **clickhouse_config(self.settings),
+            database=self.database,
+            connect_timeout=CONNECT_SECONDS,
+            send_receive_timeout=open_s,
+            query_retries=0,
+            # The pool all clients share keeps connections after `close`; a server that stops waits 5 s for them.
+            dedicated_pool=True,
+            autogenerate_session_id=False,
+            client_name="driftline",
+        )
+        answer_s = urllib3.Timeout(connect=CONNECT_SECONDS, read=self._answer_seconds)
+        self._driver.timeout = answer_s  # type: ignore[attr-defined]  # the driver over HTTP has it
         return self._driver
 
     def _failed(self, error: Exception) -> ClickHouseError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import clickhouse_connect
@@ -11,7 +13,8 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from driftline.schemas.settings import ClickHouse
-from driftline.streams.clickhouse.client import Client
+from driftline.streams.clickhouse import client as client_module
+from driftline.streams.clickhouse.client import ANSWER_SECONDS, Client
 from driftline.streams.clickhouse.errors import ClickHouseAwayError, ClickHouseError
 
 
@@ -64,6 +67,10 @@ class Quiet:
         """Connect."""
         del settings
         self.is_connected = True
+
+    def ping(self, _timeout: float) -> bool:
+        """Answer."""
+        return True
 
     def close_connections(self) -> None:
         """Let the connections go."""
@@ -122,6 +129,51 @@ def test_a_server_that_is_away_is_one_short_sentence() -> None:
         f"ClickHouse at 127.0.0.1:{port} does not answer (connection refused): "
         "start it with 'driftline up', or see 'driftline doctor'"
     )
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A port that takes connections and never answers, as of a server that is stopped; opening waits a second."""
+    monkeypatch.setattr(client_module, "OPEN_SECONDS", 1)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(8)
+        yield listener.getsockname()[1]
+
+
+def test_a_server_that_is_stopped_is_not_waited_for(silent: int) -> None:
+    """What takes connections and says nothing is away after the time to open, not after the time of an answer."""
+    began_s = time.monotonic()
+    with pytest.raises(ClickHouseAwayError, match="does not answer"):
+        Client(ClickHouse(host="127.0.0.1", port=silent)).query("SELECT 1")
+    assert time.monotonic() - began_s < ANSWER_SECONDS / 4
+
+
+def test_a_server_that_was_stopped_since_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that another client left is asked whether its server is still there, and else given up."""
+
+    class Stopped(Quiet):
+        def ping(self, _timeout: float) -> bool:
+            return False
+
+        def close(self) -> None:
+            self.is_connected = False
+
+    drivers: list[Stopped] = []
+
+    def opened(**_: Any) -> Stopped:
+        drivers.append(Stopped())
+        return drivers[-1]
+
+    monkeypatch.setattr(clickhouse_connect, "get_client", opened)
+    stopped = ClickHouse(host="stopped.test")
+    with Client(stopped) as first:
+        first.command("SELECT 1")
+    with Client(stopped) as second:
+        with pytest.raises(ClickHouseAwayError, match=r"does not answer \(no answer in 15 s\)"):
+            second.command("SELECT 1")
+        second.command("SELECT 1")
+    assert len(drivers) == 2
 
 
 def test_a_value_that_is_no_text_is_one_sentence() -> None:
