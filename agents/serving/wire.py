@@ -45,10 +45,14 @@ class Wire(HttpToolsProtocol):
         self._body: bytes | None = None
         """Of a request that may be answered at once, as far as it is here; None of any other."""
         self._late: asyncio.TimerHandle | None = None
+        self._quiet_s: float | None = None
+        """When a request was answered at once, by the loop's clock; None since anything came after it."""
+        self._idle: asyncio.TimerHandle | None = None
+        """Set once and looked at when it ends: to set it anew for each request costs as much as to parse one."""
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
-        self._may = True
+        self._may, self._quiet_s = True, None
         super().data_received(data)
         if self._body is not None and self._late is None:
             self._late = self.loop.call_later(WAIT_S, self._as_task)
@@ -91,9 +95,9 @@ class Wire(HttpToolsProtocol):
                 self._forget()
                 self.transport.write(answer)
                 self.server_state.total_requests += 1
-                self.timeout_keep_alive_task = self.loop.call_later(
-                    self.timeout_keep_alive, self.timeout_keep_alive_handler
-                )
+                self._quiet_s = self.loop.time()
+                if self._idle is None:
+                    self._idle = self.loop.call_later(self.timeout_keep_alive, self._close_if_quiet)
                 return
             self._as_task(answer)
         super().on_message_complete()
@@ -101,6 +105,8 @@ class Wire(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what came of a request."""
         self._forget()
+        if self._idle is not None:
+            self._idle.cancel()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -108,6 +114,17 @@ class Wire(HttpToolsProtocol):
         if self._body is not None:
             self._as_task()
         super().shutdown()
+
+    def _close_if_quiet(self) -> None:
+        """Close the connection if nothing came for as long as it is kept; what takes a task has uvicorn's own timer."""
+        self._idle = None
+        if self._quiet_s is None:
+            return
+        left_s = self._quiet_s + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._idle = self.loop.call_later(left_s, self._close_if_quiet)
+        else:
+            self.timeout_keep_alive_handler()
 
     def _forget(self) -> None:
         self._body = None

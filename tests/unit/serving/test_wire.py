@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from served import Function, Kept, agent, constant, loaded, ones, request, running, until
 
-from driftline.agents.serving import v2, wire
+from driftline.agents.serving import server, v2, wire
 from driftline.agents.serving.agent import Agent
 from driftline.agents.serving.package.tensors import Tensor
 from driftline.agents.serving.slots import Slots
@@ -132,6 +132,24 @@ def test_requests_of_a_pipeline_are_answered_in_their_order(tmp_path: Path) -> N
         assert (await line.ask(posted(request(id="last"))))[2]["id"] == "last"
 
     run(lambda: agent(tmp_path), whole)
+
+
+def test_a_connection_is_kept_while_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is closed once nothing came for as long as connections are kept, and not while requests come sooner."""
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 2)
+
+    async def used(_made: Agent, line: Line) -> None:
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
+        while clock() < began_s + 3.0:
+            assert (await line.ask(posted()))[0] == 200
+            asked_s = clock()
+            await asyncio.sleep(0.1)
+        assert line.tasks == 0
+        assert await line.reader.read() == b""
+        assert clock() >= asked_s + 2.0 - 0.01
+
+    run(lambda: agent(tmp_path), used)
 
 
 def test_what_is_wrong_is_said_at_once_and_the_connection_stays(tmp_path: Path) -> None:
