@@ -6,7 +6,7 @@ an application that logs an id twice. What other cells hold is the matter of `re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -201,6 +201,13 @@ class Cell:
             low, high = int(rows.rest.min()), int(rows.rest.max())
             self.rest_span = min(low, self.rest_span[0]), max(high, self.rest_span[1])
             self.rows = self.rows.with_rows(rows)
+
+    def scheme_for(self, wanted: Scheme | None) -> Scheme | None:
+        """Give the scheme that is wanted, without segments where other ones were kept; its own where it read others."""
+        own = self.scheme
+        if own is None or wanted is None or own.columns != wanted.columns:
+            return own
+        return wanted if own.values == wanted.values else replace(wanted, segments=())
 
     def settle(self) -> None:
         """Put what was added among the rows, whatever other cells hold."""

@@ -209,9 +209,11 @@ def _held(hot: Hot, window: Window) -> Outcomes | None:
 def _counted(hot: Hot, window: Window, scheme: Scheme | None) -> Outcomes:
     if window.resolution == "5m":
         cell = CellKey(window.version, window.slot, window.start_ms // HOUR_MS * HOUR_MS)
-        there = [hot.part(cell, window.start_ms, WIDTHS_MS["5m"])] if cell in hot.cells else []
+        there = [hot.part(cell, window.start_ms, WIDTHS_MS["5m"], scheme)] if cell in hot.cells else []
         return _sum(there, scheme)
-    parts = _kept(hot.outcomes, window)
+    # An hour before a change of settings counts in its day by what holds at the day's end.
+    keys = hot.outcomes.within(window.version, window.slot, window.start_ms, window.end_ms)
+    parts = [outcomes for key in keys if (outcomes := hot.counted_by(key, scheme)) is not None]
     # A day that is cold is what it was when it took facts for the last time.
     day = hot.days.get(CellKey(window.version, window.slot, window.start_ms))
     return _sum([day] if day is not None and not parts else parts, scheme)

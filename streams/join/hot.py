@@ -122,7 +122,7 @@ class Hot:
         self,
         cols: PredictionColumns,
         offset: int | NDArray[np.int64],
-        scheme: Scheme | None,
+        scheme_at: Callable[[int], Scheme | None],
         resolutions: tuple[str, ...],
         hot_windows: int,
         barring_ms: int | NDArray[np.int64] | None = None,
@@ -132,7 +132,7 @@ class Hot:
         Args:
             cols: the batch.
             offset: where its record, or that of each row, lies in the log.
-            scheme: what is read of it.
+            scheme_at: what is read of a cell, by its end, ms: a batch may lie on both sides of a change of settings.
             resolutions: those of its version.
             hot_windows: closed windows that still take facts.
             barring_ms: cells that begin before it do not bar an id; None for those that take no facts.
@@ -145,7 +145,7 @@ class Hot:
             key = CellKey(cols.model_version, cols.slot, start)
             cell = self.cells.get(key)
             if cell is None:
-                cell = self.cells[key] = Cell(start, int(np.min(offset)), scheme)
+                cell = self.cells[key] = Cell(start, int(np.min(offset)), scheme_at(start + width))
             bars_ms = cold_ms if barring_ms is None else barring_ms
             self.facts_bytes += cell.add(cols, rows, self.vocabulary, offset, bars_ms)
         return int(cold.sum())
@@ -192,7 +192,7 @@ class Hot:
 
         Returns:
             Whether it was counted again. Not where the terms are the same, nor where they read other scores or
-            segments than the cell kept: such a cell has its rows and labels alone until it is read again.
+            segments than the cell kept: until it is read again such a cell counts in windows as far as it goes.
         """
         cell = self.cells[key]
         held = cell.scheme
@@ -206,12 +206,20 @@ class Hot:
         self._count(key, outcomes_of(cell.start_ms, rows, labels, scheme, self.vocabulary.texts))
         return True
 
-    def part(self, key: CellKey, start_ms: int, width_ms: int) -> Outcomes:
+    def part(self, key: CellKey, start_ms: int, width_ms: int, scheme: Scheme | None) -> Outcomes:
         """Count a window that is narrower than its cell, without segments; call `settle` before."""
         cell = self.cells[key]
-        rows = cell.within(start_ms, start_ms + width_ms)
-        scheme = None if cell.scheme is None else replace(cell.scheme, segments=())
-        return outcomes_of(cell.start_ms, rows, self.labels.rows, scheme, self.vocabulary.texts)
+        rows, found = cell.within(start_ms, start_ms + width_ms), cell.scheme_for(scheme)
+        found = None if found is None else replace(found, segments=())
+        return outcomes_of(cell.start_ms, rows, self.labels.rows, found, self.vocabulary.texts)
+
+    def counted_by(self, key: CellKey, scheme: Scheme | None) -> Outcomes | None:
+        """Give the outcomes of a cell by the terms of a window around it, as far as it has kept what they read."""
+        identity, cell = "" if scheme is None else scheme.identity, self.cells.get(key)
+        if cell is None or self.outcomes.digest(key) == identity:
+            return self.outcomes.get(key)
+        found = cell.scheme_for(scheme)
+        return outcomes_of(cell.start_ms, cell.rows, self.labels.rows, found, self.vocabulary.texts)
 
     def starts_in(self, key: CellKey, width_ms: int) -> list[int]:
         """Give the starts of the windows of that width in a cell that have rows."""

@@ -95,12 +95,11 @@ class Shard:
         hot = self.hot_of(cols.deployment)
         name, version, hot_windows = cols.deployment, cols.model_version, self.rules.hot_windows
         widths = self.book.resolutions(name, version)
-        scheme = self.book.terms(name, version, cols.span_ms[1]).scheme
         if hot.newest_ms != NEVER:
             hot.gaps.watch(version, widths, hot.newest_ms, partial(self._cold_before, hot), serves)
         if offset > self.stored[0]:
             count_late(hot, cols, offset, widths, hot_windows)
-        hot.fold(cols, offset, scheme, widths, hot_windows)
+        hot.fold(cols, offset, lambda end: self.book.terms(name, version, end).scheme, widths, hot_windows)
         if offset > self.stored[0]:
             hot.gaps.doubt_older(cols.times_ms, self.let_go_s, self._cold_before(hot, "1d"))
             hot.advance(cols, self.rules.out_of_orderness_ms, heard_ms)

@@ -85,11 +85,13 @@ class Rejoin:
             ReplayError: there are more than memory is allowed for.
         """
         name, version = self.hot.name, cols.model_version
-        scheme = self._book.terms(name, version, cols.span_ms[1]).scheme
         widths = self._book.resolutions(name, version)
         width = WIDTHS_MS[widths[-1]]
         bars_ms = np.maximum(reached_ms, NEVER // 2) // width * width - self._hot_windows * width
-        self.hot.fold(cols, offset, scheme, widths, NONE_COLD, bars_ms)
+        book = self._book
+        self.hot.fold(
+            cols, offset, lambda end: book.terms(name, version, end).scheme, widths, NONE_COLD, bars_ms
+        )
         self._check()
 
     def take_duplicates(self, offsets: NDArray[np.int64] | int, cols: PredictionColumns) -> None:

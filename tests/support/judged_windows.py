@@ -55,7 +55,7 @@ def counted(
     ids = draw.integers(0, 256, (rows, 16), dtype=np.uint8)
     has = draw.random(rows) < labelled
     hot = Hot(model.name)
-    hot.fold(predictions(model, "1", "champion", ids, scores, region), 0, scheme, ("1d",), 3)
+    hot.fold(predictions(model, "1", "champion", ids, scores, region), 0, lambda _: scheme, ("1d",), 3)
     classes.codes = classes.codes[has]
     known = np.zeros(int(has.sum()), np.int64)
     if len(known):

@@ -70,7 +70,7 @@ def test_any_schedule_gives_what_a_plain_join_gives(facts: list[Fact], cuts: lis
         part = facts[at : at + size]
         said = [fact for fact in part if not fact.is_label]
         if said:
-            hot.fold(predictions(said, scheme), at, scheme, ("1d",), 3)
+            hot.fold(predictions(said, scheme), at, lambda _: scheme, ("1d",), 3)
         known = [fact for fact in part if fact.is_label]
         if known:
             hot.add_labels(truths(known, task), at, START_MS)
