@@ -22,12 +22,13 @@ OPEN: Final = 200
 
 
 class Held(msgspec.Struct, kw_only=True):
-    """An alert that fires: how hard, by which rule, since when, and who has heard of it."""
+    """An alert that fires: how hard, by which rule, since when, who has heard of it, and which version it was of."""
 
     rule: Rule
     severity: Severity
     since_ms: int
     routes: tuple[str, ...]
+    model_version: str = ""
 
 
 class Coverage(msgspec.Struct, kw_only=True):
@@ -145,7 +146,10 @@ def edge(
         )
         # Who heard that it fires hears that it fires no more, whatever the settings say by then.
         hear = tuple(dict.fromkeys((*(held.routes if held else ()), *routes(settings, severity))))
-        case.firing[key] = Held(rule=rule, severity=severity, since_ms=since_ms, routes=hear)
+        version = why.window.model_version
+        case.firing[key] = Held(
+            rule=rule, severity=severity, since_ms=since_ms, routes=hear, model_version=version
+        )
     case.ordinal += 1
     alert_id = alert_name(case.deployment, rule, subject)
     return Alert(

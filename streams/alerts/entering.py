@@ -74,17 +74,24 @@ def _turned(case: Case, track: Track, entry: Entry, terms: Terms) -> list[Alert]
         held = case.firing.get(key)
         codes = track.codes(key)
         turn = decide(codes, terms.state.settings.alerts.k, None if held is None else held.severity)
-        if turn is None:
-            continue
         subject = subject_of_key(key)
         figures = entry.found.get(subject, (UNSURE, []))[1]
-        reason = _sentence(codes, turn, entry.window.resolution, figures)
+        if turn is not None:
+            reason = _sentence(codes, turn, entry.window.resolution, figures)
+        elif held is not None and held.model_version and track.is_past(key, held.model_version):
+            turn, reason = "resolved", _past(len(codes), held.model_version, entry.window.resolution)
+        else:
+            continue
         why = Why(reason, track.first_bad(key), entry.rows, evidence(figures), entry.window)
         made = edge(case, "windows", subject, turn, why, state=terms.people, now_ms=terms.now_ms)
         if made is not None:
             edges.append(made)
     track.let_go(case.firing)
     return edges
+
+
+def _past(windows: int, version: str, resolution: str) -> str:
+    return f"The last {windows} windows of {resolution} are not of version {version}, and none has this any more."
 
 
 def _sentence(codes: list[int], turn: str, resolution: str, figures: list[Figure]) -> str:

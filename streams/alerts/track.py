@@ -84,6 +84,11 @@ class Track(msgspec.Struct, kw_only=True):
         of_windows = self.marks[key]
         return [max(of_windows.get(start, {}).values(), default=UNSURE) for start in sorted(self.windows)]
 
+    def is_past(self, key: str, version: str) -> bool:
+        """Whether no window names a subject any more, and none is of the model version that had it."""
+        sources = {source.rpartition("/")[2] for held in self.windows.values() for source in held}
+        return not self.marks[key] and version not in sources
+
     def first_bad(self, key: str) -> int:
         """Start of the oldest window that is bad; of the newest when none is."""
         pairs = zip(sorted(self.windows), self.codes(key), strict=True)

@@ -115,6 +115,26 @@ def test_what_nobody_hears_of_is_let_go() -> None:
     assert (CASE + b"quiet", None) in desk.commit().cases
 
 
+def test_what_only_an_earlier_version_had_is_resolved_when_m_windows_have_passed() -> None:
+    """A feature of version 1 fires no more when m windows are of version 2; one that it names stays. Over restarts."""
+    book = OneBook(alerts=AlertRule(k=1, m=2))
+    desk = Desk("t", book)
+    desk.take(0, window(0, 0, {"old": "fail", "both": "fail"}, model_version="1").to_bytes(), NOW_MS)
+    edges = []
+    for day in (1, 2, 3):
+        again = Desk("t", book)
+        again.restore(stored(desk))
+        desk = again
+        said = {"both": "inconclusive", "new": "ok"}
+        edges += [
+            (day, one) for one in desk.take(day, window(day, day, said, model_version="2").to_bytes(), NOW_MS)
+        ]
+    assert [(day, one.name, one.state) for day, one in edges] == [(2, "old", "resolved")]
+    assert edges[0][1].reason == (
+        "The last 2 windows of 1d are not of version 1, and none has this any more."
+    )
+
+
 def test_losses_of_a_deployment_without_windows_fire_too() -> None:
     """An emitter that could never send is heard of."""
     desk = Desk("t", OneBook(owner="Ana"))
