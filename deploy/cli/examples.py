@@ -15,7 +15,11 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "access kafka": ("access kafka", "access kafka --apply roles"),
     "access clickhouse": ("access clickhouse", "access clickhouse --apply roles"),
     "healthy": ("healthy 9100", "healthy 8080 --path /v2/health/ready"),
-    "rules build": ("rules build rules", "rules build rules --available 99.95 --quick-ms 50"),
+    "rules build": (
+        "rules build rules",
+        "rules build rules --available 99.95 --quick-ms 50",
+        "rules build rules --kubernetes",
+    ),
     "rules routes": ("rules routes deploy/alertmanager/teams.toml alertmanager.yml",),
     "seed begin": ("seed begin .",),
     "seed model": ("seed model .",),

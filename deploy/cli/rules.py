@@ -27,6 +27,7 @@ def command() -> None:
 @click.option(
     "--most-hold", type=click.IntRange(0), metavar="SECONDS", help="Hold no alert longer before it fires."
 )
+@click.option("--kubernetes", is_flag=True, help="One PrometheusRule, for the Prometheus operator.")
 @json_option
 def build(
     directory: Path,
@@ -35,13 +36,14 @@ def build(
     quick: float | None,
     quick_ms: float | None,
     most_hold: int | None,
+    kubernetes: bool,
     as_json: bool,
 ) -> None:
     """Write one file a group of rules into DIRECTORY, for Prometheus to load.
 
     What each alert means and what to do is a page of docs/runbooks/, which the alert links to.
     """
-    from driftline.deploy.rules.build import Wishes, rule_files
+    from driftline.deploy.rules.build import OBJECT, Wishes, rule_files, rule_object
     from driftline.deploy.rules.objective import Objective
     from driftline.schemas.runbooks import RUNBOOKS
 
@@ -49,7 +51,8 @@ def build(
     objective = Objective(**{name: value for name, value in given.items() if value is not None})
     written = []
     directory.mkdir(parents=True, exist_ok=True)
-    for name, text in rule_files(Wishes(runbooks or RUNBOOKS, objective, most_hold)).items():
+    wishes = Wishes(runbooks or RUNBOOKS, objective, most_hold)
+    for name, text in ({OBJECT: rule_object(wishes)} if kubernetes else rule_files(wishes)).items():
         (directory / name).write_text(text, encoding="utf-8")
         written.append(
             {

@@ -14,6 +14,7 @@ from driftline.schemas.runbooks import RUNBOOKS
 if TYPE_CHECKING:
     from driftline.deploy.rules.rule import Group, Record
 
+OBJECT: Final = "prometheus-rule.yaml"
 MADE: Final = "Built by 'driftline rules build' from deploy/rules/; change the code, then run it."
 
 
@@ -37,12 +38,27 @@ def rule_files(wishes: Wishes) -> dict[str, str]:
     return {f"{one.name}.yml": _text(one, wishes) for one in groups(wishes.objective)}
 
 
+def rule_object(wishes: Wishes) -> str:
+    """Give the text of one PrometheusRule with all groups, as the Prometheus operator takes it."""
+    made: dict[str, Any] = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "driftline"},
+        "spec": {"groups": [_group(one, wishes) for one in groups(wishes.objective)]},
+    }
+    return yaml_text(made, MADE)
+
+
 def _text(group: Group, wishes: Wishes) -> str:
+    return yaml_text({"groups": [_group(group, wishes)]}, MADE, group.purpose)
+
+
+def _group(group: Group, wishes: Wishes) -> dict[str, Any]:
     made: dict[str, Any] = {"name": group.name}
     if group.interval_s is not None:
         made["interval"] = span(group.interval_s)
     made["rules"] = [_alert(one, wishes) if isinstance(one, Alert) else _record(one) for one in group.rules]
-    return yaml_text({"groups": [made]}, MADE, group.purpose)
+    return made
 
 
 def _record(one: Record) -> dict[str, Any]:

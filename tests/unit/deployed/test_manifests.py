@@ -10,6 +10,7 @@ from pathlib import Path
 import jsonschema
 import kubernetes_validate
 import pytest
+import yaml
 from deployed import Part, bytes_of, files_of, filled, opened, parsed, placed, settings_of
 from manifested import WORKLOADS, Object, built, containers_of, of_kind, parts_of, pod_of
 
@@ -24,6 +25,7 @@ CRDS = {
     "ScaledObject": "scaled-object",
     "TriggerAuthentication": "trigger-authentication",
     "PodMonitor": "pod-monitor",
+    "PrometheusRule": "prometheus-rule",
 }
 """Kinds that Kubernetes itself does not know -> their schema in tests/support/contracts."""
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
@@ -261,3 +263,23 @@ def test_metrics_are_asked_for_where_they_are() -> None:
     for one in of_kind(objects, *WORKLOADS).values():
         assert wanted.items() <= one["spec"]["template"]["metadata"]["labels"].items()
     assert (endpoint["port"], endpoint["path"]) == ("metrics", "/metrics")
+
+
+def test_targets_have_the_names_that_rules_know() -> None:
+    """What the PodMonitor makes of each pod's label is the job, and for a worker the role, of Prometheus's own file."""
+    (monitor,) = of_kind(built(CHECKOUT / "deploy/k8s/overlays/production"), "PodMonitor").values()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    pattern = yaml.safe_load((CHECKOUT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    wanted = {
+        static["targets"][0].partition(":")[0]: {"job": job["job_name"], **static.get("labels", {})}
+        for job in pattern["scrape_configs"]
+        for static in job["static_configs"]
+    }
+    assert wanted.keys() >= {"drift", "controller", "agent"}
+    for name, labels in wanted.items():
+        made = {}
+        for rule in endpoint["relabelings"]:
+            assert rule["sourceLabels"] == ["__meta_kubernetes_pod_label_app_kubernetes_io_name"]
+            if found := re.fullmatch(rule["regex"], name):
+                made[rule["targetLabel"]] = rule.get("replacement") or found[1]
+        assert made == labels

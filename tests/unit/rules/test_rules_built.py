@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 import msgspec
 import pytest
+import yaml
 
 from driftline.deploy.board.panels import DASHBOARDS
 from driftline.deploy.cli import main
 from driftline.deploy.cli.commands import BY_NAME
 from driftline.deploy.cli.group import load
-from driftline.deploy.rules.build import Wishes, rule_files
+from driftline.deploy.rules.build import OBJECT, Wishes, rule_files, rule_object
 from driftline.deploy.rules.errors import RulesError
 from driftline.deploy.rules.groups import groups
 from driftline.deploy.rules.names import known
@@ -31,6 +32,14 @@ EVERY = pytest.mark.parametrize("name", sorted(PAGES))
 def test_the_built_rules_in_the_tree_are_those_of_the_list() -> None:
     """Who changes a rule builds them again: `driftline rules build deploy/prometheus/rules`; none is left over."""
     assert {path.name: path.read_text(encoding="utf-8") for path in BUILT.iterdir()} == rule_files(Wishes())
+
+
+def test_the_rules_for_kubernetes_are_those_of_the_list() -> None:
+    """They are the same groups in one: `driftline rules build deploy/k8s/components/monitors --kubernetes`."""
+    lying = (ROOT / "deploy/k8s/components/monitors" / OBJECT).read_text(encoding="utf-8")
+    assert lying == rule_object(Wishes())
+    files = [group for text in rule_files(Wishes()).values() for group in yaml.safe_load(text)["groups"]]
+    assert yaml.safe_load(lying)["spec"]["groups"] == files
 
 
 def test_rules_read_series_that_somebody_writes() -> None:
