@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 from board_browser import Browser, chromium
 from board_world import world
+from filled_tables import fill
 
 from driftline.streams.clickhouse.client import Client
 
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as data,
-        world(Path(data), DEPLOYMENTS, DAYS) as board,
+        world(Path(data), partial(fill, deployments=DEPLOYMENTS, days=DAYS)) as board,
         chromium() as browser,
     ):
         with Client(board.settings.clickhouse) as client:
