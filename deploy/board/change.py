@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from driftline.deploy.board.panel import Dashboard, Kind, Level, Panel, Threshold
-from driftline.deploy.board.variables import DEPLOYMENT
+from driftline.deploy.board.variables import CHANGED
 
 _DECIDED = """(deployment IN {deployment:Array(String)} OR deployment = '')
     AND decided_at >= {from:DateTime64(3, 'UTC')} AND decided_at < {to:DateTime64(3, 'UTC')}"""
@@ -114,6 +114,6 @@ CHANGE: Final = Dashboard(
     name="change",
     title="Change",
     purpose="Ops, approvers, auditors: who changed what serves, who approved, what was refused.",
-    variables=(DEPLOYMENT,),
+    variables=(CHANGED,),
     panels=(COUNTS, GAPS, HISTORY, REFUSED, ACK_SECONDS, AGENTS, FAILED_ACKS),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from driftline.deploy.board.panel import Dashboard, Kind, Level, Panel, Threshold
-from driftline.deploy.board.variables import DEPLOYMENT
+from driftline.deploy.board.variables import EMITTED
 
 _WRITTEN = "written_at >= {from:DateTime64(3, 'UTC')} AND written_at < {to:DateTime64(3, 'UTC')}"
 
@@ -123,6 +123,6 @@ PIPELINE: Final = Dashboard(
     name="pipeline",
     title="Pipeline",
     purpose="Whoever runs driftline: is what people see whole and fresh.",
-    variables=(DEPLOYMENT,),
+    variables=(EMITTED,),
     panels=(BOOKS, EMITTERS, STORED, FRESHNESS, DUPLICATES, LETTERS, STORAGE),
 )

@@ -7,17 +7,51 @@ from typing import Final
 
 from driftline.deploy.board.panel import Variable
 
-DEPLOYMENT: Final = Variable(
-    name="deployment",
-    label="Deployment",
-    sql="""
+_SEEN: Final = """
 SELECT DISTINCT deployment AS value
 FROM windows
 WHERE window_start < {to:DateTime64(3, 'UTC')} AND window_end > {from:DateTime64(3, 'UTC')}
+"""
+DEPLOYMENT: Final = Variable(
+    name="deployment",
+    label="Deployment",
+    sql=f"""{_SEEN}ORDER BY value
+LIMIT 1000
+""",
+)
+CHANGED: Final = replace(
+    DEPLOYMENT,
+    sql=f"""
+SELECT DISTINCT value
+FROM
+({_SEEN}UNION ALL
+SELECT DISTINCT deployment AS value
+FROM audit
+WHERE deployment != '' AND decided_at >= {{from:DateTime64(3, 'UTC')}} AND decided_at < {{to:DateTime64(3, 'UTC')}}
+UNION ALL
+SELECT DISTINCT deployment AS value
+FROM acks
+WHERE deployment != '' AND at >= {{from:DateTime64(3, 'UTC')}} AND at < {{to:DateTime64(3, 'UTC')}}
+)
 ORDER BY value
 LIMIT 1000
 """,
 )
+"""A change needs no window: of what was asked before the first prediction, or while nothing is asked of a model."""
+EMITTED: Final = replace(
+    DEPLOYMENT,
+    sql=f"""
+SELECT DISTINCT value
+FROM
+({_SEEN}UNION ALL
+SELECT DISTINCT deployment AS value
+FROM emitters
+)
+ORDER BY value
+LIMIT 1000
+""",
+)
+"""Books are those of all emitters: rows of another time, or none that was counted, are told of too."""
 ONE_DEPLOYMENT: Final = replace(DEPLOYMENT, starts_with_all=False)
 """For dashboards of one model, whose lines would be those of several mixed."""
 VERSION: Final = Variable(

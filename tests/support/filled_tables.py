@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from driftline.agents.control.telling import EVENTS
+from driftline.schemas.control.command import RejectCode
 from driftline.schemas.settings import Settings
 from driftline.streams.clickhouse.client import Client
+from driftline.streams.clickhouse.letter_rows import OPEN
 
+REFUSED: RejectCode = "forbidden"
 _FIGURE_COLUMNS = (
     ("kind", 1),
     ("feature", 2),
@@ -106,11 +110,13 @@ _REST = (
         toDateTime64('{start}', 3, 'UTC'), toDateTime64('{start}', 3, 'UTC') + toIntervalDay(1), 'watch', ['why'],
         ['It fell.'], toDateTime64('{start}', 3, 'UTC'), 100, 0.5, now64(3)
     FROM numbers(3)""",
-    """INSERT INTO audit (arrived, seq, prev_hash, digest, event, decided_at, op, actor, approvers, deployment, model,
+    f"""INSERT INTO audit (arrived, seq, prev_hash, digest, event, decided_at, op, actor, approvers, deployment, model,
         model_version, revision_after, tier, reject, reasons)
-    SELECT now64(3), number, toString(number - 1), toString(number), ['effective', 'refused'][1 + number % 2],
-        toDateTime64('{start}', 3, 'UTC') + toIntervalHour(number), 'promote', 'ana', ['bo', 'cy'], 'deployment-1',
-        'churn', '1', number, 'high', ['', 'not-allowed'][1 + number % 2], ['because']
+    SELECT now64(3), number, toString(number - 1), toString(number),
+        ['{EVENTS["decided"]}', '{EVENTS["rejected"]}'][1 + number % 2],
+        toDateTime64('{{start}}', 3, 'UTC') + toIntervalHour(number), 'promote', 'ana', ['bo', 'cy'],
+        concat('deployment-', if(number = 40, 'new', '1')),
+        'churn', '1', number, 'high', ['', '{REFUSED}'][1 + number % 2], ['because']
     FROM numbers(1, 40)""",
     """INSERT INTO acks (arrived, kind, installation, instance, boot_id, deployment, revision, outcome,
         reason, at, seconds)
@@ -124,15 +130,16 @@ _REST = (
         toDateTime64('{start}', 3, 'UTC') + toIntervalMinute(number),
         toDateTime64('{start}', 3, 'UTC') + toIntervalMinute(number) + toIntervalSecond(2)
     FROM numbers(100)""",
-    """INSERT INTO dead_letters (arrived, topic, partition, offset, state, reason, detail, refused_at, version)
-    SELECT now64(3), 'predictions', 0, number, 'refused', 'unknown schema', 'no such fingerprint',
-        toDateTime64('{start}', 3, 'UTC') + toIntervalHour(number), 1
+    f"""INSERT INTO dead_letters (arrived, topic, partition, offset, state, reason, detail, refused_at, version)
+    SELECT now64(3), 'predictions', 0, number, '{OPEN}', 'unknown_schema', 'no such fingerprint',
+        toDateTime64('{{start}}', 3, 'UTC') + toIntervalHour(number), 1
     FROM numbers(5)""",
     """INSERT INTO emitters (deployment, instance, epoch, topic, model_version, slot, heartbeat_at, started_at,
         heartbeat_ms, next_seq, enqueued, delivered, version, arrived)
-    SELECT concat('deployment-', toString(number)), 'host.1', 1, 'predictions', '1', 'champion', now64(3), now64(3),
+    SELECT concat('deployment-', ['0', '1', '2', 'old'][1 + number]), 'host.1', 1, 'predictions', '1',
+        'champion', now64(3), now64(3),
         10000, 2, 1000, 990, 1, now64(3)
-    FROM numbers(3)""",
+    FROM numbers(4)""",
 )
 
 

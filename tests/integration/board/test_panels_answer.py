@@ -108,3 +108,22 @@ def test_who_picks_what_does_not_exist_sees_nothing(lane: Settings) -> None:
                 continue
             sql = grafana_sql(panel.sql).replace("${deployment:singlequote}", "'nobody'")
             assert not client.query(expanded(sql, "f1", shown)), panel.title
+
+
+def test_what_has_no_window_can_be_picked_where_it_is_told_of(lane: Settings) -> None:
+    """Changes of a model that nobody has asked yet, and books of an emitter of another time, are shown with all."""
+    shown = fill(lane, deployments=2, days=2)
+    with Client(lane.clickhouse) as client:
+        offered = {
+            board.name: {
+                row["value"]
+                for variable in board.variables
+                if variable.name == "deployment"
+                for row in client.query(expanded(grafana_sql(variable.sql), "f1", shown))
+            }
+            for board in DASHBOARDS
+        }
+    seen = {"deployment-0", "deployment-1"}
+    assert offered["fleet"] == seen
+    assert offered["change"] == seen | {"deployment-new"}
+    assert offered["pipeline"] == seen | {"deployment-2", "deployment-old"}
