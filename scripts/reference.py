@@ -186,7 +186,10 @@ def _access() -> Iterator[str]:
     for of in users.ROLES:
         limits = ", ".join(f"`{name}` {value:,}" for name, value, _ in users.settings_of(of.limits))
         may = ", ".join(f"{verb} on {_named_tables(tables)}" for verb, tables in of.grants.items())
-        beside = "".join(f", SELECT on `system.{table}`" for table in of.system)
+        beside = "".join(
+            f", SELECT on {'columns ' + ', '.join(f'`{one}`' for one in some) + ' of ' if some else ''}`system.{table}`"
+            for table, some in of.system.items()
+        )
         yield f"| `{users.user_of(of.name, 'driftline')}` | {of.about} | {limits} | {may}{beside} |"
     yield ""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from driftline.deploy.access.files import password_of
 from driftline.streams.clickhouse.client import Client
-from driftline.streams.clickhouse.users import ROLES, statements
+from driftline.streams.clickhouse.users import ROLES, digest_of, statements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,6 @@ def apply(settings: Settings, given: dict[str, str]) -> int:
     """
     with Client(settings.clickhouse, database="default") as client:
         for role in ROLES:
-            for statement in statements(role, settings.clickhouse.database, given[role.name]):
+            for statement in statements(role, settings.clickhouse.database, digest_of(given[role.name])):
                 client.command(statement)
     return len(ROLES)

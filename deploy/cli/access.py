@@ -96,7 +96,7 @@ def kafka(folder: Path | None, acls_only: bool, as_json: bool) -> None:
 def clickhouse(folder: Path | None, as_json: bool) -> None:
     """Show the SQL that makes the users of ClickHouse, or set them on the server of the settings.
 
-    Setting them needs a user with access management. Shown statements hold the digest of an empty password.
+    Setting them needs a user with access management. In what is shown, SHA-256-OF-THE-PASSWORD stands for that.
     """
     from driftline.streams.clickhouse.users import ROLES, statements
 
@@ -111,7 +111,7 @@ def clickhouse(folder: Path | None, as_json: bool) -> None:
             click.echo(f"{users} users set")
         return
     for role in ROLES:
-        for statement in statements(role, settings.clickhouse.database, ""):
+        for statement in statements(role, settings.clickhouse.database, "SHA-256-OF-THE-PASSWORD"):
             if as_json:
                 print_json({"role": role.name, "statement": statement})
             else:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-from driftline.deploy.board import access
 from driftline.deploy.local.clickhouse import BOARD_SECRET
 from driftline.deploy.local.component import Component
 from driftline.deploy.local.datadir import DataDirectory
@@ -18,6 +17,7 @@ from driftline.deploy.local.ports import LOOPBACK, claim, free_port
 from driftline.deploy.local.spawn import Process, spawn_guarded
 from driftline.deploy.local.stack import Stack
 from driftline.schemas.settings import Settings
+from driftline.streams.clickhouse.users import user_of
 
 BOARD = "board"
 _ANSWER_SECONDS = 2.0
@@ -86,7 +86,9 @@ def with_access(settings: Settings, directory: DataDirectory) -> Settings:
     if board.clickhouse_user or is_elsewhere or not password_file.is_file():
         return settings
     board = msgspec.structs.replace(
-        board, clickhouse_user=access.USER, clickhouse_password_file=str(password_file)
+        board,
+        clickhouse_user=user_of(BOARD, settings.clickhouse.database),
+        clickhouse_password_file=str(password_file),
     )
     return msgspec.structs.replace(settings, board=board)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from driftline.deploy.board import access
 from driftline.deploy.local.ports import LOOPBACK
 from driftline.streams.clickhouse import users
 
@@ -97,8 +96,11 @@ def users_xml(options: ClickHouseOptions) -> str:
         return _users_by_role(options, options.access)
     secret = _secret(options.password) if options.password else "<no_password/>"
     board = (
-        access.user_xml(options.database, options.board_password, LOOPBACK) if options.board_password else ""
+        [_user_of_role(users.role(users.BOARD), options.database, options.board_password)]
+        if options.board_password
+        else []
     )
+    made = "\n".join([_user(options.user, secret, "default", None), *board])
     return f"""<clickhouse>
   <profiles>
     <default>
@@ -106,12 +108,11 @@ def users_xml(options: ClickHouseOptions) -> str:
       <max_execution_time>600</max_execution_time>
       <async_insert>0</async_insert>
     </default>
-    {access.profile_xml()}
+{_profile(users.role(users.BOARD))}
   </profiles>
   <quotas><default/></quotas>
   <users>
-{_user(options.user, secret, "default", None)}
-    {board}
+{made}
   </users>
 </clickhouse>
 """
@@ -127,15 +128,7 @@ def _users_by_role(options: ClickHouseOptions, access: ClickHouseAccess) -> str:
         _user("default", "<no_password/>", "session", ("SYSTEM LISTEN ON *.*",)),
         _user(READY_USER, _secret(options.nonce), "session", ("SELECT ON system.one",)),
     ]
-    made += [
-        _user(
-            users.user_of(role.name, access.database),
-            _secret(access.passwords[role.name]),
-            role.name,
-            tuple(users.granted(role, access.database)),
-        )
-        for role in users.ROLES
-    ]
+    made += [_user_of_role(role, access.database, access.passwords[role.name]) for role in users.ROLES]
     lines = "\n".join(made)
     return f"""<clickhouse>
   <profiles>
@@ -160,6 +153,11 @@ def _profile(role: users.ClickHouseRole) -> str:
         for name, value, may_lower in held
     )
     return f"    <{role.name}><profile>default</profile>{values}<constraints>{bounds}</constraints></{role.name}>"
+
+
+def _user_of_role(role: users.ClickHouseRole, database: str, password: str) -> str:
+    grants = tuple(users.granted(role, database))
+    return _user(users.user_of(role.name, database), _secret(password), role.name, grants)
 
 
 def _user(name: str, secret: str, profile: str, grants: tuple[str, ...] | None) -> str:

@@ -6,7 +6,7 @@ Nobody may do what does not stand here: no role has url(), remote(), file(), s3(
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from driftline.streams.clickhouse.migrate import quoted
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ADMIN: Final = "admin"
+BOARD: Final = "board"
 ENGINES: Final = ("MergeTree", "ReplacingMergeTree")
 """Of the tables that migrations make."""
 _GIB: Final = 1 << 30
@@ -31,6 +32,7 @@ class Limits:
         memory_bytes: of one query.
         result_rows: of one answer; 0 is any number.
         at_once: queries of the user at a time.
+        more: further settings of ClickHouse, which no client changes.
     """
 
     readonly: int
@@ -38,12 +40,29 @@ class Limits:
     memory_bytes: int
     result_rows: int = 0
     at_once: int = 64
+    more: Mapping[str, int] = field(default_factory=dict)
 
 
 WRITING: Final = Limits(0, 21_600, 3 * _GIB)
 WORKING: Final = Limits(0, 600, 3 * _GIB)
 LOOKING: Final = Limits(2, 600, 3 * _GIB)
 SHOWING: Final = Limits(2, 30, _GIB, result_rows=1_000_000, at_once=16)
+PAGE: Final = Limits(
+    1,
+    15,
+    _GIB,
+    result_rows=50_000,
+    at_once=16,
+    more={
+        "max_result_bytes": 64 << 20,
+        "max_threads": 2,
+        # A browser that goes away takes its question with it.
+        "cancel_http_readonly_queries_on_client_close": 1,
+        "output_format_json_quote_64bit_integers": 0,
+        "output_format_json_quote_denormals": 0,
+    },
+)
+"""Of the board: what a browser asks takes no more, and is answered in one way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +73,14 @@ class ClickHouseRole:
         name: of the role; the user is `<database>-<name>`.
         about: who that is.
         grants: privilege -> tables of the database, "*" for all.
-        system: tables of `system` that it may read beside those that everybody may.
+        system: tables of `system` that it may read beside those that everybody may -> their columns, () for all.
         limits: of its queries.
     """
 
     name: str
     about: str
     grants: Mapping[str, tuple[str, ...]]
-    system: tuple[str, ...] = ()
+    system: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     limits: Limits = WORKING
 
 
@@ -96,6 +115,9 @@ _WRITTEN: Final = (
 _COLD: Final = {"SELECT": (*_FACTS, *_WINDOWS)}
 """What a window is counted again from."""
 
+_STORAGE: Final = {"parts": ("active", "database", "table", "rows", "bytes_on_disk")}
+"""What the panel "Storage" reads; rows of tables that a role may not read are not shown to it."""
+
 _MIGRATES: Final = (
     "SELECT", "INSERT", "ALTER", "CREATE DATABASE", "CREATE TABLE", "CREATE VIEW", "DROP", "TRUNCATE", "OPTIMIZE",
 )  # fmt: skip
@@ -105,7 +127,7 @@ ROLES: Final = (
         ADMIN,
         "migrations: 'driftline migrate', the supervisor of 'driftline up'",
         dict.fromkeys(_MIGRATES, ("*",)),
-        system=("mutations", "parts"),
+        system={"mutations": (), "parts": ()},
         limits=WRITING,
     ),
     ClickHouseRole(
@@ -121,7 +143,7 @@ ROLES: Final = (
             "CREATE VIEW": (KEPT,),
             "DROP VIEW": (KEPT,),
         },
-        system=("disks", "mutations"),
+        system={"disks": (), "mutations": ()},
     ),
     ClickHouseRole("drift", "'driftline worker drift': windows that are cold", _COLD, limits=LOOKING),
     ClickHouseRole("accuracy", "'driftline worker accuracy': windows that are cold", _COLD, limits=LOOKING),
@@ -136,12 +158,17 @@ ROLES: Final = (
         "operator",
         "people at the command line",
         {"SELECT": ("*",)},
-        system=("mutations", "parts"),
+        system={"mutations": (), "parts": ()},
         limits=LOOKING,
     ),
-    ClickHouseRole("board", "the board", {"SELECT": ("*",)}, system=("parts",), limits=SHOWING),
-    ClickHouseRole("grafana", "Grafana", {"SELECT": ("*",)}, system=("parts",), limits=SHOWING),
+    ClickHouseRole(BOARD, "the board", {"SELECT": ("*",)}, system=_STORAGE, limits=PAGE),
+    ClickHouseRole("grafana", "Grafana", {"SELECT": ("*",)}, system=_STORAGE, limits=SHOWING),
 )
+
+
+def role(name: str) -> ClickHouseRole:
+    """The role of that name."""
+    return next(one for one in ROLES if one.name == name)
 
 
 def user_of(name: str, database: str) -> str:
@@ -158,7 +185,9 @@ def granted(of: ClickHouseRole, database: str) -> Iterator[str]:
     for privilege, tables in of.grants.items():
         for table in tables:
             yield f"{privilege} ON {quoted(database)}.{table if table == '*' else quoted(table)}"
-    yield from (f"SELECT ON system.{table}" for table in of.system)
+    for table, columns in of.system.items():
+        some = f"({', '.join(columns)})" if columns else ""
+        yield f"SELECT{some} ON system.{table}"
     if of.name == ADMIN:
         yield from (f"TABLE ENGINE ON {engine}" for engine in ENGINES)
 
@@ -171,6 +200,7 @@ def settings_of(limits: Limits) -> Iterator[tuple[str, int, bool]]:
     if limits.result_rows:
         yield "max_result_rows", limits.result_rows, True
     yield "max_concurrent_queries_for_user", limits.at_once, True
+    yield from ((name, value, False) for name, value in limits.more.items())
 
 
 def digest_of(password: str) -> str:
@@ -178,13 +208,13 @@ def digest_of(password: str) -> str:
     return hashlib.sha256(password.encode()).hexdigest()
 
 
-def statements(of: ClickHouseRole, database: str, password: str) -> Iterator[str]:
+def statements(of: ClickHouseRole, database: str, digest: str) -> Iterator[str]:
     """The SQL that makes a role's user, or makes it again as it should be.
 
     Args:
         of: the role.
         database: of the tables.
-        password: of the user; the statements hold its digest.
+        digest: of the user's password, see `digest_of`.
     """
     user = quoted(user_of(of.name, database))
     settings = ", ".join(
@@ -194,7 +224,7 @@ def statements(of: ClickHouseRole, database: str, password: str) -> Iterator[str
     yield f"CREATE SETTINGS PROFILE OR REPLACE {user} SETTINGS {settings}"
     yield f"CREATE USER IF NOT EXISTS {user}"
     yield (
-        f"ALTER USER {user} IDENTIFIED WITH sha256_hash BY '{digest_of(password)}' "
+        f"ALTER USER {user} IDENTIFIED WITH sha256_hash BY '{digest}' "
         f"DEFAULT ROLE NONE SETTINGS PROFILE {user}"
     )
     yield f"GRANT {', '.join(granted(of, database))} TO {user} WITH REPLACE OPTION"

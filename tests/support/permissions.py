@@ -113,7 +113,7 @@ DELETES = {"admin": set(TABLES), "archive": {"predictions", "labels"}}
 """Role → tables that it may remove rows from."""
 
 SYSTEM = {
-    "parts": {"admin", "operator", "board", "grafana"},
+    "parts": {"admin", "operator"},
     "mutations": {"admin", "operator", "archive"},
     "processes": set[str](),
     "users": set[str](),
@@ -124,3 +124,6 @@ SYSTEM = {
     "merges": set[str](),
 }
 """Table of `system` → roles that may read it."""
+
+STORAGE = {"admin", "operator", "board", "grafana"}
+"""Roles that may read how large tables are."""

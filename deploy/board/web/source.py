@@ -15,8 +15,8 @@ import aiohttp
 import msgspec
 from clickhouse_connect.driver.binding import bind_query
 
-from driftline.deploy.board import access
 from driftline.deploy.board.web.errors import NoFiguresError, Trouble
+from driftline.streams.clickhouse.users import PAGE, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,11 +108,11 @@ class Source:
             raise NoFiguresError(
                 Trouble.DENIED,
                 f"the user {self._board.clickhouse_user!r} of ClickHouse may write, so the board does not ask as it: "
-                "give it the profile of docs/board.md",
+                "name one of the role 'board' in board.clickhouse_user, see docs/board.md",
             )
         if found > 1:
             # Such a user may ask for less; one of readonly 1 has all of it from its profile.
-            self._bounds = {name: str(value) for name, value in access.SETTINGS.items() if name in _OURS}
+            self._bounds = {name: str(value) for name, value, _ in settings_of(PAGE) if name in _OURS}
         self._is_safe = True
 
     async def _ask(self, sql: str, parameters: Mapping[str, Any]) -> bytes:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from permissions import DELETES, INSERTS, SELECTS, SYSTEM, TABLES, VIEWS
+from permissions import DELETES, INSERTS, SELECTS, STORAGE, SYSTEM, TABLES, VIEWS
 from table_doors import Desk
 
 from driftline.deploy.local.clickhouse_config import READY_USER
 from driftline.schemas.settings import clickhouse_config
-from driftline.streams.clickhouse.users import ROLES, statements
+from driftline.streams.clickhouse.users import ROLES, digest_of, statements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,11 +133,14 @@ def test_system_tables_are_closed(desks: dict[str, Desk]) -> None:
     for role, desk in desks.items():
         for table, readers in SYSTEM.items():
             assert desk.may(f"SELECT * FROM system.{table} LIMIT 0") == (role in readers), (role, table)
+        sizes = "SELECT active, database, table, rows, bytes_on_disk FROM system.parts LIMIT 0"
+        assert desk.may(sizes) == (role in STORAGE), role
 
 
 def test_nobody_takes_more_than_the_limits(desks: dict[str, Desk]) -> None:
     """Limits can be set lower, never higher, and never to 0, which is none; nor can a reader become a writer."""
-    for role in ("board", "grafana", "operator", "drift", "archive"):
+    assert desks["board"].ask("SELECT 1", max_execution_time="5")[0] == READONLY
+    for role in ("grafana", "operator", "drift", "archive"):
         desk = desks[role]
         for name, value in (("max_execution_time", "100000"), ("max_memory_usage", "99999999999999")):
             for given in (value, "0"):
@@ -193,7 +196,7 @@ def test_strangers_do_not_come_in(secured: TestStack) -> None:
 def test_statements_for_other_servers_are_sql(desks: dict[str, Desk]) -> None:
     """What `driftline access clickhouse` gives is what the server reads as SQL, and holds no password."""
     for role in ROLES:
-        for statement in statements(role, "eu", "a password"):
+        for statement in statements(role, "eu", digest_of("a password")):
             code, text = desks["admin"].ask(f"SELECT formatQuerySingleLine($text${statement}$text$)")
             assert code == 0, text
             assert "a password" not in statement

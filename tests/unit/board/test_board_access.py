@@ -10,7 +10,6 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
-from driftline.deploy.board import access
 from driftline.deploy.board.web.errors import BoardError
 from driftline.deploy.board.web.start import asks_as
 from driftline.deploy.local.board import with_access
@@ -20,38 +19,42 @@ from driftline.deploy.local.clickhouse_library import ClickHouseLibrary
 from driftline.deploy.local.datadir import DataDirectory
 from driftline.schemas.settings import ClickHouse, Secret, Settings
 from driftline.schemas.settings_board import Board
+from driftline.streams.clickhouse import users
 
 SECRET = "se<cr>&et"  # noqa: S105 - of no server
 
 
+USER = "house-board"
+
+
 def test_the_user_reads_and_no_more() -> None:
-    """Every grant is a SELECT on driftline's own database or on columns of one system table."""
-    for grant in access.grants("house"):
-        assert re.fullmatch(r"GRANT SELECT(\([\w, ]+\))? ON (house\.\*|system\.parts)", grant), grant
-    assert access.SETTINGS["readonly"] == 1
-    assert access.SETTINGS["result_overflow_mode"] == "throw"
-
-
-def test_the_documentation_says_how_the_user_is_made(checkout: Path) -> None:
-    """The statements of docs/board.md are those of the code."""
-    text = (checkout / "docs" / "board.md").read_text(encoding="utf-8")
-    written = " ".join(text.partition("```sql\n")[2].partition("```")[0].split())
-    assert written == " ".join(f"{statement};" for statement in access.statements("driftline"))
+    """Every grant is a SELECT on driftline's own database or on columns of one system table; no setting is taken."""
+    board = users.role(users.BOARD)
+    for grant in users.granted(board, "house"):
+        assert re.fullmatch(r"SELECT(\([\w, ]+\))? ON (`house`\.\*|system\.parts)", grant), grant
+    held = {name: value for name, value, _ in users.settings_of(board.limits)}
+    assert held["readonly"] == 1
+    assert held["max_threads"] == 2
 
 
 def test_the_local_server_has_the_user_from_loopback_alone() -> None:
-    """The configuration holds the digest of the password and not the password, the grants and the profile."""
+    """Without users by role it has that of the table: the digest of the password, the grants and the limits."""
     text = users_xml(ClickHouseOptions(8123, "", database="house", board_password=SECRET))
     assert SECRET not in text
     document = ET.fromstring(text)  # noqa: S314 - our own text
-    user = document.find(f"users/{access.USER}")
+    user = document.find(f"users/{USER}")
     assert user is not None
     assert [entry.text for entry in user.iter("ip")] == ["127.0.0.1"]
-    assert [entry.text for entry in user.iter("query")] == list(access.grants("house"))
-    assert user.findtext("profile") == access.PROFILE
-    assert document.findtext(f"profiles/{access.PROFILE}/readonly") == "1"
+    board = users.role(users.BOARD)
+    assert [entry.text for entry in user.iter("query")] == [
+        f"GRANT {one}" for one in users.granted(board, "house")
+    ]
+    profile = document.find(f"profiles/{user.findtext('profile')}")
+    assert profile is not None
+    for name, value, _ in users.settings_of(board.limits):
+        assert profile.findtext(name) == str(value)
     other = ET.fromstring(users_xml(ClickHouseOptions(8123, "")))  # noqa: S314 - our own text
-    assert other.find(f"users/{access.USER}") is None
+    assert [one.tag for one in other.findall("users/*")] == ["default"]
 
 
 def test_the_password_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
@@ -73,7 +76,7 @@ def test_beside_a_local_stack_the_board_finds_its_user(tmp_path: Path) -> None:
     directory.clickhouse.mkdir()
     (directory.clickhouse / "board.password").write_text(SECRET)
     found = with_access(settings, directory).board
-    assert found.clickhouse_user == access.USER
+    assert found.clickhouse_user == "driftline-board"
     assert Path(found.clickhouse_password_file).read_text() == SECRET
     named = msgspec.structs.replace(
         settings, board=msgspec.structs.replace(settings.board, clickhouse_user="mine")
