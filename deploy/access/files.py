@@ -23,6 +23,8 @@ from driftline.streams.clickhouse import users
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+BOARD_TOKEN: Final = "board.token"  # noqa: S105 - the name of its file
+"""File of the token that the board asks people for."""
 MECHANISM: Final = "SCRAM-SHA-512"
 _SECRET_BYTES: Final = 32
 _SECURITY: Final = (

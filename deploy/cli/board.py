@@ -25,11 +25,11 @@ def command(host: str | None, port: int | None) -> int:
     import msgspec
 
     from driftline.deploy.board.web.start import run
-    from driftline.deploy.local.board import with_access
+    from driftline.deploy.local.board import BOARD, with_access
     from driftline.deploy.local.discover import data_directory, settings_here
 
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    settings = settings_here(os.environ, Path.cwd())
+    settings = settings_here(os.environ, Path.cwd(), role=BOARD)
     settings = with_access(settings, data_directory(settings, Path.cwd()))
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = msgspec.structs.replace(settings, board=msgspec.structs.replace(settings.board, **given))

@@ -39,7 +39,8 @@ def command(
     this command (Ctrl-C). A part that settings call "outside" is not started, only checked.
 
     With --secure everybody needs a password, random ones of which lie in .driftline/access/, a settings file a role:
-    commands here find theirs, an application is given its own by DRIFTLINE_CONFIG. Data that was begun so stays so.
+    commands here find theirs, an application is given its own by DRIFTLINE_CONFIG. The board asks people for the token
+    in board.token there. Data that was begun so stays so.
     """
     from driftline.deploy.local.board import BOARD
     from driftline.deploy.local.daemon import start_in_background
@@ -85,6 +86,7 @@ def _ready(settings: Settings, as_json: bool) -> None:
 
 
 def _summary(settings: Settings, as_json: bool) -> None:
+    from driftline.deploy.access.files import BOARD_TOKEN
     from driftline.deploy.local.discover import data_directory, running_state
 
     directory = data_directory(settings, Path.cwd())
@@ -109,6 +111,7 @@ def _summary(settings: Settings, as_json: bool) -> None:
     click.echo(f"  {'logs':<10} {directory.logs}")
     if state.secure:
         click.echo(f"  {'passwords':<10} {directory.access}")
+        click.echo(f"  {'the board':<10} asks for the token in {directory.access / BOARD_TOKEN}")
         click.echo(f"  {'your app':<10} export DRIFTLINE_CONFIG={directory.access / 'emitter.toml'}")
         return
     for part in state.components:

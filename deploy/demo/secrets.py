@@ -68,7 +68,7 @@ def make_secrets(folder: Path, settings: Settings, mounted: Path) -> list[str]:
 
 def _board(held: Path, folder: Path) -> None:
     """What the board asks people for, and what it asks ClickHouse with."""
-    files.write_private(folder / "board.token", _password(held, "board-token"))
+    files.write_private(folder / files.BOARD_TOKEN, _password(held, "board-token"))
     files.write_private(folder / "clickhouse.password", files.password_of(held, BOARD, "clickhouse"))
 
 

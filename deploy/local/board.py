@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from driftline.deploy.access.files import BOARD_TOKEN
 from driftline.deploy.local.clickhouse import BOARD_SECRET
 from driftline.deploy.local.component import Component
 from driftline.deploy.local.datadir import DataDirectory
@@ -79,11 +80,20 @@ def board_process(stack: Stack, cwd: Path) -> BoardProcess:
 
 
 def with_access(settings: Settings, directory: DataDirectory) -> Settings:
-    """Give the settings with the user of a local ClickHouse without users by role, where no other is named."""
-    password_file = directory.clickhouse / BOARD_SECRET
+    """Give the settings with the token of a secured stack, else the user of a ClickHouse without users by role.
+
+    Neither where another is named.
+    """
+    password_file, token_file = directory.clickhouse / BOARD_SECRET, directory.access / BOARD_TOKEN
     board = settings.board
-    is_elsewhere = settings.local.clickhouse == "outside" or settings.clickhouse.secure
-    if board.clickhouse_user or is_elsewhere or not password_file.is_file():
+    if settings.local.clickhouse == "outside":
+        return settings
+    if settings.clickhouse.secure:
+        if board.token_file or not token_file.is_file():
+            return settings
+        board = msgspec.structs.replace(board, token_file=str(token_file))
+        return msgspec.structs.replace(settings, board=board)
+    if board.clickhouse_user or not password_file.is_file():
         return settings
     board = msgspec.structs.replace(
         board,

@@ -55,6 +55,9 @@ class Secured:
         self._folder = folder
         files.private_folder(folder)
         certificates.ensure(folder, LOOPBACK, dt.datetime.now(dt.UTC))
+        token = folder / files.BOARD_TOKEN
+        if not token.exists():
+            files.write_private(token, files.new_password())
         held = folder / _BROKER_FILE
         if not held.exists():
             if not is_new:

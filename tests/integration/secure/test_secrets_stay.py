@@ -27,7 +27,10 @@ HOLDS = ("server.properties",)
 
 def secrets_of(access: Path) -> dict[str, str]:
     """Each secret of a stack → what it is; as it is, and as HTTP carries it."""
-    found = {(access / "broker.password").read_text(): "the broker's"}
+    found = {
+        (access / "broker.password").read_text(): "the broker's",
+        (access / "board.token").read_text(): "the board's",
+    }
     for file in access.glob("*.toml"):
         for section, fields in tomllib.loads(file.read_text()).items():
             for name, value in fields.items():

@@ -11,12 +11,14 @@ import msgspec
 import pytest
 
 from driftline.deploy.board.web.errors import BoardError
+from driftline.deploy.board.web.guard import token_of
 from driftline.deploy.board.web.start import asks_as
 from driftline.deploy.local.board import with_access
 from driftline.deploy.local.clickhouse import ClickHouseServer
 from driftline.deploy.local.clickhouse_config import ClickHouseOptions, users_xml
 from driftline.deploy.local.clickhouse_library import ClickHouseLibrary
 from driftline.deploy.local.datadir import DataDirectory
+from driftline.deploy.local.secured import Secured
 from driftline.schemas.settings import ClickHouse, Secret, Settings
 from driftline.schemas.settings_board import Board
 from driftline.streams.clickhouse import users
@@ -86,6 +88,24 @@ def test_beside_a_local_stack_the_board_finds_its_user(tmp_path: Path) -> None:
         settings, local=msgspec.structs.replace(settings.local, clickhouse="outside")
     )
     assert with_access(outside, directory) == outside
+
+
+def test_beside_a_secured_stack_the_board_asks_for_its_token(tmp_path: Path) -> None:
+    """The stack makes it, long and its owner's alone, keeps it, and the board is told its file; a named one stays."""
+    directory = DataDirectory(tmp_path)
+    Secured(directory.access, is_new=True)
+    file = directory.access / "board.token"
+    made = file.read_text()
+    assert len(made) >= 32
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert Secured(directory.access, is_new=False).file_of("board").parent == file.parent
+    assert file.read_text() == made
+    secured = Settings(clickhouse=ClickHouse(secure=True))
+    asks = with_access(secured, directory).board
+    assert token_of(asks) == made
+    assert asks.clickhouse_user == ""
+    named = msgspec.structs.replace(secured, board=Board(token_file=str(tmp_path / "mine")))
+    assert with_access(named, directory) == named
 
 
 def test_without_a_user_of_its_own_the_board_asks_as_all_do(tmp_path: Path) -> None:
