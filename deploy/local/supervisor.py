@@ -117,6 +117,11 @@ class Supervisor:
             each.start(time.time())
         self._phase = "running"
         self._look()
+        # Each answers, or ends, within the time that it is given.
+        while any(each.phase == "starting" for each in self._watched):
+            if self._told_to_stop.wait(_LOOK_SECONDS):
+                return
+            self._look()
 
     def _watch(self) -> None:
         next_rotation = 0.0

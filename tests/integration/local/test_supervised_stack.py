@@ -119,8 +119,11 @@ def test_up_and_down_leave_no_process(place: Place) -> None:
 
 
 def test_a_killed_supervisor_leaves_no_process(place: Place) -> None:
-    """After kill -9 of the supervisor all that it ran ends within 5 s; `up` then recovers."""
+    """Once `up` returns all answer; after kill -9 of the supervisor all ends within 5 s; `up` then recovers."""
     place.up()
+    assert {
+        each["name"]: each["phase"] for each in place.state()["components"] if each["phase"] != "running"
+    } == {}
     pids = {each["name"]: each["pid"] for each in place.state()["components"]}
     assert {"kafka", "clickhouse", "drift", "accuracy", "alerts", "archive", "board"} == set(pids)
     os.kill(place.state()["pid"], signal.SIGKILL)
