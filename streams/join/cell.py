@@ -202,12 +202,22 @@ class Cell:
             self.rest_span = min(low, self.rest_span[0]), max(high, self.rest_span[1])
             self.rows = self.rows.with_rows(rows)
 
-    def scheme_for(self, wanted: Scheme | None) -> Scheme | None:
-        """Give the scheme that is wanted, without segments where other ones were kept; its own where it read others."""
+    def read_by(self, wanted: Scheme | None, rows: PredictionRows) -> tuple[PredictionRows, Scheme | None]:
+        """Give rows of the cell as another scheme reads them, and that scheme; by its own where that kept too little.
+
+        Without segments whose values it did not keep.
+        """
         own = self.scheme
-        if own is None or wanted is None or own.columns != wanted.columns:
-            return own
-        return wanted if own.values == wanted.values else replace(wanted, segments=())
+        if own is None or wanted is None or not set(wanted.columns) <= set(own.columns):
+            return rows, own
+        places = {(one.name, one.levels): at for at, one in enumerate(own.segments)}
+        kept = tuple(one for one in wanted.segments if (one.name, one.levels) in places)
+        rows = replace(
+            rows,
+            scores=rows.scores[[own.columns.index(name) for name in wanted.columns]],
+            groups=rows.groups[[places[one.name, one.levels] for one in kept]],
+        )
+        return rows, replace(wanted, segments=kept)
 
     def settle(self) -> None:
         """Put what was added among the rows, whatever other cells hold."""

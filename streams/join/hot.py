@@ -209,7 +209,7 @@ class Hot:
     def part(self, key: CellKey, start_ms: int, width_ms: int, scheme: Scheme | None) -> Outcomes:
         """Count a window that is narrower than its cell, without segments; call `settle` before."""
         cell = self.cells[key]
-        rows, found = cell.within(start_ms, start_ms + width_ms), cell.scheme_for(scheme)
+        rows, found = cell.read_by(scheme, cell.within(start_ms, start_ms + width_ms))
         found = None if found is None else replace(found, segments=())
         return outcomes_of(cell.start_ms, rows, self.labels.rows, found, self.vocabulary.texts)
 
@@ -218,8 +218,8 @@ class Hot:
         identity, cell = "" if scheme is None else scheme.identity, self.cells.get(key)
         if cell is None or self.outcomes.digest(key) == identity:
             return self.outcomes.get(key)
-        found = cell.scheme_for(scheme)
-        return outcomes_of(cell.start_ms, cell.rows, self.labels.rows, found, self.vocabulary.texts)
+        rows, found = cell.read_by(scheme, cell.rows)
+        return outcomes_of(cell.start_ms, rows, self.labels.rows, found, self.vocabulary.texts)
 
     def starts_in(self, key: CellKey, width_ms: int) -> list[int]:
         """Give the starts of the windows of that width in a cell that have rows."""

@@ -20,9 +20,12 @@ from driftline.streams.replay.choice import Span
 from driftline.streams.replay.rejoin import Rejoin
 from driftline.streams.windows.rules import Rules
 
-ROWS, DAYS = 400, 4
+ROWS, DAYS = 150, 3
 LOWER = replace(SCHEME, threshold=0.3, identity="lower")
-SPLIT = replace(LOWER, segments=(Segment("region", ("north", "south")),), identity="split")
+MORE = replace(SCHEME, quantiles=(("least", 0.1),), identity="more")
+REGION = Segment("region", ("north", "south"))
+SPLIT = replace(LOWER, segments=(REGION,), identity="split")
+TWO = replace(SCHEME, segments=(Segment("tier", ("gold",)), REGION), identity="two")
 WIDTHS_MS = {"1h": HOUR_MS, "1d": DAY_MS}
 
 DRAW = np.random.default_rng(3)
@@ -36,12 +39,12 @@ LABELS = LabelColumns("d", ROWS, None, IDS, None, TIMES, numbers=TRUTH)
 class Book:
     """Settings that change at a time, and what is counted by them from then on."""
 
-    def __init__(self, change_ms: int, widths: tuple[str, ...], later: Scheme) -> None:
-        self.change_ms, self.widths, self.later = change_ms, widths, later
+    def __init__(self, change_ms: int, widths: tuple[str, ...], schemes: tuple[Scheme, Scheme]) -> None:
+        self.change_ms, self.widths, self.schemes = change_ms, widths, schemes
 
     def terms(self, deployment: str, _version: str, at_ms: int) -> Terms:
         """What holds at a time."""
-        scheme = SCHEME if at_ms < self.change_ms else self.later
+        scheme = self.schemes[at_ms >= self.change_ms]
         return Terms(DeploymentSettings(deployment=deployment), scheme=scheme)
 
     def resolutions(self, _deployment: str, _version: str) -> tuple[str, ...]:
@@ -55,7 +58,7 @@ def batches(size: int) -> list[PredictionColumns]:
     return [
         PredictionColumns(
             "d", "1", "champion", len(TIMES[part]), None, IDS[part], None, TIMES[part],
-            scores=[NumericBlock(("score",), SCORES[part][None])],
+            scores=[NumericBlock(("score", "least"), np.stack([SCORES[part], SCORES[part] / 2]))],
             segments=[Category("region", ("north", "south"), np.arange(ROWS)[part].astype(np.int32) % 2)],
         )
         for part in parts
@@ -91,18 +94,31 @@ def hits(book: Book, width_ms: int) -> dict[int, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("widths", [("1d",), ("1h", "1d")])
-@pytest.mark.parametrize("hours", [48, 60, 60.5])
-@pytest.mark.parametrize("later", [LOWER, SPLIT], ids=["threshold", "segments"])
+@pytest.mark.parametrize(
+    ("hours", "schemes"),
+    [
+        (48, (SCHEME, LOWER)),
+        (60.5, (SCHEME, LOWER)),
+        (60, (SCHEME, SPLIT)),
+        (60, (MORE, LOWER)),
+        (60, (TWO, SPLIT)),
+    ],
+    ids=["midnight", "threshold", "segments", "fewer quantiles", "fewer segments"],
+)
 def test_a_window_counts_by_what_holds_at_its_end(
-    widths: tuple[str, ...], hours: float, later: Scheme
+    widths: tuple[str, ...], hours: float, schemes: tuple[Scheme, Scheme]
 ) -> None:
     """Batches, blocks and hours on both sides of a change: each window has all its rows, by the terms of its end."""
-    book = Book(START_MS + round(hours * HOUR_MS), widths, later)
+    book = Book(START_MS + round(hours * HOUR_MS), widths, schemes)
     for results in (live(book), again(book, 20), again(book, ROWS)):
         for width in widths:
+            mine = {one.window_start_ms: one for one in results if one.resolution == width}
+            counted = {start: unpack(one.counts) for start, one in mine.items()}
             found = {
-                one.window_start_ms: (one.rows, int(np.trace(unpack(one.counts).confusion)))
-                for one in results
-                if one.resolution == width
+                start: (mine[start].rows, int(np.trace(one.confusion))) for start, one in counted.items()
             }
             assert found == hits(book, WIDTHS_MS[width])
+            if schemes == (TWO, SPLIT):
+                regions = {start: one.groups["region"].values() for start, one in counted.items()}
+                rows = {start: sum(part.predictions for part in parts) for start, parts in regions.items()}
+                assert rows == {start: one.rows for start, one in mine.items()}
