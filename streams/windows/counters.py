@@ -131,7 +131,7 @@ class Counters:
         return [one for one in self.layout.columns if 0 < self.rows == self.quality[one.index, MISSING]]
 
     def borrow(self, columns: Iterable[LayoutColumn], other: Counters) -> None:
-        """Take some columns as another window counted them, with the rows that it had.
+        """Take some columns as another window counted them, with the rows that it had, if any of them had the column.
 
         Raises:
             CountersError: when the two were counted against different profiles.
@@ -139,7 +139,7 @@ class Counters:
         if self.layout.digest != other.layout.digest:
             raise CountersError(f"columns of {other!r} do not belong to {self!r}")
         self._normalise()
-        taken = {column.index for column in columns}
+        taken = {one.index for one in columns if other.quality[one.index, MISSING] < other.rows}
         for column in (one for one in self.layout.columns if one.index in taken):
             cells = slice(column.first, column.end)
             self.table[:, cells] = other.normalised[:, cells]

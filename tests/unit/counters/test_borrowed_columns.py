@@ -32,6 +32,18 @@ def test_a_window_counted_again_keeps_the_columns_that_are_stored_nowhere() -> N
     assert not again.absent
 
 
+def test_a_column_that_no_row_ever_had_is_missing_in_late_rows_too() -> None:
+    """A column that was missing before is none that may only be counted: it is missing in late rows too."""
+    layout = Layout(profile_of(batch({"x": [1.0, 2.0], "gone": [1.0, 2.0]})))
+    before, again = Counters(layout), Counters(layout)
+    before.fold(batch({"x": [1.0, 2.0, 3.0]}))
+    again.fold(batch({"x": [1.0, 2.0, 3.0, 4.0]}))
+    again.borrow(again.absent, before)
+    assert again.column("gone").missing == 4
+    again.borrow(again.absent, Counters(layout))
+    assert again.column("gone").missing == 4
+
+
 def test_the_segments_of_a_borrowed_column_are_borrowed_too() -> None:
     """Counts by the values of segments come with the columns they are of; those of other columns stay."""
     layout = Layout(reference(500))
