@@ -167,11 +167,11 @@ class Rejoin:
         for key, cell in self.hot.cells.items():
             if (key.version, key.slot) != (window.version, window.slot) or cell.scheme is None:
                 continue
-            rows = cell.within(window.start_ms, window.end_ms)
+            rows, read = cell.read_by(scheme, cell.within(window.start_ms, window.end_ms))
             mine, theirs = pairs(rows.key, rows.rest, labels.key, labels.rest)
             says = labels.code[theirs] != WITHDRAWN
             mine, theirs = mine[says], theirs[says]
-            if cell.scheme.columns != scheme.columns:
+            if read is None or read.columns != scheme.columns:
                 found.add_unlabelled(len(rows))
                 continue
             found.add_unlabelled(len(rows) - len(mine))

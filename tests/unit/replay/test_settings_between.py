@@ -19,6 +19,7 @@ from driftline.streams.join.terms import Terms
 from driftline.streams.replay.choice import Span
 from driftline.streams.replay.rejoin import Rejoin
 from driftline.streams.windows.rules import Rules
+from driftline.streams.windows.window import Window
 
 ROWS, DAYS = 150, 3
 LOWER = replace(SCHEME, threshold=0.3, identity="lower")
@@ -83,6 +84,17 @@ def live(book: Book) -> list[WindowResult]:
     return list(shard.results(0))
 
 
+def exact(book: Book, start_ms: int) -> tuple[int, int]:
+    """Rows and labels of a day as `driftline windows --exact` joins them."""
+    rejoin = Rejoin("d", Place(0, 0, 0), Span(0, 2 * START_MS), book, 0)
+    rejoin.take_labels(0, LABELS)
+    for offset, cols in enumerate(batches(ROWS)):
+        rejoin.take(offset, cols, 1 << 61)
+    rejoin.hot.settle()
+    found = rejoin.unbinned(Window("1", "champion", "1d", start_ms))
+    return found.predictions, found.labels
+
+
 def hits(book: Book, width_ms: int) -> dict[int, tuple[int, int]]:
     """Rows of each window, and of them those that the threshold in force at its end gets right."""
     found = {}
@@ -110,6 +122,8 @@ def test_a_window_counts_by_what_holds_at_its_end(
 ) -> None:
     """Batches, blocks and hours on both sides of a change: each window has all its rows, by the terms of its end."""
     book = Book(START_MS + round(hours * HOUR_MS), widths, schemes)
+    for start, (rows, _) in hits(book, DAY_MS).items():
+        assert exact(book, start) == (rows, rows)
     for results in (live(book), again(book, 20), again(book, ROWS)):
         for width in widths:
             mine = {one.window_start_ms: one for one in results if one.resolution == width}
@@ -120,5 +134,5 @@ def test_a_window_counts_by_what_holds_at_its_end(
             assert found == hits(book, WIDTHS_MS[width])
             if schemes == (TWO, SPLIT):
                 regions = {start: one.groups["region"].values() for start, one in counted.items()}
-                rows = {start: sum(part.predictions for part in parts) for start, parts in regions.items()}
-                assert rows == {start: one.rows for start, one in mine.items()}
+                told = {start: sum(part.predictions for part in parts) for start, parts in regions.items()}
+                assert told == {start: one.rows for start, one in mine.items()}
