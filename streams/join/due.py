@@ -94,7 +94,7 @@ def result_of(
         horizon_ms: how long its labels are waited for; None when that is not known.
     """
     scheme = terms.scheme
-    days = _kept(hot.days, window) if window.resolution in MERGED else []
+    days = _days(hot.days, window, scheme) if window.resolution in MERGED else []
     outcomes = _sum(days, scheme) if days else _counted(hot, window, scheme)
     if window.resolution == "1d" and is_hot(hot, window):
         hot.days.put(CellKey(window.version, window.slot, window.start_ms), outcomes)
@@ -219,10 +219,11 @@ def _counted(hot: Hot, window: Window, scheme: Scheme | None) -> Outcomes:
     return _sum([day] if day is not None and not parts else parts, scheme)
 
 
-def _kept(kept: Kept, window: Window) -> list[Outcomes]:
-    """The parts of a window that are kept, in order."""
+def _days(kept: Kept, window: Window, scheme: Scheme | None) -> list[Outcomes]:
+    """The days of a window that are kept, in order; of those with other segments than it has, the totals."""
+    identity = "" if scheme is None else scheme.identity
     keys = kept.within(window.version, window.slot, window.start_ms, window.end_ms)
-    return [outcomes for key in keys if (outcomes := kept.get(key)) is not None]
+    return [outcomes.read_by(identity) for key in keys if (outcomes := kept.get(key)) is not None]
 
 
 def _sum(parts: Iterable[Outcomes], scheme: Scheme | None) -> Outcomes:

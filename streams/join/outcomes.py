@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,7 +12,7 @@ from driftline.schemas.errors import DriftlineError
 from driftline.streams.join.exact import exact_sum, exact_sums
 from driftline.streams.join.predicted import answer_shapes, predicted_classes
 from driftline.streams.join.quantiles import add_quantiles, sums_of
-from driftline.streams.join.scheme import UNKNOWN
+from driftline.streams.join.scheme import SPLIT, UNKNOWN
 from driftline.streams.stats.class_calibration import fold, normalised
 from driftline.streams.stats.estimate_binary import binary_counts
 from driftline.streams.stats.losses import (
@@ -158,6 +158,13 @@ class Outcomes:
             held = self.groups.setdefault(segment, {})
             for at, one in values.items():
                 held.setdefault(at, one.empty()).merge(one, sign)
+
+    def read_by(self, identity: str) -> Outcomes:
+        """Give these as another scheme has them: their totals where it differs in segments alone, else as they are."""
+        mine, wanted = (one.partition(SPLIT)[0] for one in (self.digest, identity))
+        if self.digest == identity or mine != wanted:
+            return self
+        return replace(self, digest=identity, groups={})
 
     def rename(self, digest: str) -> None:
         """Name the scheme anew, here and in the groups."""

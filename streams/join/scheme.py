@@ -25,6 +25,8 @@ OTHER: Final = "other"
 """What values of a segment are called that are none of its levels."""
 UNKNOWN: Final = -1
 """Index of a class that the scheme does not have, or of none."""
+SPLIT: Final = "/"
+"""In an identity, before that of segments where they are not those of the profile."""
 CLASSES_MAX: Final = 100
 """Classes with a row of their own in the confusion; a profile with more is counted without one."""
 _SAME: Final[Mapping[str, str]] = MappingProxyType({"1": "true", "true": "1", "0": "false", "false": "0"})
@@ -69,7 +71,8 @@ class Scheme:
 
     Attributes:
         digest: of the profile.
-        identity: of all that is said here; outcomes of one identity add up.
+        identity: of all that is said here, that of segments after `SPLIT`; outcomes of one identity add up, and the
+            totals of those that are alike before it.
         task: `binary` (one score, the probability of the positive class), `classes` (a score a class, or none), or
             `regression` (one score, the predicted number).
         classes: in the order of the confusion; of a binary task (negative, positive); empty for regression.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from driftline.streams.join.class_reference_bytes import decode
-from driftline.streams.join.scheme import CLASSES_MAX, Scheme, Segment
+from driftline.streams.join.scheme import CLASSES_MAX, SPLIT, Scheme, Segment
 from driftline.streams.stats.class_calibration import class_calibration
 from driftline.streams.windows.judge import UNCOMPARED
 from driftline.streams.windows.splits import SEGMENTS_MAX
@@ -42,9 +42,13 @@ def scheme_of(profile: Profile, digest: str, settings: DeploymentSettings | None
     if settings is None:
         return found
     own = _told(found, profile, settings)
-    if _terms(own) == _terms(found):
-        return own
-    return replace(own, identity=f"{digest}+{hashlib.sha256(repr(_terms(own)).encode()).hexdigest()[:12]}")
+    identity = digest
+    if _terms(own) != _terms(found):
+        identity += f"+{_short(_terms(own))}"
+    names, profiled = (tuple(segment.name for segment in one.segments) for one in (own, found))
+    if names != profiled:
+        identity += f"{SPLIT}{_short(names)}"
+    return replace(own, identity=identity)
 
 
 def found_scheme(
@@ -145,15 +149,12 @@ def _with_quantiles(found: Scheme, scores: Sequence[ProfileColumn], declared: Ma
 
 
 def _terms(scheme: Scheme) -> tuple[object, ...]:
-    """What makes outcomes differ, beyond the profile."""
-    return (
-        scheme.task,
-        scheme.threshold,
-        scheme.classes,
-        scheme.scores,
-        tuple(segment.name for segment in scheme.segments),
-        *scheme.quantiles,
-    )
+    """What makes totals differ, beyond the profile."""
+    return (scheme.task, scheme.threshold, scheme.classes, scheme.scores, *scheme.quantiles)
+
+
+def _short(terms: tuple[object, ...]) -> str:
+    return hashlib.sha256(repr(terms).encode()).hexdigest()[:12]
 
 
 def _scores(profile: Profile) -> list[ProfileColumn]:

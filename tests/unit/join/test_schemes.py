@@ -9,7 +9,7 @@ from counting import batch, profile_of
 from truth_models import MODELS, profile_of_model
 
 from driftline.schemas.deployment import DeploymentSettings, Segment
-from driftline.streams.join.scheme import Scheme
+from driftline.streams.join.scheme import SPLIT, Scheme
 from driftline.streams.join.scheme_of import COARSE_BINS, SEGMENTS_MAX, scheme_of
 
 CHURN, KINDS, PRICE = (profile_of_model(model, "1", 1) for model in MODELS[:3])
@@ -44,6 +44,9 @@ def test_what_changes_counts_changes_the_identity(given: dict[str, object]) -> N
     assert one.identity != other.identity
     assert one.identity == told(CHURN, **given).identity
     assert one.digest == other.digest
+    # What comes before the sign names the totals, which segments alone leave as they are.
+    totals = [scheme.identity.partition(SPLIT)[0] for scheme in (one, other)]
+    assert (totals[0] == totals[1]) is ("segments" in given)
 
 
 def test_the_task_is_the_truths() -> None:

@@ -136,3 +136,21 @@ def test_a_window_counts_by_what_holds_at_its_end(
                 regions = {start: one.groups["region"].values() for start, one in counted.items()}
                 told = {start: sum(part.predictions for part in parts) for start, parts in regions.items()}
                 assert told == {start: one.rows for start, one in mine.items()}
+
+
+def test_a_month_outlives_a_change_of_segments() -> None:
+    """Its totals are of all its days, its figures by segment of those from then on; after another change neither."""
+    change = START_MS + 36 * HOUR_MS
+    first = int((change // DAY_MS * DAY_MS > TIMES).sum())
+    for after, whole in (
+        (replace(SCHEME, segments=(REGION,), identity=f"{SCHEME.identity}/x"), True),
+        (LOWER, False),
+    ):
+        book = Book(change, ("1d",), (SCHEME, after))
+        for results in (live(book), again(book, 20), again(book, ROWS)):
+            (month,) = [one for one in results if one.resolution == "1M"]
+            found = unpack(month.counts)
+            assert (month.rows, month.labels) == (ROWS, ROWS)
+            assert found.confusion.sum() == (ROWS if whole else ROWS - first)
+            if whole:
+                assert sum(one.predictions for one in found.groups["region"].values()) == ROWS - first
