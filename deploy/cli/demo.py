@@ -30,7 +30,7 @@ def command(*, keep: bool, secure: bool, as_json: bool) -> None:
     """
     from rich.console import Console
 
-    from driftline.deploy.demo.report import report
+    from driftline.deploy.demo.report import show
     from driftline.deploy.demo.run import check, run_demo
     from driftline.deploy.local.discover import data_directory, load_here
 
@@ -43,5 +43,5 @@ def command(*, keep: bool, secure: bool, as_json: bool) -> None:
         shown = folder.relative_to(cwd) if folder.is_relative_to(cwd) else folder
         console = Console()
         console.print()
-        console.print(report(summary, keep=keep, folder=str(shown)))
+        show(console, summary, keep=keep, folder=str(shown))
     check(summary)

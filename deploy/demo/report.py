@@ -12,7 +12,7 @@ from driftline.deploy.demo.change_story import change_part
 from driftline.deploy.demo.story import advice_part, alerts_part, fairness_part, month_name, plain_table
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 Month = Mapping[str, Mapping[str, Any]]
@@ -28,10 +28,11 @@ LARGE_MISS = 0.05
 FAIRNESS_MONTH = "2013-07"
 
 
-def report(summary: Mapping[str, Any], *, keep: bool, folder: str) -> RenderableType:
-    """Lay out the whole result.
+def show(console: Console, summary: Mapping[str, Any], *, keep: bool, folder: str) -> None:
+    """Print the whole result.
 
     Args:
+        console: where to; a command that is wider stays in one line.
         summary: as `run_demo` returns it.
         keep: whether the stack was left running.
         folder: where the summary lies, as a person would type it.
@@ -48,7 +49,8 @@ def report(summary: Mapping[str, Any], *, keep: bool, folder: str) -> Renderable
     parts += [alerts_part(summary["alerts"]), Text("")]
     parts += [change_part(summary), Text("")]
     parts += [_books(summary), Text("")]
-    return Group(*parts, _next(summary["audit"]["genesis"], keep=keep, folder=folder))
+    after = _next(summary["audit"]["genesis"], keep=keep, folder=folder)
+    console.print(Group(*parts, after), crop=False)
 
 
 def month_table(drift: Mapping[str, Month]) -> Table:
@@ -209,6 +211,7 @@ def _next(genesis: str, *, keep: bool, folder: str) -> Group:
         commands = [
             ("the stack was left running; to reach it", f"export {here}"),
             ("the same verdicts from the command line", "driftline windows flights --resolution 1M"),
+            ("the same as a page, under Time (UTC) from 2013 to 2014", "driftline board"),
             ("every figure, for programs", "driftline windows flights --feature temp --json"),
             ("what fired, and what fires", "driftline alerts flights"),
             ("what to do about it", f"driftline advice flights --candidate {folder}/refit.parquet"),
@@ -234,5 +237,6 @@ def _next(genesis: str, *, keep: bool, folder: str) -> Group:
     for what, words in commands:
         if what:
             lines.append(Text(f"  {what}:"))
-        lines.append(Text(f"    {words}", "cyan"))
+        # A command of two lines cannot be pasted.
+        lines.append(Text(f"    {words}", "cyan", no_wrap=True, overflow="ignore"))
     return Group(*lines, Text(f"  {folder}/summary.json holds all of this for programs."))

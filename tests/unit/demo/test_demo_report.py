@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from driftline.deploy.demo.outcome import faults
-from driftline.deploy.demo.report import drifted, report
+from driftline.deploy.demo.report import drifted, show
 from driftline.deploy.demo.run import DemoError, check
 
 
@@ -155,7 +155,7 @@ def shown(of: dict[str, Any], *, keep: bool = False) -> str:
     """Give the report as text of 80 columns."""
     console = Console(width=80, record=True, force_terminal=False)
     with console.capture() as captured:
-        console.print(report(of, keep=keep, folder=".driftline/demo"))
+        show(console, of, keep=keep, folder=".driftline/demo")
     return captured.get()
 
 
@@ -181,8 +181,9 @@ def test_the_worst_feature_comes_first() -> None:
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_the_next_commands_fit_what_was_left(*, keep: bool) -> None:
-    """With --keep the next commands reach the stack that runs; without they start one."""
+    """With --keep the next commands, whole in a line each, reach the stack that runs; without they start one."""
     text = shown(summary(), keep=keep)
+    assert (f"    export DRIFTLINE_CONTROL_GENESIS={'ab' * 32}" in text.splitlines()) is keep
     assert ("driftline down" in text) is keep
     assert ("driftline up --detach" in text) is not keep
     assert ("driftline history flights-live" in text) is keep
