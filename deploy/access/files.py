@@ -16,7 +16,7 @@ from driftline.agents.atomic import write_atomically
 from driftline.agents.private import OTHERS, make_private
 from driftline.schemas import access
 from driftline.schemas.errors import DriftlineError
-from driftline.schemas.settings import Secret, Settings
+from driftline.schemas.settings import Kafka, Secret, Settings
 from driftline.schemas.sources import read_document
 from driftline.streams.clickhouse import users
 
@@ -83,12 +83,15 @@ def make(folder: Path, settings: Settings, again: Iterable[str] = ()) -> list[st
 def with_role(settings: Settings, folder: Path, name: str) -> Settings:
     """The settings with a role's users, passwords and security, and otherwise as they are.
 
+    One that has no user of Kafka is told nothing of how Kafka is secured: security without a user is a contradiction.
+
     Raises:
         AccessError: there is no such file, others can read it, or it is damaged.
     """
     held = read_private(file_of(folder, name))
     try:
-        kafka = _over(settings.kafka, held.get("kafka", {}), _SECURITY)
+        bare = {} if name in IN_KAFKA else {field: getattr(Kafka(), field) for field in _SECURITY}
+        kafka = _over(msgspec.structs.replace(settings.kafka, **bare), held.get("kafka", {}), _SECURITY)
         clickhouse = _over(settings.clickhouse, held.get("clickhouse", {}), _ACCESS)
     except msgspec.ValidationError as error:
         raise AccessError(

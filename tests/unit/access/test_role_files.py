@@ -9,6 +9,8 @@ import pytest
 
 from driftline.deploy.access import files
 from driftline.deploy.access.files import AccessError
+from driftline.deploy.local.environment import child_environment
+from driftline.deploy.local.secured import Secured
 from driftline.schemas.settings import Kafka, Settings, load
 
 ASKED = Settings(kafka=Kafka(topic_prefix="eu.", bootstrap="kafka:9093"))
@@ -74,3 +76,14 @@ def test_the_settings_of_a_role_are_else_those_given(tmp_path: Path) -> None:
     assert found.kafka.sasl_username == "eu.driftline-archive"
     assert found.clickhouse.user == "driftline-archive"
     assert repr(found.kafka.sasl_password) == "'***'"
+
+
+@pytest.mark.parametrize("name", files.NAMES)
+def test_a_process_takes_the_settings_of_its_role(tmp_path: Path, name: str) -> None:
+    """What a secured stack tells a child of any role, by variables and the role's file, is no contradiction."""
+    secured = Secured(tmp_path / "access", is_new=True)
+    settings = secured.over(Settings())
+    secured.write(settings)
+    told = child_environment(secured.settings_of(name, settings), {}, config=secured.file_of(name))
+    found = load(told, None)
+    assert bool(found.kafka.sasl_username) is (name in files.IN_KAFKA)
