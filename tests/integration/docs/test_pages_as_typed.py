@@ -98,15 +98,20 @@ def run(line: str) -> str:
     return out.getvalue()
 
 
-def test_the_tutorial_leads_to_an_advice(checkout: Path, home: Path) -> None:
+@pytest.fixture(scope="module")
+def tutorial(checkout: Path, home: Path) -> Told:
+    """The tutorial, typed from top to bottom: what each command printed."""
+    return typed(checkout / "docs" / "tutorial.md", home)
+
+
+def test_the_tutorial_leads_to_an_advice(checkout: Path, tutorial: Told) -> None:
     """Typed from top to bottom the tutorial finds the drift of May, takes the labels, and advises to retrain."""
     page = (checkout / "docs" / "tutorial.md").read_text(encoding="utf-8")
-    told = typed(checkout / "docs" / "tutorial.md", home)
-    month = told["driftline windows churn --resolution 1M"]
+    month = tutorial["driftline windows churn --resolution 1M"]
     drift = "  FAIL         drift      usage                psi            0.758  limit 0.100"
     assert drift in month
     assert drift in page
-    assert "usage mean_sigma" in told["driftline changes churn"]
+    assert "usage mean_sigma" in tutorial["driftline changes churn"]
 
     def not_yet() -> list[str]:
         word = str(json.loads(run("driftline advice churn --json").splitlines()[-1])["advice"])
@@ -122,6 +127,7 @@ def test_the_tutorial_leads_to_an_advice(checkout: Path, home: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tutorial")
 @pytest.mark.parametrize("name", ["data-science", "application", "on-call", "changes"])
 def test_the_pages_for_people_can_be_typed(checkout: Path, home: Path, name: str) -> None:
     """After the tutorial, every command and all Python of a how-to page goes well as it stands."""
@@ -130,6 +136,7 @@ def test_the_pages_for_people_can_be_typed(checkout: Path, home: Path, name: str
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tutorial")
 def test_the_snippet_of_the_readme_runs(checkout: Path, home: Path) -> None:
     """The lines that the README shows to an application log a prediction and its label, as they stand."""
     typed(checkout / "README.md", home, ("python",))
