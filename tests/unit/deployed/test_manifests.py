@@ -95,6 +95,15 @@ def test_probes_and_ports_are_those_that_are_opened(parts: dict[str, Part]) -> N
         assert bool(part.asked) == bool(ports)
 
 
+def test_what_opens_a_port_is_ready_while_it_answers_there(objects: tuple[Object, ...]) -> None:
+    """What it answers says whether it has begun, is ready, and lives: a roll-out waits, a wedged one is ended."""
+    for name, one in of_kind(objects, *WORKLOADS).items():
+        for container in containers_of(one):
+            probes = {key for key in container if key.endswith("Probe")}
+            wanted = {"startupProbe", "readinessProbe", "livenessProbe"} if container.get("ports") else set()
+            assert probes == wanted, name
+
+
 def test_every_worker_is_there_and_may_end_well(parts: dict[str, Part]) -> None:
     """Each role of `driftline worker` that `driftline up` starts has a Deployment, and time for its last checkpoint."""
     workers = {part.argv[1]: part for part in parts.values() if part.argv[0] == "worker"}
