@@ -186,6 +186,7 @@ def test_each_service_has_the_role_that_is_its_own() -> None:
 def test_prometheus_asks_services_that_open_the_port() -> None:
     """Each target of deploy/prometheus/prometheus.yml is a service of ours, on a port that it opens; none is left out.
 
+    A worker's target has its role, by which rules know it.
     The Alertmanager that it tells is a service too.
     """
     told = yaml.safe_load((CHECKOUT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
@@ -196,6 +197,13 @@ def test_prometheus_asks_services_that_open_the_port() -> None:
         for target in config["targets"]
     ]
     assert all(int(port) in PARTS[name].ports for name, port in targets)
+    labels = {
+        config["targets"][0].partition(":")[0]: config["labels"]
+        for job in told["scrape_configs"]
+        for config in job["static_configs"]
+        if "labels" in config
+    }
+    assert labels == {role: {"role": role} for role in ROLES}
     assert {name for name, _ in targets} == {name for name, part in PARTS.items() if 9100 in part.ports}
     ((alertmanager,),) = (
         config["targets"] for one in told["alerting"]["alertmanagers"] for config in one["static_configs"]
