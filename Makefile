@@ -49,7 +49,7 @@ lint: setup ## Check the code with ruff: all rules, and the format; and that the
 
 types: setup ## Check the types with mypy, strictly.
 	@$(BIN)/mypy
-	@MYPYPATH=tests/typing:tests/bench:tests/support $(BIN)/mypy tests/bench/*.py
+	@MYPYPATH=tests/typing:tests/bench:tests/support $(BIN)/mypy tests/bench/*.py scripts/board_pictures.py
 
 sbom: setup ## Write the bill of materials of the wheel, dist/driftline.cdx.json (CycloneDX).
 	@$(BIN)/python scripts/sbom.py

@@ -36,7 +36,7 @@ INSERT INTO windows SELECT * REPLACE (version + 1 AS version, arrayMap((verdict,
     'ok'), figures.verdict, figures.kind) AS `figures.verdict`)
 FROM windows
 """
-PICTURES = (
+PICTURES: tuple[tuple[str, str, str, tuple[int, int], dict[str, str]], ...] = (
     ("fleet", "light", "light", (1280, 1080), {}),
     ("deployment", "dark", "dark", (1280, 1000), {"deployment": "deployment-3"}),
     ("fleet", "phone", "light", (375, 1000), {}),
