@@ -28,6 +28,8 @@ VARIABLE = re.compile(r"\bDRIFTLINE_[A-Z]+_[A-Z_]*[A-Z]\b")
 METRIC = re.compile(r"(?<![\"\w])driftline_[a-z_]+[a-z]\b(?!\")")
 # What is no setting of the program: what Grafana's provisioning reads, and what a retraining command is told.
 OTHER_VARIABLES = ("DRIFTLINE_GRAFANA_", "DRIFTLINE_RETRAIN_")
+OPTION = re.compile(r"`(--[a-z][a-z-]+)[^`\n]*`")
+OTHER_OPTIONS = {"--build-arg"}  # of docker
 OTHER_NAMES = {"driftline_key", "driftline_at"}  # parameters of requests
 SUFFIXES = ("_total", "_bucket", "_count", "_sum", "_created")
 
@@ -87,6 +89,26 @@ def test_commands_of_pages_are_there(pages: dict[str, str]) -> None:
     assert len(lines) > 80
     wrong = [(name, " ".join(words), why) for name, words in lines if (why := wrong_with(words)) is not None]
     assert wrong == []
+
+
+def options(command: click.Command, context: click.Context) -> Iterator[str]:
+    """Yield every option of a command and of those below it."""
+    for option in command.params:
+        yield from (*option.opts, *option.secondary_opts)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from options(child, context)
+
+
+def test_options_that_stand_alone_are_there(pages: dict[str, str]) -> None:
+    """An option that a page names without its command is one that some command of ours takes."""
+    top = _group()
+    known = {*options(top, click.Context(top, info_name="driftline")), "--help", "--version", *OTHER_OPTIONS}
+    named = [(page, name) for page, text in pages.items() for name in OPTION.findall(text)]
+    assert len(named) > 50
+    assert [one for one in named if one[1] not in known] == []
 
 
 def test_settings_of_pages_are_there(pages: dict[str, str]) -> None:
