@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 64 * 1024
 """Of a body that is answered at once; a task's may wait for it in as much."""
+MOST_HEAD_BYTES: Final = 64 * 1024
+"""Of what comes between bodies: the first line and headers of a request, or what follows its last chunk."""
 WAIT_S: Final = 0.02
 """How long the rest of a body is waited for: many clients send it after the headers. Then a task waits, bounded."""
 SEEN: Final = "driftline.seen"
@@ -45,15 +47,28 @@ class Wire(HttpToolsProtocol):
         self._body: bytes | None = None
         """Of a request that may be answered at once, as far as it is here; None of any other."""
         self._late: asyncio.TimerHandle | None = None
-        self._quiet_s: float | None = None
-        """When a request was answered at once, by the loop's clock; None since anything came after it."""
+        self._loose = 0
+        """Bytes that came since the last head, piece of a body or message was whole: they are kept until one is."""
+        self._quiet_s = 0.0
+        """When something was answered last, or a head begun, by the loop's clock."""
         self._idle: asyncio.TimerHandle | None = None
-        """Set once and looked at when it ends: to set it anew for each request costs as much as to parse one."""
+        """Looked at when it ends: to set it anew for each request costs as much as to parse one."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin, and wait for a first request no longer than for a next one."""
+        super().connection_made(transport)
+        self._quiet_s = self.loop.time()
+        self._idle = self.loop.call_later(self.timeout_keep_alive, self._close_if_quiet)
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
-        self._may, self._quiet_s = True, None
+        self._may, begins = True, not self._loose
+        self._loose += len(data)
         super().data_received(data)
+        if self._loose > MOST_HEAD_BYTES:
+            self.send_400_response(f"The headers have over {MOST_HEAD_BYTES:,} bytes.")
+        elif self._loose and begins:
+            self._quiet_s = self.loop.time()
         if self._body is not None and self._late is None:
             self._late = self.loop.call_later(WAIT_S, self._as_task)
 
@@ -63,7 +78,7 @@ class Wire(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Look whether a request may be answered at once."""
-        parser, cycle = self.parser, self.cycle
+        parser, cycle, self._loose = self.parser, self.cycle, 0
         if (
             self._may
             and parser.get_method() == b"POST"
@@ -80,6 +95,7 @@ class Wire(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
+        self._loose = 0
         if self._body is None:
             super().on_body(body)
             return
@@ -89,6 +105,7 @@ class Wire(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer, or let a task do so."""
+        self._loose = 0
         if self._body is not None:
             answer = self._at_once(self.url, self.headers, self._body)
             if type(answer) is bytes:
@@ -96,11 +113,14 @@ class Wire(HttpToolsProtocol):
                 self.transport.write(answer)
                 self.server_state.total_requests += 1
                 self._quiet_s = self.loop.time()
-                if self._idle is None:
-                    self._idle = self.loop.call_later(self.timeout_keep_alive, self._close_if_quiet)
                 return
             self._as_task(answer)
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on after the answer of a task."""
+        self._quiet_s = self.loop.time()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what came of a request."""
@@ -116,14 +136,15 @@ class Wire(HttpToolsProtocol):
         super().shutdown()
 
     def _close_if_quiet(self) -> None:
-        """Close the connection if nothing came for as long as it is kept; what takes a task has uvicorn's own timer."""
-        self._idle = None
-        if self._quiet_s is None:
-            return
-        left_s = self._quiet_s + self.timeout_keep_alive - self.loop.time()
+        """Close the connection if for as long as it is kept nothing was answered, nor a head begun."""
+        is_busy = self._body is not None or not (self.cycle is None or self.cycle.response_complete)
+        left_s = float(self.timeout_keep_alive)
+        if not is_busy:
+            left_s += self._quiet_s - self.loop.time()
         if left_s > 0:
             self._idle = self.loop.call_later(left_s, self._close_if_quiet)
         else:
+            self._idle = None
             self.timeout_keep_alive_handler()
 
     def _forget(self) -> None:
