@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from driftline.schemas.control.command import OPS, Command, Op
+from driftline.schemas.control.command import LONGEST_MS, OPS, Command, Op
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,13 +70,22 @@ def fault(command: Command) -> str | None:
     surplus = sorted(given - shape.needs - shape.takes)
     if surplus:
         return f"{command.op} takes no {surplus[0]}"
-    if not command.reason.strip():
-        return f"{command.op} gives no reason"
+    wrong = _always(command)
+    if wrong is not None:
+        return wrong
     if command.op in ("approve", "deny") and not _DIGEST.fullmatch(command.target):
         return f"{command.op} names {command.target[:80]!r}, which is no digest of a command"
     if command.op == "resume" and command.target not in RESUMED:
         return f"resume names {command.target[:80]!r}; it must be {' or '.join(RESUMED)}"
     return _plan_fault(command) if command.plan is not None else None
+
+
+def _always(command: Command) -> str | None:
+    """Say what is wrong with what a command of any op must have: a short life, and a reason."""
+    lasts_ms = command.expires_at_ms - command.issued_at_ms
+    if not 0 < lasts_ms <= LONGEST_MS:
+        return f"it is to expire {lasts_ms:,} ms after it was issued; 1 to {LONGEST_MS:,} are allowed"
+    return None if command.reason.strip() else f"{command.op} gives no reason"
 
 
 def _plan_fault(command: Command) -> str | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from driftline.agents.control.deeds import STALE_S
-from driftline.agents.control.warrant import LATEST_MS, Warrant, WarrantError, warranted
+from driftline.agents.control.warrant import ARRIVES_MS, LATEST_MS, Warrant, WarrantError, warranted
 from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.serving_state import TIERS, Grant, Rollout, ServingState, Standing, strictest
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from driftline.agents.control.history import History
     from driftline.schemas.control.command import ModelRef
     from driftline.schemas.control.serving_state import Tier
+
+
+BACK: Final = "after going back there is nothing more to go back to, and a previous champion is shown"
 
 
 class Marks(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,9 +69,11 @@ def checked(case: Case) -> Marks:
     rollout = _rollout(case)
     _halts(case)
     for model in state.shadows:
-        _one(case, "shadow", model, "shadow")
+        shadow = _one(case, "shadow", model, "shadow")
+        if before is not None and model not in before.shadows:
+            _fresh(shadow, before)
     _previous(case)
-    if state.prepares:
+    if state.prepares or state.change is not None:
         _must(state.phase == "prepare", "a state prepares something outside its phase")
         _change(case)
     return Marks(champion=champion, rollout=rollout)
@@ -92,10 +97,19 @@ def _tiers(case: Case) -> None:
 
 
 def _fresh(asked: Warrant, before: ServingState) -> None:
-    """Check that what was not so in the state before could have been waiting then."""
+    """Check that what was not so in the state before could have come to be so since."""
+    # What nobody approved had not to wait for approvals: it took effect when it came, or never.
+    lasts_ms = LATEST_MS if asked.approvers else ARRIVES_MS
     _must(
-        asked.command.issued_at_ms >= before.decided_at_ms - LATEST_MS,
+        asked.command.issued_at_ms >= before.decided_at_ms - lasts_ms,
         f"a command to {asked.command.op} is shown that lapsed before the last state was decided",
+    )
+    _must(
+        asked.command.expected_revision is None
+        or asked.expected >= before.revision
+        or asked.digest == before.change,
+        f"a command to {asked.command.op} is shown that had its effect, or was refused, before revision "
+        f"{before.revision}",
     )
 
 
@@ -113,11 +127,13 @@ def _champion(case: Case) -> int:
     for asked in (grant, rollback):
         if asked is not None and asked.expected > mark:
             _fresh(asked, before)
+            _must(asked is grant or state.previous is None, BACK)
             return asked.expected
     _must(
         state.champion == before.previous and _automatic(case, before),
         f"version {state.champion.version} was made champion by an older command than the last, and nobody went back",
     )
+    _must(state.previous is None, BACK)
     return mark
 
 
@@ -194,13 +210,8 @@ def _continued(case: Case, old: Rollout, new: Rollout) -> None:
         "the pause of the rollout is shown as one of an earlier revision",
     )
     if old.paused and (not new.paused or new.step != old.step):
-        resumed = _found(case, "resumed-rollout", None, "resume")
-        _must(
-            resumed is not None
-            and resumed.command.target == "rollout"
-            and resumed.expected >= old.paused_revision,
-            "the rollout was paused by a person, and nobody resumed it",
-        )
+        sentence = "the rollout was paused by a person, and nobody resumed it"
+        _resumed(case, "resumed-rollout", "rollout", old.paused_revision, sentence)
 
 
 def _halts(case: Case) -> None:
@@ -219,11 +230,16 @@ def _halts(case: Case) -> None:
     if state.halt is not None:
         _must(state.halt.revision >= old.revision, "the halt is shown as one of an earlier revision")
         return
-    resumed = _found(case, "resumed-serving", None, "resume")
-    _must(
-        resumed is not None and resumed.command.target == "serving" and resumed.expected >= old.revision,
-        "serving was halted, and nobody resumed it",
-    )
+    _resumed(case, "resumed-serving", "serving", old.revision, "serving was halted, and nobody resumed it")
+
+
+def _resumed(case: Case, of: Standing, target: str, since: int, sentence: str) -> None:
+    """Check that a person ended what stood at a revision, by a command that knew of it."""
+    found = _found(case, of, None, "resume")
+    if found is None or found.command.target != target or found.expected < since:
+        raise WarrantError(sentence)
+    if case.before is not None:
+        _fresh(found, case.before)
 
 
 def _change(case: Case) -> None:
@@ -231,6 +247,9 @@ def _change(case: Case) -> None:
     grant = _one(case, "change", None, "create", "shadow", "canary", "promote", "rollback")
     wanted = {grant.command.model}
     _must(set(case.state.prepares) <= wanted, "a state prepares what its command does not name")
+    _must(case.state.change == grant.digest, "a state prepares another change than the one that is shown")
+    if case.before is not None:
+        _fresh(grant, case.before)
     if grant.command.op == "rollback":
         _one(case, "earlier", grant.command.model, "create", "promote")
 

@@ -20,8 +20,10 @@ from driftline.schemas.control.trust import Person
 if TYPE_CHECKING:
     from driftline.agents.control.history import History, Rule
 
-LATEST_MS: Final = max(LIMIT_MS.values()) + LONGEST_MS
-"""How long after it was issued a command may take effect, at most, ms."""
+ARRIVES_MS: Final = AHEAD_MS + 2 * LONGEST_MS
+"""How long after it was issued a command may be decided first, at most, ms."""
+LATEST_MS: Final = max(LIMIT_MS.values()) + ARRIVES_MS
+"""How long after it was issued a command that waits for approvals may take effect, at most, ms."""
 
 
 class WarrantError(ValueError):
@@ -77,6 +79,8 @@ def warranted(grant: Grant, history: History, tier: Tier) -> Warrant:
         if person is not None and person.id != asker.id:
             counted[person.id] = person
             last_ms = max(last_ms, approval.issued_at_ms)
+    if last_ms > command.issued_at_ms + LATEST_MS:
+        raise WarrantError(f"a command to {command.op} is shown that was approved after it had lapsed")
     rules = history.between(last_ms - AHEAD_MS, last_ms + LATEST_MS)
     if not any(_allows(rule, command, asker, tuple(counted.values()), tier, last_ms) for rule in rules):
         raise WarrantError(

@@ -8,7 +8,6 @@ import msgspec
 
 from driftline.agents.control.grants import asked, held
 from driftline.agents.control.verify_state import AHEAD_MS
-from driftline.schemas.control.command import LONGEST_MS
 from driftline.schemas.control.serving_state import Grant, Halt, Rollout, ServingState
 
 if TYPE_CHECKING:
@@ -45,9 +44,6 @@ def unfit(command: Command, installation: str, now_ms: int) -> str | None:
         return "it is meant for another installation"
     if command.issued_at_ms > now_ms + AHEAD_MS:
         return f"it was issued {command.issued_at_ms - now_ms:,} ms after now"
-    lasts_ms = command.expires_at_ms - command.issued_at_ms
-    if not 0 < lasts_ms <= LONGEST_MS:
-        return f"it is to expire {lasts_ms:,} ms after it was issued; 1 to {LONGEST_MS:,} are allowed"
     if now_ms > command.expires_at_ms:
         return f"it expired {now_ms - command.expires_at_ms:,} ms ago"
     return None

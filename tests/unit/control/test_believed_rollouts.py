@@ -11,6 +11,7 @@ from signed import NOW_MS, command, model, signed
 
 from driftline.agents.control import moves
 from driftline.schemas.control.command import ModelRef, Plan, Step
+from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.control.serving_state import Grant, Halt, Rollout
 
 
@@ -123,9 +124,13 @@ def test_nothing_is_loaded_that_nobody_asked_for(high: Agent) -> None:
     grant = unapproved(high.office, "bob", "cat")
     basis = (*state.basis, replace(grant, of="change"))
     other = ModelRef(name="churn", version="x", manifest="00" * 32)
+    digest = Envelope.from_bytes(grant.command.encode()).digest
     high.refuses("outside its phase", prepares=(model("3"),), basis=basis)
     high.refuses("does not name", phase="prepare", prepares=(model("3"), other), basis=basis)
-    high.is_shown(phase="prepare", prepares=(model("3"),), basis=basis)
+    high.refuses("another change", phase="prepare", prepares=(model("3"),), basis=basis)
+    high.refuses("outside its phase", change=digest, basis=basis)
+    high.refuses("another change", phase="prepare", change="00" * 32, basis=basis)
+    high.is_shown(phase="prepare", prepares=(model("3"),), change=digest, basis=basis)
 
 
 def test_shadows_and_previous_champions_are_warranted(high: Agent) -> None:
@@ -177,9 +182,7 @@ def test_nothing_is_loaded_where_nothing_serves() -> None:
 
 def test_a_rollback_prepares_only_what_was_champion(high: Agent) -> None:
     """An operator's rollback to a model that never was champion loads nothing."""
-    asked = high.office.build("rollback", model=model("3"))
-    grant = Grant(of="change", command=text(signed(asked, "oli")))
-    basis = (*high.office.state.basis, grant)
-    high.refuses(
-        "of version 3 is shown for the earlier", phase="prepare", prepares=(model("3"),), basis=basis
-    )
+    asked = signed(high.office.build("rollback", model=model("3")), "oli")
+    grant = Grant(of="change", command=text(asked))
+    fields = {"phase": "prepare", "prepares": (model("3"),), "change": asked.digest}
+    high.refuses("of version 3 is shown for the earlier", **fields, basis=(*high.office.state.basis, grant))
