@@ -24,8 +24,8 @@ def halt_rollout(state: ServingState, deed: Deed) -> ServingState | Refusal:
     if rollout is None:
         return refuse(f"no rollout of {state.deployment} is under way")
     frozen = replace(rollout, paused=True, paused_revision=state.revision)
-    basis = with_one(without(state.basis, "resumed-rollout"), deed.grant, "pause")
-    return replace(state, rollout=frozen, basis=basis)
+    # A resumption of before stays: who missed it believes by it that the rollout went on meanwhile.
+    return replace(state, rollout=frozen, basis=with_one(state.basis, deed.grant, "pause"))
 
 
 def halt_serving(state: ServingState, deed: Deed) -> ServingState | Refusal:

@@ -186,3 +186,19 @@ def test_a_rollback_prepares_only_what_was_champion(high: Agent) -> None:
     grant = Grant(of="change", command=text(asked))
     fields = {"phase": "prepare", "prepares": (model("3"),), "change": asked.digest}
     high.refuses("of version 3 is shown for the earlier", **fields, basis=(*high.office.state.basis, grant))
+
+
+def test_who_missed_a_resumption_believes_the_next_pause() -> None:
+    """A rollout was paused, resumed, went on a step and was paused again, all while an agent heard nothing."""
+    office = Office("low")
+    office.canary()
+    office.does("halt-rollout", "ann")
+    agent = Agent(office)
+    office.does("resume", "ann", target="rollout")
+    office.stepped()
+    office.does("halt-rollout", "ann")
+    rollout = office.state.rollout
+    assert rollout is not None
+    assert (rollout.step, rollout.paused) == (1, True)
+    assert agent.sees(office.published()).state == office.state
+    agent.refuses("paused by a person", rollout=replace(rollout, paused=False))
