@@ -233,6 +233,8 @@ class Belief:
             revision=before.state.revision,
             rollout=before.state.rollout,
         )
+        if is_settled(local, before.state):
+            raise ServingError("the command is not obeyed: what is so already rests on it, or on a later one")
         self._seen = [*self._seen, command.command_id][-MOST_LOCAL:]
         self.local[deployment] = local
         self.untold = (*self.untold, given.command)[-MOST_LOCAL:]
