@@ -6,7 +6,7 @@ The bytes as they lie in Kafka are what is hashed; nothing is ever encoded again
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -165,9 +165,10 @@ class AuditRecord(
         return _read(_WHOLE, data)
 
 
-class Link(msgspec.Struct, frozen=True, tag_field="schema", tag=SCHEMA):
+class Link(msgspec.Struct, frozen=True):
     """The fields of a record that the chain needs; a tenth of the work of reading it whole."""
 
+    schema: Literal["driftline.audit.v1"]
     seq: int
     prev_hash: str
     event: str
@@ -196,6 +197,8 @@ def _read(decoder: msgspec.json.Decoder[_Read], data: bytes) -> _Read:
     if b"\n" in data:
         raise AuditError("an audit record is one line, and this has several")
     try:
+        if not data.isascii():
+            data.decode()  # what a decoder passes over, it does not look at
         return decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise AuditError(f"this is no audit record: {error}") from error

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
-from audit_logs import NOON_MS, POLICY, new_book
+from audit_logs import NOON_MS, POLICY, filled, new_book
 from signed import key, text, trust
 
-from driftline.agents.audit.chain import Chain
+from driftline.agents.audit.chain import BrokenError, Chain
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import MAX_RECORD_BYTES, NO_HASH, AuditRecord, Unread, digest
@@ -135,3 +136,24 @@ def test_messages_that_nobody_signed_are_told_by_count_and_digest() -> None:
     data = new_book().write("unsigned", unread=flood)
     assert AuditRecord.from_bytes(data).unread == flood
     assert len(data) < 500
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda record: record.replace(b'"schema":"driftline.audit.v1",', b""),
+        lambda record: record.replace(b'"number 3"', b'"\xff"'),
+        lambda record: record.replace(b"driftline.audit.v1", b"driftline.audit.v2"),
+    ],
+)
+def test_what_the_format_does_not_allow_is_no_record(spoil: Callable[[bytes], bytes]) -> None:
+    """Without a schema, with another one, or with bytes that are no UTF-8 in a field that no chain needs: refused."""
+    book = filled(4)
+    chain = Chain(book.pins.genesis)
+    for record in book.records[:3]:
+        chain.take(record)
+    spoilt = spoil(book.records[3])
+    assert spoilt != book.records[3]
+    with pytest.raises(BrokenError, match="no audit record"):
+        chain.take(spoilt)
+    chain.take(book.records[3])
