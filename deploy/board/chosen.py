@@ -67,11 +67,11 @@ def chosen(condition: str, *columns: str) -> str:
 )"""
 
 
-def lines(name: str, condition: str) -> str:
-    """Give the statement of a SERIES: the value of each figure that is one, a line for each `name`."""
+def lines(name: str, condition: str, *columns: str) -> str:
+    """Give the statement of a SERIES: the value of each figure that is one, a line for each `name`; see `chosen`."""
     return f"""
 SELECT window_start AS time, {name} AS line, max(figure.value) AS value
-FROM {chosen(f"({condition}) AND value IS NOT NULL", "value")} AS figure
+FROM {chosen(f"({condition}) AND value IS NOT NULL", "value", *columns)} AS figure
 GROUP BY time, line
 ORDER BY time, line
 LIMIT 20000

@@ -7,6 +7,7 @@ from typing import Final
 from driftline.deploy.board.chosen import chosen, lines, states
 from driftline.deploy.board.panel import Dashboard, Kind, Level, Panel, Threshold
 from driftline.deploy.board.variables import ONE_DEPLOYMENT, RESOLUTION, SEGMENT, VERSION
+from driftline.streams.stats.fairness import MINIMUM
 
 _PICKED: Final = "kind = 'fairness' AND feature IN {segment:Array(String)}"
 
@@ -34,10 +35,14 @@ CRITERIA: Final = Panel(
 )
 RATIOS: Final = Panel(
     title="Ratio to the most favoured value",
-    question="How far are the values apart (selection rate; four fifths is the line)?",
-    sql=lines("segment", f"{_PICKED} AND metric = 'selection_rate_ratio'"),
+    question="How far are values of 100 rows and more apart (selection rate; four fifths is the line)?",
+    sql=lines(
+        "segment",
+        f"{_PICKED} AND metric = 'selection_rate_ratio' AND figure_rows >= {MINIMUM}",
+        "figure_rows",
+    ),
     kind=Kind.SERIES,
-    empty="No window in this time has this ratio.",
+    empty="No window in this time has this ratio of a value with 100 rows.",
     unit="percentunit",
     thresholds=(Threshold(Level.FAIL), Threshold(Level.OK, 0.8)),
 )
