@@ -48,6 +48,7 @@ _PACKED: Final = (
     (b"x\xda", zlib.decompressobj),
 )
 _TWO: Final = 2
+_BASED: Final = re.compile(rb"\s*[+-]?0[xXoObB][0-9A-Fa-f_]+L?\s*")
 _NPY: Final = b"\x93NUMPY"
 _NPY_OBJECT: Final = re.compile(rb"'descr':\s*(\[.*)?'[|<>=]?O")
 
@@ -76,6 +77,24 @@ class _Long(bytes):
         return self.size
 
 
+def _readable(line: bytes) -> bytes:
+    """A line as `pickletools` reads it: unpicklers take numbers of other bases too, and texts of other encodings."""
+    if _BASED.fullmatch(line):
+        return b"0\n"
+    quote = line[:1]
+    if quote in (b"'", b'"') and (b"\\" in line or not line.isascii()):
+        return quote + b"_" + quote + b"\n"
+    return line
+
+
+class _Head(io.BytesIO):
+    """Bytes as `pickletools` reads them."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read a line."""
+        return _readable(super().readline(size))
+
+
 class _Skipping:
     """A file as `pickletools` reads it, whose long arguments are stepped over: what runs may stand behind them."""
 
@@ -100,7 +119,7 @@ class _Skipping:
         """Read a line, or step over a long one: a text or a number is given in its place."""
         line = part = self._file.readline(MAX_ARGUMENT_BYTES)
         if len(part) < MAX_ARGUMENT_BYTES or part.endswith(b"\n"):
-            return line
+            return _readable(line)
         while part and not part.endswith(b"\n"):
             part = self._file.readline(LOOKED_AT_BYTES)
             self._budget.bytes -= len(part)
@@ -161,14 +180,26 @@ def _look_through_zip(name: str, file: IO[bytes], budget: _Budget) -> None:
 
 def _found(head: bytes, budget: _Budget) -> str:
     """What is wrong with bytes that begin so; an empty text when nothing is."""
-    if _reads_as_pickle(io.BytesIO(head), head, budget):
+    if _reads_as_pickle(_Head(head), head, budget):
         return "a pickle"
-    if head.startswith(_NPY) and _NPY_OBJECT.search(head[:4096]):
+    if head.startswith(_NPY) and _holds_objects(head, budget):
         return "an array of Python objects, which is a pickle"
     unpacked = _unpacked(head)
     budget.bytes -= len(unpacked)
-    is_packed = unpacked and _reads_as_pickle(io.BytesIO(unpacked), unpacked, budget)
+    is_packed = unpacked and _reads_as_pickle(_Head(unpacked), unpacked, budget)
     return "a packed pickle" if is_packed else ""
+
+
+def _holds_objects(head: bytes, budget: _Budget) -> bool:
+    """Whether an array of numpy, which begins so, holds a pickle: by its header, or by what stands behind that."""
+    width = 2 if head[6:7] == b"\x01" else 4
+    at = 8 + width + int.from_bytes(head[8 : 8 + width], "little")
+    behind = head[at:]
+    return (
+        at > len(head)
+        or _NPY_OBJECT.search(head[:at]) is not None
+        or _reads_as_pickle(_Head(behind), behind, budget)
+    )
 
 
 def _found_behind(file: IO[bytes], size: int, head: bytes, budget: _Budget) -> str:
@@ -188,7 +219,7 @@ def is_pickle(head: bytes) -> bool:
     >>> is_pickle(b"N.")
     False
     """
-    return _reads_as_pickle(io.BytesIO(head), head, _Budget())
+    return _reads_as_pickle(_Head(head), head, _Budget())
 
 
 def _reads_as_pickle(file: IO[bytes] | _Skipping, head: bytes, budget: _Budget) -> bool:

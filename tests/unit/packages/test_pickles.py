@@ -65,6 +65,11 @@ WAYS: dict[str, Callable[[Any], bytes]] = {
     "zip after something": lambda value: b"\x08\x09onnx" + zipped({"x": pickle.dumps(value)}),
     "npy": lambda value: array(np.array([value], dtype=object)),
     "npz": lambda value: zipped({"a.npy": array(np.array([value], dtype=object))}),
+    "after a number of base 16": lambda value: b"I0x1\n0" + pickle.dumps(value, 0),
+    "after a long one of base 2": lambda value: b"L0b1L\n0" + pickle.dumps(value, 0),
+    "after a text of Latin-1": lambda value: b"S'\\xff'\n0" + pickle.dumps(value, 0),
+    "after a text of Latin-1, unescaped": lambda value: b"S'\xff'\n0" + pickle.dumps(value, 0),
+    "npy, other quotes": lambda value: array(np.array([value], dtype=object)).replace(b"'", b'"'),
     "npy, structured": lambda value: array(np.array([(1, value)], dtype=[("n", "<i4"), ("o", "O")])),
 }
 
