@@ -187,3 +187,15 @@ def test_a_new_key_of_the_log_counts_from_its_place_on() -> None:
     report = verified(book)
     assert (report.checkpoints, report.unsigned, report.witnessed) == (2, 0, 2)
     assert AuditRecord.from_bytes(book.records[2]).trust == book.state.digest
+
+
+def test_a_revoked_witness_vouches_no_more() -> None:
+    """What its key signs after the record that revokes it anchors nothing; what it signed before does."""
+    book = new_book()
+    book.write("seen")
+    book.checkpoint()
+    book.change_trust(revocation("witness", 1), "root-1", "root-2")
+    book.write("seen")
+    book.checkpoint()
+    report = verified(book)
+    assert (report.fault, report.checkpoints, report.witnessed) == (None, 2, 2)

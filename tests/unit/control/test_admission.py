@@ -117,6 +117,15 @@ def test_a_command_that_nobody_decided_in_time_is_expired() -> None:
     assert office.send(halt(), late_ms=15 * 60_000)[0].event == "decided"
 
 
+def test_a_late_decision_makes_no_late_issue_good() -> None:
+    """What was issued over a minute after it came is refused by the record's time, also when it is decided later."""
+    office = Office()
+    office.created()
+    for ahead_ms, wanted in ((60_001, "expired"), (60_000, "decided")):
+        decision = office.send(halt(at_ms=office.now_ms + ahead_ms), late_ms=5 * 60_000)[0]
+        assert (code(decision) if decision.refusal else decision.event) == wanted
+
+
 def test_the_broker_s_clock_decides_and_not_the_sender_s() -> None:
     """A command within its times is admitted up to the last ms of each bound."""
     for issued_ms in (NOW_MS - 600_000, NOW_MS + 60_000):

@@ -211,6 +211,7 @@ def test_local_commands_of_others_are_not_obeyed(tmp_path: Path) -> None:
                 "another installation",
             ),
             (local(old, "oli"), "it expired"),
+            (local(office.build("halt-serving", at_ms=office.now_ms + 60_001), "oli"), "1 ms after now"),
             (local(msgspec.structs.replace(old, expires_at_ms=office.now_ms + 1), "oli"), "it is to expire"),
             (local(office.build("rollback", model=model("1")), "val"), "does not let val"),
             (local(office.build("halt-serving"), "mallory"), "nobody whose key counts"),

@@ -1,4 +1,4 @@
-"""A command that went through the controller, given to an agent itself once more."""
+"""What an agent took once: commands that are given again, and changes of trust that a later log leaves out."""
 
 from __future__ import annotations
 
@@ -7,12 +7,34 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from audit_logs import POLICY, new_book
 from believing import Life
 from office import Office
 from served import Package
-from signed import signed
+from signed import command, key, signed
 
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.serving.belief import Belief
 from driftline.agents.serving.errors import ServingError
+
+
+def test_a_log_that_leaves_out_a_change_of_trust_is_not_followed() -> None:
+    """Where a topic was made anew without a revocation, roots' later words do not stand in its place."""
+    heard, other = new_book(), new_book()
+    revoked = command("key-revoke", "", key=key("ann").keyid, expected_revision=1)
+    heard.change_trust(revoked, "root-1", "root-2")
+    changed = command("policy-set", "", policy=POLICY, expected_revision=1)
+    other.change_trust(changed, "root-1", "root-2")
+    belief = Belief(heard.pins.genesis, key("serving-1").keyid)
+    assert [belief.hear(one) for one in heard.records] == [True, True]
+    belief.restart()
+    assert [belief.hear(one) for one in heard.records] == [False, False]
+    belief.restart()
+    belief.hear(other.records[0])
+    with pytest.raises(AuditError, match="changes trust otherwise"):
+        belief.hear(other.records[1])
+    assert belief.history is not None
+    assert belief.history.is_revoked(key("ann").keyid)
 
 
 def test_a_command_that_the_controller_carried_out_is_not_obeyed_again_here(tmp_path: Path) -> None:
@@ -38,9 +60,13 @@ def test_a_command_that_the_controller_carried_out_is_not_obeyed_again_here(tmp_
         with pytest.raises(ServingError, match="or on a later one"):
             life.controlled.command(line)
         assert life.slots.answering.version == "1"
-        life.controlled.command(halt()[1])
+        new = halt()[1]
+        life.controlled.command(new)
         await life.settled()
         assert life.slots.answering is None
+        life.controlled.command(halt()[1])
+        with pytest.raises(ServingError, match="obeyed before"):
+            life.controlled.command(new)
         await life.end()
 
     async def bounded() -> None:
