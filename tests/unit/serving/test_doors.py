@@ -244,3 +244,12 @@ def test_what_is_read_in_one_go_is_bounded() -> None:
     assert "1,048,576 are allowed" in told["errors"][0]["error"]
     with pytest.raises(AnswerError, match="4,194,304 are allowed"):
         opened.event(REQUEST, "a", {"inputs": [{"name": "a", "data": ["x" * MAX_PAYLOAD_BYTES]}]})
+
+
+def test_halves_that_wait_are_bounded_by_their_bytes() -> None:
+    """The oldest goes when a new one does not fit beside it, and is counted."""
+    pairs = Pairs(most_bytes=100)
+    for identity in (b"a", b"b"):
+        headers = [(b"ce-type", REQUEST.encode()), (b"ce-id", identity)]
+        assert pairs.take("churn", headers, b" " * 60, 0.0) is None
+    assert (len(pairs), pairs.expired(0.0)) == (1, {"churn": 1})
