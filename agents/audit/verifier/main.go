@@ -1,8 +1,7 @@
-// Command verifier verifies an export of driftline's audit: the chain, the tree, checkpoints, witnesses and changes of
-// trust. It was written against agents/audit/FORMAT.md, shares no code with driftline and needs nothing but Go.
-//
-// Usage: verifier GENESIS FOLDER [SIZE:ROOTHEX], the last being what an earlier verification found. It prints one line
+// Command verifier verifies an export of driftline's audit: chain, tree, checkpoints, witnesses and changes of trust. It
+// was written against agents/audit/FORMAT.md, shares no code with driftline and needs nothing but Go. It prints one line
 // and ends with 0 when all holds, with 1 when it does not, naming the record, and with 2 when it is called wrongly.
+// Usage: verifier GENESIS FOLDER [SIZE:ROOTHEX], the last being what an earlier verification found.
 package main
 
 import (
@@ -17,10 +16,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 const schema, commandType, maxBytes = "driftline.audit.v1", "application/vnd.driftline.command.v1+json", 1000000
@@ -30,10 +27,9 @@ var rootOps = map[string]uint64{"trust-set": 1, "key-revoke": 1, "policy-set": 1
 
 // record holds the fields that a verifier needs; others are covered by the hash alone.
 type record struct {
-	Schema, Event, Op, Command, Envelope string
-	Seq                                  *uint64
-	Prev                                 string `json:"prev_hash"`
-	Genesis                              *struct{ Trust trust }
+	Schema, Prev, Event, Op, Command, Envelope string
+	Seq, At                                    *uint64
+	Genesis                                    *struct{ Trust trust }
 }
 
 type trust struct {
@@ -65,16 +61,25 @@ type log struct {
 	anchored      bool
 }
 
-func hash(parts ...[]byte) []byte {
-	sum := sha256.Sum256(bytes.Join(parts, nil))
-	return sum[:]
-}
+func hash(parts ...[]byte) []byte { sum := sha256.Sum256(bytes.Join(parts, nil)); return sum[:] }
 
 func decode(text string) []byte {
 	if data, err := base64.StdEncoding.Strict().DecodeString(text); err == nil && !strings.ContainsAny(text, "\r\n") {
 		return data
 	}
 	return nil
+}
+
+// fields reads some fields of a JSON object by their names as they are written; encoding/json takes SEQ for seq too.
+func fields(data []byte, into map[string]any) error {
+	var all map[string]json.RawMessage
+	err := json.Unmarshal(data, &all)
+	for name, to := range into {
+		if raw, is := all[name]; is && err == nil {
+			err = json.Unmarshal(raw, to)
+		}
+	}
+	return err
 }
 
 // keyID names a public key in base64.
@@ -90,7 +95,10 @@ func (l *log) verify(key string, message, signature []byte) bool {
 // take checks one record and grows the tree.
 func (l *log) take(data []byte) error {
 	var r record
-	if len(data) > maxBytes || !utf8.Valid(data) || json.Unmarshal(data, &r) != nil || r.Schema != schema || r.Seq == nil {
+	if len(data) > maxBytes || !bytes.Equal(data, bytes.ToValidUTF8(data, nil)) || fields(data, map[string]any{
+		"schema": &r.Schema, "seq": &r.Seq, "prev_hash": &r.Prev, "event": &r.Event, "op": &r.Op, "command": &r.Command,
+		"envelope": &r.Envelope, "genesis": &r.Genesis, "decided_at_ms": &r.At,
+	}) != nil || r.Schema != schema || r.Seq == nil || r.At == nil || r.Event == "" {
 		return fmt.Errorf("it cannot be read")
 	}
 	if *r.Seq != l.size || r.Prev != l.prev {
@@ -119,26 +127,23 @@ func (l *log) take(data []byte) error {
 
 // change applies what only roots may do.
 func (l *log) change(r *record) error {
-	var envelope struct {
-		Payload, PayloadType string
-		Signatures           []struct{ KeyID, Sig string }
-	}
+	payload, kind, signatures := "", "", []map[string]string{}
 	var command struct {
 		Op, Key, Audience string
 		Expected          uint64 `json:"expected_revision"`
 		Trust             *trust
 	}
-	json.Unmarshal([]byte(r.Envelope), &envelope) // what cannot be read has no body
-	kind, body := envelope.PayloadType, decode(envelope.Payload)
-	if hex.EncodeToString(hash(body)) != r.Command || json.Unmarshal(body, &command) != nil || command.Op != r.Op ||
+	err := fields([]byte(r.Envelope), map[string]any{"payload": &payload, "payloadType": &kind, "signatures": &signatures})
+	body := decode(payload)
+	if err != nil || hex.EncodeToString(hash(body)) != r.Command || json.Unmarshal(body, &command) != nil || command.Op != r.Op ||
 		kind != commandType || command.Audience != l.trust.Installation || command.Expected != l.version*rootOps[r.Op] {
 		return fmt.Errorf("its envelope holds another command, or one for elsewhere or another version of trust")
 	}
 	signed := []byte(fmt.Sprintf("DSSEv1 %d %s %d %s", len(kind), kind, len(body), body))
 	count := func(keys []string) (n int) {
 		for _, key := range keys {
-			for _, s := range envelope.Signatures {
-				if s.KeyID == keyID(key) && l.verify(key, signed, decode(s.Sig)) {
+			for _, s := range signatures {
+				if s["keyid"] == keyID(key) && l.verify(key, signed, decode(s["sig"])) {
 					n++
 				}
 			}
@@ -169,7 +174,7 @@ func (l *log) root() []byte {
 }
 
 // signedBy tells whether a key signed a checkpoint: kind 1 is a log, kind 4 a witness.
-func (l *log) signedBy(h *head, name, key string, kind byte) bool {
+func (l *log) signedBy(h *head, name, key string, kind byte) (held bool) {
 	id := hash([]byte(name), []byte{'\n', kind}, decode(key))[:4]
 	for _, line := range h.signatures {
 		blob := decode(strings.TrimPrefix(line, "— "+name+" "))
@@ -181,11 +186,9 @@ func (l *log) signedBy(h *head, name, key string, kind byte) bool {
 			message = fmt.Sprintf("cosignature/v1\ntime %d\n%s", binary.BigEndian.Uint64(blob), h.text)
 			blob = blob[8:]
 		}
-		if l.verify(key, []byte(message), blob) {
-			return true
-		}
+		held = held || l.verify(key, []byte(message), blob)
 	}
-	return false
+	return held
 }
 
 // believe tells whether the log signed a checkpoint, and whether a witness did too; a remembered one needs neither.
@@ -232,9 +235,6 @@ func parse(note string) *head {
 // each gives every line of a file of the export; one that is longer than any record or note is an error.
 func each(path string, give func([]byte) error) error {
 	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
 	for reader := bufio.NewReaderSize(file, maxBytes+2); err == nil; {
 		var line []byte
 		if line, err = reader.ReadSlice('\n'); len(line) > 0 && (err == nil || err == io.EOF) {
@@ -252,7 +252,7 @@ func each(path string, give func([]byte) error) error {
 func run(genesis, folder, remembered string) error {
 	l := &log{genesis: genesis, prev: strings.Repeat("0", 64), revoked: map[string]bool{}}
 	heads := map[uint64][]*head{}
-	err := each(filepath.Join(folder, "checkpoints.ndjson"), func(line []byte) error {
+	err := each(folder+"/checkpoints.ndjson", func(line []byte) error {
 		var note string
 		if json.Unmarshal(line, &note) == nil {
 			if h := parse(note); h != nil {
@@ -270,7 +270,7 @@ func run(genesis, folder, remembered string) error {
 		h.root, _ = hex.DecodeString(root)
 		heads[h.size] = append(heads[h.size], h)
 	}
-	err = each(filepath.Join(folder, "records.ndjson"), func(line []byte) error {
+	err = each(folder+"/records.ndjson", func(line []byte) error {
 		if err := l.take(line); err != nil {
 			return fmt.Errorf("record %d: %w", l.size, err)
 		}

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
-from audit_logs import NOON_MS, WITNESS, Book, filled
+from audit_logs import NOON_MS, Book
 from audit_tampering import tampered
-from signed import command, key, signed, text, trust
+from signed import command, key, signed
+from two_verifiers import SOURCE, both, spoilt
 
-import driftline.agents.audit
-from driftline.agents.audit.checkpoint import Checkpoint, cosigned
-from driftline.agents.audit.export import export, exported_notes, exported_records
+from driftline.agents.audit.checkpoint import Checkpoint
+from driftline.agents.audit.export import export
 from driftline.agents.audit.notes import Note
 from driftline.agents.audit.record import AuditRecord, digest
-from driftline.agents.audit.report import Pins, Report
 from driftline.agents.audit.tree import Frontier, leaf_hash
 from driftline.agents.audit.verify import Verifier
 from driftline.agents.control.signing import sign
@@ -29,49 +26,7 @@ from driftline.schemas.control.envelope import ACK, Envelope
 pytestmark = pytest.mark.needs("go", "golang-go")
 
 Tamper = Callable[[list[bytes], list[bytes]], None]
-SOURCE = Path(driftline.agents.audit.__file__).resolve().parent / "verifier"
 MOST_LINES = 300
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the second verifier."""
-    built = tmp_path_factory.mktemp("verifier") / "verifier"
-    env = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"}
-    done = subprocess.run(
-        ["go", "build", "-o", str(built), "."],
-        cwd=SOURCE,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return built
-
-
-@pytest.fixture(scope="module")
-def book() -> Book:
-    """A log with a promotion, a key that was revoked, a new key of the log, and a tail that no witness has signed."""
-    made = filled(23, every=7)
-    made.decide(command("promote"), "ann", approvers=("bob",))
-    asked = command("key-revoke", "", key=key("far").keyid, compromised_since_ms=NOON_MS, expected_revision=1)
-    made.change_trust(asked, "root-1", "root-2")
-    after = trust(persons=trust().persons[:-1], checkpoints=(text("checkpoint-2"),))
-    asked = command("trust-set", "", trust=msgspec.to_builtins(after), expected_revision=2)
-    made.change_trust(asked, "root-1", "root-3")
-    asked = command("policy-set", "", policy="permit(principal, action, resource);", expected_revision=3)
-    made.change_trust(asked, "root-2", "root-3")
-    note = made.log.checkpoint(key("checkpoint-2"))
-    made.notes.append(cosigned(note, WITNESS, key("witness"), NOON_MS // 1_000).to_bytes())
-    made.write("seen")
-    made.write("seen")
-    return made
-
-
-def spoilt(record: bytes, **over: object) -> bytes:
-    """A record with other fields."""
-    return msgspec.structs.replace(AuditRecord.from_bytes(record), **over).to_bytes()
 
 
 def edit(records: list[bytes], _notes: list[bytes]) -> None:
@@ -193,18 +148,6 @@ TAMPERINGS: tuple[Tamper, ...] = (
     ),
     lambda records, _notes: records.__setitem__(23, spoilt(records[23], actor="bob")),
 )
-
-
-def both(
-    program: Path, folder: Path, genesis: str, remembered: Checkpoint | None = None
-) -> tuple[Report, subprocess.CompletedProcess[str]]:
-    """Let both verify an export."""
-    report = Verifier(Pins(genesis, remembered), exported_notes(folder)).run(exported_records(folder))
-    memory = [] if remembered is None else [f"{remembered.size}:{remembered.root.hex()}"]
-    said = subprocess.run(
-        [str(program), genesis, str(folder), *memory], capture_output=True, text=True, check=False
-    )
-    return report, said
 
 
 def test_it_is_short_and_needs_nothing() -> None:
