@@ -67,7 +67,11 @@ def read_deployment(path: Path) -> DeploymentSettings:
         SettingsError: the file cannot be read or is no TOML; a key is unknown, which names the nearest one; a key is
             lacking; a value is not allowed, which names file, key, value and what is; settings contradict one another.
     """
-    return parse_deployment(read_document(path), str(path))
+    document = read_document(path)
+    if document.get("resolutions") == []:  # of a file alone: the audit may hold one
+        wanted = "it must name a width, or be left out for those of the profile"
+        raise SettingsError(f"{path}: resolutions is []; {wanted}")
+    return parse_deployment(document, str(path))
 
 
 def parse_deployment(document: Mapping[str, Any], file: str) -> DeploymentSettings:
