@@ -13,6 +13,7 @@ import msgspec
 
 from driftline.schemas.alert import Subject
 from driftline.streams.alerts.case import Case, Why, Window, edge
+from driftline.streams.alerts.clock import ended_after_ms, ended_sentence
 from driftline.streams.alerts.track import key_of, subject_of_key
 from driftline.streams.alerts.verdicts import evidence
 from driftline.streams.changes.tracker import MEAN, Tracker
@@ -171,11 +172,17 @@ def _fired(
 def _calmed(
     held: Changing, result: WindowResult, about: str, people: DeploymentState, now_ms: int
 ) -> list[Alert]:
-    """Count a window for the alerts of its role and slot, and end those that have been calm for long enough."""
+    """Count a window for the alerts of its role and slot; end those calm for long enough, or of slots that ended."""
     edges, m = [], people.settings.alerts.m
     for key, calm in list(held.calm.items()):
-        subject = subject_of_key(key)
-        if (subject.about, subject.slot) != (about, result.slot) or result.window_start_ms <= calm.last_ms:
+        subject, ahead_ms = subject_of_key(key), result.window_start_ms - calm.last_ms
+        if subject.about != about or ahead_ms <= 0:
+            continue
+        if subject.slot != result.slot:
+            if ahead_ms > ended_after_ms(result.resolution, m):
+                why = Why(ended_sentence(subject.slot, result.resolution), now_ms)
+                made = _resolved(held, key, why, people, now_ms)
+                edges += [] if made is None else [made]
             continue
         calm.last_ms, calm.windows = result.window_start_ms, calm.windows + 1
         if calm.windows >= m:

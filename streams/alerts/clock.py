@@ -23,8 +23,20 @@ WIDTHS_MS: Final = {
 }
 SILENT_WIDTHS: Final = 2
 """A deployment is silent when no window of it was published for so many widths of those that its rule looks at."""
+ENDED_WIDTHS: Final = 7
+"""A slot has ended when another slot of its deployment is more than so many widths ahead of it, and more than m."""
 SILENCE: Final = Subject("freshness")
 LOSS: Final = Subject("loss")
+
+
+def ended_after_ms(resolution: str, m: int) -> int:
+    """How far, in ms, another slot is ahead at most of one that has not ended."""
+    return max(m, ENDED_WIDTHS) * WIDTHS_MS[resolution]
+
+
+def ended_sentence(slot: str, resolution: str) -> str:
+    """Why an alert about a slot that has ended is resolved."""
+    return f"Windows of {resolution} have gone on without the slot {slot}: nothing predicts in it any more."
 
 
 def look_at_clock(case: Case, people: DeploymentState, now_ms: int) -> list[Alert]:

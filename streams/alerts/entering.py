@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from driftline.streams.alerts.case import Why, edge
+from driftline.streams.alerts.clock import ended_after_ms, ended_sentence
 from driftline.streams.alerts.rule import decide
 from driftline.streams.alerts.track import Track, key_of, subject_of_key
 from driftline.streams.alerts.verdicts import FINE, UNSURE, WARN, Found, evidence
@@ -60,7 +61,29 @@ def enter(case: Case, entry: Entry, terms: Terms) -> list[Alert]:
         for subject, (code, _) in entry.found.items()
     }
     track.mark(start_ms, entry.source, codes)
-    return _turned(case, track, entry, terms)
+    ended = _ended(case, entry, rule.m)
+    edges = _turned(case, track, entry, terms, may_fire=entry.track not in ended)
+    return edges + [one for name in ended for one in _closed(case, name, entry.window.resolution, terms)]
+
+
+def _ended(case: Case, entry: Entry, m: int) -> list[str]:
+    """The tracks of slots that have ended, of the group of a window."""
+    group = entry.track.partition("/")[0]
+    last = {name: max(one.windows) for name, one in case.tracks.items() if name.partition("/")[0] == group}
+    since_ms = max(last.values()) - ended_after_ms(entry.window.resolution, m)
+    return [name for name, start_ms in last.items() if start_ms < since_ms]
+
+
+def _closed(case: Case, name: str, resolution: str, terms: Terms) -> list[Alert]:
+    """Resolve what fires of a slot that has ended, and follow nothing there until its windows come again."""
+    track = case.tracks[name]
+    why = Why(ended_sentence(name.partition("/")[2], resolution), terms.now_ms)
+    firing = [subject_of_key(key) for key in track.followed() if key in case.firing]
+    track.marks.clear()
+    edges = [
+        edge(case, "windows", one, "resolved", why, state=terms.people, now_ms=terms.now_ms) for one in firing
+    ]
+    return [one for one in edges if one is not None]
 
 
 def _is_mute(about: str, code: int, start_ms: int, terms: Terms) -> bool:
@@ -68,7 +91,7 @@ def _is_mute(about: str, code: int, start_ms: int, terms: Terms) -> bool:
     return code >= WARN and terms.people.settings.muted(about, start_ms) is not None  # type: ignore[arg-type]
 
 
-def _turned(case: Case, track: Track, entry: Entry, terms: Terms) -> list[Alert]:
+def _turned(case: Case, track: Track, entry: Entry, terms: Terms, *, may_fire: bool) -> list[Alert]:
     edges = []
     for key in track.followed():
         held = case.firing.get(key)
@@ -76,7 +99,7 @@ def _turned(case: Case, track: Track, entry: Entry, terms: Terms) -> list[Alert]
         turn = decide(codes, terms.state.settings.alerts.k, None if held is None else held.severity)
         subject = subject_of_key(key)
         figures = entry.found.get(subject, (UNSURE, []))[1]
-        if turn is not None:
+        if turn is not None and (may_fire or turn == "resolved"):
             reason = _sentence(codes, turn, entry.window.resolution, figures)
         elif held is not None and held.model_version and track.is_past(key, held.model_version):
             turn, reason = "resolved", _past(len(codes), held.model_version, entry.window.resolution)

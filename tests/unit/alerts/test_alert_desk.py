@@ -135,6 +135,23 @@ def test_what_only_an_earlier_version_had_is_resolved_when_m_windows_have_passed
     )
 
 
+@pytest.mark.parametrize(("m", "days"), [(1, 7), (3, 7), (10, 10)])
+def test_what_fires_of_a_slot_that_ended_is_resolved(m: int, days: int) -> None:
+    """Once another slot is more than seven widths, and more than m, ahead; restated windows of it fire no more."""
+    desk = Desk("t", OneBook(alerts=AlertRule(k=1, m=m)))
+    (fired,) = desk.take(0, window(0, 0, {"x": "fail"}, slot="challenger").to_bytes(), NOW_MS)
+    for day in range(days + 1):
+        assert desk.take(1 + day, window(day, 0, {"x": "ok"}).to_bytes(), NOW_MS) == []
+    (gone,) = desk.take(50, window(days + 1, 0, {"x": "ok"}).to_bytes(), NOW_MS)
+    assert isinstance(fired, Alert)
+    assert isinstance(gone, Alert)
+    assert (gone.alert_id, gone.state) == (fired.alert_id, "resolved")
+    assert gone.reason.startswith("Windows of 1d have gone on without the slot challenger")
+    assert desk.take(51, window(0, 1, {"x": "fail"}, slot="challenger").to_bytes(), NOW_MS) == []
+    back = window(days + 2, 0, {"x": "fail"}, slot="challenger").to_bytes()
+    assert [one.state for one in desk.take(52, back, NOW_MS) if isinstance(one, Alert)] == ["firing"]
+
+
 def test_losses_of_a_deployment_without_windows_fire_too() -> None:
     """An emitter that could never send is heard of."""
     desk = Desk("t", OneBook(owner="Ana"))

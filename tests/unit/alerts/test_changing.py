@@ -88,6 +88,20 @@ def test_another_width_ends_what_fires() -> None:
     assert (held.calm, held.case.firing, len(held.followed)) == ({}, {}, 1)
 
 
+def test_a_change_of_a_slot_that_ended_is_resolved() -> None:
+    """No window of it comes any more to show calm; it ends once another slot is more than seven widths ahead."""
+    held = fresh()
+    days, fired = iter(range(60)), None
+    while fired is None:
+        fired = next(iter(told(means(next(days), slot="challenger"), held=held, book=OneBook())), None)
+    assert (fired.slot, fired.state) == ("challenger", "firing")
+    last = held.calm[next(iter(held.calm))].last_ms // DAY_MS
+    assert told(*(means(day, shift=0) for day in range(last + 8)), held=held, book=OneBook()) == []
+    (gone,) = told(means(last + 8, shift=0), held=held, book=OneBook())
+    assert (gone.alert_id, gone.state, held.calm) == (fired.alert_id, "resolved", {})
+    assert gone.reason.startswith("Windows of 1d have gone on without the slot challenger")
+
+
 def test_other_windows_are_not_fed() -> None:
     """Only final windows of the live run, of the width of the alert rule."""
     settings = BOOK.latest("shop").settings
