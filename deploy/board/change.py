@@ -37,6 +37,7 @@ SELECT countIf(event = 'effective') AS effective, countIf(reject != '') AS refus
     uniqExactIf(actor, event = 'effective') AS people
 FROM audit
 WHERE {_DECIDED}
+HAVING count() > 0
 """,
     kind=Kind.STAT,
     empty="Nothing was asked in this time.",
@@ -45,7 +46,7 @@ WHERE {_DECIDED}
 GAPS: Final = Panel(
     title="Gaps in the copy of the audit",
     question="Is this copy one whole chain? (driftline audit verify says whether the audit itself is.)",
-    sql="SELECT count() AS gaps FROM audit_gaps",
+    sql="SELECT (SELECT count() FROM audit_gaps) AS gaps WHERE (SELECT count() FROM audit) > 0",
     kind=Kind.STAT,
     empty="There is no audit yet.",
     thresholds=(Threshold(Level.OK), Threshold(Level.FAIL, 1)),

@@ -96,6 +96,7 @@ FROM
     FROM ({_NEWEST})
     GROUP BY deployment
 )
+HAVING count() > 0
 """,
     kind=Kind.STAT,
     empty="No deployment has a window with rows in this time.",
@@ -106,9 +107,10 @@ FIRING: Final = Panel(
     title="Alerts that fire",
     question="How many alerts fire and nobody has acknowledged them?",
     sql="""
-SELECT count() AS firing, countIf(acknowledged_by = '') AS unacknowledged
+SELECT countIf(state = 'firing') AS firing, countIf(state = 'firing' AND acknowledged_by = '') AS unacknowledged
 FROM alerts_now
-WHERE deployment IN {deployment:Array(String)} AND state = 'firing'
+WHERE deployment IN {deployment:Array(String)}
+HAVING count() > 0
 """,
     kind=Kind.STAT,
     empty="No alert was ever made.",

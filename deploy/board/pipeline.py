@@ -17,6 +17,7 @@ SELECT sum(enqueued) AS offered, sum(delivered) AS delivered, sum(dropped) AS dr
     sum(spooled + in_flight) AS underway, sum(unarrived) AS unarrived
 FROM ledger
 WHERE deployment IN {deployment:Array(String)} AND topic = 'predictions'
+HAVING count() > 0
 """,
     kind=Kind.STAT,
     empty="No emitter has told its books.",

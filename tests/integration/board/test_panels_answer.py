@@ -47,13 +47,16 @@ def answer(
 
 
 def test_every_panel_answers_from_full_tables_and_from_empty_ones(lane: Settings) -> None:
-    """With data each panel has rows of the form its kind says, in order of time; without any, none errs."""
+    """With data each panel has rows of the form its kind says, in order of time; without any it is empty."""
     panels = [panel for board in DASHBOARDS for panel in board.panels]
     variables = [variable for board in DASHBOARDS for variable in board.variables]
     with Client(lane.clickhouse) as client:
         for panel in panels:
             columns, rows = answer(client, panel)
-            assert not rows or panel.kind is Kind.STAT or panel.title == "Storage", panel.title
+            # A number of nothing is no number: 0 looks as if all were well.
+            told = [row for row in rows if panel.kind is not Kind.STAT or any(row.values())]
+            told += [row for row in rows if 0 in row.values()]
+            assert not told or panel.title == "Storage", panel.title
         shown = fill(lane, deployments=3, days=30)
         for variable in variables:
             rows = client.query(expanded(grafana_sql(variable.sql), "f1", shown))

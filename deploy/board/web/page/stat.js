@@ -10,7 +10,7 @@ export function drawStat(body, panel, answer) {
     const kind = panel.thresholds.length ? level(value ?? 0, panel.thresholds) : value ? kindOf(name) : "";
     const shown = value === null ? "–" : number(value, panel.unit);
     return make("div", { class: `number ${kind}` },
-      make("dt", {}, kindOf(name) && !panel.thresholds.length ? badge(name) : heading(name)),
+      make("dt", {}, value && kindOf(name) && !panel.thresholds.length ? badge(name) : heading(name)),
       make("dd", { "data-column": name }, shown));
   });
   body.replaceChildren(make("dl", { class: "numbers" }, items));
