@@ -45,9 +45,8 @@ def scheme_of(profile: Profile, digest: str, settings: DeploymentSettings | None
     identity = digest
     if _terms(own) != _terms(found):
         identity += f"+{_short(_terms(own))}"
-    names, profiled = (tuple(segment.name for segment in one.segments) for one in (own, found))
-    if names != profiled:
-        identity += f"{SPLIT}{_short(names)}"
+    if own.values != found.values:
+        identity += f"{SPLIT}{_short(own.values)}"
     return replace(own, identity=identity)
 
 
