@@ -6,13 +6,14 @@ What the emitter sends and what a table is compared by are made here, so that bo
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftline.schemas.number_text import number_text
 
+Kind: TypeAlias = Literal["number", "category"]
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -45,6 +46,15 @@ def number_of(value: Any) -> float | None:  # noqa: ANN401 - whatever an applica
         raise
     except BaseException:  # noqa: BLE001 - whatever an object of the application does when it is read, it is no number
         return None
+
+
+def kind_of(value: object) -> Kind | None:
+    """Say what the first value of a column makes of it: a category (text, boolean), a number, or nothing yet."""
+    if is_null(value):
+        return None
+    if isinstance(value, str | bool | np.bool_):
+        return "category"
+    return "number" if number_of(value) is not None else None
 
 
 def text_of(value: Any) -> str | None:  # noqa: ANN401 - whatever an application has

@@ -5,16 +5,15 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftline.agents.emit.options import Options
 from driftline.agents.emit.values import hashed
-from driftline.schemas.scalars import is_null, number_of, text_of
+from driftline.schemas.scalars import Kind, is_null, kind_of, number_of, text_of
 
-Kind = Literal["number", "category"]
 Mask = NDArray[np.bool_] | None
 # Whole numbers up to here are exact in float32.
 EXACT_FLOAT32: Final = float(1 << 24)
@@ -112,15 +111,6 @@ class Kinds:
         if isinstance(column.values, np.ndarray):
             return encode_levels(column.listed(), any_type=name in self._forced)
         return encode_levels(column.values, any_type=name in self._forced)
-
-
-def kind_of(value: object) -> Kind | None:
-    """Say what the first value of a column makes of it: a category (text, boolean), a number, or nothing yet."""
-    if is_null(value):
-        return None
-    if isinstance(value, str | bool | np.bool_):
-        return "category"
-    return "number" if number_of(value) is not None else None
 
 
 def encode_numbers(column: Raw) -> tuple[Numbers, bool]:

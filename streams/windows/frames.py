@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.schemas.errors import DriftlineError
-from driftline.schemas.scalars import is_null, number_of, seconds_in, text_of
+from driftline.schemas.scalars import is_null, kind_of, number_of, seconds_in, text_of
 from driftline.schemas.shapes import Category, Gap, NumericBlock, PredictionColumns
 
 _NUMBER_KINDS = "fiu"
@@ -168,7 +168,7 @@ def _is_numeric(values: NDArray[Any], nulls: NDArray[np.bool_]) -> bool:
     if values.dtype.kind in _NUMBER_KINDS + _TIME_KINDS:
         return True
     known = values[~nulls]
-    return len(known) == 0 or (not isinstance(known[0], bool | np.bool_) and number_of(known[0]) is not None)
+    return len(known) == 0 or kind_of(known[0]) == "number"
 
 
 def _block(
