@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.package import golden
 from driftline.agents.serving.package.folder import read
+from driftline.agents.serving.package.launcher import Launcher
 from driftline.agents.serving.package.loading import load
 from driftline.agents.serving.package.trial import BOUNDS, Bounds, trial
 from driftline.agents.serving.slots import Loaded
@@ -84,6 +85,7 @@ class PackageLoader:
     ) -> None:
         self._cache, self._store, self._keys = cache, store, keys
         self._trusted, self._bounds, self._threads = trusted, bounds, threads
+        self._launcher = Launcher()
 
     def fetch(self, ref: ModelRef) -> Fetched:
         """Copy, verify and try a package.
@@ -94,7 +96,9 @@ class PackageLoader:
         held = self._cache.take(ref, self._keys(), self._store)
         try:
             manifest = held.signed.manifest
-            tried = trial(held.folder, manifest, trusted=self._trusted, bounds=self._bounds)
+            tried = trial(
+                held.folder, manifest, trusted=self._trusted, bounds=self._bounds, launcher=self._launcher
+            )
             tried.require()
         except BaseException:
             held.release()

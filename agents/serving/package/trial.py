@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
-import subprocess
-import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
 from driftline.agents.serving.package.errors import PackageError
+from driftline.agents.serving.package.launcher import Launcher
 from driftline.agents.serving.package.trial_child import Said, Task
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
     from driftline.agents.serving.package.manifest import Manifest
 
@@ -31,12 +29,11 @@ TIMEOUT_S: Final = 60.0
 _SAID_BYTES: Final = 64 * 1024
 _TOLD_BYTES: Final = 2_000
 _MIB: Final = 1 << 20
-# The child finds what this process finds, and takes nothing else over: neither variables nor a folder of the user's.
 _BEGIN: Final = """
 import sys
-sys.path[:] = sys.argv[1:]
+parent, sys.path[:] = int(sys.argv[1]), sys.argv[2:]
 from driftline.agents.serving.package.trial_child import main
-main()
+main(parent)
 """
 _WHILE: Final = {
     "start": "before it loaded",
@@ -93,7 +90,12 @@ class Trial:
 
 
 def trial(
-    folder: Path, manifest: Manifest, *, trusted: Collection[str] = (), bounds: Bounds = BOUNDS
+    folder: Path,
+    manifest: Manifest,
+    *,
+    trusted: Collection[str] = (),
+    bounds: Bounds = BOUNDS,
+    launcher: Launcher | None = None,
 ) -> Trial:
     """Try a package in a child.
 
@@ -102,12 +104,15 @@ def trial(
         manifest: as it was signed.
         trusted: types that policy trusts in skops files, by full name.
         bounds: of memory and time.
+        launcher: of the child; one for this trial alone by itself.
 
     Returns:
         How it went; this never raises for what the model does.
+
+    Raises:
+        PackageError: no child could be started.
     """
     task = Task(
-        parent=os.getpid(),
         folder=str(folder.resolve()),
         manifest=manifest.to_bytes().decode(),
         trusted=sorted(trusted),
@@ -122,7 +127,9 @@ def trial(
     ):
         asked.write(msgspec.json.encode(task))
         asked.seek(0)
-        code = _run(asked, said, told, began + bounds.timeout_s)
+        files = [file.fileno() for file in (asked, said, told)]
+        with closing(Launcher()) if launcher is None else nullcontext(launcher) as children:
+            code = children.run(_BEGIN, files, bounds.timeout_s)
         total_s = time.monotonic() - began
         lines, tail = _lines(said), _tail(told)
     last = lines[-1] if lines else Said(stage="start")
@@ -135,43 +142,6 @@ def trial(
         seconds=last.seconds,
         memory_bytes=last.memory_bytes,
     )
-
-
-def _run(asked: IO[bytes], said: IO[bytes], told: IO[bytes], deadline_s: float) -> int | None:
-    """Run the child to its end; gives its exit code, below 0 for a signal, or None when it took too long."""
-    child = subprocess.Popen(  # noqa: S603 - a fixed list
-        [sys.executable, "-I", "-c", _BEGIN, *map(_absolute, sys.path)],
-        stdin=asked,
-        stdout=said,
-        stderr=told,
-        env={},
-        cwd="/",
-        start_new_session=True,
-    )
-    try:
-        ended = _wait(child.pid, deadline_s)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)  # and what it may have started
-        code = child.wait()
-    return code if ended else None
-
-
-def _absolute(entry: str) -> str:
-    """Give an entry of `sys.path` as a child in another folder needs it; what names no folder, as hooks do, stays."""
-    path = Path(entry)
-    return str(path.absolute()) if path.exists() else entry
-
-
-def _wait(pid: int, deadline_s: float) -> bool:
-    """Wait until a child ends, at most until a time of the monotonic clock; say whether it ended."""
-    number = os.pidfd_open(pid)
-    try:
-        poll = select.poll()
-        poll.register(number, select.POLLIN)
-        return bool(poll.poll(max(0.0, deadline_s - time.monotonic()) * 1000))
-    finally:
-        os.close(number)
 
 
 def _judged(code: int | None, last: Said, when: str, tail: str, bounds: Bounds) -> tuple[Outcome, str]:

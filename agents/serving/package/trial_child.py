@@ -30,7 +30,6 @@ WARM_CALLS: Final = 3
 _WRITTEN_BYTES: Final = 1 << 20
 _PR_SET_PDEATHSIG: Final = 1
 _M_ARENA_MAX: Final = -8
-_NICE: Final = 10
 # What libraries say when they get no memory, beside MemoryError.
 _NO_MEMORY: Final = (
     "bad_alloc",
@@ -46,7 +45,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What the parent asks for.
 
     Attributes:
-        parent: its pid; a child whose parent is another one already has nobody to tell.
         folder: of the package.
         manifest: the payload, as text.
         trusted: types that policy trusts in skops files.
@@ -54,7 +52,6 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         threads: of one call.
     """
 
-    parent: int
     folder: str
     manifest: str
     trusted: list[str]
@@ -80,16 +77,16 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     memory_bytes: int = 0
 
 
-def main() -> None:
-    """Carry out the task on stdin."""
+def main(parent: int) -> None:
+    """Carry out the task on stdin, unless the parent of that pid is gone: then nobody is told."""
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
     out = os.dup(sys.stdout.fileno())
     # What a model prints is nobody's line.
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (sys.stdin.fileno(), sys.stdout.fileno()):
         os.dup2(nothing, number)
-    _die_with(task.parent)
-    _yield_to_others()
+    _die_with(parent)
+    _go_first_without_memory()
     _say(out, _carried_out(task, out))
 
 
@@ -170,9 +167,8 @@ def _die_with(parent: int) -> None:
         sys.exit(1)
 
 
-def _yield_to_others() -> None:
-    """Take the processor last, and be the first to go when the machine runs out of memory: another process serves."""
-    os.nice(_NICE)
+def _go_first_without_memory() -> None:
+    """Be the first to go when the machine runs out of memory: another process serves."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
@@ -198,7 +194,3 @@ def _most_resident_bytes() -> int:
 
 def _say(out: int, line: Said) -> None:
     os.write(out, msgspec.json.encode(line) + b"\n")
-
-
-if __name__ == "__main__":
-    main()

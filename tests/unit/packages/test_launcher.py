@@ -1,0 +1,158 @@
+"""Launchers: children that start without a fork of whoever serves, yield the processor, and end with their owner."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from driftline.agents.serving.package import launcher_child
+from driftline.agents.serving.package.errors import PackageError
+from driftline.agents.serving.package.launcher import Launcher
+
+BOUND_S = 20.0
+HOW = "import os, sys; print(os.sched_getscheduler(0), os.nice(0), sys.stdin.read(), flush=True)"
+SLEEPS = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def launcher() -> Iterator[Launcher]:
+    """Give a launcher that ends with the test."""
+    with closing(Launcher()) as made:
+        yield made
+
+
+def run(launcher: Launcher, begin: str, said: Path, timeout_s: float = BOUND_S) -> int | None:
+    """Run a child whose stdin says `asked`, and whose stdout is a file."""
+    with ExitStack() as opened:
+        asked, told = opened.enter_context(tempfile.TemporaryFile()), opened.enter_context(said.open("wb"))
+        asked.write(b"asked")
+        asked.seek(0)
+        return launcher.run(begin, [asked.fileno(), told.fileno(), told.fileno()], timeout_s)
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    deadline_s = time.monotonic() + BOUND_S
+    while not holds():
+        assert time.monotonic() < deadline_s, "it did not come to pass"
+        time.sleep(0.01)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def pid_in(said: Path) -> int:
+    """Wait until a child has told its pid."""
+    until(lambda: said.exists() and said.read_text().endswith("\n"))
+    return int(said.read_text())
+
+
+def test_a_child_tells_its_end(launcher: Launcher, tmp_path: Path) -> None:
+    """An exit code and a signal come back; a child takes a processor that nobody else wants, and has its stdin."""
+    assert run(launcher, HOW, tmp_path / "said") == 0
+    assert (tmp_path / "said").read_text() == f"{os.SCHED_IDLE} {os.nice(0)} asked\n"
+    assert run(launcher, "raise SystemExit(3)", tmp_path / "left") == 3
+    assert run(launcher, "import os; os.kill(os.getpid(), 11)", tmp_path / "crashed") == -signal.SIGSEGV
+
+
+def test_a_late_child_ends_with_all_it_started(launcher: Launcher, tmp_path: Path) -> None:
+    """A child that takes too long is None, and neither it nor what it started is left."""
+    both = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEPS!r}]).wait()"
+    assert run(launcher, both, tmp_path / "said", 2.0) is None
+    until(lambda: is_gone(pid_in(tmp_path / "said")))
+
+
+def test_children_do_not_wait_for_each_other(launcher: Launcher, tmp_path: Path) -> None:
+    """One that is slow holds up no other one."""
+    slow = threading.Thread(target=run, args=(launcher, SLEEPS, tmp_path / "slow", 2.0))
+    slow.start()
+    pid_in(tmp_path / "slow")
+    assert run(launcher, HOW, tmp_path / "quick") == 0
+    assert slow.is_alive()
+    slow.join()
+
+
+def test_a_killed_launcher_is_told_and_replaced(launcher: Launcher, tmp_path: Path) -> None:
+    """A launcher that is killed is one sentence to whoever waits; who asks next gets another one."""
+    said = tmp_path / "said"
+    failed: list[str] = []
+
+    def waits() -> None:
+        try:
+            run(launcher, SLEEPS, said)
+        except PackageError as error:
+            failed.append(str(error))
+
+    waiting = threading.Thread(target=waits)
+    waiting.start()
+    child = pid_in(said)
+    psutil.Process(psutil.Process(child).ppid()).kill()
+    waiting.join(BOUND_S)
+    assert failed == ["no child could be started for a trial: its launcher ended"]
+    psutil.Process(child).kill()  # it did not ask the system to end it, as a trial does
+    assert run(launcher, HOW, tmp_path / "again") == 0
+
+
+def test_a_launcher_ends_with_its_owner(tmp_path: Path) -> None:
+    """A process that is killed leaves no launcher."""
+    owner = (
+        "import sys\nfrom driftline.agents.serving.package.launcher import Launcher\n"
+        "Launcher().run(sys.argv[1], [0, 1, 2], 60)"
+    )
+    said = tmp_path / "said"
+    with said.open("wb") as told:
+        process = subprocess.Popen([sys.executable, "-c", owner, SLEEPS], stdout=told)
+    child = pid_in(said)
+    launcher = psutil.Process(child).ppid()
+    assert launcher != process.pid
+    process.kill()
+    process.wait(BOUND_S)
+    until(lambda: is_gone(launcher))
+    psutil.Process(child).kill()
+
+
+def test_a_child_that_starves_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that finds no processor is begun again with a small share: it hears all, and only it is heard."""
+    monkeypatch.setattr(launcher_child, "_LOOK_S", 0.05)
+    monkeypatch.setattr(launcher_child, "_starves", lambda *_: True)
+    heard, told = os.pipe()
+    (tmp_path / "asked").write_bytes(b"asked")
+    files = [os.open(tmp_path / "asked", os.O_RDONLY), os.open(tmp_path / "said", os.O_RDWR | os.O_CREAT)]
+    begin = f"import os\nos.write(1, b'begun ')\nimport time\ntime.sleep(1)\n{HOW}"
+    asked = {"begin": begin, "path": sys.path, "timeout_s": BOUND_S}
+    launcher_child._carry_out(asked, [*files, os.dup(files[1]), told])
+    with os.fdopen(heard, "rb") as answer:
+        assert json.loads(answer.read()) == {"code": 0}
+    assert (tmp_path / "said").read_text() == f"begun {os.SCHED_OTHER} {max(10, os.nice(0))} asked\n"
+
+
+def test_who_waits_for_a_processor_starves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Starving is to have waited longer than one had a processor, and longer than the patience."""
+    for text, starves in (
+        ("100 3000000000 5", True),
+        ("4000000000 3000000000 5", False),
+        ("100 1000000000 5", False),
+        ("what nobody knows", False),
+    ):
+        (tmp_path / "stat").write_text(text)
+        monkeypatch.setattr(launcher_child, "Path", lambda _path: tmp_path / "stat")
+        assert launcher_child._starves(1, 2.0) is starves, text
+    monkeypatch.undo()
+    assert not launcher_child._starves(2**22 + 1, 0.0)
