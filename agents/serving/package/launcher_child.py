@@ -2,7 +2,8 @@
 
 A request is one message: JSON, and with it the files that become the child's stdin, stdout and stderr, and one that its
 end is written to. A child takes what processor nobody else wants. One that finds none, because the machine is full, is
-begun again with a small share of its own: without privileges a process does not get out of SCHED_IDLE.
+begun again as everybody's equal, in a session of its own, which Linux may share the processor by: without privileges a
+process does not get out of SCHED_IDLE.
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 _MOST_BYTES: Final = 1 << 18
 _FILES: Final = 4
-_NICE: Final = 10
-_PATIENCE_S: Final = 2.0
-"""How long a child waits for a processor, and longer than it had one, before it is begun again."""
-_LOOK_S: Final = 0.5
+_PATIENCE_S: Final = 1.0
+"""How long a child that finds no processor waits for one before it is begun again."""
+_LOOK_S: Final = 0.25
 
 
 def main() -> None:
@@ -55,6 +55,17 @@ def _carry_out(asked: dict[str, Any], files: list[int]) -> None:
         os.close(number)
 
 
+class _Turns(NamedTuple):
+    """How long a process had a processor, and how long it waited for one, s."""
+
+    ran_s: float = 0.0
+    waited_s: float = 0.0
+
+    def starves_since(self, before: _Turns) -> bool:
+        """Whether it waited too long, and since then goes on to wait longer than it has one."""
+        return self.waited_s > _PATIENCE_S and self.waited_s - before.waited_s > self.ran_s - before.ran_s
+
+
 def _run(asked: dict[str, Any], streams: list[int], *, is_idle: bool) -> tuple[int | None, bool]:
     """Run a child to its end, or until its time is over; give its exit code, None when it was, and if it starved."""
     for number in streams[1:]:
@@ -66,19 +77,20 @@ def _run(asked: dict[str, Any], streams: list[int], *, is_idle: bool) -> tuple[i
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
-        process_group=0,
+        process_group=0 if is_idle else None,
+        start_new_session=not is_idle,
     )
     try:
-        with suppress(OSError):  # not every container lets a process yield
-            if is_idle:
+        if is_idle:
+            with suppress(OSError):  # not every container lets a process yield
                 os.sched_setscheduler(child.pid, os.SCHED_IDLE, os.sched_param(0))
-            else:
-                os.setpriority(os.PRIO_PROCESS, child.pid, max(_NICE, os.nice(0)))
         has_ended = is_starved = False
+        now = _Turns()
         while not (has_ended or is_starved) and (left_s := deadline_s - time.monotonic()) > 0:
             has_ended = _ends(child.pid, min(left_s, _LOOK_S))
-            is_starved = is_idle and not has_ended and _starves(child.pid, _PATIENCE_S)
-        is_starved |= is_idle and not has_ended and _starves(child.pid, 0.0)
+            before, now = now, _turns(child.pid)
+            is_starved = is_idle and not has_ended and now.starves_since(before)
+        is_starved |= is_idle and not has_ended and now.waited_s > now.ran_s
     finally:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)  # and what it may have started
@@ -96,10 +108,10 @@ def _ends(pid: int, within_s: float) -> bool:
         os.close(number)
 
 
-def _starves(pid: int, patience_s: float) -> bool:
-    """Whether a child waited for a processor so long, and longer than it had one; no kernel tells of what has ended."""
+def _turns(pid: int) -> _Turns:
+    """The turns of a process until now; none of one that has ended, or where the kernel tells nobody."""
     try:
-        ran_ns, waited_ns = map(int, Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[:2])
+        ran_ns, waited_ns, _ = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()
+        return _Turns(int(ran_ns) / 1e9, int(waited_ns) / 1e9)
     except (OSError, ValueError):
-        return False
-    return waited_ns > max(ran_ns, patience_s * 1e9)
+        return _Turns()
