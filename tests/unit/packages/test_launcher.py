@@ -58,6 +58,12 @@ def is_gone(pid: int) -> bool:
         return True
 
 
+def launcher_of(owner: int) -> psutil.Process:
+    """Wait until a process has a launcher with a child, which may be begun again at any time."""
+    until(lambda: any(one.children() for one in psutil.Process(owner).children()))
+    return next(one for one in psutil.Process(owner).children() if one.children())
+
+
 def pid_in(said: Path) -> int:
     """Wait until a child has told its pid."""
     until(lambda: said.exists() and said.read_text().endswith("\n"))
@@ -102,11 +108,14 @@ def test_a_killed_launcher_is_told_and_replaced(launcher: Launcher, tmp_path: Pa
 
     waiting = threading.Thread(target=waits)
     waiting.start()
-    child = pid_in(said)
-    psutil.Process(psutil.Process(child).ppid()).kill()
+    found = launcher_of(os.getpid())
+    found.suspend()
+    left = found.children()
+    found.kill()
     waiting.join(BOUND_S)
     assert failed == ["no child could be started for a trial: its launcher ended"]
-    psutil.Process(child).kill()  # it did not ask the system to end it, as a trial does
+    for child in left:  # it did not ask the system to end it, as a trial does
+        child.kill()
     assert run(launcher, HOW, tmp_path / "again") == 0
 
 
@@ -119,13 +128,15 @@ def test_a_launcher_ends_with_its_owner(tmp_path: Path) -> None:
     said = tmp_path / "said"
     with said.open("wb") as told:
         process = subprocess.Popen([sys.executable, "-c", owner, SLEEPS], stdout=told)
-    child = pid_in(said)
-    launcher = psutil.Process(child).ppid()
-    assert launcher != process.pid
+    found = launcher_of(process.pid)
+    found.suspend()
+    left = found.children()
     process.kill()
     process.wait(BOUND_S)
-    until(lambda: is_gone(launcher))
-    psutil.Process(child).kill()
+    found.resume()
+    until(lambda: is_gone(found.pid))
+    for child in left:
+        child.kill()
 
 
 def test_a_child_that_starves_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
