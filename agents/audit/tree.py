@@ -6,10 +6,7 @@ Sources: RFC 6962, section 2.1; RFC 9162, section 2.1. Hashes are SHA-256, 32 by
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import Final
 
 HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
@@ -36,26 +33,15 @@ class Frontier:
     >>> tree.root().hex()[:16], tree.size
     ('6e340b9cffb37a98', 1)
 
-    Args:
+    Attributes:
         size: leaves so far.
-        peaks: hashes of the subtrees; as many as `size` has bits that are 1.
-
-    Raises:
-        ValueError: size and peaks do not belong together.
     """
 
     __slots__ = ("_peaks", "size")
 
-    def __init__(self, size: int = 0, peaks: Iterable[bytes] = ()) -> None:
-        self.size = size
-        self._peaks = list(peaks)
-        if size < 0 or len(self._peaks) != size.bit_count() or any(len(p) != HASH_BYTES for p in self._peaks):
-            raise ValueError(f"a frontier of {len(self._peaks)} hashes does not belong to {size} leaves")
-
-    @property
-    def peaks(self) -> tuple[bytes, ...]:
-        """The hashes, those of the largest subtree first."""
-        return tuple(self._peaks)
+    def __init__(self) -> None:
+        self.size = 0
+        self._peaks: list[bytes] = []
 
     def push(self, leaf: bytes) -> None:
         """Add the hash of the next leaf."""
@@ -77,4 +63,6 @@ class Frontier:
 
     def copy(self) -> Frontier:
         """Give one that grows by itself."""
-        return Frontier(self.size, self._peaks)
+        made = Frontier()
+        made.size, made._peaks = self.size, self._peaks.copy()
+        return made

@@ -1,14 +1,11 @@
 """AuditLog: the writer's side, pure: it gives the bytes of the next record, and checkpoints when they are due.
 
-What it holds is `Head`, a few hundred bytes: whoever writes in transactions takes the head before one, and goes back to
-it when the transaction is not committed.
+It does not go back: whoever could not commit what it gave reads the topic again, and goes on with `resumed`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Final
 
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.errors import AuditError
@@ -27,65 +24,19 @@ EVERY_MS: Final = 60_000
 """A checkpoint is due at so many records since the last one, or when the first of them is so old."""
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the log stands.
-
-    Attributes:
-        origin: its name.
-        size: records in it.
-        digest: of the last one.
-        peaks: the frontier of its tree.
-        covered: records below the last checkpoint that was made.
-        open_since_ms: when the first record after that one was decided; None when there is none.
-    """
-
-    origin: str
-    size: Annotated[int, msgspec.Meta(ge=0)]
-    digest: str
-    peaks: tuple[bytes, ...] = ()
-    covered: Annotated[int, msgspec.Meta(ge=0)] = 0
-    open_since_ms: int | None = None
-
-    def to_bytes(self) -> bytes:
-        """Give JSON."""
-        return msgspec.json.encode(self)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Head:
-        """Read what `to_bytes` gave.
-
-        Raises:
-            AuditError: it is no head of a log.
-        """
-        try:
-            found = msgspec.json.decode(data, type=cls)
-            Frontier(found.size, found.peaks)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise AuditError(f"this is no head of an audit log: {error}") from error
-        return found
-
-
 class AuditLog:
     """A log that grows at its end.
 
     Args:
-        head: where it stands.
-        every_records: records after which a checkpoint is due.
-        every_ms: age of the first record without one at which a checkpoint is due, ms.
+        origin: its name.
+        tree: over the records that it has.
+        head: digest of the last of them.
     """
 
-    def __init__(self, head: Head, *, every_records: int = EVERY_RECORDS, every_ms: int = EVERY_MS) -> None:
-        self._every_records, self._every_ms = every_records, every_ms
-        self.head = head
-
-    @property
-    def head(self) -> Head:
-        """Where the log stands; set it to go back to an earlier one that was never left."""
-        return msgspec.structs.replace(self._head, size=self._tree.size, peaks=self._tree.peaks)
-
-    @head.setter
-    def head(self, head: Head) -> None:
-        self._head, self._tree = head, Frontier(head.size, head.peaks)
+    def __init__(self, origin: str, tree: Frontier, head: str = NO_HASH) -> None:
+        self._origin, self._tree, self._head = origin, tree, head
+        self._covered = 0
+        self._open_since_ms: int | None = None
 
     @property
     def size(self) -> int:
@@ -106,28 +57,26 @@ class AuditLog:
         Raises:
             AuditError: it cannot be written; the log stands where it stood.
         """
-        record = AuditRecord(
-            seq=self._tree.size, prev_hash=self._head.digest, event=event, decided_at_ms=now_ms, **fields
-        )
+        record = AuditRecord(seq=self.size, prev_hash=self._head, event=event, decided_at_ms=now_ms, **fields)
         data = record.to_bytes()
         AuditRecord.from_bytes(data)
         self._tree.push(leaf_hash(data))
-        since_ms = now_ms if self._head.open_since_ms is None else self._head.open_since_ms
-        self._head = msgspec.structs.replace(self._head, digest=digest(data), open_since_ms=since_ms)
+        self._head = digest(data)
+        if self._open_since_ms is None:
+            self._open_since_ms = now_ms
         return data
 
     def is_due(self, now_ms: int) -> bool:
         """Whether a checkpoint should be made."""
-        waiting, since_ms = self.size - self._head.covered, self._head.open_since_ms
+        waiting, since_ms = self.size - self._covered, self._open_since_ms
         if waiting == 0:
             return False
-        return waiting >= self._every_records or since_ms is None or now_ms - since_ms >= self._every_ms
+        return waiting >= EVERY_RECORDS or since_ms is None or now_ms - since_ms >= EVERY_MS
 
     def checkpoint(self, key: Key) -> Note:
         """Sign where the log stands; publish it in the transaction that commits its records, or after it."""
-        self._head = msgspec.structs.replace(self._head, covered=self.size, open_since_ms=None)
-        head = Checkpoint(self._head.origin, self.size, self._tree.root())
-        return head.signed(self._head.origin, key)
+        self._covered, self._open_since_ms = self.size, None
+        return Checkpoint(self._origin, self.size, self._tree.root()).signed(self._origin, key)
 
 
 def resumed(chain: Chain) -> AuditLog:
@@ -139,8 +88,7 @@ def resumed(chain: Chain) -> AuditLog:
     Raises:
         AuditError: there is none.
     """
-    origin, tree = chain.believed.state.trust.origin, chain.tree
-    return AuditLog(Head(origin=origin, size=tree.size, digest=chain.head, peaks=tree.peaks))
+    return AuditLog(chain.believed.state.trust.origin, chain.tree.copy(), chain.head)
 
 
 def begin(trust: Trust, policy: str, now_ms: int) -> tuple[AuditLog, bytes]:
@@ -161,7 +109,7 @@ def begin(trust: Trust, policy: str, now_ms: int) -> tuple[AuditLog, bytes]:
         state = first_state(trust, policy)
     except ValueError as error:
         raise AuditError(str(error)) from error
-    log = AuditLog(Head(origin=trust.origin, size=0, digest=NO_HASH))
+    log = AuditLog(trust.origin, Frontier())
     laid = Genesis(trust=trust, policy=policy)
     data = log.append(GENESIS, now_ms, genesis=laid, policy=state.policy, trust=state.digest)
     return log, data

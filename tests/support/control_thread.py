@@ -9,10 +9,10 @@ from contextlib import closing, contextmanager
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
+from driftline.agents.audit.chain import Chain
 from driftline.agents.audit.record import AuditRecord, Source, digest
 from driftline.agents.audit.topic import Reader
-from driftline.agents.audit.tree import leaf_hash
-from driftline.agents.audit.writer import AuditLog, Head
+from driftline.agents.audit.writer import AuditLog, resumed
 from driftline.agents.control.admission import Arrived
 from driftline.agents.control.desk import Desk
 from driftline.agents.control.looking import look
@@ -29,13 +29,11 @@ def deciding(settings: Settings) -> Iterator[Desk]:
     with closing(Reader(settings.kafka)) as reader:
         first = next(iter(reader.to_the_end()))
     record = AuditRecord.from_bytes(first)
-    assert record.genesis is not None
     desk = begun(record, lambda asked: look(asked, desk.history.now.ring.persons))
-    log = AuditLog(
-        Head(origin=record.genesis.trust.origin, size=1, digest=digest(first), peaks=(leaf_hash(first),))
-    )
+    chain = Chain(digest(first))
+    chain.take(first)
     stop = threading.Event()
-    thread = threading.Thread(target=_decide, args=(settings, desk, log, stop))
+    thread = threading.Thread(target=_decide, args=(settings, desk, resumed(chain), stop))
     thread.start()
     try:
         yield desk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import time
@@ -52,14 +53,13 @@ class Desk:
         self._written = len(self.book.records)
 
     def abort(self, count: int) -> None:
-        """Write records that are never committed, and go back to where the log stood."""
-        head = self.book.log.head
-        made = [self.book.log.append("lost", 0) for _ in range(count)]
+        """Write records that are never committed; the log stands where it stood."""
+        lost = copy.deepcopy(self.book.log)
+        made = [lost.append("lost", 0) for _ in range(count)]
         self._producer.begin_transaction()
         self._put(made, [])
         self._producer.flush(WAIT_S)
         self._producer.abort_transaction(WAIT_S)
-        self.book.log.head = head
 
     def replace(self, records: list[bytes], notes: list[bytes]) -> None:
         """Do what an administrator of the broker can: make both topics anew with other content."""

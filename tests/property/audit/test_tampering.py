@@ -168,8 +168,8 @@ def test_a_history_of_another_log_is_found(data: st.DataObject) -> None:
     tree = Frontier()
     for record in records:
         tree.push(leaf_hash(record))
-    note = Checkpoint(book.log.head.origin, len(records), tree.root()).signed(
-        book.log.head.origin, key("thief")
+    note = Checkpoint(book.state.trust.origin, len(records), tree.root()).signed(
+        book.state.trust.origin, key("thief")
     )
     fault = fault_of(book, records, [note.to_bytes()])
     assert (fault.kind, fault.seq) == ("re-chained", 0)
@@ -184,8 +184,8 @@ def test_a_new_key_vouches_for_nothing(data: st.DataObject) -> None:
     tree = Frontier()
     for record in records:
         tree.push(leaf_hash(record))
-    note = Checkpoint(book.log.head.origin, len(records), tree.root()).signed(
-        book.log.head.origin, key("thief")
+    note = Checkpoint(book.state.trust.origin, len(records), tree.root()).signed(
+        book.state.trust.origin, key("thief")
     )
     alone = report_of(book, records, [note.to_bytes()])
     assert (alone.fault, alone.is_anchored, alone.unsigned) == (None, False, 1)

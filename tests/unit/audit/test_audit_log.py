@@ -1,4 +1,4 @@
-"""The writer of the log: records, the head to go back to, and when checkpoints are due."""
+"""The writer of the log: records, and when checkpoints are due."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from audit_logs import NOON_MS, POLICY, filled, new_book
 from signed import key, text, trust
 
+from driftline.agents.audit import writer
 from driftline.agents.audit.chain import BrokenError, Chain
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import MAX_RECORD_BYTES, NO_HASH, AuditRecord, Unread, digest
-from driftline.agents.audit.verify import Verifier
-from driftline.agents.audit.writer import AuditLog, Head, begin, resumed
+from driftline.agents.audit.writer import begin, resumed
 from driftline.schemas.control.trust import Root
 
 
@@ -31,7 +31,8 @@ def test_record_0_lays_down_who_is_believed() -> None:
     assert record.genesis is not None
     assert (record.genesis.trust, record.genesis.policy) == (trust(), POLICY)
     assert record.policy == digest(POLICY.encode())
-    assert (log.size, log.head.digest) == (1, digest(data))
+    assert log.size == 1
+    assert AuditRecord.from_bytes(log.append("seen", NOON_MS)).prev_hash == digest(data)
 
 
 def test_a_trust_that_cannot_hold_begins_no_log() -> None:
@@ -62,40 +63,11 @@ def test_a_record_is_one_line_of_json_without_what_is_empty() -> None:
 )
 def test_what_is_no_record_is_not_appended(fields: dict[str, object], sentence: str) -> None:
     """A record that could not be read again is refused, and the log stands where it stood."""
-    log = new_book().log
-    before = log.head
-    with pytest.raises(AuditError, match=sentence):
-        log.append(**{"event": "seen", "now_ms": 5, **fields})  # type: ignore[arg-type]  # what nobody should give
-    assert log.head == before
-
-
-def test_a_transaction_that_was_not_committed_leaves_nothing() -> None:
-    """With the head of before it the log writes the same records, and the same tree, as if it had never been."""
     book, other = new_book(), new_book()
-    head = book.log.head
-    for _ in range(5):
-        book.log.append("lost", NOON_MS)
-    book.log.checkpoint(key("checkpoint"))
-    book.log.head = head
-    assert [book.write("seen") for _ in range(9)] == [other.write("seen") for _ in range(9)]
+    with pytest.raises(AuditError, match=sentence):
+        book.log.append(**{"event": "seen", "now_ms": 5, **fields})  # type: ignore[arg-type]  # what nobody should give
+    assert book.write("seen") == other.write("seen")
     assert book.checkpoint().text == other.checkpoint().text
-
-
-def test_a_head_survives_as_bytes() -> None:
-    """A writer that takes over with the head's bytes goes on where the other stood."""
-    book = new_book()
-    for _ in range(12):
-        book.write("seen")
-    book.checkpoint()
-    book.write("seen")
-    book.log = AuditLog(Head.from_bytes(book.log.head.to_bytes()))
-    for _ in range(3):
-        book.write("seen")
-    book.checkpoint()
-    report = Verifier(book.pins, book.notes).run(book.records)
-    assert (report.fault, report.witnessed) == (None, 17)
-    with pytest.raises(AuditError, match="no head"):
-        Head.from_bytes(b'{"origin":"x","size":3,"digest":"","peaks":[]}')
 
 
 def test_a_log_is_resumed_from_its_topic() -> None:
@@ -114,10 +86,10 @@ def test_a_log_is_resumed_from_its_topic() -> None:
         resumed(Chain(book.pins.genesis))
 
 
-def test_a_checkpoint_is_due_by_count_and_by_age() -> None:
+def test_a_checkpoint_is_due_by_count_and_by_age(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is due at so many records, or when the first one that none covers is so old; never without a new one."""
+    monkeypatch.setattr(writer, "EVERY_RECORDS", 5)
     log, _ = begin(trust(), POLICY, 0)
-    log = AuditLog(log.head, every_records=5, every_ms=60_000)
     assert not log.is_due(59_999)
     assert log.is_due(60_000)
     assert Checkpoint.of(log.checkpoint(key("checkpoint"))).size == 1
