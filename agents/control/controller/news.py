@@ -6,11 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.schemas.advice import Advice
-from driftline.schemas.alert import Alert
+from driftline.schemas.announced import announced
 from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
     from driftline.agents.audit.record import AuditRecord
+    from driftline.schemas.alert import Alert
 
 ADVISED: Final = "advised"
 ALERTED: Final = "alerted"
@@ -39,7 +40,7 @@ class News:
     def hear(self, value: bytes) -> None:
         """Take in a record of the topic; what is neither is for others to report."""
         try:
-            found = _read(value)
+            found = announced(value)
         except Refused:
             return
         if isinstance(found, Advice):
@@ -106,10 +107,3 @@ def advised(advice: Advice) -> dict[str, Any]:
             "window_end_ms": advice.window_end_ms,
         },
     }
-
-
-def _read(value: bytes) -> Advice | Alert:
-    try:
-        return Alert.from_bytes(value)
-    except Refused:
-        return Advice.from_bytes(value)
