@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from driftline.schemas.control.command import Command, ModelRef
+from driftline.schemas.control.command import Command, ModelRef, Plan
 from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.control.serving_state import Grant, ServingState, Standing
 
@@ -30,6 +30,12 @@ def asked(command: str) -> Command:
 def held(state: ServingState, of: Standing) -> Grant | None:
     """The grant of what stands; None when nothing of that kind does, or by the controller's word alone."""
     return next((one for one in state.basis if one.of == of), None)
+
+
+def plan_of(state: ServingState, of: Standing) -> Plan:
+    """The plan of the command that something stands by; the usual one where nothing does, or it has none."""
+    grant = held(state, of)
+    return (asked(grant.command).plan if grant is not None else None) or Plan()
 
 
 def without(basis: Basis, *gone: Standing) -> Basis:

@@ -12,11 +12,10 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from driftline.agents.control.deeds import refuse
-from driftline.agents.control.grants import asked, held, without
+from driftline.agents.control.grants import plan_of, without
 from driftline.agents.control.lifecycle import At, cancel
 from driftline.agents.control.stops import without_champion, without_rollout
 from driftline.agents.control.verdicts import Refusal
-from driftline.schemas.control.command import Plan
 from driftline.schemas.control.serving_state import Halt, Rollout, ServingState
 
 Verdict: TypeAlias = Literal["pass", "worse", "wait"]
@@ -73,7 +72,7 @@ def abandon(state: ServingState, at: At) -> ServingState | Refusal:
 
 def back(state: ServingState, at: At) -> ServingState | Refusal:
     """Go back to the previous champion, which is still loaded, where the plan of the promotion lets windows decide."""
-    if state.previous is not None and not _plan(state).automatic_rollback:
+    if state.previous is not None and not plan_of(state, "champion").automatic_rollback:
         return refuse("the plan of the promotion leaves going back to people")
     return without_champion(cancel(state, at))
 
@@ -118,9 +117,3 @@ def _stays(state: ServingState, rollout: Rollout, evidence: Evidence, now_ms: in
         (evidence.verdict != "pass", f"its windows say {evidence.verdict!r}"),
     )
     return next((why for stays, why in checks if stays), None)
-
-
-def _plan(state: ServingState) -> Plan:
-    """The plan of the promotion that the champion stands by."""
-    grant = held(state, "champion")
-    return (asked(grant.command).plan if grant is not None else None) or Plan()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from driftline.agents.control.deeds import STALE_S
+from driftline.agents.control.grants import held
 from driftline.agents.control.warrant import ARRIVES_MS, LATEST_MS, Warrant, WarrantError, warranted
 from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.serving_state import TIERS, Grant, Rollout, ServingState, Standing, strictest
@@ -155,7 +156,7 @@ def _previous(case: Case) -> None:
 
 def _automatic(case: Case, before: ServingState) -> bool:
     """Whether the plan that the last champion stood by lets windows go back."""
-    grant = next((one for one in before.basis if one.of == "champion"), None)
+    grant = held(before, "champion")
     if grant is None:
         return False
     plan = warranted(grant, case.history, _tier(case, before.champion)).command.plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.agents.control.grants import asked, held
+from driftline.agents.control.grants import plan_of
 from driftline.agents.serving.slots import Slots
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ def needed(state: ServingState) -> Iterable[ModelRef]:
 
 def is_cold(state: ServingState) -> bool:
     """Whether the command that is being prepared lets a rollback load its model again."""
-    grant = held(state, "change")
-    plan = None if grant is None else asked(grant.command).plan
-    return plan is not None and plan.cold_rollback
+    return plan_of(state, "change").cold_rollback
 
 
 def _halted(state: ServingState) -> str | None:

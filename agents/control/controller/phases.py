@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.agents.control.controller.answers import APPLIED, DEGRADED, Round
-from driftline.agents.control.grants import asked, held
+from driftline.agents.control.grants import plan_of
 from driftline.agents.control.lifecycle import At, activate, cancel
 from driftline.agents.control.verdicts import Refusal, one_line
-from driftline.schemas.control.command import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,8 +52,9 @@ def next_phase(
         if isinstance(made, Refusal):
             return _cancelled(state, at, made.sentence)
         return made, f"prepared by all {len(members)} live instances" if members else "no instance is live"
-    if at.ms - state.decided_at_ms > plan_of(state).prepare_s * 1000:
-        return _cancelled(state, at, f"not prepared in {plan_of(state).prepare_s:g} s: {_some(lacking)}")
+    prepare_s = plan_of(state, "change").prepare_s
+    if at.ms - state.decided_at_ms > prepare_s * 1000:
+        return _cancelled(state, at, f"not prepared in {prepare_s:g} s: {_some(lacking)}")
     return None
 
 
@@ -85,12 +85,6 @@ def standing(state: ServingState, round_: Round | None, members: Mapping[str, Me
     if not lacking:
         return APPLIED
     return f"degraded {come}, without {_some(lacking)}" if round_.told == DEGRADED else f"converging {come}"
-
-
-def plan_of(state: ServingState) -> Plan:
-    """The plan of the command that is being prepared."""
-    grant = held(state, "change")
-    return (asked(grant.command).plan if grant is not None else None) or Plan()
 
 
 def _cancelled(state: ServingState, at: At, why: str) -> tuple[ServingState, str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from driftline.agents.control.controller.judging import Judgement, after, beside, covers
-from driftline.agents.control.grants import asked, held
+from driftline.agents.control.grants import held, plan_of
 from driftline.agents.control.moves import abandon, back, is_overdue, next_step
 from driftline.agents.control.verdicts import Refusal, one_line
-from driftline.schemas.control.command import Plan
 
 if TYPE_CHECKING:
     from driftline.agents.audit.record import Check
@@ -64,11 +63,10 @@ def _of_rollout(state: ServingState, windows: Windows, settings: DeploymentSetti
 
 
 def _of_bake(state: ServingState, windows: Windows, settings: DeploymentSettings, at: At) -> Due | None:
-    champion, previous, grant = state.champion, state.previous, held(state, "champion")
-    if champion is None or previous is None or grant is None or state.halt is not None:
+    champion, previous = state.champion, state.previous
+    if champion is None or previous is None or held(state, "champion") is None or state.halt is not None:
         return None
-    plan = asked(grant.command).plan or Plan()
-    since_ms = state.bake_until_ms - round(plan.bake_s * 1000)
+    since_ms = state.bake_until_ms - round(plan_of(state, "champion").bake_s * 1000)
     new = windows.of(state.deployment, champion.version, "champion")
     shadow = windows.of(state.deployment, previous.version, "shadow")
     profiles = _profile(state, champion), _profile(state, previous)
