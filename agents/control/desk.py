@@ -138,7 +138,7 @@ class Desk:
         if refusal is not None:
             return replace(base, event=otherwise, refusal=refusal)
         if found.lacking:
-            until_ms = waiting.since_ms + LIMIT_MS[found.tier]
+            until_ms = waiting.since_ms + LIMIT_MS
             return replace(base, event="waits", lacking=found.lacking, until_ms=until_ms)
         before = None if found.after is None else self.states.get(found.after.deployment)
         until_ms = now_ms + REVIEW_MS if waiting.command.break_glass else 0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from driftline.agents.control.effects import EFFECTS
 from driftline.agents.control.errors import PolicyError
-from driftline.agents.control.lifecycle import At, begin, is_own, stage_of, tier_of
-from driftline.agents.control.pending import UNREVIEWED_OPS, Book, Waiting
+from driftline.agents.control.lifecycle import INTERRUPTING, At, begin, is_own, stage_of, tier_of
+from driftline.agents.control.pending import Book, Waiting
 from driftline.agents.control.policy import USUAL, Answer, Policy, Question, sound
 from driftline.agents.control.size import too_large
 from driftline.agents.control.verdicts import Refusal
@@ -40,7 +40,6 @@ class Judgement:
         approvers: ids of the persons whose approvals were counted.
         approvals: JSON texts of the envelopes of those approvals.
         after: the deployment's next revision; None for an op that makes none.
-        tier: by which it was judged.
     """
 
     refusal: Refusal | None = None
@@ -49,7 +48,6 @@ class Judgement:
     approvers: tuple[str, ...] = ()
     approvals: tuple[str, ...] = ()
     after: ServingState | None = None
-    tier: Tier = "high"
 
 
 def judge(
@@ -103,7 +101,6 @@ def judge(
         approvers=tuple(one.id for one in approved),
         approvals=grant.approvals,
         after=made,
-        tier=tier,
     )
 
 
@@ -145,7 +142,7 @@ def _made(
 ) -> ServingState | Refusal | None:
     """The deployment after it; None for an op that changes none."""
     overdue = book.overdue(command.deployment, at.ms)
-    if overdue is not None and command.op not in UNREVIEWED_OPS:
+    if overdue is not None and command.op not in INTERRUPTING:
         return Refusal(
             "precondition_failed",
             f"{command.deployment} takes only halts and rollbacks until another person than {overdue.by} reviews "

@@ -22,7 +22,8 @@ from driftline.schemas.control.serving_state import Grant, ServingState, Tier, s
 replace = msgspec.structs.replace
 
 INTERRUPTING: Final[frozenset[Op]] = frozenset(("halt-rollout", "halt-serving", "rollback"))
-"""What does not wait for a change that is being prepared, but ends it."""
+"""What ends a change that is being prepared, and waits for none; all that a deployment takes once a review is overdue,
+and that an agent takes by itself."""
 AT_ONCE: Final[frozenset[Op]] = frozenset(("halt-rollout", "halt-serving"))
 """What holds before anything it names is loaded."""
 

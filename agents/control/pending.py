@@ -10,23 +10,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.control.verdicts import Refusal
-from driftline.schemas.control.command import Command, Op
+from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope
-from driftline.schemas.control.serving_state import Grant, Tier
+from driftline.schemas.control.serving_state import Grant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from driftline.agents.control.trust import Keyring
     from driftline.schemas.control.trust import Person
 
 _HOUR_MS: Final = 3_600_000
-LIMIT_MS: Final[Mapping[Tier, int]] = {"low": 72 * _HOUR_MS, "medium": 72 * _HOUR_MS, "high": 72 * _HOUR_MS}
-"""How long a command waits for approvals, by tier, ms."""
+LIMIT_MS: Final = 72 * _HOUR_MS
+"""How long a command waits for approvals, ms."""
 REVIEW_MS: Final = 72 * _HOUR_MS
 """Within what time another person reviews what was done with the glass broken, ms."""
-UNREVIEWED_OPS: Final[frozenset[Op]] = frozenset(("halt-rollout", "halt-serving", "rollback"))
-"""All that a deployment takes once a review is overdue."""
 MAX_WAITING: Final = 500
 MAX_WAITING_OF_ONE: Final = 50
 MAX_REVIEWS: Final = 500

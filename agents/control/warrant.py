@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ARRIVES_MS: Final = AHEAD_MS + 2 * LONGEST_MS
 """How long after it was issued a command may be decided first, at most, ms."""
-LATEST_MS: Final = max(LIMIT_MS.values()) + ARRIVES_MS
+LATEST_MS: Final = LIMIT_MS + ARRIVES_MS
 """How long after it was issued a command that waits for approvals may take effect, at most, ms."""
 
 

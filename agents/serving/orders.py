@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from driftline.agents.control.grants import asked, held
+from driftline.agents.control.lifecycle import INTERRUPTING
 from driftline.agents.control.verify_state import AHEAD_MS
 from driftline.schemas.control.serving_state import Grant, Halt, Rollout, ServingState
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from driftline.schemas.control.command import Command
-
-LOCAL_OPS: Final = ("halt-serving", "halt-rollout", "rollback")
 
 
 class Local(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +37,8 @@ class Local(msgspec.Struct, frozen=True, kw_only=True):
 
 def unfit(command: Command, installation: str, now_ms: int) -> str | None:
     """Why a command is none that an agent obeys by itself, whoever signed it; None when it is one."""
-    if command.op not in LOCAL_OPS:
-        return f"{command.op} goes through the controller; here {', '.join(LOCAL_OPS)} do"
+    if command.op not in INTERRUPTING:
+        return f"{command.op} goes through the controller; here {', '.join(sorted(INTERRUPTING))} do"
     if command.audience != installation:
         return "it is meant for another installation"
     if command.issued_at_ms > now_ms + AHEAD_MS:

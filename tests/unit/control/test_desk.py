@@ -93,7 +93,7 @@ def test_what_waits_lapses_at_its_limit() -> None:
     """A ms before its limit it waits, a ms after it is `approvals_missing`."""
     office = shadowed()
     asked = office.ask("promote", "ann", model=model("2"))
-    office.now_ms = asked.at_ms + LIMIT_MS["medium"]
+    office.now_ms = asked.at_ms + LIMIT_MS
     assert office.desk.lapse(office.now_ms) == []
     (lapsed,) = office.desk.lapse(office.now_ms + 1)
     assert (lapsed.event, code(lapsed), lapsed.digest) == ("lapsed", "approvals_missing", asked.digest)
