@@ -22,7 +22,7 @@ from driftline.schemas.control.serving_state import TIERS, Stage, Tier
 from driftline.schemas.control.trust import Person
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 POLICY_OPS: Final = tuple(op for op in OPS if op not in ROOT_OPS)
 MOST_APPROVERS: Final = 8
@@ -122,26 +122,7 @@ class Policy:
             raise PolicyError("the policy holds templates, which nothing fills in: write each rule out")
 
     def ask(self, question: Question) -> Answer:
-        """Decide one question."""
-        return self.ask_all([question])[0]
-
-    def ask_all(self, questions: Sequence[Question]) -> list[Answer]:
-        """Decide many questions."""
-        return [self._ask(question) for question in questions]
-
-    def lacking(self, question: Question) -> int | None:
-        """How many more humans must approve before it is allowed: 0 for none; None if no number would do."""
-        for more in range(MOST_APPROVERS + 1):
-            approved = replace(
-                question,
-                approvers=question.approvers + more,
-                human_approvers=question.human_approvers + more,
-            )
-            if self.ask(approved).allowed:
-                return more
-        return None
-
-    def _ask(self, question: Question) -> Answer:
+        """Decide a question."""
         person, name = question.person, {"type": "Deployment", "id": question.deployment}
         who = {"type": "Person", "id": person.id}
         request = {
@@ -173,6 +154,18 @@ class Policy:
         errors = tuple(str(one) for one in result.diagnostics.errors)
         return Answer(result.allowed and not errors, rules, errors)
 
+    def lacking(self, question: Question) -> int | None:
+        """How many more humans must approve before it is allowed: 0 for none; None if no number would do."""
+        for more in range(MOST_APPROVERS + 1):
+            approved = replace(
+                question,
+                approvers=question.approvers + more,
+                human_approvers=question.human_approvers + more,
+            )
+            if self.ask(approved).allowed:
+                return more
+        return None
+
 
 def sound(policy: Policy) -> str | None:
     """Say what is wrong with a policy as a whole; None when nothing is.
@@ -183,10 +176,10 @@ def sound(policy: Policy) -> str | None:
     roles = policy.roles or ("any",)
     for tier in TIERS:
         for op in HALTS:
-            halting = [Question(_probe((role,)), op, "probe", tier) for role in roles]
-            if not any(answer.allowed for answer in policy.ask_all(halting)):
+            halting = (Question(_probe((role,)), op, "probe", tier) for role in roles)
+            if not any(policy.ask(one).allowed for one in halting):
                 return f"no role could {op} a deployment of tier {tier} without an approval"
-    everything = [
+    everything = (
         Question(
             _probe(roles),
             op,
@@ -203,9 +196,9 @@ def sound(policy: Policy) -> str | None:
         for stage in ("", "validated", "canary")
         for n, age in ((0, 0), (MOST_APPROVERS, 30 * 86_400))
         for broken in (False, True)
-    ]
-    errors = (answer.errors for answer in policy.ask_all(everything))
-    return next((f"a rule errs: {one[0]}" for one in errors if one), None)
+    )
+    errors = (error for one in everything for error in policy.ask(one).errors)
+    return next((f"a rule errs: {error}" for error in errors), None)
 
 
 def default_policy() -> Policy:
