@@ -57,7 +57,7 @@ class Desk:
         if isinstance(found, Unsigned):
             if not self._flood.is_single(record):
                 return []
-            return self._done(self._new(now_ms, unsigned=found, refusal=found.refusal))
+            return self._done(replace(self._new(now_ms), unsigned=found, refusal=found.refusal))
         if isinstance(found, Rejected):
             return self._done(self._rejected(found, now_ms))
         if found.asker is None:
@@ -155,7 +155,7 @@ class Desk:
     def _vote(self, found: Admitted, voter: Person, now_ms: int) -> list[Decision]:
         """Count an approval or a denial, and decide the command that it was about."""
         command, target = found.command, found.command.target
-        said = replace(self._said(found, now_ms), target=target)
+        said = replace(self._about(found, now_ms), target=target)
         refusal = may_vote(command, voter, self.history.now, self.states, self.book)
         if refusal is not None:
             return self._done(replace(said, event="rejected", refusal=refusal))
@@ -174,7 +174,7 @@ class Desk:
     def _root(self, found: Admitted, now_ms: int) -> Decision:
         """Decide what root keys ask for."""
         state, command = self.history.now.ring.state, found.command
-        base = replace(self._said(found, now_ms), event="decided")
+        base = replace(self._about(found, now_ms), event="decided")
         if command.op == "log-reset":
             facts = self._look(command)
             refusal = lacks(self.history.now.ring, found.signers) or (
@@ -200,19 +200,8 @@ class Desk:
             refusal=found.refusal,
         )
 
-    def _about(self, waiting: Waiting, now_ms: int) -> Decision:
-        """A decision about a command."""
-        return replace(
-            self._new(now_ms),
-            by=waiting.by,
-            command=waiting.command,
-            envelope=waiting.envelope,
-            digest=waiting.digest,
-            signers=waiting.signers,
-        )
-
-    def _said(self, found: Admitted, now_ms: int) -> Decision:
-        """A decision about what just came."""
+    def _about(self, found: Admitted | Waiting, now_ms: int) -> Decision:
+        """A decision about a command that just came, or waits."""
         return replace(
             self._new(now_ms),
             by=found.by,
@@ -222,11 +211,8 @@ class Desk:
             signers=found.signers,
         )
 
-    def _new(self, now_ms: int, unsigned: Unsigned | None = None, refusal: Refusal | None = None) -> Decision:
-        held = self.history.now.ring.state
-        return Decision(
-            seq=self.seq, at_ms=now_ms, event="unsigned", unsigned=unsigned, refusal=refusal, held=held
-        )
+    def _new(self, now_ms: int) -> Decision:
+        return Decision(seq=self.seq, at_ms=now_ms, event="unsigned", held=self.history.now.ring.state)
 
     def _done(self, decision: Decision) -> list[Decision]:
         self.apply(decision)
