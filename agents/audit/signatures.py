@@ -55,16 +55,16 @@ class Signatures:
         envelope, keys = self._read(record.envelope, allowed)
         if record.command is not None and envelope.digest != record.command:
             raise AuditError("its envelope holds another command than the digest that it names")
-        if record.actor and record.actor not in _persons(keys, believed):
+        if record.actor and record.actor not in believed.ring.persons_of(keys):
             raise AuditError(f"it names {record.actor} as who asked, whose key did not sign")
-        approvers = set()
+        approvers: set[str] = set()
         for text in record.approvals:
             answer, added = self._read(text, allowed)
             command = _command(answer)
             if command.op not in ("approve", "deny") or command.target != record.command:
                 raise AuditError("one of its approvals is about another command")
             if command.op == "approve":
-                approvers |= _persons(added, believed)
+                approvers |= believed.ring.persons_of(added).keys()
             keys |= added
         if record.actor and record.actor in record.approvers:
             raise AuditError(f"it names {record.actor} as who asked and as who approved")
@@ -102,12 +102,6 @@ def _command(envelope: Envelope) -> Command:
         return Command.from_bytes(envelope.body)
     except msgspec.MsgspecError as error:
         raise AuditError(f"one of its approvals is no command: {error}") from error
-
-
-def _persons(keys: frozenset[str], believed: Believed) -> set[str]:
-    """The persons behind keys."""
-    holders = believed.ring.holders
-    return {holders[key].id for key in keys if key in holders}
 
 
 def leaning(records: Iterable[bytes], compromised: Mapping[str, int]) -> Iterator[tuple[int, str]]:

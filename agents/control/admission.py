@@ -156,7 +156,7 @@ def _asker(
     """Who asks, and all whose signatures hold."""
     if command.op in ROOT_OPS:
         return _root(command, envelope, signers, ring)
-    persons = {ring.holders[one].id: ring.holders[one] for one in signers if one in ring.holders}
+    persons = ring.persons_of(signers)
     if not persons:
         return Refusal(
             "forbidden", f"root keys do not {command.op}: a person signs that with a key of their own"

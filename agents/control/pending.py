@@ -63,12 +63,14 @@ class Waiting:
 
     def asker(self, ring: Keyring) -> Person | None:
         """The person who asked, if a key that signed still is theirs."""
-        return _still(ring, self.by, self.signers)
+        return ring.persons_of(self.signers).get(self.by)
 
     def counted(self, ring: Keyring) -> tuple[tuple[Approval, Person], ...]:
         """Approvals that count now: of other persons, whose keys still are theirs."""
         found = (
-            (one, _still(ring, one.person, one.signers)) for one in self.approvals if one.person != self.by
+            (one, ring.persons_of(one.signers).get(one.person))
+            for one in self.approvals
+            if one.person != self.by
         )
         return tuple((one, person) for one, person in found if person is not None)
 
@@ -179,9 +181,3 @@ class Book:
     def look_at(self, review: Review) -> None:
         """Let something be reviewed."""
         self._reviews[review.digest] = review
-
-
-def _still(ring: Keyring, person: str, signers: frozenset[str]) -> Person | None:
-    """The person as trust knows them now, if one of these keys is theirs."""
-    holders = (ring.holders.get(one) for one in signers)
-    return next((one for one in holders if one is not None and one.id == person), None)

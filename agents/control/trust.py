@@ -71,9 +71,9 @@ class Keyring:
         """Keys whose signature makes bytes worth reading as a command: those of persons and of the root."""
         return {**self.persons, **self.root}
 
-    def person(self, name: str) -> Person | None:
-        """The person of an id; None when there is none now."""
-        return next((one for one in self.state.trust.persons if one.id == name), None)
+    def persons_of(self, keyids: Iterable[str]) -> dict[str, Person]:
+        """The persons whose keys these are, by their ids; what is nobody's key, or is revoked, is passed over."""
+        return {self.holders[one].id: self.holders[one] for one in keyids if one in self.holders}
 
 
 def covers(scopes: Iterable[str], deployment: str) -> bool:

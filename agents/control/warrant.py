@@ -112,7 +112,7 @@ def _signer(envelope: Envelope, command: Command, history: History) -> Person | 
             signers = verified(envelope, ring.persons)
         except SignatureError as error:
             raise WarrantError(str(error)) from error
-        persons = {ring.holders[one].id: ring.holders[one] for one in signers if not history.is_revoked(one)}
+        persons = ring.persons_of(one for one in signers if not history.is_revoked(one))
         if len(persons) > 1:
             raise WarrantError(f"{len(persons)} persons signed a {command.op}; one must")
         if persons:

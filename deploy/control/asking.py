@@ -104,9 +104,9 @@ def _whose(board: Board, op: Op, keys: Sequence[Key]) -> str:
     strangers = [one.keyid for one in keys if one.keyid not in ring.holders]
     if strangers:
         raise AskingError(f"the key {strangers[0]} is nobody's in this installation, or is revoked")
-    persons = {ring.holders[one.keyid].id for one in keys}
+    persons = ring.persons_of(one.keyid for one in keys)
     if len(persons) > 1:
         raise AskingError(
             f"the keys belong to {' and '.join(sorted(persons))}; one person asks, others approve"
         )
-    return persons.pop()
+    return next(iter(persons))
