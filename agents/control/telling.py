@@ -26,7 +26,7 @@ from driftline.schemas.control.serving_state import ServingState
 from driftline.schemas.control.trust import TrustState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from driftline.agents.control.flood import Flooded
     from driftline.agents.control.judge import Facts
@@ -122,21 +122,6 @@ def heard(record: AuditRecord) -> Decision | None:
         raise AuditError(
             f"audit record {record.seq} ({record.event}) tells of no whole decision: {error}"
         ) from error
-
-
-def rebuilt(records: Iterable[AuditRecord], look: Callable[[Command], Facts | Refusal]) -> Desk:
-    """The desk that stands where an audit ends; the audit was verified, or is the controller's own.
-
-    Raises:
-        AuditError: it does not begin with a genesis, or a record cannot be read.
-    """
-    desk: Desk | None = None
-    for record in records:
-        desk = begun(record, look) if desk is None else desk
-        hear(desk, record)
-    if desk is None:
-        raise AuditError("the audit is empty: 'driftline trust init' makes its first record")
-    return desk
 
 
 def begun(record: AuditRecord, look: Callable[[Command], Facts | Refusal]) -> Desk:

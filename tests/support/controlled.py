@@ -17,6 +17,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 from cryptography.hazmat.primitives import serialization
+from office_audit import rebuilt
 from signed import command, key, policy, signed, text, trust
 
 from driftline.agents.audit.record import AuditRecord, digest
@@ -25,7 +26,6 @@ from driftline.agents.audit.topic import Reader, notes_of
 from driftline.agents.audit.verify import Verifier
 from driftline.agents.audit.writer import begin
 from driftline.agents.control.signing import sign
-from driftline.agents.control.telling import rebuilt
 from driftline.agents.serving.package.manifest import File, Golden, Manifest, Reference
 from driftline.agents.serving.package.tensors import Tensor
 from driftline.deploy.local.compacted import produce, records

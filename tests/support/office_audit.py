@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from office import Office
 from signed import NOW_MS, policy, trust
 
-from driftline.agents.audit.record import Source
+from driftline.agents.audit.record import AuditRecord, Source
 from driftline.agents.audit.writer import begin
-from driftline.agents.control.telling import told
+from driftline.agents.control.desk import Desk
+from driftline.agents.control.judge import Facts
+from driftline.agents.control.telling import begun, hear, told
+from driftline.agents.control.verdicts import Refusal
+from driftline.schemas.control.command import Command
 
 HERE = Source(topic="deployment-control", topic_id="t", partition=0, offset=1)
 
@@ -21,3 +27,12 @@ def lines(office: Office) -> list[bytes]:
         event, fields = told(decision, HERE)
         found.append(log.append(event, decision.at_ms, **fields))
     return found
+
+
+def rebuilt(records: Iterable[AuditRecord], look: Callable[[Command], Facts | Refusal]) -> Desk:
+    """Return the desk that stands where an audit ends."""
+    first, *rest = records
+    desk = begun(first, look)
+    for record in rest:
+        hear(desk, record)
+    return desk

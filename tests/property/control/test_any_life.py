@@ -7,7 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from office import EVIDENCE, PASS, PLAN, PROFILE, Office
-from office_audit import lines
+from office_audit import lines, rebuilt
 from signed import model
 
 from driftline.agents.audit.record import AuditRecord, digest
@@ -15,7 +15,6 @@ from driftline.agents.audit.report import Pins
 from driftline.agents.audit.verify import Verifier
 from driftline.agents.control import moves
 from driftline.agents.control.lifecycle import cancel
-from driftline.agents.control.telling import rebuilt
 from driftline.agents.control.verdicts import Refusal
 from driftline.agents.control.verify_state import Believed, verify_state
 from driftline.schemas.control.command import Plan
