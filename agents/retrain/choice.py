@@ -15,22 +15,21 @@ _MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to do: `entry`, called `name`, or nothing for a reason in words; `is_new` is false for the past."""
+    """What to do: `entry`, called `name`, or nothing for a reason in words."""
 
     name: str
     entry: Entry | None
     reason: str = ""
-    is_new: bool = True
 
 
 def choose(advice: Advice, commands: Commands, memory: Memory, now_ms: int) -> Choice | None:
-    """Decide on an advice; None for one that asks for nothing, or that this process is not for."""
+    """Decide on an advice; None for one that asks for nothing, was answered, or that this process is not for."""
     found = commands.of(advice.deployment)
     if found is None or advice.advice != "retrain" or advice.slot != "champion" or not advice.id:
         return None
-    name, entry = found
     if memory.is_answered(advice.id):
-        return Choice(name, None, "it was answered before", is_new=False)
+        return None
+    name, entry = found
     age_s = (now_ms - advice.made_at_ms) / _MS
     if age_s > commands.max_age_s:
         return Choice(

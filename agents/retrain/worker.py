@@ -91,7 +91,7 @@ def _answer(
         return
     now_ms = time.time_ns() // 1_000_000
     choice = choose(advice, commands, memory, now_ms)
-    if choice is None or not choice.is_new:
+    if choice is None:
         return
     if choice.entry is None:
         memory.answer(advice.id, advice.deployment, None)
