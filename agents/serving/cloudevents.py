@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -45,7 +45,7 @@ class Rows:
     Attributes:
         rows: how many.
         columns, scores: name -> a value a row.
-        facts: what else an Emitter takes.
+        predicted: a class a row; None where none is told.
         version: as the response calls it.
         status: ok, or error when there are no outputs.
     """
@@ -53,13 +53,21 @@ class Rows:
     rows: int
     columns: dict[str, list[Any]]
     scores: dict[str, list[float]] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
+    predicted: list[Any] | None = None
     version: str = ""
     status: str = "ok"
 
     def ids(self, identity: str) -> list[str]:
         """Ids of the rows, as those of answers of the agent."""
         return [identity] if self.rows == 1 else [f"{identity}/{row}" for row in range(self.rows)]
+
+
+class Pair(NamedTuple):
+    """The payloads of a request and of its response, and their id."""
+
+    identity: str
+    request: bytes
+    response: bytes
 
 
 class Pairs:
@@ -76,11 +84,11 @@ class Pairs:
 
     def take(
         self, deployment: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, now_s: float
-    ) -> tuple[bytes, bytes] | None:
+    ) -> Pair | None:
         """Take an event.
 
         Returns:
-            The payloads of a request and of its response, when this is the second of them; else None.
+            The pair, when this is its second half; else None.
 
         Raises:
             AnswerError: it is no such event.
@@ -96,7 +104,8 @@ class Pairs:
                 self._lose(next(iter(self._held)))
             return None
         self._drop(key)
-        return (payload, other.body) if kind == REQUEST else (other.body, payload)
+        both = (payload, other.body) if kind == REQUEST else (other.body, payload)
+        return Pair(identity, *both)
 
     def expired(self, now_s: float) -> dict[str, int]:
         """Let go of those that waited too long; give how many were lost since the last call, by deployment."""
@@ -107,11 +116,6 @@ class Pairs:
             self._lose(key)
         lost, self._lost = dict(self._lost), Counter()
         return lost
-
-    @staticmethod
-    def identity(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> str:
-        """The id of an event that was taken."""
-        return _read(headers, body)[1]
 
     def _lose(self, key: tuple[str, str]) -> None:
         self._lost[key[0]] += 1
@@ -158,7 +162,7 @@ def rows_of(request: bytes, response: bytes) -> Rows:
         else:
             classes.append(values)
     if len(classes) == 1:
-        made.facts["predicted"] = classes[0]
+        made.predicted = classes[0]
     return made
 
 

@@ -130,11 +130,11 @@ class Doors:
             self._metrics.door_rows.labels(name, "cloudevents", "unpaired").inc(count)
         if pair is None:
             return _OK, b'{"taken":0}'
-        found = rows_of(*pair)
+        found = rows_of(pair.request, pair.response)
         version = asked.get("version", [""])[0] or found.version or "unknown"
-        ids = [_identity(one) for one in found.ids(self._pairs.identity(scope["headers"], body))]
+        ids = [_identity(one) for one in found.ids(pair.identity)]
         self._teller(deployment, version, "champion").log_many(
-            found.columns, found.scores or None, ids=ids, status=found.status, **found.facts
+            found.columns, found.scores or None, ids=ids, status=found.status, predicted=found.predicted
         )
         self._metrics.door_rows.labels(deployment, "cloudevents", "taken").inc(found.rows)
         return _OK, b'{"taken":%d}' % found.rows

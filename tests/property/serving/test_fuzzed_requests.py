@@ -197,7 +197,7 @@ def test_any_cloud_event_is_taken_or_refused(events: list[tuple[str, str, bytes,
         pair = refused_or(lambda headers=headers, body=body: pairs.take("churn", headers, body, 0.0))
         assert len(pairs) <= 3
         if pair is not None:
-            rows = refused_or(lambda pair=pair: rows_of(*pair))
+            rows = refused_or(lambda pair=pair: rows_of(pair.request, pair.response))
             if rows is not None:
                 assert all(len(column) == rows.rows for column in rows.columns.values())
 

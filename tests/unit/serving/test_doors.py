@@ -200,7 +200,7 @@ def test_v1_payloads_and_failures_are_told_too() -> None:
     opened.event(RESPONSE, "b", {"error": "it broke"})
     assert opened.told.logged[0][0] == {"input_0": [1.0, 2.0], "input_1": ["x", "y"]}
     assert opened.told.logged[0][1] == {"prediction": [0.5, 0.25]}
-    assert opened.told.logged[1][1:] == (None, {"ids": ["b"], "status": "error"})
+    assert opened.told.logged[1][1:] == (None, {"ids": ["b"], "status": "error", "predicted": None})
     assert [key[1] for key in opened.told.keys] == ["3", "unknown"]
 
 
