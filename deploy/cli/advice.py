@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.telling import telling
-from driftline.deploy.cli.values import Moment, check_span
+from driftline.deploy.cli.values import Moment, check_span, milliseconds
 
 RESOLUTIONS = ("5m", "1h", "1d", "7d", "1M")
 HEAD = ("window", "advice", "fell", "gain", "why")
@@ -72,7 +72,7 @@ def command(
     from driftline.deploy.local.discover import settings_here
 
     check_span(since, until)
-    wanted = Wanted(resolution, model_version, _milliseconds(since), _milliseconds(until), candidate, mapping)
+    wanted = Wanted(resolution, model_version, milliseconds(since), milliseconds(until), candidate, mapping)
     settings = settings_here(os.environ, Path.cwd())
     with telling("weighing the windows"):
         found = collect(settings, deployment, wanted)
@@ -84,7 +84,3 @@ def command(
         return
     print_table(HEAD, view.rows(found))
     click.echo(view.in_words(found[-1]))
-
-
-def _milliseconds(given: datetime | None) -> int | None:
-    return None if given is None else round(given.replace(tzinfo=UTC).timestamp() * 1000)

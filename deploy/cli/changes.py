@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.telling import telling
-from driftline.deploy.cli.values import Moment
+from driftline.deploy.cli.values import Moment, milliseconds
 
 if TYPE_CHECKING:
     from driftline.schemas.window import WindowResult
@@ -55,7 +55,7 @@ def command(
     from driftline.deploy.advice.changes import collect
     from driftline.deploy.local.discover import settings_here
 
-    since_ms = None if since is None else round(since.replace(tzinfo=UTC).timestamp() * 1000)
+    since_ms = milliseconds(since)
     settings = settings_here(os.environ, Path.cwd())
     with telling("looking through the windows"):
         found = collect(settings, deployment, resolution, model_version, frozenset(features), since_ms)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from driftline.deploy.cli.output import json_option, print_json, print_table
-from driftline.deploy.cli.values import Moment, check_span
+from driftline.deploy.cli.values import Moment, check_span, milliseconds
 
 if TYPE_CHECKING:
     from driftline.deploy.advice.versions import SideBySide
@@ -51,7 +51,7 @@ def command(
     from driftline.streams.clickhouse.version_reads import Span
 
     check_span(since, until)
-    span = Span(_milliseconds(since), _milliseconds(until))
+    span = Span(milliseconds(since), milliseconds(until))
     found = side_by_side(settings_here(os.environ, Path.cwd()), deployment, (first, second), span, resolution)
     if as_json:
         print_json(facts(found))
@@ -112,7 +112,3 @@ def _show_drift(found: SideBySide) -> None:
 
 def _interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f" [{low:+.4g}, {high:+.4g}]"
-
-
-def _milliseconds(time: datetime | None) -> int | None:
-    return None if time is None else round(time.replace(tzinfo=UTC).timestamp() * 1000)

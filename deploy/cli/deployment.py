@@ -12,7 +12,7 @@ import click
 from driftline.deploy.cli.asking import How, ask, asking_options
 from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json, print_table
-from driftline.deploy.cli.values import Moment
+from driftline.deploy.cli.values import Moment, milliseconds
 
 if TYPE_CHECKING:
     from driftline.deploy.control.board import Board
@@ -65,7 +65,7 @@ def apply_command(file: Path, since: datetime | None, how: How) -> int:
         wanted,
         changed_by=operator_name(settings),
         now_ms=time.time_ns() // 1_000_000,
-        since_ms=None if since is None else int(since.timestamp() * 1_000),
+        since_ms=milliseconds(since),
     )
     warnings = _warnings(settings, state)
     if as_json:
@@ -89,7 +89,7 @@ def _configure(file: Path, wanted: DeploymentSettings, since: datetime | None, h
     from driftline.deploy.local.deployments import held
     from driftline.schemas.sources import read_document
 
-    since_ms = None if since is None else int(since.timestamp() * 1_000)
+    since_ms = milliseconds(since)
     newest = held(_settings().kafka).states.get(wanted.deployment)
     if newest is not None and newest.settings == wanted and since_ms in (None, newest.since_ms):
         if how.as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import click
 from driftline.deploy.cli.audit_source import export_option, genesis_option, pinned, what_lies
 from driftline.deploy.cli.output import json_option, print_json
 from driftline.deploy.cli.telling import telling
-from driftline.deploy.cli.values import Moment
+from driftline.deploy.cli.values import Moment, milliseconds
 
 if TYPE_CHECKING:
     from driftline.agents.audit.record import AuditRecord
@@ -41,7 +41,7 @@ def command(
     pin = pinned(settings, genesis)
     if at is not None:
         with telling("verifying the audit"):
-            past = past_of(read(), notes, pin, int(at.replace(tzinfo=UTC).timestamp() * 1_000))
+            past = past_of(read(), notes, pin, milliseconds(at))
         state = state_of(past, deployment)
         if state is None:
             raise AskingError(f"the audit tells of nothing in {deployment!r} at that time")

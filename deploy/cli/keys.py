@@ -13,7 +13,7 @@ from driftline.deploy.cli.asking import How, ask, asking_options
 from driftline.deploy.cli.audit_source import pinned, settings_of_stack
 from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json, print_table
-from driftline.deploy.cli.values import Moment
+from driftline.deploy.cli.values import Moment, milliseconds
 
 if TYPE_CHECKING:
     from driftline.deploy.control.board import Board
@@ -71,8 +71,11 @@ def revoke(keyid: str, compromised_since: datetime | None, how: How) -> int:
     """Let the key KEYID count no more, for good; root keys sign it."""
 
     def fields(board: Board) -> dict[str, Any]:
-        since = None if compromised_since is None else int(compromised_since.timestamp() * 1_000)
-        return {"key": keyid, "compromised_since_ms": since, "expected_revision": board.trust_version}
+        return {
+            "key": keyid,
+            "compromised_since_ms": milliseconds(compromised_since),
+            "expected_revision": board.trust_version,
+        }
 
     return ask("key-revoke", how, fields)
 

@@ -38,6 +38,15 @@ class Moment(click.DateTime):
         return moment
 
 
+def milliseconds(moment: datetime | None) -> int | None:
+    """What `Moment` gave, in ms since 1970; None of none.
+
+    >>> milliseconds(datetime(1970, 1, 2, tzinfo=UTC))
+    86400000
+    """
+    return None if moment is None else round(moment.timestamp() * 1_000)
+
+
 def check_span(since: datetime | None, until: datetime | None) -> None:
     """Refuse a span that holds no time, as wrong usage; None is no end."""
     if since is not None and until is not None and since >= until:

@@ -11,7 +11,7 @@ import click
 
 from driftline.deploy.cli.output import json_option, print_json
 from driftline.deploy.cli.telling import telling
-from driftline.deploy.cli.values import Moment, check_span
+from driftline.deploy.cli.values import Moment, check_span, milliseconds
 from driftline.deploy.tables.errors import one_of, unknown_deployment
 from driftline.schemas.errors import DriftlineError
 
@@ -84,8 +84,8 @@ def command(
         resolution=None if resolution == AUTO else resolution,
         model_version=model_version,
         feature=feature,
-        since_ms=_milliseconds(since),
-        until_ms=_milliseconds(until),
+        since_ms=milliseconds(since),
+        until_ms=milliseconds(until),
         run=run,
     )
     with telling("reading windows"):
@@ -170,10 +170,6 @@ def _line(row: dict[str, Any]) -> Line:
         window_start_ms=_epoch_ms(row["window_start"]),
         window_end_ms=_epoch_ms(row["window_end"]),
     )
-
-
-def _milliseconds(given: datetime | None) -> int | None:
-    return None if given is None else _epoch_ms(given)
 
 
 def _epoch_ms(time: datetime) -> int:
