@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 import time
@@ -21,10 +20,8 @@ from driftline.deploy.cli.audit_source import (
 from driftline.deploy.cli.audit_tail import tail
 from driftline.deploy.cli.audit_verify import verify
 from driftline.deploy.cli.group import Group
-from driftline.deploy.cli.output import json_option, print_json
+from driftline.deploy.cli.output import json_option, log_to_stderr, print_json
 from driftline.deploy.cli.telling import telling
-
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @click.group("audit", cls=Group)
@@ -125,7 +122,7 @@ def witness_command(key_file: Path, name: str, store: Path, genesis: str | None)
     from driftline.agents.audit.witness import Witness
     from driftline.agents.control.keys import load
 
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    log_to_stderr()
     settings = settings_of_stack("witness")
     pin, key, stop = pinned(settings, genesis), load(key_file), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

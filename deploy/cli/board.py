@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
 import click
 
-from driftline.deploy.cli.worker import LOG_FORMAT
+from driftline.deploy.cli.output import log_to_stderr
 
 
 @click.command("board")
@@ -28,7 +27,7 @@ def command(host: str | None, port: int | None) -> int:
     from driftline.deploy.local.board import BOARD, with_access
     from driftline.deploy.local.discover import data_directory, settings_here
 
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    log_to_stderr()
     settings = settings_here(os.environ, Path.cwd(), role=BOARD)
     settings = with_access(settings, data_directory(settings, Path.cwd()))
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import signal
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from driftline.deploy.cli.audit_source import genesis_option, pinned, settings_of_stack
+from driftline.deploy.cli.output import log_to_stderr
 
 if TYPE_CHECKING:
     from driftline.agents.control.controller.clerk import Keys
     from driftline.schemas.settings import Settings
-
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @click.command("controller")
@@ -29,15 +25,14 @@ def command(genesis: str | None) -> None:
     checkpoints with control.checkpoint_key; both must be keys that the trust names for that. Profiles come out of the
     packages that are registered, where packages.store is named.
     """
-    from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
-
     from driftline.agents.control.controller.metrics import ControllerMetrics
     from driftline.agents.control.controller.service import serve
     from driftline.agents.control.controller.tenure import Setup
     from driftline.agents.serving.package.store import store_of
+    from driftline.streams.processors.service import served_metrics, told_to_stop
 
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
-    settings, stop = settings_of_stack("controller"), threading.Event()
+    log_to_stderr()
+    settings = settings_of_stack("controller")
     setup = Setup(
         settings.kafka,
         pinned(settings, genesis),
@@ -45,18 +40,8 @@ def command(genesis: str | None) -> None:
         store_of(settings.packages) if settings.packages.store else None,
         lambda: time.time_ns() // 1_000_000,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    server, thread = start_http_server(
-        settings.worker.metrics_port, addr=settings.worker.metrics_host, registry=registry
-    )
-    try:
+    with told_to_stop() as stop, served_metrics(settings.worker) as registry:
         serve(setup, settings.worker.session_timeout_ms, ControllerMetrics(registry), stop)
-    finally:
-        server.shutdown()
-        thread.join()
 
 
 def _keys(settings: Settings) -> Keys:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -17,6 +18,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 GAP: Final = "  "
 NARROWEST: Final = 6
 """A column is not made narrower, whatever the room."""
+
+
+def log_to_stderr() -> None:
+    """Let a process that goes on until it is told to stop say there what it does."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
 def json_option(function: F) -> F:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from driftline.deploy.cli.output import log_to_stderr
+
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
-
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @click.command("serve")
@@ -67,7 +66,7 @@ def command(
     from driftline.deploy.serving.start import Single, run
     from driftline.deploy.serving.warned import warn_once
 
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    log_to_stderr()
     warn_once()
     single = None
     if package is not None:

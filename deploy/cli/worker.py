@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
 import click
 
 from driftline.deploy.cli.group import Group
+from driftline.deploy.cli.output import log_to_stderr
 from driftline.deploy.cli.worker_challenger import challenger
 from driftline.deploy.cli.worker_retrain import retrain
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @click.group("worker", cls=Group)
 def command() -> None:
     """Run one worker until it is told to stop (SIGTERM or Ctrl-C)."""
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    log_to_stderr()
 
 
 @command.command("drift")
