@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.group import Group
-from driftline.deploy.cli.model_pack import pack
+from driftline.deploy.cli.model_pack import pack, trust_option
 from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.telling import telling
 
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
 
 MIB = 1 << 20
-
-trust_option = click.option(
-    "--trust",
-    "trusted",
-    metavar="TYPE",
-    multiple=True,
-    help="A Python type that a skops file may hold, by its full name; may be repeated.",
-)
 
 
 @click.group("model", cls=Group)
@@ -48,7 +40,9 @@ def inspect(package: Path, as_json: bool) -> None:
     """Show what the manifest of PACKAGE says, and who signed it; neither signature nor files are checked."""
     import msgspec
 
-    signed = _manifest(package)
+    from driftline.deploy.control.manifests import packaged
+
+    signed, _ = packaged(package)
     manifest = signed.manifest
     if as_json:
         print_json({**_facts(signed), "manifest": msgspec.to_builtins(manifest)})
@@ -160,15 +154,6 @@ def push(package: Path, as_json: bool) -> None:
         print_json({**_facts(signed), "store": store.place, "new_files": new})
         return
     click.echo(f"{signed.manifest.title} is in {store.place} ({new} new files), manifest {signed.digest}")
-
-
-def _manifest(package: Path) -> Signed:
-    from driftline.agents.serving.package.folder import read
-    from driftline.agents.serving.package.layout import FILE
-    from driftline.agents.serving.package.signed import opened_manifest
-    from driftline.schemas.control.envelope import MAX_BYTES
-
-    return opened_manifest(read(package, FILE, MAX_BYTES), None)
 
 
 def keys_of(signers: tuple[str, ...]) -> dict[str, bytes]:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 TENSOR_SUFFIXES = (".json", ".npz")
 
+trust_option = click.option(
+    "--trust", "trusted", metavar="TYPE", multiple=True,
+    help="A Python type that a skops file may hold, by its full name; may be repeated.",
+)  # fmt: skip
+
 
 @click.command("pack")
 @click.argument("source", type=click.Path(path_type=Path))
@@ -44,10 +49,7 @@ TENSOR_SUFFIXES = (".json", ".npz")
     help="The data that the model learnt from, for its digest; else training_data in --about says it.",
 )  # fmt: skip
 @click.option("--version", metavar="V", help="Of the model; goes before what --about says.")
-@click.option(
-    "--trust", "trusted", metavar="TYPE", multiple=True,
-    help="A Python type that a skops file may hold, by its full name; may be repeated.",
-)  # fmt: skip
+@trust_option
 @click.option("--as-is", is_flag=True, help="Leave an estimator an estimator, though it could become ONNX.")
 @json_option
 def pack(
@@ -72,8 +74,9 @@ def pack(
     from driftline.agents.control.keys import load
     from driftline.agents.serving.package.about import read_about
     from driftline.agents.serving.package.pack import Order, pack_file
+    from driftline.deploy.control.files import file_digest
 
-    given = {"version": version, "training_data": None if data is None else _digest(data)}
+    given = {"version": version, "training_data": None if data is None else file_digest(data)}
     order = Order(
         about=read_about(about, given),
         rows=_rows(rows),
@@ -118,21 +121,6 @@ def _profile(path: Path) -> Profile:
     from driftline.agents.serving.package.inside import read_profile
 
     return read_profile(path.parent, path.name)
-
-
-def _digest(path: Path) -> str:
-    import hashlib
-
-    from driftline.agents.serving.package.errors import PackageError
-
-    try:
-        if not path.is_file():
-            path.stat()  # which says why there is none
-            raise PackageError(f"the training data {path} are no regular file: name one")
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise PackageError(f"the training data {path} cannot be read: {error.strerror}") from error
 
 
 def _facts(made: Packed) -> dict[str, Any]:

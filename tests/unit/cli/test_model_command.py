@@ -191,7 +191,7 @@ def test_what_people_say_is_checked(say: Say, tmp_path: Path, text: str, told: s
         ((*PACK, "--rows", "none.npz"), 1, "the rows none.npz cannot be read"),
         ((*PACK, "--key", "about.toml"), 1, "about.toml"),
         ((*PACK, "--profile", "about.toml"), 1, "'about.toml' is no profile"),
-        ((*PACK, "--training-data", "none"), 1, "the training data none cannot be read"),
+        ((*PACK, "--training-data", "none"), 1, "none cannot be read: No such file"),
         ((*PACK, "--out", "rows.parquet"), 1, "rows.parquet is there already"),
         (("model", "inspect", "none"), 1, "'manifest.json' is lacking"),
         (("model", "verify", "none"), 2, "name at least one key that may sign packages: --by KEY"),
