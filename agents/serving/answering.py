@@ -21,7 +21,7 @@ from driftline.agents.serving.errors import (
     AnswerError,
     bad_request,
 )
-from driftline.agents.serving.package.errors import InputError
+from driftline.agents.serving.package.errors import InputError, said
 from driftline.agents.serving.pool import Pool, PoolFullError
 from driftline.agents.serving.slots import CANARY, CHAMPION, SHADOW, Slot
 
@@ -174,7 +174,7 @@ class Answerer:
 
     def _failed(self, call: Call, error: BaseException) -> AnswerError:
         self._tell(call, None, 0.0, "error")
-        return AnswerError(FAILED, f"version {call.loaded.version} failed: {_plain(error)}")
+        return AnswerError(FAILED, f"version {call.loaded.version} failed: {said(error)}")
 
     async def _ask_canary(self, call: Call) -> Outputs | None:
         """Ask a canary; None when the champion has to answer."""
@@ -247,7 +247,3 @@ def champion_of(deployment: Deployment, version: str | None) -> Loaded:
             NOT_FOUND, f"version {version[:100]!r} of {deployment.name} does not answer; {found.version} does"
         )
     return found
-
-
-def _plain(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

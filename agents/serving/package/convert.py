@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from driftline.agents.serving.package import golden
-from driftline.agents.serving.package.errors import PackageError
+from driftline.agents.serving.package.errors import PackageError, said
 from driftline.agents.serving.package.tensors import DTYPES, Tensor
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def converted(
                 tensor.name: rows[tensor.name].astype(DTYPES[tensor.datatype], copy=False) for tensor in inputs
             })  # fmt: skip
         except Exception as error:  # noqa: BLE001 - skl2onnx and onnxruntime raise what they like
-            why = f"skl2onnx or onnxruntime says: {' '.join(str(error).split())[:200]}"
+            why = f"skl2onnx or onnxruntime says: {said(error)}"
             continue
         off = _difference(expected, found)
         if not off:

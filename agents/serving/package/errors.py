@@ -27,3 +27,8 @@ class LoadError(PackageError):
 
 class InputError(PackageError):
     """Rows that a model cannot be asked with."""
+
+
+def said(error: BaseException) -> str:
+    """What a library says of an error, for the end of a sentence: one line, cut; its name where it says nothing."""
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import onnxruntime
 
-from driftline.agents.serving.package.errors import LoadError
+from driftline.agents.serving.package.errors import LoadError, said
 from driftline.agents.serving.package.tensors import ANY, Datatype, Tensor
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     except MemoryError:
         raise
     except Exception as error:  # onnxruntime's errors have no base of their own
-        raise LoadError(f"onnxruntime does not load {path.name}: {_plain(error)}") from error
+        raise LoadError(f"onnxruntime does not load {path.name}: {said(error)}") from error
 
 
 def _tensors(what: str, found: Sequence[onnxruntime.NodeArg]) -> tuple[Tensor, ...]:
@@ -90,7 +90,3 @@ def _tensor(what: str, found: onnxruntime.NodeArg) -> Tensor:
     if not shape:
         raise LoadError(f"its {what} {found.name!r} has no axis of rows")
     return Tensor(name=found.name, datatype=datatype, shape=shape)
-
-
-def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -13,7 +13,7 @@ import numpy as np
 from driftline.agents.control.signing import sign
 from driftline.agents.serving.package import golden, sources
 from driftline.agents.serving.package.contradictions import contradiction
-from driftline.agents.serving.package.errors import BrokenPackageError, PackageError
+from driftline.agents.serving.package.errors import BrokenPackageError, PackageError, said
 from driftline.agents.serving.package.folder import measured, opened
 from driftline.agents.serving.package.golden import GoldenRows
 from driftline.agents.serving.package.inside import misfit
@@ -183,9 +183,7 @@ def _asked(source: Source, questions: Mapping[str, NDArray[Any]]) -> dict[str, N
     try:
         return source.model.predict(questions)
     except Exception as error:
-        raise PackageError(
-            f"the model does not answer the rows: {' '.join(str(error).split())[:300]}"
-        ) from error
+        raise PackageError(f"the model does not answer the rows: {said(error)}") from error
 
 
 def _manifest(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from safetensors.numpy import load_file
 
-from driftline.agents.serving.package.errors import LoadError
+from driftline.agents.serving.package.errors import LoadError, said
 from driftline.agents.serving.package.tensors import conform
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def load(
         raise
     except Exception as error:  # numpy's, the library's own and the system's
         raise LoadError(
-            f"{path.name} cannot be read as safetensors with numpy's types: {_plain(error)}"
+            f"{path.name} cannot be read as safetensors with numpy's types: {said(error)}"
         ) from error
     try:
         return SafetensorsModel(build(weights, config), inputs, outputs)
@@ -89,7 +89,7 @@ def load(
         raise
     except Exception as error:  # whatever the architecture raises
         raise LoadError(
-            f"the architecture {architecture!r} does not take {path.name}: {_plain(error)}"
+            f"the architecture {architecture!r} does not take {path.name}: {said(error)}"
         ) from error
 
 
@@ -103,9 +103,5 @@ def _installed(name: str) -> Architecture:
     try:
         build: Architecture = chosen[0].load()
     except Exception as error:  # an import may raise anything
-        raise LoadError(f"the architecture {name!r} cannot be imported: {_plain(error)}") from error
+        raise LoadError(f"the architecture {name!r} cannot be imported: {said(error)}") from error
     return build
-
-
-def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

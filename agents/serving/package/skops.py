@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from skops import io as skops_io
 
-from driftline.agents.serving.package.errors import LoadError
+from driftline.agents.serving.package.errors import LoadError, said
 from driftline.agents.serving.package.tensors import DTYPES, FLOATS, Datatype, Tensor, datatype_of
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def loaded(path: Path, trusted: Collection[str]) -> Any:  # noqa: ANN401 - an es
     except (LoadError, MemoryError):
         raise
     except Exception as error:  # skops' errors have no base of their own
-        raise LoadError(f"skops does not load {path.name}: {' '.join(str(error).split())[:300]}") from error
+        raise LoadError(f"skops does not load {path.name}: {said(error)}") from error
 
 
 def _refuse_beyond(path: Path, needed: Sequence[str], trusted: Collection[str]) -> None:

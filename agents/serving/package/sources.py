@@ -11,7 +11,7 @@ import numpy as np
 
 from driftline.agents.serving.package import rows as asked
 from driftline.agents.serving.package.contents import refuse_pickles
-from driftline.agents.serving.package.errors import BrokenPackageError, PackageError
+from driftline.agents.serving.package.errors import BrokenPackageError, PackageError, said
 from driftline.agents.serving.package.folder import opened
 from driftline.agents.serving.package.inside import external_files
 from driftline.agents.serving.package.layout import is_plain_path
@@ -214,12 +214,12 @@ def _wrapped(
         model.predict(questions)
     except Exception as error:
         if not hasattr(estimator, "feature_names_in_"):
-            raise PackageError(f"the estimator does not answer the rows: {_plain(error)}") from error
+            raise PackageError(f"the estimator does not answer the rows: {said(error)}") from error
         framed = SkopsModel(estimator, inputs, as_frame=True)
         try:
             framed.predict(questions)
         except Exception as again:
-            raise PackageError(f"the estimator does not answer the rows: {_plain(again)}") from again
+            raise PackageError(f"the estimator does not answer the rows: {said(again)}") from again
         return framed, True
     return model, False
 
@@ -248,7 +248,3 @@ def _named_columns(inputs: Sequence[Tensor], columns: tuple[str, ...]) -> tuple[
         shapes = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in inputs)
         raise PackageError(f"{len(columns)} columns are named, and the model's inputs are {shapes}")
     return (Tensor(name=first.name, datatype=first.datatype, shape=(-1, len(columns)), columns=columns),)
-
-
-def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -22,7 +22,7 @@ from obstore.exceptions import (
 )
 from obstore.store import LocalStore, S3Store
 
-from driftline.agents.serving.package.errors import StoreError
+from driftline.agents.serving.package.errors import StoreError, said
 from driftline.agents.serving.package.folder import opened, read, shown
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.signed import opened_manifest
@@ -170,7 +170,7 @@ class Store:
                 f"{self.place} does not let us at {key}: look at its keys (one that may read suffices to serve)"
             ) from error
         except (BaseError, OSError) as error:
-            raise StoreError(f"{self.place} cannot be reached for {key}: {_plain(error)}") from error
+            raise StoreError(f"{self.place} cannot be reached for {key}: {said(error)}") from error
 
 
 class _NotThereError(Exception):
@@ -217,7 +217,7 @@ def store_of(settings: Packages, *, make: bool = False) -> Store:
             **config,
         )
     except (BaseError, ValueError) as error:
-        raise StoreError(f"the store {settings.store} cannot be used: {_plain(error)}") from error
+        raise StoreError(f"the store {settings.store} cannot be used: {said(error)}") from error
     return Store(objects, settings.store)
 
 
@@ -239,8 +239,3 @@ def _manifest(digest: str) -> str:
 
 def _object(digest: str) -> str:
     return f"objects/{digest}"
-
-
-def _plain(error: Exception) -> str:
-    """The beginning of what the library says, which goes on for lines."""
-    return " ".join(str(error).split())[:200]
