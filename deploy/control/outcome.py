@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.audit.record import AuditRecord
+from driftline.agents.audit.record import NO_HASH, AuditRecord
 from driftline.agents.control.telling import told
 from driftline.deploy.control.errors import AskingError
 
@@ -79,8 +79,8 @@ def foreseen(decisions: Iterable[Decision]) -> Outcome:
     found: Outcome | None = None
     for decision in reversed(list(decisions)):
         event, fields = told(decision, None)
-        made = outcome_of(AuditRecord(seq=0, prev_hash="0" * 64, event=event, decided_at_ms=0, **fields))
-        found = Outcome(**{**_fields(made), "seq": None, "then": found})
+        made = outcome_of(AuditRecord(seq=0, prev_hash=NO_HASH, event=event, decided_at_ms=0, **fields))
+        found = replace(made, seq=None, then=found)
     if found is None:
         raise AskingError("the command would be lost in a flood")
     return found
@@ -113,7 +113,7 @@ def awaited(
             elif first is not None:
                 # What an approval leads to stands right behind it.
                 follows = record.command == command.target
-                return Outcome(**{**_fields(first), "then": outcome_of(record)}) if follows else first
+                return replace(first, then=outcome_of(record)) if follows else first
         if first is not None:
             return first
     return first
@@ -125,7 +125,3 @@ def _records(values: list[bytes]) -> Iterator[AuditRecord]:
             yield AuditRecord.from_bytes(value)
         except AuditError as error:
             raise AskingError(f"the audit cannot be read: {error}") from error
-
-
-def _fields(outcome: Outcome) -> dict[str, Any]:
-    return {name: getattr(outcome, name) for name in Outcome.__dataclass_fields__}

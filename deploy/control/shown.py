@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ def outcome_line(asked: Asked, outcome: Outcome) -> str:
     )
 
 
-def outcome_table(asked: Asked, outcome: Outcome | None) -> dict[str, Any]:
+def outcome_table(asked: Asked, outcome: Outcome) -> dict[str, Any]:
     """What came of a command, for programs."""
     return {
         "op": asked.command.op,
@@ -122,7 +123,7 @@ def outcome_table(asked: Asked, outcome: Outcome | None) -> dict[str, Any]:
         "digest": asked.envelope.digest,
         "command_id": asked.command.command_id,
         "by": asked.by,
-        "outcome": None if outcome is None else _table(outcome),
+        "outcome": asdict(outcome),
     }
 
 
@@ -147,11 +148,6 @@ def _event(outcome: Outcome, digest: str) -> str:
     if outcome.code is None:
         return outcome.event
     return f"{outcome.event} ({outcome.code}): {one_line(outcome.sentence)}"
-
-
-def _table(outcome: Outcome) -> dict[str, Any]:
-    found = {name: getattr(outcome, name) for name in outcome.__dataclass_fields__ if name != "then"}
-    return {**found, "then": None if outcome.then is None else _table(outcome.then)}
 
 
 def _named(person: str, names: dict[str, str]) -> str:
