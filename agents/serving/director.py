@@ -108,11 +108,9 @@ class Director:
 
     async def _serve(self, state: ServingState) -> None:
         """Let serve what a state says is so now."""
-        if state.phase == "prepare" and self._swapper.serves(state):
-            self.active = state.revision
-        else:
+        if state.phase != "prepare" or not self._swapper.serves(state):
             await self._swapper.activate(state)
-            self.active = state.revision
+        self.active = state.revision
         self.lacking = None
 
     def _tell(self, state: ServingState, outcome: Outcome, reason: str, began_s: float) -> None:
