@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from driftline.agents.control.errors import KeyFileError
 from driftline.agents.control.signing import PUBLIC_BYTES, key_id
+from driftline.agents.private import OTHERS
 from driftline.schemas.whole import read_whole
 
 MODE: Final = 0o600
 MAX_FILE_BYTES: Final = 16 * 1024
-_OTHERS: Final = 0o077
 
 
 class Key:
@@ -91,7 +91,7 @@ def load(path: Path) -> Key:
 
     def check(opened: os.stat_result) -> None:
         mode = stat.S_IMODE(opened.st_mode)
-        if mode & _OTHERS:
+        if mode & OTHERS:
             raise KeyFileError(
                 f"the key file {path} has mode {mode:04o}; others must not reach it: chmod 600 {path}"
             )

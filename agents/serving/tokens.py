@@ -9,6 +9,7 @@ import stat
 import tomllib
 from typing import TYPE_CHECKING, Final
 
+from driftline.agents.private import OTHERS
 from driftline.agents.serving.errors import UNAUTHORIZED, AnswerError, ServingError
 from driftline.schemas.names import name_fault
 from driftline.schemas.whole import read_whole
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHORTEST: Final = 16
-_OTHERS: Final = 0o077
 _BEARER: Final = "bearer "
 
 
@@ -65,7 +65,7 @@ def read_tokens(path: Path) -> Tokens:
 
     def check(opened: os.stat_result) -> None:
         mode = stat.S_IMODE(opened.st_mode)
-        if mode & _OTHERS:
+        if mode & OTHERS:
             raise ServingError(
                 f"the tokens {path} have mode {mode:04o}; others must not reach them: chmod 600 {path}"
             )
