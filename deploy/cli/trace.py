@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftline.deploy.cli.audit_source import genesis_option, what_lies
+from driftline.deploy.cli.audit_source import genesis_option, pinned, what_lies
 from driftline.deploy.cli.commands import CommandEntry
 from driftline.deploy.cli.group import MissingExtraError
 from driftline.deploy.cli.output import json_option, print_json
@@ -57,11 +57,11 @@ def command(
 
 def _proofs(digests: dict[int, str], genesis: str | None) -> dict[int, dict[str, Any]]:
     try:
-        from driftline.deploy.control.inclusion import Inclusion
+        from driftline.deploy.control.inclusion import included
     except ModuleNotFoundError as error:
         raise MissingExtraError(CommandEntry("trace --verify", "control", ""), str(error.name)) from error
     settings, read, notes = what_lies(None)
-    return Inclusion(settings, genesis, read, notes).of(digests)
+    return included(pinned(settings, genesis), read, notes, digests)
 
 
 def _show(one: Traced, proof: dict[str, Any] | None) -> None:

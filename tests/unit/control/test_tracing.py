@@ -5,15 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 import pytest
 from audit_logs import Book, filled
 
 from driftline.agents.audit.record import digest
 from driftline.deploy.control.errors import TraceError
-from driftline.deploy.control.inclusion import Inclusion
+from driftline.deploy.control.inclusion import included
 from driftline.deploy.control.traced import Traced
-from driftline.schemas.settings import Control, Settings
 from driftline.streams.clickhouse.trace_reads import served_at
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -89,17 +87,15 @@ def test_a_replayed_event_goes_by_its_arrival() -> None:
     assert served_at({**PLACE, "ts": NOON - timedelta(days=8)}) == PLACE["arrived"]
 
 
-def proving(book: Book, **over: Any) -> Inclusion:
-    """An inclusion over a log in memory."""
-    settings = msgspec.structs.replace(Settings(), control=Control(genesis=book.pins.genesis))
-    given = {"read": lambda: iter(book.records), "notes": book.notes, **over}
-    return Inclusion(settings, None, **given)
+def proved(book: Book, digests: dict[int, str]) -> dict[int, dict[str, Any]]:
+    """Prove records of a log in memory."""
+    return included(book.pins.genesis, lambda: iter(book.records), book.notes, digests)
 
 
 def test_a_record_is_proved_by_the_whole_audit() -> None:
     """It lies in the checkpoint that a witness signed, and the archive's copy is the same bytes."""
     book = filled(25)
-    assert proving(book).of({7: digest(book.records[7])}) == {
+    assert proved(book, {7: digest(book.records[7])}) == {
         7: {"seq": 7, "size": 25, "witnesses": ["witness.example/1"]}
     }
 
@@ -107,7 +103,7 @@ def test_a_record_is_proved_by_the_whole_audit() -> None:
 def test_a_copy_that_differs_is_found() -> None:
     """ClickHouse is a view: whoever writes there changes nothing that is proved."""
     with pytest.raises(TraceError, match="archive's copy of record 7"):
-        proving(filled(25)).of({7: digest(b"another")})
+        proved(filled(25), {7: digest(b"another")})
 
 
 def test_nothing_is_proved_of_an_audit_that_was_changed() -> None:
@@ -115,10 +111,12 @@ def test_nothing_is_proved_of_an_audit_that_was_changed() -> None:
     book = filled(25)
     book.records[3] = book.records[3].replace(b"number 3", b"number 4")
     with pytest.raises(TraceError, match="nothing of this audit is proved"):
-        proving(book).of({7: digest(book.records[7])})
+        proved(book, {7: digest(book.records[7])})
 
 
 def test_nothing_is_proved_without_a_checkpoint() -> None:
     """The log must have signed what the record is held against."""
+    book = filled(25)
+    book.notes.clear()
     with pytest.raises(TraceError, match="no checkpoint yet"):
-        proving(filled(25), notes=[]).of({7: ""})
+        proved(book, {7: ""})
