@@ -59,9 +59,7 @@ def told(decision: Decision, source: Source | None) -> tuple[str, dict[str, Any]
         "command": decision.digest or None,
         "envelope": None if decision.envelope is None else decision.envelope.to_bytes().decode(),
         "approvals": decision.approvals,
-        "actor": decision.by
-        if decision.event not in NAMELESS and decision.by not in (ROOT, CONTROLLER)
-        else "",
+        "actor": decision.by if _is_named(decision) else "",
         "approvers": decision.approvers,
         "deployment": after.deployment
         if after is not None
@@ -141,10 +139,14 @@ def hear(desk: Desk, record: AuditRecord) -> None:
     desk.seq = record.seq + 1
 
 
+def _is_named(decision: Decision) -> bool:
+    """Whether the record names a person as who asked."""
+    return decision.event not in NAMELESS and decision.by not in (ROOT, CONTROLLER)
+
+
 def _detail(decision: Decision) -> dict[str, Any] | None:
-    by = decision.by if decision.event in NAMELESS or decision.by in (ROOT, CONTROLLER) else ""
     found = {
-        "by": by,
+        "by": "" if _is_named(decision) else decision.by,
         "signers": sorted(decision.signers),
         "target": decision.target,
         "lacking": decision.lacking,
