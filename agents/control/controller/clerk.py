@@ -207,10 +207,9 @@ class Clerk:
         """Write a decision, and what follows from it."""
         event, fields = told(decision, source)
         self._write(event, decision.at_ms, **{**fields, **more})
-        command = decision.command
-        is_configured = decision.event == "decided" and command is not None and command.op == "configure"
+        command = decision.command if decision.event == "decided" else None
         deployment = decision.after.deployment if decision.after is not None else ""
-        if is_configured and command is not None:
+        if command is not None and command.op == "configure":
             deployment = command.deployment
         if deployment:
             self._turn.states.append((deployment, self.value(deployment)))
@@ -218,9 +217,9 @@ class Clerk:
         if decision.after is not None and firing and _changes(decision):
             detail = {"alerts": firing, "revision": decision.after.revision}
             self._write(ALERTED, decision.at_ms, deployment=deployment, detail=detail)
-        if decision.event == "decided" and command is not None and command.op == "register":
+        if command is not None and command.op == "register" and command.model is not None:
             profile = self._outside.profile(command)
-            if profile is not None and command.model is not None:
+            if profile is not None:
                 self._turn.profiles.append((f"{command.deployment}/{command.model.version}", profile))
 
     def _hear(self, one: Arrived, now_ms: int) -> None:
