@@ -125,9 +125,7 @@ class App:
         if path == "/v2/health/live":
             return _OK, b'{"live":true}'
         if path == "/v2/health/ready":
-            why = self._unready()
-            if why is not None:
-                raise AnswerError(UNAVAILABLE, f"not ready: {why}", retry_after_s=5)
+            self._must_be_ready()
             return _OK, b'{"ready":true}'
         if path.rstrip("/") == "/v2":
             told = {"name": "driftline", "version": _own_version(), "extensions": ["binary_tensor_data"]}
@@ -141,9 +139,7 @@ class App:
         _only("GET", scope["method"])
         loaded = champion_of(self._deployment(name), version_asked)
         if verb == "ready":
-            why = self._unready()
-            if why is not None:
-                raise AnswerError(UNAVAILABLE, f"not ready: {why}", retry_after_s=5)
+            self._must_be_ready()
             await send(send_to, _OK, msgspec.json.encode({"name": name, "ready": True}))
         elif verb == "":
             manifest = loaded.manifest
@@ -152,6 +148,11 @@ class App:
             await send(send_to, _OK, v2.described(name, [loaded.version], platform, sides))
         else:
             raise AnswerError(NOT_FOUND, f"a model has no {verb[:100]!r}; it has infer and ready")
+
+    def _must_be_ready(self) -> None:
+        why = self._unready()
+        if why is not None:
+            raise AnswerError(UNAVAILABLE, f"not ready: {why}", retry_after_s=5)
 
     def _deployment(self, name: str) -> Deployment:
         found = self.deployments.get(name)
