@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from driftline.agents.serving.cloudevents import Pairs, rows_of
+from driftline.agents.serving.cloudevents import MAX_COLUMNS, Pairs, rows_of
 from driftline.agents.serving.errors import BAD_REQUEST, TOO_LARGE, TOO_MANY, AnswerError, bad_request
 from driftline.agents.serving.tokens import Tokens, bearer
 from driftline.schemas.names import name_fault
@@ -33,7 +33,6 @@ MAX_PAYLOAD_BYTES: Final = 4 << 20
 """Of a CloudEvent: read in a thread, in whose one go nobody else is answered either."""
 SLICE_S: Final = 0.002
 """How long lines are read before models are asked again."""
-MAX_COLUMNS: Final = 4_096
 MAX_ERRORS: Final = 100
 MAX_EMITTERS: Final = 64
 """Versions and slots that are told of through the doors; each has a thread and a connection."""
