@@ -9,7 +9,7 @@ has stolen its key, or writes the topic without it, moves no further; and marks 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,6 +17,7 @@ from driftline.agents.control.errors import SignatureError
 from driftline.agents.control.signing import verified
 from driftline.agents.control.standing import Case, Marks, checked
 from driftline.agents.control.warrant import WarrantError
+from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.envelope import STATE, STATE_MAX_BYTES, Envelope, EnvelopeError
 from driftline.schemas.control.reading import decoded
 from driftline.schemas.control.serving_state import ServingState
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
     from driftline.agents.control.history import History
     from driftline.schemas.control.serving_state import Tier
-
-AHEAD_MS: Final = 60_000
-"""How far a state's time may lie after the agent's clock, ms."""
 
 
 class StateError(ValueError):

@@ -8,7 +8,7 @@ import msgspec
 
 from driftline.agents.control.grants import asked, held
 from driftline.agents.control.lifecycle import INTERRUPTING
-from driftline.agents.control.verify_state import AHEAD_MS
+from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.serving_state import Grant, Halt, Rollout, ServingState
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ REJECT_CODES: Final[tuple[RejectCode, ...]] = RejectCode.__args__  # type: ignor
 LONGEST_MS: Final = 15 * 60 * 1000
 """Most that may lie between `issued_at_ms` and `expires_at_ms`, and between a record and its first decision."""
 AHEAD_MS: Final = 60 * 1000
-"""Most that `issued_at_ms` may lie after the broker's time of the record."""
+"""How far clocks may be apart: most that a signed time may lie after the time at which it is looked at, ms."""
 
 _NAME: Final = r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z"
 Name = Annotated[str, msgspec.Meta(pattern=_NAME)]
