@@ -34,7 +34,7 @@ def command(
     checks every signature too). A proof of one record is 'driftline audit prove SEQ'.
     """
     from driftline.deploy.control.errors import AskingError
-    from driftline.deploy.control.past import past_of, state_of, told_of
+    from driftline.deploy.control.past import past_of, told_of
     from driftline.deploy.control.stood import stood_lines, stood_table
 
     settings, read, notes = what_lies(folder)
@@ -42,7 +42,7 @@ def command(
     if at is not None:
         with telling("verifying the audit"):
             past = past_of(read(), notes, pin, milliseconds(at))
-        state = state_of(past, deployment)
+        state = past.ledger.desk.states.get(deployment)
         if state is None:
             raise AskingError(f"the audit tells of nothing in {deployment!r} at that time")
         table = stood_table(past, state)

@@ -17,8 +17,6 @@ from driftline.agents.control.judge import Facts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from driftline.schemas.control.serving_state import ServingState
-
 Row = TypeVar("Row")
 UNTOLD = frozenset((ACKED, "approved"))
 """Events that a history leaves out: an approval stands with the command that it approved."""
@@ -34,23 +32,39 @@ class Deed:
     approvers: tuple[str, ...]
 
 
-@dataclass(slots=True)
 class Past:
-    """What a verified audit tells.
+    """What an audit tells.
+
+    Args:
+        records: from record 0 on, as far as they are to be taken in.
+        genesis: the pinned digest of record 0.
+
+    Raises:
+        AuditError: a record does not follow the one before it, or cannot be read.
 
     Attributes:
         ledger: all that a controller would know.
-        seq: of the last record that was read, acks aside.
         deeds: commands that took effect, by the digest of their payload.
         registers: records that registered a model, by deployment and version.
         validations: those that validated one.
     """
 
-    ledger: Ledger
-    seq: int
-    deeds: dict[str, Deed]
-    registers: dict[tuple[str, str], AuditRecord]
-    validations: dict[tuple[str, str], AuditRecord]
+    def __init__(self, records: Iterable[bytes], genesis: str) -> None:
+        self.deeds: dict[str, Deed] = {}
+        self.registers: dict[tuple[str, str], AuditRecord] = {}
+        self.validations: dict[tuple[str, str], AuditRecord] = {}
+        self.ledger = Ledger(records, genesis, lambda _: Facts(), self._take)
+
+    def _take(self, record: AuditRecord) -> None:
+        """Keep what is asked for later."""
+        if record.event != EFFECTIVE:
+            return
+        self.deeds[record.command or ""] = Deed(
+            record.seq, record.decided_at_ms, record.actor, record.approvers
+        )
+        held = {"register": self.registers, "validate": self.validations}.get(record.op or "")
+        if held is not None and record.model is not None:
+            held[record.deployment, record.model.version] = record
 
 
 def past_of(
@@ -69,14 +83,13 @@ def past_of(
     """
     verifier = Verifier(Pins(genesis), notes)
     passing = verifier.passing(records)
-    kept = _Kept()
     try:
-        ledger = Ledger(_until(passing, until_ms), genesis, lambda _: Facts(), kept.take)
+        past = Past(_until(passing, until_ms), genesis)
     finally:
         # What came later is verified too, and a fault in the audit says more than what it led to.
         deque(passing, maxlen=0)
         verifier.report.require()
-    return Past(ledger, kept.seq, kept.deeds, kept.registers, kept.validations)
+    return past
 
 
 def told_of(
@@ -110,35 +123,6 @@ def told_of(
             rows.append(row(record))
     verifier.report.require()
     return rows
-
-
-def state_of(past: Past, deployment: str) -> ServingState | None:
-    """What stood in a deployment; None when nothing was told of it."""
-    return past.ledger.desk.states.get(deployment)
-
-
-class _Kept:
-    """What is kept of the records that are taken in."""
-
-    def __init__(self) -> None:
-        self.seq = -1
-        self.deeds: dict[str, Deed] = {}
-        self.registers: dict[tuple[str, str], AuditRecord] = {}
-        self.validations: dict[tuple[str, str], AuditRecord] = {}
-
-    def take(self, record: AuditRecord) -> None:
-        """Keep what is asked for later."""
-        # Acks are many, and nothing is asked of them here.
-        if record.event != ACKED:
-            self.seq = record.seq
-        if record.event != EFFECTIVE:
-            return
-        self.deeds[record.command or ""] = Deed(
-            record.seq, record.decided_at_ms, record.actor, record.approvers
-        )
-        held = {"register": self.registers, "validate": self.validations}.get(record.op or "")
-        if held is not None and record.model is not None:
-            held[record.deployment, record.model.version] = record
 
 
 def _until(records: Iterable[bytes], until_ms: int | None) -> Iterator[bytes]:
