@@ -22,7 +22,7 @@ from driftline.agents.serving.package.errors import BrokenPackageError, PackageE
 from driftline.agents.serving.package.folder import read, shown
 from driftline.agents.serving.package.inside import content_faults
 from driftline.agents.serving.package.layout import FILE
-from driftline.agents.serving.package.signed import LIMITS, Limits, Signed, opened_manifest
+from driftline.agents.serving.package.signed import Signed, opened_manifest
 from driftline.agents.serving.package.verify import verify
 from driftline.schemas.control import envelope as envelopes
 
@@ -73,18 +73,17 @@ class Held:
 class Cache:
     """Copies of packages in one folder, which is of this user alone."""
 
-    def __init__(self, folder: Path, *, max_bytes: int, limits: Limits = LIMITS) -> None:
+    def __init__(self, folder: Path, *, max_bytes: int) -> None:
         """Open or make a cache.
 
         Args:
             folder: made with mode 0700; one that others can reach is refused.
             max_bytes: of all copies together; one that is needed may need others to go.
-            limits: how large a package may be.
 
         Raises:
             CacheError: the folder is not private, or cannot be made.
         """
-        self._folder, self._max_bytes, self._limits = folder, max_bytes, limits
+        self._folder, self._max_bytes = folder, max_bytes
         self._proved: set[str] = set()
         try:
             is_private = make_private(folder)
@@ -149,16 +148,16 @@ class Cache:
     def _proof(self, folder: Path, ref: ModelRef, keys: Mapping[str, bytes]) -> Signed:
         """Verify a copy: every byte of it the first time."""
         if ref.manifest in self._proved:
-            signed = opened_manifest(read(folder, FILE, envelopes.MAX_BYTES), keys, self._limits)
+            signed = opened_manifest(read(folder, FILE, envelopes.MAX_BYTES), keys)
         else:
-            signed = verify(folder, keys, self._limits)
+            signed = verify(folder, keys)
         _is_asked_for(signed, ref)
         self._proved.add(ref.manifest)
         return signed
 
     def _fetched(self, ref: ModelRef, keys: Mapping[str, bytes], store: Store) -> Held:
         data = store.manifest(ref.manifest)
-        signed = opened_manifest(data, keys, self._limits)
+        signed = opened_manifest(data, keys)
         _is_asked_for(signed, ref)
         self._make_room(signed.manifest, signed.manifest.total_bytes + len(data))
         made = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=self._folder))

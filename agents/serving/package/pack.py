@@ -21,7 +21,7 @@ from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.manifest import File, Golden, Manifest, Reference
 from driftline.agents.serving.package.roles import predicted_of, scores_of, with_lengths
 from driftline.agents.serving.package.rows import MAX_ROWS, as_tensors, thinned
-from driftline.agents.serving.package.signed import LIMITS, Limits
+from driftline.agents.serving.package.signed import MAX_FILE_BYTES
 from driftline.agents.serving.package.verify import verify
 from driftline.schemas.control import envelope as envelopes
 
@@ -72,7 +72,6 @@ class Order:
         out: the folder that is made; it must not be there.
         signers: keys that sign the manifest.
         profile: the reference; None for none.
-        limits: how large a package may be.
     """
 
     about: About
@@ -80,7 +79,6 @@ class Order:
     out: Path
     signers: Sequence[Signer]
     profile: Profile | None = None
-    limits: Limits = LIMITS
 
 
 def pack_file(
@@ -137,11 +135,11 @@ def _packed(source: Source, order: Order) -> Packed:
         if order.profile is not None:
             contents[_PROFILE_FILE] = order.profile.to_bytes()
         files = [_written(made / name, name, data) for name, data in contents.items()]
-        files += [_copied(made, path, origin, order.limits) for path, origin in source.files.items()]
+        files += [_copied(made, path, origin) for path, origin in source.files.items()]
         manifest = _manifest(source, order, rows, tolerance, files)
         envelope = sign(envelopes.MANIFEST, manifest.to_bytes(), *order.signers)
         (made / FILE).write_bytes(envelope.to_bytes())
-        signed = verify(made, None, order.limits)
+        signed = verify(made, None)
         made.rename(order.out)
     except BaseException as error:
         shutil.rmtree(made, ignore_errors=True)
@@ -234,11 +232,11 @@ def _written(path: Path, name: str, data: bytes) -> File:
     return _listed(path, name)
 
 
-def _copied(made: Path, path: str, origin: Path, limits: Limits) -> File:
+def _copied(made: Path, path: str, origin: Path) -> File:
     with opened(origin.parent, origin.name) as file:
         size = file.seek(0, 2)
-        if size > limits.file_bytes:
-            raise PackageError(f"{origin} has {size:,} bytes; {limits.file_bytes:,} are allowed in a package")
+        if size > MAX_FILE_BYTES:
+            raise PackageError(f"{origin} has {size:,} bytes; {MAX_FILE_BYTES:,} are allowed in a package")
         file.seek(0)
         to = made / path
         to.parent.mkdir(parents=True, exist_ok=True)

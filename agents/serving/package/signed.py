@@ -18,23 +18,9 @@ from driftline.schemas.control.envelope import Envelope, EnvelopeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-GIB: Final = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How large a package may be.
-
-    Attributes:
-        package_bytes: all its files.
-        file_bytes: any of them.
-    """
-
-    package_bytes: int = 16 * GIB
-    file_bytes: int = 8 * GIB
-
-
-LIMITS: Final = Limits()
+MAX_PACKAGE_BYTES: Final = 16 << 30
+"""Of all files of a package."""
+MAX_FILE_BYTES: Final = 8 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +45,16 @@ class Signed:
         return ModelRef(name=self.manifest.name, version=self.manifest.version, manifest=self.digest)
 
 
-def opened_manifest(data: bytes, keys: Mapping[str, bytes] | None, limits: Limits = LIMITS) -> Signed:
+def opened_manifest(data: bytes, keys: Mapping[str, bytes] | None) -> Signed:
     """Read a signed manifest.
 
     Args:
         data: JSON of the envelope.
         keys: raw public keys, by id, of those who may sign packages; None to look at one whoever signed it.
-        limits: how large its files may be, by its own word.
 
     Raises:
-        BrokenPackageError: it is no envelope of a manifest, or the manifest is wrong or too large.
+        BrokenPackageError: it is no envelope of a manifest, the manifest is wrong, or it lists more than a package may
+            hold.
         UntrustedPackageError: none of the keys signed it, or a signature is false.
     """
     try:
@@ -89,18 +75,18 @@ def opened_manifest(data: bytes, keys: Mapping[str, bytes] | None, limits: Limit
             f"the package is signed by {who}, and by none of the {len(keys)} keys that may sign packages"
         )
     manifest = Manifest.from_bytes(body)
-    _hold_to(manifest, limits)
+    _hold_to_size(manifest)
     return Signed(manifest, envelope, digest_of(body), signers)
 
 
-def _hold_to(manifest: Manifest, limits: Limits) -> None:
+def _hold_to_size(manifest: Manifest) -> None:
     for file in manifest.files:
-        if file.size > limits.file_bytes:
+        if file.size > MAX_FILE_BYTES:
             raise BrokenPackageError(
                 f"the file {shown(file.path)} of {manifest.title} has {file.size:,} bytes; "
-                f"{limits.file_bytes:,} are allowed"
+                f"{MAX_FILE_BYTES:,} are allowed"
             )
-    if manifest.total_bytes > limits.package_bytes:
+    if manifest.total_bytes > MAX_PACKAGE_BYTES:
         raise BrokenPackageError(
-            f"the files of {manifest.title} have {manifest.total_bytes:,} bytes; {limits.package_bytes:,} are allowed"
+            f"the files of {manifest.title} have {manifest.total_bytes:,} bytes; {MAX_PACKAGE_BYTES:,} are allowed"
         )

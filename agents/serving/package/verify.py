@@ -10,7 +10,7 @@ from driftline.agents.serving.package.folder import listed, measured, opened, re
 from driftline.agents.serving.package.inside import content_faults
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.manifest import Manifest
-from driftline.agents.serving.package.signed import LIMITS, Limits, Signed, opened_manifest
+from driftline.agents.serving.package.signed import Signed, opened_manifest
 from driftline.schemas.control import envelope as envelopes
 
 if TYPE_CHECKING:
@@ -20,19 +20,18 @@ if TYPE_CHECKING:
 MAX_FAULTS: Final = 20
 
 
-def verify(folder: Path, keys: Mapping[str, bytes] | None, limits: Limits = LIMITS) -> Signed:
+def verify(folder: Path, keys: Mapping[str, bytes] | None) -> Signed:
     """Hold a package against its manifest.
 
     Args:
         folder: that holds it.
         keys: as for `opened_manifest`.
-        limits: how large it may be.
 
     Raises:
         BrokenPackageError: with the first thing that is wrong, and how many more there are.
         UntrustedPackageError: nobody signed it who may.
     """
-    signed = opened_manifest(read(folder, FILE, envelopes.MAX_BYTES), keys, limits)
+    signed = opened_manifest(read(folder, FILE, envelopes.MAX_BYTES), keys)
     found = list(faults(folder, signed.manifest))
     if found:
         more = f" (and {len(found) - 1} more faults)" if len(found) > 1 else ""

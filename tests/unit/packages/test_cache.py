@@ -16,7 +16,6 @@ from signed import key
 from driftline.agents.serving.package.cache import Cache, CacheError
 from driftline.agents.serving.package.errors import BrokenPackageError, StoreError, UntrustedPackageError
 from driftline.agents.serving.package.pack import Packed
-from driftline.agents.serving.package.signed import Limits
 from driftline.agents.serving.package.store import Store, folder_store
 
 ROOM = 1 << 24
@@ -143,16 +142,20 @@ def test_a_harmful_package_is_not_kept(tmp_path: Path, store: Store, cache: Cach
     assert cache.digests() == []
 
 
-def test_sizes_are_held_before_anything_is_fetched(tmp_path: Path, store: Store) -> None:
+def test_sizes_are_held_before_anything_is_fetched(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A package that says it is too large is refused before a file of it is asked for."""
     made = kept(tmp_path, store)
     for path in (tmp_path / "store" / "objects").iterdir():
         path.unlink()
-    small = Cache(tmp_path / "cache", max_bytes=ROOM, limits=Limits(package_bytes=1000))
-    with pytest.raises(BrokenPackageError, match="1,000 are allowed"):
-        small.take(made.signed.ref, KEYS, store)
+    cache = Cache(tmp_path / "cache", max_bytes=ROOM)
+    with monkeypatch.context() as small:
+        small.setattr("driftline.agents.serving.package.signed.MAX_PACKAGE_BYTES", 1_000)
+        with pytest.raises(BrokenPackageError, match="1,000 are allowed"):
+            cache.take(made.signed.ref, KEYS, store)
     with pytest.raises(StoreError, match="is not in"):
-        Cache(tmp_path / "cache", max_bytes=ROOM).take(made.signed.ref, KEYS, store)
+        cache.take(made.signed.ref, KEYS, store)
 
 
 def test_what_was_used_longest_ago_goes(tmp_path: Path, store: Store) -> None:

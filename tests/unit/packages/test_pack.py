@@ -17,7 +17,6 @@ from driftline.agents.serving.package.loading import load
 from driftline.agents.serving.package.manifest import Score
 from driftline.agents.serving.package.pack import GOLDEN_ROWS, pack_file
 from driftline.agents.serving.package.rows import read_rows
-from driftline.agents.serving.package.signed import Limits
 from driftline.agents.serving.package.tensors import Tensor
 from driftline.agents.serving.package.verify import verify
 
@@ -134,10 +133,11 @@ def test_a_fixed_number_of_rows_is_refused(tmp_path: Path) -> None:
         packed(tmp_path / "b", model=saved(tmp_path / "bf16.onnx", graph))
 
 
-def test_large_models_are_refused(tmp_path: Path) -> None:
+def test_large_models_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file larger than is allowed is not copied."""
+    monkeypatch.setattr("driftline.agents.serving.package.pack.MAX_FILE_BYTES", 100)
     with pytest.raises(PackageError, match="has 161 bytes; 100 are allowed in a package"):
-        packed(tmp_path, limits=Limits(file_bytes=100))
+        packed(tmp_path)
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from driftline.agents.serving.package.golden import GoldenRows
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.manifest import Manifest, Reference
 from driftline.agents.serving.package.pack import pack_file
-from driftline.agents.serving.package.signed import Limits, opened_manifest
+from driftline.agents.serving.package.signed import opened_manifest
 from driftline.agents.serving.package.verify import MAX_FAULTS, faults, verify
 from driftline.schemas.control import envelope as envelopes
 
@@ -260,10 +260,17 @@ def test_what_is_no_envelope_is_refused(package: Path, data: bytes) -> None:
         verify(package, KEYS)
 
 
-def test_sizes_are_held_before_a_byte_is_read(package: Path) -> None:
+@pytest.mark.parametrize(
+    ("bound", "most", "said"),
+    [
+        ("MAX_FILE_BYTES", 100, "'golden.json' of churn 3 has .* bytes; 100 are allowed"),
+        ("MAX_PACKAGE_BYTES", 200, "the files of churn 3 have .* bytes; 200 are allowed"),
+    ],
+)
+def test_sizes_are_held_before_a_byte_is_read(
+    bound: str, most: int, said: str, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A manifest that lists more than is allowed is refused by its own word."""
-    data = (package / FILE).read_bytes()
-    with pytest.raises(BrokenPackageError, match=r"'golden.json' of churn 3 has .* bytes; 100 are allowed"):
-        opened_manifest(data, KEYS, Limits(file_bytes=100))
-    with pytest.raises(BrokenPackageError, match=r"the files of churn 3 have .* bytes; 200 are allowed"):
-        opened_manifest(data, KEYS, Limits(package_bytes=200))
+    monkeypatch.setattr(f"driftline.agents.serving.package.signed.{bound}", most)
+    with pytest.raises(BrokenPackageError, match=said):
+        opened_manifest((package / FILE).read_bytes(), KEYS)
