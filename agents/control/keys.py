@@ -52,17 +52,16 @@ def of_seed(seed: bytes) -> Key:
     return Key(Ed25519PrivateKey.from_private_bytes(seed))
 
 
-def new(path: Path, seed: bytes | None = None) -> Key:
+def new(path: Path) -> Key:
     """Make a key and write it to a file that must not be there yet, with mode 0600.
 
     Args:
         path: of the file; its folder must be there.
-        seed: 32 secret bytes; by default the system's randomness.
 
     Raises:
         KeyFileError: there is such a file already, or it cannot be written.
     """
-    key = Ed25519PrivateKey.generate() if seed is None else Ed25519PrivateKey.from_private_bytes(seed)
+    key = Ed25519PrivateKey.generate()
     text = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -16,9 +16,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import pytest
 from confluent_kafka import Producer
-from cryptography.hazmat.primitives import serialization
 from office_audit import rebuilt
-from signed import command, key, policy, signed, text, trust
+from signed import command, key, pem, policy, signed, text, trust
 
 from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.report import Pins
@@ -71,13 +70,6 @@ def serving_trust(**fields: Any) -> Any:
     """Return the trust of `signed` with three agents."""
     agents = tuple(Agent(id=name, keys=(text(name),)) for name in INSTANCES)
     return trust(**{"agents": agents, **fields})
-
-
-def pem(word: str) -> bytes:
-    """Return the key file of a word."""
-    return key(word)._private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
 
 
 def now_ms() -> int:

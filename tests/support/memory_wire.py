@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from office import Office
-from signed import policy, trust
+from signed import pem, policy, trust
 
 from driftline.agents.audit.record import Source, digest
 from driftline.agents.audit.writer import begin
-from driftline.agents.control import keys
 from driftline.agents.control.telling import told
 
 
@@ -66,5 +64,6 @@ def key_file(folder: Path, word: str) -> str:
     """Return the file of a word's key."""
     path = folder / f"{word}.pem"
     if not path.exists():
-        keys.new(path, hashlib.sha256(word.encode()).digest())
+        path.write_bytes(pem(word))
+        path.chmod(0o600)
     return str(path)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 import msgspec
+from cryptography.hazmat.primitives import serialization
 
 from driftline.agents.control.keys import Key, of_seed, public_text
 from driftline.agents.control.policy import Policy, default_policy
@@ -24,6 +25,13 @@ NOW_MS: Final = 1_800_000_000_000
 def key(word: str) -> Key:
     """Return the key of a word."""
     return of_seed(hashlib.sha256(word.encode()).digest())
+
+
+def pem(word: str) -> bytes:
+    """Return the key file of a word."""
+    return key(word)._private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def text(word: str) -> str:

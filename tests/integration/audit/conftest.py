@@ -14,8 +14,7 @@ import pytest
 from audit_logs import Book, new_book
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
-from cryptography.hazmat.primitives import serialization
-from signed import key
+from signed import pem
 
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.notes import Note
@@ -124,7 +123,7 @@ def witness(desk: Desk, tmp_path: Path) -> Iterator[Callable[[], subprocess.Pope
     """Return a starter of witness processes that share one store; none is left behind."""
     started: list[subprocess.Popen[bytes]] = []
     file = tmp_path / "witness.pem"
-    file.write_bytes(_pem())
+    file.write_bytes(pem("witness"))
     file.chmod(0o600)
 
     def start() -> subprocess.Popen[bytes]:
@@ -143,9 +142,3 @@ def witness(desk: Desk, tmp_path: Path) -> Iterator[Callable[[], subprocess.Pope
         if process.poll() is None:
             process.kill()
         process.wait(10)
-
-
-def _pem() -> bytes:
-    return key("witness")._private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
