@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,24 @@ def test_a_store_that_lies_is_found_while_copying(tmp_path: Path, store: Store, 
     ):
         cache.take(made.signed.ref, KEYS, store)
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_a_file_that_grows_is_not_copied_whole(
+    tmp_path: Path, store: Store, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a store that gives more than the manifest says, no more is taken than shows that."""
+    made = kept(tmp_path, store)
+    given: list[int] = []
+
+    def endless(_digest: str, size: int) -> Iterator[bytes]:
+        while len(given) < 100:
+            given.append(size)
+            yield b"x" * size
+
+    monkeypatch.setattr(store, "chunks", endless)
+    with pytest.raises(BrokenPackageError, match="is not the one that was signed"):
+        cache.take(made.signed.ref, KEYS, store)
+    assert len(given) == 2
 
 
 def test_another_package_under_the_name_is_found(tmp_path: Path, store: Store, cache: Cache) -> None:
