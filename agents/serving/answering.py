@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from driftline.agents.serving.bounds import Bounds
 from driftline.agents.serving.call import Call, Outputs, Request
 from driftline.agents.serving.errors import (
+    BAD_GATEWAY,
     FAILED,
     NOT_FOUND,
     TOO_MANY,
@@ -174,7 +175,8 @@ class Answerer:
 
     def _failed(self, call: Call, error: BaseException) -> AnswerError:
         self._tell(call, None, 0.0, "error")
-        return AnswerError(FAILED, f"version {call.loaded.version} failed: {said(error)}")
+        status = FAILED if call.loaded.is_verified else BAD_GATEWAY  # whose fault it is, behind an upstream
+        return AnswerError(status, f"version {call.loaded.version} failed: {said(error)}")
 
     async def _ask_canary(self, call: Call) -> Outputs | None:
         """Ask a canary; None when the champion has to answer."""

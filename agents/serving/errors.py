@@ -16,6 +16,7 @@ TOO_LARGE: Final = 413
 UNSUPPORTED: Final = 415
 TOO_MANY: Final = 429
 FAILED: Final = 500
+BAD_GATEWAY: Final = 502
 UNAVAILABLE: Final = 503
 TOO_SLOW: Final = 504
 

@@ -7,6 +7,8 @@ version is told as `artefact unverified`; its tensors are those of the manifest,
 from __future__ import annotations
 
 import asyncio
+import re
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -16,7 +18,7 @@ import msgspec
 
 from driftline.agents.serving import v2_client
 from driftline.agents.serving.errors import AnswerError, SwapError
-from driftline.agents.serving.package.errors import InputError
+from driftline.agents.serving.package.errors import InputError, said
 from driftline.agents.serving.package.signed import opened_manifest
 from driftline.agents.serving.slots import Loaded
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 _OK: Final = 200
 _HEADER: Final = "Inference-Header-Content-Length"
+_LENGTH: Final = re.compile("[0-9]{1,18}")
+_PIECE_BYTES: Final = 1 << 16
+_SHOWN: Final = 200
 CONNECTIONS: Final = 256
 
 
@@ -48,16 +53,9 @@ class Upstream:
         self._url, self._most_bytes = url.rstrip("/"), most_bytes
         self._loop = asyncio.get_running_loop()
         self._timeout_s = timeout_s
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS),
-            timeout=aiohttp.ClientTimeout(total=timeout_s),
-            trust_env=False,
-        )
-
-    @property
-    def place(self) -> str:
-        """Its address."""
-        return self._url
+        self._session = self._opened()
+        self.place: Final = re.sub("//[^/]*@", "//", self._url)
+        """Its address, without the password that may stand in it."""
 
     def post(self, model: str, version: str, body: bytes, json_bytes: int) -> tuple[bytes, int | None]:
         """Ask a model; blocks a thread that is not the loop's. Gives the body, and how much of it is JSON."""
@@ -69,25 +67,51 @@ class Upstream:
         asked = self._status(self._path(model, version) + "/ready")
         return asyncio.run_coroutine_threadsafe(asked, self._loop).result(self._timeout_s + 1) == _OK
 
+    def hang_up(self) -> None:
+        """Close its connections and open others: what was asked over one of them may get the answer to another."""
+        asyncio.run_coroutine_threadsafe(self._reopened(), self._loop)
+
     async def close(self) -> None:
         """Close its connections."""
         await self._session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+            trust_env=False,
+        )
+
+    async def _reopened(self) -> None:
+        before, self._session = self._session, self._opened()
+        await before.close()
 
     def _path(self, model: str, version: str) -> str:
         return f"{self._url}/v2/models/{quote(model, safe='')}/versions/{quote(version, safe='')}"
 
     async def _post(self, url: str, body: bytes, json_bytes: int) -> tuple[bytes, int | None]:
         headers = {_HEADER: str(json_bytes), "Content-Type": "application/octet-stream"}
-        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-            data = bytearray()
-            async for piece in answer.content.iter_chunked(1 << 16):
-                data += piece
-                if len(data) > self._most_bytes:
-                    raise InputError(f"{self._url} answers with more than {self._most_bytes:,} bytes")
-            if answer.status != _OK:
-                raise InputError(f"{self._url} answers {answer.status}: {_error(bytes(data))}")
-            length = answer.headers.get(_HEADER, "")
-            return bytes(data), int(length) if length.isascii() and length.isdigit() else None
+        try:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+                data = await self._read(answer)
+        except TimeoutError:  # some of them are errors of aiohttp too
+            raise
+        except aiohttp.ClientError as error:
+            raise InputError(f"{self.place} gives no whole answer: {said(error)}") from error
+        if answer.status != _OK:
+            raise InputError(f"{self.place} answers {answer.status}: {_error(data)}")
+        length = answer.headers.get(_HEADER, "")
+        return data, int(length) if _LENGTH.fullmatch(length) else None
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        """Read a body within its bound."""
+        data, length = bytearray(), answer.content_length or 0
+        while length <= self._most_bytes and (piece := await answer.content.read(_PIECE_BYTES)):
+            data += piece
+            length = max(length, len(data))
+        if length > self._most_bytes:
+            raise InputError(f"{self.place} answers with more than {self._most_bytes:,} bytes")
+        return bytes(data)
 
     async def _status(self, url: str) -> int:
         async with self._session.get(url, allow_redirects=False) as answer:
@@ -105,14 +129,19 @@ class UpstreamModel:
     def predict(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Answer rows; raises what the connection raises, and InputError for an answer that is none."""
         wanted = [{"name": one.name, "parameters": {"binary_data": True}} for one in self.outputs]
-        body, size = v2_client.asking(inputs, {"outputs": wanted})
-        answer, json_bytes = self._upstream.post(self._name, self._version, body, size)
+        identity, upstream = uuid.uuid4().hex, self._upstream
+        body, size = v2_client.asking(inputs, {"id": identity, "outputs": wanted})
+        answer, json_bytes = upstream.post(self._name, self._version, body, size)
         try:
-            return v2_client.outputs_of(answer, json_bytes)
+            found = v2_client.answer_of(answer, json_bytes)
         except AnswerError as error:
-            raise InputError(
-                f"{self._upstream.place} answers what cannot be read: {error.sentence}"
-            ) from error
+            raise InputError(f"{upstream.place} answers what cannot be read: {error.sentence}") from error
+        if found.identity not in ("", identity):
+            upstream.hang_up()
+            raise InputError(f"{upstream.place} answers {found.identity[:40]!r}, which was not asked")
+        if found.version not in ("", self._version):
+            raise InputError(f"{upstream.place} answers with its version {found.version[:100]!r}")
+        return found.outputs
 
     def close(self) -> None:
         """Nothing is held."""
@@ -136,9 +165,7 @@ class Behind:
         try:
             is_there = self.upstream.is_ready(self.manifest.name, self.manifest.version)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise SwapError(
-                f"{self.upstream.place} does not answer: {error or type(error).__name__}"
-            ) from error
+            raise SwapError(f"{self.upstream.place} does not answer: {said(error)}") from error
         if not is_there:
             raise SwapError(
                 f"{self.upstream.place} has no version {self.manifest.version} of {self.manifest.name}"
@@ -172,7 +199,9 @@ class UpstreamLoader:
 
 
 def _error(data: bytes) -> str:
+    """The sentence of an error as v2 has it, or how another body begins."""
     try:
-        return str(msgspec.json.decode(data, type=dict).get("error", ""))[:200] or "no reason"
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return "no reason"
+        told = str(msgspec.json.decode(data, type=dict).get("error", ""))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        told = data[:_SHOWN].decode(errors="replace")
+    return told or "no reason"

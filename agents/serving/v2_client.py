@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -16,11 +17,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class _Answer(msgspec.Struct):
+class _Told(msgspec.Struct):
     outputs: Annotated[list[Input], msgspec.Meta(min_length=1, max_length=MAX_TENSORS)]
+    id: str | None = None
+    model_version: str | None = None
 
 
-_ANSWER: Final = msgspec.json.Decoder(_Answer)
+_TOLD: Final = msgspec.json.Decoder(_Told)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that was read.
+
+    Attributes:
+        outputs: by name.
+        identity: the id of the request, as the server says it; empty where it says none.
+        version: of the model, likewise.
+    """
+
+    outputs: dict[str, NDArray[Any]]
+    identity: str
+    version: str
 
 
 def asking(inputs: Mapping[str, NDArray[Any]], more: Mapping[str, Any]) -> tuple[bytes, int]:
@@ -44,15 +62,19 @@ def asking(inputs: Mapping[str, NDArray[Any]], more: Mapping[str, Any]) -> tuple
     return b"".join((head, *data.values())), len(head)
 
 
-def outputs_of(body: bytes, json_bytes: int | None) -> dict[str, NDArray[Any]]:
-    """Read the outputs of an answer; raises AnswerError as `read` does."""
+def answer_of(body: bytes, json_bytes: int | None) -> Answer:
+    """Read an answer, of which so many bytes are JSON (None: all); raises AnswerError as `read` does."""
     size = len(body) if json_bytes is None else json_bytes
+    if size > len(body):
+        raise bad_request(f"its header says {size:,} bytes of JSON, and it has {len(body):,}")
     try:
-        told = _ANSWER.decode(memoryview(body)[:size])
+        told = _TOLD.decode(memoryview(body)[:size])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise bad_request(f"it is no answer of the protocol: {error}") from error
     found: dict[str, NDArray[Any]] = {}
     at = size
     for output in told.outputs:
         found[output.name], at = tensor_of(output, memoryview(body), at)
-    return found
+    if at != len(body):
+        raise bad_request(f"{len(body) - at:,} bytes follow the last tensor that it names")
+    return Answer(found, told.id or "", told.model_version or "")
