@@ -88,15 +88,16 @@ class Believed:
         if record.event != EFFECTIVE or record.op not in ROOT_OPS:
             return self
         command, signers = self._root_command(record)
-        if command.op == "log-reset":
-            return self
-        state = changed(self.state, command, signers, record.decided_at_ms)
+        after = self if command.op == "log-reset" else self._changed(command, signers, record.decided_at_ms)
+        if (record.trust, record.policy) != (after.digest, after.state.policy):
+            raise AuditError(f"it names a trust or policy that its {command.op} does not lead to")
+        return after
+
+    def _changed(self, command: Command, signers: frozenset[str], at_ms: int) -> Believed:
+        state = changed(self.state, command, signers, at_ms)
         if isinstance(state, Refusal):
             raise AuditError(f"its {command.op} cannot have taken effect: {state.sentence}")
-        after = Believed.of(state, self.known)
-        if record.trust != after.digest:
-            raise AuditError(f"it names a trust that its {command.op} does not lead to")
-        return after
+        return Believed.of(state, self.known)
 
     def _root_command(self, record: AuditRecord) -> tuple[Command, frozenset[str]]:
         """Give the command that the roots signed, and the ids of the keys that did."""

@@ -25,7 +25,7 @@ EFFECTIVE: Final = "effective"
 NO_HASH: Final = "0" * 64
 """`prev_hash` of record 0."""
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Event = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
 Sentence = Annotated[str, msgspec.Meta(max_length=2_000)]
 
@@ -169,10 +169,10 @@ class Link(msgspec.Struct, frozen=True):
     """The fields of a record that the chain needs; a tenth of the work of reading it whole."""
 
     schema: Literal["driftline.audit.v1"]
-    seq: int
+    seq: Count
     prev_hash: str
-    event: str
-    decided_at_ms: int
+    event: Annotated[str, msgspec.Meta(min_length=1)]
+    decided_at_ms: Count
     op: str | None = None
 
     @classmethod

@@ -172,6 +172,9 @@ def asked_trust(command: Command) -> Trust | Refusal:
         trust = msgspec.convert(command.trust, type=Trust)
     except msgspec.ValidationError as error:
         return Refusal("malformed", f"the trust that is asked for cannot be read: {error}")
+    if msgspec.json.encode(trust, order="sorted") != msgspec.json.encode(command.trust, order="sorted"):
+        # Whoever knows the format alone finds what counts in what was signed.
+        return Refusal("malformed", "the trust that is asked for leaves fields out: sign it whole")
     wrong = fault(trust)
     return trust if wrong is None else Refusal("precondition_failed", f"this trust cannot hold: {wrong}")
 

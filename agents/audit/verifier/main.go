@@ -1,6 +1,6 @@
-// Command verifier verifies an export of driftline's audit: chain, tree, checkpoints, witnesses and changes of trust. It
-// was written against agents/audit/FORMAT.md, shares no code with driftline and needs nothing but Go. It prints one line
-// and ends with 0 when all holds, with 1 when it does not, naming the record, and with 2 when it is called wrongly.
+// Command verifier verifies an export of driftline's audit as agents/audit/FORMAT.md says: chain, tree, checkpoints,
+// witnesses and changes of trust. It shares no code with driftline and needs nothing but Go. It prints one line and ends
+// with 0 when all holds, with 1 when it does not, naming the record, and with 2 when it is called wrongly.
 // Usage: verifier GENESIS FOLDER [SIZE:ROOTHEX], the last being what an earlier verification found.
 package main
 
@@ -13,9 +13,11 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -25,12 +27,11 @@ const schema, commandType, maxBytes = "driftline.audit.v1", "application/vnd.dri
 // rootOps are the commands that only roots may sign, and by how much the version of trust grows with each.
 var rootOps = map[string]uint64{"trust-set": 1, "key-revoke": 1, "policy-set": 1, "log-reset": 0}
 
-// record holds the fields that a verifier needs; others are covered by the hash alone.
-type record struct {
-	Schema, Prev, Event, Op, Command, Envelope string
-	Seq, At                                    *uint64
-	Genesis                                    *struct{ Trust trust }
-}
+// escapes are all that may stand in JSON with a backslash; half a pair of surrogates is none.
+var escapes = regexp.MustCompile(`\\([^u]|u([^dD]|[dD][0-7]|[dD][89abAB]..\\u[dD][c-fC-F]))`)
+
+// form is that of a checkpoint: its text, which are origin, size and root, and lines of signatures.
+var form = regexp.MustCompile(`^(([^\n]*)\n([1-9][0-9]{0,17})\n([^\n]{44})\n)\n((?:[^\n]+\n)*)$`)
 
 type trust struct {
 	Installation, Origin string
@@ -42,26 +43,28 @@ type trust struct {
 	Witnesses   []struct{ Name, Key string }
 }
 
-// head is a checkpoint as it was found: what it says, and the lines of signatures below it.
+// head is a checkpoint as it was found: what it says, and the lines of signatures below it; one from memory has no text.
 type head struct {
 	text, origin string
 	size         uint64
 	root         []byte
 	signatures   []string
-	remembered   bool
 }
 
-// log is what was verified so far; version counts changes of trust.
+// log is what was verified so far; state is trust as it stands, whose digest records name, and trust a part of it.
 type log struct {
 	genesis, prev string
-	size, version uint64
+	size          uint64
 	peaks         [][]byte
+	state         map[string]any
 	trust         trust
 	revoked       map[string]bool
 	anchored      bool
 }
 
 func hash(parts ...[]byte) []byte { sum := sha256.Sum256(bytes.Join(parts, nil)); return sum[:] }
+func digest(data []byte) string   { return hex.EncodeToString(hash(data)) }
+func keyID(key string) string     { return digest(decode(key)) }
 
 func decode(text string) []byte {
 	if data, err := base64.StdEncoding.Strict().DecodeString(text); err == nil && !strings.ContainsAny(text, "\r\n") {
@@ -74,6 +77,9 @@ func decode(text string) []byte {
 func fields(data []byte, into map[string]any) error {
 	var all map[string]json.RawMessage
 	err := json.Unmarshal(data, &all)
+	if !bytes.Equal(data, bytes.ToValidUTF8(data, nil)) || bytes.IndexByte(escapes.ReplaceAll(data, nil), '\\') >= 0 {
+		return fmt.Errorf("it holds what is no text")
+	}
 	for name, to := range into {
 		if raw, is := all[name]; is && err == nil {
 			err = json.Unmarshal(raw, to)
@@ -82,85 +88,95 @@ func fields(data []byte, into map[string]any) error {
 	return err
 }
 
-// keyID names a public key in base64.
-func keyID(key string) string { return hex.EncodeToString(hash(decode(key))) }
-
 // verify checks one Ed25519 signature by a public key in base64, unless the key was revoked.
 func (l *log) verify(key string, message, signature []byte) bool {
 	public := decode(key)
-	return len(public) == ed25519.PublicKeySize && !l.revoked[keyID(key)] &&
-		len(signature) == ed25519.SignatureSize && ed25519.Verify(public, message, signature)
+	return len(public) == ed25519.PublicKeySize && !l.revoked[keyID(key)] && ed25519.Verify(public, message, signature)
 }
 
 // take checks one record and grows the tree.
 func (l *log) take(data []byte) error {
-	var r record
-	if len(data) > maxBytes || !bytes.Equal(data, bytes.ToValidUTF8(data, nil)) || fields(data, map[string]any{
-		"schema": &r.Schema, "seq": &r.Seq, "prev_hash": &r.Prev, "event": &r.Event, "op": &r.Op, "command": &r.Command,
-		"envelope": &r.Envelope, "genesis": &r.Genesis, "decided_at_ms": &r.At,
-	}) != nil || r.Schema != schema || r.Seq == nil || r.At == nil || r.Event == "" {
-		return fmt.Errorf("it cannot be read")
+	var named, prev, event, op, policy string
+	seq, at := int64(-1), int64(-1)
+	if fields(data, map[string]any{"schema": &named, "seq": &seq, "prev_hash": &prev, "event": &event, "op": &op,
+		"decided_at_ms": &at}) != nil || len(data) > maxBytes || named != schema || at < 0 || event == "" ||
+		seq != int64(l.size) || prev != l.prev {
+		return fmt.Errorf("it cannot be read, or does not follow the record before it")
 	}
-	if *r.Seq != l.size || r.Prev != l.prev {
-		return fmt.Errorf("it calls itself record %d, or does not name the record before it", *r.Seq)
-	}
-	l.prev = hex.EncodeToString(hash(data))
+	l.prev = digest(data)
 	if l.size == 0 {
-		if l.prev != l.genesis || r.Event != "genesis" || r.Genesis == nil {
+		var laid, given json.RawMessage
+		if l.prev != l.genesis || event != "genesis" || fields(data, map[string]any{"genesis": &laid}) != nil ||
+			fields(laid, map[string]any{"trust": &given, "policy": &policy}) != nil || l.set(given) != nil {
 			return fmt.Errorf("it is not the genesis that is pinned")
 		}
-		l.trust, l.version = r.Genesis.Trust, 1
-	} else if _, is := rootOps[r.Op]; is && r.Event == "effective" {
-		if err := l.change(&r); err != nil {
+		l.state["policy"] = digest([]byte(policy))
+	} else if _, is := rootOps[op]; is && event == "effective" {
+		if err := l.change(data, op, at); err != nil {
 			return err
 		}
 	}
-	leaf, bits := hash([]byte{0}, data), l.size
-	for ; bits&1 == 1; bits >>= 1 {
-		leaf = hash([]byte{1}, l.peaks[len(l.peaks)-1], leaf)
-		l.peaks = l.peaks[:len(l.peaks)-1]
+	l.peaks = append(l.peaks, hash([]byte{0}, data))
+	for bits := l.size; bits&1 == 1; bits >>= 1 {
+		last := len(l.peaks) - 1
+		l.peaks = append(l.peaks[:last-1], hash([]byte{1}, l.peaks[last-1], l.peaks[last]))
 	}
-	l.peaks = append(l.peaks, leaf)
 	l.size++
 	return nil
 }
 
+// set takes a trust, in the form that is verified with and in the one whose digest records name.
+func (l *log) set(given []byte) error {
+	l.trust, l.state["trust"] = trust{}, new(any)
+	return errors.Join(json.Unmarshal(given, &l.trust), json.Unmarshal(given, l.state["trust"]))
+}
+
 // change applies what only roots may do.
-func (l *log) change(r *record) error {
-	payload, kind, signatures := "", "", []map[string]string{}
-	var command struct {
-		Op, Key, Audience string
-		Expected          uint64 `json:"expected_revision"`
-		Trust             *trust
-	}
-	err := fields([]byte(r.Envelope), map[string]any{"payload": &payload, "payloadType": &kind, "signatures": &signatures})
-	body := decode(payload)
-	if err != nil || hex.EncodeToString(hash(body)) != r.Command || json.Unmarshal(body, &command) != nil || command.Op != r.Op ||
-		kind != commandType || command.Audience != l.trust.Installation || command.Expected != l.version*rootOps[r.Op] {
-		return fmt.Errorf("its envelope holds another command, or one for elsewhere or another version of trust")
-	}
-	signed := []byte(fmt.Sprintf("DSSEv1 %d %s %d %s", len(kind), kind, len(body), body))
-	count := func(keys []string) (n int) {
-		for _, key := range keys {
-			for _, s := range signatures {
-				if s["keyid"] == keyID(key) && l.verify(key, signed, decode(s["sig"])) {
-					n++
+func (l *log) change(data []byte, op string, at int64) error {
+	var named, envelope, after, policy, payload, kind, asked, audience, key, text string
+	var signed []map[string]string
+	var expected uint64
+	var since *int64
+	var given json.RawMessage
+	enough := func() bool {
+		held, body := map[string]bool{}, decode(payload)
+		message := []byte(fmt.Sprintf("DSSEv1 %d %s %d %s", len(kind), kind, len(body), body))
+		for _, key := range l.trust.Root.Keys {
+			for _, one := range signed {
+				if id := keyID(key); one["keyid"] == id && !l.revoked[id] {
+					if held[id] = l.verify(key, message, decode(one["sig"])); !held[id] {
+						return false
+					}
 				}
 			}
 		}
-		return n
+		return len(held) >= l.trust.Root.Threshold
 	}
-	if count(l.trust.Root.Keys) < l.trust.Root.Threshold {
-		return fmt.Errorf("too few roots signed its command")
+	before, version, err := l.trust, l.state["version"].(uint64), error(nil)
+	if fields(data, map[string]any{"command": &named, "envelope": &envelope, "trust": &after, "policy": &policy}) != nil ||
+		fields([]byte(envelope), map[string]any{"payload": &payload, "payloadType": &kind, "signatures": &signed}) != nil ||
+		fields(decode(payload), map[string]any{"op": &asked, "audience": &audience, "expected_revision": &expected,
+			"key": &key, "compromised_since_ms": &since, "policy": &text, "trust": &given}) != nil ||
+		digest(decode(payload)) != named || asked != op || kind != commandType || audience != l.trust.Installation ||
+		(expected-version)*rootOps[op] != 0 || !enough() {
+		return fmt.Errorf("too few roots signed its command, or it is another, for elsewhere or another version")
 	}
-	l.version += rootOps[r.Op]
-	l.revoked[command.Key] = l.revoked[command.Key] || command.Op == "key-revoke"
-	if after := command.Trust; command.Op == "trust-set" {
-		if after == nil || after.Origin != l.trust.Origin || after.Installation != l.trust.Installation ||
-			(fmt.Sprint(after.Root) != fmt.Sprint(l.trust.Root) && count(after.Root.Keys) < after.Root.Threshold) {
-			return fmt.Errorf("its trust cannot have taken effect")
-		}
-		l.trust = *after
+	switch op {
+	case "trust-set":
+		err = l.set(given)
+	case "key-revoke":
+		l.revoked[key] = true
+		l.state["revocations"] = append(l.state["revocations"].([]any), map[string]any{
+			"key": key, "revoked_at_ms": at, "compromised_since_ms": since})
+	case "policy-set":
+		l.state["policy"] = digest([]byte(text))
+	}
+	l.state["version"] = version + rootOps[op]
+	whole, _ := json.Marshal(l.state)
+	if err != nil || l.trust.Installation != before.Installation || l.trust.Origin != before.Origin ||
+		(fmt.Sprint(l.trust.Root) != fmt.Sprint(before.Root) && !enough()) ||
+		digest(whole) != after || l.state["policy"] != policy {
+		return fmt.Errorf("its command cannot take effect, or leads to another trust or policy than it names")
 	}
 	return nil
 }
@@ -191,53 +207,45 @@ func (l *log) signedBy(h *head, name, key string, kind byte) (held bool) {
 	return held
 }
 
-// believe tells whether the log signed a checkpoint, and whether a witness did too; a remembered one needs neither.
-func (l *log) believe(h *head) (signed, anchored bool) {
-	for _, key := range l.trust.Checkpoints {
-		signed = signed || l.signedBy(h, l.trust.Origin, key, 1)
-	}
-	for _, w := range l.trust.Witnesses {
-		anchored = anchored || (signed && l.signedBy(h, w.Name, w.Key, 4))
-	}
-	return signed || h.remembered, anchored || h.remembered
-}
-
-// compare holds the tree against checkpoints of its size, or finds that records are missing.
+// compare holds the tree against checkpoints of its size that the log signed, or finds that records are missing.
 func (l *log) compare(heads []*head) error {
 	for _, h := range heads {
-		signed, anchored := l.believe(h)
+		signed := h.text == ""
+		for _, key := range l.trust.Checkpoints {
+			signed = signed || l.signedBy(h, l.trust.Origin, key, 1)
+		}
 		if signed && h.size > l.size {
 			return fmt.Errorf("record %d is missing: a checkpoint says that there were %d", l.size, h.size)
 		}
-		if signed && (!bytes.Equal(h.root, l.root()) || (!h.remembered && h.origin != l.trust.Origin)) {
+		if signed && (!bytes.Equal(h.root, l.root()) || (h.text != "" && h.origin != l.trust.Origin)) {
 			return fmt.Errorf("record %d or one before it: a checkpoint has another root", l.size-1)
 		}
-		l.anchored = l.anchored || anchored
+		l.anchored = l.anchored || h.text == ""
+		for _, w := range l.trust.Witnesses {
+			l.anchored = l.anchored || (signed && l.signedBy(h, w.Name, w.Key, 4))
+		}
 	}
 	return nil
 }
 
-// parse reads a checkpoint; nil for what is none.
-func parse(note string) *head {
-	cut := strings.LastIndex(note, "\n\n") + 1
-	lines := strings.Split(note[:cut], "\n")
-	if len(lines) != 4 || !strings.HasSuffix(note, "\n") {
-		return nil
+// parse reads a checkpoint from a line of the export; what is none has the size 0.
+func parse(line []byte) *head {
+	var note string
+	_ = json.Unmarshal(line, &note)
+	found := form.FindStringSubmatch(note)
+	if found == nil || len(decode(found[4])) != sha256.Size {
+		return &head{}
 	}
-	size, _ := strconv.ParseUint(lines[1], 10, 63)
-	root := decode(lines[2])
-	if size == 0 || strconv.FormatUint(size, 10) != lines[1] || len(root) != sha256.Size {
-		return nil
-	}
-	return &head{note[:cut], lines[0], size, root, strings.Split(note[cut+1:], "\n"), false}
+	size, _ := strconv.ParseUint(found[3], 10, 63)
+	return &head{found[1], found[2], size, decode(found[4]), strings.Split(found[5], "\n")}
 }
 
 // each gives every line of a file of the export; one that is longer than any record or note is an error.
 func each(path string, give func([]byte) error) error {
 	file, err := os.Open(path)
 	for reader := bufio.NewReaderSize(file, maxBytes+2); err == nil; {
-		var line []byte
-		if line, err = reader.ReadSlice('\n'); len(line) > 0 && (err == nil || err == io.EOF) {
+		line, more := reader.ReadSlice('\n')
+		if err = more; len(line) > 0 && (err == nil || err == io.EOF) {
 			if wrong := give(bytes.TrimSuffix(line, []byte{'\n'})); wrong != nil {
 				return wrong
 			}
@@ -251,31 +259,23 @@ func each(path string, give func([]byte) error) error {
 
 func run(genesis, folder, remembered string) error {
 	l := &log{genesis: genesis, prev: strings.Repeat("0", 64), revoked: map[string]bool{}}
-	heads := map[uint64][]*head{}
+	l.state = map[string]any{"revocations": []any{}, "version": uint64(1)}
+	memory := &head{}
+	fmt.Sscanf(remembered, "%d:%x", &memory.size, &memory.root)
+	heads := map[uint64][]*head{memory.size: {memory}}
 	err := each(folder+"/checkpoints.ndjson", func(line []byte) error {
-		var note string
-		if json.Unmarshal(line, &note) == nil {
-			if h := parse(note); h != nil {
-				heads[h.size] = append(heads[h.size], h)
-			}
-		}
+		h := parse(line)
+		heads[h.size] = append(heads[h.size], h)
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = each(folder+"/records.ndjson", func(line []byte) error {
+			if err := l.take(line); err != nil {
+				return fmt.Errorf("record %d: %w", l.size, err)
+			}
+			return l.compare(heads[l.size])
+		})
 	}
-	if size, root, ok := strings.Cut(remembered, ":"); ok {
-		h := &head{remembered: true}
-		h.size, _ = strconv.ParseUint(size, 10, 63)
-		h.root, _ = hex.DecodeString(root)
-		heads[h.size] = append(heads[h.size], h)
-	}
-	err = each(folder+"/records.ndjson", func(line []byte) error {
-		if err := l.take(line); err != nil {
-			return fmt.Errorf("record %d: %w", l.size, err)
-		}
-		return l.compare(heads[l.size])
-	})
 	for size, beyond := range heads {
 		if err == nil && size > l.size {
 			err = l.compare(beyond)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from audit_logs import NOON_MS, Book
+from audit_logs import Book
 from audit_tampering import tampered
 from signed import command, key, signed
-from two_verifiers import SOURCE, both, spoilt
+from two_verifiers import SOURCE, both, claimed, spoilt
 
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.export import export
@@ -50,21 +50,6 @@ def begin_anew(records: list[bytes], notes: list[bytes]) -> None:
 def swap(records: list[bytes], _notes: list[bytes]) -> None:
     """Put records 4 and 12 in each other's place."""
     records[4], records[12] = records[12], records[4]
-
-
-def claimed(records: list[bytes], envelope: Envelope, op: str) -> None:
-    """Let a record in the tail claim that a command took effect."""
-    forged = AuditRecord(
-        seq=len(records),
-        prev_hash=digest(records[-1]),
-        event="effective",
-        decided_at_ms=NOON_MS,
-        op=op,  # type: ignore[arg-type]  # one of those of roots
-        command=envelope.digest,
-        envelope=envelope.to_bytes().decode(),
-        trust="0" * 64,
-    )
-    records.append(forged.to_bytes())
 
 
 def forge_trust(records: list[bytes], _notes: list[bytes]) -> None:
