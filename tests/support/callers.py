@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from served import request
 LARGE_ROWS = 90_000
 """Rows of three FP32 whose body takes a little over 1 MB."""
 LARGE_BYTES = 1_080_000
+ANSWER_S = 90.0
+"""Within which a request is answered, or is lost: more than an agent may take, and a slow reader after it."""
 
 
 @dataclass
@@ -24,12 +27,12 @@ class Answers:
     Attributes:
         seen: for each answer: when it was asked and answered (monotonic, s), the version, and the number it answered.
         failed: what was no answer.
-        rows: of all answers.
+        rows: of all answers, by version.
     """
 
     seen: list[tuple[float, float, str, float]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    rows: int = 0
+    rows: Counter[str] = field(default_factory=Counter)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def reached(self, count: int) -> None:
@@ -41,7 +44,7 @@ class Answers:
     def note(self, seen: tuple[float, float, str, float], rows: int) -> None:
         """Take an answer."""
         self.seen.append(seen)
-        self.rows += rows
+        self.rows[seen[2]] += rows
         self._more.set()
 
     def fail(self, why: str) -> None:
@@ -87,20 +90,30 @@ async def call(
     try:
         while go_on():
             asked_s = time.monotonic()
-            writer.write(wanted)
-            await writer.drain()
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-            body = bytearray()
-            length = int(_header(head, "content-length"))
-            while len(body) < length:
-                body += await reader.read(min(1_024 if pause_s else 65_536, length - len(body)))
-                if pause_s and len(body) % 32_768 < 1_024:
-                    await asyncio.sleep(pause_s)
-            _note(answers, head, bytes(body), asked_s)
-    except (OSError, asyncio.IncompleteReadError) as error:
+            async with asyncio.timeout(ANSWER_S):
+                writer.write(wanted)
+                await writer.drain()
+                head, body = await _answer(reader, pause_s)
+            _note(answers, head, body, asked_s)
+    except (OSError, asyncio.IncompleteReadError) as error:  # TimeoutError is an OSError
         answers.fail(f"{type(error).__name__}: {error}")
     finally:
         writer.close()
+
+
+async def _answer(reader: asyncio.StreamReader, pause_s: float) -> tuple[str, bytes]:
+    """Read an answer: its headers in small letters, and its body."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+    body = bytearray()
+    length = int(_header(head, "content-length"))
+    while len(body) < length:
+        piece = await reader.read(min(1_024 if pause_s else 65_536, length - len(body)))
+        if not piece:
+            raise asyncio.IncompleteReadError(bytes(body), length)
+        body += piece
+        if pause_s and len(body) % 32_768 < 1_024:
+            await asyncio.sleep(pause_s)
+    return head, bytes(body)
 
 
 def _note(answers: Answers, head: str, body: bytes, asked_s: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -62,6 +63,16 @@ class Stage:
             version in held and starts[place] <= until_s and starts[place + 1] >= since_s
             for place, (_, held) in enumerate(self.live)
         )
+
+    def counted(self) -> tuple[Counter[str], Counter[str]]:
+        """Return the rows that the instances recorded as answered, by version, and the requests by HTTP's status."""
+        rows, requests = Counter[str](), Counter[str]()
+        for life in self.lives:
+            life.agent.recorder.flush()
+            rows.update({name: n for (name, status), n in life.kept.counts.items() if status == "ok"})
+            for family in life.agent.metrics.requests.collect():
+                requests.update({one.labels["code"]: int(one.value) for one in family.samples})
+        return rows, requests
 
     async def change(self, number: int) -> None:
         """Make one change: a promotion, with a canary before it or a rollback after it now and then."""
@@ -125,12 +136,7 @@ async def under_load(folder: Path, swaps: int, requests: int) -> Answers:
     for asked_s, answered_s, version, value in answers.seen:
         assert version == str(int(value))
         assert stage.was_live(version, asked_s, answered_s), (version, asked_s, answered_s)
-    for life in stage.lives:
-        life.agent.recorder.flush()
-    rows = sum(
-        count for life in stage.lives for (_, status), count in life.kept.counts.items() if status == "ok"
-    )
-    assert rows == answers.rows
+    assert stage.counted() == (answers.rows, {"200": len(answers.seen)})
     assert len({version for _, _, version, _ in answers.seen}) > swaps // 2
     return answers
 
