@@ -15,9 +15,11 @@ from uuid import UUID
 import msgspec
 
 from driftline.agents.serving.cloudevents import MAX_COLUMNS, Pairs, rows_of
-from driftline.agents.serving.errors import BAD_REQUEST, TOO_LARGE, TOO_MANY, AnswerError, bad_request
+from driftline.agents.serving.errors import BAD_REQUEST, TOO_LARGE, AnswerError, bad_request
+from driftline.agents.serving.tellers import Tellers, no_room
 from driftline.agents.serving.tokens import Tokens, bearer
-from driftline.schemas.names import name_fault
+from driftline.schemas.names import check_columns
+from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,8 +36,8 @@ MAX_PAYLOAD_BYTES: Final = 4 << 20
 SLICE_S: Final = 0.002
 """How long lines are read before models are asked again."""
 MAX_ERRORS: Final = 100
-MAX_EMITTERS: Final = 64
-"""Versions and slots that are told of through the doors; each has a thread and a connection."""
+MAX_FIELDS: Final = 20
+"""Of an address."""
 LABELS: Final = "labels"
 """The version that emitters of labels alone are called by."""
 _OK: Final = 200
@@ -89,9 +91,9 @@ class Doors:
         future_ms: int,
         now_ms: Callable[[], int],
     ) -> None:
-        self._tokens, self._make, self._metrics = tokens, make, metrics
+        self._tokens, self._metrics = tokens, metrics
         self._future_ms, self._now_ms = future_ms, now_ms
-        self._tellers: dict[tuple[str, str, str], Emitter] = {}
+        self._tellers = Tellers(make)
         self._pairs = Pairs()
         self._turn = asyncio.Lock()
         """Whoever reads a body: one at a time, so that many hold up models no more than one does."""
@@ -110,7 +112,12 @@ class Doors:
 
         Its token may stand in the address, `?token=TOKEN`, for the logger sends no header of its own.
         """
-        asked = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=20)
+        try:
+            asked = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=MAX_FIELDS)
+        except ValueError as error:
+            raise bad_request(
+                f"the address has more than {MAX_FIELDS} fields; it takes token and version"
+            ) from error
         given = asked.get("token", [""])[0] or self._token(scope)
         deployment = self._tokens.deployment(given)
         if len(body) > MAX_PAYLOAD_BYTES:
@@ -132,16 +139,23 @@ class Doors:
         found = rows_of(pair.request, pair.response)
         version = asked.get("version", [""])[0] or found.version or "unknown"
         ids = [_identity(one) for one in found.ids(pair.identity)]
-        self._teller(deployment, version, "champion").log_many(
+        for what, names in (("feature", found.columns), ("score", found.scores)):
+            try:
+                check_columns(what, names)
+            except Refused as error:
+                raise bad_request(f"the event cannot be taken: {error}") from error
+        self._tellers.begin()
+        self._tellers.of(deployment, version, "champion").log_many(
             found.columns, found.scores or None, ids=ids, status=found.status, predicted=found.predicted
         )
+        if self._tellers.turned_away():
+            raise no_room(found.rows)
         self._metrics.door_rows.labels(deployment, "cloudevents", "taken").inc(found.rows)
         return _OK, b'{"taken":%d}' % found.rows
 
     def close(self, timeout_s: float) -> None:
         """Deliver what is there, and end."""
-        for teller in self._tellers.values():
-            teller.close(timeout_s)
+        self._tellers.close(timeout_s)
 
     async def _lines(
         self, scope: Scope, body: bytes, door: str, take: Callable[[str, bytes], None]
@@ -153,6 +167,7 @@ class Doors:
         taken, refused = 0, 0
         errors: list[dict[str, Any]] = []
         async with self._turn:
+            self._tellers.begin()
             until_s = time.monotonic() + SLICE_S
             for number, line in enumerate(lines, 1):
                 if time.monotonic() > until_s:
@@ -163,20 +178,40 @@ class Doors:
                 try:
                     take(deployment, line)
                     taken += 1
-                except (msgspec.MsgspecError, AnswerError, UnicodeDecodeError, RecursionError) as error:
+                except (
+                    msgspec.MsgspecError,
+                    AnswerError,
+                    Refused,
+                    UnicodeDecodeError,
+                    RecursionError,
+                ) as error:
                     refused += 1
                     if len(errors) < MAX_ERRORS:
                         errors.append({"line": number, "error": str(error)[:300]})
+            lost = self._tellers.turned_away()
+        taken, refused = taken - lost, refused + lost
+        self._count(deployment, door, taken, refused)
+        if lost:
+            why = no_room(lost)
+            if not taken:
+                raise why
+            errors.append({"error": why.sentence})
+        told = msgspec.json.encode({"taken": taken, "refused": refused, "errors": errors})
+        return BAD_REQUEST if refused and not taken else _OK, told
+
+    def _count(self, deployment: str, door: str, taken: int, refused: int) -> None:
         for outcome, count in (("taken", taken), ("refused", refused)):
             if count:
                 self._metrics.door_rows.labels(deployment, door, outcome).inc(count)
-        told = msgspec.json.encode({"taken": taken, "refused": refused, "errors": errors})
-        return BAD_REQUEST if refused and not taken else _OK, told
 
     def _event(self, deployment: str, line: bytes) -> None:
         _bounded(line)
         event = self._events.decode(line)
         self._fits(deployment, event.deployment, event.at)
+        for what in ("features", "score", "segments"):
+            names = getattr(event, what)
+            if isinstance(names, dict):
+                check_columns(what.removesuffix("s"), names)
         facts = {
             name: value
             for name in ("predicted", "latency_ms", "status", "segments", "at")
@@ -184,7 +219,7 @@ class Doors:
         }
         if event.id is not None:
             facts["id"] = _identity(event.id)
-        self._teller(deployment, event.version, event.slot).log(event.features, event.score, **facts)
+        self._tellers.of(deployment, event.version, event.slot).log(event.features, event.score, **facts)
 
     def _label(self, deployment: str, line: bytes) -> None:
         _bounded(line)
@@ -192,7 +227,7 @@ class Doors:
         self._fits(deployment, label.deployment, label.known_at)
         if (label.value is None) != label.withdrawn:
             raise bad_request("a label has a value, or is withdrawn")
-        self._teller(deployment, LABELS, "champion").label(
+        self._tellers.of(deployment, LABELS, "champion").label(
             _identity(label.id), label.value, known_at=label.known_at, withdrawn=label.withdrawn
         )
 
@@ -201,19 +236,6 @@ class Doors:
             raise bad_request(f"the token is for {deployment}, and the line for {str(named)[:100]}")
         if at_ms is not None and at_ms > self._now_ms() + self._future_ms:
             raise bad_request(f"its time lies {at_ms - self._now_ms():,} ms ahead")
-
-    def _teller(self, deployment: str, version: str, slot: str) -> Emitter:
-        key = (deployment, version, slot)
-        found = self._tellers.get(key)
-        if found is None:
-            for what, name in (("version", version), ("slot", slot)):
-                wrong = name_fault(name)
-                if wrong is not None:
-                    raise bad_request(f"the {what} {name[:80]!r} is no name: {wrong}")
-            if len(self._tellers) >= MAX_EMITTERS:
-                raise AnswerError(TOO_MANY, f"{MAX_EMITTERS} versions and slots are told of here already", 60)
-            found = self._tellers[key] = self._make(*key)
-        return found
 
     @staticmethod
     def _token(scope: Scope) -> str:

@@ -1,0 +1,101 @@
+"""Tellers: the Emitters behind the doors, by version and slot: bounded, and held to what they say of what they took."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from driftline.agents.serving.errors import TOO_MANY, UNAVAILABLE, AnswerError, bad_request
+from driftline.schemas.names import name_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from driftline.agents.emit import Emitter
+
+MAX_EMITTERS: Final = 16
+"""Versions and slots of one deployment that are told of; each has threads and a connection."""
+IDLE_S: Final = 60.0
+"""A version that nobody told of for so long makes room for another."""
+CLOSE_S: Final = 10.0
+AGAIN_S: Final = 5
+REFUSALS: Final = ("buffer_full", "spool_full", "invalid", "closed")
+"""Why an Emitter turns away what it is offered, by its books."""
+
+Key = tuple[str, str, str]
+"""Deployment, version, slot."""
+
+
+class _Teller:
+    __slots__ = ("emitter", "used_s")
+
+    def __init__(self, emitter: Emitter) -> None:
+        self.emitter, self.used_s = emitter, 0.0
+
+    @property
+    def turned_away(self) -> int:
+        """Rows that it was offered in vain."""
+        dropped = self.emitter.stats().dropped
+        return sum(dropped.get(reason, 0) for reason in REFUSALS)
+
+
+class Tellers:
+    """Emitters that bodies are told through, one body after another.
+
+    Args:
+        make: gives the Emitter of a deployment, version and slot.
+    """
+
+    def __init__(self, make: Callable[[str, str, str], Emitter]) -> None:
+        self._make = make
+        self._held: dict[Key, _Teller] = {}
+        self._before: dict[Key, int] = {}
+        """Whom this body told, and how many rows they had turned away before."""
+
+    def begin(self) -> None:
+        """Begin a body."""
+        self._before = {}
+
+    def of(self, *key: str) -> Emitter:
+        """Give the Emitter of a deployment, version and slot; raises AnswerError where there can be none."""
+        deployment, version, slot = key
+        found = self._held.get((deployment, version, slot))
+        if found is None:
+            for what, name in (("version", version), ("slot", slot)):
+                wrong = name_fault(name)
+                if wrong is not None:
+                    raise bad_request(f"the {what} {name[:80]!r} is no name: {wrong}")
+            self._make_room(deployment)
+            found = self._held[deployment, version, slot] = _Teller(self._make(*key))
+        found.used_s = time.monotonic()
+        if key not in self._before:
+            self._before[deployment, version, slot] = found.turned_away
+        return found.emitter
+
+    def turned_away(self) -> int:
+        """How many rows of this body the Emitters turned away."""
+        return sum(self._held[key].turned_away - before for key, before in self._before.items())
+
+    def close(self, timeout_s: float) -> None:
+        """Deliver what is there, and end."""
+        for one in self._held.values():
+            one.emitter.close(timeout_s)
+
+    def _make_room(self, deployment: str) -> None:
+        """Let one more version be told of; raises AnswerError while as many are in use as may be."""
+        held = [(one.used_s, key) for key, one in self._held.items() if key[0] == deployment]
+        if len(held) < MAX_EMITTERS:
+            return
+        used_s, oldest = min(held)
+        if oldest in self._before or time.monotonic() - used_s < IDLE_S:
+            sentence = f"{MAX_EMITTERS} versions and slots of {deployment} are told of here already"
+            raise AnswerError(TOO_MANY, sentence, round(IDLE_S))
+        idle = self._held.pop(oldest).emitter
+        threading.Thread(target=idle.close, args=(CLOSE_S,), name="door-closes", daemon=True).start()
+
+
+def no_room(rows: int) -> AnswerError:
+    """What is said of rows that Emitters turned away."""
+    sentence = f"{rows:,} rows find no room, for Kafka does not take what waits: send them again later"
+    return AnswerError(UNAVAILABLE, sentence, AGAIN_S)

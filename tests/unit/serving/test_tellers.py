@@ -1,0 +1,136 @@
+"""What the doors say was taken was taken: names that are none, Emitters that are full, versions that come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from driftline.agents.emit import Emitter
+from driftline.agents.serving import tellers
+from driftline.agents.serving.cloudevents import REQUEST, RESPONSE
+from driftline.agents.serving.doors import Doors
+from driftline.agents.serving.errors import AnswerError
+from driftline.agents.serving.metrics import ServingMetrics
+from driftline.agents.serving.tellers import MAX_EMITTERS, Tellers
+from driftline.agents.serving.tokens import Tokens
+
+TOKEN = "a token of churn alone"  # noqa: S105 - of this test
+ROWS = 40
+"""That the Emitters of these tests hold; Kafka takes none."""
+
+
+@pytest.fixture
+def emitters() -> Iterator[list[Emitter]]:
+    """Emitters that were made, closed afterwards."""
+    made: list[Emitter] = []
+    yield made
+    for one in made:
+        one.close(0.0)
+
+
+@pytest.fixture
+def doors(emitters: list[Emitter]) -> Doors:
+    """Doors with real Emitters, that hold few rows."""
+
+    def make(deployment: str, version: str, slot: str) -> Emitter:
+        kafka = {"log_level": 0}
+        made = Emitter(
+            deployment, version, slot=slot, bootstrap="127.0.0.1:1", buffer_events=ROWS, kafka=kafka
+        )
+        emitters.append(made)
+        return made
+
+    metrics = ServingMetrics(CollectorRegistry())
+    return Doors(Tokens({"churn": TOKEN}), make, metrics, future_ms=1_000, now_ms=lambda: 1_800_000_000_000)
+
+
+def sends(doors: Doors, door: str, *lines: Any) -> dict[str, Any]:
+    """Send lines through a door."""
+    scope = {"headers": [(b"authorization", b"Bearer " + TOKEN.encode())]}
+    body = b"\n".join(json.dumps(one).encode() for one in lines)
+    told: dict[str, Any] = json.loads(asyncio.run(getattr(doors, door)(scope, body))[1])
+    return told
+
+
+def event(doors: Doors, kind: str, body: Any, query: str = "") -> dict[str, Any]:
+    """Send a CloudEvent."""
+    headers = [(b"ce-type", kind.encode()), (b"ce-id", b"a")]
+    scope = {"headers": headers, "query_string": f"token={TOKEN}{query}".replace(" ", "+").encode()}
+    told: dict[str, Any] = json.loads(asyncio.run(doors.cloud(scope, json.dumps(body).encode()))[1])
+    return told
+
+
+@pytest.mark.parametrize("field", ["features", "segments", "score"])
+def test_a_line_whose_names_are_none_is_refused_by_itself(
+    doors: Doors, emitters: list[Emitter], field: str
+) -> None:
+    """The Emitter would drop it without a word to whoever sent it."""
+    good = {"version": "7", "features": {"age": 3.0}}
+    told = sends(doors, "events", good, {**good, field: {" age": 1.0}}, good)
+    assert (told["taken"], told["refused"], told["errors"][0]["line"]) == (2, 1, 2)
+    assert "space at an end" in told["errors"][0]["error"]
+    assert emitters[0].stats().dropped == {}
+
+
+def test_what_finds_no_room_is_not_called_taken(doors: Doors, emitters: list[Emitter]) -> None:
+    """Some lines of a body, then none: 503 and when to come again; labels and CloudEvents alike."""
+    line = {"version": "7", "features": {"age": 3.0}}
+    told = sends(doors, "events", *[line] * (ROWS + 5))
+    assert (told["taken"], told["refused"]) == (ROWS, 5)
+    assert "5 rows find no room" in told["errors"][0]["error"]
+    assert emitters[0].stats().dropped == {"buffer_full": 5}
+    label = {"id": "a", "value": "yes"}
+    assert sends(doors, "labels", *[label] * (ROWS + 1))["refused"] == 1
+    event(doors, REQUEST, {"instances": [[1.0]]})
+    for again in (
+        lambda: sends(doors, "events", line),
+        lambda: sends(doors, "labels", label),
+        lambda: event(doors, RESPONSE, {"predictions": [0.5], "model_version": "7"}),
+    ):
+        with pytest.raises(AnswerError, match="1 rows find no room") as refused:
+            again()
+        assert (refused.value.status, refused.value.retry_after_s) == (503, 5)
+
+
+def test_a_cloud_event_whose_names_or_address_are_none_is_refused(doors: Doors) -> None:
+    """A column that is no name, and an address of more fields than are looked at: 400, and no fault of the agent."""
+    event(doors, REQUEST, {"inputs": [{"name": " x", "data": [1.0]}]})
+    with pytest.raises(AnswerError, match="space at an end"):
+        event(doors, RESPONSE, {"outputs": [{"name": "p", "data": [0.5]}]})
+    with pytest.raises(AnswerError, match="more than 20 fields") as refused:
+        event(doors, REQUEST, {}, "&a=1" * 40)
+    assert refused.value.status == 400
+
+
+def test_a_deployment_keeps_none_of_another_out_and_old_versions_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many versions as may be told of are those of one deployment; the one that was idle longest makes room."""
+    closed = threading.Event()
+    made: list[str] = []
+
+    def make(*key: str) -> Any:
+        made.append(key[1])
+        return SimpleNamespace(
+            stats=lambda: SimpleNamespace(dropped={}), close=lambda _s: key[1] == "0" and closed.set()
+        )
+
+    held = Tellers(make)
+    for number in range(MAX_EMITTERS):
+        held.of("churn", str(number), "champion")
+    with pytest.raises(AnswerError, match="are told of here already"):
+        held.of("churn", "next", "champion")
+    held.of("fraud", "1", "champion")
+    monkeypatch.setattr(tellers, "IDLE_S", 0.0)
+    with pytest.raises(AnswerError, match="are told of here already"):
+        held.of("churn", "next", "champion")  # this body has told all of them
+    held.begin()
+    held.of("churn", "next", "champion")
+    assert closed.wait(10)
+    held.of("churn", "1", "champion")
+    assert made[-2:] == ["1", "next"]
