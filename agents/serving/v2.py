@@ -34,7 +34,10 @@ BINARY_SIZE: Final = "binary_data_size"
 _ALL_BINARY: Final = "binary_data_output"
 
 Length = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
-Parameters = dict[str, Any]
+MAX_PARAMETERS_BYTES: Final = 1 << 16
+"""Of each table of them: objects take many times the memory of their JSON, and what nobody knows is thrown away."""
+Parameters = msgspec.Raw
+_NONE: Final = msgspec.Raw(b"")
 Shape = Annotated[tuple[Length, ...], msgspec.Meta(min_length=1, max_length=tensors.MAX_AXES)]
 
 
@@ -44,8 +47,8 @@ class Input(msgspec.Struct):
     name: str
     datatype: str
     shape: Shape
-    parameters: Parameters | None = None
-    data: msgspec.Raw = msgspec.Raw(b"")
+    parameters: Parameters = _NONE
+    data: msgspec.Raw = _NONE
 
 
 class _FlatInput(msgspec.Struct):
@@ -55,18 +58,18 @@ class _FlatInput(msgspec.Struct):
     datatype: Literal["FP32", "FP64"]
     shape: Shape
     data: list[float]
-    parameters: Parameters | None = None
+    parameters: Parameters = _NONE
 
 
 class _Output(msgspec.Struct):
     name: str
-    parameters: Parameters | None = None
+    parameters: Parameters = _NONE
 
 
 class _Whole(msgspec.Struct, kw_only=True):
     id: Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)] | None = None
     outputs: Annotated[list[_Output], msgspec.Meta(max_length=MAX_TENSORS)] | None = None
-    parameters: Parameters | None = None
+    parameters: Parameters = _NONE
 
 
 class _Request(_Whole):
@@ -83,7 +86,7 @@ class _Told(msgspec.Struct, omit_defaults=True):
     name: str
     datatype: str
     shape: tuple[int, ...]
-    parameters: Parameters | None = None
+    parameters: dict[str, Any] | None = None
     data: list[Any] | None = None
 
 
@@ -96,6 +99,7 @@ class _ToldWhole(msgspec.Struct):
 
 _REQUEST: Final = msgspec.json.Decoder(_Request)
 _FLAT: Final = msgspec.json.Decoder(_FlatRequest)
+_PARAMETERS: Final = msgspec.json.Decoder(dict[str, Any] | None)
 ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -144,8 +148,8 @@ def read(body: bytes, json_bytes: int | None = None, *, flat: bool = False) -> A
         inputs[given.name], at = tensor_of(given, view, at)
     if at != len(body):
         raise bad_request(f"{len(body) - at:,} bytes follow the last tensor that the request names")
-    parameters = asked.parameters
-    if parameters is None:
+    parameters = _parameters(asked.parameters)
+    if not parameters:
         return Ask(asked.id or "", inputs, _wanted(asked.outputs, is_binary=False))
     is_binary = parameters.get(_ALL_BINARY) is True
     key = parameters.get(KEY)
@@ -213,9 +217,22 @@ def _asked(data: bytes | memoryview, *, flat: bool) -> _Request | _FlatRequest:
         raise bad_request(f"the body is no request of the Open Inference Protocol v2: {error}") from error
 
 
+def _parameters(given: Parameters) -> dict[str, Any]:
+    """Read a table of parameters; raises AnswerError for a large one, and for what is none."""
+    if given is _NONE:
+        return {}
+    size = len(memoryview(given))
+    if size > MAX_PARAMETERS_BYTES:
+        raise bad_request(f"the parameters have {size:,} bytes; {MAX_PARAMETERS_BYTES:,} are allowed")
+    try:
+        return _PARAMETERS.decode(given) or {}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_request(f"the parameters are no JSON object: {error}") from error
+
+
 def tensor_of(given: Input | _FlatInput, view: memoryview, at: int) -> tuple[NDArray[Any], int]:
     """Give the array of an input, and where the binary tensor after it begins; raises AnswerError as `read` does."""
-    name, parameters = given.name[:200], given.parameters
+    name, parameters = given.name[:200], _parameters(given.parameters)
     if isinstance(given, _FlatInput) and not parameters:
         return tensors.of_values(name, given.datatype, given.shape, given.data), at
     tensors.known_datatype(name, given.datatype)
@@ -252,7 +269,7 @@ def _wanted(outputs: list[_Output] | None, *, is_binary: bool) -> dict[str, bool
         return None
     wanted = {}
     for one in outputs:
-        parameters = one.parameters or {}
+        parameters = _parameters(one.parameters)
         if parameters.get("classification"):
             raise bad_request(
                 f"classification is asked of the output {one.name[:200]!r}, which is not done: ask for its values"

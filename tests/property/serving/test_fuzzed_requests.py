@@ -234,3 +234,44 @@ def test_long_lists_are_read_alike_in_pieces(
             except AnswerError as error:
                 found.append(error.status)
     assert str(found[0]) == str(found[1])
+
+
+NUMBERS = (
+    st.integers(-3, 300) | st.floats(-1, 1) | st.booleans() | st.none() | st.sampled_from(["]", "1,2", "["])
+)
+
+
+@given(
+    st.sampled_from(["FP32", "FP64", "INT64", "UINT8", "BOOL"]),
+    st.lists(st.integers(0, 3), min_size=2, max_size=4),
+    st.integers(0, 3),
+    st.data(),
+)
+def test_long_nested_lists_are_read_alike(datatype: str, shape: list[int], wrong: int, data: Any) -> None:
+    """Numbers nested as the shape says, or not, give the same array or are refused, whether the list is long or not."""
+
+    def nested(lengths: list[int]) -> Any:
+        if not lengths:
+            return data.draw(st.integers(0, 1) if datatype != "BOOL" else st.booleans())
+        return [nested(lengths[1:]) for _ in range(lengths[0])]
+
+    values = nested(shape)
+    for _ in range(wrong):
+        inner = values
+        while inner and isinstance(inner[0], list) and data.draw(st.booleans()):
+            inner = inner[data.draw(st.integers(0, len(inner) - 1))]
+            if not isinstance(inner, list):
+                break
+        if isinstance(inner, list):
+            inner.insert(0, data.draw(NUMBERS | st.lists(NUMBERS, max_size=3)))
+    written = json.dumps(values, indent=data.draw(st.sampled_from([None, 1]))).encode()
+    found = []
+    for piece_bytes in (1 << 20, 7):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tensors, "PIECE_BYTES", piece_bytes)
+            try:
+                array = tensors.of_json("x", datatype, shape, written)
+                found.append((array.shape, array.tolist()))
+            except AnswerError as error:
+                found.append(error.status)
+    assert str(found[0]) == str(found[1])
