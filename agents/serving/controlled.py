@@ -20,7 +20,7 @@ from driftline.agents.serving.agent import free_bytes
 from driftline.agents.serving.belief import Belief
 from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import ServingError
-from driftline.agents.serving.memory import keep, kept_in
+from driftline.agents.serving.memory import keep, kept_in, note_heard, silent_s
 from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.envelope import ACK, HEARTBEAT, Envelope, EnvelopeError
 from driftline.schemas.control.serving_state import ServingState
@@ -74,6 +74,8 @@ class Controlled:
         self._directors: dict[str, Director] = {}
         self._news_s: float | None = None
         self._began_s = time.monotonic()
+        # A restart is no news: an agent that is started again and again may serve on no longer than one that is not.
+        self._silent_s = silent_s(folder, now_ms()) if self.belief.believed else 0.0
         self._heard = self._is_behind = False
         agent.lacking = self._lacking
         agent.metrics.stale_seconds.set_function(self._stale_s)
@@ -138,6 +140,7 @@ class Controlled:
     def news(self) -> None:
         """All that is committed was read a moment ago."""
         self._news_s = time.monotonic()
+        note_heard(self._folder, self._now_ms())
         # Behind the states that came before it: they are carried out by the loop, and not yet when this is called.
         self._loop.call_soon_threadsafe(self._note_heard)
 
@@ -269,8 +272,9 @@ class Controlled:
             )
 
     def _stale_s(self) -> float:
-        since_s = self._began_s if self._news_s is None else self._news_s
-        return time.monotonic() - since_s
+        if self._news_s is None:
+            return time.monotonic() - self._began_s + self._silent_s
+        return time.monotonic() - self._news_s
 
     def _lacking(self) -> str | None:
         if not self._directors:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE: Final = "believed.json"
+HEARD: Final = "heard"
+"""An empty file: its time is when news came last."""
 
 
 def kept_in(folder: Path) -> Kept | None:
@@ -46,3 +50,20 @@ def keep(folder: Path, kept: Kept) -> None:
         write_atomically(path, msgspec.json.encode(kept))
     except OSError as error:
         raise ServingError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def note_heard(folder: Path, now_ms: int) -> None:
+    """Remember over a restart that news came now; a folder that takes nothing remembers what it did before."""
+    path = folder / HEARD
+    with suppress(OSError):
+        path.touch(mode=0o600)
+        os.utime(path, (now_ms / 1000, now_ms / 1000))
+
+
+def silent_s(folder: Path, now_ms: int) -> float:
+    """How long ago news came last, s; 0 when none ever did, or when the clock was set back."""
+    try:
+        heard_s = (folder / HEARD).stat().st_mtime
+    except OSError:
+        return 0.0
+    return max(0.0, now_ms / 1000 - heard_s)

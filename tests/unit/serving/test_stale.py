@@ -1,0 +1,53 @@
+"""How long an agent serves on without news: a restart is none."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from believing import Life
+from office import Office
+from served import Package
+
+
+async def suspended(life: Life) -> str | None:
+    """Start what was believed and give why it answers nobody, if it does not."""
+    life.controlled.resume()
+    await life.settled()
+    watching = asyncio.create_task(life.controlled.watch())
+    await asyncio.sleep(0)
+    watching.cancel()
+    return life.agent.swappers["churn"].deployment.suspended
+
+
+def test_an_agent_that_is_started_again_serves_on_no_longer_than_one_that_is_not(tmp_path: Path) -> None:
+    """What was heard last counts over restarts: within `max_stale_s` it serves, past it not, until news come."""
+    office, package = Office("low"), Package("1", tier="low")
+
+    async def whole() -> None:
+        first = Life(tmp_path, office, package)
+        first.hears()
+        office.created()
+        await first.sees(*office.told)
+        first.controlled.news()
+        await first.end()
+        most_ms = round(office.state.max_stale_s * 1000)
+        for later_ms, serves in (
+            (most_ms - 5_000, True),
+            (4_000, True),
+            (4_000, False),
+            (-most_ms * 9, True),
+        ):
+            office.now_ms += later_ms
+            life = Life(tmp_path, office, package)
+            assert (await suspended(life) is None) == serves, later_ms
+            if not serves:
+                life.controlled.news()
+                assert await suspended(life) is None
+            await life.end()
+
+    async def bounded() -> None:
+        async with asyncio.timeout(60):
+            await whole()
+
+    asyncio.run(bounded())
