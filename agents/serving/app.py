@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 _MODELS: Final = "/v2/models/"
 _OK: Final = 200
 _LENGTH: Final = frozenset((LENGTH,))
+_KEPT_CHARS: Final = 512
+"""Of a path whose route is remembered: one of a deployment has 200 at most, those of strangers up to 64 Ki."""
 
 
 class App:
@@ -77,7 +79,7 @@ class App:
             return
         self.in_flight += 1
         try:
-            route = _route(scope["path"])
+            route = _known(scope["path"])
             if route is None:
                 await self._other(scope, receive, send_to)
             elif route[2] == "infer":
@@ -98,7 +100,7 @@ class App:
 
     def at_once(self, path: bytes, headers: Headers, body: bytes) -> object:
         """Answer a POST as `Inference.at_once` does; None for what is asked of no model here."""
-        route = _plain_route(path)
+        route = _plain_route(path) if len(path) <= _KEPT_CHARS else None
         deployment = None if route is None else self.deployments.get(route[0])
         if route is None or deployment is None:
             return None
@@ -159,6 +161,11 @@ class App:
         if found is None:
             raise AnswerError(NOT_FOUND, f"there is no deployment {name[:100]!r} here")
         return found
+
+
+def _known(path: str) -> tuple[str, str | None, str] | None:
+    """The route of a path; remembered, if it is a short one."""
+    return _route(path) if len(path) <= _KEPT_CHARS else _route.__wrapped__(path)
 
 
 @lru_cache(maxsize=1_024)

@@ -14,7 +14,7 @@ import pytest
 from served import agent, ones, request, until
 from wired import Line, posted, run
 
-from driftline.agents.serving import server
+from driftline.agents.serving import app, server
 from driftline.agents.serving.agent import Agent
 
 
@@ -41,6 +41,22 @@ def test_headers_without_an_end_take_no_memory(tmp_path: Path, first: bytes, pie
             await line.reader.read()
         await until(lambda: not made.server.server_state.connections)
         assert made.bodies.held == 0
+
+    run(lambda: agent(tmp_path), whole)
+
+
+def test_paths_of_strangers_are_not_remembered(tmp_path: Path) -> None:
+    """Routes of short paths are kept, so that a model is found fast; a thousand of 60 KB were 200 MB for ever."""
+
+    async def whole(_made: Agent, line: Line) -> None:
+        for route in (app._route, app._plain_route):
+            route.cache_clear()
+        assert (await line.ask(posted()))[0] == 200
+        for number in range(3):
+            assert (await line.ask(posted(path=f"churn/versions/{'a' * 50_000}{number}/infer")))[0] == 404
+        assert (await line.ask(posted()))[0] == 200
+        for route in (app._route, app._plain_route):
+            assert route.cache_info().currsize == 1
 
     run(lambda: agent(tmp_path), whole)
 
