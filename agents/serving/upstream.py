@@ -92,16 +92,28 @@ class Upstream:
     async def _post(self, url: str, body: bytes, json_bytes: int) -> tuple[bytes, int | None]:
         headers = {_HEADER: str(json_bytes), "Content-Type": "application/octet-stream"}
         try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                data = await self._read(answer)
+            try:
+                status, data, length = await self._asked(self._session, url, body, headers)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if isinstance(error, aiohttp.ClientConnectorError):
+                    raise
+                # Servers end kept connections when they like: one that was ended before an answer says nothing of it.
+                async with self._opened() as anew:
+                    status, data, length = await self._asked(anew, url, body, headers)
         except TimeoutError:  # some of them are errors of aiohttp too
             raise
         except aiohttp.ClientError as error:
             raise InputError(f"{self.place} gives no whole answer: {said(error)}") from error
-        if answer.status != _OK:
-            raise InputError(f"{self.place} answers {answer.status}: {_error(data)}")
-        length = answer.headers.get(_HEADER, "")
+        if status != _OK:
+            raise InputError(f"{self.place} answers {status}: {_error(data)}")
         return data, int(length) if _LENGTH.fullmatch(length) else None
+
+    async def _asked(
+        self, session: aiohttp.ClientSession, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, bytes, str]:
+        """Ask; give the status, the body and how much of it is JSON, as the header says it."""
+        async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            return answer.status, await self._read(answer), answer.headers.get(_HEADER, "")
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         """Read a body within its bound."""
