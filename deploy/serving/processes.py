@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 AGAIN_S: Final = 1.0
 """Least time between two starts of one process."""
 _POLL_S: Final = 0.2
+_PR_SET_PDEATHSIG: Final = 1
 
 
 def run(serve: Serve, single: Single | None) -> int:
@@ -52,6 +54,15 @@ def run(serve: Serve, single: Single | None) -> int:
                 child.kill()
                 child.wait()
         return code
+
+
+def end_with_parent() -> None:
+    """Be told to stop when the process that started this one ends, in whatever way.
+
+    Those that went on alone would share state and port with the ones that are started next, and no local halt would
+    reach them.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _start(serve: Serve, port: int, single: Single | None, number: int) -> subprocess.Popen[Any]:
