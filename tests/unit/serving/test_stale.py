@@ -7,7 +7,10 @@ from pathlib import Path
 
 from believing import Life
 from office import Office
-from served import Package
+from served import Package, agent
+from wired import Line, posted, run
+
+from driftline.agents.serving.agent import Agent
 
 
 async def suspended(life: Life) -> str | None:
@@ -51,3 +54,17 @@ def test_an_agent_that_is_started_again_serves_on_no_longer_than_one_that_is_not
             await whole()
 
     asyncio.run(bounded())
+
+
+def test_a_quick_model_that_is_too_stale_answers_nobody(tmp_path: Path) -> None:
+    """What is answered at once is held back as all else is."""
+
+    async def whole(made: Agent, line: Line) -> None:
+        assert (await line.ask(posted()))[0] == 200
+        assert line.tasks == 0
+        made.deployments["churn"].suspended = "nothing was heard"
+        status, headers, told = await line.ask(posted())
+        assert (status, headers["retry-after"]) == (503, "30")
+        assert told["error"] == "churn serves nothing: nothing was heard"
+
+    run(lambda: agent(tmp_path), whole)
