@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
@@ -64,13 +65,35 @@ class Wire(HttpToolsProtocol):
         """Take what came."""
         self._may, begins = True, not self._loose
         self._loose += len(data)
-        super().data_received(data)
+        self._parse(data)
         if self._loose > MOST_HEAD_BYTES:
             self.send_400_response(f"The headers have over {MOST_HEAD_BYTES:,} bytes.")
         elif self._loose and begins:
             self._quiet_s = self.loop.time()
         if self._body is not None and self._late is None:
             self._late = self.loop.call_later(WAIT_S, self._as_task)
+
+    def _parse(self, data: bytes) -> None:
+        """Parse what came; a request that offers another protocol is read again without the offer.
+
+        The parser leaves what follows such a head to that protocol, and none is spoken here. Java's client offers
+        HTTP/2 with each first request.
+        """
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as at:
+                method = self.parser.get_method()
+                if method == b"CONNECT":
+                    break
+                head = b"".join(b"%b: %b\r\n" % one for one in self.headers if one[0] != b"upgrade")
+                data = b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method, self.url, head, data[at.args[0] :])
+                self.parser = httptools.HttpRequestParser(self)
+            except httptools.HttpParserError:
+                break
+            else:
+                return
+        self.send_400_response("Invalid HTTP request received.")
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -79,12 +102,14 @@ class Wire(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Look whether a request may be answered at once."""
         parser, cycle, self._loose = self.parser, self.cycle, 0
+        if parser.should_upgrade():
+            return
         if (
             self._may
             and parser.get_method() == b"POST"
             and (cycle is None or cycle.response_complete)
             and parser.should_keep_alive()
-            and not (self.expect_100_continue or self.flow.write_paused or parser.should_upgrade())
+            and not (self.expect_100_continue or self.flow.write_paused)
             and len(self.connections) < self._most
             and len(self.tasks) < self._most
             and parser.get_http_version() == "1.1"
@@ -106,6 +131,8 @@ class Wire(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Answer, or let a task do so."""
         self._loose = 0
+        if self.parser.should_upgrade():
+            return
         if self._body is not None:
             answer = self._at_once(self.url, self.headers, self._body)
             if type(answer) is bytes:

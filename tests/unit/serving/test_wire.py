@@ -214,3 +214,23 @@ def test_an_agent_that_stops_answers_what_has_begun(tmp_path: Path, monkeypatch:
         assert await line.reader.read() == b""
 
     run(lambda: agent(tmp_path, drain_seconds=0.0), whole)
+
+
+def test_another_protocol_that_is_offered_is_not_taken_and_the_request_answered(tmp_path: Path) -> None:
+    """Java's client offers HTTP/2 with each first request by default; whole, in pieces, and by a task."""
+    offer = "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAAB\r\n"
+
+    async def whole(made: Agent, line: Line) -> None:
+        sent = posted(more=offer)
+        for at in (len(sent) - 1, sent.index(b"{"), sent.index(b"h2c")):
+            assert (await line.ask(sent))[0] == 200
+            assert (await line.ask(sent[:at], sent[at:]))[0] == 200
+        assert (await line.ask(posted(path="nobody/infer", more=offer)))[0] == 404
+        line.writer.write(sent * 500)
+        for _ in range(500):
+            assert (await line.answer())[0] == 200
+        line.writer.write(b"CONNECT a:80 HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert (await line.reader.read()).startswith(b"HTTP/1.1 400 ")
+        assert made.bodies.held == 0
+
+    run(lambda: agent(tmp_path), whole)
