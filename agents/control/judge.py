@@ -108,7 +108,7 @@ def may_vote(
     command: Command, voter: Person, rule: Rule, states: Mapping[str, ServingState], book: Book
 ) -> Refusal | None:
     """Why a person's approval or denial counts nothing; None when it counts."""
-    refusal = book.vote(command.target, voter.id)
+    refusal = book.vote(command.target, voter.id, is_denial=command.op == "deny")
     if refusal is not None:
         return refusal
     waiting, review = book.waiting(command.target), book.review(command.target)

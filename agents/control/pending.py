@@ -136,7 +136,7 @@ class Book:
             "precondition_failed", f"{MAX_REVIEWS} uses of broken glass are not reviewed, which is the most"
         )
 
-    def vote(self, digest: str, by: str) -> Refusal | None:
+    def vote(self, digest: str, by: str, *, is_denial: bool = False) -> Refusal | None:
         """Why a person's approval or denial counts nothing; None when it does."""
         found = self.waiting(digest)
         asked_by = found.by if found is not None else None
@@ -147,7 +147,8 @@ class Book:
             return Refusal("precondition_failed", f"no command with the digest {digest} waits")
         if asked_by == by:
             return Refusal("forbidden", f"{by} asked for it; another person must approve or deny it")
-        if found is not None and any(one.person == by for one in found.approvals):
+        # Who approved may still see harm, and deny.
+        if found is not None and not is_denial and any(one.person == by for one in found.approvals):
             return Refusal(
                 "precondition_failed", f"{by} has approved it already; persons are counted, not keys"
             )

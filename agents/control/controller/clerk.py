@@ -135,6 +135,9 @@ class Clerk:
         """
         self._turn, desk = Turn(), self.ledger.desk
         self.windows.follow({name for name, state in desk.states.items() if rollouts.is_under_way(state)})
+        # First this: an approval that comes after the limit, as after an outage, is too late.
+        for decision in desk.lapse(now_ms):
+            self._tell(decision, None)
         for one in commands:
             for decision in desk.take(one, now_ms):
                 self._tell(decision, self._source(COMMANDS, one.offset))
@@ -150,8 +153,6 @@ class Clerk:
                 self._write(ADVISED, now_ms, **advised(advice))
         for name in self.ledger.members.silent(now_ms):
             self._write(SILENT, now_ms, agent=name, reasons=("not heard for 30 s",))
-        for decision in desk.lapse(now_ms):
-            self._tell(decision, None)
         self._all_go_on(now_ms)
         self._sign(now_ms)
         return self._turn

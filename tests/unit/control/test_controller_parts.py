@@ -25,6 +25,7 @@ from driftline.agents.control.controller.outside import Outside
 from driftline.agents.control.controller.place import Place
 from driftline.agents.control.controller.resets import is_reset
 from driftline.agents.control.judge import Facts
+from driftline.agents.control.pending import LIMIT_MS
 from driftline.agents.control.trust import Keyring, first_state
 from driftline.agents.control.verdicts import Refusal
 from driftline.agents.serving.package.store import Store, folder_store
@@ -46,6 +47,19 @@ def record(event: str = "rejected", offset: int = 0, topic_id: str = "a", **fiel
         "source": source,
     }
     return AuditRecord(**{**whole, **fields})
+
+
+def test_an_approval_that_comes_after_the_limit_is_too_late() -> None:
+    """A controller that was away while a command lapsed tells of that first, and then refuses the approval."""
+    room = Room()
+    waiting = room.ask("forget", "sue", target="p-1")[-1]
+    assert waiting.event == "waits"
+    room.now_ms += LIMIT_MS["high"] + 1
+    made = room.ask("approve", "bob", target=waiting.command)
+    assert [(one.event, one.reject) for one in made] == [
+        ("lapsed", "approvals_missing"),
+        ("rejected", "precondition_failed"),
+    ]
 
 
 def test_a_place_knows_its_topic_and_how_far_it_was_read() -> None:

@@ -80,6 +80,17 @@ def test_one_denial_ends_it() -> None:
     assert office.state.champion == model("1")
 
 
+def test_who_approved_may_still_deny() -> None:
+    """Bob approves, sees harm and denies: no word of another person carries the command out any more."""
+    office = Office("high")
+    office.registered("1")
+    waiting = office.ask("create", "ann", model=model("1"))
+    assert office.approve(waiting, "bob").event == "approved"
+    assert office.approve(waiting, "bob", op="deny").event == "denied"
+    assert code(office.approve(waiting, "cat")) == "precondition_failed"
+    assert office.state.champion is None
+
+
 def test_who_may_not_approve_does_not() -> None:
     """The word of an engineer, an operator or a system without the role is forbidden."""
     office = shadowed()
