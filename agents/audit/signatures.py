@@ -25,6 +25,7 @@ KEPT: Final = 1_024
 """How many envelopes are remembered: one stands in the record of its admission and in that of its effect."""
 KEPT_CHARS: Final = 8_192
 """Longer ones are not."""
+_ESCAPED: Final = b"\\u00"
 
 
 class Signatures:
@@ -114,18 +115,26 @@ def leaning(records: Iterable[bytes], compromised: Mapping[str, int]) -> Iterato
     Yields:
         The number of the record, and the id of the key.
     """
-    marks = [(keyid, keyid.encode(), since_ms) for keyid, since_ms in compromised.items()]
+    marks = [keyid.encode() for keyid in compromised]
     for data in records:
-        for keyid, mark, since_ms in marks:
-            if mark not in data:
-                continue
-            record = AuditRecord.from_bytes(data)
-            envelopes = (record.envelope, *record.approvals)
-            signers = {
-                one.keyid
-                for text in envelopes
-                if text
-                for one in Envelope.from_bytes(text.encode()).signatures
-            }
-            if keyid in signers and record.decided_at_ms >= since_ms:
+        # JSON may write each digit of an id as \u00xx too.
+        if _ESCAPED not in data and not any(mark in data for mark in marks):
+            continue
+        record = AuditRecord.from_bytes(data)
+        named = {
+            keyid
+            for text in (record.envelope, *record.approvals)
+            for keyid in _named(text or "", compromised)
+        }
+        for keyid in sorted(named):
+            if record.decided_at_ms >= compromised[keyid]:
                 yield record.seq, keyid
+
+
+def _named(text: str, keys: Mapping[str, int]) -> set[str]:
+    """The keys that an envelope names as those that signed it; of one that cannot be read, all that stand in it."""
+    try:
+        signers = {one.keyid for one in Envelope.from_bytes(text.encode()).signatures} if text else set()
+    except (EnvelopeError, UnicodeEncodeError):
+        return {keyid for keyid in keys if keyid in text}
+    return signers & keys.keys()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from driftline.agents.audit.record import AuditRecord
 
 MOST: Final = 10_000
+MOST_CHARS: Final = 10_000
+"""Of a line: a record has up to a megabyte."""
 _POLL_S: Final = 0.5
 
 
@@ -76,14 +77,17 @@ class _Shown:
 
 
 def _line(record: AuditRecord) -> str:
-    when = f"{datetime.fromtimestamp(record.decided_at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+    from driftline.agents.control.verdicts import one_line
+    from driftline.deploy.control.shown import moment
+
+    when = moment(record.decided_at_ms).removesuffix(" UTC")
     model = f"{record.model.name}@{record.model.version}" if record.model else ""
     by = f"by {record.actor}" if record.actor else record.agent
     approved = f"approved by {', '.join(record.approvers)}" if record.approvers else ""
     revision = "" if record.revision_after is None else f"revision {record.revision_after}"
     why = f"({record.reject})" if record.reject else ""
     parts = (record.event, record.op, record.deployment, model, revision, by, approved, why, *record.reasons)
-    return f"{record.seq:>6}  {when}  {' '.join(part for part in parts if part)}"
+    return f"{record.seq:>6}  {when}  {one_line(' '.join(part for part in parts if part), MOST_CHARS)}"
 
 
 def _say(line: str, warning: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,19 +101,20 @@ def _leaning(read: Read, report: Report) -> list[tuple[int, str]]:
 
 def _show(report: Report, leaning: list[tuple[int, str]], now_ms: int | None) -> None:
     from driftline.agents.audit.report import BLIND
+    from driftline.deploy.control.shown import moment
 
     click.echo(
         f"{report.verified:,} of {report.records:,} records of {report.origin or 'this log'} are verified"
     )
     click.echo(f"{report.checkpoints:,} checkpoints of the log agree with them")
     if report.witnessed:
-        when = _time(report.witnessed_at_s * 1000)
+        when = moment(report.witnessed_at_s * 1000)
         click.echo(f"{report.witnessed:,} are witnessed by {', '.join(report.witnesses)}, last at {when}")
     if report.remembered:
         click.echo(f"{report.remembered:,} are as an earlier verification found them")
     if report.tail and report.tail_since_ms is not None:
         click.echo(
-            f"{report.tail:,} are signed by no witness yet, the first of {_time(report.tail_since_ms)}"
+            f"{report.tail:,} are signed by no witness yet, the first of {moment(report.tail_since_ms)}"
         )
         if now_ms is not None and now_ms - report.tail_since_ms > LATE_MS:
             click.echo("that is longer ago than a witness takes: see that controller and witness run")
@@ -123,7 +123,7 @@ def _show(report: Report, leaning: list[tuple[int, str]], now_ms: int | None) ->
     if report.unsigned:
         click.echo(f"{report.unsigned:,} notes beside it are not the log's and count nothing")
     for seq, keyid in leaning:
-        since = _time(report.compromised[keyid])
+        since = moment(report.compromised[keyid])
         click.echo(f"record {seq} leans on key {keyid[:16]}, which is not to be trusted since {since}")
     if len(leaning) == MOST_LEANING:
         click.echo(f"{MOST_LEANING:,} of these are shown, and there may be more")
@@ -186,7 +186,3 @@ def _remember(memory: Path, head: Checkpoint) -> None:
         write_atomically(memory, head.text.encode())
     except OSError as error:
         raise AuditError(f"what was verified cannot be remembered in {memory}: {error.strerror}") from error
-
-
-def _time(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from audit_logs import NOON_MS, Book, new_book
 from signed import command, key, signed, text, trust
+from two_verifiers import spoilt
 
 from driftline.agents.audit.record import AuditRecord
 from driftline.agents.audit.report import Report
@@ -132,6 +133,19 @@ def test_a_compromised_key_is_told_with_what_leans_on_it() -> None:
     report = verified(book)
     assert report.compromised == {key("bob").keyid: NOON_MS + 3_000}
     assert list(leaning(book.records, report.compromised)) == [(3, key("bob").keyid), (4, key("bob").keyid)]
+
+
+@pytest.mark.parametrize("at", [0, 63])
+def test_no_spelling_hides_a_key_that_is_leant_on(at: int) -> None:
+    """A digit of the key's id that JSON escapes, or an envelope that cannot be read, is no hiding place."""
+    bob = key("bob").keyid
+    book = new_book()
+    plain = book.decide(command("promote"), "ann", approvers=("bob",))
+    digit = f"\\\\u{ord(bob[at]):04x}"
+    escaped = plain.replace(bob.encode(), f"{bob[:at]}{digit}{bob[at + 1 :]}".encode())
+    torn = spoilt(plain, approvals=(f"{bob} without an end",))
+    assert escaped != plain
+    assert list(leaning([plain, escaped, torn], {bob: NOON_MS})) == [(1, bob)] * 3
 
 
 Change = Callable[[Book], None]

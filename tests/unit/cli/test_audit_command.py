@@ -7,14 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from audit_logs import NOON_MS, Book, filled
+from audit_logs import NOON_MS, WITNESS, Book, filled
 from signed import command, key
+from two_verifiers import spoilt
 
 from driftline.agents.audit.believed import Believed
+from driftline.agents.audit.checkpoint import cosigned
 from driftline.agents.audit.export import export
 from driftline.agents.audit.notes import Note
 from driftline.agents.audit.record import AuditRecord
 from driftline.deploy.cli import main
+from driftline.deploy.cli.audit_tail import _line
 
 Say = Callable[..., tuple[int, str, str]]
 BOOK: Book = filled(25)
@@ -71,6 +74,25 @@ def test_a_bad_log_fails_with_the_record(say: Say, tmp_path: Path) -> None:
     code, _, err = say("prove", "3", "--export", "log", *GENESIS)
     assert code == 1
     assert err.startswith("driftline: nothing of this audit is proved: record 11: edited")
+
+
+@pytest.mark.parametrize("at_ms", [9 * 10**18, 10**30])
+def test_times_of_no_calendar_are_numbers(say: Say, tmp_path: Path, at_ms: int) -> None:
+    """A time that no calendar has, in the last record or below a witness's note, is told as its number."""
+    records = [*BOOK.records[:26], spoilt(BOOK.records[26], decided_at_ms=at_ms, op=None, event="seen")]
+    note = Note.parse(BOOK.notes[-1])
+    late = cosigned(Note(note.text, note.signatures[:1]), WITNESS, key("witness"), 2**62)
+    export(tmp_path / "late", records, [late.to_bytes()])
+    code, out, err = say("verify", "--export", "late", *GENESIS)
+    assert (code, err) == (0, "")
+    assert f"last at {2**62 * 1000} ms" in out
+    assert f"{at_ms} ms  seen" in _line(AuditRecord.from_bytes(records[-1]))
+
+
+def test_a_line_of_a_record_is_one_that_a_terminal_shows() -> None:
+    """What strangers wrote into a record moves no cursor and breaks no line."""
+    record = AuditRecord.from_bytes(spoilt(BOOK.records[5], reasons=("a\x1b[2J\nb",)))
+    assert _line(record).isprintable()
 
 
 def test_what_was_verified_is_remembered(say: Say, tmp_path: Path) -> None:
