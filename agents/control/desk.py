@@ -7,7 +7,7 @@ decisions which the audit tells of stands where the one stood that made them, an
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from driftline.agents.control.admission import Admitted, Arrived, Rejected, Unsigned, admit
 from driftline.agents.control.decisions import Decision, Event, history_after
@@ -18,18 +18,15 @@ from driftline.agents.control.moves import CONTROLLER
 from driftline.agents.control.pending import LIMIT_MS, REVIEW_MS, Approval, Book, Review, Waiting
 from driftline.agents.control.replays import Seen
 from driftline.agents.control.trust import changed, lacks
-from driftline.agents.control.verdicts import Refusal
+from driftline.agents.control.verdicts import UNSEEN, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from driftline.agents.control.history import History
-    from driftline.schemas.control.command import Command, RejectCode
+    from driftline.schemas.control.command import Command
     from driftline.schemas.control.serving_state import ServingState
     from driftline.schemas.control.trust import Person
-
-_UNSEEN: Final[frozenset[RejectCode]] = frozenset(("malformed", "wrong_audience", "expired", "replayed"))
-"""Codes of what was refused before its id and nonce were looked at, or because of them."""
 
 
 class Desk:
@@ -106,7 +103,7 @@ class Desk:
         """Take a decision in, whoever made it."""
         self.seq = decision.seq + 1
         command, refusal = decision.command, decision.refusal
-        if command is not None and decision.by and (refusal is None or refusal.code not in _UNSEEN):
+        if command is not None and decision.by and (refusal is None or refusal.code not in UNSEEN):
             if decision.event != "lapsed":
                 # It was decided within minutes of the broker's time: a clock that runs ahead would forget too much.
                 self.seen.forget(decision.at_ms)

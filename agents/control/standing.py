@@ -14,7 +14,7 @@ from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.serving_state import TIERS, Grant, Rollout, ServingState, Standing, strictest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from driftline.agents.control.history import History
     from driftline.schemas.control.command import ModelRef
@@ -41,6 +41,7 @@ class Case:
         marks: of what was believed before.
         history: of trust and policy.
         tiers: of manifests that are known, by their digests.
+        ended: digests of commands that were denied, refused or lapsed.
     """
 
     state: ServingState
@@ -48,6 +49,7 @@ class Case:
     marks: Marks
     history: History
     tiers: Mapping[str, Tier]
+    ended: Collection[str] = ()
 
 
 def checked(case: Case) -> Marks:
@@ -280,6 +282,7 @@ def _granted(case: Case, grant: Grant, model: ModelRef | None) -> Warrant:
         found.command.deployment == case.state.deployment,
         f"a command for {found.command.deployment} is shown for {case.state.deployment}",
     )
+    _must(found.digest not in case.ended, f"a {found.command.op} is shown that was denied, refused or lapsed")
     _must(found.expected < case.state.revision, "a command expects a later revision than the state's")
     return found
 

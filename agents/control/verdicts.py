@@ -8,6 +8,8 @@ from typing import Final
 from driftline.schemas.control.command import RejectCode
 
 MAX_CHARS: Final = 1_000
+UNSEEN: Final[frozenset[RejectCode]] = frozenset(("malformed", "wrong_audience", "expired", "replayed"))
+"""Codes of what was refused before its id and nonce were looked at, or because of them."""
 
 
 @dataclass(frozen=True, slots=True)

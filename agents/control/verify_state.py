@@ -23,7 +23,7 @@ from driftline.schemas.control.reading import decoded
 from driftline.schemas.control.serving_state import ServingState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from driftline.agents.control.history import History
     from driftline.schemas.control.serving_state import Tier
@@ -56,6 +56,7 @@ def verify_state(
     history: History,
     now_ms: int,
     tiers: Mapping[str, Tier],
+    ended: Collection[str] = (),
 ) -> Believed:
     """Check the envelope of a state, whole.
 
@@ -66,6 +67,7 @@ def verify_state(
         history: of trust and policy, as the audit tells it to the agent.
         now_ms: by the agent's clock, ms since 1970.
         tiers: of manifests that the agent holds and verified, by their digests.
+        ended: digests of commands that were denied, refused or lapsed, as the audit tells it to the agent.
 
     Returns:
         What to believe and store from now on.
@@ -81,7 +83,7 @@ def verify_state(
         raise StateError(
             f"revision {state.revision} is not above {old.revision}, the highest that was believed"
         )
-    case = Case(state, old, Marks() if before is None else before.marks, history, tiers)
+    case = Case(state, old, Marks() if before is None else before.marks, history, tiers, ended)
     try:
         return Believed(state=state, marks=checked(case))
     except WarrantError as error:

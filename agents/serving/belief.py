@@ -15,6 +15,7 @@ from driftline.agents.audit.believed import Believed as Trusted
 from driftline.agents.audit.chain import Chain
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import AuditRecord
+from driftline.agents.control.ended import Ended
 from driftline.agents.control.grants import asked
 from driftline.agents.control.history import History
 from driftline.agents.control.trust import covers
@@ -71,6 +72,7 @@ class Belief:
         self._trust: Trusted | None = None
         self._records: list[str] = []
         self._heard = 0
+        self._ended = Ended()
         self.believed: dict[str, Believed] = dict(kept.believed)
         self.local: dict[str, Local] = dict(kept.local)
         self._seen: list[str] = list(kept.seen)
@@ -125,7 +127,7 @@ class Belief:
             AuditError: it does not follow the one before, or claims what the roots did not sign.
         """
         before = self._chain.believed if self._chain.has_begun else None
-        self._chain.take(data)
+        self._ended.take(self._chain.take(data).event, data)
         if before is self._chain.believed:
             return False
         text, at = data.decode(), self._heard
@@ -156,7 +158,7 @@ class Belief:
         before = self.believed.get(deployment)
         if before is not None and _said(data) == before.state:
             return None
-        found = verify_state(data, deployment, before, self._history, now_ms, tiers)
+        found = verify_state(data, deployment, before, self._history, now_ms, tiers, self._ended.digests)
         self.believed[deployment] = found
         self._settle(deployment, found.state)
         return found.state
@@ -173,7 +175,7 @@ class Belief:
         if self._history is None:
             return None
         try:
-            verify_state(data, deployment, before, self._history, now_ms, tiers)
+            verify_state(data, deployment, before, self._history, now_ms, tiers, self._ended.digests)
         except StateError as error:
             return str(error)
         return None

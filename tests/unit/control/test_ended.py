@@ -1,0 +1,78 @@
+"""What the audit says was denied, refused or lapsed: an agent that heard it believes no state that rests on it."""
+
+from __future__ import annotations
+
+import pytest
+from doubting import Agent, swapped, unapproved
+from office import PROFILE, Office, refused
+from office_audit import lines
+from signed import key, model, signed
+
+from driftline.agents.audit.record import Link
+from driftline.agents.control.ended import Ended
+from driftline.agents.control.pending import LIMIT_MS
+from driftline.agents.control.signing import countersigned
+from driftline.agents.control.verify_state import StateError, verify_state
+from driftline.schemas.control.serving_state import Grant
+
+
+def heard(office: Office) -> set[str]:
+    """Return the digests that an agent knows who heard all that an office told."""
+    ended = Ended()
+    for data in lines(office):
+        ended.take(Link.from_bytes(data).event, data)
+    return ended.digests
+
+
+def shown(office: Office, agent: Agent, grant: Grant) -> None:
+    """Let a thief of the controller's key show a state that rests on a grant: once without the audit, once with it."""
+    basis = swapped(office.state, "champion", grant)
+    version = model("3")
+    before, history = agent.believed, office.desk.history
+    assert agent.is_shown(champion=version, previous=None, basis=basis).state.champion == version
+    assert agent.believed is not None
+    state = office.published(agent.believed.state)
+    with pytest.raises(StateError, match="a promote is shown that was denied, refused or lapsed"):
+        verify_state(state, "churn", before, history, office.now_ms, {}, heard(office))
+
+
+def test_a_promotion_that_was_denied_promotes_nobody() -> None:
+    """Eve denied it, and Bob had signed that he approves: with his word alone the state would be believed."""
+    office = Office("medium")
+    office.promoted("2")
+    office.registered("3")
+    office.does("shadow", "ann", model=model("3"))
+    agent, grant = Agent(office), unapproved(office, "bob")
+    waiting = office.send(grant.command.encode())[-1]
+    assert waiting.event == "waits"
+    assert office.approve(waiting, "eve", op="deny").event == "denied"
+    shown(office, agent, grant)
+
+
+def test_a_promotion_that_was_refused_for_its_stage_promotes_nobody() -> None:
+    """On the lowest tier nobody approves: Ann's word for what was never validated would be enough."""
+    office = Office("low")
+    office.promoted("2")
+    office.does("register", "ann", model=model("3"), manifest="e30=", profile=PROFILE)
+    agent, grant = Agent(office), unapproved(office)
+    refused(office.send(grant.command.encode())[-1], "version 3 is registered")
+    shown(office, agent, grant)
+
+
+def test_what_lapsed_or_failed_has_ended_and_what_took_effect_has_not() -> None:
+    """A copy of what took effect, with or without a signature that somebody added, is refused and ends nothing."""
+    office = Office("medium")
+    office.promoted("2")
+    good = signed(office.build("halt-serving"), "oli")
+    assert office.send(good.to_bytes())[-1].event == "decided"
+    assert office.send(good.to_bytes())[-1].event == "rejected"
+    assert office.send(countersigned(good, key("ann")).to_bytes())[-1].event == "rejected"
+    assert office.send(countersigned(good, key("root-1")).to_bytes())[-1].event == "rejected"
+    assert heard(office) == set()
+    lapsing = office.ask("resume", "oli", target="serving")
+    office.now_ms += LIMIT_MS["medium"] + 1
+    office.told += office.desk.lapse(office.now_ms)
+    failing = office.ask("resume", "oli", target="serving")
+    office.registered("3")
+    assert office.approve(failing, "bob").event == "failed"
+    assert heard(office) == {lapsing.digest, failing.digest}
