@@ -99,12 +99,15 @@ class Witness:
         notes = [*self._ahead, *(one for one in self._unknown if self._is_of_the_log(one))]
         self._unknown = deque((one for one in self._unknown if one not in notes), MOST_UNKNOWN)
         self._ahead.clear()
-        for note in notes:
+        tree, leaves = self._base.copy(), iter(self._leaves)
+        for note in sorted(notes, key=_size):
             found = Checkpoint.of(note)
             if found.size > self._chain.size:
                 self._ahead.append(note)
             elif found.size >= self._base.size:
-                if found.root != self._root_at(found.size):
+                for leaf in islice(leaves, found.size - tree.size):
+                    tree.push(leaf)
+                if found.root != tree.root():
                     return note
                 if found.size > max(_size(self._signed), _size(self._agreed)):
                     self._agreed = note
@@ -137,12 +140,6 @@ class Witness:
         believed = self._chain.believed
         found = seen(note, believed.logs, ())
         return found is not None and found.checkpoint.origin == believed.state.trust.origin
-
-    def _root_at(self, size: int) -> bytes:
-        tree = self._base.copy()
-        for leaf in islice(self._leaves, size - tree.size):
-            tree.push(leaf)
-        return tree.root()
 
 
 def _size(signed: Checkpoint | Note | None) -> int:

@@ -14,6 +14,7 @@ from driftline.agents.control.controller.clerk import Clerk, Keys
 from driftline.agents.control.controller.ledger import Ledger
 from driftline.agents.control.controller.outside import Outside
 from driftline.agents.control.controller.turn import Turn
+from driftline.agents.control.controller.vouched import Vouched
 from driftline.agents.control.signing import sign
 from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.command import Op
@@ -48,7 +49,8 @@ class Room:
     def begun(self) -> Clerk:
         """Return a clerk that stands where the audit ends."""
         outside = Outside(lambda: TOPICS["deployment-control"], None)
-        ledger = Ledger(iter(self.audit), digest(self.audit[0]), outside.look)
+        vouched = Vouched(self.notes)
+        ledger = Ledger(iter(self.audit), digest(self.audit[0]), outside.look, vouched=vouched)
         outside.ring = lambda: ledger.desk.history.now.ring
         return Clerk(ledger, KEYS, outside, TOPICS)
 

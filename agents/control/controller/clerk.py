@@ -84,16 +84,16 @@ class Clerk:
                 )
 
     def inherit(self, revisions: Mapping[str, tuple[DeploymentState, ...]], now_ms: int) -> Turn:
-        """Sign what was found, and take over the settings that were published before there was a controller, once.
+        """Take over the settings that were published before there was a controller, once, and sign what is there.
 
         Raises:
             ControllerError: settings are too large to be taken over.
         """
         self._turn = Turn()
-        self._sign(now_ms)
         if not self.ledger.configured.has_inherited:
             for detail in inherited(revisions):
                 self._write(INHERITED, now_ms, detail=detail)
+        self._sign(now_ms)
         return self._turn
 
     @property
@@ -110,6 +110,7 @@ class Clerk:
                 lacks = "its record is gone" if name not in published else "another record lies there"
                 self._write(RESTATED, now_ms, deployment=name, reasons=(lacks,))
                 self._turn.states.append((name, value))
+        self._sign(now_ms)
         return self._turn
 
     def turn(
@@ -267,7 +268,8 @@ class Clerk:
         )
 
     def _sign(self, now_ms: int) -> None:
-        if self.ledger.log.is_due(now_ms):
+        """Sign the end: a turn that adds records ends with a checkpoint, or no controller would go on from it."""
+        if self._turn.audit or self.ledger.log.is_due(now_ms):
             self._turn.notes.append(self.ledger.log.checkpoint(self._keys.checkpoints).to_bytes())
 
     def _write(self, event: str, now_ms: int, **fields: Any) -> None:  # noqa: ANN401 - fields of AuditRecord

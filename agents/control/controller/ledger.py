@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from driftline.agents.audit.writer import AuditLog
+    from driftline.agents.control.controller.vouched import Vouched
     from driftline.agents.control.desk import Desk
     from driftline.agents.control.judge import Facts
     from driftline.agents.control.verdicts import Refusal
@@ -36,9 +37,11 @@ class Ledger:
         genesis: the pinned digest of record 0.
         look: what the desk looks at commands with.
         each: is told of each of these records.
+        vouched: checkpoints that the end must agree with; None for whoever only looks.
 
     Raises:
         AuditError: the audit is empty, is not the one that is pinned, or a record does not follow the one before it.
+        ControllerError: no controller signed its end.
 
     Attributes:
         desk: trust, states, and what waits.
@@ -55,12 +58,15 @@ class Ledger:
         genesis: str,
         look: Callable[[Command], Facts | Refusal],
         each: Callable[[AuditRecord], None] = lambda _: None,
+        vouched: Vouched | None = None,
     ) -> None:
         self.configured, self.members = Configured(), Members()
         self.answers, self.place, self.news = Answers(), Place(), News()
         chain, desk = Chain(genesis), None
         for data in records:
             chain.take(data)
+            if vouched is not None:
+                vouched.take(chain)
             record = AuditRecord.from_bytes(data)
             if desk is None:
                 desk = begun(record, look)
@@ -70,6 +76,8 @@ class Ledger:
             each(record)
         if desk is None:
             raise AuditError("the audit is empty: 'driftline trust init' makes its first record")
+        if vouched is not None:
+            vouched.require(chain.size)
         self.desk: Desk = desk
         self.log: AuditLog = resumed(chain)
 

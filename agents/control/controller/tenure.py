@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from confluent_kafka import KafkaException
 
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.audit.topic import Reader
+from driftline.agents.audit.topic import LAST_NOTES, NOTES, Reader
 from driftline.agents.control.controller.clerk import Clerk, Keys
 from driftline.agents.control.controller.errors import ControllerError
 from driftline.agents.control.controller.feed import Broker, Feed
@@ -21,6 +21,7 @@ from driftline.agents.control.controller.published import Published
 from driftline.agents.control.controller.resets import is_reset
 from driftline.agents.control.controller.streams import ALERTS, ALERTS_BACK_MS, Stream, WindowFeed
 from driftline.agents.control.controller.turn import Turn
+from driftline.agents.control.controller.vouched import Vouched
 from driftline.agents.control.flood import Flooded, Many
 from driftline.schemas.topics import ACKS, COMMANDS, STATES
 
@@ -74,7 +75,8 @@ class Tenure:
     Raises:
         KafkaException: also from `step`: the tenure is over; another may begin.
         AuditError: the audit cannot be read, or is not the one that is pinned.
-        ControllerError: the topic of commands is another one than was read, or trust does not name these keys.
+        ControllerError: the topic of commands is another one than was read, no controller signed the audit's end, or
+            trust does not name these keys.
     """
 
     def __init__(self, setup: Setup, seat: Seat) -> None:
@@ -128,8 +130,10 @@ class Tenure:
         # First this: nothing is written by an earlier controller once the audit is read.
         self._pen = Pen(kafka)
         outside = Outside(lambda: self._topics[COMMANDS], self._setup.store)
+        with closing(Reader(kafka, NOTES, last=LAST_NOTES)) as reader:
+            vouched = Vouched(_records(reader))
         with closing(Reader(kafka)) as reader:
-            self.ledger = Ledger(_records(reader), self._setup.genesis, outside.look)
+            self.ledger = Ledger(_records(reader), self._setup.genesis, outside.look, vouched=vouched)
         outside.ring = lambda: self.ledger.desk.history.now.ring
         self.clerk = Clerk(self.ledger, self._setup.keys, outside, self._topics)
         self.ledger.members.grace(now_ms)

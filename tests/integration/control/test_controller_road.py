@@ -6,7 +6,9 @@ from controlled import PROFILE, Hall, package
 
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.notes import Note
+from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.topic import notes_of
+from driftline.deploy.local.compacted import produce
 
 
 def test_from_a_register_to_a_rollback(hall: Hall) -> None:
@@ -32,5 +34,20 @@ def test_from_a_register_to_a_rollback(hall: Hall) -> None:
     hall.does("configure", "ann", settings={"deployment": "churn", "owner": "Ana"})
     last = hall.states()["churn"][-1]
     assert (last.champion, last.revision) == (one, 9)
-    assert next(Checkpoint.of(Note.parse(note)).size for note in notes_of(hall.settings.kafka)) == 1
+    last_note = notes_of(hall.settings.kafka)[-1]
+    assert Checkpoint.of(Note.parse(last_note)).size == len(hall.audit())
     hall.agree()
+
+
+def test_a_record_that_somebody_adds_to_the_audit_stops_the_next_controller(hall: Hall) -> None:
+    """It follows the last one and no controller signed it: the next one ends with one sentence, and writes nothing."""
+    running = hall.start()
+    hall.ask("halt-serving", "oli")
+    running.terminate()
+    assert running.wait(30) == 0
+    audit = hall.audit()
+    forged = AuditRecord(seq=len(audit), prev_hash=digest(audit[-1]), event="moved", decided_at_ms=0)
+    produce(hall.settings.kafka, "audit", b"", forged.to_bytes())
+    assert hall.start().wait(60) == 1
+    assert "no controller signed the last 1: somebody else wrote them" in hall.log()
+    assert len(hall.audit()) == len(audit) + 1

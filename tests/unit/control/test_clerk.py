@@ -7,6 +7,8 @@ from controlled import INSTANCES, PROFILE, package
 from rollout_windows import advised_to
 from signed import number
 
+from driftline.agents.audit.checkpoint import Checkpoint
+from driftline.agents.audit.notes import Note
 from driftline.agents.audit.record import AuditRecord
 from driftline.agents.control.controller.phases import standing
 from driftline.agents.control.verify_state import verify_state
@@ -256,15 +258,16 @@ def test_a_state_that_agents_refuse_is_told() -> None:
     assert room.state.phase == "prepare"
 
 
-def test_checkpoints_are_signed_at_once_and_then_each_minute() -> None:
-    """What a clerk finds is signed before anything else; what it writes at latest 60 s after."""
+def test_every_turn_that_adds_records_ends_with_a_checkpoint() -> None:
+    """What a clerk finds is signed before anything else, what it writes with it; a turn of no record signs nothing."""
     room = Room()
     assert len(room.notes) == 1
     room.ask("register", "ann", model=ONE, manifest=package("1").manifest, profile=PROFILE)
-    assert len(room.notes) == 1
+    assert len(room.notes) == 2
     room.now_ms += 60_000
     room.turn()
-    assert len(room.notes) == 2
+    room.commit(room.clerk.restate({"churn": b""}, {"churn"}, room.now_ms))
+    assert [Checkpoint.of(Note.parse(one)).size for one in room.notes] == [2, 3, len(room.audit)]
 
 
 def test_advice_is_told_once_and_alerts_beside_what_they_led_to() -> None:
