@@ -225,14 +225,14 @@ class Clerk:
                 self._turn.profiles.append((f"{command.deployment}/{command.model.version}", profile))
 
     def _hear(self, one: Arrived, now_ms: int) -> None:
-        """Hear an ack or a heartbeat; whatever no agent's key signed counts nothing."""
+        """Hear an ack or a heartbeat; whatever no agent's key signed counts nothing, nor what another agent's did."""
         found = heard(one, self.ledger.desk.history.now.ring)
         if found is None:
             return
         said, agent, envelope = found
         if isinstance(said, Heartbeat):
             self._beat(said, agent, one, now_ms)
-        elif self.ledger.answers.is_news(said):
+        elif self.ledger.members.speaks(agent, said.instance) and self.ledger.answers.is_news(said):
             self._acked(said, agent, envelope, one, now_ms)
 
     def _beat(self, said: Heartbeat, agent: Agent, one: Arrived, now_ms: int) -> None:

@@ -63,6 +63,11 @@ class Members:
         """Whether an instance served a deployment ever: then a change waits for one to be live."""
         return deployment in self._served
 
+    def speaks(self, agent: Agent, instance: str) -> bool:
+        """Whether an agent may answer for an instance: its own, or one that no live agent has."""
+        known = self._members.get(instance)
+        return known is None or known.agent == agent.id
+
     def names(self) -> list[str]:
         """All of them, in the order of their names."""
         return sorted(self._members)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from clerked import KEYS, TOPICS, Room
-from controlled import PROFILE, package, serving_trust
+from controlled import INSTANCES, PROFILE, package, serving_trust
 from counting import batch, profile_of
 from packaged import about, packed
 from signed import NOW_MS, command, key, number, policy, signed
@@ -213,3 +213,21 @@ def test_a_log_reset_is_for_this_topic_and_of_the_roots() -> None:
     assert not reset("root-1")
     assert not reset("oli", target="serving", op="resume")
     assert not is_reset(Arrived(b"rubbish", 0, NOW_MS), desk, "topic-b", NOW_MS)
+
+
+def test_an_agent_answers_for_its_own_instances_alone() -> None:
+    """One key that says `prepared` in the name of all three makes nothing so, and cancels nothing by a failure."""
+    room = Room()
+    room.registered("1")
+    room.beat()
+    room.turn()
+    room.ask("create", "ann", model=package("1").model)
+    size = len(room.audit)
+    for name in INSTANCES[1:]:
+        room.ack(name, "failed", word=INSTANCES[0])
+        room.ack(name, "prepared", word=INSTANCES[0])
+    room.ack(INSTANCES[0], "prepared")
+    room.turn()
+    assert len(room.audit) == size + 1
+    assert room.state is not None
+    assert room.state.phase == "prepare"
