@@ -36,15 +36,18 @@ class Place:
         if unread is not None:
             self.offset = max(self.offset, unread.last_offset + 1)
 
-    def fault(self, topic_id: str, end: int) -> str | None:
+    def fault(self, topic_id: str, first: int, end: int) -> str | None:
         """Why the topic is not the one that was read, or lacks what was; None when it is as it was left.
 
         Args:
             topic_id: of the topic as it is now.
+            first: the first offset that it has.
             end: its end offset.
         """
         if self.topic_id not in (None, topic_id):
             return f"it has the id {topic_id}, and the audit knows {self.topic_id}: it was made anew"
         if end < self.offset:
             return f"it ends at offset {end:,}, and the audit tells of {self.offset:,}: records are gone"
+        if self.topic_id is not None and first > self.offset:
+            return f"it begins at offset {first:,}, and the audit tells of {self.offset:,}: records are gone undecided"
         return None

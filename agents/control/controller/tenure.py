@@ -164,8 +164,8 @@ class Tenure:
     def _commands_feed(self, kafka: Kafka) -> Feed:
         """The topic of commands from where the audit ends, or behind the log-reset that lets another one be read."""
         place, topic_id = self.ledger.place, self._topics[COMMANDS]
-        feed = Feed(kafka, COMMANDS, place.offset)
-        wrong = place.fault(topic_id, feed.bounds()[1])
+        feed = Feed(kafka, COMMANDS, None if place.topic_id is None else place.offset)
+        wrong = place.fault(topic_id, *feed.bounds())
         if wrong is None:
             return feed
         feed.close()
@@ -210,9 +210,9 @@ class Tenure:
     def _guard(self, now_ms: int) -> None:
         """Stop when the topic of commands is not the one that was read."""
         self._guarded_ms, kafka = now_ms, self._setup.kafka
-        _, end = self._commands.bounds()
+        bounds = self._commands.bounds()
         topic_id = self._broker.topic_id(COMMANDS)
-        wrong = self.ledger.place.fault(topic_id, end)
+        wrong = self.ledger.place.fault(topic_id, *bounds)
         if wrong is None and topic_id != self._topics[COMMANDS]:
             wrong = f"it has the id {topic_id}, and had {self._topics[COMMANDS]}: it was made anew"
         if wrong is not None:

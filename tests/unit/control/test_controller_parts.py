@@ -63,13 +63,15 @@ def test_an_approval_that_comes_after_the_limit_is_too_late() -> None:
 
 
 def test_a_place_knows_its_topic_and_how_far_it_was_read() -> None:
-    """Another id, or an end before what the audit tells of, is a fault; a log-reset begins anew behind itself."""
+    """Another id, an end before what the audit tells of, or a beginning behind it, is a fault; a log-reset ends it."""
     place = Place()
-    assert place.fault("a", 0) is None
+    assert place.fault("a", 5, 8) is None
     place.take(record(offset=6))
-    assert (place.topic_id, place.offset, place.fault("a", 7)) == ("a", 7, None)
-    assert place.fault("b", 9) == "it has the id b, and the audit knows a: it was made anew"
-    assert place.fault("a", 3) == "it ends at offset 3, and the audit tells of 7: records are gone"
+    assert (place.topic_id, place.offset, place.fault("a", 7, 7)) == ("a", 7, None)
+    assert place.fault("b", 0, 9) == "it has the id b, and the audit knows a: it was made anew"
+    assert place.fault("a", 0, 3) == "it ends at offset 3, and the audit tells of 7: records are gone"
+    gone = "it begins at offset 8, and the audit tells of 7: records are gone undecided"
+    assert place.fault("a", 8, 9) == gone
     place.take(record("effective", 2, "b", op="log-reset"))
     assert (place.topic_id, place.offset) == ("b", 3)
 
