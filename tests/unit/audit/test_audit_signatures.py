@@ -15,6 +15,7 @@ from driftline.agents.audit.report import Report
 from driftline.agents.audit.signatures import leaning
 from driftline.agents.audit.verify import Verifier
 from driftline.agents.control import signing
+from driftline.agents.control.signing import sign
 from driftline.schemas.control.ack import Ack
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import ACK, Envelope
@@ -175,7 +176,27 @@ def twice_the_same_root(book: Book) -> None:
     book.decide(revocation("ann", 1), "root-1", command=both.digest, envelope=words(both))
 
 
-@pytest.mark.parametrize("change", [one_root, own_trust, other_outcome, twice_the_same_root])
+ROOTS = ("root-1", "root-2")
+
+
+def meant_elsewhere(book: Book) -> None:
+    """Bring what the roots signed for another installation of theirs, with all that it would lead to here."""
+    elsewhere = msgspec.structs.replace(revocation("ann", 1), audience="01890000-0000-7000-8000-00000000000b")
+    book.change_trust(elsewhere, *ROOTS)
+
+
+def of_another_type(book: Book) -> None:
+    """Bring what the roots signed as something else than a command, with all that the command would lead to."""
+    said = revocation("ann", 1)
+    book.change_trust(said, *ROOTS)
+    other = sign(ACK, said.to_bytes(), *map(key, ROOTS))
+    book.records[-1] = spoilt(book.records[-1], envelope=words(other))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [one_root, own_trust, other_outcome, twice_the_same_root, meant_elsewhere, of_another_type],
+)
 def test_trust_changes_by_its_roots_alone(change: Change) -> None:
     """A change of trust that enough roots did not sign is forged, whether all signatures are looked at or not."""
     book = new_book()
