@@ -11,7 +11,7 @@ from clerked import KEYS, TOPICS, Room
 from controlled import INSTANCES, PROFILE, package, serving_trust
 from counting import batch, profile_of
 from packaged import about, packed
-from signed import NOW_MS, command, key, number, policy, signed
+from signed import INSTALLATION, NOW_MS, command, key, number, policy, signed, text, trust
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import AuditRecord, Source, digest
@@ -19,6 +19,7 @@ from driftline.agents.audit.writer import begin
 from driftline.agents.control.admission import Arrived
 from driftline.agents.control.controller.clerk import Clerk, Keys
 from driftline.agents.control.controller.errors import ControllerError
+from driftline.agents.control.controller.heard import heard
 from driftline.agents.control.controller.ledger import Ledger
 from driftline.agents.control.controller.members import MAX_OF_AGENT, Members
 from driftline.agents.control.controller.outside import Outside
@@ -26,12 +27,14 @@ from driftline.agents.control.controller.place import Place
 from driftline.agents.control.controller.resets import is_reset
 from driftline.agents.control.judge import Facts
 from driftline.agents.control.pending import LIMIT_MS
+from driftline.agents.control.signing import sign
 from driftline.agents.control.trust import Keyring, first_state
 from driftline.agents.control.verdicts import Refusal
 from driftline.agents.serving.package.store import Store, folder_store
 from driftline.agents.serving.package.verify import verify
-from driftline.schemas.control.ack import Heartbeat
+from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.command import ModelRef
+from driftline.schemas.control.envelope import ACK
 from driftline.schemas.control.trust import Agent
 from driftline.schemas.profile import Profile
 
@@ -233,3 +236,16 @@ def test_an_agent_answers_for_its_own_instances_alone() -> None:
     assert len(room.audit) == size + 1
     assert room.state is not None
     assert room.state.phase == "prepare"
+
+
+def test_an_agent_answers_for_its_deployments_alone() -> None:
+    """An ack of a deployment that the agent's key is not for counts nothing, signed as it is."""
+    agent = Agent(id="serving-9", keys=(text("serving-9"),), deployments=("fraud",))
+    ring = Keyring(first_state(trust(agents=(agent,)), policy().text))
+    for deployment, is_heard in (("fraud", True), ("churn", False)):
+        said = Ack(
+            installation=INSTALLATION, deployment=deployment, revision=1, instance="i-1", boot_id=number("i-1"),
+            outcome="failed", at_ms=NOW_MS,
+        )  # fmt: skip
+        value = sign(ACK, said.to_bytes(), key("serving-9")).to_bytes()
+        assert (heard(Arrived(value, 0, NOW_MS), ring) is not None) == is_heard
