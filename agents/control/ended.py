@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from driftline.agents.audit.record import AuditRecord
+from driftline.agents.audit.record import EFFECTIVE, AuditRecord
 from driftline.agents.control.verdicts import UNSEEN
 
 ENDS: Final = frozenset(("denied", "failed", "lapsed", "rejected"))
+GOES_ON: Final = frozenset(("waits", EFFECTIVE))
 
 
 class Ended:
@@ -22,9 +23,13 @@ class Ended:
 
     def take(self, event: str, data: bytes) -> None:
         """Take in a record; raises AuditError when it cannot be read."""
-        if event not in ENDS:
+        if event not in ENDS and (event not in GOES_ON or not self.digests):
             return
         record = AuditRecord.from_bytes(data)
+        if event in GOES_ON:
+            # Who sent too many commands at a time may send one again that was refused for that alone.
+            self.digests.discard(record.command or "")
+            return
         if event == "rejected" and (not record.actor or record.reject in UNSEEN):
             # A copy of what took effect is refused too, as a replay or for a signature that somebody added.
             return

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from doubting import Agent, swapped, unapproved
-from office import PROFILE, Office, refused
+from office import PROFILE, Office, code, refused
 from office_audit import lines
 from signed import key, model, signed
 
 from driftline.agents.audit.record import Link
 from driftline.agents.control.ended import Ended
 from driftline.agents.control.pending import LIMIT_MS
+from driftline.agents.control.replays import MAX_OF_ONE, Seen
 from driftline.agents.control.signing import countersigned
 from driftline.agents.control.verify_state import StateError, verify_state
 from driftline.schemas.control.serving_state import Grant
@@ -76,3 +77,17 @@ def test_what_lapsed_or_failed_has_ended_and_what_took_effect_has_not() -> None:
     office.registered("3")
     assert office.approve(failing, "bob").event == "failed"
     assert heard(office) == {lapsing.digest, failing.digest}
+
+
+def test_the_last_word_of_the_audit_counts() -> None:
+    """Oli sent too much, his halt is refused for that alone, and sent again an hour later within its time it holds."""
+    office = Office("low")
+    office.created()
+    asked = signed(office.build("halt-serving"), "oli")
+    for _ in range(MAX_OF_ONE):
+        office.desk.seen.take(office.build("halt-serving"), "oli")
+    assert code(office.send(asked.to_bytes())[-1]) == "precondition_failed"
+    assert heard(office) == {asked.digest}
+    office.desk.seen = Seen()
+    assert office.send(asked.to_bytes())[-1].event == "decided"
+    assert heard(office) == set()
