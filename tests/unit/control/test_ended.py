@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 from doubting import Agent, swapped, unapproved
+from msgspec.structs import replace
 from office import PROFILE, Office, code, refused
 from office_audit import lines
 from signed import key, model, signed
 
-from driftline.agents.audit.record import Link
+from driftline.agents.audit.record import Link, digest
 from driftline.agents.control.ended import Ended
 from driftline.agents.control.pending import LIMIT_MS
 from driftline.agents.control.replays import MAX_OF_ONE, Seen
 from driftline.agents.control.signing import countersigned
 from driftline.agents.control.verify_state import StateError, verify_state
+from driftline.agents.serving.belief import Belief
 from driftline.schemas.control.serving_state import Grant
 
 
@@ -48,6 +50,29 @@ def test_a_promotion_that_was_denied_promotes_nobody() -> None:
     assert waiting.event == "waits"
     assert office.approve(waiting, "eve", op="deny").event == "denied"
     shown(office, agent, grant)
+
+
+def test_an_agent_takes_it_from_the_audit_that_it_hears() -> None:
+    """The same denial, by the records and states as an agent reads them."""
+    office = Office("medium")
+    office.promoted("2")
+    office.registered("3")
+    office.does("shadow", "ann", model=model("3"))
+    grant = unapproved(office, "bob")
+    office.approve(office.send(grant.command.encode())[-1], "eve", op="deny")
+    audit = lines(office)
+    belief = Belief(digest(audit[0]), key("serving-1").keyid)
+    for record in audit:
+        belief.hear(record)
+    for decision in office.told:
+        if decision.after is not None:
+            belief.believe("churn", office.published(decision.after), decision.at_ms, {})
+    basis = swapped(office.state, "champion", grant)
+    made = replace(
+        office.state, revision=office.state.revision + 1, champion=model("3"), previous=None, basis=basis
+    )
+    with pytest.raises(StateError, match="denied, refused or lapsed"):
+        belief.believe("churn", office.published(made), office.now_ms, {})
 
 
 def test_a_promotion_that_was_refused_for_its_stage_promotes_nobody() -> None:
