@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from driftline.agents.audit.chain import Chain
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import AuditRecord
@@ -40,7 +42,8 @@ class Ledger:
         vouched: checkpoints that the end must agree with; None for whoever only looks.
 
     Raises:
-        AuditError: the audit is empty, is not the one that is pinned, or a record does not follow the one before it.
+        AuditError: the audit is empty, is not the one that is pinned, or a record does not follow the one before it, or
+            is not whole.
         ControllerError: no controller signed its end.
 
     Attributes:
@@ -68,11 +71,16 @@ class Ledger:
             if vouched is not None:
                 vouched.take(chain)
             record = AuditRecord.from_bytes(data)
-            if desk is None:
-                desk = begun(record, look)
-            else:
-                hear(desk, record)
-            self._take(record)
+            try:
+                if desk is None:
+                    desk = begun(record, look)
+                else:
+                    hear(desk, record)
+                self._take(record)
+            except (LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
+                raise AuditError(
+                    f"audit record {record.seq} ({record.event}) is not whole: {error!r}"
+                ) from error
             each(record)
         if desk is None:
             raise AuditError("the audit is empty: 'driftline trust init' makes its first record")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from audit_logs import NOON_MS, filled
+from clerked import Room
+from msgspec.structs import replace
 
 from driftline.agents.audit.errors import AuditError
+from driftline.agents.audit.record import AuditRecord, digest
 from driftline.deploy.control.past import past_of, told_of
 
 
@@ -36,3 +39,24 @@ def test_a_history_is_told_whole_or_not_at_all() -> None:
     book.records[7] = book.records[7].replace(b"number 7", b"number 8")
     with pytest.raises(AuditError, match="cannot be believed"):
         told_of("churn", iter(book.records), book.notes, book.pins.genesis, lambda one: one.seq)
+
+
+@pytest.mark.parametrize("event", ["joined", "acked", "advised", "approved", "inherited"])
+def test_a_record_that_is_not_whole_is_one_sentence(event: str) -> None:
+    """Whoever may write the audit puts a record there that lacks what its event needs: that is said, with its place."""
+    room = Room()
+    room.registered("1")
+    at = len(room.audit)
+    detail = {"churn": 5} if event == "inherited" else None
+    torn = AuditRecord(
+        seq=at,
+        prev_hash=digest(room.audit[-1]),
+        event=event,
+        decided_at_ms=room.now_ms,
+        deployment="churn",
+        detail=detail,
+    )
+    envelope = AuditRecord.from_bytes(room.audit[-1]).envelope
+    room.audit.append(replace(torn, envelope=envelope).to_bytes())
+    with pytest.raises(AuditError, match=rf"audit record {at} \({event}\) is not whole"):
+        past_of(room.audit, [], digest(room.audit[0]))
