@@ -76,7 +76,7 @@ def test_a_bad_log_fails_with_the_record(say: Say, tmp_path: Path) -> None:
     assert err.startswith("driftline: nothing of this audit is proved: record 11: edited")
 
 
-@pytest.mark.parametrize("at_ms", [9 * 10**18, 10**30])
+@pytest.mark.parametrize("at_ms", [10**15, 9 * 10**18])
 def test_times_of_no_calendar_are_numbers(say: Say, tmp_path: Path, at_ms: int) -> None:
     """A time that no calendar has, in the last record or below a witness's note, is told as its number."""
     records = [*BOOK.records[:26], spoilt(BOOK.records[26], decided_at_ms=at_ms, op=None, event="seen")]

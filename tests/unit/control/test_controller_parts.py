@@ -57,7 +57,7 @@ def test_an_approval_that_comes_after_the_limit_is_too_late() -> None:
     room = Room()
     waiting = room.ask("forget", "sue", target="p-1")[-1]
     assert waiting.event == "waits"
-    room.now_ms += LIMIT_MS["high"] + 1
+    room.now_ms += LIMIT_MS + 1
     made = room.ask("approve", "bob", target=waiting.command)
     assert [(one.event, one.reject) for one in made] == [
         ("lapsed", "approvals_missing"),

@@ -96,7 +96,7 @@ def test_what_lapsed_or_failed_has_ended_and_what_took_effect_has_not() -> None:
     assert office.send(countersigned(good, key("root-1")).to_bytes())[-1].event == "rejected"
     assert heard(office) == set()
     lapsing = office.ask("resume", "oli", target="serving")
-    office.now_ms += LIMIT_MS["medium"] + 1
+    office.now_ms += LIMIT_MS + 1
     office.told += office.desk.lapse(office.now_ms)
     failing = office.ask("resume", "oli", target="serving")
     office.registered("3")
