@@ -134,8 +134,11 @@ def begun(record: AuditRecord, look: Callable[[Command], Facts | Refusal]) -> De
 def hear(desk: Desk, record: AuditRecord) -> None:
     """Let a desk take in the next record; raises AuditError when it tells of half a decision."""
     decision = heard(record)
-    if decision is not None:
-        desk.apply(decision)
+    try:
+        if decision is not None:
+            desk.apply(decision)
+    except (LookupError, ValueError) as error:
+        raise AuditError(f"audit record {record.seq} ({record.event}) is not whole: {error!r}") from error
     desk.seq = record.seq + 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from office import Office, broken
 from office_audit import lines, rebuilt
 from signed import NOW_MS, command, key, model, policy, signed, trust
@@ -13,7 +14,7 @@ from driftline.agents.audit.report import Pins
 from driftline.agents.audit.verify import Verifier
 from driftline.agents.audit.writer import begin
 from driftline.agents.control.flood import A_MINUTE
-from driftline.agents.control.telling import begun, heard
+from driftline.agents.control.telling import begun, hear, heard
 
 
 def busy() -> Office:
@@ -100,3 +101,15 @@ def test_an_audit_that_cannot_be_read_is_one_sentence() -> None:
     half = AuditRecord.from_bytes(log.append("effective", NOW_MS, detail={"state": "{}"}))
     with pytest.raises(AuditError, match="no whole decision"):
         heard(half)
+
+
+@pytest.mark.parametrize("event", ["approved", "waits"])
+def test_a_decision_that_fits_none_before_it_is_one_sentence(event: str) -> None:
+    """An approval of what never waited, or something that waits and is no command: its place is told."""
+    desk = rebuilt([AuditRecord.from_bytes(one) for one in lines(Office())], Office().look)
+    record = AuditRecord(seq=1, prev_hash="0" * 64, event=event, decided_at_ms=0)
+    if event == "approved":
+        envelope = signed(command("approve", target="ab" * 32), "bob")
+        record = replace(record, op="approve", envelope=envelope.to_bytes().decode())
+    with pytest.raises(AuditError, match=rf"audit record 1 \({event}\) is not whole"):
+        hear(desk, record)
