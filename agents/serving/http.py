@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 JSON: Final = b"application/json"
 BINARY: Final = b"application/octet-stream"
 LENGTH: Final = b"content-length"
+LARGE_BYTES: Final = 64 * 1024
+"""Of an answer: the request of a larger one counts as under way until the caller has taken nearly all of it."""
 
 
 class Gone(Exception):  # noqa: N818 - nothing went wrong
@@ -165,10 +167,13 @@ async def send(
     kind: bytes = JSON,
     more: Headers = NO_HEADERS,
 ) -> None:
-    """Send an answer whole; a reader that is slow holds up nobody else."""
+    """Send an answer; a reader that is slow holds up nobody else, but has what its request takes counted meanwhile."""
     headers = [(b"content-type", kind), (LENGTH, b"%d" % len(body)), *more]
+    is_large = len(body) > LARGE_BYTES
     await to({"type": "http.response.start", "status": status, "headers": headers})
-    await to({"type": "http.response.body", "body": body})
+    await to({"type": "http.response.body", "body": body, "more_body": is_large})
+    if is_large:  # waits until the answer is taken
+        await to({"type": "http.response.body", "body": b""})
 
 
 async def send_error(to: Send, error: AnswerError) -> None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 
-from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.errors import UNAVAILABLE, AnswerError, ServingError
+from driftline.agents.serving.http import send_error
 from driftline.agents.serving.wire import Wire
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Server(uvicorn.Server):
     Args:
         app: the application.
         at_once: answers what it can without waiting, as `wire` has it.
-        connections: most at once; more are answered 503.
+        connections: most at once, and most requests; what is more is answered 503.
         drain_s: how long it goes on answering when it is told to stop, s.
         stop_s: how long requests under way are waited for after that, s.
     """
@@ -49,7 +50,7 @@ class Server(uvicorn.Server):
         drain_s: float,
         stop_s: float,
     ) -> None:
-        self._inner, self._at_once, self._drain_s = app, at_once, drain_s
+        self._inner, self._at_once, self._most, self._drain_s = app, at_once, connections, drain_s
         self.is_draining = False
         self.stopping = asyncio.Event()
         """Set when it was told to stop."""
@@ -57,7 +58,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 self._served,
                 loop="none",
-                http=cast("type[asyncio.Protocol]", partial(Wire, self._answered)),
+                http=cast("type[asyncio.Protocol]", partial(Wire, self._answered, connections)),
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -67,7 +68,6 @@ class Server(uvicorn.Server):
                 date_header=False,
                 proxy_headers=False,
                 backlog=BACKLOG,
-                limit_concurrency=connections,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=max(1, round(stop_s)),
             )
@@ -95,7 +95,14 @@ class Server(uvicorn.Server):
         return None if self.is_draining else self._at_once(path, headers, body)
 
     async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._inner(scope, receive, self._closing(send) if self.is_draining else send)
+        opened, under_way = len(self.server_state.connections), len(self.server_state.tasks)
+        if max(opened, under_way) > self._most:
+            sentence = (
+                f"{opened:,} connections are open and {under_way:,} requests under way; {self._most:,} may be"
+            )
+            await send_error(self._closing(send), AnswerError(UNAVAILABLE, sentence, retry_after_s=1))
+        else:
+            await self._inner(scope, receive, self._closing(send) if self.is_draining else send)
 
     def _closing(self, send: Send) -> Send:
         async def last(message: Any) -> None:  # noqa: ANN401 - as ASGI has it

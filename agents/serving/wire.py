@@ -6,7 +6,6 @@ have to wait; then the request goes the way of all others, and nothing of it is 
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httptools
@@ -36,12 +35,13 @@ class Wire(HttpToolsProtocol):
 
     Args:
         at_once: answers.
+        most: connections, and requests, past which none is answered at once.
         given: as uvicorn makes its protocols.
     """
 
-    def __init__(self, at_once: AtOnce, **given: Any) -> None:  # noqa: ANN401 - as uvicorn has it
+    def __init__(self, at_once: AtOnce, most: int, **given: Any) -> None:  # noqa: ANN401 - as uvicorn has it
         super().__init__(**given)
-        self._at_once, self._most = at_once, self.limit_concurrency or sys.maxsize
+        self._at_once, self._most = at_once, most
         self._may = False
         """Whether a request may still be answered at once: of what came together one is, so that no pipeline holds up
         other connections."""
@@ -50,6 +50,8 @@ class Wire(HttpToolsProtocol):
         self._late: asyncio.TimerHandle | None = None
         self._loose = 0
         """Bytes that came since the last head, piece of a body or message was whole: they are kept until one is."""
+        self._untaken = 0
+        """Bytes of answers that the other side had not taken when that was looked at last."""
         self._quiet_s = 0.0
         """When something was answered last, or a head begun, by the loop's clock."""
         self._idle: asyncio.TimerHandle | None = None
@@ -110,7 +112,7 @@ class Wire(HttpToolsProtocol):
             and (cycle is None or cycle.response_complete)
             and parser.should_keep_alive()
             and not (self.expect_100_continue or self.flow.write_paused)
-            and len(self.connections) < self._most
+            and len(self.connections) <= self._most
             and len(self.tasks) < self._most
             and parser.get_http_version() == "1.1"
         ):
@@ -163,10 +165,14 @@ class Wire(HttpToolsProtocol):
         super().shutdown()
 
     def _close_if_quiet(self) -> None:
-        """Close the connection if for as long as it is kept nothing was answered, nor a head begun."""
-        is_busy = self._body is not None or not (self.cycle is None or self.cycle.response_complete)
+        """Close the connection if for as long as it is kept nothing was answered, no head begun, no answer taken."""
+        before, self._untaken = self._untaken, self.transport.get_write_buffer_size()
+        if before and self._untaken == before:
+            self.transport.abort()  # to close would wait until all is taken
+            return
+        is_answered = self._body is None and (self.cycle is None or self.cycle.response_complete)
         left_s = float(self.timeout_keep_alive)
-        if not is_busy:
+        if is_answered and not self._untaken:
             left_s += self._quiet_s - self.loop.time()
         if left_s > 0:
             self._idle = self.loop.call_later(left_s, self._close_if_quiet)

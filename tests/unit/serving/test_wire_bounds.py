@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from served import agent, ones, request, until
 from wired import Line, posted, run
 
-from driftline.agents.serving import app, server
+from driftline.agents.serving import app, http, server
 from driftline.agents.serving.agent import Agent
 
 
@@ -82,6 +83,58 @@ def test_whoever_never_sends_a_whole_head_is_closed(tmp_path: Path, monkeypatch:
         assert not opened
 
     run(lambda: agent(tmp_path), whole)
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_whoever_takes_no_answer_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_taken: bool
+) -> None:
+    """A large answer counts as under way until it is taken, slowly or not; once nothing is taken, it is let go of."""
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 1)
+
+    async def whole(made: Agent, line: Line) -> None:
+        opened = made.server.server_state.connections
+        await until(lambda: opened)
+        for side in (line.writer, next(iter(opened)).transport):
+            for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                side.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, buffer, 16_384)
+        line.writer.write(posted(request(60_000)))
+        head = await line.reader.readuntil(b"\r\n\r\n")
+        length = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+        assert length > 2 * http.LARGE_BYTES
+        transport = cast("asyncio.ReadTransport", line.writer.transport)
+        taken, clock = 0, asyncio.get_running_loop().time
+        began_s = clock()
+        while is_taken and taken < length:
+            taken += len(await line.reader.read(2_048))
+            assert made.bodies.held or taken > length - 5 * http.LARGE_BYTES
+            await asyncio.sleep(0.02)
+        if is_taken:
+            assert clock() - began_s > 2
+        else:
+            transport.pause_reading()
+            assert made.bodies.held > 0
+            await until(lambda: not opened)
+        await until(lambda: made.bodies.held == 0)
+
+    run(lambda: agent(tmp_path), whole)
+
+
+def test_more_connections_than_may_be_are_told(tmp_path: Path) -> None:
+    """Past `serve.connections` a request is answered 503 with the figures and when to come again, and closed."""
+
+    async def whole(made: Agent, line: Line) -> None:
+        port = line.writer.get_extra_info("peername")[1]
+        second = Line(made, *await asyncio.open_connection("127.0.0.1", port))
+        assert [(await one.ask(posted()))[0] for one in (line, second)] == [200, 200]
+        third = Line(made, *await asyncio.open_connection("127.0.0.1", port))
+        status, headers, told = await third.ask(posted())
+        assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
+        assert told == {"error": "3 connections are open and 1 requests under way; 2 may be"}
+        assert await third.reader.read() == b""
+        assert (await line.ask(posted()))[0] == 200
+
+    run(lambda: agent(tmp_path, connections=2), whole)
 
 
 def test_a_request_under_way_is_not_cut_off_as_quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
