@@ -20,7 +20,8 @@ class Hostile:
     """What the next request meets.
 
     Attributes:
-        deed: is given the request's id and where an answer goes; None: a right answer. It is done once.
+        deed: is given the request's id and where an answer goes; None: a right answer.
+        times: how many more requests meet it.
         sent: pieces of a flood that were taken.
         asked: requests that came.
         answered: set by the test once its request was answered.
@@ -28,6 +29,7 @@ class Hostile:
     """
 
     deed: Deed | None = None
+    times: int = 1
     sent: int = 0
     asked: int = 0
     answered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,7 +44,8 @@ class Hostile:
                 length = int(head.lower().split(b"inference-header-content-length:")[1].split()[0])
                 identity = json.loads((await reader.readexactly(size))[:length])["id"]
                 self.asked += 1
-                deed, self.deed = self.deed or right, None
+                deed = self.deed if self.deed is not None and self.times else right
+                self.times -= deed is not right
                 await deed(Met(self, identity, reader, writer))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):

@@ -101,6 +101,9 @@ WRONG: dict[str, tuple[Deed, str]] = {
         "is no answer of the protocol"),
 }  # fmt: skip
 
+ASKED_AGAIN = {"hangs up", "hangs up within its headers"}
+"""What may be a kept connection that was ended: it is asked once more over a new one."""
+
 
 class Caller:
     """Asks an agent before a hostile server."""
@@ -109,9 +112,9 @@ class Caller:
         self._session, self._server = session, server
         self._url = f"http://127.0.0.1:{port}/v2/models/churn/infer"
 
-    async def ask(self, deed: Deed | None = None) -> Answered:
-        """Ask for one row, of a server that does this."""
-        self._server.deed = deed
+    async def ask(self, deed: Deed | None = None, times: int = 1) -> Answered:
+        """Ask for one row, of a server that does this to so many requests."""
+        self._server.deed, self._server.times = deed, times
         self._server.answered.clear()
         async with self._session.post(self._url, data=request()) as answer:
             found = answer.status, await answer.json()
@@ -162,13 +165,14 @@ def test_what_a_server_does_wrong_is_told(tmp_path: Path) -> None:
         async with before(hostile, tmp_path) as caller:
             for name, (deed, words) in WRONG.items():
                 hostile.sent = hostile.asked = 0
-                status, said = await caller.ask(deed)
+                times = 2 if name in ASKED_AGAIN else 1
+                status, said = await caller.ask(deed, times)
                 assert (status, said["error"][:18]) == (502, "version 7 failed: "), (name, said)
                 assert words in said["error"], (name, said)
                 assert len(said["error"]) < MOST_CHARS, (name, said)
                 assert hostile.sent < MOST_SENT, name
                 await caller.is_answered()
-                assert hostile.asked == 2, name
+                assert hostile.asked == times + 1, name
 
     asyncio.run(whole())
 
