@@ -2,14 +2,13 @@
 
 CPython holds its lock from a fork to the child's exec, in whatever thread: 1 to 10 ms on a busy machine, in which no
 request is answered. A launcher is started once, takes nothing over (no variables, no folder, no files), and ends with
-its owner, as each child ends with it.
+its owner.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import select
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.serving.package.errors import PackageError
+from driftline.agents.serving.package.launcher_child import is_told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,8 @@ class Launcher:
         """Let a child of this interpreter run a piece of Python, and wait for its end.
 
         Args:
-            begin: what it runs; its first argument is the launcher's pid, the others are what `sys.path` is here.
+            begin: what it runs; its first argument is the launcher's pid, for one that asks the system to end it with
+                the launcher, the others are what `sys.path` is here.
             files: its stdin, stdout and stderr.
             timeout_s: after which it is killed, with what it started, s; one that found no processor has it again.
 
@@ -62,7 +63,7 @@ class Launcher:
                 self._ask(asked, [*files, told])
             finally:
                 os.close(told)
-            if not select.select([heard], [], [], 2 * timeout_s + GRACE_S)[0]:
+            if not is_told(heard, 2 * timeout_s + GRACE_S):
                 self.close()
             answer = json.loads(os.read(heard, 4096) or b'{"error": "its launcher ended"}')
         finally:

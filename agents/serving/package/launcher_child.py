@@ -34,7 +34,7 @@ def main() -> None:
     while True:
         asked, files, _, _ = socket.recv_fds(door, _MOST_BYTES, _FILES, socket.MSG_CMSG_CLOEXEC)
         if not asked:
-            os._exit(0)  # no thread is waited for: the system kills its child
+            os._exit(0)  # no thread is waited for: trials ask the system to end them with us
         threading.Thread(target=_carry_out, args=(json.loads(asked), files)).start()
 
 
@@ -101,11 +101,16 @@ def _run(asked: dict[str, Any], streams: list[int], *, is_idle: bool) -> tuple[i
 def _ends(pid: int, within_s: float) -> bool:
     number = os.pidfd_open(pid)
     try:
-        poll = select.poll()
-        poll.register(number, select.POLLIN)
-        return bool(poll.poll(within_s * 1000))
+        return is_told(number, within_s)
     finally:
         os.close(number)
+
+
+def is_told(number: int, within_s: float) -> bool:
+    """Whether a file has something to read, or has ended, within so many seconds; its number may be any."""
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    return bool(poll.poll(within_s * 1000))
 
 
 def _turns(pid: int) -> _Turns:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -23,6 +26,9 @@ from driftline.agents.serving.package.launcher import Launcher
 
 BOUND_S = 20.0
 HOW = "import os, sys; print(os.sched_getscheduler(0), os.nice(0), sys.stdin.read(), flush=True)"
+HEARS = "import sys; print(sys.stdin.read())"
+SELECTED = 1_024
+"""FD_SETSIZE: how many files select(2) knows."""
 SLEEPS = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
 
 
@@ -71,27 +77,51 @@ def pid_in(said: Path) -> int:
 
 
 def test_a_child_tells_its_end(launcher: Launcher, tmp_path: Path) -> None:
-    """An exit code and a signal come back; a child takes a processor that nobody else wants, and has its stdin."""
-    assert run(launcher, HOW, tmp_path / "said") == 0
-    assert (tmp_path / "said").read_text() == f"{os.SCHED_IDLE} {os.nice(0)} asked\n"
+    """An exit code and a signal come back, and a child has its stdin and stdout."""
+    assert run(launcher, HEARS, tmp_path / "said") == 0
+    assert (tmp_path / "said").read_text() == "asked\n"
     assert run(launcher, "raise SystemExit(3)", tmp_path / "left") == 3
     assert run(launcher, "import os; os.kill(os.getpid(), 11)", tmp_path / "crashed") == -signal.SIGSEGV
 
 
+def test_a_child_takes_what_processor_nobody_else_wants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is of the class that runs when no other process would."""
+    monkeypatch.setattr(launcher_child, "_PATIENCE_S", math.inf)
+    begin = {"begin": SLEEPS, "path": sys.path, "timeout_s": BOUND_S}
+
+    def idle() -> list[psutil.Process]:
+        return [one for one in psutil.Process().children() if os.sched_getscheduler(one.pid) == os.SCHED_IDLE]
+
+    with ThreadPoolExecutor(1) as pool, (tmp_path / "said").open("wb+") as said:
+        ran = pool.submit(launcher_child._run, begin, [said.fileno()] * 3, is_idle=True)
+        until(idle)
+        idle()[0].kill()
+        assert ran.result() == (-signal.SIGKILL, False)
+
+
 def test_a_late_child_ends_with_all_it_started(launcher: Launcher, tmp_path: Path) -> None:
     """A child that takes too long is None, and neither it nor what it started is left."""
-    both = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEPS!r}]).wait()"
-    assert run(launcher, both, tmp_path / "said", 2.0) is None
-    until(lambda: is_gone(pid_in(tmp_path / "said")))
+    said = tmp_path / "said"
+    both = "import subprocess\nslept = subprocess.Popen(['sleep', '60'])\nprint(slept.pid, flush=True)\nslept.wait()"
+    for timeout_s in (1.0, 4.0, 16.0):  # a full machine may give it no processor in time
+        assert run(launcher, both, said, timeout_s) is None
+        if said.read_text():
+            break
+    until(lambda: is_gone(pid_in(said)))
 
 
 def test_children_do_not_wait_for_each_other(launcher: Launcher, tmp_path: Path) -> None:
     """One that is slow holds up no other one."""
-    slow = threading.Thread(target=run, args=(launcher, SLEEPS, tmp_path / "slow", 2.0))
+    go = tmp_path / "go"
+    waits = f"import os, time\nprint(os.getpid(), flush=True)\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)"
+    slow = threading.Thread(target=run, args=(launcher, waits, tmp_path / "slow"))
     slow.start()
     pid_in(tmp_path / "slow")
-    assert run(launcher, HOW, tmp_path / "quick") == 0
+    assert run(launcher, HEARS, tmp_path / "quick") == 0
     assert slow.is_alive()
+    go.touch()
     slow.join()
 
 
@@ -116,7 +146,21 @@ def test_a_killed_launcher_is_told_and_replaced(launcher: Launcher, tmp_path: Pa
     assert failed == ["no child could be started for a trial: its launcher ended"]
     for child in left:  # it did not ask the system to end it, as a trial does
         child.kill()
-    assert run(launcher, HOW, tmp_path / "again") == 0
+    assert launcher_child._ends(found.pid, BOUND_S)
+    assert run(launcher, HEARS, tmp_path / "again") == 0
+
+
+def test_a_process_of_many_connections_tries_packages_too(launcher: Launcher, tmp_path: Path) -> None:
+    """The numbers of its files may lie beyond what select(2) can take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * SELECTED), hard))
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(SELECTED)]
+    try:
+        assert run(launcher, HEARS, tmp_path / "said") == 0
+    finally:
+        for number in taken:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_launcher_ends_with_its_owner(tmp_path: Path) -> None:
