@@ -28,6 +28,7 @@ from driftline.agents.serving.recording import LINGER_S, Recorder
 from driftline.agents.serving.server import Server
 from driftline.agents.serving.swap import Means, Swapper
 from driftline.agents.serving.tokens import read_tokens
+from driftline.schemas.ports import metrics_on
 
 if TYPE_CHECKING:
     import socket
@@ -146,9 +147,14 @@ class Agent:
         Args:
             listener: what requests come from.
             number: of this process among those that share the port.
+
+        Raises:
+            DriftlineError: metrics cannot be served where the settings say.
         """
-        if self.settings.serve.metrics_port:
-            _metrics_at(self.settings, self.registry, number)
+        host, port = self.settings.serve.host, self.settings.serve.metrics_port
+        if port:
+            with metrics_on(host, port + number, "serve.metrics_port"):
+                start_http_server(port + number, host, self.registry)
         # What was imported is never garbage, and a request makes a dozen objects that die with it: a collection every
         # 700 of them would find next to nothing, at a tenth of the cost of a request.
         gc.freeze()
@@ -233,16 +239,6 @@ def free_bytes(most: int) -> int:
         return available
     taken: int = psutil.Process().memory_info().rss
     return min(available, most - taken)
-
-
-def _metrics_at(settings: Settings, registry: CollectorRegistry, number: int) -> None:
-    port = settings.serve.metrics_port + number
-    try:
-        start_http_server(port, settings.serve.host, registry)
-    except OSError as error:
-        raise ServingError(
-            f"metrics cannot be served on port {port} ({error.strerror}): name another with serve.metrics_port"
-        ) from error
 
 
 def _now_ms() -> int:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
+from driftline.schemas.ports import metrics_on
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,10 +24,15 @@ _JOIN_S: Final = 5.0
 
 @contextlib.contextmanager
 def served_metrics(worker: Worker) -> Iterator[CollectorRegistry]:
-    """Serve the metrics of a registry, on the port that the settings name or a free one."""
-    registry = CollectorRegistry()
+    """Serve the metrics of a registry, on the port that the settings name or a free one.
+
+    Raises:
+        DriftlineError: they cannot be served there.
+    """
+    registry, host, port = CollectorRegistry(), worker.metrics_host, worker.metrics_port
     ProcessCollector(registry=registry)
-    server, thread = start_http_server(worker.metrics_port, addr=worker.metrics_host, registry=registry)
+    with metrics_on(host, port, "worker.metrics_port"):
+        server, thread = start_http_server(port, addr=host, registry=registry)
     logger.info("metrics on port %d", server.server_port)
     try:
         yield registry

@@ -1,0 +1,43 @@
+"""A port of metrics that is taken ends a process with one sentence, whichever process it is."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from served import agent
+
+from driftline.schemas.errors import DriftlineError
+from driftline.schemas.settings import Settings
+from driftline.streams.processors.service import served_metrics
+
+SENTENCE = r"metrics cannot be served on 127.0.0.1:{} \(Address already in use\): name another port with {}"
+
+
+@pytest.fixture
+def taken() -> Iterator[tuple[int, socket.socket]]:
+    """Give a port that somebody listens on, and who does."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1], listener
+
+
+def test_a_worker_names_the_setting_of_its_port(taken: tuple[int, socket.socket]) -> None:
+    """So does the controller, which serves them by the same settings; one beyond all ports is a sentence too."""
+    settings = Settings().worker
+    for port, why in ((taken[0], SENTENCE.format(taken[0], "worker.metrics_port")), (65_536, "0-65535")):
+        with (
+            pytest.raises(DriftlineError, match=why),
+            served_metrics(msgspec.structs.replace(settings, metrics_port=port)),
+        ):
+            pass
+
+
+def test_an_agent_names_the_setting_of_its_port(taken: tuple[int, socket.socket], tmp_path: Path) -> None:
+    """The second of its processes looks at the port after that one."""
+    made = agent(tmp_path, metrics_port=taken[0] - 1, host="127.0.0.1")
+    with pytest.raises(DriftlineError, match=SENTENCE.format(taken[0], "serve.metrics_port")):
+        asyncio.run(made.run(taken[1], number=1))
