@@ -1,11 +1,11 @@
-"""AuditLog: the writer's side, pure: it gives the bytes of the next record, and checkpoints when they are due.
+"""AuditLog: the writer's side, pure: it gives the bytes of the next record, and checkpoints of those that are there.
 
 It does not go back: whoever could not commit what it gave reads the topic again, and goes on with `resumed`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.errors import AuditError
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from driftline.agents.audit.notes import Note
     from driftline.agents.control.keys import Key
     from driftline.schemas.control.trust import Trust
-
-EVERY_RECORDS: Final = 1_000
-EVERY_MS: Final = 60_000
-"""A checkpoint is due at so many records since the last one, or when the first of them is so old."""
 
 
 class AuditLog:
@@ -36,12 +32,16 @@ class AuditLog:
     def __init__(self, origin: str, tree: Frontier, head: str = NO_HASH) -> None:
         self._origin, self._tree, self._head = origin, tree, head
         self._covered = 0
-        self._open_since_ms: int | None = None
 
     @property
     def size(self) -> int:
         """How many records there are; the number of the next one."""
         return self._tree.size
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether a checkpoint that was made here covers all records."""
+        return self._covered == self.size
 
     def append(self, event: str, now_ms: int, **fields: Any) -> bytes:  # noqa: ANN401 - the fields of AuditRecord
         """Make the next record.
@@ -62,25 +62,16 @@ class AuditLog:
         AuditRecord.from_bytes(data)
         self._tree.push(leaf_hash(data))
         self._head = digest(data)
-        if self._open_since_ms is None:
-            self._open_since_ms = now_ms
         return data
-
-    def is_due(self, now_ms: int) -> bool:
-        """Whether a checkpoint should be made."""
-        waiting, since_ms = self.size - self._covered, self._open_since_ms
-        if waiting == 0:
-            return False
-        return waiting >= EVERY_RECORDS or since_ms is None or now_ms - since_ms >= EVERY_MS
 
     def checkpoint(self, key: Key) -> Note:
         """Sign where the log stands; publish it in the transaction that commits its records, or after it."""
-        self._covered, self._open_since_ms = self.size, None
+        self._covered = self.size
         return Checkpoint(self._origin, self.size, self._tree.root()).signed(self._origin, key)
 
 
 def resumed(chain: Chain) -> AuditLog:
-    """Go on with a log that was read from its topic; a checkpoint of it is due at once.
+    """Go on with a log that was read from its topic; it is to be signed before anything is added.
 
     Args:
         chain: its records, all of them, from record 0 on.

@@ -93,7 +93,7 @@ class Clerk:
         if not self.ledger.configured.has_inherited:
             for detail in inherited(revisions):
                 self._write(INHERITED, now_ms, detail=detail)
-        self._sign(now_ms)
+        self._sign()
         return self._turn
 
     @property
@@ -110,7 +110,7 @@ class Clerk:
                 lacks = "its record is gone" if name not in published else "another record lies there"
                 self._write(RESTATED, now_ms, deployment=name, reasons=(lacks,))
                 self._turn.states.append((name, value))
-        self._sign(now_ms)
+        self._sign()
         return self._turn
 
     def turn(
@@ -155,7 +155,7 @@ class Clerk:
         for name in self.ledger.members.silent(now_ms):
             self._write(SILENT, now_ms, agent=name, reasons=("not heard for 30 s",))
         self._all_go_on(now_ms)
-        self._sign(now_ms)
+        self._sign()
         return self._turn
 
     def move(self, made: ServingState | Refusal, reason: str, now_ms: int, **more: Any) -> None:  # noqa: ANN401 - fields of AuditRecord
@@ -267,9 +267,9 @@ class Clerk:
             },
         )
 
-    def _sign(self, now_ms: int) -> None:
+    def _sign(self) -> None:
         """Sign the end: a turn that adds records ends with a checkpoint, or no controller would go on from it."""
-        if self._turn.audit or self.ledger.log.is_due(now_ms):
+        if not self.ledger.log.is_signed:
             self._turn.notes.append(self.ledger.log.checkpoint(self._keys.checkpoints).to_bytes())
 
     def _write(self, event: str, now_ms: int, **fields: Any) -> None:  # noqa: ANN401 - fields of AuditRecord

@@ -1,4 +1,4 @@
-"""The writer of the log: records, and when checkpoints are due."""
+"""The writer of the log: records, and checkpoints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from audit_logs import NOON_MS, POLICY, filled, new_book
 from signed import key, text, trust
 
-from driftline.agents.audit import writer
 from driftline.agents.audit.chain import BrokenError, Chain
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.errors import AuditError
@@ -71,7 +70,7 @@ def test_what_is_no_record_is_not_appended(fields: dict[str, object], sentence: 
 
 
 def test_a_log_is_resumed_from_its_topic() -> None:
-    """A writer that read all records goes on as the one before would have, and signs at once."""
+    """A writer that read all records goes on as the one before would have, and has signed nothing yet."""
     book, other = new_book(), new_book()
     chain = Chain(book.pins.genesis)
     for _ in range(6):
@@ -79,27 +78,21 @@ def test_a_log_is_resumed_from_its_topic() -> None:
     for record in book.records:
         chain.take(record)
     book.log = resumed(chain)
-    assert book.log.is_due(0)
+    assert not book.log.is_signed
     assert book.checkpoint().text == other.checkpoint().text
     assert book.write("seen") == other.write("seen")
     with pytest.raises(AuditError, match="no record yet"):
         resumed(Chain(book.pins.genesis))
 
 
-def test_a_checkpoint_is_due_by_count_and_by_age(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is due at so many records, or when the first one that none covers is so old; never without a new one."""
-    monkeypatch.setattr(writer, "EVERY_RECORDS", 5)
+def test_a_checkpoint_covers_what_is_there() -> None:
+    """A log is signed from its checkpoint on until its next record."""
     log, _ = begin(trust(), POLICY, 0)
-    assert not log.is_due(59_999)
-    assert log.is_due(60_000)
+    assert not log.is_signed
     assert Checkpoint.of(log.checkpoint(key("checkpoint"))).size == 1
-    assert not log.is_due(10**12)
-    for at_ms in (100_000, 150_000, 159_000, 159_500):
-        log.append("seen", at_ms)
-    assert not log.is_due(159_999)
-    assert log.is_due(160_000)
-    log.append("seen", 159_500)
-    assert log.is_due(159_500)
+    assert log.is_signed
+    log.append("seen", 100_000)
+    assert not log.is_signed
 
 
 def test_messages_that_nobody_signed_are_told_by_count_and_digest() -> None:
