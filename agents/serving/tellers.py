@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from driftline.agents.serving.errors import TOO_MANY, UNAVAILABLE, AnswerError, bad_request
 from driftline.schemas.names import name_fault
@@ -19,11 +19,13 @@ MAX_EMITTERS: Final = 16
 IDLE_S: Final = 60.0
 """A version that nobody told of for so long makes room for another."""
 CLOSE_S: Final = 10.0
+"""How long the Emitter of one that made room may take to deliver, s."""
 AGAIN_S: Final = 5
+"""When what found no room may be sent again, s."""
 REFUSALS: Final = ("buffer_full", "spool_full", "invalid", "closed")
 """Why an Emitter turns away what it is offered, by its books."""
 
-Key = tuple[str, str, str]
+Key: TypeAlias = tuple[str, str, str]
 """Deployment, version, slot."""
 
 
@@ -57,20 +59,20 @@ class Tellers:
         """Begin a body."""
         self._before = {}
 
-    def of(self, *key: str) -> Emitter:
+    def of(self, deployment: str, version: str, slot: str) -> Emitter:
         """Give the Emitter of a deployment, version and slot; raises AnswerError where there can be none."""
-        deployment, version, slot = key
-        found = self._held.get((deployment, version, slot))
+        key = (deployment, version, slot)
+        found = self._held.get(key)
         if found is None:
             for what, name in (("version", version), ("slot", slot)):
                 wrong = name_fault(name)
                 if wrong is not None:
                     raise bad_request(f"the {what} {name[:80]!r} is no name: {wrong}")
             self._make_room(deployment)
-            found = self._held[deployment, version, slot] = _Teller(self._make(*key))
+            found = self._held[key] = _Teller(self._make(*key))
         found.used_s = time.monotonic()
         if key not in self._before:
-            self._before[deployment, version, slot] = found.turned_away
+            self._before[key] = found.turned_away
         return found.emitter
 
     def turned_away(self) -> int:
