@@ -57,8 +57,7 @@ def start_in_background(
     if tied:
         command += QUICK_JVM
         # SIGTERM: it stops what it runs in order, as for `driftline down`.
-        death = [sys.executable, "-I", "-S", guard.__file__, str(int(signal.SIGTERM)), str(os.getpid())]
-        command = death + command
+        command = guard.tied(signal.SIGTERM, *command)
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,

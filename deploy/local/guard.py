@@ -18,6 +18,11 @@ PR_SET_PDEATHSIG = 1
 NOT_STARTED_EXIT = 126
 
 
+def tied(death_signal: int, *command: str) -> list[str]:
+    """Give the words that start a program which gets a signal when the thread that started it ends."""
+    return [sys.executable, "-I", "-S", __file__, str(int(death_signal)), str(os.getpid()), *command]
+
+
 def tie(death_signal: int, parent_pid: int) -> None:
     """Ask the kernel for the signal; leave at once when the parent is gone already."""
     libc = ctypes.CDLL(None, use_errno=True)

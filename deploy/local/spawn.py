@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -31,16 +30,7 @@ def spawn_guarded(
     command: Sequence[str], *, cwd: Path, log: Path, env: Mapping[str, str] | None = None
 ) -> Process:
     """Start a program that is killed when this process ends in whatever way; its output is appended to `log`."""
-    script = [
-        sys.executable,
-        "-I",
-        "-S",
-        guard.__file__,
-        str(int(signal.SIGKILL)),
-        str(os.getpid()),
-        *command,
-    ]
-    return spawn(script, cwd=cwd, log=log, stdin=subprocess.DEVNULL, env=env)
+    return spawn(guard.tied(signal.SIGKILL, *command), cwd=cwd, log=log, stdin=subprocess.DEVNULL, env=env)
 
 
 def spawn(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.agents.serving.server import listening
+from driftline.deploy.local.guard import tied
 
 if TYPE_CHECKING:
     from driftline.deploy.serving.start import Single
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 AGAIN_S: Final = 1.0
 """Least time between two starts of one process."""
 _POLL_S: Final = 0.2
-_PR_SET_PDEATHSIG: Final = 1
 
 
 def run(serve: Serve, single: Single | None) -> int:
@@ -56,16 +55,12 @@ def run(serve: Serve, single: Single | None) -> int:
         return code
 
 
-def end_with_parent() -> None:
-    """Be told to stop when the process that started this one ends, in whatever way.
+def _start(serve: Serve, port: int, single: Single | None, number: int) -> subprocess.Popen[Any]:
+    """Start one; it is told to stop when this process ends, in whatever way.
 
     Those that went on alone would share state and port with the ones that are started next, and no local halt would
     reach them.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-
-
-def _start(serve: Serve, port: int, single: Single | None, number: int) -> subprocess.Popen[Any]:
     words = [
         sys.executable,
         "-m",
@@ -81,4 +76,4 @@ def _start(serve: Serve, port: int, single: Single | None, number: int) -> subpr
     if single is not None:
         words += ["--package", str(single.folder), "--deployment", single.deployment]
         words += [word for key in single.signers for word in ("--by", key)]
-    return subprocess.Popen(words)  # noqa: S603 - a fixed list
+    return subprocess.Popen(tied(signal.SIGTERM, *words))  # noqa: S603 - a fixed list

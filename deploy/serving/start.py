@@ -30,7 +30,6 @@ from driftline.agents.serving.package.trial import Bounds, trial
 from driftline.agents.serving.package.verify import verify
 from driftline.agents.serving.server import listening
 from driftline.agents.serving.upstream import Behind, Upstream, UpstreamLoader
-from driftline.deploy.serving.processes import end_with_parent
 from driftline.schemas.control.envelope import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -61,8 +60,6 @@ def run(settings: Settings, single: Single | None, number: int | None = None) ->
     Raises:
         DriftlineError: it cannot be started.
     """
-    if number is not None:
-        end_with_parent()
     instance = instance_of(settings, number or 0)
     folder = private(Path(settings.serve.state_dir) / instance)
     if single is not None:
