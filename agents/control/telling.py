@@ -7,6 +7,7 @@ that was made, of the trust that was set.
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -26,7 +27,7 @@ from driftline.schemas.control.serving_state import ServingState
 from driftline.schemas.control.trust import TrustState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from driftline.agents.control.flood import Flooded
     from driftline.agents.control.judge import Facts
@@ -133,13 +134,20 @@ def begun(record: AuditRecord, look: Callable[[Command], Facts | Refusal]) -> De
 
 def hear(desk: Desk, record: AuditRecord) -> None:
     """Let a desk take in the next record; raises AuditError when it tells of half a decision."""
-    decision = heard(record)
-    try:
+    with taken_in(record):
+        decision = heard(record)
         if decision is not None:
             desk.apply(decision)
-    except (LookupError, ValueError) as error:
-        raise AuditError(f"audit record {record.seq} ({record.event}) is not whole: {error!r}") from error
     desk.seq = record.seq + 1
+
+
+@contextmanager
+def taken_in(record: AuditRecord) -> Iterator[None]:
+    """Take in a record inside; raises AuditError when it lacks what its event needs, or fits none before it."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise AuditError(f"audit record {record.seq} ({record.event}) is not whole: {error!r}") from error
 
 
 def _is_named(decision: Decision) -> bool:

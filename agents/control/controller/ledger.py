@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from driftline.agents.audit.chain import Chain
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import AuditRecord
@@ -18,7 +16,7 @@ from driftline.agents.control.controller.configured import Configured
 from driftline.agents.control.controller.members import Members
 from driftline.agents.control.controller.news import News
 from driftline.agents.control.controller.place import Place
-from driftline.agents.control.telling import begun, hear
+from driftline.agents.control.telling import begun, hear, taken_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -71,16 +69,12 @@ class Ledger:
             if vouched is not None:
                 vouched.take(chain)
             record = AuditRecord.from_bytes(data)
-            try:
+            with taken_in(record):
                 if desk is None:
                     desk = begun(record, look)
                 else:
                     hear(desk, record)
                 self._take(record)
-            except (LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
-                raise AuditError(
-                    f"audit record {record.seq} ({record.event}) is not whole: {error!r}"
-                ) from error
             each(record)
         if desk is None:
             raise AuditError("the audit is empty: 'driftline trust init' makes its first record")
