@@ -124,7 +124,8 @@ def leaning(records: Iterable[bytes], compromised: Mapping[str, int]) -> Iterato
         named = {
             keyid
             for text in (record.envelope, *record.approvals)
-            for keyid in _named(text or "", compromised)
+            if text
+            for keyid in _named(text, compromised)
         }
         for keyid in sorted(named):
             if record.decided_at_ms >= compromised[keyid]:
@@ -134,7 +135,7 @@ def leaning(records: Iterable[bytes], compromised: Mapping[str, int]) -> Iterato
 def _named(text: str, keys: Mapping[str, int]) -> set[str]:
     """The keys that an envelope names as those that signed it; of one that cannot be read, all that stand in it."""
     try:
-        signers = {one.keyid for one in Envelope.from_bytes(text.encode()).signatures} if text else set()
+        signers = {one.keyid for one in Envelope.from_bytes(text.encode()).signatures}
     except (EnvelopeError, UnicodeEncodeError):
         return {keyid for keyid in keys if keyid in text}
     return signers & keys.keys()
