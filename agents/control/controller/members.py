@@ -64,7 +64,7 @@ class Members:
         return deployment in self._served
 
     def speaks(self, agent: Agent, instance: str) -> bool:
-        """Whether an agent may answer for an instance: its own, or one that no live agent has."""
+        """Whether an agent's key counts for an instance: its own, or one that no live agent has."""
         known = self._members.get(instance)
         return known is None or known.agent == agent.id
 
@@ -84,7 +84,7 @@ class Members:
             What is to be told in the audit first, before it counts; None for no news.
         """
         known = self._members.get(said.instance)
-        if abs(said.at_ms - at_ms) > STALE_MS or (known is not None and known.agent != agent.id):
+        if abs(said.at_ms - at_ms) > STALE_MS or not self.speaks(agent, said.instance):
             return None
         if known is not None and said.at_ms < known.said_ms:
             return None
