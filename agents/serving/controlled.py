@@ -20,7 +20,7 @@ from driftline.agents.serving.agent import free_bytes
 from driftline.agents.serving.belief import Belief
 from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import ServingError
-from driftline.agents.serving.memory import keep, kept_in, note_heard, silent_s
+from driftline.agents.serving.memory import keep, keep_news, kept_in, silent_s
 from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.envelope import ACK, HEARTBEAT, Envelope, EnvelopeError
 from driftline.schemas.control.serving_state import ServingState
@@ -140,7 +140,7 @@ class Controlled:
     def news(self) -> None:
         """All that is committed was read a moment ago."""
         self._news_s = time.monotonic()
-        note_heard(self._folder, self._now_ms())
+        keep_news(self._folder, self._now_ms())
         # Behind the states that came before it: they are carried out by the loop, and not yet when this is called.
         self._loop.call_soon_threadsafe(self._note_heard)
 

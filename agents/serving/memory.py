@@ -52,7 +52,7 @@ def keep(folder: Path, kept: Kept) -> None:
         raise ServingError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def note_heard(folder: Path, now_ms: int) -> None:
+def keep_news(folder: Path, now_ms: int) -> None:
     """Remember over a restart that news came now; a folder that takes nothing remembers what it did before."""
     path = folder / HEARD
     with suppress(OSError):
