@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
     from driftline.agents.control.keys import Key
 
-_SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_SIZE: Final = re.compile(r"[1-9][0-9]{0,17}")
 _ROOT: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
 _LINES: Final = 3
-LARGEST: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Checkpoint:
 
     Attributes:
         origin: the name of the log.
-        size: records in the tree.
+        size: records in the tree; of a note, 1 to 10^18−1.
         root: its hash, 32 bytes.
     """
 
@@ -57,7 +56,7 @@ class Checkpoint:
                 "this note is no checkpoint: an origin, a size and the root in base64, a line each"
             )
         size, root = int(rest[0]), base64.b64decode(rest[1])
-        if size > LARGEST or len(root) != HASH_BYTES or base64.b64encode(root).decode() != rest[1]:
+        if len(root) != HASH_BYTES or base64.b64encode(root).decode() != rest[1]:
             raise NoteError(f"this note is no checkpoint: {rest[0]} records with the root {rest[1]!r}")
         return cls(origin, size, root)
 

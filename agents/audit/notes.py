@@ -29,7 +29,7 @@ _TIME_BYTES: Final = 8
 _SIGNATURE_BYTES: Final = 64
 _LATEST_S: Final = 2**63 - 1
 _NAME: Final = re.compile(r"[^\s+]{1,200}")
-_LINE: Final = re.compile(r"— (\S+) ([A-Za-z0-9+/]+={0,2})")
+_LINE: Final = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
@@ -177,7 +177,7 @@ def _timed(text: str, at_s: int) -> bytes:
 def _signature(line: str) -> NoteSignature:
     found = _LINE.fullmatch(line)
     data = _decoded(found[2]) if found else b""
-    if found is None or not _NAME.fullmatch(found[1]) or len(data) <= _HASH_BYTES:
+    if found is None or len(data) <= _HASH_BYTES:
         raise NoteError(f"{line[:80]!r} is no signature of a note")
     return NoteSignature(found[1], data[:_HASH_BYTES], data[_HASH_BYTES:])
 

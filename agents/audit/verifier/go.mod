@@ -1,3 +1,3 @@
 module driftline/audit/verifier
 
-go 1.19
+go 1.20

@@ -30,8 +30,14 @@ var rootOps = map[string]uint64{"trust-set": 1, "key-revoke": 1, "policy-set": 1
 // escapes are all that may stand in JSON with a backslash; half a pair of surrogates is none.
 var escapes = regexp.MustCompile(`\\([^u]|u([^dD]|[dD][0-7]|[dD][89abAB]..\\u[dD][c-fC-F]))`)
 
-// form is that of a checkpoint: its text, which are origin, size and root, and lines of signatures.
-var form = regexp.MustCompile(`^(([^\n]*)\n([1-9][0-9]{0,17})\n([^\n]{44})\n)\n((?:[^\n]+\n)*)$`)
+// form is that of a checkpoint: its text, which are origin, size and root, and lines of signatures, a name and base64.
+var form = regexp.MustCompile(strings.NewReplacer("B{", "[A-Za-z0-9+/]{", "E=", "[AEIMQUYcgkosw048]=").Replace(
+	`^(([^\x00-\x1f]+)\n([1-9][0-9]{0,17})\n(B{42}E=)\n)\n` +
+		`((?:— [^+\pZ\x{85}\x00-\x1f]+ (?:B{4})+(?:B{4}|B{2}E=|B{5}[AQgw]==)\n){1,32})$`))
+var memory = regexp.MustCompile(`^[1-9][0-9]{0,17}:[0-9a-f]{64}$`)
+
+// keys are found in a trust by their form, which no name and no id has.
+var keys = regexp.MustCompile(`[A-Za-z0-9+/]{43}=`)
 
 type trust struct {
 	Installation, Origin string
@@ -53,13 +59,13 @@ type head struct {
 
 // log is what was verified so far; state is trust as it stands, whose digest records name, and trust a part of it.
 type log struct {
-	genesis, prev string
-	size          uint64
-	peaks         [][]byte
-	state         map[string]any
-	trust         trust
-	revoked       map[string]bool
-	anchored      bool
+	genesis, prev  string
+	size           uint64
+	peaks          [][]byte
+	state          map[string]any
+	trust          trust
+	known, revoked map[string]bool
+	anchored       bool
 }
 
 func hash(parts ...[]byte) []byte { sum := sha256.Sum256(bytes.Join(parts, nil)); return sum[:] }
@@ -127,8 +133,15 @@ func (l *log) take(data []byte) error {
 
 // set takes a trust, in the form that is verified with and in the one whose digest records name.
 func (l *log) set(given []byte) error {
-	l.trust, l.state["trust"] = trust{}, new(any)
-	return errors.Join(json.Unmarshal(given, &l.trust), json.Unmarshal(given, l.state["trust"]))
+	l.trust, l.state["trust"], l.known = trust{}, new(any), map[string]bool{}
+	err := errors.Join(json.Unmarshal(given, &l.trust), json.Unmarshal(given, l.state["trust"]))
+	whole, _ := json.Marshal(l.state["trust"])
+	for _, key := range keys.FindAllString(string(whole), -1) {
+		if l.known[keyID(key)] = true; l.revoked[keyID(key)] {
+			err = fmt.Errorf("a key that was revoked is back")
+		}
+	}
+	return err
 }
 
 // change applies what only roots may do.
@@ -139,18 +152,16 @@ func (l *log) change(data []byte, op string, at int64) error {
 	var since *int64
 	var given json.RawMessage
 	enough := func() bool {
-		held, body := map[string]bool{}, decode(payload)
+		held, good, body := map[string]bool{}, true, decode(payload)
 		message := []byte(fmt.Sprintf("DSSEv1 %d %s %d %s", len(kind), kind, len(body), body))
 		for _, key := range l.trust.Root.Keys {
 			for _, one := range signed {
 				if id := keyID(key); one["keyid"] == id && !l.revoked[id] {
-					if held[id] = l.verify(key, message, decode(one["sig"])); !held[id] {
-						return false
-					}
+					held[id], good = true, good && l.verify(key, message, decode(one["sig"]))
 				}
 			}
 		}
-		return len(held) >= l.trust.Root.Threshold
+		return good && len(held) >= l.trust.Root.Threshold
 	}
 	before, version, err := l.trust, l.state["version"].(uint64), error(nil)
 	if fields(data, map[string]any{"command": &named, "envelope": &envelope, "trust": &after, "policy": &policy}) != nil ||
@@ -158,8 +169,9 @@ func (l *log) change(data []byte, op string, at int64) error {
 		fields(decode(payload), map[string]any{"op": &asked, "audience": &audience, "expected_revision": &expected,
 			"key": &key, "compromised_since_ms": &since, "policy": &text, "trust": &given}) != nil ||
 		digest(decode(payload)) != named || asked != op || kind != commandType || audience != l.trust.Installation ||
+		(op == "key-revoke" && (l.revoked[key] || !l.known[key])) ||
 		(expected-version)*rootOps[op] != 0 || !enough() {
-		return fmt.Errorf("too few roots signed its command, or it is another, for elsewhere or another version")
+		return fmt.Errorf("too few roots signed its command, or it is for another log, version or key")
 	}
 	switch op {
 	case "trust-set":
@@ -193,16 +205,13 @@ func (l *log) root() []byte {
 func (l *log) signedBy(h *head, name, key string, kind byte) (held bool) {
 	id := hash([]byte(name), []byte{'\n', kind}, decode(key))[:4]
 	for _, line := range h.signatures {
-		blob := decode(strings.TrimPrefix(line, "— "+name+" "))
-		if !strings.HasPrefix(line, "— "+name+" ") || !bytes.HasPrefix(blob, id) {
-			continue
-		}
+		blob, is := bytes.CutPrefix(decode(strings.TrimPrefix(line, "— "+name+" ")), id)
 		message := h.text
-		if blob = blob[4:]; kind == 4 && len(blob) > 8 {
+		if kind == 4 && len(blob) > 8 && blob[0] < 128 {
 			message = fmt.Sprintf("cosignature/v1\ntime %d\n%s", binary.BigEndian.Uint64(blob), h.text)
 			blob = blob[8:]
 		}
-		held = held || l.verify(key, []byte(message), blob)
+		held = held || (is && l.verify(key, []byte(message), blob))
 	}
 	return held
 }
@@ -228,31 +237,15 @@ func (l *log) compare(heads []*head) error {
 	return nil
 }
 
-// parse reads a checkpoint from a line of the export; what is none has the size 0.
-func parse(line []byte) *head {
-	var note string
-	_ = json.Unmarshal(line, &note)
-	found := form.FindStringSubmatch(note)
-	if found == nil || len(decode(found[4])) != sha256.Size {
-		return &head{}
-	}
-	size, _ := strconv.ParseUint(found[3], 10, 63)
-	return &head{found[1], found[2], size, decode(found[4]), strings.Split(found[5], "\n")}
-}
-
 // each gives every line of a file of the export; one that is longer than any record or note is an error.
 func each(path string, give func([]byte) error) error {
 	file, err := os.Open(path)
-	for reader := bufio.NewReaderSize(file, maxBytes+2); err == nil; {
-		line, more := reader.ReadSlice('\n')
-		if err = more; len(line) > 0 && (err == nil || err == io.EOF) {
-			if wrong := give(bytes.TrimSuffix(line, []byte{'\n'})); wrong != nil {
-				return wrong
-			}
+	for reader, line, more := bufio.NewReaderSize(file, maxBytes+2), []byte{}, error(nil); err == nil && more == nil; {
+		if line, more = reader.ReadSlice('\n'); more != nil && more != io.EOF {
+			err = more
+		} else if len(line) > 0 {
+			err = give(bytes.TrimSuffix(line, []byte{'\n'}))
 		}
-	}
-	if err == io.EOF {
-		return nil
 	}
 	return err
 }
@@ -260,12 +253,18 @@ func each(path string, give func([]byte) error) error {
 func run(genesis, folder, remembered string) error {
 	l := &log{genesis: genesis, prev: strings.Repeat("0", 64), revoked: map[string]bool{}}
 	l.state = map[string]any{"revocations": []any{}, "version": uint64(1)}
-	memory := &head{}
-	fmt.Sscanf(remembered, "%d:%x", &memory.size, &memory.root)
-	heads := map[uint64][]*head{memory.size: {memory}}
+	known := &head{}
+	fmt.Sscanf(remembered, "%d:%x", &known.size, &known.root)
+	heads := map[uint64][]*head{known.size: {known}}
 	err := each(folder+"/checkpoints.ndjson", func(line []byte) error {
-		h := parse(line)
-		heads[h.size] = append(heads[h.size], h)
+		var note string
+		wrong := fields(bytes.Join([][]byte{[]byte(`{"note":`), line, {'}'}}, nil), map[string]any{"note": &note})
+		found := form.FindStringSubmatch(note)
+		if wrong == nil && json.Valid(line) && found != nil && len(note) <= 16384 {
+			h := &head{found[1], found[2], 0, decode(found[4]), strings.Split(found[5], "\n")}
+			h.size, _ = strconv.ParseUint(found[3], 10, 63)
+			heads[h.size] = append(heads[h.size], h)
+		}
 		return nil
 	})
 	if err == nil {
@@ -288,8 +287,8 @@ func run(genesis, folder, remembered string) error {
 }
 
 func main() {
-	if len(os.Args) < 3 || len(os.Args) > 4 {
-		fmt.Fprintln(os.Stderr, "usage: verifier GENESIS FOLDER [SIZE:ROOTHEX]")
+	if len(os.Args) < 3 || len(os.Args) > 4 || (len(os.Args) == 4 && !memory.MatchString(os.Args[3])) {
+		fmt.Fprintf(os.Stderr, "usage: verifier GENESIS FOLDER [SIZE:ROOTHEX], which %q is not\n", os.Args[1:])
 		os.Exit(2)
 	}
 	if err := run(os.Args[1], os.Args[2], strings.Join(os.Args[3:], "")); err != nil {

@@ -94,6 +94,12 @@ def half_a_pair(records: list[bytes]) -> None:
     records[-1] = records[-1].replace(good.digest.encode(), bad.digest.encode())
 
 
+def taken_twice(records: list[bytes]) -> None:
+    """A key is revoked, and once more."""
+    says("key-revoke", key=key("bob").keyid)(records)
+    says("key-revoke", key=key("bob").keyid, expected_revision=5)(records)
+
+
 def later() -> dict[str, Any]:
     """A trust that may follow."""
     found: dict[str, Any] = plain(trust(persons=trust().persons[:-1], checkpoints=(text("checkpoint-3"),)))
@@ -130,6 +136,10 @@ BAD: dict[str, More] = {
     "another trust of a topic": says(
         "log-reset", over={"trust": "0" * 64}, target="t", expected_revision=None),
     "a trust that is none": spelt('"trust":"', '"trust":5,"detail":{},"x":"'),
+    "a key that nobody has": says("key-revoke", key=key("stranger").keyid),
+    "no key": says("key-revoke", key="0" * 64),
+    "a key that is gone": taken_twice,
+    "a revoked key again": says("trust-set", trust=plain(trust(checkpoints=(text("checkpoint-3"),)))),
     "a policy that is none": spelt('"policy":"', '"policy":["a"],"x":"'),
     "a policy of nothing": spelt('"policy":"', '"policy":null,"x":"'),
     "an envelope that is none": spelt('"envelope":"', '"envelope":{},"x":"'),
@@ -163,11 +173,11 @@ def test_both_are_as_strict(
     more: More,
     is_good: bool,  # noqa: FBT001 - a case
 ) -> None:
-    """One record more: both accept the log, or both name that record."""
+    """With more records both accept the log, or both name the last one."""
     records = list(book.records)
     more(records)
     export(tmp_path / "log", records, book.notes)
     report, said = both(program, tmp_path / "log", book.pins.genesis)
     place = None if report.fault is None else report.fault.seq
-    assert place == (None if is_good else len(book.records))
-    assert said.stdout.split(":")[0] == ("ok\n" if is_good else f"record {len(book.records)}"), said.stdout
+    assert place == (None if is_good else len(records) - 1)
+    assert said.stdout.split(":")[0] == ("ok\n" if is_good else f"record {len(records) - 1}"), said.stdout
