@@ -25,7 +25,7 @@ def command(data_dir: str | None, as_json: bool) -> int:
 
     Late rows came after their windows had closed: they are stored, and await restatement.
 
-    Exits with 1 when something that should run is down.
+    Exits with 1 when something that should run is down, and says what on stderr; with --json, the first of it.
     """
     from driftline.deploy.local.discover import data_directory, settings_here
     from driftline.deploy.local.report import observe
@@ -36,6 +36,10 @@ def command(data_dir: str | None, as_json: bool) -> int:
     report = observe(settings, data_directory(settings, cwd))
     if as_json:
         print_json(report)
+        if report.problems:
+            count = len(report.problems)
+            which = f" (problem 1 of {count})" if count > 1 else ""
+            click.echo(f"driftline: {report.problems[0]}{which}", err=True)
     else:
         _show(report)
     return 0 if report.ok else 1
