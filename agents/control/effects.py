@@ -183,10 +183,10 @@ def _not_promoted(state: ServingState, deed: Deed, version: Version) -> str | No
         return None
     if rollout.model != version.model:
         return f"a rollout of version {rollout.model.version} is under way: roll it back first"
-    if deed.command.break_glass or (rollout.passed and not rollout.paused):
-        return None
     if rollout.paused:
         return "the rollout is halted: resume it first"
+    if deed.command.break_glass or rollout.passed:
+        return None
     step = f"step {rollout.step + 1} of {len(rollout.plan.steps)}"
     return f"{step} of the rollout has not passed yet: wait for its windows"
 

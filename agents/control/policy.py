@@ -57,7 +57,7 @@ class Question:
         stage: of the model; empty where none is meant.
         approvers, human_approvers: distinct persons who approved, without the one who asks.
         age_s: since admission.
-        break_glass: whether approvals are to be lifted.
+        break_glass: whether approvals and bake time are to be lifted, and nothing else.
         own: whether the person judges work of their own.
     """
 

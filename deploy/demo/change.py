@@ -242,11 +242,15 @@ def bad_one(here: Control, scored: Scored, folder: Path) -> None:
 
 
 def taken_back(here: Control, load: Load) -> AuditRecord:
-    """Promote the bad version by breaking the glass, and wait until windows have taken it back."""
-    plan = Plan(bake_s=600)
-    begun = here.office.ask(
-        "promote", OPERATOR, _of(BAD, plan, break_glass=True), "the site is down, they say"
-    )
+    """Promote the bad version by breaking the glass, and wait until windows have taken it back.
+
+    On this tier it must have been a shadow and a canary, whoever is in a hurry; nobody waits for windows of it.
+    """
+    ask, hurry = here.office.ask, "the site is down, they say"
+    ask("shadow", ENGINEER, _of(BAD), hurry, APPROVERS[:1])
+    steps = (Step(weight=HALF, min_rows=1_000),)
+    ask("canary", OPERATOR, _of(BAD, Plan(steps=steps, max_wait_s=REACH_S), break_glass=True), hurry)
+    begun = ask("promote", OPERATOR, _of(BAD, Plan(bake_s=600), break_glass=True), hurry)
     load.reach(*CALENDAR["back"], REACH_S)
     return here.office.wait(
         lambda one: one.seq > begun.seq and one.event == "moved" and "gone back" in one.reasons[0],

@@ -85,9 +85,10 @@ def _back(told: Facts) -> Text:
     why = "; ".join(f"{one['name']}: {one['detail'].removeprefix('worse: ')}" for one in bad)
     return Text.assemble(
         ("A bad version is taken back by itself. ", "bold"),
-        "An operator broke the glass for version 3, whose label had been turned round by mistake: no shadow, no "
-        f"canary, no approval. Its first days were held against those of version 2 ({why}), and the controller went "
-        "back to version 2, which was still loaded. That the glass was broken stands in the audit.",
+        "An operator broke the glass for version 3, whose label had been turned round by mistake: it was a shadow and "
+        "a canary for a moment, and nobody approved its promotion. Its first days were held against those of version "
+        f"2 ({why}), and the controller went back to version 2, which was still loaded. That the glass was broken "
+        "stands in the audit.",
     )
 
 

@@ -172,6 +172,10 @@ def test_broken_glass_is_shown_until_it_is_reviewed(wire: MemoryWire, say: Say, 
     """`pending` names it, and an approval by another person reviews it."""
     wire.office.registered("2")
     wire.catch_up()
+    code, _, err = say("promote", "churn", "2", "--break-glass", by="oli")
+    assert (code, "denied by the rule 'medium-is-tried-before-it-is-promoted'" in err) == (1, True)
+    wire.office.does("shadow", "ann", model=model("2"))
+    wire.catch_up()
     code, out, _ = say("promote", "churn", "2", "--break-glass", by="oli")
     assert code == 0, out
     assert main(["pending"]) == 0

@@ -44,7 +44,7 @@ def test_a_rollout_of_no_rows_at_all_needs_one() -> None:
 
 
 def test_a_promotion_waits_for_the_last_step() -> None:
-    """Before all steps have passed it is refused, after that it is not; with broken glass it does not wait."""
+    """Before all steps have passed it is refused, after that it is not; broken glass lifts steps, and no halt."""
     office = Office("low")
     office.canary()
     refused(office.ask("promote", "ann", model=model("2")), "step 1 of 2", "has not passed")
@@ -58,6 +58,9 @@ def test_a_promotion_waits_for_the_last_step() -> None:
     office.does("promote", "ann", model=model("2"))
     other = Office("low")
     other.canary()
+    other.does("halt-rollout", "cat")
+    refused(other.ask("promote", "oli", model=model("2"), break_glass=True), "halted")
+    other.does("resume", "oli", target="rollout", break_glass=True)
     other.does("promote", "oli", model=model("2"), break_glass=True)
 
 

@@ -148,12 +148,42 @@ def test_the_path_is_as_long_as_the_tier_is_high(
     assert policy.ask(asked).allowed == (may == "yes")
 
 
-def test_breaking_the_glass_is_for_human_operators(policy: Policy) -> None:
-    """It lifts approvals and path for an operator, not for an engineer and not for a system."""
-    asked = Question(person("operator"), "promote", "churn", "high", "validated", break_glass=True)
-    assert policy.ask(asked).sentence == "allowed by the rule 'operators-break-glass'"
-    assert policy.lacking(replace(asked, person=person("engineer"))) is None
-    assert policy.lacking(replace(asked, person=person("operator", kind="system"))) is None
+# What an operator may do with the glass broken, by tier and by the stage of the model; no cell asks for an approval.
+BROKEN = """
+                    validated   shadow   canary   champion
+canary     low      yes         yes      yes      yes
+canary     medium   yes         yes      yes      yes
+canary     high     no          yes      no       no
+promote    low      yes         yes      yes      yes
+promote    medium   no          yes      yes      yes
+promote    high     no          no       yes      yes
+rollback   low      yes         yes      yes      yes
+rollback   medium   yes         yes      yes      yes
+rollback   high     yes         yes      yes      yes
+resume     low      yes         yes      yes      yes
+resume     medium   yes         yes      yes      yes
+resume     high     yes         yes      yes      yes
+"""
+STAGES, *BROKEN_LINES = BROKEN.strip().splitlines()
+
+
+@pytest.mark.parametrize("line", BROKEN_LINES)
+def test_broken_glass_lifts_approvals_and_no_stage(policy: Policy, line: str) -> None:
+    """An operator needs nobody's approval, and yet each tier's path; engineers and systems break no glass."""
+    op, tier, *cells = line.split()
+    for stage, cell in zip(STAGES.split(), cells, strict=True):
+        asked = Question(person("operator"), op, "churn", tier, stage, break_glass=True)  # type: ignore[arg-type]
+        assert policy.lacking(asked) == (0 if cell == "yes" else None)
+        assert policy.lacking(replace(asked, person=person("operator", kind="system"))) is None
+        assert policy.lacking(replace(asked, person=person("engineer"))) is None
+
+
+def test_broken_glass_lifts_no_other_op(policy: Policy) -> None:
+    """Nothing else asks for fewer approvals because the glass is broken."""
+    for op in set(POLICY_OPS) - {"canary", "promote", "rollback", "resume"}:
+        for tier in ("low", "medium", "high"):
+            asked = Question(person("operator"), op, "churn", tier, USUAL.get(op, ""))  # type: ignore[arg-type]
+            assert policy.lacking(replace(asked, break_glass=True)) in (None, policy.lacking(asked))
 
 
 def test_nobody_judges_own_work(policy: Policy) -> None:
