@@ -29,6 +29,10 @@ export_option: Decorator = click.option(
     help="Read an export, not Kafka.",
 )
 
+signatures_option: Decorator = click.option(
+    "--signatures", is_flag=True, help="Check every signature in the records too, which takes longer."
+)
+
 
 def settings_of_stack(role: str = "operator") -> Settings:
     """Settings that reach Kafka, as a role."""

@@ -127,6 +127,12 @@ def _show(report: Report, leaning: list[tuple[int, str]], now_ms: int | None) ->
         click.echo(f"record {seq} leans on key {keyid[:16]}, which is not to be trusted since {since}")
     if len(leaning) == MOST_LEANING:
         click.echo(f"{MOST_LEANING:,} of these are shown, and there may be more")
+    else:
+        for keyid in sorted(report.compromised.keys() - {keyid for _, keyid in leaning}):
+            click.echo(
+                f"no record carries a signature of key {keyid[:16]} since {moment(report.compromised[keyid])}, when it "
+                "was not to be trusted any more; what a controller, the log or a witness signs lies elsewhere"
+            )
     click.echo(BLIND)
 
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftline.deploy.cli.audit_source import export_option, genesis_option, pinned, what_lies
+from driftline.deploy.cli.audit_source import (
+    export_option,
+    genesis_option,
+    pinned,
+    signatures_option,
+    what_lies,
+)
 from driftline.deploy.cli.output import json_option, print_json
 from driftline.deploy.cli.telling import telling
 from driftline.deploy.cli.values import Moment, milliseconds
@@ -24,14 +30,15 @@ if TYPE_CHECKING:
 )
 @export_option
 @genesis_option
+@signatures_option
 @json_option
 def command(
-    deployment: str, at: datetime | None, folder: Path | None, genesis: str | None, as_json: bool
-) -> None:
+    deployment: str, at: datetime | None, folder: Path | None, genesis: str | None, signatures: bool, as_json: bool
+) -> None:  # fmt: skip
     """Show what was asked, decided and done in DEPLOYMENT, oldest first, each with its number in the audit.
 
-    The audit is verified first: chain, tree, changes of trust and checkpoints ('driftline audit verify --signatures'
-    checks every signature too). A proof of one record is 'driftline audit prove SEQ'.
+    The audit is verified first: chain, tree, changes of trust and checkpoints. Who asked and who approved is the
+    controller's word unless --signatures checks that too. A proof of one record is 'driftline audit prove SEQ'.
     """
     from driftline.deploy.control.errors import AskingError
     from driftline.deploy.control.past import past_of, told_of
@@ -41,7 +48,7 @@ def command(
     pin = pinned(settings, genesis)
     if at is not None:
         with telling("verifying the audit"):
-            past = past_of(read(), notes, pin, milliseconds(at))
+            past = past_of(read(), notes, pin, milliseconds(at), signatures=signatures)
         state = past.ledger.desk.states.get(deployment)
         if state is None:
             raise AskingError(f"the audit tells of nothing in {deployment!r} at that time")
@@ -53,7 +60,7 @@ def command(
             click.echo(line)
         return
     with telling("verifying the audit"):
-        rows = told_of(deployment, read(), notes, pin, _table)
+        rows = told_of(deployment, read(), notes, pin, _table, signatures=signatures)
     if not rows:
         raise AskingError(f"the audit tells of nothing in {deployment!r}")
     for row in rows:

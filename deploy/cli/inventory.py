@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from driftline.deploy.cli.audit_source import export_option, genesis_option, pinned, what_lies
+from driftline.deploy.cli.audit_source import (
+    export_option,
+    genesis_option,
+    pinned,
+    signatures_option,
+    what_lies,
+)
 from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.telling import telling
 
@@ -28,18 +34,20 @@ HEAD = (
 @click.command("inventory")
 @export_option
 @genesis_option
+@signatures_option
 @json_option
-def command(folder: Path | None, genesis: str | None, as_json: bool) -> None:
+def command(folder: Path | None, genesis: str | None, signatures: bool, as_json: bool) -> None:
     """List every deployment: owner, purpose, tier, validation, oversight, next review, what serves where.
 
     All of it comes out of the verified audit; what a model's people say is in the signed manifest that was registered.
+    Who asked and who approved is the controller's word unless --signatures checks that too.
     """
     from driftline.deploy.control.past import past_of
     from driftline.deploy.control.stood import inventory_table
 
     settings, read, notes = what_lies(folder)
     with telling("verifying the audit"):
-        past = past_of(read(), notes, pinned(settings, genesis))
+        past = past_of(read(), notes, pinned(settings, genesis), signatures=signatures)
     states = past.ledger.desk.states
     tables = [inventory_table(past, states[name]) for name in sorted(states)]
     if as_json:

@@ -68,7 +68,12 @@ class Past:
 
 
 def past_of(
-    records: Iterable[bytes], notes: Iterable[bytes], genesis: str, until_ms: int | None = None
+    records: Iterable[bytes],
+    notes: Iterable[bytes],
+    genesis: str,
+    until_ms: int | None = None,
+    *,
+    signatures: bool = False,
 ) -> Past:
     """Verify an audit, and take in what it tells up to a time.
 
@@ -77,11 +82,12 @@ def past_of(
         notes: checkpoints.
         genesis: the pinned digest of record 0.
         until_ms: records that were decided later are verified, and not taken in; None takes in all.
+        signatures: whether every signature in the records is checked too.
 
     Raises:
         AuditError: the audit cannot be believed, or tells of nothing at that time.
     """
-    verifier = Verifier(Pins(genesis), notes)
+    verifier = Verifier(Pins(genesis), notes, signatures=signatures)
     passing = verifier.passing(records)
     try:
         past = Past(_until(passing, until_ms), genesis)
@@ -98,6 +104,8 @@ def told_of(
     notes: Iterable[bytes],
     genesis: str,
     row: Callable[[AuditRecord], Row],
+    *,
+    signatures: bool = False,
 ) -> list[Row]:
     """Verify an audit, and give a deployment's history, oldest first, with the denials of its commands.
 
@@ -107,11 +115,12 @@ def told_of(
         notes: checkpoints.
         genesis: the pinned digest of record 0.
         row: what is kept of each record.
+        signatures: whether every signature in the records is checked too.
 
     Raises:
         AuditError: the audit cannot be believed.
     """
-    verifier = Verifier(Pins(genesis), notes)
+    verifier = Verifier(Pins(genesis), notes, signatures=signatures)
     digests: set[str] = set()
     rows: list[Row] = []
     for data in verifier.passing(records):

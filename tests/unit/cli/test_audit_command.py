@@ -56,6 +56,20 @@ def test_a_good_log_is_told_in_words(say: Say) -> None:
         "Not found: an attacker who holds the log, its checkpoint key and every witness;",
     ):
         assert line in out
+    assert "no record carries" not in out
+
+
+@pytest.mark.parametrize("name", ["controller", "checkpoint", "witness"])
+def test_a_stolen_key_that_signs_no_records_is_told(say: Say, name: str) -> None:
+    """Where a key signs states or checkpoints, verify says that no record can show what it did."""
+    book = filled(3)
+    stolen = key(name).keyid
+    asked = command("key-revoke", "", key=stolen, compromised_since_ms=NOON_MS, expected_revision=1)
+    book.change_trust(asked, "root-1", "root-2")
+    export(Path("stolen"), book.records, book.notes)
+    _, out, _ = say("verify", "--export", "stolen", "--genesis", book.pins.genesis)
+    assert f"no record carries a signature of key {stolen[:16]} since 2027-01-15 08:00:00 UTC" in out
+    assert "what a controller, the log or a witness signs lies elsewhere" in out
 
 
 def test_a_bad_log_fails_with_the_record(say: Say, tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from clerked import Room
 from controlled import INSTANCES, package
+from msgspec.structs import replace
 from signed import model
 
 from driftline.agents.audit.export import export
-from driftline.agents.audit.record import digest
+from driftline.agents.audit.record import AuditRecord, digest
 from driftline.deploy.cli import main
 
 ONE, TWO = package("1").model, package("2").model
@@ -100,3 +101,17 @@ def test_an_audit_that_was_changed_has_no_history(
         captured = capsys.readouterr()
         assert captured.out == ""
         assert captured.err.startswith("driftline: the audit cannot be believed: record 3")
+
+
+def test_a_name_that_nobody_signed_is_found(room: Room, capsys: pytest.CaptureFixture[str]) -> None:
+    """A record behind the last checkpoint that names another person than who signed: --signatures names its place."""
+    true = next(one for one in map(AuditRecord.from_bytes, room.audit) if one.event == "rejected")
+    false = replace(true, seq=len(room.audit), prev_hash=digest(room.audit[-1]), actor="bob")
+    export(Path("forged"), [*room.audit, false.to_bytes()], room.notes)
+    for words in (["history", "churn"], ["history", "churn", "--at", "2030-01-01"], ["inventory"]):
+        assert main([*words, "--export", "forged"]) == 0
+        assert main([*words, "--export", "log", "--signatures"]) == 0
+        assert main([*words, "--export", "forged", "--signatures"]) == 1
+        said = capsys.readouterr().err
+        assert f"record {false.seq}" in said
+        assert "names bob as who asked" in said
