@@ -98,18 +98,18 @@ class Swapper:
         return {ref.manifest: one.manifest for ref, one in self._loaded.items()}
 
     async def prepare(self, state: ServingState) -> None:
-        """Load what a state prepares; afterwards all serves as before.
+        """Load what a state prepares, which is one version; afterwards all serves as before.
+
+        What another revision prepared goes first: its end may not have been heard.
 
         Raises:
-            SwapError: something cannot be loaded, does not fit what serves, or finds no memory; nothing is kept of it.
+            SwapError: it cannot be loaded, does not fit what serves, or finds no memory; nothing is kept of it.
         """
         self._wanted = frozenset(state.prepares)
-        try:
-            for ref in state.prepares:
-                await self._hold(ref, state, present=self._present(), cold=is_cold(state))
-        except BaseException:
-            self.cancel()
-            raise
+        self._sweep()
+        await self._closed()
+        for ref in state.prepares:
+            await self._hold(ref, state, present=self._present(), cold=is_cold(state))
 
     async def activate(self, state: ServingState) -> None:
         """Let a state serve.
@@ -150,7 +150,7 @@ class Swapper:
         self.deployment.abandon()
         self.deployment.switch(Slots())
         await self.deployment.drained(timeout_s)
-        self._sweep()
+        self.cancel()
         if self._closing:
             await asyncio.wait(self._closing, timeout=timeout_s)
 

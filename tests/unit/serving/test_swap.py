@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from driftline.agents.control.lifecycle import cancel
 from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.package.tensors import Tensor
+from driftline.agents.serving.slots import Slots
 from driftline.agents.serving.swap import Means, Swapper
 from driftline.schemas.control.command import Plan
 
@@ -118,6 +120,102 @@ def test_a_halt_does_not_wait_for_what_is_being_loaded() -> None:
         await until(lambda: bool(slow.made) and slow.made[0].is_closed.is_set())
         assert swapper.versions == {"1"}
         await director.close()
+
+    run(whole)
+
+
+def test_a_halt_stops_what_serves_before_it_loads_anything() -> None:
+    """An agent that was to load a new champion, and is halted meanwhile, answers with the old one no longer."""
+    office, slow = Office("low"), package("2")
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(package("1"), slow).fetch, lambda: 100))
+        office.created("1")
+        await swapper.activate(office.state)
+        office.registered("2")
+        office.does("promote", "ann", model=model("2"))
+        office.does("halt-serving", "oli")
+        slow.may_load.clear()
+        halting = asyncio.ensure_future(swapper.activate(office.state))
+        await until(lambda: swapper.deployment.slots.answering is None)
+        assert not halting.done()
+        slow.may_load.set()
+        await halting
+        assert swapper.versions == {"1", "2"}
+
+    run(whole)
+
+
+def test_what_an_older_revision_prepared_makes_room() -> None:
+    """Its end may not have been heard; when the newer one fails too, nothing is kept of either."""
+    office, packages = Office("low"), [package("1"), package("2"), package("3", fails="its weights are torn")]
+
+    def free_bytes() -> int:
+        return 25 - 10 * sum(len(one.made) - sum(m.is_closed.is_set() for m in one.made) for one in packages)
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes))
+        office.created("1")
+        await swapper.activate(office.state)
+        office.registered("2")
+        office.registered("3")
+        office.ask("promote", "ann", model=model("2"))
+        await swapper.prepare(office.state)
+        assert swapper.versions == {"1", "2"}
+        close, may_close = packages[1].made[0].close, threading.Event()
+        packages[1].made[0].close = lambda: close() if may_close.wait(30) else None  # type: ignore[method-assign]
+        asyncio.get_running_loop().call_later(0.05, may_close.set)
+        office.desk.move(cancel(office.state, office.desk.at(office.now_ms)), "it waits", office.now_ms)
+        office.ask("promote", "ann", model=model("3"))
+        with pytest.raises(SwapError, match="its weights are torn"):
+            await swapper.prepare(office.state)
+        assert swapper.versions == {"1"}
+
+    run(whole)
+
+
+def test_an_end_lets_go_of_what_was_only_prepared() -> None:
+    """Its model is closed too, and with it go its files."""
+    office, following = Office("low"), package("2")
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(package("1"), following).fetch, lambda: 100))
+        office.created("1")
+        await swapper.activate(office.state)
+        office.registered("2")
+        office.ask("promote", "ann", model=model("2"))
+        await swapper.prepare(office.state)
+        await swapper.close(10)
+        assert swapper.versions == set()
+        assert (following.made[0].is_closed.is_set(), following.releases) == (True, 1)
+
+    run(whole)
+
+
+def test_a_swap_waits_for_the_calls_that_the_one_before_left() -> None:
+    """At most one old generation drains: whoever does not wait for it is stopped."""
+    office = Office("low")
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(package("1"), package("2")).fetch, lambda: 100))
+        deployment = swapper.deployment
+        office.created("1")
+        await swapper.activate(office.state)
+        champion = deployment.slots.champion
+        assert champion is not None
+        call = deployment.lease(champion)
+        office.registered("2")
+        office.does("promote", "ann", model=model("2"))
+        await swapper.activate(office.state)
+        office.does("halt-serving", "oli")
+        halting = asyncio.ensure_future(swapper.activate(office.state))
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="an old generation of churn still drains"):
+            deployment.switch(Slots())
+        assert (deployment.slots.halted, halting.done()) == (None, False)
+        call.release()
+        await halting
+        assert deployment.slots.halted is not None
 
     run(whole)
 
