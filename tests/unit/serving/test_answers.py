@@ -129,6 +129,26 @@ def test_a_shadow_is_asked_and_not_heard(tmp_path: Path) -> None:
     run(lambda: agent(tmp_path, kept=kept, threads=1, shadow_waiting=2), whole)
 
 
+def test_what_shadows_have_to_answer_is_bounded_in_bytes_too(tmp_path: Path) -> None:
+    """Large requests fill the memory sooner than the queue: past the bound a shadow is not asked, callers are."""
+    go_on, asked = threading.Event(), request(rows=100)
+
+    def slow(inputs: Mapping[str, Any]) -> dict[str, Any]:
+        go_on.wait(30)
+        return constant(3.0)(inputs)
+
+    async def whole(made: Agent, ask: Asked) -> None:
+        made.swapper("churn").deployment.switch(Slots(champion=loaded("1"), shadows=(loaded("3", slow),)))
+        for _ in range(4):
+            assert (await ask(asked))[0] == 200
+        assert made.answerer._shadow_bytes == 2 * len(asked)
+        assert made.metrics.shadow_dropped.labels("churn", "3")._value.get() == 2
+        go_on.set()
+        await until(lambda: not made.answerer._shadow_bytes)
+
+    run(lambda: agent(tmp_path, bodies_bytes=len(asked) * 5 // 2), whole)
+
+
 def test_what_waits_is_bounded_and_told(tmp_path: Path) -> None:
     """With as many requests as may wait, further ones are 429 and say when to come again; the others are answered."""
     go_on = threading.Event()
