@@ -1,0 +1,76 @@
+"""`--processes`: what the first process does about those that end, without starting any."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from driftline.deploy.serving import processes
+from driftline.deploy.serving.start import Single
+from driftline.schemas.settings import Serve
+
+TWO = Serve(host="127.0.0.1", port=0, processes=2)
+
+
+class Child:
+    """A process that lives until it is told to stop, or ends as `codes` say, in the order of their starts."""
+
+    started: ClassVar[list[Child]] = []
+    codes: ClassVar[list[int | None]] = []
+
+    def __init__(self, words: list[str]) -> None:
+        self.words, self.code, self.asked = words, self.codes.pop(0) if self.codes else None, 0
+        self.started.append(self)
+
+    def poll(self) -> int | None:
+        """The code it ended with; once three were started, all are told to stop."""
+        self.asked += 1
+        assert self.asked < 100, "nobody starts it again"
+        if len(self.started) > TWO.processes:
+            signal.raise_signal(signal.SIGTERM)
+        return self.code
+
+    def send_signal(self, number: int) -> None:
+        """End when told to stop."""
+        assert number == signal.SIGTERM
+        self.code = 0
+
+    def wait(self, _timeout: float) -> int | None:
+        """It has ended."""
+        assert self.code is not None
+        return self.code
+
+
+@pytest.fixture(autouse=True)
+def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fake processes and no pauses; signals are as before afterwards."""
+    monkeypatch.setattr(Child, "started", [])
+    monkeypatch.setattr(subprocess, "Popen", Child)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    before = {word: signal.getsignal(word) for word in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for word, handler in before.items():
+        signal.signal(word, handler)
+
+
+def test_a_process_that_ends_is_started_again_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its number and the port of all; told to stop, the first tells them all, and ends with 0."""
+    monkeypatch.setattr(Child, "codes", [None, -signal.SIGKILL])
+    assert processes.run(TWO, Single(Path("model"), "churn", ("key",))) == 0
+    words = [one.words for one in Child.started]
+    assert [one[one.index("--number") + 1] for one in words] == ["0", "1", "1"]
+    assert words[1] == words[2]
+    assert Child.started[0].code == 0
+
+
+def test_one_that_never_served_ends_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It said why, and what is wrong for one is wrong for all: with its code, and none is started again."""
+    monkeypatch.setattr(Child, "codes", [None, 2])
+    assert processes.run(TWO, None) == 2
+    assert [one.code for one in Child.started] == [0, 2]
