@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MODELS: Final = "/v2/models/"
+_ABOUT: Final = frozenset(("/v2", "/v2/", "/v2/health/live", "/v2/health/ready"))
 _OK: Final = 200
 _LENGTH: Final = frozenset((LENGTH,))
 _KEPT_CHARS: Final = 512
@@ -120,36 +121,41 @@ class App:
             _only("GET", method)
             await send(send_to, _OK, generate_latest(self._registry), CONTENT_TYPE_LATEST.encode())
         else:
-            _only("GET", method)
-            await send(send_to, *self._about(path))
+            await send(send_to, _OK, self._about(path, method))
 
-    def _about(self, path: str) -> tuple[int, bytes]:
+    def _about(self, path: str, method: str) -> bytes:
+        """What is told of the agent itself; a wrong path is told of before a wrong method, which it would allow."""
+        if path not in _ABOUT:
+            raise AnswerError(NOT_FOUND, f"there is nothing at {path[:200]!r}; the protocol begins at /v2")
+        _only("GET", method)
         if path == "/v2/health/live":
-            return _OK, b'{"live":true}'
+            return b'{"live":true}'
         if path == "/v2/health/ready":
             self._must_be_ready()
-            return _OK, b'{"ready":true}'
-        if path.rstrip("/") == "/v2":
-            told = {"name": "driftline", "version": _own_version(), "extensions": ["binary_tensor_data"]}
-            return _OK, msgspec.json.encode(told)
-        raise AnswerError(NOT_FOUND, f"there is nothing at {path[:200]!r}; the protocol begins at /v2")
+            return b'{"ready":true}'
+        return msgspec.json.encode({
+            "name": "driftline",
+            "version": _own_version(),
+            "extensions": ["binary_tensor_data"],
+        })  # fmt: skip
 
     async def _model(
         self, name: str, version_asked: str | None, verb: str, scope: Scope, send_to: Send
     ) -> None:
         """What is asked about a model."""
+        deployment = self._deployment(name)
+        if verb not in ("", "ready"):
+            raise AnswerError(NOT_FOUND, f"a model has no {verb[:100]!r}; it has infer and ready")
         _only("GET", scope["method"])
-        loaded = champion_of(self._deployment(name), version_asked)
+        loaded = champion_of(deployment, version_asked)
         if verb == "ready":
             self._must_be_ready()
             await send(send_to, _OK, msgspec.json.encode({"name": name, "ready": True}))
-        elif verb == "":
+        else:
             manifest = loaded.manifest
             platform = manifest.format if loaded.is_verified else "upstream"
             sides = (manifest.inputs, manifest.outputs)
             await send(send_to, _OK, v2.described(name, [loaded.version], platform, sides))
-        else:
-            raise AnswerError(NOT_FOUND, f"a model has no {verb[:100]!r}; it has infer and ready")
 
     def _must_be_ready(self) -> None:
         why = self._unready()
@@ -191,8 +197,13 @@ def _plain_route(path: bytes) -> tuple[str, str | None] | None:
 
 
 def _only(wanted: str, method: str) -> None:
-    if method != wanted and (wanted, method) != ("GET", "HEAD"):
-        raise AnswerError(NOT_ALLOWED, f"{method[:20]} is not done here; {wanted} is")
+    allowed = ("GET", "HEAD") if wanted == "GET" else (wanted,)
+    if method not in allowed:
+        raise AnswerError(
+            NOT_ALLOWED,
+            f"{method[:20]} is not done here; {wanted} is",
+            headers=((b"allow", ", ".join(allowed).encode()),),
+        )
 
 
 async def _lifespan(receive: Receive, send_to: Send) -> None:

@@ -36,13 +36,22 @@ class AnswerError(Exception):
         status: of HTTP.
         sentence: for the caller.
         retry_after_s: when it may be tried again, s; None when trying again does not help.
+        headers: that RFC 9110 asks of its status.
     """
 
-    def __init__(self, status: int, sentence: str, retry_after_s: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        sentence: str,
+        retry_after_s: int | None = None,
+        *,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
         self.retry_after_s = retry_after_s
+        self.headers = headers
 
 
 def bad_request(sentence: str) -> AnswerError:

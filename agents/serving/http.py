@@ -183,5 +183,5 @@ async def send_error(to: Send, error: AnswerError) -> None:
 
 def told(error: AnswerError) -> tuple[int, bytes, bytes, Headers]:
     """Give an error as `send` and `answered` take it."""
-    more = NO_HEADERS if error.retry_after_s is None else [(b"retry-after", b"%d" % error.retry_after_s)]
-    return error.status, msgspec.json.encode({"error": error.sentence}), JSON, more
+    more = () if error.retry_after_s is None else ((b"retry-after", b"%d" % error.retry_after_s),)
+    return error.status, msgspec.json.encode({"error": error.sentence}), JSON, error.headers + more

@@ -45,7 +45,9 @@ class Tokens:
                 found = deployment
         if found is None:
             raise AnswerError(
-                UNAUTHORIZED, "no deployment has this token: send it as 'Authorization: Bearer TOKEN'"
+                UNAUTHORIZED,
+                "no deployment has this token: send it as 'Authorization: Bearer TOKEN'",
+                headers=((b"www-authenticate", b"Bearer"),),
             )
         return found
 

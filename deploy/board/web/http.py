@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Header = tuple[bytes, bytes]
 JSON: Final = b"application/json"
 HTML: Final = b"text/html; charset=utf-8"
+METHODS: Final = b"GET, HEAD, POST"
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 _POLICY: Final = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -112,4 +113,5 @@ async def send_trouble(send: Send, error: NoFiguresError) -> None:
     """Send a sentence in place of figures."""
     said = {"error": {"trouble": error.trouble.value, "sentence": error.sentence, "again_s": error.again_s}}
     again = () if error.again_s is None else ((b"retry-after", str(error.again_s).encode()),)
-    await answer(send, error.status, JSON, msgspec.json.encode(said), (NO_STORE, *again))
+    allow = ((b"allow", METHODS),) if error.status is HTTPStatus.METHOD_NOT_ALLOWED else ()
+    await answer(send, error.status, JSON, msgspec.json.encode(said), (NO_STORE, *again, *allow))

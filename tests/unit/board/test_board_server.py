@@ -159,7 +159,8 @@ def test_a_wrong_question_is_answered_by_one_sentence(path: str, body: Any, stat
 
 def test_other_methods_and_kinds_are_refused() -> None:
     """Only GET and POST are known, and a question is JSON: a form of another site cannot send one."""
-    assert ask(app(), "DELETE", "/fleet").status == 405
+    other = ask(app(), "DELETE", "/fleet")
+    assert (other.status, other.headers["allow"]) == (405, "GET, HEAD, POST")
     form = ask(app(), "POST", "/api/choices/fleet", ASKED, content_type="text/plain")
     assert (form.status, "application/json" in form.sentence) == (415, True)
 
