@@ -54,6 +54,8 @@ class Server(uvicorn.Server):
         self.is_draining = False
         self.stopping = asyncio.Event()
         """Set when it was told to stop."""
+        self.listens: Callable[[], None] = lambda: None
+        """Called once connections are taken."""
         super().__init__(
             uvicorn.Config(
                 self._served,
@@ -72,6 +74,11 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=max(1, round(stop_s)),
             )
         )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and tell of it."""
+        await super().startup(sockets)
+        self.listens()
 
     def stop(self) -> None:
         """Begin to stop."""

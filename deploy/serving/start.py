@@ -84,7 +84,7 @@ async def _alone(settings: Settings, single: Single, instance: str, folder: Path
     agent = Agent(settings, instance, _nothing_else, folder)
     try:
         agent.swapper(single.deployment).adopt(await asyncio.to_thread(found.load))
-        await agent.run(_listener(settings, shared=number is not None), number=number or 0)
+        await agent.run(_listener(agent, shared=number is not None), number=number or 0)
     finally:
         if upstream is not None:
             await upstream.close()
@@ -109,7 +109,7 @@ async def _controlled(settings: Settings, key: Key, instance: str, folder: Path,
     agent = Agent(settings, instance, loader.fetch, folder)
     controlled = Controlled(agent, key, folder, lambda *said: follower.say(*said), _now_ms)  # noqa: PLW0108 - it is made below
     follower = Follower(settings.kafka, controlled, instance)
-    listener = _listener(settings, shared=number is not None)
+    listener = _listener(agent, shared=number is not None)
     local = await listen(controlled, folder)
     watching = asyncio.create_task(controlled.watch())
     controlled.resume()
@@ -145,11 +145,12 @@ def _nothing_else(ref: ModelRef) -> Fetched:
     raise ServingError(f"{ref.name} {ref.version} is not served: this agent serves one package alone")
 
 
-def _listener(settings: Settings, *, shared: bool) -> socket.socket:
-    serve = settings.serve
+def _listener(agent: Agent, *, shared: bool) -> socket.socket:
+    """What an agent will listen on; it says so once it does."""
+    serve = agent.settings.serve
     listener = listening(serve.host, serve.port, shared=shared)
     host, port = listener.getsockname()[:2]
-    click.echo(f"serving on http://{host}:{port}")
+    agent.server.listens = lambda: click.echo(f"serving on http://{host}:{port}")
     return listener
 
 

@@ -1,0 +1,45 @@
+"""`driftline serve`: what whoever started it may do once it says that it serves."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import click
+import pytest
+from served import Package, settings
+
+from driftline.deploy.serving import start
+from driftline.deploy.serving.start import Single, run
+
+WITHIN_S = 20.0
+"""After which an agent that says nothing is told to stop."""
+
+
+def test_it_says_that_it_serves_once_connections_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for the line is not refused; a signal from then on is a stop in order."""
+    said: list[str] = []
+
+    def echo(line: str) -> None:
+        found = re.fullmatch(r"serving on http://(127\.0\.0\.1):(\d+)", line)
+        assert found is not None, line
+        with socket.create_connection((found[1], int(found[2])), timeout=10):
+            said.append(line)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(start, "_fetched", lambda _settings, _single: Package("1"))
+    monkeypatch.setattr(click, "echo", echo)
+    wanted = settings(host="127.0.0.1", port=0, state_dir=str(tmp_path))
+    at_last = threading.Timer(WITHIN_S, os.kill, (os.getpid(), signal.SIGTERM))
+    at_last.start()
+    try:
+        assert run(wanted, Single(tmp_path, "churn", ())) == 0
+    finally:
+        at_last.cancel()
+    assert len(said) == 1
