@@ -73,7 +73,7 @@ class Wire(HttpToolsProtocol):
         elif self._loose and begins:
             self._quiet_s = self.loop.time()
         if self._body is not None and self._late is None:
-            self._late = self.loop.call_later(WAIT_S, self._as_task)
+            self._late = self.loop.call_later(WAIT_S, self._as_late_task)
 
     def _parse(self, data: bytes) -> None:
         """Parse what came; a request that offers another protocol is read again without the offer.
@@ -161,7 +161,7 @@ class Wire(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Begin to stop: what has begun is answered."""
         if self._body is not None:
-            self._as_task()
+            self._as_late_task()
         super().shutdown()
 
     def _close_if_quiet(self) -> None:
@@ -193,6 +193,13 @@ class Wire(HttpToolsProtocol):
         self._begin_task(seen)
         if body:
             super().on_body(body)
+
+    def _as_late_task(self) -> None:
+        """Let a task answer while nothing is parsed: an address that is none, found only now, is told of here."""
+        try:
+            self._as_task()
+        except (httptools.HttpParserError, UnicodeDecodeError):
+            self.send_400_response("Invalid HTTP request received.")
 
     def _begin_task(self, seen: object = None) -> None:
         """Go the way of ASGI, which begins with the first line of a request."""

@@ -18,6 +18,7 @@ BAD = (
     b"GET http://a:99999999/ HTTP/1.1\r\nhost: a\r\n\r\n",
     b"GET /v2/\xff HTTP/1.1\r\nhost: a\r\n\r\n",
     b"CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n",
+    b"POST http://a:99999999/ HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n",
     HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n",
     HEAD + b"transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n{}\n",
     HEAD + b"content-length: 2\r\ncontent-length: 3\r\n\r\n{}",
