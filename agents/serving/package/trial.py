@@ -164,7 +164,8 @@ def _judged(code: int | None, last: Said, when: str, tail: str, bounds: Bounds) 
 
 def _crashed(code: int, when: str, tail: str) -> str:
     if code < 0:
-        name = signal.Signals(-code).name
+        known = {one.value: one.name for one in signal.Signals}
+        name = known.get(-code, f"signal {-code}")  # signals for real time have no names
         hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
         return f"it crashed with {name} {when}{hint}"
     told = f" ({tail.strip().splitlines()[-1][:200]})" if tail.strip() else ""

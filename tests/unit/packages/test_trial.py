@@ -14,6 +14,7 @@ from packaged import by_hand, linear, packed, saved, signed_again
 from sklearn.ensemble import HistGradientBoostingClassifier
 from skops import io as skops_io
 
+from driftline.agents.serving.package import trial as trials
 from driftline.agents.serving.package.golden import GoldenRows
 from driftline.agents.serving.package.manifest import Manifest
 from driftline.agents.serving.package.tensors import Tensor
@@ -36,6 +37,11 @@ def breaks(folder: Path, architecture: str, bounds: Bounds = Bounds(), **config:
     made = weights(folder, architecture)
     manifest = signed_again(made.folder, config=config)
     return trial(made.folder, manifest, bounds=bounds)
+
+
+def test_a_signal_without_a_name_is_told_by_its_number() -> None:
+    """Signals for real time, which Python has no names for, end a trial in words like others."""
+    assert trials._crashed(-40, "while it loaded", "") == "it crashed with signal 40 while it loaded"
 
 
 def test_a_sound_package_passes(tmp_path: Path) -> None:
