@@ -11,12 +11,13 @@ import numpy as np
 
 from driftline.agents.serving.package import golden
 from driftline.agents.serving.package.errors import PackageError, said
-from driftline.agents.serving.package.tensors import DTYPES, Tensor
+from driftline.agents.serving.package.tensors import DTYPES, Datatype, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import onnx
     from numpy.typing import NDArray
 
     from driftline.agents.serving.package.model import LoadedModel
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 RTOL: Final = 1e-4
 ATOL: Final = 1e-5
 """How far a converted model's answers may lie from the estimator's: what arithmetic in 32 bits costs."""
+_NARROW: Final = "narrow_"
 
 
 class NotConvertedError(PackageError):
@@ -39,7 +41,8 @@ def converted(
 ) -> OnnxModel:
     """Convert an estimator, and hold the outcome against it on rows.
 
-    Numbers are tried in 64 bits first, which is how scikit-learn counts, then in 32.
+    It is to count in 64 bits, as scikit-learn does, and where it cannot, in 32; it takes and gives 64 in both, so that
+    how one version was converted keeps no other from taking its place.
 
     Args:
         estimator: fitted.
@@ -54,10 +57,10 @@ def converted(
         raise NotConvertedError("skl2onnx is not installed (pip install skl2onnx)")
     expected = model.predict(rows)
     why = ""
-    for datatype in ("FP64", "FP32"):
+    inputs = [_as_numbers(tensor) for tensor in model.inputs]
+    for is_narrow in (False, True):
         try:
-            inputs = [_as_numbers(tensor, datatype) for tensor in model.inputs]
-            to.write_bytes(_said(estimator, inputs))
+            to.write_bytes(_said(estimator, inputs, is_narrow=is_narrow))
             made = _loaded(to)
             found = made.predict({
                 tensor.name: rows[tensor.name].astype(DTYPES[tensor.datatype], copy=False) for tensor in inputs
@@ -73,13 +76,12 @@ def converted(
     raise NotConvertedError(why)
 
 
-def _said(estimator: Any, inputs: Sequence[Tensor]) -> bytes:  # noqa: ANN401 - as above
+def _said(estimator: Any, inputs: Sequence[Tensor], *, is_narrow: bool) -> bytes:  # noqa: ANN401 - as above
     from skl2onnx import to_onnx  # noqa: PLC0415 - it takes a second, and only who packs has it
     from skl2onnx.common import data_types as kinds  # noqa: PLC0415
 
     known = {
-        "FP32": kinds.FloatTensorType,
-        "FP64": kinds.DoubleTensorType,
+        "FP64": kinds.FloatTensorType if is_narrow else kinds.DoubleTensorType,
         "INT64": kinds.Int64TensorType,
         "BOOL": kinds.BooleanTensorType,
         "BYTES": kinds.StringTensorType,
@@ -91,8 +93,33 @@ def _said(estimator: Any, inputs: Sequence[Tensor]) -> bytes:  # noqa: ANN401 - 
     options = {"zipmap": False} if hasattr(estimator, "classes_") else None
     with warnings.catch_warnings(), _whole_flags():
         warnings.simplefilter("ignore")
-        made: bytes = to_onnx(estimator, initial_types=types, options=options).SerializeToString()
-    return made
+        made = to_onnx(estimator, initial_types=types, options=options)
+    told: bytes = (_widened(made) if is_narrow else made).SerializeToString()
+    return told
+
+
+def _widened(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Put casts around a model that counts in 32 bits: it takes and gives 64."""
+    from onnx import TensorProto, compose, helper  # noqa: PLC0415 - as above
+
+    inner = compose.add_prefix(model, _NARROW)
+    graph = inner.graph
+    before: list[onnx.NodeProto] = []
+    after: list[onnx.NodeProto] = []
+    for values, nodes in ((graph.input, before), (graph.output, after)):
+        for value in values:
+            within, value.name = value.name, value.name.removeprefix(_NARROW)
+            ends = ([value.name], [within]) if nodes is before else ([within], [value.name])
+            if value.type.tensor_type.elem_type == TensorProto.FLOAT:
+                value.type.tensor_type.elem_type = TensorProto.DOUBLE
+                kind = TensorProto.FLOAT if nodes is before else TensorProto.DOUBLE
+                nodes.append(helper.make_node("Cast", *ends, to=kind))
+            else:
+                nodes.append(helper.make_node("Identity", *ends))
+    whole = [*before, *graph.node, *after]
+    del graph.node[:]
+    graph.node.extend(whole)
+    return inner
 
 
 @contextmanager
@@ -125,10 +152,10 @@ def _loaded(path: Path) -> OnnxModel:
     return OnnxModel(path)
 
 
-def _as_numbers(tensor: Tensor, datatype: Any) -> Tensor:  # noqa: ANN401 - FP64 or FP32
+def _as_numbers(tensor: Tensor) -> Tensor:
     """An input as the outcome has it: floats of one width, one column of a matrix where it is one value a row."""
     shape = tensor.shape if len(tensor.shape) > 1 else (-1, 1)
-    kind = datatype if tensor.datatype in ("FP32", "FP64") else tensor.datatype
+    kind: Datatype = "FP64" if tensor.datatype in ("FP32", "FP64") else tensor.datatype
     return Tensor(name=tensor.name, datatype=kind, shape=shape, columns=tensor.columns)
 
 

@@ -24,6 +24,7 @@ from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.loading import load
 from driftline.agents.serving.package.manifest import Score
 from driftline.agents.serving.package.pack import Packed, pack_estimator, pack_file
+from driftline.agents.serving.package.replacement import misfits
 from driftline.agents.serving.package.verify import verify
 from driftline.schemas.scalars import text_of
 
@@ -39,8 +40,7 @@ def answers(made: Packed, trusted: Any = ()) -> dict[str, Any]:
     signed = verify(made.folder, KEYS)
     model = load(made.folder, signed.manifest, trusted=trusted)
     (tensor,) = signed.manifest.inputs
-    given = MATRIX[:8].astype(np.float32 if tensor.datatype == "FP32" else np.float64)
-    return model.predict({tensor.name: given})
+    return model.predict({tensor.name: MATRIX[:8]})
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,17 @@ def test_an_estimator_becomes_onnx(tmp_path: Path, estimator: Any) -> None:
     found = answers(made)
     assert np.allclose(found["probabilities"], estimator.predict_proba(MATRIX[:8]), atol=1e-5)
     assert found["label"].tolist() == estimator.predict(MATRIX[:8]).tolist()
+
+
+def test_a_conversion_in_32_bits_can_take_the_place_of_one_in_64(tmp_path: Path) -> None:
+    """A boosting that ONNX says in 32 bits alone is asked as a regression in 64 is, and has its answers' types."""
+    asked = {"rows": {"X": MATRIX}, "about": FOUR}
+    wide = pack_estimator(LogisticRegression().fit(MATRIX, TRUTH), order(tmp_path / "wide", **asked))
+    boosting = HistGradientBoostingClassifier(max_iter=8).fit(MATRIX, TRUTH)
+    narrow = pack_estimator(boosting, order(tmp_path / "narrow", **asked))
+    assert narrow.signed.manifest.format == "onnx"
+    assert misfits(wide.signed.manifest, narrow.signed.manifest) == []
+    assert misfits(narrow.signed.manifest, wide.signed.manifest) == []
 
 
 def test_an_estimator_that_onnx_would_change_stays_one(tmp_path: Path) -> None:
