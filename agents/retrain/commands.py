@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -12,7 +15,7 @@ from driftline.schemas.errors import DriftlineError
 from driftline.schemas.whole import read_whole
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
 _MAX_FILE_BYTES: Final = 1 << 20
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=4_000, pattern=r"\A[^\x00]*\Z")]
@@ -41,6 +44,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=7 * 86_400)] = 4 * 3_600.0
     cooldown_s: Annotated[float, msgspec.Meta(ge=0, le=365 * 86_400)] = 86_400.0
     environment: Annotated[tuple[Variable, ...], msgspec.Meta(max_length=200)] = ("PATH", "HOME", "LANG")
+
+    def handed(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Give the variables that are handed on, of those that the worker has."""
+        return {name: given[name] for name in self.environment if name in given}
 
 
 class Commands(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,3 +86,32 @@ def read_commands(path: Path) -> Commands:
             raise RetrainError(f"{path} gives {min(twice)!r} two commands, the second is {name!r}: leave one")
         seen |= set(entry.deployments)
     return found
+
+
+def must_start(commands: Commands, given: Mapping[str, str]) -> None:
+    """Look whether each command can be started, before an advice is spent on one that cannot.
+
+    Args:
+        commands: all of them.
+        given: the variables of this process.
+
+    Raises:
+        RetrainError: a folder or a program is not there; the message names it.
+    """
+    for name, entry in commands.commands.items():
+        if not Path(entry.folder).is_dir():
+            raise RetrainError(
+                f"the command {name!r} runs in {entry.folder!r}, and there is no such folder: make it, or say another"
+            )
+        program = entry.argv[0]
+        path = os.pathsep.join(os.get_exec_path(entry.handed(given)))
+        if (
+            shutil.which(
+                str(Path(entry.folder, program).absolute()) if "/" in program else program, path=path
+            )
+            is None
+        ):
+            raise RetrainError(
+                f"the command {name!r} starts {program!r}, which is no program on its PATH, {path!r}: "
+                "give its whole path, or let 'environment' hand on PATH"
+            )

@@ -45,7 +45,7 @@ class Ended:
 def environment_of(entry: Entry, advice: Advice, given: Mapping[str, str]) -> dict[str, str]:
     """Give the variables of a child: those that its entry names, and what the advice is about."""
     return {
-        **{name: given[name] for name in entry.environment if name in given},
+        **entry.handed(given),
         "DRIFTLINE_RETRAIN_DEPLOYMENT": advice.deployment,
         "DRIFTLINE_RETRAIN_VERSION": advice.model_version,
         "DRIFTLINE_RETRAIN_ADVICE": advice.id,

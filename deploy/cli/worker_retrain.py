@@ -23,7 +23,7 @@ def retrain(file: Path, memory: Path | None) -> None:
     Run one of these, without keys of controllers or approvers. What a command registers has been validated by nobody:
     it walks the whole path of a new version.
     """
-    from driftline.agents.retrain.commands import read_commands
+    from driftline.agents.retrain.commands import must_start, read_commands
     from driftline.agents.retrain.memory import Memory
     from driftline.agents.retrain.worker import follow
     from driftline.deploy.local.discover import data_directory, settings_here
@@ -31,5 +31,7 @@ def retrain(file: Path, memory: Path | None) -> None:
 
     settings = settings_here(os.environ, Path.cwd(), role="retrain")
     kept = memory or data_directory(settings, Path.cwd()).root / "retrain.json"
+    commands = read_commands(file)
+    must_start(commands, os.environ)
     with told_to_stop() as stopping:
-        follow(settings.kafka, read_commands(file), Memory(kept), os.environ, stopping)
+        follow(settings.kafka, commands, Memory(kept), os.environ, stopping)

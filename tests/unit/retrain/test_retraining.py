@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import msgspec
 import pytest
 
 from driftline.agents.retrain.choice import choose
-from driftline.agents.retrain.commands import Commands, Entry, RetrainError, read_commands
+from driftline.agents.retrain.commands import Commands, Entry, RetrainError, must_start, read_commands
 from driftline.agents.retrain.memory import Memory
 from driftline.agents.retrain.run import MOST_BYTES, run
 from driftline.schemas.advice import Advice
@@ -100,6 +103,27 @@ def test_a_file_that_is_wrong_is_refused_in_words(tmp_path: Path, text: str, say
     with pytest.raises(RetrainError, match=str(file)) as caught:
         read_commands(file)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("over", "says"),
+    [
+        ({"folder": "no/such"}, "the command 'flights' runs in 'no/such', and there is no such folder"),
+        ({"argv": ("no-such-program",)}, "starts 'no-such-program', which is no program on its PATH, "),
+        ({"argv": ("./train.sh",)}, "starts './train.sh', which is no program"),
+        ({"environment": ()}, f"starts 'train.sh', which is no program on its PATH, {os.defpath!r}"),
+        ({}, ""),
+    ],
+)
+def test_a_command_that_cannot_start_is_told_before_an_advice_is_spent_on_it(
+    tmp_path: Path, over: dict[str, Any], says: str
+) -> None:
+    """Folder and program are looked for when the worker begins, the program on the PATH that is handed on."""
+    (tmp_path / "train.sh").touch(0o700)
+    entry = msgspec.structs.replace(ENTRY, **{"argv": ("train.sh",), **over})
+    refused = pytest.raises(RetrainError, match=re.escape(says)) if says else nullcontext()
+    with refused:
+        must_start(Commands(commands={"flights": entry}), {"PATH": str(tmp_path)})
 
 
 def ran(code: str, *, stopping: threading.Event | None = None, **over: Any) -> Any:
