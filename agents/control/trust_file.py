@@ -14,6 +14,7 @@ from driftline.schemas.control.trust import Person, Trust
 from driftline.schemas.whole import read_whole
 
 MAX_FILE_BYTES: Final = 1 << 20
+_PUBLIC_KEY: Final = r"`str` matching regex '\\A[A-Za-z0-9+/]{43}=\\Z'"
 Shown = Annotated[str, msgspec.Meta(max_length=200, pattern=r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z")]
 
 
@@ -57,7 +58,10 @@ def parse_trust(data: bytes, file: str) -> TrustFile:
         # Again, by the type that is signed: its bounds are the ones that count.
         trust = msgspec.convert(_without_names(document), type=Trust)
     except msgspec.ValidationError as error:
-        raise TrustError(f"the trust file {file} cannot be used: {error}") from error
+        said = str(error).replace(
+            _PUBLIC_KEY, "a public key, 44 characters as 'driftline keys new' prints them"
+        )
+        raise TrustError(f"the trust file {file} cannot be used: {said}") from error
     wrong = fault(trust)
     if wrong is not None:
         raise TrustError(f"the trust file {file} cannot be used: {wrong}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -77,6 +78,10 @@ def revoke(keyid: str, compromised_since: datetime | None, how: How) -> int:
             "expected_revision": board.trust_version,
         }
 
+    if re.fullmatch(r"[0-9a-f]{64}", keyid) is None:
+        raise click.UsageError(
+            f"{keyid!r} is no key id; 64 hex digits as 'driftline keys list' prints them are"
+        )
     return ask("key-revoke", how, fields)
 
 

@@ -82,7 +82,11 @@ def _telling(routes: str, name: str) -> Telling:
     from driftline.schemas.sources import nearest
     from driftline.streams.processors.alert_post import post
 
-    found = read_routes(Path(routes), os.environ) if routes else {}
+    if not routes:
+        raise AskingError(
+            f"no file says what {name!r} is: set DRIFTLINE_ALERTS_ROUTES, or alerts.routes in driftline.toml"
+        )
+    found = read_routes(Path(routes), os.environ)
     if name not in found or found[name].kind != "webhook":
         raise AskingError(f"alerts.routes has no webhook {name!r}{nearest(name, found)}")
     return Telling(

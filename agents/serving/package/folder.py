@@ -84,7 +84,8 @@ def opened(folder: Path, path: str) -> Iterator[IO[bytes]]:
             os.close(number)
             raise BrokenPackageError(f"{shown(path)} is no regular file")
     except FileNotFoundError:
-        raise BrokenPackageError(f"{shown(path)} is lacking") from None
+        what = f"{shown(path)} is lacking" if folder.is_dir() else f"there is no folder {shown(str(folder))}"
+        raise BrokenPackageError(what) from None
     except OSError as error:
         raise BrokenPackageError(f"{shown(path)} cannot be opened: {error.strerror}") from error
     with os.fdopen(number, "rb") as file:

@@ -123,8 +123,8 @@ def _refuse_beyond(path: Path, needed: Sequence[str], trusted: Collection[str]) 
     if beyond:
         more = f" and {len(beyond) - _SHOWN} more" if len(beyond) > _SHOWN else ""
         raise LoadError(
-            f"{path.name} needs types that nobody said to trust: {', '.join(beyond[:_SHOWN])}{more}; name them in the "
-            "policy once somebody has looked at them"
+            f"{path.name} needs types that nobody said to trust: {', '.join(beyond[:_SHOWN])}{more}; once somebody has "
+            "looked at them, name them with --trust, or in DRIFTLINE_PACKAGES_TRUSTED_TYPES where it is served"
         )
 
 

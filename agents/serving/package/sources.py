@@ -65,6 +65,8 @@ def format_of(path: Path) -> Format:
     Raises:
         BrokenPackageError: it is a pickle, a link or of none of the formats.
     """
+    if path.is_dir():
+        raise BrokenPackageError(f"{path} is a folder: name the model's file in it")
     with opened(path.parent, path.name) as file:
         refuse_pickles(str(path), file)
         if zipfile.is_zipfile(file):

@@ -235,11 +235,15 @@ def test_what_cannot_be_asked_is_one_sentence(wire: MemoryWire, say: Say, tmp_pa
         (("register", "churn", "."), "", "manifest.json"),
         (("policy", "set", "junk"), "", "the policy cannot be used"),
         (("trust", "set", "junk"), "", "is no TOML"),
-        (("keys", "revoke", "junk"), "root-1", "key"),
         (("approve", "0123456789"), "bob", "no command waits whose digest begins with 0123456789"),
     ):
         code, _, err = say(*words, by=by)
         assert (code, err.count("\n"), said in err) == (1, 1, True), (words, err)
+    code, _, err = say("keys", "revoke", "junk", by="root-1")
+    assert (code, "'junk' is no key id; 64 hex digits as 'driftline keys list' prints them are" in err) == (
+        2,
+        True,
+    )
     assert wire.published == []
 
 

@@ -15,7 +15,9 @@ from office import Office
 from receiver import receiving
 from signed import key, model
 
+from driftline.deploy.cli import pending
 from driftline.deploy.control.board import Board
+from driftline.deploy.control.errors import AskingError
 from driftline.deploy.control.outside import Telling
 from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.routes import Route
@@ -50,6 +52,12 @@ def test_what_waits_is_told_once(wire: MemoryWire) -> None:
         "approval_wanted", 1, "ann", "OPS-7"
     )  # fmt: skip
     assert Envelope.from_bytes(said["envelope"].encode()).digest == waiting.digest
+
+
+def test_a_webhook_needs_a_file_that_says_what_it_is() -> None:
+    """Where no file of routes is named, that is what is said, and how to name one."""
+    with pytest.raises(AskingError, match="no file says what 'itsm' is: set DRIFTLINE_ALERTS_ROUTES"):
+        pending._telling("", "itsm")
 
 
 def test_a_receiver_that_fails_hears_again(wire: MemoryWire) -> None:
