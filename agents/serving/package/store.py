@@ -170,7 +170,7 @@ class Store:
                 f"{self.place} does not let us at {key}: look at its keys (one that may read suffices to serve)"
             ) from error
         except (BaseError, OSError) as error:
-            raise StoreError(f"{self.place} cannot be reached for {key}: {said(error)}") from error
+            raise StoreError(f"{self.place} cannot be reached for {key}: {_outside(error)}") from error
 
 
 class _NotThereError(Exception):
@@ -231,6 +231,11 @@ def folder_store(folder: Path, *, make: bool = False) -> Store:
         return Store(LocalStore(folder.resolve()), str(folder))
     except OSError as error:
         raise StoreError(f"the store of packages {folder} cannot be made: {error.strerror}") from error
+
+
+def _outside(error: Exception) -> str:
+    """What obstore says for people of an error, without the insides of its types that it adds."""
+    return " ".join(str(error).partition("Debug source:")[0].split())[:300] or type(error).__name__
 
 
 def _manifest(digest: str) -> str:

@@ -10,6 +10,7 @@ from packaged import KEYS, linear, order, packed
 from signed import key
 
 from driftline.agents.control.signing import countersigned
+from driftline.agents.serving.package import store as stores
 from driftline.agents.serving.package.errors import StoreError
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.pack import Packed, pack_file
@@ -93,6 +94,19 @@ def test_what_is_not_there_is_told(store: Store) -> None:
     for ask in (lambda: store.manifest("0" * 64), lambda: store.chunks("0" * 64, 3)):
         with pytest.raises(StoreError, match=r"0000 is not in .*store: push the package"):
             ask()
+
+
+def test_a_server_that_is_away_is_told_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence names the store, the object and the address, and none of the library's types."""
+    monkeypatch.setattr(stores, "RETRIES", 0)
+    away = Packages(
+        store="s3://models", endpoint="http://127.0.0.1:9", access_key="k", secret_key=Secret("s")
+    )
+    with pytest.raises(
+        StoreError, match=r"^s3://models cannot be reached for manifests/0+: .*127\.0\.0\.1:9"
+    ) as told:
+        store_of(away).manifest("0" * 64)
+    assert "{" not in str(told.value)
 
 
 def test_a_manifest_is_bounded(tmp_path: Path, store: Store) -> None:
