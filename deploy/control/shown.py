@@ -140,7 +140,11 @@ def _event(outcome: Outcome, digest: str) -> str:
         who = f", approved by {', '.join(outcome.approvers)}" if outcome.approvers else ""
         if outcome.revision is None:
             return f"decided{who}"
-        state = f"revision {outcome.revision} prepares it on every instance" if outcome.is_prepared else ""
+        state = (
+            f"revision {outcome.revision} prepares it on every instance: 'driftline history' tells what comes of it"
+            if outcome.is_prepared
+            else ""
+        )
         return f"decided{who}: {state or f'revision {outcome.revision} is so'}"
     if outcome.event == "waits":
         until = moment(outcome.until_ms)

@@ -15,7 +15,9 @@ from signed import INSTALLATION, key, model, plain, policy, text, trust
 from signed_package import package
 
 from driftline.deploy.cli import main
+from driftline.deploy.control import shown
 from driftline.deploy.control import wire as wires
+from driftline.deploy.control.outcome import Outcome
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope
 
@@ -96,6 +98,14 @@ def test_a_model_walks_its_path_by_commands(wire: MemoryWire, say: Say, tmp_path
     code, out, _ = say("rollback", "churn", by="oli")
     assert (code, wire.office.state.rollout) == (0, None)
     assert last(wire).model == model("1")
+
+
+def test_what_instances_have_to_load_first_is_not_told_as_done() -> None:
+    """A change that is prepared may still be cancelled: whoever asked hears where it is told."""
+    outcome = Outcome(event="effective", seq=7, revision=5, is_prepared=True)
+    assert shown._event(outcome, "ab") == (
+        "decided: revision 5 prepares it on every instance: 'driftline history' tells what comes of it"
+    )
 
 
 def test_a_dry_run_says_what_would_be_and_publishes_nothing(wire: MemoryWire, say: Say) -> None:
