@@ -168,6 +168,11 @@ def _look_through_zip(name: str, file: IO[bytes], budget: _Budget) -> None:
             for member in members:
                 with packed.open(member) as inner:
                     head = inner.read(LOOKED_AT_BYTES)
+                    if head.startswith(b"PK\x03\x04"):
+                        raise BrokenPackageError(
+                            f"{name} holds a zip in a zip, {member.filename[:100]!r}, which nobody looks through: "
+                            "leave it out"
+                        )
                     budget.bytes -= len(head)
                     found = _found(head, budget) or _found_behind(inner, member.file_size, head, budget)
                 budget.check(name)

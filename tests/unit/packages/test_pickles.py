@@ -189,3 +189,12 @@ def test_unpacking_a_zip_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     far = b"B" + (8 << 20).to_bytes(4, "little") + bytes(8 << 20) + b"cposix\nsystem\n."
     with pytest.raises(BrokenPackageError, match="packs more than can be looked through"):
         refuse_pickles("m.npz", io.BytesIO(zipped({"a": far}, zipfile.ZIP_DEFLATED)))
+
+
+def test_a_zip_in_a_zip_is_refused() -> None:
+    """What could hide a pickle one zip further in, as a file of PyTorch in a skops file, is refused unread."""
+    inner = zipped({"data.pkl": pickle.dumps(Betrayal(Path("/nowhere")))})
+    with pytest.raises(
+        BrokenPackageError, match=r"m holds a zip in a zip, 'model\.pt', which nobody looks through"
+    ):
+        refuse_pickles("m", io.BytesIO(zipped({"schema.json": b"{}", "model.pt": inner})))
