@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import NO_HASH, AuditRecord
 from driftline.agents.control.telling import told
 from driftline.deploy.control.errors import AskingError
+from driftline.schemas.control.serving_state import ServingState
 
 if TYPE_CHECKING:
     from driftline.agents.control.decisions import Decision
@@ -34,6 +37,7 @@ class Outcome:
         is_prepared: whether instances load something before it is so.
         rules: of the policy, that decided.
         then: what came of the command that was approved by it.
+        ended: what came of what is prepared, where that was waited for: `activated`, or `cancelled`.
     """
 
     event: str
@@ -47,19 +51,23 @@ class Outcome:
     is_prepared: bool = False
     rules: tuple[str, ...] = ()
     then: Outcome | None = None
+    ended: Outcome | None = None
 
     @property
     def is_refusal(self) -> bool:
-        """Whether it was refused, it or what it approved."""
-        return self.event in REFUSALS or (self.then is not None and self.then.is_refusal)
+        """Whether it was refused or cancelled, it or what it approved."""
+        more = (one for one in (self.then, self.ended) if one is not None)
+        return self.event in REFUSALS or any(one.is_refusal for one in more)
 
 
-REFUSALS = frozenset(("rejected", "unread", "failed", "lapsed"))
+ACTIVATED, CANCELLED = "activated", "cancelled"
+REFUSALS = frozenset(("rejected", "unread", "failed", "lapsed", CANCELLED))
 
 
 def outcome_of(record: AuditRecord) -> Outcome:
     """Read a record as the outcome of its command."""
     detail: dict[str, Any] = record.detail or {}
+    state = _state(record)
     return Outcome(
         event=record.event,
         seq=record.seq,
@@ -69,7 +77,7 @@ def outcome_of(record: AuditRecord) -> Outcome:
         until_ms=detail.get("until_ms", 0),
         approvers=record.approvers,
         revision=record.revision_after,
-        is_prepared='"phase":"prepare"' in detail.get("state", ""),
+        is_prepared=state is not None and state.phase == "prepare",
         rules=tuple(detail.get("rules", ())),
     )
 
@@ -89,7 +97,7 @@ def foreseen(decisions: Iterable[Decision]) -> Outcome:
 def awaited(
     wire: Wire, command: Command, value: bytes, *, timeout_s: float, clock: Callable[[], float]
 ) -> Outcome | None:
-    """Wait until the audit tells of a command; None when it does not within a time.
+    """Wait until the audit tells of a command, and what came of what instances prepare for it.
 
     Args:
         wire: whose audit was read to its end before the command was published.
@@ -98,25 +106,90 @@ def awaited(
         timeout_s: how long to wait, s.
         clock: gives s.
 
+    Returns:
+        As far as it is told within the time; None when nothing is.
+
     Raises:
-        AuditError: the audit cannot be read.
+        AskingError: the audit cannot be read.
     """
     digests = {hashlib.sha256(command.to_bytes()).hexdigest(), hashlib.sha256(value).hexdigest()}
-    end_s, first = clock() + timeout_s, None
-    while clock() < end_s:
+    end_s, told = clock() + timeout_s, _Told(digests, command.target)
+    while clock() < end_s and not told.is_whole:
         for record in _records(wire.coming(min(POLL_S, timeout_s))):
+            told.take(record)
+        told.pause()
+    return told.outcome
+
+
+class _Told:
+    """What the audit told of a command so far.
+
+    Args:
+        digests: of the command and of its envelope.
+        target: digest of the command that it answers.
+    """
+
+    def __init__(self, digests: Collection[str], target: str) -> None:
+        self._digests, self._target = digests, target
+        self.outcome: Outcome | None = None
+        self.is_whole = False
+        self._preparing: AuditRecord | None = None
+
+    def take(self, record: AuditRecord) -> None:
+        """Take the next record."""
+        if self.is_whole:
+            return
+        if self.outcome is None:
             about = record.command or (record.unread.digest if record.unread is not None else None)
-            if first is None and about in digests:
-                first = outcome_of(record)
-                if record.event != "approved":
-                    return first
-            elif first is not None:
-                # What an approval leads to stands right behind it.
-                follows = record.command == command.target
-                return replace(first, then=outcome_of(record)) if follows else first
-        if first is not None:
-            return first
-    return first
+            if about in self._digests:
+                self.outcome = self._read(record)
+                self.is_whole = self._preparing is None and record.event != "approved"
+        elif self._preparing is None:  # what an approval leads to stands right behind it
+            if record.command == self._target:
+                self.outcome = replace(self.outcome, then=self._read(record))
+            self.is_whole = self._preparing is None
+        elif self._is_end(record):
+            self.outcome, self.is_whole = _with_end(self.outcome, self._end(record)), True
+
+    def pause(self) -> None:
+        """Say that nothing more is there for now: what an approval leads to is committed with it."""
+        self.is_whole |= self.outcome is not None and self._preparing is None
+
+    def _read(self, record: AuditRecord) -> Outcome:
+        found = outcome_of(record)
+        if found.event == "effective" and found.is_prepared:
+            self._preparing = record
+        return found
+
+    def _is_end(self, record: AuditRecord) -> bool:
+        """Whether the revision that is prepared ends with a record."""
+        waits = self._preparing
+        return waits is not None and (record.deployment, record.revision_before) == (
+            waits.deployment,
+            waits.revision_after,
+        )
+
+    def _end(self, record: AuditRecord) -> Outcome:
+        """What is so afterwards stands by the command, or by others alone."""
+        state, waits = _state(record), self._preparing
+        grants = () if state is None or waits is None else state.basis
+        is_so = any(waits is not None and grant.command == waits.envelope for grant in grants)
+        return replace(outcome_of(record), event=ACTIVATED if is_so else CANCELLED)
+
+
+def _with_end(outcome: Outcome, end: Outcome) -> Outcome:
+    if outcome.then is not None:
+        return replace(outcome, then=replace(outcome.then, ended=end))
+    return replace(outcome, ended=end)
+
+
+def _state(record: AuditRecord) -> ServingState | None:
+    """What is so after a record; None where that is as it was."""
+    text = (record.detail or {}).get("state")
+    try:
+        return ServingState.from_bytes(text.encode()) if text else None
+    except msgspec.MsgspecError as error:
+        raise AskingError(f"record {record.seq} of the audit tells of no state: {error}") from error
 
 
 def _records(values: list[bytes]) -> Iterator[AuditRecord]:

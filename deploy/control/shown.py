@@ -11,6 +11,7 @@ import msgspec
 
 from driftline.agents.control.pending import Review
 from driftline.agents.control.verdicts import one_line
+from driftline.deploy.control.outcome import ACTIVATED
 from driftline.schemas.control.command import Command
 
 if TYPE_CHECKING:
@@ -140,12 +141,7 @@ def _event(outcome: Outcome, digest: str) -> str:
         who = f", approved by {', '.join(outcome.approvers)}" if outcome.approvers else ""
         if outcome.revision is None:
             return f"decided{who}"
-        state = (
-            f"revision {outcome.revision} prepares it on every instance: 'driftline history' tells what comes of it"
-            if outcome.is_prepared
-            else ""
-        )
-        return f"decided{who}: {state or f'revision {outcome.revision} is so'}"
+        return f"decided{who}: {_standing(outcome)}"
     if outcome.event == "waits":
         until = moment(outcome.until_ms)
         return f"waits for {outcome.lacking} more to approve, until {until}: driftline approve {digest}"
@@ -156,3 +152,14 @@ def _event(outcome: Outcome, digest: str) -> str:
 
 def _named(person: str, names: dict[str, str]) -> str:
     return f"{names[person]} ({person})" if person in names else person
+
+
+def _standing(outcome: Outcome) -> str:
+    """What is so by a command that was decided."""
+    end = outcome.ended
+    if end is not None:
+        why = one_line(end.sentence) or "another command ended it"
+        return f"revision {end.revision} is so: {why}" if end.event == ACTIVATED else why
+    if outcome.is_prepared:
+        return f"revision {outcome.revision} prepares it on every instance: 'driftline history' tells what comes of it"
+    return f"revision {outcome.revision} is so"

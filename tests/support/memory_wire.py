@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from office import Office
@@ -12,6 +12,9 @@ from signed import pem, policy, trust
 from driftline.agents.audit.record import Source, digest
 from driftline.agents.audit.writer import begin
 from driftline.agents.control.telling import told
+
+Say = Callable[..., tuple[int, str, str]]
+"""Runs a command line; gives its exit code, stdout and stderr."""
 
 
 class MemoryWire:

@@ -4,60 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from memory_wire import MemoryWire, key_file
-from office import Office
+from memory_wire import MemoryWire, Say
 from signed import INSTALLATION, key, model, plain, policy, text, trust
 from signed_package import package
 
 from driftline.deploy.cli import main
-from driftline.deploy.control import shown
-from driftline.deploy.control import wire as wires
-from driftline.deploy.control.outcome import Outcome
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope
 
 Capsys = pytest.CaptureFixture[str]
-Say = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MemoryWire:
-    """Put a controller in memory where Kafka would be; `churn` is of medium tier and has a champion."""
-    office = Office("medium")
-    office.now_ms = time.time_ns() // 1_000_000
-    office.created()
-    made = MemoryWire(office)
-    monkeypatch.setattr(wires, "wire_of", lambda _kafka: made)
-    monkeypatch.setenv("DRIFTLINE_KAFKA_BOOTSTRAP", "nowhere:1")
-    monkeypatch.setenv("DRIFTLINE_CLICKHOUSE_HOST", "nowhere")
-    monkeypatch.setenv("DRIFTLINE_CLICKHOUSE_PORT", "1")
-    monkeypatch.setenv("DRIFTLINE_CONTROL_GENESIS", made.genesis)
-    monkeypatch.setenv("DRIFTLINE_CONTROL_KEY", key_file(tmp_path, "ann"))
-    monkeypatch.chdir(tmp_path)
-    return made
-
-
-@pytest.fixture
-def say(wire: MemoryWire, tmp_path: Path, capsys: Capsys) -> Say:
-    """Return what runs a command line as somebody: exit code, stdout, stderr."""
-    del wire
-
-    def run(*words: str, by: str = "", reason: str = "because") -> tuple[int, str, str]:
-        line = list(words)
-        if reason:
-            line += ["--reason", reason]
-        for one in by.split():
-            line += ["--key", key_file(tmp_path, one)]
-        code = main(line)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 def digest_in(out: str) -> str:
@@ -98,14 +55,6 @@ def test_a_model_walks_its_path_by_commands(wire: MemoryWire, say: Say, tmp_path
     code, out, _ = say("rollback", "churn", by="oli")
     assert (code, wire.office.state.rollout) == (0, None)
     assert last(wire).model == model("1")
-
-
-def test_what_instances_have_to_load_first_is_not_told_as_done() -> None:
-    """A change that is prepared may still be cancelled: whoever asked hears where it is told."""
-    outcome = Outcome(event="effective", seq=7, revision=5, is_prepared=True)
-    assert shown._event(outcome, "ab") == (
-        "decided: revision 5 prepares it on every instance: 'driftline history' tells what comes of it"
-    )
 
 
 def test_a_dry_run_says_what_would_be_and_publishes_nothing(wire: MemoryWire, say: Say) -> None:
