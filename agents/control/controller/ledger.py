@@ -79,7 +79,7 @@ class Ledger:
         if desk is None:
             raise AuditError("the audit is empty: 'driftline trust init' makes its first record")
         if vouched is not None:
-            vouched.require(chain.size)
+            vouched.require(chain)
         self.desk: Desk = desk
         self.log: AuditLog = resumed(chain)
 

@@ -131,7 +131,7 @@ class Tenure:
         self._pen = Pen(kafka)
         outside = Outside(lambda: self._topics[COMMANDS], self._setup.store)
         with closing(Reader(kafka, NOTES, last=LAST_NOTES)) as reader:
-            vouched = Vouched(_records(reader))
+            vouched = Vouched(_records(reader), lambda: _whole(kafka, NOTES))
         with closing(Reader(kafka)) as reader:
             self.ledger = Ledger(_records(reader), self._setup.genesis, outside.look, vouched=vouched)
         outside.ring = lambda: self.ledger.desk.history.now.ring
@@ -225,6 +225,12 @@ def _records(reader: Reader) -> Iterator[bytes]:
         yield from reader.to_the_end()
     except AuditError as error:
         raise KafkaException(str(error)) from error
+
+
+def _whole(kafka: Kafka, topic: str) -> Iterator[bytes]:
+    """Read a topic from its first record to the end."""
+    with closing(Reader(kafka, topic)) as reader:
+        yield from _records(reader)
 
 
 def _stop(kafka: Kafka, wrong: str, topic_id: str) -> str:

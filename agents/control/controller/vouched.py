@@ -14,7 +14,7 @@ from driftline.agents.audit.notes import Note
 from driftline.agents.control.controller.errors import ControllerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from driftline.agents.audit.chain import Chain
     from driftline.agents.audit.notes import NoteKey
@@ -24,22 +24,20 @@ class Vouched:
     """Follows a chain from record 0 on, which is pinned.
 
     Args:
-        notes: messages of the topic of checkpoints, unbelieved.
+        notes: the last messages of the topic of checkpoints, unbelieved.
+        whole: gives all of them, where the end's may lie before the last; whoever may write the topic can fill it.
 
     Attributes:
         size: records below the last checkpoint that a key of the log signed and the records agree with.
     """
 
-    def __init__(self, notes: Iterable[bytes]) -> None:
+    def __init__(self, notes: Iterable[bytes], whole: Callable[[], Iterable[bytes]] = tuple) -> None:
         self.size = 1
         self._logs: tuple[NoteKey, ...] = ()
         self._notes: dict[int, list[Note]] = {}
-        for data in notes:
-            try:
-                note = Note.parse(data)
-                self._notes.setdefault(Checkpoint.of(note).size, []).append(note)
-            except NoteError:
-                continue
+        self._whole = whole
+        for found, note in _checkpoints(notes):
+            self._notes.setdefault(found.size, []).append(note)
 
     def take(self, chain: Chain) -> None:
         """Hold checkpoints against the chain, after each of its records."""
@@ -52,10 +50,37 @@ class Vouched:
                 self.size, self._logs = chain.size, logs
                 break
 
-    def require(self, size: int) -> None:
-        """Let no controller go on from an end that none signed; raises ControllerError."""
-        if self.size < size:
+    def require(self, chain: Chain) -> None:
+        """Let no controller go on from an end that none signed, or before one that was; raises ControllerError."""
+        size, logs = chain.size, chain.believed.logs
+        beyond = [
+            at for at, notes in self._notes.items() if at > size and any(seen(one, logs, ()) for one in notes)
+        ]
+        if beyond:
+            raise ControllerError(
+                f"the audit has {size:,} records, and a controller signed {max(beyond):,}: the last "
+                f"{max(beyond) - size:,} are gone; look with 'driftline audit verify', and bring the topic back"
+            )
+        if self.size < size and not self._is_signed(chain):
             raise ControllerError(
                 f"the audit has {size:,} records, and no controller signed the last {size - self.size:,}: somebody "
                 "else wrote them, or checkpoints are gone; look with 'driftline audit tail', and bring topics back"
             )
+
+    def _is_signed(self, chain: Chain) -> bool:
+        """Whether a key that counts now signed the end, in any message of the topic."""
+        end = (chain.size, chain.tree.root())
+        return any(
+            (found.size, found.root) == end and seen(note, chain.believed.logs, ())
+            for found, note in _checkpoints(self._whole())
+        )
+
+
+def _checkpoints(notes: Iterable[bytes]) -> Iterator[tuple[Checkpoint, Note]]:
+    """Read messages; what is no checkpoint is passed over."""
+    for data in notes:
+        try:
+            note = Note.parse(data)
+            yield Checkpoint.of(note), note
+        except NoteError:
+            continue

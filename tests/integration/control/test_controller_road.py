@@ -7,7 +7,7 @@ from controlled import PROFILE, Hall, package
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.notes import Note
 from driftline.agents.audit.record import AuditRecord, digest
-from driftline.agents.audit.topic import notes_of
+from driftline.agents.audit.topic import LAST_NOTES, notes_of
 from driftline.deploy.local.compacted import produce
 
 
@@ -39,8 +39,17 @@ def test_from_a_register_to_a_rollback(hall: Hall) -> None:
     hall.agree()
 
 
-def test_a_record_that_somebody_adds_to_the_audit_stops_the_next_controller(hall: Hall) -> None:
-    """It follows the last one and no controller signed it: the next one ends with one sentence, and writes nothing."""
+def test_a_record_that_somebody_adds_stops_the_next_controller_and_rubbish_among_checkpoints_none(
+    hall: Hall,
+) -> None:
+    """Rubbish hides where the last one signed, and the next goes on; a record that none signed ends the next."""
+    running = hall.start()
+    hall.ask("halt-serving", "oli")
+    running.terminate()
+    assert running.wait(30) == 0
+    for _ in range(LAST_NOTES):
+        hall.publish("checkpoints", b"rubbish")
+    hall.flush()
     running = hall.start()
     hall.ask("halt-serving", "oli")
     running.terminate()

@@ -1,4 +1,4 @@
-"""Vouched: a controller goes on only from an end of the audit that a controller signed."""
+"""Vouched: a controller goes on only from the end of the audit that a controller signed last."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from audit_logs import Book, new_book
+from audit_logs import Book, filled, new_book
 from clerked import Room
 from controlled import INSTANCES, package
 from signed import command, key, text, trust
@@ -100,3 +100,38 @@ def test_a_key_of_the_log_vouches_for_the_turn_that_takes_it_away_and_no_other()
     assert size_of(book) == 3
     book.notes.append(book.log.checkpoint(key("checkpoint-2")).to_bytes())
     assert size_of(book) == 4
+
+
+def stands(book: Book, records: int, notes: list[bytes]) -> None:
+    """Let a controller begin after so many records of a book, that reads some notes last and others before them."""
+    chain, vouched = Chain(book.pins.genesis), Vouched(notes, lambda: [*book.notes, *notes])
+    for record in book.records[:records]:
+        chain.take(record)
+        vouched.take(chain)
+    vouched.require(chain)
+
+
+def test_an_audit_that_lost_its_last_records_is_not_gone_on_with() -> None:
+    """A controller that began before an end that one signed would sign two histories of one size."""
+    book = filled(30, every=10)
+    stands(book, 30, book.notes)
+    with pytest.raises(
+        ControllerError, match="has 20 records, and a controller signed 30: the last 10 are gone"
+    ):
+        stands(book, 20, book.notes)
+
+
+def test_what_another_key_says_of_later_records_holds_up_nobody() -> None:
+    """Whoever may write the topic of checkpoints cannot stop the controller by a size that is never reached."""
+    book = filled(10)
+    later = Checkpoint("driftline.example/test", 99, b"\0" * 32)
+    stands(book, 10, [*book.notes, later.signed("driftline.example/test", key("thief")).to_bytes()])
+
+
+def test_notes_that_push_the_end_s_own_out_of_what_is_read_last_stop_nobody() -> None:
+    """Whoever may write the topic can fill it; then all of it is read, and an end that none signed is still none."""
+    book = filled(10)
+    stands(book, 10, [b"rubbish"] * 3)
+    book.write("seen")
+    with pytest.raises(ControllerError, match="has 11 records, and no controller signed the last 10"):
+        stands(book, 11, [b"rubbish"] * 3)
