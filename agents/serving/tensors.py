@@ -8,6 +8,7 @@ element of BYTES is its length in 4 bytes and its UTF-8. Arrays of binary tensor
 from __future__ import annotations
 
 import math
+import re
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +31,8 @@ _LENGTH_BYTES: Final = 4
 _SHOWN: Final = 80
 _NESTED: Final = ord("[")
 _SPACE: Final = b" \t\r\n"
+_OPENING: Final = b"[" + _SPACE
+_BRACKETS: Final = re.compile(rb"[\[ \t\r\n]*")
 _NO_NESTING: Final = bytes(set(range(256)) - set(b"[],"))
 _FEW: Final = 64
 """Elements up to which Python is faster than numpy."""
@@ -63,8 +66,8 @@ def of_json(name: str, datatype: str, shape: Sequence[int], data: bytes | memory
         raise bad_request(
             f"the input {name!r} is FP16, which JSON does not carry: send it binary, or as FP32"
         )
-    # Most are flat; a few bytes tell.
-    depth = 1 if data[0] == _NESTED and data[1] != _NESTED else _depth(data)
+    # Most are flat; two bytes tell.
+    depth = 1 if data[0] == _NESTED and data[1] not in _OPENING else _depth(data)
     if not 1 <= depth <= MAX_AXES:
         raise bad_request(f"the data of the input {name!r} are no list, or nested deeper than {MAX_AXES}")
     try:
@@ -103,10 +106,13 @@ def _flattened(name: str, shape: Sequence[int], depth: int, data: bytes) -> byte
 
     As lists of lists they would take forty times the memory of their JSON.
     """
-    nesting = data.translate(None, _NO_NESTING)
-    if depth != len(shape) or len(nesting) != _nesting_bytes(shape) or nesting != _nesting(shape):
+    nesting, flat = data.translate(None, _NO_NESTING), data.translate(None, b"[]" + _SPACE)
+    is_nested = depth == len(shape) and len(nesting) == _nesting_bytes(shape) and nesting == _nesting(shape)
+    # Lists of no elements are told from lists of one by what lies between the brackets.
+    is_empty = math.prod(shape) == 0
+    if not is_nested or (is_empty and flat.strip(b",")):
         raise bad_request(f"the data of the input {name!r} are not nested as its shape {list(shape)}")
-    return b"[%b]" % data.translate(None, b"[]" + _SPACE) if math.prod(shape) else b"[]"
+    return b"[]" if is_empty else b"[%b]" % flat
 
 
 def _nesting_bytes(shape: Sequence[int]) -> int:
@@ -200,14 +206,9 @@ def _shaped(name: str, array: NDArray[Any], shape: Sequence[int]) -> NDArray[Any
 
 
 def _depth(data: bytes | memoryview) -> int:
-    """How deep the first element of a list lies; looks at a few bytes."""
-    depth = 0
-    for byte in data[:_SHOWN]:
-        if byte == _NESTED:
-            depth += 1
-        elif byte not in _SPACE:
-            break
-    return depth
+    """How deep the first element of a list lies, however it is indented."""
+    found = _BRACKETS.match(data)
+    return found[0].count(b"[") if found else 0
 
 
 def _kind(datatype: str) -> type:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 import tracemalloc
 
+import numpy as np
 import pytest
 
 from driftline.agents.serving import tensors, v2
@@ -40,13 +43,37 @@ def test_nested_lists_take_little_more_than_their_bytes(data: bytes, shape: byte
 
 
 @pytest.mark.parametrize(
-    "data", [b"[[1,2,3],[4]]", b"[[1,[2]],3,4]", b"[[1,2],[3,4]", b'[["1,2"],["3,4"]]', b"[[1,2],[3 4]]"]
+    ("data", "shape"),
+    [
+        (b"[[1,2,3],[4]]", b"[2,2]"),
+        (b"[[1,[2]],3,4]", b"[2,2]"),
+        (b"[[1,2],[3,4]", b"[2,2]"),
+        (b'[["1,2"],["3,4"]]', b"[2,2]"),
+        (b"[[1,2],[3 4]]", b"[2,2]"),
+        (b"[[1],[2]]", b"[2,0]"),
+        (b"[[], [null]]", b"[2,0]"),
+    ],
 )
-def test_what_is_nested_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+def test_what_is_nested_otherwise_is_refused(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, shape: bytes
+) -> None:
     """Also where as many brackets and commas are there as the shape has, or texts that look like them."""
     monkeypatch.setattr(tensors, "PIECE_BYTES", 1)
     with pytest.raises(AnswerError):
-        v2.read(b'{"inputs":[{"name":"X","datatype":"FP32","shape":[2,2],"data":%b}]}' % data)
+        v2.read(b'{"inputs":[{"name":"X","datatype":"FP32","shape":%b,"data":%b}]}' % (shape, data))
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 1 << 16])
+@pytest.mark.parametrize("shape", [[2, 0], [2, 2], [2, 1, 1, 1, 1, 1, 1, 1]])
+@pytest.mark.parametrize("indent", [None, 1, 16])
+def test_lists_are_read_however_they_are_indented(
+    monkeypatch: pytest.MonkeyPatch, piece_bytes: int, shape: list[int], indent: int | None
+) -> None:
+    """As JSON for people is, long or short; lists of nothing are arrays without elements."""
+    monkeypatch.setattr(tensors, "PIECE_BYTES", piece_bytes)
+    array = np.arange(math.prod(shape), dtype=np.float32).reshape(shape)
+    written = json.dumps(array.tolist(), indent=indent).encode()
+    assert np.array_equal(tensors.of_json("x", "FP32", shape, written), array)
 
 
 @pytest.mark.parametrize("place", ["request", "input", "output"])
