@@ -20,6 +20,7 @@ class Ended:
 
     def __init__(self) -> None:
         self.digests: set[str] = set()
+        self._over: set[str] = set()
 
     def take(self, event: str, data: bytes) -> None:
         """Take in a record; raises AuditError when it cannot be read."""
@@ -27,8 +28,10 @@ class Ended:
             return
         record = AuditRecord.from_bytes(data)
         if event in GOES_ON:
-            # Who sent too many commands at a time may send one again that was refused for that alone.
-            self.digests.discard(record.command or "")
+            # Who sent too many commands at a time may send one again that was refused for that alone. What waited is
+            # not taken twice: whoever stole the controller's keys may tell that it took effect, and it stays over.
+            if record.command not in self._over:
+                self.digests.discard(record.command or "")
             return
         if event == "rejected" and (not record.actor or record.reject in UNSEEN):
             # A copy of what took effect is refused too, as a replay or for a signature that somebody added.
@@ -36,3 +39,5 @@ class Ended:
         ended = (record.detail or {}).get("target") if event == "denied" else record.command
         if isinstance(ended, str):
             self.digests.add(ended)
+            if event != "rejected":
+                self._over.add(ended)

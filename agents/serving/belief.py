@@ -71,8 +71,6 @@ class Belief:
         self._history: History | None = None
         self._trust: Trusted | None = None
         self._records: list[str] = []
-        self._heard = 0
-        self._ended = Ended()
         self.believed: dict[str, Believed] = dict(kept.believed)
         self.local: dict[str, Local] = dict(kept.local)
         self._seen: list[str] = list(kept.seen)
@@ -84,7 +82,7 @@ class Belief:
 
     def restart(self) -> None:
         """Begin to hear the audit from its first record again; until it is heard, what was kept holds."""
-        self._chain = Chain(self._genesis)
+        self._chain, self._ended = Chain(self._genesis), Ended()
         self._heard = 0
 
     @property

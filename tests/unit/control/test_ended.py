@@ -9,7 +9,7 @@ from office import PROFILE, Office, code, refused
 from office_audit import lines
 from signed import key, model, signed
 
-from driftline.agents.audit.record import Link, digest
+from driftline.agents.audit.record import AuditRecord, Link, digest
 from driftline.agents.control.ended import Ended
 from driftline.agents.control.pending import LIMIT_MS
 from driftline.agents.control.replays import MAX_OF_ONE, Seen
@@ -116,3 +116,47 @@ def test_the_last_word_of_the_audit_counts() -> None:
     office.desk.seen = Seen()
     assert office.send(asked.to_bytes())[-1].event == "decided"
     assert heard(office) == set()
+
+
+@pytest.mark.parametrize("event", ["waits", "effective"])
+def test_what_waited_and_has_ended_is_not_brought_back(event: str) -> None:
+    """Whoever stole the keys of the controller tells afterwards that a promotion that was denied took effect."""
+    office = Office("medium")
+    office.promoted("2")
+    office.registered("3")
+    office.does("shadow", "ann", model=model("3"))
+    waiting = office.send(unapproved(office, "bob").command.encode())[-1]
+    office.approve(waiting, "eve", op="deny")
+    told = AuditRecord.from_bytes(lines(office)[-1])
+    forged = replace(told, seq=told.seq + 1, event=event, op="promote", command=waiting.digest, detail=None)
+    ended = Ended()
+    for data in (*lines(office), forged.to_bytes()):
+        ended.take(Link.from_bytes(data).event, data)
+    assert ended.digests == {waiting.digest}
+
+
+def test_what_somebody_added_counts_no_more_once_the_audit_is_brought_back() -> None:
+    """A forged record ends the champion's own promotion; people take it away, and the agent reads the audit anew."""
+    office = Office("low")
+    office.promoted("2")
+    audit = lines(office)
+    belief = Belief(digest(audit[0]), key("serving-1").keyid)
+    promoted = next(one for one in reversed(office.told) if one.command and one.command.op == "promote")
+    told = AuditRecord.from_bytes(audit[-1])
+    forged = replace(
+        told,
+        seq=len(audit),
+        prev_hash=digest(audit[-1]),
+        event="lapsed",
+        command=promoted.digest,
+        detail=None,
+    )
+    state = office.published(office.state)
+    for record in (*audit, forged.to_bytes()):
+        belief.hear(record)
+    with pytest.raises(StateError, match="denied, refused or lapsed"):
+        belief.believe("churn", state, office.now_ms, {})
+    belief.restart()
+    for record in audit:
+        belief.hear(record)
+    assert belief.believe("churn", state, office.now_ms, {}) == office.state
