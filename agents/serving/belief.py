@@ -170,7 +170,7 @@ class Belief:
         tiers: Mapping[str, Tier],
     ) -> str | None:
         """Why the envelope of a state would not be believed after another state; None when it would."""
-        if self._history is None:
+        if self._history is None or (before is not None and _said(data) == before.state):
             return None
         try:
             verify_state(data, deployment, before, self._history, now_ms, tiers, self._ended.digests)

@@ -1,8 +1,8 @@
 """Doubts: states that came and are not believed yet, because a record of the audit may still be on its way.
 
-The newest state of a deployment is looked at again until it is believed or its time is over. One that was looked at,
-and that a newer record pushed out, is held against what was believed when it came, and told of too: a forged state that
-is written over is no less forged. Of those that are read at once, as all are at first, only the last is looked at.
+The newest state of a deployment is looked at again until it is believed or its time is over. One that a newer record
+pushed out is held against what was believed when it came, and told of too: a forged state that is written over is no
+less forged, also when both are read at once. Of all that is read at first only the last is looked at.
 """
 
 from __future__ import annotations
@@ -69,14 +69,20 @@ class Doubts:
         """Of deployments that the key is not for, which may change."""
         self._held: dict[str, Doubt] = {}
         self._pushed: deque[Doubt] = deque(maxlen=MOST)
+        self._passed: deque[tuple[str, bytes]] = deque(maxlen=MOST)
+        """Pushed out before they were looked at."""
+        self._has_looked = False
 
     def clear(self) -> None:
         """Forget all of it."""
-        for each in (self._new, self._strange, self._held, self._pushed):
+        for each in (self._new, self._strange, self._held, self._pushed, self._passed):
             each.clear()
+        self._has_looked = False
 
     def take(self, deployment: str, data: bytes) -> None:
-        """Take a state that came, in place of the one before it, which is forgotten unless it was looked at."""
+        """Take a state that came, in place of the one before it."""
+        if self._has_looked and deployment in self._new:
+            self._passed.append((deployment, self._new[deployment]))
         self._new[deployment] = data
         self._strange.pop(deployment, None)
         before = self._held.pop(deployment, None)
@@ -85,6 +91,11 @@ class Doubts:
 
     def look(self, now_s: float) -> None:
         """Look at what came, and again at what was not believed yet; `now_s` is a monotonic time, s."""
+        self._has_looked = True
+        for deployment, data in self._passed:
+            if self._judge.wants(deployment):
+                self._pushed.append(Doubt(deployment, data, now_s, self._judge.standing(deployment)))
+        self._passed.clear()
         for deployment, data in {**self._strange, **self._new}.items():
             self._strange.pop(deployment, None)
             if self._judge.wants(deployment):

@@ -91,6 +91,7 @@ def test_another_state_of_the_same_revision_is_refused(tmp_path: Path) -> None:
         before = life.controlled.standing("churn")
         assert before is not None
         assert life.controlled.fault("churn", office.published(forged), before) is not None
+        assert life.controlled.fault("churn", office.published(), before) is None
         assert life.slots.champion.version == "2"
 
     lived(tmp_path, office, then)

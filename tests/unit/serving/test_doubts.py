@@ -87,8 +87,8 @@ def test_a_forged_state_that_is_written_over_is_told_all_the_same(judge: Judge) 
     assert judge.told == [(b"forged", "nobody signed it")]
 
 
-def test_of_states_that_are_read_at_once_the_last_is_looked_at(judge: Judge) -> None:
-    """As at a start, when all that ever came is read: the others are neither believed nor told."""
+def test_of_states_that_are_read_at_first_the_last_is_looked_at(judge: Judge) -> None:
+    """At a start all that ever came is read: the others are neither believed nor told."""
     doubts = Doubts(judge)
     judge.good |= {b"1", b"2"}
     for state in (b"1", b"forged", b"2"):
@@ -96,6 +96,26 @@ def test_of_states_that_are_read_at_once_the_last_is_looked_at(judge: Judge) -> 
     for second in (0.0, DOUBT_S, DOUBT_S * 2):
         doubts.look(second)
     assert (judge.believed, judge.told) == ([b"2"], [])
+
+
+def test_a_forged_state_that_is_read_with_what_wrote_over_it_is_told_all_the_same(judge: Judge) -> None:
+    """Once all that lay there at first was read: whoever writes it back at once hides no forgery."""
+    doubts = Doubts(judge)
+    judge.good |= {b"1", b"2"}
+    doubts.take("churn", b"1")
+    doubts.look(0.0)
+    for state in (b"2", b"forged", b"2"):
+        doubts.take("churn", state)
+    doubts.look(1.0)
+    assert (judge.believed, judge.told) == ([b"1", b"2"], [])
+    doubts.look(1.0 + DOUBT_S)
+    assert judge.told == [(b"forged", "nobody signed it")]
+    doubts.clear()
+    for state in (b"forged", b"2"):
+        doubts.take("churn", state)
+    doubts.look(20.0)
+    doubts.look(20.0 + DOUBT_S)
+    assert len(judge.told) == 1
 
 
 def test_a_true_state_that_was_overtaken_is_not_told(judge: Judge) -> None:
