@@ -152,8 +152,8 @@ class Clerk:
         for advice in self.ledger.news.fresh(now_ms):
             if advice.deployment in desk.states:
                 self._write(ADVISED, now_ms, **advised(advice))
-        for name in self.ledger.members.silent(now_ms):
-            self._write(SILENT, now_ms, agent=name, reasons=("not heard for 30 s",))
+        for agent, name in self.ledger.members.silent(now_ms):
+            self._write(SILENT, now_ms, agent=name, reasons=("not heard for 30 s",), detail={"agent": agent})
         self._all_go_on(now_ms)
         self._sign()
         return self._turn
@@ -232,7 +232,9 @@ class Clerk:
         said, agent, envelope = found
         if isinstance(said, Heartbeat):
             self._beat(said, agent, one, now_ms)
-        elif self.ledger.members.speaks(agent, said.instance) and self.ledger.answers.is_news(said):
+        elif self.ledger.members.speaks(
+            agent, said.instance, said.deployment
+        ) and self.ledger.answers.is_news(said):
             self._acked(said, agent, envelope, one, now_ms)
 
     def _beat(self, said: Heartbeat, agent: Agent, one: Arrived, now_ms: int) -> None:
@@ -246,7 +248,8 @@ class Clerk:
         if news == JOINED:
             self._write(JOINED, now_ms, agent=said.instance, detail=detail)
         elif news == LEFT:
-            self._write(LEFT, now_ms, agent=said.instance, reasons=("it drains",))
+            left = {"agent": agent.id}
+            self._write(LEFT, now_ms, agent=said.instance, reasons=("it drains",), detail=left)
 
     def _acked(self, said: Ack, agent: Agent, envelope: Envelope, one: Arrived, now_ms: int) -> None:
         self._write(

@@ -46,10 +46,15 @@ class Member:
 
 
 class Members:
-    """The live instances by name. Joining and leaving is told in the audit, so that a successor waits for the same."""
+    """The live instances. Joining and leaving is told in the audit, so that a successor waits for the same.
+
+    A name is an agent's among those that serve a deployment; who serves none of an agent's deployments takes no name
+    from it.
+    """
 
     def __init__(self) -> None:
-        self._members: dict[str, Member] = {}
+        self._members: dict[tuple[str, str], Member] = {}
+        """By the agent and the name."""
         self._served: set[str] = set()
 
     def __len__(self) -> int:
@@ -57,20 +62,19 @@ class Members:
 
     def of(self, deployment: str) -> dict[str, Member]:
         """Those whose answer a change of a deployment waits for."""
-        return {name: one for name, one in self._members.items() if deployment in one.deployments}
+        return {name: one for (_, name), one in self._members.items() if deployment in one.deployments}
 
     def had(self, deployment: str) -> bool:
         """Whether an instance served a deployment ever: then a change waits for one to be live."""
         return deployment in self._served
 
-    def speaks(self, agent: Agent, instance: str) -> bool:
-        """Whether an agent's key counts for an instance: its own, or one that no live agent has."""
-        known = self._members.get(instance)
-        return known is None or known.agent == agent.id
+    def speaks(self, agent: Agent, instance: str, deployment: str) -> bool:
+        """Whether an agent may answer for an instance: its own, or one that no other live agent has there."""
+        return not self._is_another_s(instance, agent, frozenset((deployment,)))
 
     def names(self) -> list[str]:
         """All of them, in the order of their names."""
-        return sorted(self._members)
+        return sorted(name for _, name in self._members)
 
     def beat(self, said: Heartbeat, agent: Agent, at_ms: int) -> str | None:
         """Hear a heartbeat.
@@ -83,18 +87,26 @@ class Members:
         Returns:
             What is to be told in the audit first, before it counts; None for no news.
         """
-        known = self._members.get(said.instance)
-        if abs(said.at_ms - at_ms) > STALE_MS or not self.speaks(agent, said.instance):
-            return None
-        if known is not None and said.at_ms < known.said_ms:
+        place = (agent.id, said.instance)
+        known = self._members.get(place)
+        if abs(said.at_ms - at_ms) > STALE_MS or (known is not None and said.at_ms < known.said_ms):
             return None
         if said.is_draining:
             return LEFT if known is not None and known.boot_id == said.boot_id else None
         serves = served(said, agent)
         if known is None or (known.boot_id, known.deployments) != (said.boot_id, serves):
+            if self._is_another_s(said.instance, agent, serves):
+                return None
             return JOINED if self._may_join(known, agent, at_ms) else None
-        self._members[said.instance] = replace(known, heard_ms=max(at_ms, known.heard_ms), said_ms=said.at_ms)
+        self._members[place] = replace(known, heard_ms=max(at_ms, known.heard_ms), said_ms=said.at_ms)
         return None
+
+    def _is_another_s(self, instance: str, agent: Agent, deployments: frozenset[str]) -> bool:
+        """Whether another agent's instance of that name serves one of these deployments."""
+        return any(
+            name == instance and whose != agent.id and not deployments.isdisjoint(one.deployments)
+            for (whose, name), one in self._members.items()
+        )
 
     def _may_join(self, known: Member | None, agent: Agent, at_ms: int) -> bool:
         if known is not None:
@@ -102,20 +114,20 @@ class Members:
         of_agent = sum(one.agent == agent.id for one in self._members.values())
         return len(self) < MAX_MEMBERS and of_agent < MAX_OF_AGENT
 
-    def silent(self, now_ms: int) -> list[str]:
-        """Those that were not heard for too long, and are to be told of."""
-        return [name for name in self.names() if now_ms - self._members[name].heard_ms > LIVE_MS]
+    def silent(self, now_ms: int) -> list[tuple[str, str]]:
+        """Those that were not heard for too long, and are to be told of: the agent and the name of each."""
+        return sorted(place for place, one in self._members.items() if now_ms - one.heard_ms > LIVE_MS)
 
     def grace(self, now_ms: int) -> None:
         """Take all as heard now: whoever reads an audit has not listened to them yet."""
-        self._members = {name: replace(one, heard_ms=now_ms) for name, one in self._members.items()}
+        self._members = {place: replace(one, heard_ms=now_ms) for place, one in self._members.items()}
 
     def take(self, record: AuditRecord) -> None:
         """Take in what the audit tells."""
         detail = record.detail or {}
         if record.event == JOINED:
             self._served.update(detail["deployments"])
-            self._members[record.agent] = Member(
+            self._members[detail["agent"], record.agent] = Member(
                 agent=detail["agent"],
                 boot_id=detail["boot_id"],
                 deployments=frozenset(detail["deployments"]),
@@ -123,7 +135,10 @@ class Members:
                 heard_ms=detail["heard_ms"],
             )
         elif record.event in (SILENT, LEFT):
-            self._members.pop(record.agent, None)
+            # Earlier records do not say whose it was.
+            for whose, name in tuple(self._members):
+                if name == record.agent and detail.get("agent", whose) == whose:
+                    del self._members[whose, name]
 
 
 def served(said: Heartbeat, agent: Agent) -> frozenset[str]:

@@ -115,7 +115,7 @@ def test_an_audit_that_was_changed_is_not_gone_on_with() -> None:
 
 
 def test_members_are_bounded_and_belong_to_their_agent() -> None:
-    """An instance is the agent's that named it first; a heartbeat of another time says nothing; drained is gone."""
+    """Within a deployment a name is the agent's that named it first; a heartbeat of another time says nothing."""
     members, one = Members(), Agent(id="one", keys=("A" * 43 + "=",))
     said = Heartbeat(
         installation=number("x"),
@@ -131,7 +131,7 @@ def test_members_are_bounded_and_belong_to_their_agent() -> None:
         record(
             "joined",
             agent="i",
-            detail={"agent": "one", "boot_id": said.boot_id, "deployments": [], "heard_ms": 6},
+            detail={"agent": "one", "boot_id": number("a"), "deployments": ["churn"], "heard_ms": 6},
         )
     )
     assert members.beat(said, Agent(id="two", keys=one.keys), 2_000) is None
@@ -143,6 +143,39 @@ def test_members_are_bounded_and_belong_to_their_agent() -> None:
     stranger = Heartbeat(**{**{n: getattr(said, n) for n in said.__struct_fields__}, "instance": "new"})
     assert members.beat(stranger, one, 2_000) is None
     assert members.beat(stranger, Agent(id="two", keys=one.keys), 2_000) == "joined"
+
+
+def test_who_serves_other_deployments_takes_no_name_from_an_agent() -> None:
+    """It names an instance that drains: that joins again all the same, answers, and leaves by its own word alone."""
+    members, boot, word = Members(), number("b"), "A" * 43 + "="
+    one, two = (
+        Agent(id="one", keys=(word,), deployments=("churn",)),
+        Agent(id="two", keys=(word,), deployments=("fraud",)),
+    )
+
+    def beats(agent: Agent, at_ms: int, *, is_draining: bool = False) -> str | None:
+        said = Heartbeat(
+            installation=number("x"), instance="i", boot_id=boot, at_ms=at_ms, free_bytes=0,
+            revisions={"churn": 1, "fraud": 1}, is_draining=is_draining,
+        )  # fmt: skip
+        news = members.beat(said, agent, at_ms)
+        if news is not None:
+            served = [*agent.deployments]
+            detail = {"agent": agent.id, "boot_id": boot, "deployments": served, "heard_ms": at_ms}
+            members.take(record(news, agent="i", detail=detail))
+        return news
+
+    assert beats(one, 1) == "joined"
+    assert beats(one, 2, is_draining=True) == "left"
+    assert [beats(two, 3), beats(one, 4)] == ["joined", "joined"]
+    assert [*members.of("churn")] == [*members.of("fraud")] == ["i"]
+    assert members.speaks(one, "i", "churn")
+    assert not members.speaks(two, "i", "churn")
+    assert beats(two, 5, is_draining=True) == "left"
+    assert [members.names(), [*members.of("churn")]] == [["i"], ["i"]]
+    assert members.silent(40_000) == [("one", "i")]
+    members.take(record("silent", agent="i"))
+    assert members.names() == []
 
 
 @pytest.fixture
