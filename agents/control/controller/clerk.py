@@ -174,7 +174,7 @@ class Clerk:
         states = self.ledger.desk.states
         for deployment in sorted(states):
             self._go_on(deployment, now_ms)
-        if now_ms - self._judged_ms >= JUDGE_MS:
+        if abs(now_ms - self._judged_ms) >= JUDGE_MS:  # the clock may be set back
             self._judged_ms = now_ms
             for deployment in sorted(self.windows.followed & states.keys()):
                 self._judge(deployment, now_ms)

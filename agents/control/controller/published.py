@@ -12,19 +12,21 @@ from driftline.schemas.deployment_state import TOPIC, DeploymentState, read_reco
 from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from driftline.agents.audit.topic import Reader
     from driftline.agents.control.controller.turn import Turn
 
 logger = logging.getLogger(__name__)
 
+RESTATE_MS: Final = 60_000
+"""How often at most a deployment's record is written again over somebody else's."""
 MAX_MINE: Final = 20_000
 """Records of this tenure that are known again when they are read."""
 
 
 class Published:
-    """Reads the topic.
+    """Reads the topic, and says what of it is to be written over.
 
     Attributes:
         reader: of the topic.
@@ -34,10 +36,29 @@ class Published:
         self.reader = reader
         self._mine: set[bytes] = set()
         self._order: deque[bytes] = deque()
+        self._foreign: dict[str, bytes] = {}
+        self._restated_ms: dict[str, int] = {}
+
+    def hear(self, values: Iterable[bytes], known: Collection[str]) -> None:
+        """Take in what came; of other deployments than the known ones nothing is to be written."""
+        self._foreign |= {name: value for name, value in self.take(values)[0].items() if name in known}
+
+    def late(self, now_ms: int) -> dict[str, bytes]:
+        """Give somebody else's records that are to be written over now; those of a deployment that just was wait."""
+        due = {
+            name: value
+            for name, value in self._foreign.items()
+            if name not in self._restated_ms or abs(now_ms - self._restated_ms[name]) > RESTATE_MS
+        }
+        for name in due:
+            del self._foreign[name]
+            self._restated_ms[name] = now_ms
+        return due
 
     def mine(self, turn: Turn) -> None:
         """Know what is about to be written."""
-        for _, value in turn.states:
+        for name, value in turn.states:
+            self._foreign.pop(name, None)
             digest = hashlib.sha256(value).digest()
             if digest not in self._mine:
                 self._mine.add(digest)

@@ -44,8 +44,6 @@ GUARD_MS: Final = 5_000
 """How often the topic of commands is looked at: whether it still is the one that was read."""
 SCANS: Final = 10
 """Reads without a record after which the rest of a topic is taken to hold none."""
-RESTATE_MS: Final = 60_000
-"""How often at most a deployment's record is written again over somebody else's."""
 REST_MS: Final = 60_000
 """How often at least the position in `acks` is committed, ms."""
 
@@ -85,7 +83,6 @@ class Tenure:
         self._broker = Broker(kafka)
         self._topics = {name: self._broker.topic_id(name) for name in (COMMANDS, ACKS)}
         self._guarded_ms = self._rested_ms = now_ms
-        self._restated_ms: dict[str, int] = {}
         self._first: list[Arrived] = []
         self._passed: Flooded | None = None
         self._open = ExitStack()
@@ -114,9 +111,10 @@ class Tenure:
         if not turn.is_empty:
             self._write(turn, now_ms)
             self.clerk.check_keys()
-        elif now_ms - self._rested_ms > REST_MS:
+        elif abs(now_ms - self._rested_ms) > REST_MS:
             self._write(Turn(), now_ms)
-        if now_ms - self._guarded_ms > GUARD_MS:
+        # The clock may be set back.
+        if abs(now_ms - self._guarded_ms) > GUARD_MS:
             self._guard(now_ms)
             self._hold(now_ms)
         return len(turn.audit)
@@ -194,13 +192,12 @@ class Tenure:
     def _hold(self, now_ms: int) -> None:
         """Say again what is so where somebody else wrote in `deployment-state`."""
         try:
-            foreign, _ = self._published.take(self._published.reader.read(0))
+            self._published.hear(self._published.reader.read(0), self.clerk.deployments)
         except AuditError as error:
             raise KafkaException(str(error)) from error
-        late = {name for name in foreign if now_ms - self._restated_ms.get(name, 0) > RESTATE_MS}
+        late = self._published.late(now_ms)
         if late:
-            self._restated_ms.update(dict.fromkeys(late, now_ms))
-            self._write(self.clerk.restate(foreign, late, now_ms), now_ms)
+            self._write(self.clerk.restate(late, late, now_ms), now_ms)
 
     def _write(self, turn: Turn, now_ms: int) -> None:
         self._published.mine(turn)

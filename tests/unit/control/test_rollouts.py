@@ -209,6 +209,17 @@ def test_a_canary_that_is_worse_is_taken_back_with_the_evidence() -> None:
     assert room.state.champion == ONE
 
 
+def test_a_clock_that_is_set_back_holds_up_no_judgement() -> None:
+    """A canary that is worse goes back although the controller looked last at a time that is to come."""
+    room = on_canary()
+    room.turn()
+    bad = [drift("2", "canary", errors=0.2, **hour(1)), truth("2", "canary", **hour(1))]
+    show(room, *bad, *good("1", "champion", **hour(1)))
+    assert later(room, -2)[-1].event == "moved"
+    assert room.state is not None
+    assert room.state.rollout is None
+
+
 def test_a_step_without_data_goes_back_after_its_longest_wait() -> None:
     """Nothing is told, so nothing passes; past the plan's time the weight goes back to nothing."""
     room = on_canary()

@@ -1,0 +1,42 @@
+"""What others wrote into `deployment-state`: it is written over, all of it, and not too often."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from driftline.agents.audit.topic import Reader
+from driftline.agents.control.controller.published import RESTATE_MS, Published
+from driftline.agents.control.controller.turn import Turn
+from driftline.schemas.deployment_state import defaults
+
+KNOWN = {"churn", "fraud"}
+
+
+def record(name: str, serving: bytes) -> bytes:
+    """Return a record of the topic."""
+    return defaults(name).to_bytes(serving=serving)
+
+
+def test_a_second_record_of_somebody_else_is_written_over_when_its_time_comes() -> None:
+    """Two within a minute: the second one waits, and is not forgotten; nor when the clock is set back."""
+    published = Published(cast("Reader", None))
+    first, second, third = (record("churn", word) for word in (b"1", b"2", b"3"))
+    published.hear([first], KNOWN)
+    assert published.late(1_000) == {"churn": first}
+    published.hear([second], KNOWN)
+    assert published.late(2_000) == {}
+    assert published.late(1_000 + RESTATE_MS) == {}
+    assert published.late(1_001 + RESTATE_MS) == {"churn": second}
+    assert published.late(9 * RESTATE_MS) == {}
+    published.hear([third], KNOWN)
+    assert published.late(-RESTATE_MS) == {"churn": third}
+
+
+def test_what_is_written_over_already_or_of_no_deployment_is_not_written_again() -> None:
+    """A record of the controller's own lies behind it by now; names that somebody made up are not kept."""
+    published, mine = Published(cast("Reader", None)), record("churn", b"mine")
+    published.hear([record("churn", b"1"), record("nobody", b"1")], KNOWN)
+    published.mine(Turn(states=[("churn", mine)]))
+    assert published.late(1_000) == {}
+    published.hear([mine, record("fraud", b"1"), record("fraud", b"2")], KNOWN)
+    assert published.late(2_000) == {"fraud": record("fraud", b"2")}
