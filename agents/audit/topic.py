@@ -42,12 +42,15 @@ class Reader:
         kafka: where the broker is.
         topic: name without the prefix.
         last: begin so many messages before the end; None begins at the first.
+        committed: give committed records only, up to the first transaction that is open.
 
     Raises:
         AuditError: Kafka does not answer, or there is no such topic.
     """
 
-    def __init__(self, kafka: Kafka, topic: str = TOPIC, *, last: int | None = None) -> None:
+    def __init__(
+        self, kafka: Kafka, topic: str = TOPIC, *, last: int | None = None, committed: bool = True
+    ) -> None:
         self._kafka, self._name = kafka, kafka.topic_prefix + topic
         self.is_at_end = False
         """Whether everything was read that was committed when that was last said."""
@@ -59,6 +62,7 @@ class Reader:
             # The broker tells of the end only after so long.
             fetch_wait_max_ms=_END_MS,
             auto_offset_reset="error",
+            isolation_level="read_committed" if committed else "read_uncommitted",
         )
         self._consumer = Consumer({**config, "log_level": _QUIET})
         try:

@@ -25,7 +25,8 @@ class Vouched:
 
     Args:
         notes: the last messages of the topic of checkpoints, unbelieved.
-        whole: gives all of them, where the end's may lie before the last; whoever may write the topic can fill it.
+        whole: gives all of them, where the end's may lie before the last: whoever may write the topic can fill it, or
+            hide what follows behind a transaction that is left open. What was not committed fits no end that was.
 
     Attributes:
         size: records below the last checkpoint that a key of the log signed and the records agree with.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from confluent_kafka import Producer
 from controlled import PROFILE, Hall, package
 
 from driftline.agents.audit.checkpoint import Checkpoint
@@ -9,6 +10,7 @@ from driftline.agents.audit.notes import Note
 from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.topic import LAST_NOTES, notes_of
 from driftline.deploy.local.compacted import produce
+from driftline.schemas.settings import producer_config
 
 
 def test_from_a_register_to_a_rollback(hall: Hall) -> None:
@@ -42,8 +44,15 @@ def test_from_a_register_to_a_rollback(hall: Hall) -> None:
 def test_a_record_that_somebody_adds_stops_the_next_controller_and_rubbish_among_checkpoints_none(
     hall: Hall,
 ) -> None:
-    """Rubbish hides where the last one signed, and the next goes on; a record that none signed ends the next."""
+    """Rubbish and an open transaction hide where the last one signed: it goes on; a record that none signed ends it."""
     running = hall.start()
+    open_one = Producer(
+        producer_config(hall.settings.kafka, transactional_id="somebody", transaction_timeout_ms=600_000)
+    )
+    open_one.init_transactions(30)
+    open_one.begin_transaction()
+    open_one.produce(hall.settings.kafka.topic_prefix + "checkpoints", b"rubbish")
+    open_one.flush(30)
     hall.ask("halt-serving", "oli")
     running.terminate()
     assert running.wait(30) == 0
@@ -54,6 +63,7 @@ def test_a_record_that_somebody_adds_stops_the_next_controller_and_rubbish_among
     hall.ask("halt-serving", "oli")
     running.terminate()
     assert running.wait(30) == 0
+    open_one.abort_transaction(30)
     audit = hall.audit()
     forged = AuditRecord(seq=len(audit), prev_hash=digest(audit[-1]), event="moved", decided_at_ms=0)
     produce(hall.settings.kafka, "audit", b"", forged.to_bytes())
