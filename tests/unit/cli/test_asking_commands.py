@@ -6,6 +6,7 @@ import base64
 import json
 from pathlib import Path
 
+import pytest
 from memory_wire import MemoryWire, Say
 from signed import INSTALLATION, key, model, plain, policy, text, trust
 from signed_package import package
