@@ -147,6 +147,8 @@ def _compared(settings: Settings, weeks: Span, labels: int) -> dict[str, Any]:
     """Hold version 2 against the shadow of version 1 on the same flights, once all of them are stored."""
     _wait_until_stored(settings, labels)
     found = side_by_side(settings, LIVE, (change.FIRST, change.SECOND), weeks, "1d")
+    if not found.performance:
+        raise ChangeError(f"the two versions cannot be held against each other: {found.why}")
     return {
         "rows": found.pairs,
         "slots": {one.version: one.slot for one in found.answered},
