@@ -127,7 +127,7 @@ def packed(folder: Path, table: NDArray[Any], truth: NDArray[Any]) -> bytes:
     name = made.signed.manifest.inputs[0].name
     data = [round(float(value), 4) for value in table[0]]
     body = json.dumps({
-        "inputs": [{"name": name, "datatype": "FP32", "shape": [1, len(COLUMNS)], "data": data}]
+        "inputs": [{"name": name, "datatype": "FP64", "shape": [1, len(COLUMNS)], "data": data}]
     }).encode()  # fmt: skip
     head = b"POST /v2/models/bench/infer HTTP/1.1\r\nhost: bench\r\ncontent-length: %d\r\n\r\n" % len(body)
     return head + body

@@ -47,7 +47,7 @@ class _Request(msgspec.Struct):
 
 
 def bare(model: Any) -> Any:
-    """An app that decodes a v2 request of one FP32 tensor, calls the model on its loop, and encodes the answer."""
+    """An app that decodes a v2 request of one FP64 tensor, calls the model on its loop, and encodes the answer."""
     decoder, encoder = msgspec.json.Decoder(_Request), msgspec.json.Encoder()
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
@@ -58,10 +58,10 @@ def bare(model: Any) -> Any:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         asked = decoder.decode(body)
-        inputs = {one.name: np.array(one.data, np.float32).reshape(one.shape) for one in asked.inputs}
+        inputs = {one.name: np.array(one.data, np.float64).reshape(one.shape) for one in asked.inputs}
         answers = model.predict(inputs)
         outputs = [
-            {"name": name, "datatype": "FP32", "shape": array.shape, "data": array.ravel().tolist()}
+            {"name": name, "datatype": "FP64", "shape": array.shape, "data": array.ravel().tolist()}
             for name, array in answers.items()
         ]
         told = {"model_name": "bare", "model_version": "1", "id": asked.id, "outputs": outputs}
