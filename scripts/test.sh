@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 
 CHOSEN=(-m "not chaos and not slow" --durations=15 --durations-min=5)
 COMPUTE=(tests/unit tests/contract tests/golden tests/property)
+# They wait more than they compute.
+WAITING=(tests/unit/packages)
 # The demo and kills take longest; the third part is whatever is not named here.
 ONE=(tests/integration/{alerts,cli,demo,replay,serving,tables})
 TWO=(tests/integration/{accuracy,advice,archive,audit,board,challenger,control,deployed,docs,examples})
@@ -25,12 +27,12 @@ beside() { # beside NAME COMMAND...: run it in the background, its words in a fi
     running+=($!)
 }
 
-beside compute nice -n 5 .venv/bin/pytest "${CHOSEN[@]}" "${COMPUTE[@]}"
+beside compute nice -n 3 .venv/bin/pytest "${CHOSEN[@]}" "${COMPUTE[@]}" "${WAITING[@]/#/--ignore=}"
 beside one .venv/bin/pytest "${CHOSEN[@]}" "${ONE[@]}"
 beside two .venv/bin/pytest "${CHOSEN[@]}" "${TWO[@]}"
 code=0
 others=("${ONE[@]}" "${TWO[@]}")
-.venv/bin/pytest "${CHOSEN[@]}" tests/integration tests/chaos "${others[@]/#/--ignore=}" || code=$?
+.venv/bin/pytest "${CHOSEN[@]}" tests/integration tests/chaos "${WAITING[@]}" "${others[@]/#/--ignore=}" || code=$?
 for job in "${running[@]}"; do
     wait "$job" || code=$?
 done

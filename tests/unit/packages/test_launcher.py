@@ -66,8 +66,13 @@ def is_gone(pid: int) -> bool:
 
 def launcher_of(owner: int) -> psutil.Process:
     """Wait until a process has a launcher with a child, which may be begun again at any time."""
-    until(lambda: any(one.children() for one in psutil.Process(owner).children()))
-    return next(one for one in psutil.Process(owner).children() if one.children())
+
+    def found() -> list[psutil.Process]:
+        children = psutil.Process(owner).children()
+        return [one for one in children if "launcher_child" in " ".join(one.cmdline()) and one.children()]
+
+    until(found)
+    return found()[0]
 
 
 def pid_in(said: Path) -> int:
