@@ -51,7 +51,8 @@ class Wire(HttpToolsProtocol):
         self._loose = 0
         """Bytes that came since the last head, piece of a body or message was whole: they are kept until one is."""
         self._untaken = 0
-        """Bytes of answers that the other side had not taken when that was looked at last."""
+        """Bytes of answers that the other side had not taken when that was looked at last; 0 once one was answered
+        since: the next answer may leave as many."""
         self._quiet_s = 0.0
         """When something was answered last, or a head begun, by the loop's clock."""
         self._idle: asyncio.TimerHandle | None = None
@@ -141,15 +142,17 @@ class Wire(HttpToolsProtocol):
                 self._forget()
                 self.transport.write(answer)
                 self.server_state.total_requests += 1
-                self._quiet_s = self.loop.time()
+                self._quiet_s, self._untaken = self.loop.time(), 0
                 return
             self._as_task(answer)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Go on after the answer of a task."""
-        self._quiet_s = self.loop.time()
+        self._quiet_s, self._untaken = self.loop.time(), 0
         super().on_response_complete()
+        # Nobody would end it when the next request begins: `_idle` closes what is quiet, and nothing else.
+        self._unset_keepalive_if_required()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what came of a request."""
