@@ -224,6 +224,8 @@ class Belief:
         ) as error:
             raise ServingError(f"the command is not obeyed: {error}") from error
         wrong = impossible(command, before.state)
+        if found.digest in self._ended.digests:
+            wrong = "it was denied, refused or lapsed, as the audit tells: ask again with a new one"
         if wrong is not None:
             raise ServingError(f"the command is not obeyed: {wrong}")
         local = Local(

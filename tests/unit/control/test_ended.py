@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from doubting import Agent, swapped, unapproved
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from driftline.agents.control.replays import MAX_OF_ONE, Seen
 from driftline.agents.control.signing import countersigned
 from driftline.agents.control.verify_state import StateError, verify_state
 from driftline.agents.serving.belief import Belief
+from driftline.agents.serving.errors import ServingError
 from driftline.schemas.control.serving_state import Grant
 
 
@@ -160,3 +162,24 @@ def test_what_somebody_added_counts_no_more_once_the_audit_is_brought_back() -> 
     for record in audit:
         belief.hear(record)
     assert belief.believe("churn", state, office.now_ms, {}) == office.state
+
+
+def test_what_the_controller_refused_is_not_obeyed_by_an_agent_itself() -> None:
+    """Oli asks for what was a revision ago, and is refused: whoever copied that gives it to an agent in time."""
+    office = Office("low")
+    office.promoted("2")
+    late = signed(office.build("rollback", model=model("1"), expected_revision=1), "oli")
+    asked = signed(office.build("rollback", model=model("1")), "oli")
+    assert code(office.send(late.to_bytes())[-1]) == "revision_conflict"
+    audit = lines(office)
+    belief = Belief(digest(audit[0]), key("serving-1").keyid)
+    for record in audit:
+        belief.hear(record)
+    belief.believe("churn", office.published(office.state), office.now_ms, {})
+    with pytest.raises(ServingError, match="was denied, refused or lapsed"):
+        belief.command(msgspec.json.encode({"command": late.to_bytes().decode()}), office.now_ms)
+    assert belief.effective("churn") == office.state
+    belief.command(msgspec.json.encode({"command": asked.to_bytes().decode()}), office.now_ms)
+    effective = belief.effective("churn")
+    assert effective is not None
+    assert effective.champion == model("1")
