@@ -7,7 +7,7 @@ ends what is being prepared for an older one.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -251,8 +251,13 @@ def _is_of_its_tier(ref: ModelRef, state: ServingState, manifest: Manifest) -> N
 
 
 def _load(fetched: Fetched) -> Loaded:
+    """Load a package; what does not load is let go of."""
     try:
-        return fetched.load()
+        with ExitStack() as undone:
+            undone.callback(fetched.release)
+            loaded = fetched.load()
+            undone.pop_all()
+            return loaded
     except MemoryError as error:
         raise SwapError(f"{fetched.manifest.title} ran out of memory while it was loaded") from error
     except SwapError:
