@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
@@ -24,10 +25,24 @@ MOST_BYTES: Final = 64 * 1024
 """Of a body that is answered at once; a task's may wait for it in as much."""
 MOST_HEAD_BYTES: Final = 64 * 1024
 """Of what comes between bodies: the first line and headers of a request, or what follows its last chunk."""
+PIECE_BYTES: Final = 16 * 1024
+"""That are parsed in one go: no request behind them is begun, or takes memory, before all in them are answered."""
 WAIT_S: Final = 0.02
 """How long the rest of a body is waited for: many clients send it after the headers. Then a task waits, bounded."""
 SEEN: Final = "driftline.seen"
 """In the scope: what was learnt of a request that was not answered at once."""
+
+
+class _Flow(FlowControl):
+    """Reads on only where that is asked first: by itself, uvicorn reads on after each answer, however many wait."""
+
+    def __init__(self, transport: asyncio.Transport, goes_on: Callable[[], bool]) -> None:
+        super().__init__(transport)
+        self.goes_on = goes_on
+
+    def resume_reading(self) -> None:
+        if self.goes_on():
+            super().resume_reading()
 
 
 class Wire(HttpToolsProtocol):
@@ -50,6 +65,10 @@ class Wire(HttpToolsProtocol):
         self._late: asyncio.TimerHandle | None = None
         self._loose = 0
         """Bytes that came since the last head, piece of a body or message was whole: they are kept until one is."""
+        self._rest = b""
+        """What came and is not parsed yet."""
+        self._is_late = False
+        """Whether it is about to be."""
         self._untaken = 0
         """Bytes of answers that the other side had not taken when that was looked at last; 0 once one was answered
         since: the next answer may leave as many."""
@@ -61,20 +80,51 @@ class Wire(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin, and wait for a first request no longer than for a next one."""
         super().connection_made(transport)
+        self.flow = self._flow = _Flow(transport, self._goes_on)
         self._quiet_s = self.loop.time()
         self._idle = self.loop.call_later(self.timeout_keep_alive, self._close_if_quiet)
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
-        self._may, begins = True, not self._loose
+        self._may = True
+        self._take(self._rest + data if self._rest else data)
+
+    def _take(self, data: bytes) -> None:
+        """Parse what came a piece at a time, until requests wait for the answers to those before them."""
+        self._rest = b""
+        for at in range(0, len(data), PIECE_BYTES):
+            if self.pipeline:
+                self._rest = data[at:]
+                break
+            if self.transport.is_closing():
+                return
+            self._feed(data[at : at + PIECE_BYTES])
+        if self._body is not None and self._late is None:
+            self._late = self.loop.call_later(WAIT_S, self._as_late_task)
+
+    def _feed(self, data: bytes) -> None:
+        begins = not self._loose
         self._loose += len(data)
         self._parse(data)
         if self._loose > MOST_HEAD_BYTES:
             self.send_400_response(f"The headers have over {MOST_HEAD_BYTES:,} bytes.")
         elif self._loose and begins:
             self._quiet_s = self.loop.time()
-        if self._body is not None and self._late is None:
-            self._late = self.loop.call_later(WAIT_S, self._as_late_task)
+
+    def _goes_on(self) -> bool:
+        """Whether more may be read now; what is here comes first, once nothing waits that was parsed."""
+        if self.pipeline:
+            return False
+        if self._rest and not self._is_late:
+            self._is_late = True
+            self.loop.call_soon(self._take_rest)
+        return not self._rest
+
+    def _take_rest(self) -> None:
+        self._is_late = False
+        if not self.transport.is_closing():
+            self._take(self._rest)
+            self.flow.resume_reading()
 
     def _parse(self, data: bytes) -> None:
         """Parse what came; a request that offers another protocol is read again without the offer.
@@ -157,9 +207,11 @@ class Wire(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what came of a request."""
         self._forget()
+        self._rest = b""
         if self._idle is not None:
             self._idle.cancel()
         super().connection_lost(exc)
+        self._flow.goes_on = bool  # never; and no circle is left for somebody to find
 
     def shutdown(self) -> None:
         """Begin to stop: what has begun is answered."""

@@ -1,8 +1,11 @@
-"""How long a connection is kept: by a clock that is moved by hand, over a transport that keeps what it is given."""
+"""How long a connection is kept, and what it keeps: by a clock that is moved by hand, over a transport that is none."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import re
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,7 +14,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from driftline.agents.serving.http import LARGE_BYTES, Headers, answered, send
-from driftline.agents.serving.wire import Wire
+from driftline.agents.serving.wire import PIECE_BYTES, Wire
 
 KEEP_S = 75
 
@@ -26,6 +29,10 @@ class Hands:
     def time(self) -> float:
         """Give the time, s."""
         return self.now_s
+
+    def call_soon(self, function: Callable[..., Any], *given: Any) -> asyncio.Handle:
+        """Call a function soon."""
+        return asyncio.get_running_loop().call_soon(function, *given)
 
     def call_later(self, delay_s: float, function: Callable[..., Any], *given: Any) -> asyncio.TimerHandle:
         """Call a function when the clock has come so far."""
@@ -55,7 +62,7 @@ class Kept(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.written, self.untaken, self.is_open = b"", 0, True
+        self.written, self.untaken, self.is_open, self.is_read = b"", 0, True, True
 
     def write(self, data: Any) -> None:
         """Keep."""
@@ -68,6 +75,14 @@ class Kept(asyncio.Transport):
     def is_closing(self) -> bool:
         """Whether it was closed."""
         return not self.is_open
+
+    def pause_reading(self) -> None:
+        """Give nothing more to the protocol."""
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        """Give more again."""
+        self.is_read = True
 
     def close(self) -> None:
         """End."""
@@ -82,7 +97,11 @@ class Kept(asyncio.Transport):
 
 
 class World:
-    """A connection: `/quick` is answered at once, `/task` by a task, `/slow` by one that waits for `go`."""
+    """A connection.
+
+    `/quick` is answered at once, `/task` by a task, `/slow` by one that waits for `go`, `/large` by much, `/told` by
+    what follows `?` and the length of its body.
+    """
 
     def __init__(self) -> None:
         self.hands, self.transport, self.go = Hands(), Kept(), asyncio.Event()
@@ -117,10 +136,14 @@ class World:
         return answered(200, b"{}") if path == b"/quick" else None
 
     async def _app(self, scope: Any, receive: Any, to: Any) -> None:
-        await receive()
-        if scope["path"] == "/slow":
+        path, size, message = scope["path"], 0, {"more_body": True}
+        while message["more_body"]:
+            message = await receive()
+            size += len(message["body"])
+        if path == "/slow":
             await self.go.wait()
-        await send(to, 200, b" " * (LARGE_BYTES + 1) if scope["path"] == "/large" else b"{}")
+        told = b"<%b %d>" % (scope["query_string"], size) if path == "/told" else b"{}"
+        await send(to, 200, b" " * (LARGE_BYTES + 1) if path == "/large" else told)
 
 
 def lived(whole: Callable[[World], Awaitable[None]]) -> None:
@@ -172,3 +195,68 @@ def test_answers_that_are_taken_late_are_no_answers_that_nobody_takes(path: str)
         assert not world.transport.is_open
 
     lived(whole)
+
+
+def test_a_pipeline_is_read_no_faster_than_it_is_answered() -> None:
+    """Requests of a few bytes take a hundred times that in memory: few are begun, and each is answered in its order."""
+    sizes = [7_000 * (number % 7) for number in range(60)] + [0] * 3_000
+    head = b"POST /told?%d HTTP/1.1\r\ncontent-length: %d\r\n\r\n"
+    asked = b"".join(head % (number, size) + b"a" * size for number, size in enumerate(sizes))
+
+    async def whole(world: World) -> None:
+        at, most, most_rest = 0, 0, 0
+        for _ in range(2 * len(sizes)):
+            if at < len(asked) and world.transport.is_read:
+                world.wire.data_received(asked[at : at + 100_000])
+                at += 100_000
+            most, most_rest = max(most, len(world.wire.pipeline)), max(most_rest, len(world.wire._rest))
+            await world.tasks()
+        found = re.findall(rb"<(\d+) (\d+)>", world.transport.written)
+        assert [(int(one), int(size)) for one, size in found] == list(enumerate(sizes))
+        assert most <= PIECE_BYTES // len(head)
+        assert most_rest <= 100_000
+        assert world.transport.is_read
+
+    lived(whole)
+
+
+def test_what_is_read_on_after_a_pipeline_may_be_half_a_head() -> None:
+    """Nothing of it is answered before more comes, so that more has to be read."""
+    first, following = b"POST /slow HTTP/1.1\r\na: %b\r\n\r\n", b"POST /told?7 HTTP/1.1\r\n\r\n"
+    filled = first % (b"b" * (PIECE_BYTES - len(first % b"") - len(following))) + following
+
+    async def whole(world: World) -> None:
+        world.wire.data_received(filled + following[:9])
+        await world.tasks()
+        assert not world.transport.is_read
+        world.go.set()
+        await world.tasks()
+        assert world.transport.is_read
+        world.wire.data_received(following[9:])
+        await world.tasks()
+        assert world.transport.written.count(b"<7 0>") == 2
+
+    lived(whole)
+
+
+@pytest.mark.parametrize("is_under_way", [True, False])
+def test_a_connection_that_ended_leaves_no_garbage(*, is_under_way: bool) -> None:
+    """Its memory is free at once: the agent looks for circles seldom."""
+
+    async def whole(world: World) -> None:
+        await world.ask("/task")
+        if is_under_way:
+            await world.ask("/slow")
+        ended = weakref.ref(world.wire)
+        world.transport.close()
+        world.wire.connection_lost(None)
+        del world.wire
+        world.go.set()
+        await world.tasks()
+        assert ended() is None
+
+    gc.disable()
+    try:
+        lived(whole)
+    finally:
+        gc.enable()
