@@ -19,7 +19,7 @@ from driftline.deploy.control.files import text_of
 from driftline.schemas.control.envelope import COMMAND, MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from driftline.schemas.control.command import Op
     from driftline.schemas.settings import Settings
@@ -50,17 +50,22 @@ def halted(
     """Build, sign and give a command; tells which instances obey.
 
     Raises:
-        ServingError: no agent answers, it does not serve that, or it does not obey.
+        ServingError: an agent does not answer or does not obey, whatever the others do, or none serves that.
         AskingError: the command cannot be built.
     """
     signers = loaded(keys, settings.control.key)
     places = [path] if path is not None else found(Path(settings.serve.state_dir))
-    told = [(place, ask(place, ABOUT)) for place in places]
-    about = told[0][1]
-    known = about["deployments"].get(wanted.deployment)
-    if known is None:
+    silent: list[str] = []
+    told = list(_answers(places, ABOUT, silent))
+    if not told:
+        raise ServingError("; ".join(silent))
+    serving = {place: about for place, about in told if wanted.deployment in about["deployments"]}
+    if not serving:
+        about = told[0][1]
         there = ", ".join(sorted(about["deployments"])) or "nothing"
         raise ServingError(f"{about['instance']} does not serve {wanted.deployment!r}; it serves {there}")
+    about = max(serving.values(), key=lambda one: int(one["deployments"][wanted.deployment]["revision"]))
+    known = about["deployments"][wanted.deployment]
     op: Op = "rollback" if wanted.back_to else "halt-rollout" if wanted.rollout else "halt-serving"
     version = wanted.back_to or wanted.instead
     fields: dict[str, Any] = {"deployment": wanted.deployment, "reason": wanted.reason}
@@ -78,12 +83,25 @@ def halted(
     envelope = sign(COMMAND, command.to_bytes(), *signers)
     texts = [text_of(one, MAX_BYTES) for one in approvals]
     line = msgspec.json.encode({"command": envelope.to_bytes().decode(), "approvals": texts})
-    for place, _ in told:
-        answer = ask(place, line + b"\n")
-        if not answer.get("ok"):
-            raise ServingError(f"{place}: {answer.get('error', 'the agent gave no reason')}")
-    instances = [one["instance"] for _, one in told]
-    return {"instances": instances, "op": op, "command": envelope.digest, "deployment": wanted.deployment}
+    obeys = []
+    for place, answer in _answers(serving, line + b"\n", silent):
+        if answer.get("ok"):
+            obeys.append(serving[place]["instance"])
+        else:
+            silent.append(f"{place}: {answer.get('error', 'the agent gave no reason')}")
+    if silent:
+        some = f"obeyed by {', '.join(obeys)}, and not by all: " if obeys else ""
+        raise ServingError(some + "; ".join(silent))
+    return {"instances": obeys, "op": op, "command": envelope.digest, "deployment": wanted.deployment}
+
+
+def _answers(places: Iterable[Path], line: bytes, silent: list[str]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Ask every agent: one that is gone keeps no other from obeying; why it is silent is put down."""
+    for place in places:
+        try:
+            yield place, ask(place, line)
+        except ServingError as error:
+            silent.append(str(error))
 
 
 def found(folder: Path) -> list[Path]:

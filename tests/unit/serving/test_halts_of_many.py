@@ -1,0 +1,85 @@
+"""Local halts where several agents keep their state: whoever can obey does, and nothing is called done that is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from served import ref
+from signed import INSTALLATION, key
+
+from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.local import ABOUT, NAME
+from driftline.deploy.serving import locally
+from driftline.schemas.settings import Serve, Settings
+
+WANTED = locally.Wanted("churn", None, None, "harm")
+
+
+class Machine:
+    """Agents of a machine, by the names of their folders: what each serves, if it answers, and who was told."""
+
+    def __init__(self, folder: Path, **agents: dict[str, int] | None) -> None:
+        self.folder, self.agents, self.told, self.refuses = folder, agents, [], ""
+        for name in agents:
+            (folder / name).mkdir()
+            (folder / name / NAME).touch()
+
+    def ask(self, place: Path, line: bytes) -> dict[str, Any]:
+        """Answer as the agent of a socket does."""
+        name = place.parent.name
+        serves = self.agents[name]
+        if serves is None:
+            raise ServingError(f"no agent answers at {place}: Connection refused")
+        if line == ABOUT:
+            versions = [msgspec.to_builtins(ref("1"))]
+            of = {one: {"revision": revision, "versions": versions} for one, revision in serves.items()}
+            return {"instance": name, "installation": INSTALLATION, "deployments": of}
+        if self.refuses == name:
+            return {"ok": False, "error": "it expired"}
+        self.told.append(name)
+        return {"ok": True}
+
+    def halt(self) -> dict[str, Any]:
+        """Halt churn on all of them."""
+        return locally.halted(Settings(serve=Serve(state_dir=str(self.folder))), None, WANTED, [], [])
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Return agents a and d that serve churn, b that is gone, c that serves something else."""
+    made = Machine(tmp_path, a={"churn": 3}, b=None, c={"fraud": 1}, d={"churn": 4})
+    monkeypatch.setattr(locally, "ask", made.ask)
+    monkeypatch.setattr(locally, "loaded", lambda *_: [key("oli")])
+    return made
+
+
+def test_an_agent_that_is_gone_keeps_no_other_from_halting(machine: Machine) -> None:
+    """A process that was killed leaves its socket; the others obey, and that one may come back is said."""
+    with pytest.raises(
+        ServingError, match=r"^obeyed by a, d, and not by all: no agent answers at .*b/halt\.sock"
+    ):
+        machine.halt()
+    assert machine.told == ["a", "d"]
+    machine.agents["b"] = {"churn": 4}
+    assert machine.halt()["instances"] == ["a", "b", "d"]
+
+
+def test_an_agent_that_does_not_obey_keeps_no_other_from_halting(machine: Machine) -> None:
+    """Its reason is told, with who obeys."""
+    machine.agents["b"], machine.refuses = {}, "a"
+    with pytest.raises(ServingError, match=r"^obeyed by d, and not by all: .*a/halt\.sock: it expired"):
+        machine.halt()
+    assert machine.told == ["d"]
+
+
+def test_where_nobody_serves_a_deployment_that_is_said(machine: Machine) -> None:
+    """Where none answers at all, why of each."""
+    machine.agents |= {"a": {}, "d": {}}
+    with pytest.raises(ServingError, match="a does not serve 'churn'; it serves nothing"):
+        machine.halt()
+    machine.agents |= dict.fromkeys("abcd")
+    with pytest.raises(ServingError, match=r"a/halt\.sock.*d/halt\.sock"):
+        machine.halt()
