@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 AGAIN_S: Final = 1.0
 """Least time between two starts of one process."""
+SERVES_S: Final = 10.0
+"""After which a process that goes on is taken to serve: then what keeps another from starting is not every one's."""
 _POLL_S: Final = 0.2
 
 
 def run(serve: Serve, single: Single | None) -> int:
-    """Run them until told to stop; one that ends by itself is started again, unless it never served."""
+    """Run them until told to stop; one that ends by itself is started again, unless none ever served."""
     with closing(listening(serve.host, serve.port, shared=True)) as kept:
         # The port stays taken, so that one that was chosen here is that of every process; nothing is taken from it.
         port = kept.getsockname()[1]
@@ -31,14 +33,15 @@ def run(serve: Serve, single: Single | None) -> int:
             signal.signal(word, lambda received, _frame: stopping.append(received))
         children = {number: _start(serve, port, single, number) for number in range(serve.processes)}
         began_s = dict.fromkeys(children, time.monotonic())
-        code = 0
+        code, have_served = 0, False
         while not stopping and code == 0:
             time.sleep(_POLL_S)
             for number, child in children.items():
                 ended = child.poll()
                 if ended is None:
                     continue
-                if ended > 0 and time.monotonic() - began_s[number] < AGAIN_S * 10:
+                have_served |= time.monotonic() - min(began_s.values()) >= SERVES_S
+                if ended > 0 and not have_served:
                     code = ended  # it said why: a wrong setting is wrong for all of them
                     break
                 time.sleep(AGAIN_S)
