@@ -148,8 +148,8 @@ class _Told:
             if record.command == self._target:
                 self.outcome = replace(self.outcome, then=self._read(record))
             self.is_whole = self._preparing is None
-        elif self._is_end(record):
-            self.outcome, self.is_whole = _with_end(self.outcome, self._end(record)), True
+        elif _is_end(record, self._preparing):
+            self.outcome, self.is_whole = _with_end(self.outcome, _end(record, self._preparing)), True
 
     def pause(self) -> None:
         """Say that nothing more is there for now: what an approval leads to is committed with it."""
@@ -161,20 +161,18 @@ class _Told:
             self._preparing = record
         return found
 
-    def _is_end(self, record: AuditRecord) -> bool:
-        """Whether the revision that is prepared ends with a record."""
-        waits = self._preparing
-        return waits is not None and (record.deployment, record.revision_before) == (
-            waits.deployment,
-            waits.revision_after,
-        )
 
-    def _end(self, record: AuditRecord) -> Outcome:
-        """What is so afterwards stands by the command, or by others alone."""
-        state, waits = _state(record), self._preparing
-        grants = () if state is None or waits is None else state.basis
-        is_so = any(waits is not None and grant.command == waits.envelope for grant in grants)
-        return replace(outcome_of(record), event=ACTIVATED if is_so else CANCELLED)
+def _is_end(record: AuditRecord, preparing: AuditRecord) -> bool:
+    """Whether the revision that is prepared ends with a record."""
+    before = (record.deployment, record.revision_before)
+    return before == (preparing.deployment, preparing.revision_after)
+
+
+def _end(record: AuditRecord, preparing: AuditRecord) -> Outcome:
+    """What is so afterwards stands by the command, or by others alone."""
+    state = _state(record)
+    is_so = state is not None and any(grant.command == preparing.envelope for grant in state.basis)
+    return replace(outcome_of(record), event=ACTIVATED if is_so else CANCELLED)
 
 
 def _with_end(outcome: Outcome, end: Outcome) -> Outcome:
