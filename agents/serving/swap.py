@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from driftline.agents.serving.arrangement import is_cold, needed, slots_of
 from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.lease import Deployment
+from driftline.agents.serving.package.errors import said
 from driftline.agents.serving.package.replacement import misfits
 from driftline.agents.serving.slots import Slots
 from driftline.agents.serving.work import in_thread
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from driftline.agents.serving.slots import Loaded
     from driftline.schemas.control.command import ModelRef
     from driftline.schemas.control.serving_state import ServingState
+
+_SAID_CHARS: Final = 450
+"""Of the sentence of an error, which an ack carries."""
 
 
 class Fetched(Protocol):
@@ -189,7 +193,7 @@ class Swapper:
         except SwapError:
             raise
         except Exception as error:
-            raise SwapError(_sentence(error)) from error
+            raise SwapError(said(error, _SAID_CHARS)) from error
 
     async def _has_room(self, fetched: Fetched, *, cold: bool) -> None:
         """Refuse what does not fit into memory; where the plan lets a rollback be cold, the previous one goes first."""
@@ -263,7 +267,7 @@ def _load(fetched: Fetched) -> Loaded:
     except SwapError:
         raise
     except Exception as error:
-        raise SwapError(_sentence(error)) from error
+        raise SwapError(said(error, _SAID_CHARS)) from error
 
 
 def _close(loaded: Loaded) -> None:
@@ -271,7 +275,3 @@ def _close(loaded: Loaded) -> None:
         loaded.model.close()
     finally:
         loaded.release()
-
-
-def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split())[:450] or type(error).__name__

@@ -29,6 +29,6 @@ class InputError(PackageError):
     """Rows that a model cannot be asked with."""
 
 
-def said(error: BaseException) -> str:
+def said(error: BaseException, most: int = 300) -> str:
     """What a library says of an error, for the end of a sentence: one line, cut; its name where it says nothing."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return " ".join(str(error).split())[:most] or type(error).__name__
