@@ -36,6 +36,14 @@ def package(version: str, **fields: Any) -> Package:
     return Package(version, **{"tier": "low", "memory_bytes": 10} | fields)
 
 
+async def serving(office: Office, shelf: Shelf, free_bytes: Callable[[], int] = lambda: 100) -> Swapper:
+    """Return a swapper that serves version 1, as the office says."""
+    swapper = Swapper("churn", Means(shelf.fetch, free_bytes))
+    office.created("1")
+    await swapper.activate(office.state)
+    return swapper
+
+
 def test_what_finds_no_memory_is_refused_with_figures() -> None:
     """Nothing is kept of it, and what serves goes on; the previous one goes first where a rollback may be cold."""
     office, packages = Office("low"), [package(str(n)) for n in range(1, 4)]
@@ -47,9 +55,7 @@ def test_what_finds_no_memory_is_refused_with_figures() -> None:
         )
 
     async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes))
-        office.created("1")
-        await swapper.activate(office.state)
+        swapper = await serving(office, Shelf(*packages), free_bytes)
         office.registered("2")
         office.does("promote", "ann", model=model("2"))
         await swapper.activate(office.state)
@@ -82,9 +88,7 @@ def test_a_package_of_another_face_does_not_replace_the_champion() -> None:
     shelf = Shelf(package("1"), package("2", inputs=(other,)))
 
     async def whole() -> None:
-        swapper = Swapper("churn", Means(shelf.fetch, lambda: 100))
-        office.created("1")
-        await swapper.activate(office.state)
+        swapper = await serving(office, shelf)
         office.registered("2")
         office.ask("promote", "ann", model=model("2"))
         with pytest.raises(SwapError, match="has no input 'X'"):
@@ -129,9 +133,7 @@ def test_a_halt_stops_what_serves_before_it_loads_anything() -> None:
     office, slow = Office("low"), package("2")
 
     async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(package("1"), slow).fetch, lambda: 100))
-        office.created("1")
-        await swapper.activate(office.state)
+        swapper = await serving(office, Shelf(package("1"), slow))
         office.registered("2")
         office.does("promote", "ann", model=model("2"))
         office.does("halt-serving", "oli")
@@ -154,9 +156,7 @@ def test_what_an_older_revision_prepared_makes_room() -> None:
         return 25 - 10 * sum(len(one.made) - sum(m.is_closed.is_set() for m in one.made) for one in packages)
 
     async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes))
-        office.created("1")
-        await swapper.activate(office.state)
+        swapper = await serving(office, Shelf(*packages), free_bytes)
         office.registered("2")
         office.registered("3")
         office.ask("promote", "ann", model=model("2"))
@@ -179,9 +179,7 @@ def test_an_end_lets_go_of_what_was_only_prepared() -> None:
     office, following = Office("low"), package("2")
 
     async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(package("1"), following).fetch, lambda: 100))
-        office.created("1")
-        await swapper.activate(office.state)
+        swapper = await serving(office, Shelf(package("1"), following))
         office.registered("2")
         office.ask("promote", "ann", model=model("2"))
         await swapper.prepare(office.state)
@@ -241,9 +239,7 @@ def test_a_package_of_another_tier_than_the_state_says_does_not_serve() -> None:
     office, risky = Office("low"), package("2", tier="high")
 
     async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(package("1"), risky).fetch, lambda: 100))
-        office.created("1")
-        await swapper.activate(office.state)
+        swapper = await serving(office, Shelf(package("1"), risky))
         office.registered("2")
         office.ask("promote", "ann", model=model("2"))
         with pytest.raises(SwapError, match="churn 2 is of tier high, and the state calls it low"):
