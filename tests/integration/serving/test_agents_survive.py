@@ -76,7 +76,7 @@ def test_what_one_of_three_cannot_load_is_cancelled_everywhere(town: Town) -> No
     )
     third = town.agent(store=store)
     town.wait(lambda one: (one.event, one.agent) == ("joined", third.instance))
-    town.applied()
+    town.ready()
     with Steady(town.agents[0], "first") as one, Steady(third, "third") as three:
         asked = town.does("shadow", "ann", model=model)
         moved = town.wait(
