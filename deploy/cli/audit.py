@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from driftline.deploy.cli.audit_restore import restore
 from driftline.deploy.cli.audit_source import (
     export_option,
     genesis_option,
@@ -34,6 +35,7 @@ def command() -> None:
 
 command.add_command(tail)
 command.add_command(verify)
+command.add_command(restore)
 
 
 @command.command("export")

@@ -95,6 +95,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "audit tail": ("audit tail --last 50", "audit tail --follow --deployment churn"),
     "audit verify": ("audit verify --signatures", "audit verify --export audit-2026"),
     "audit export": ("audit export audit-2026",),
+    "audit restore": ("audit restore audit-2026",),
     "audit prove": ("audit prove 17 --output record-17.proof",),
     "audit witness": ("audit witness --key witness.pem --name auditors --store witness",),
     "trust template": ("trust template > trust.toml",),

@@ -37,19 +37,24 @@ class Vouched:
         self._logs: tuple[NoteKey, ...] = ()
         self._notes: dict[int, list[Note]] = {}
         self._whole = whole
-        for found, note in _checkpoints(notes):
+        for found, note in checkpoints_in(notes):
             self._notes.setdefault(found.size, []).append(note)
 
-    def take(self, chain: Chain) -> None:
-        """Hold checkpoints against the chain, after each of its records."""
+    def take(self, chain: Chain) -> list[Note]:
+        """Hold checkpoints against the chain, after each of its records; give those that vouch for it."""
         logs = chain.believed.logs
         if chain.size == 1:
             self._logs = logs
-        for note in self._notes.pop(chain.size, ()):
-            # The turn that takes a key of the log away is signed by that key: its controller has no other.
-            if Checkpoint.of(note).root == chain.tree.root() and seen(note, {*logs, *self._logs}, ()):
-                self.size, self._logs = chain.size, logs
-                break
+        # The turn that takes a key of the log away is signed by that key: its controller has no other.
+        known = {*logs, *self._logs}
+        found = [
+            note
+            for note in self._notes.pop(chain.size, ())
+            if Checkpoint.of(note).root == chain.tree.root() and seen(note, known, ())
+        ]
+        if found:
+            self.size, self._logs = chain.size, logs
+        return found
 
     def require(self, chain: Chain) -> None:
         """Let no controller go on from an end that none signed, or before one that was; raises ControllerError."""
@@ -60,12 +65,14 @@ class Vouched:
         if beyond:
             raise ControllerError(
                 f"the audit has {size:,} records, and a controller signed {max(beyond):,}: the last "
-                f"{max(beyond) - size:,} are gone; look with 'driftline audit verify', and bring the topic back"
+                f"{max(beyond) - size:,} are gone; look with 'driftline audit verify', and bring the topic back with "
+                "'driftline audit restore'"
             )
         if self.size < size and not self._is_signed(chain):
             raise ControllerError(
                 f"the audit has {size:,} records, and no controller signed the last {size - self.size:,}: somebody "
-                "else wrote them, or checkpoints are gone; look with 'driftline audit tail', and bring topics back"
+                "else wrote them, or checkpoints are gone; look with 'driftline audit tail', and leave them out with "
+                "'driftline audit restore', or bring checkpoints back"
             )
 
     def _is_signed(self, chain: Chain) -> bool:
@@ -73,11 +80,11 @@ class Vouched:
         end = (chain.size, chain.tree.root())
         return any(
             (found.size, found.root) == end and seen(note, chain.believed.logs, ())
-            for found, note in _checkpoints(self._whole())
+            for found, note in checkpoints_in(self._whole())
         )
 
 
-def _checkpoints(notes: Iterable[bytes]) -> Iterator[tuple[Checkpoint, Note]]:
+def checkpoints_in(notes: Iterable[bytes]) -> Iterator[tuple[Checkpoint, Note]]:
     """Read messages; what is no checkpoint is passed over."""
     for data in notes:
         try:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
 from controlled import PROFILE, Hall, package
+from rig import settle
 
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.notes import Note
 from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.topic import LAST_NOTES, notes_of
 from driftline.deploy.local.compacted import produce
-from driftline.schemas.settings import producer_config
+from driftline.deploy.local.environment import child_environment
+from driftline.deploy.local.kafka_topics import ensure_topics
+from driftline.schemas.settings import kafka_config, producer_config
 
 
 def test_from_a_register_to_a_rollback(hall: Hall) -> None:
@@ -44,7 +51,10 @@ def test_from_a_register_to_a_rollback(hall: Hall) -> None:
 def test_a_record_that_somebody_adds_stops_the_next_controller_and_rubbish_among_checkpoints_none(
     hall: Hall,
 ) -> None:
-    """Rubbish and an open transaction hide where the last one signed: it goes on; a record that none signed ends it."""
+    """Rubbish and an open transaction hide where the last one signed: it goes on; a record that none signed ends it.
+
+    What was signed is put back without that record, and a controller goes on from there.
+    """
     running = hall.start()
     open_one = Producer(
         producer_config(hall.settings.kafka, transactional_id="somebody", transaction_timeout_ms=600_000)
@@ -70,3 +80,32 @@ def test_a_record_that_somebody_adds_stops_the_next_controller_and_rubbish_among
     assert hall.start().wait(60) == 1
     assert "no controller signed the last 1: somebody else wrote them" in hall.log()
     assert len(hall.audit()) == len(audit) + 1
+    put_back(hall)
+    assert hall.audit() == audit
+    hall.start()
+    hall.ask("halt-serving", "oli")
+    hall.agree()
+
+
+def put_back(hall: Hall) -> None:
+    """Export the audit, make its topics anew, and restore what controllers signed, by the commands that people have."""
+
+    def says(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "driftline.deploy.cli", "audit", *words],
+            env=child_environment(hall.settings), cwd=hall.folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.stdout if done.returncode == 0 else done.stderr
+
+    assert says("export", "put-away")
+    kafka = hall.settings.kafka
+    assert f"topic '{kafka.topic_prefix}audit' holds " in says("restore", "put-away")
+    admin = AdminClient(kafka_config(kafka))
+    names = [kafka.topic_prefix + name for name in ("audit", "checkpoints")]
+    for gone in admin.delete_topics(names).values():
+        gone.result(60)
+    assert settle(lambda: [name for name in names if name in admin.list_topics(timeout=10).topics], 60) == []
+    assert "'driftline migrate' makes it" in says("restore", "put-away")
+    ensure_topics(hall.settings)
+    told = says("restore", "put-away")
+    assert told.splitlines()[1] == "1 records behind them are left out: no controller signed them", told
