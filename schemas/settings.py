@@ -12,6 +12,7 @@ import msgspec
 
 from driftline.schemas.clients import clickhouse_config, consumer_config, kafka_config, producer_config
 from driftline.schemas.settings_board import Board
+from driftline.schemas.settings_control import Control
 from driftline.schemas.settings_packages import Packages
 from driftline.schemas.settings_serve import Serve
 from driftline.schemas.sources import (
@@ -190,22 +191,6 @@ class Operator(msgspec.Struct, frozen=True, kw_only=True):
             pattern=r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,200}\Z",
         ),
     ] = ""
-
-
-class Control(msgspec.Struct, frozen=True, kw_only=True):
-    """What change under control rests on; it does not come from Kafka, so that nobody there can replace it."""
-
-    genesis: Annotated[
-        str,
-        Meta(
-            description="64 hex digits, as 'driftline trust init' prints them, or nothing",
-            pattern=r"\A([0-9a-f]{64})?\Z",
-        ),
-    ] = ""
-    key: File = ""
-    trust: File = ""
-    controller_key: File = ""
-    checkpoint_key: File = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,17 +15,17 @@ from driftline.agents.control.flood import Flood
 from driftline.agents.control.judge import Facts, judge, may_vote, policy_fault
 from driftline.agents.control.lifecycle import At
 from driftline.agents.control.moves import CONTROLLER
-from driftline.agents.control.pending import LIMIT_MS, REVIEW_MS, Approval, Book, Review, Waiting
+from driftline.agents.control.pending import LIMITS_MS, REVIEW_MS, Approval, Book, Review, Waiting
 from driftline.agents.control.replays import Seen
 from driftline.agents.control.trust import changed, lacks
 from driftline.agents.control.verdicts import UNSEEN, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from driftline.agents.control.history import History
     from driftline.schemas.control.command import Command
-    from driftline.schemas.control.serving_state import ServingState
+    from driftline.schemas.control.serving_state import ServingState, Tier
     from driftline.schemas.control.trust import Person
 
 
@@ -37,16 +37,24 @@ class Desk:
         look: looks at what a command brings or names outside the desk: the manifest of a register, the settings of a
             configure, the topic of a log-reset, the id of a forget. It gives facts, or why the command cannot be.
         seq: place of the next decision in the audit.
+        limits_ms: how long a command waits for approvals, by the tier that it has when it is first judged, ms. It is
+            needed where commands are decided alone: until when one waits, its decision tells.
     """
 
-    def __init__(self, history: History, look: Callable[[Command], Facts | Refusal], seq: int = 1) -> None:
+    def __init__(
+        self,
+        history: History,
+        look: Callable[[Command], Facts | Refusal],
+        seq: int = 1,
+        limits_ms: Mapping[Tier, int] = LIMITS_MS,
+    ) -> None:
         self.history = history
         self.states: dict[str, ServingState] = {}
         self.book = Book()
         self.seen = Seen()
         self.seq = seq
         self._flood = Flood()
-        self._look = look
+        self._look, self._limits_ms = look, limits_ms
 
     def take(self, record: Arrived, now_ms: int) -> list[Decision]:
         """Decide a record of `deployment-control`; `now_ms` the controller's clock. A flooded one gives none."""
@@ -80,7 +88,8 @@ class Desk:
         made: list[Decision] = []
         for one in self.book.lapsed(now_ms):
             why = Refusal(
-                "approvals_missing", f"it waited {(now_ms - one.since_ms) / 3_600_000:,.0f} h for approvals"
+                "approvals_missing",
+                f"it waited {round((now_ms - one.since_ms) / 3_600_000, 1):,g} h for approvals",
             )
             made += self._done(replace(self._about(one, now_ms), event="lapsed", refusal=why))
         return made
@@ -135,7 +144,7 @@ class Desk:
         if refusal is not None:
             return replace(base, event=otherwise, refusal=refusal)
         if found.lacking:
-            until_ms = waiting.since_ms + LIMIT_MS
+            until_ms = waiting.since_ms + self._limits_ms[found.tier]
             return replace(base, event="waits", lacking=found.lacking, until_ms=until_ms)
         before = None if found.after is None else self.states.get(found.after.deployment)
         until_ms = now_ms + REVIEW_MS if waiting.command.break_glass else 0

@@ -40,6 +40,7 @@ class Judgement:
         approvers: ids of the persons whose approvals were counted.
         approvals: JSON texts of the envelopes of those approvals.
         after: the deployment's next revision; None for an op that makes none.
+        tier: by which it was judged; the strictest where none is known.
     """
 
     refusal: Refusal | None = None
@@ -48,6 +49,7 @@ class Judgement:
     approvers: tuple[str, ...] = ()
     approvals: tuple[str, ...] = ()
     after: ServingState | None = None
+    tier: Tier = "high"
 
 
 def judge(
@@ -101,6 +103,7 @@ def judge(
         approvers=tuple(one.id for one in approved),
         approvals=grant.approvals,
         after=made,
+        tier=tier,
     )
 
 

@@ -7,22 +7,25 @@ never keys, and never the one who asked. What is counted is counted again when t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope
-from driftline.schemas.control.serving_state import Grant
+from driftline.schemas.control.serving_state import TIERS, Grant, Tier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from driftline.agents.control.trust import Keyring
     from driftline.schemas.control.trust import Person
 
 _HOUR_MS: Final = 3_600_000
 LIMIT_MS: Final = 72 * _HOUR_MS
-"""How long a command waits for approvals, ms."""
+"""How long a command waits for approvals at most, whatever its tier, ms; agents know this bound alone."""
+LIMITS_MS: Final[Mapping[Tier, int]] = MappingProxyType(dict.fromkeys(TIERS, LIMIT_MS))
+"""How long a command of each tier waits for approvals, where the controller's settings say nothing else, ms."""
 REVIEW_MS: Final = 72 * _HOUR_MS
 """Within what time another person reviews what was done with the glass broken, ms."""
 MAX_WAITING: Final = 500

@@ -19,6 +19,7 @@ from driftline.agents.control.decisions import Decision, Event
 from driftline.agents.control.desk import Desk
 from driftline.agents.control.history import History
 from driftline.agents.control.moves import CONTROLLER
+from driftline.agents.control.pending import LIMITS_MS
 from driftline.agents.control.trust import first_state
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import Command
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from driftline.agents.control.flood import Flooded
     from driftline.agents.control.judge import Facts
+    from driftline.schemas.control.serving_state import Tier
 
 EVENTS: Final[Mapping[Event, str]] = {
     "unsigned": "unread",
@@ -123,13 +125,17 @@ def heard(record: AuditRecord) -> Decision | None:
         ) from error
 
 
-def begun(record: AuditRecord, look: Callable[[Command], Facts | Refusal]) -> Desk:
-    """The desk after record 0; raises AuditError when it is no genesis."""
+def begun(
+    record: AuditRecord,
+    look: Callable[[Command], Facts | Refusal],
+    limits_ms: Mapping[Tier, int] = LIMITS_MS,
+) -> Desk:
+    """The desk after record 0, of the arguments that `Desk` has; raises AuditError when it is no genesis."""
     if record.genesis is None:
         raise AuditError(f"audit record {record.seq} is no genesis")
     laid = record.genesis
     state = first_state(laid.trust, laid.policy)
-    return Desk(History.of(state, laid.policy, record.decided_at_ms), look, record.seq + 1)
+    return Desk(History.of(state, laid.policy, record.decided_at_ms), look, record.seq + 1, limits_ms)
 
 
 def hear(desk: Desk, record: AuditRecord) -> None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 ARRIVES_MS: Final = AHEAD_MS + 2 * LONGEST_MS
 """How long after it was issued a command may be decided first, at most, ms."""
 LATEST_MS: Final = LIMIT_MS + ARRIVES_MS
-"""How long after it was issued a command that waits for approvals may take effect, at most, ms."""
+"""How long after it was issued a command that waits for approvals may take effect, at most, ms. A controller may
+let those of a tier wait for less: what lapsed there the audit tells, and an agent believes it no more (`ended`)."""
 
 
 class WarrantError(ValueError):

@@ -23,7 +23,8 @@ def command(genesis: str | None) -> None:
 
     Any number may run: one decides, the others stand by. It signs states with the key file control.controller_key and
     checkpoints with control.checkpoint_key; both must be keys that the trust names for that. Profiles come out of the
-    packages that are registered, where packages.store is named.
+    packages that are registered, where packages.store is named. Commands wait for approvals as long as
+    control.approval_hours_low, _medium and _high say; give each controller the same.
     """
     from driftline.agents.control.controller.metrics import ControllerMetrics
     from driftline.agents.control.controller.service import serve
@@ -38,6 +39,7 @@ def command(genesis: str | None) -> None:
         pinned(settings, genesis),
         _keys(settings),
         store_of(settings.packages) if settings.packages.store else None,
+        settings.control.approval_ms,
         lambda: time.time_ns() // 1_000_000,
     )
     with told_to_stop() as stop, served_metrics(settings.worker) as registry:

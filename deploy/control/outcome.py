@@ -31,7 +31,8 @@ class Outcome:
         event: as the audit calls it.
         seq: of the record that says so; None where nothing was published.
         code, sentence: of a refusal.
-        lacking, until_ms: of a command that waits.
+        lacking, until_ms: of a command that waits; `until_ms` is 0 where nothing was published, for the controller's
+            settings say how long it would.
         approvers: ids of the persons whose approvals counted.
         revision: of the deployment after it.
         is_prepared: whether instances load something before it is so.
@@ -88,7 +89,8 @@ def foreseen(decisions: Iterable[Decision]) -> Outcome:
     for decision in reversed(list(decisions)):
         event, fields = told(decision, None)
         made = outcome_of(AuditRecord(seq=0, prev_hash=NO_HASH, event=event, decided_at_ms=0, **fields))
-        found = replace(made, seq=None, then=found)
+        until_ms = 0 if made.event == "waits" else made.until_ms
+        found = replace(made, seq=None, until_ms=until_ms, then=found)
     if found is None:
         raise AskingError("the command would be lost in a flood")
     return found

@@ -143,7 +143,7 @@ def _event(outcome: Outcome, digest: str) -> str:
             return f"decided{who}"
         return f"decided{who}: {_standing(outcome)}"
     if outcome.event == "waits":
-        until = moment(outcome.until_ms)
+        until = moment(outcome.until_ms) if outcome.until_ms else "the limit of its tier"
         return f"waits for {outcome.lacking} more to approve, until {until}: driftline approve {digest}"
     if outcome.code is None:
         return outcome.event

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from controlled import INSTANCES, PROFILE, package, serving_trust
@@ -15,11 +16,12 @@ from driftline.agents.control.controller.ledger import Ledger
 from driftline.agents.control.controller.outside import Outside
 from driftline.agents.control.controller.turn import Turn
 from driftline.agents.control.controller.vouched import Vouched
+from driftline.agents.control.pending import LIMITS_MS
 from driftline.agents.control.signing import sign
 from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.command import Op
 from driftline.schemas.control.envelope import ACK, HEARTBEAT, Envelope
-from driftline.schemas.control.serving_state import ServingState
+from driftline.schemas.control.serving_state import ServingState, Tier
 
 TOPICS = {"deployment-control": "topic-a", "acks": "topic-b"}
 KEYS = Keys(key("controller"), key("checkpoint"))
@@ -30,6 +32,7 @@ class Room:
 
     Attributes:
         now_ms: the time.
+        limits_ms: how long commands wait for approvals, of the clerk that begins next.
         audit, states, notes: what was committed.
         commands, acks: what was sent, and how far it was read.
         clerk: at work.
@@ -37,6 +40,7 @@ class Room:
 
     def __init__(self) -> None:
         self.now_ms = NOW_MS
+        self.limits_ms: Mapping[Tier, int] = LIMITS_MS
         _, first = begin(serving_trust(), policy().text, NOW_MS)
         self.audit, self.notes = [first], list[bytes]()
         self.states: list[tuple[str, bytes]] = []
@@ -50,7 +54,9 @@ class Room:
         """Return a clerk that stands where the audit ends."""
         outside = Outside(lambda: TOPICS["deployment-control"], None)
         vouched = Vouched(self.notes)
-        ledger = Ledger(iter(self.audit), digest(self.audit[0]), outside.look, vouched=vouched)
+        ledger = Ledger(
+            iter(self.audit), digest(self.audit[0]), outside.look, vouched=vouched, limits_ms=self.limits_ms
+        )
         outside.ring = lambda: ledger.desk.history.now.ring
         return Clerk(ledger, KEYS, outside, TOPICS)
 

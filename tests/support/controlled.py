@@ -37,6 +37,8 @@ from driftline.schemas.deployment_state import serving_of
 from driftline.schemas.settings import Control, Settings, producer_config
 
 PROFILE: Final = "cd" * 32
+APPROVAL_HOURS: Final = 6.0
+"""What the settings of a hall's controllers say of tier low."""
 WAIT_S: Final = 180.0
 INSTANCES: Final = ("serving-1", "serving-2", "serving-3")
 
@@ -98,6 +100,7 @@ class Hall:
             genesis=digest(first),
             controller_key=str(folder / "controller.pem"),
             checkpoint_key=str(folder / "checkpoint.pem"),
+            approval_hours_low=APPROVAL_HOURS,
         )
         self.settings = msgspec.structs.replace(lane, control=control)
         self.controllers: list[subprocess.Popen[bytes]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from signed import NOW_MS, command, key, model, policy, signed, trust
@@ -13,6 +14,7 @@ from driftline.agents.control.history import History
 from driftline.agents.control.judge import Facts
 from driftline.agents.control.lifecycle import activate
 from driftline.agents.control.moves import Evidence, next_step
+from driftline.agents.control.pending import LIMITS_MS
 from driftline.agents.control.signing import sign
 from driftline.agents.control.trust import first_state
 from driftline.agents.control.verdicts import Refusal
@@ -30,13 +32,18 @@ PASS = Evidence("pass", 1_000, PROFILE)
 class Office:
     """A desk whose deployment `churn` is of one tier, and a clock that tests move."""
 
-    def __init__(self, tier: Tier = "medium", history: History | None = None) -> None:
+    def __init__(
+        self,
+        tier: Tier = "medium",
+        history: History | None = None,
+        limits_ms: Mapping[Tier, int] = LIMITS_MS,
+    ) -> None:
         self.tier: Tier = tier
         self.now_ms = NOW_MS
         self.offset = 0
         self.told: list[Decision] = []
         self.history = history or History.of(first_state(trust(), policy().text), policy().text)
-        self.desk = Desk(self.history, self.look)
+        self.desk = Desk(self.history, self.look, limits_ms=limits_ms)
 
     def look(self, asked: Command) -> Facts | Refusal:
         """Return what a real controller would find: every manifest is of the office's tier."""

@@ -16,10 +16,11 @@ from driftline.agents.control.controller.configured import Configured
 from driftline.agents.control.controller.members import Members
 from driftline.agents.control.controller.news import News
 from driftline.agents.control.controller.place import Place
+from driftline.agents.control.pending import LIMITS_MS
 from driftline.agents.control.telling import begun, hear, taken_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from driftline.agents.audit.writer import AuditLog
     from driftline.agents.control.controller.vouched import Vouched
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from driftline.agents.control.judge import Facts
     from driftline.agents.control.verdicts import Refusal
     from driftline.schemas.control.command import Command
+    from driftline.schemas.control.serving_state import Tier
 
 
 class Ledger:
@@ -38,6 +40,7 @@ class Ledger:
         look: what the desk looks at commands with.
         each: is told of each of these records.
         vouched: checkpoints that the end must agree with; None for whoever only looks.
+        limits_ms: how long a command of each tier waits for approvals, ms.
 
     Raises:
         AuditError: the audit is empty, is not the one that is pinned, or a record does not follow the one before it, or
@@ -60,6 +63,7 @@ class Ledger:
         look: Callable[[Command], Facts | Refusal],
         each: Callable[[AuditRecord], None] = lambda _: None,
         vouched: Vouched | None = None,
+        limits_ms: Mapping[Tier, int] = LIMITS_MS,
     ) -> None:
         self.configured, self.members = Configured(), Members()
         self.answers, self.place, self.news = Answers(), Place(), News()
@@ -71,7 +75,7 @@ class Ledger:
             record = AuditRecord.from_bytes(data)
             with taken_in(record):
                 if desk is None:
-                    desk = begun(record, look)
+                    desk = begun(record, look, limits_ms)
                 else:
                     hear(desk, record)
                 self._take(record)

@@ -26,11 +26,12 @@ from driftline.agents.control.flood import Flooded, Many
 from driftline.schemas.topics import ACKS, COMMANDS, STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from driftline.agents.control.admission import Arrived
     from driftline.agents.control.controller.seat import Seat
     from driftline.agents.serving.package.store import Store
+    from driftline.schemas.control.serving_state import Tier
     from driftline.schemas.settings import Kafka
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Setup:
         genesis: the pinned digest of record 0.
         keys: of this controller.
         store: of packages; None for none.
+        limits_ms: how long a command of each tier waits for approvals, ms.
         now_ms: the clock, ms since 1970.
     """
 
@@ -64,6 +66,7 @@ class Setup:
     genesis: str
     keys: Keys
     store: Store | None
+    limits_ms: Mapping[Tier, int]
     now_ms: Callable[[], int] = field(repr=False)
 
 
@@ -131,7 +134,13 @@ class Tenure:
         with closing(Reader(kafka, NOTES, last=LAST_NOTES)) as reader:
             vouched = Vouched(_records(reader), lambda: _whole(kafka, NOTES))
         with closing(Reader(kafka)) as reader:
-            self.ledger = Ledger(_records(reader), self._setup.genesis, outside.look, vouched=vouched)
+            self.ledger = Ledger(
+                _records(reader),
+                self._setup.genesis,
+                outside.look,
+                vouched=vouched,
+                limits_ms=self._setup.limits_ms,
+            )
         outside.ring = lambda: self.ledger.desk.history.now.ring
         self.clerk = Clerk(self.ledger, self._setup.keys, outside, self._topics)
         self.ledger.members.grace(now_ms)

@@ -7,7 +7,7 @@ import sys
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
-from controlled import PROFILE, Hall, package
+from controlled import APPROVAL_HOURS, PROFILE, Hall, package
 from rig import settle
 
 from driftline.agents.audit.checkpoint import Checkpoint
@@ -21,7 +21,10 @@ from driftline.schemas.settings import kafka_config, producer_config
 
 
 def test_from_a_register_to_a_rollback(hall: Hall) -> None:
-    """Registered, validated, created, promoted and rolled back: each is told once, published, and checkpointed."""
+    """Registered, validated, created, promoted and rolled back: each is told once, published, and checkpointed.
+
+    What lacks approvals waits for as long as the settings say of its tier.
+    """
     hall.start()
     for version in ("1", "2"):
         made = package(version)
@@ -41,6 +44,12 @@ def test_from_a_register_to_a_rollback(hall: Hall) -> None:
     assert refused.reject == "revision_conflict"
     hall.does("rollback", "ann", model=one, expected_revision=revision())
     hall.does("configure", "ann", settings={"deployment": "churn", "owner": "Ana"})
+    waits = hall.ask("forget", "sue", target="p-1")
+    assert waits.detail is not None
+    assert (waits.event, waits.detail["until_ms"] - waits.decided_at_ms) == (
+        "waits",
+        APPROVAL_HOURS * 3_600_000,
+    )
     last = hall.states()["churn"][-1]
     assert (last.champion, last.revision) == (one, 9)
     last_note = notes_of(hall.settings.kafka)[-1]

@@ -71,6 +71,20 @@ def test_a_dry_run_says_what_would_be_and_publishes_nothing(wire: MemoryWire, sa
     assert wire.published == []
 
 
+def test_a_dry_run_does_not_say_how_long_a_command_would_wait(wire: MemoryWire, say: Say) -> None:
+    """How long is a setting of the controller, which this command does not have; what is published says it."""
+    line = ("forget", "churn", "order-1", "--dry-run")
+    code, out, _ = say(*line, by="sue")
+    assert (code, "would be: waits for 1 more to approve, until the limit of its tier: " in out) == (
+        0,
+        True,
+    ), out
+    code, out, _ = say(*line, "--json", by="sue")
+    assert (code, json.loads(out)["outcome"]["until_ms"]) == (0, 0)
+    code, out, _ = say(*line[:-1], "--json", by="sue")
+    assert json.loads(out)["outcome"]["until_ms"] > wire.office.now_ms
+
+
 def test_a_command_is_what_it_shows(wire: MemoryWire, say: Say) -> None:
     """Reason and ticket stand in it, it expects what is so, its id is of version 7, and its digest is the payload's."""
     code, out, _ = say(
