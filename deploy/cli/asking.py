@@ -87,7 +87,10 @@ def ask(op: Op, how: How, fields: Fields) -> int:
         fields: gives the fields of the command.
 
     Returns:
-        0, or 1 when it was refused.
+        0, the exit code.
+
+    Raises:
+        RefusedError: it was refused, or cancelled while it was prepared; with --json the object is printed before.
     """
     from driftline.deploy.control.asking import built, loaded, published, tried
     from driftline.deploy.control.board import Board
@@ -113,9 +116,9 @@ def ask(op: Op, how: How, fields: Fields) -> int:
                 else published(wire, asked, timeout_s=how.timeout_s, clock=time.monotonic)
             )
     _tell(asked, outcome, how)
-    if outcome.is_refusal and not how.as_json:
+    if outcome.is_refusal:
         raise RefusedError(outcome_line(asked, outcome))
-    return 1 if outcome.is_refusal else 0
+    return 0
 
 
 def answer(op: Op, digest: str, how: How) -> int:

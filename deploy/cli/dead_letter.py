@@ -80,14 +80,14 @@ def list_command(
 @json_option
 def retry_command(
     name: str | None, reason: str | None, everything: bool, wait_seconds: float, as_json: bool
-) -> int:
+) -> None:
     """Send refused messages again, the same bytes to the same topic; exits with 1 unless all are taken.
 
     Only messages of predictions, labels and emitter-status are: those of other topics are their writers' to mend.
 
     One that is still bad stays the same dead letter, with one more attempt.
     """
-    from driftline.streams.archive.office import LetterFilter, retry
+    from driftline.streams.archive.office import LetterError, LetterFilter, retry
 
     if sum((name is not None, reason is not None, everything)) != 1:
         raise DriftlineError("say which to send again: one of --id, --reason or --all")
@@ -101,7 +101,11 @@ def retry_command(
         click.echo(
             f"sent {found.sent}: {found.mended} taken, {found.refused} refused again, {found.waiting} waiting"
         )
-    return 0 if found.mended == found.sent else 1
+    if found.mended < found.sent:
+        raise LetterError(
+            f"{found.sent - found.mended} of {found.sent} dead letters were not taken: 'driftline dead-letter list' "
+            "says why some were refused again; those that wait are taken once the archive runs"
+        )
 
 
 def _settings(role: str = "operator") -> Settings:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from driftline.deploy.cli.output import json_option, print_json
+from driftline.schemas.errors import DriftlineError
 
 if TYPE_CHECKING:
     from driftline.deploy.local.check import Check
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
+class UnwellError(DriftlineError):
+    """Something that was looked at must be mended."""
+
+
 @click.command("doctor")
 @click.option("--prepare", is_flag=True, help="Only fetch and prepare Kafka and ClickHouse.")
 @json_option
-def command(prepare: bool, as_json: bool) -> int:
+def command(prepare: bool, as_json: bool) -> None:
     """Look at programs, room, settings, the data directory, topics and tables, and say how to mend each.
 
-    Exits with 1 when something must be mended.
+    Exits with 1 when something must be mended, and names it on stderr.
     """
     cwd = Path.cwd()
     if prepare:
@@ -30,7 +35,7 @@ def command(prepare: bool, as_json: bool) -> int:
         from driftline.deploy.local.prepare import prepare as fetch
 
         fetch(load_here(os.environ, cwd), os.environ, lambda text: click.echo(f"driftline: {text}", err=True))
-        return 0
+        return
     from driftline.deploy.local.examine import examine
 
     checks = examine(os.environ, cwd)
@@ -39,7 +44,12 @@ def command(prepare: bool, as_json: bool) -> int:
             print_json(check)
         else:
             _show(check)
-    return 1 if any(check.level == "fail" for check in checks) else 0
+    failed = [check.name for check in checks if check.level == "fail"]
+    if failed:
+        which = ", ".join(failed)
+        raise UnwellError(
+            f"{len(failed)} of {len(checks)} checks failed ({which}): mend the first, as it says"
+        )
 
 
 def _show(check: Check) -> None:

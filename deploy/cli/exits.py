@@ -15,7 +15,7 @@ BROKEN_PIPE: Final = 128 + signal.SIGPIPE
 
 EXITS: Final[dict[int, str]] = {
     OK: "well",
-    FAILED: "a failure, said on stderr; or an answer that is no",
+    FAILED: "a failure, or an answer that is no; stderr says why",
     WRONG_USAGE: "wrong usage: an unknown command or option, a bad value",
     INTERRUPTED: "Ctrl-C",
     BROKEN_PIPE: "the reader of stdout went away before the command was done (| head -1)",

@@ -116,7 +116,9 @@ def test_programs_read_one_line(wire: MemoryWire, say: Say) -> None:
         "oli",
     )
     code, out, err = say("resume", "rollout", "churn", "--json", by="oli")
-    assert (code, err, json.loads(out)["outcome"]["code"]) == (1, "", "precondition_failed")
+    assert (code, json.loads(out)["outcome"]["code"]) == (1, "precondition_failed")
+    assert err.startswith("driftline: rejected (precondition_failed): ")
+    assert err.count("\n") == 1
     del wire
 
 
