@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.group import Group
-from driftline.deploy.cli.model_pack import pack, trust_option
+from driftline.deploy.cli.model_pack import MIB, pack, trust_option
 from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.telling import telling
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from driftline.agents.serving.package.signed import Signed
     from driftline.agents.serving.package.trial import Trial
     from driftline.schemas.settings import Settings
-
-MIB = 1 << 20
 
 
 @click.group("model", cls=Group)

@@ -9,6 +9,7 @@ import click
 
 from driftline.deploy.cli.output import json_option, print_json
 from driftline.deploy.cli.telling import telling
+from driftline.deploy.cli.values import FiniteRange
 
 if TYPE_CHECKING:
     from driftline.agents.serving.package.pack import Packed
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from driftline.schemas.profile import Profile
 
 TENSOR_SUFFIXES = (".json", ".npz")
+MIB = 1 << 20
 
 trust_option = click.option(
     "--trust", "trusted", metavar="TYPE", multiple=True,
@@ -50,6 +52,20 @@ trust_option = click.option(
 )  # fmt: skip
 @click.option("--version", metavar="V", help="Of the model; goes before what --about says.")
 @trust_option
+@click.option(
+    "--memory-mb",
+    type=click.IntRange(1, 1 << 20),
+    default=4096,
+    show_default=True,
+    help="What the model may take while it is packed.",
+)
+@click.option(
+    "--timeout",
+    type=FiniteRange(0.1, 86_400),
+    default=300.0,
+    show_default=True,
+    help="How long it may take to load and to answer the rows, s.",
+)
 @click.option("--as-is", is_flag=True, help="Leave an estimator an estimator, though it could become ONNX.")
 @json_option
 def pack(
@@ -63,17 +79,21 @@ def pack(
     data: Path | None,
     version: str | None,
     trusted: tuple[str, ...],
+    memory_mb: int,
+    timeout: float,
     as_is: bool,
     as_json: bool,
 ) -> None:
     """Make a package of SOURCE, an ONNX, skops or safetensors file: its content tells which.
 
     The model is asked with the rows; the answers become its golden rows, which it has to give again wherever it is
-    loaded. A scikit-learn estimator (skops) becomes ONNX where that answers alike. A pickle is refused, always.
+    loaded. That is done in a process of its own, within bounds of time and memory, that holds no key. A scikit-learn
+    estimator (skops) becomes ONNX where that answers alike. A pickle is refused, always.
     """
     from driftline.agents.control.keys import load
     from driftline.agents.serving.package.about import read_about
     from driftline.agents.serving.package.pack import Order, pack_file
+    from driftline.agents.serving.package.trial import Bounds
     from driftline.deploy.control.files import file_digest
 
     given = {"version": version, "training_data": None if data is None else file_digest(data)}
@@ -85,7 +105,8 @@ def pack(
         profile=None if profile is None else _profile(profile),
     )
     with telling("asking the model and packing it"):
-        made = pack_file(source, order, trusted=trusted, convert=not as_is)
+        bounds = Bounds(memory_bytes=memory_mb * MIB, timeout_s=timeout)
+        made = pack_file(source, order, trusted=trusted, convert=not as_is, bounds=bounds)
     if as_json:
         print_json(_facts(made))
         return

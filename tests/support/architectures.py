@@ -9,6 +9,7 @@ import numpy as np
 from packaged import about, order
 from safetensors.numpy import save_file
 
+from driftline.agents.serving.package.about import About
 from driftline.agents.serving.package.pack import Packed, pack_file
 from driftline.agents.serving.package.tensors import Tensor
 
@@ -71,8 +72,8 @@ def install(folder: Path) -> Path:
     return folder
 
 
-def weights(folder: Path, architecture: str = "dense", **config: Any) -> Packed:
-    """Pack weights; what the architecture does at `at` it does later, unless `at` is lacking."""
+def unpacked(folder: Path, architecture: str = "dense", **config: Any) -> tuple[Path, About]:
+    """Write weights; return their file, and what is said of them."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({"w": np.array([[0.5], [-1.0], [2.0]], np.float32)}, folder / "m.safetensors")
     said = about(
@@ -82,4 +83,10 @@ def weights(folder: Path, architecture: str = "dense", **config: Any) -> Packed:
         inputs=(Tensor(name="X", datatype="FP32", shape=(-1, 3), columns=("age", "income", "visits")),),
         outputs=(Tensor(name="p", datatype="FP32", shape=(-1, 1)),),
     )
-    return pack_file(folder / "m.safetensors", order(folder / "package", about=said))
+    return folder / "m.safetensors", said
+
+
+def weights(folder: Path, architecture: str = "dense", **config: Any) -> Packed:
+    """Pack weights; what the architecture does at `at` it does later, unless `at` is lacking."""
+    path, said = unpacked(folder, architecture, **config)
+    return pack_file(path, order(folder / "package", about=said))

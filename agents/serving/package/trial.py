@@ -131,10 +131,10 @@ def trial(
         with closing(Launcher()) if launcher is None else nullcontext(launcher) as children:
             code = children.run(_BEGIN, files, bounds.timeout_s)
         total_s = time.monotonic() - began
-        lines, tail = _lines(said), _tail(told)
+        lines, text = _lines(said), tail(told)
     last = lines[-1] if lines else Said(stage="start")
     stage = next((line.stage for line in reversed(lines) if line.stage in _WHILE), "start")
-    outcome, why = _judged(code, last, _WHILE[stage], tail, bounds)
+    outcome, why = _judged(code, last, _WHILE[stage], text, bounds)
     return Trial(
         outcome=outcome,
         why="" if outcome == "passed" else f"{manifest.title} did not pass its trial: {why}",
@@ -144,11 +144,11 @@ def trial(
     )
 
 
-def _judged(code: int | None, last: Said, when: str, tail: str, bounds: Bounds) -> tuple[Outcome, str]:
+def _judged(code: int | None, last: Said, when: str, text: str, bounds: Bounds) -> tuple[Outcome, str]:
     """Give the outcome, and why as the end of a sentence."""
     if code is None:
         return "too_slow", f"it was stopped {when}, for it took longer than {bounds.timeout_s:g} s"
-    if last.outcome == "no_memory" or (code < 0 and "bad_alloc" in tail):
+    if last.outcome == "no_memory" or (code < 0 and "bad_alloc" in text):
         return (
             "out_of_memory",
             f"it ran out of memory {when}: {bounds.memory_bytes / _MIB:,.0f} MiB do not do",
@@ -159,16 +159,17 @@ def _judged(code: int | None, last: Said, when: str, tail: str, bounds: Bounds) 
         return "differs", f"its answer {last.why}"
     if code == 0 and last.outcome == "failed":
         return "failed", f"{when} it said: {last.why}"
-    return "crashed", _crashed(code, when, tail)
+    return "crashed", crashed(code, when, text)
 
 
-def _crashed(code: int, when: str, tail: str) -> str:
+def crashed(code: int, when: str, text: str) -> str:
+    """Say how a child ended that said nothing itself, as the end of a sentence; `text` is the end of its stderr."""
     if code < 0:
         known = {one.value: one.name for one in signal.Signals}
         name = known.get(-code, f"signal {-code}")  # signals for real time have no names
         hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
         return f"it crashed with {name} {when}{hint}"
-    told = f" ({tail.strip().splitlines()[-1][:200]})" if tail.strip() else ""
+    told = f" ({text.strip().splitlines()[-1][:200]})" if text.strip() else ""
     return f"it ended with exit code {code} {when} and gave no answer{told}"
 
 
@@ -184,7 +185,8 @@ def _lines(said: IO[bytes]) -> list[Said]:
     return found
 
 
-def _tail(told: IO[bytes]) -> str:
+def tail(told: IO[bytes]) -> str:
+    """Give the end of what a child wrote to stderr."""
     size = told.seek(0, os.SEEK_END)
     told.seek(max(0, size - _TOLD_BYTES))
     return told.read().decode("utf-8", "replace")

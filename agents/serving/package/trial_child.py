@@ -6,20 +6,17 @@ on stdout at each stage, so that a child that dies has said how far it came.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
-import resource
-import signal
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from driftline.agents.serving.package import golden
+from driftline.agents.serving.package.bounded import alone, bound, import_libraries, is_of_memory, pages
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.folder import read
 from driftline.agents.serving.package.loading import load
@@ -28,17 +25,6 @@ from driftline.agents.serving.package.tensors import conform
 
 WARM_CALLS: Final = 3
 _WRITTEN_BYTES: Final = 1 << 20
-_PR_SET_PDEATHSIG: Final = 1
-_M_ARENA_MAX: Final = -8
-# What libraries say when they get no memory, beside MemoryError.
-_NO_MEMORY: Final = (
-    "bad_alloc",
-    "bad allocation",
-    "allocate memory",
-    "out of memory",
-    "alloc_failed",
-    "unable to allocate",
-)
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,13 +66,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def main(parent: int) -> None:
     """Carry out the task on stdin, unless the parent of that pid is gone: then nobody is told."""
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
-    out = os.dup(sys.stdout.fileno())
-    # What a model prints is nobody's line.
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for number in (sys.stdin.fileno(), sys.stdout.fileno()):
-        os.dup2(nothing, number)
-    _die_with(parent)
-    _go_first_without_memory()
+    out = alone(parent)
     _say(out, _carried_out(task, out))
 
 
@@ -99,9 +79,9 @@ def _carried_out(task: Task, out: int) -> Said:
         rows = golden.read(
             read(folder, manifest.golden.file, golden.MAX_BYTES), manifest.inputs, manifest.outputs
         )
-        _import_libraries(manifest)
-        before = _resident_bytes()
-        _bound(task.memory_bytes)
+        import_libraries(manifest.format)
+        before = pages()[1]
+        bound(task.memory_bytes, _WRITTEN_BYTES)
         _say(out, Said(stage="load"))
         began = time.perf_counter()
         model = load(folder, manifest, trusted=task.trusted, threads=task.threads)
@@ -120,68 +100,15 @@ def _carried_out(task: Task, out: int) -> Said:
         off = golden.difference(rows.outputs, found, rtol=manifest.golden.rtol, atol=manifest.golden.atol)
         outcome, why = ("passed", "") if off is None else ("differs", str(off))
     except PackageError as error:
-        outcome, why = ("no_memory" if _is_of_memory(str(error)) else "failed"), str(error)
+        outcome, why = ("no_memory" if is_of_memory(str(error)) else "failed"), str(error)
     except MemoryError as error:
         outcome, why = "no_memory", str(error)
     except Exception as error:  # noqa: BLE001 - a model raises what it likes
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        outcome, why = ("no_memory" if _is_of_memory(text) else "failed"), text
+        outcome, why = ("no_memory" if is_of_memory(text) else "failed"), text
     gc.collect()
     taken = max(0, _most_resident_bytes() - before) if before else 0
     return Said(stage="done", outcome=outcome, why=why[:500], seconds=seconds, memory_bytes=taken)
-
-
-def _is_of_memory(text: str) -> bool:
-    return any(word in text.lower() for word in _NO_MEMORY)
-
-
-def _import_libraries(manifest: Manifest) -> None:
-    """Import what the format needs before memory is bounded and measured: it is the libraries', not the model's."""
-    if manifest.format == "onnx":
-        import onnxruntime as library  # noqa: PLC0415
-    elif manifest.format == "skops":
-        import sklearn.base  # noqa: F401, PLC0415
-        from skops import io as library  # noqa: PLC0415
-    else:
-        import safetensors.numpy as library  # noqa: PLC0415
-    del library
-
-
-def _bound(memory_bytes: int) -> None:
-    """Let the process take so much more address space, and write next to nothing.
-
-    Address space is what can be bounded without a control group; it grows faster than memory, so each thread's arena
-    is taken away first.
-    """
-    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
-    most = _pages()[0] + memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_WRITTEN_BYTES, _WRITTEN_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _die_with(parent: int) -> None:
-    """End when the parent ends, in whatever way."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit(1)
-
-
-def _go_first_without_memory() -> None:
-    """Be the first to go when the machine runs out of memory: another process serves."""
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-
-
-def _pages() -> tuple[int, int]:
-    """Bytes of address space and of memory that the process has."""
-    size, resident = Path("/proc/self/statm").read_text(encoding="ascii").split()[:2]
-    page = resource.getpagesize()
-    return int(size) * page, int(resident) * page
-
-
-def _resident_bytes() -> int:
-    return _pages()[1]
 
 
 def _most_resident_bytes() -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from architectures import install, unpacked
 from packaged import COLUMNS, DATA_DIGEST, ROWS, linear
 from pyarrow import parquet as pq
 
@@ -34,6 +35,25 @@ oversight = "Bo Lind"
 training_data = "{DATA_DIGEST}"
 columns = ["age", "income", "visits"]
 """
+
+WEIGHTS = (
+    ABOUT.replace('columns = ["age", "income", "visits"]', 'architecture = "sleeping"')
+    + """
+[config]
+at = "call"
+
+[[inputs]]
+name = "X"
+datatype = "FP32"
+shape = [-1, 3]
+columns = ["age", "income", "visits"]
+
+[[outputs]]
+name = "p"
+datatype = "FP32"
+shape = [-1, 1]
+"""
+)
 
 
 @pytest.fixture
@@ -206,6 +226,20 @@ def test_each_failure_is_one_line(say: Say, words: tuple[str, ...], code: int, t
     assert (found, out) == (code, "")
     assert told in err
     assert err.count("\n") == 1
+
+
+def test_a_model_that_never_answers_ends(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one line that names the model, the seconds and what to do, and nothing is left behind."""
+    monkeypatch.syspath_prepend(install(tmp_path / "site"))
+    path, _ = unpacked(tmp_path / "w", "sleeping")
+    (tmp_path / "about.toml").write_text(WEIGHTS)
+    code, out, err = say(*PACK[:2], str(path), *PACK[3:-1], "w/p", "--timeout", "1.5")
+    assert (code, out) == (1, "")
+    assert err == (
+        f"driftline: churn 3 is not packed: its model {path} did not load and answer the rows within 1.5 s; mend it, "
+        "or give it longer with --timeout\n"
+    )
+    assert [one.name for one in (tmp_path / "w").iterdir()] == ["m.safetensors"]
 
 
 def test_a_broken_package_fails(say: Say, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def breaks(folder: Path, architecture: str, bounds: Bounds = Bounds(), **config:
 
 def test_a_signal_without_a_name_is_told_by_its_number() -> None:
     """Signals for real time, which Python has no names for, end a trial in words like others."""
-    assert trials._crashed(-40, "while it loaded", "") == "it crashed with signal 40 while it loaded"
+    assert trials.crashed(-40, "while it loaded", "") == "it crashed with signal 40 while it loaded"
 
 
 def test_a_sound_package_passes(tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""Models that are packed in a child: what comes of it is as in this process, and each way to break is one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from architectures import install, unpacked
+from packaged import COLUMNS, ROWS, about, linear, order
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from skops import io as skops_io
+
+from driftline.agents.serving.package.apart import columns_in
+from driftline.agents.serving.package.apart_child import Column, rows_in
+from driftline.agents.serving.package.errors import PackageError
+from driftline.agents.serving.package.pack import Packed, pack_file
+from driftline.agents.serving.package.trial import Bounds
+
+BOUNDS = Bounds(memory_bytes=1 << 30)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Install the architectures of the tests; return a folder."""
+    monkeypatch.syspath_prepend(install(tmp_path / "site"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def both(folder: Path, path: Path, **changes: Any) -> tuple[Packed, Packed]:
+    """Pack a file as it is in this process, and apart."""
+    here = pack_file(path, order(folder / "here", **changes), convert=False)
+    return here, pack_file(path, order(folder / "apart", **changes), convert=False, bounds=BOUNDS)
+
+
+def test_a_package_that_is_made_apart_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes of the same rows, to the digest; paths are those of whoever asked."""
+    linear(tmp_path / "m.onnx")
+    monkeypatch.chdir(tmp_path)
+    rows = {**ROWS, "note": np.array(["x", None] * 20, dtype=object)}
+    here, apart = both(Path(), Path("m.onnx"), rows=rows)
+    assert (apart.folder, apart.signed.digest) == (Path("apart"), here.signed.digest)
+    assert (apart.spread, apart.kept_because) == (here.spread, here.kept_because)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["apart", "here", "m.onnx"]
+
+
+def test_rows_come_to_the_child_as_they_are(tmp_path: Path) -> None:
+    """Columns in their order, whatever they are called: numbers of each type, matrices, texts, None where none is."""
+    rows = {
+        "file": np.array(["x", None, "", "None"], dtype=object),
+        "c0": np.array([1, 2, 3, 4], np.int8),
+        "a/b": np.linspace(0, 1, 8, dtype=np.float32).reshape(4, 2),
+        "": np.array([np.nan, 0.1, -0.0, np.inf]),
+        "t": np.array(["Ulm", "Bonn", "", "x"]),
+        "is": np.array([True, False, True, True]),
+    }
+    columns = msgspec.json.decode(msgspec.json.encode(columns_in(rows, tmp_path)), type=list[Column])
+    found = rows_in(columns, tmp_path)
+    assert list(found) == list(rows)
+    for name, array in rows.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+
+
+def test_texts_are_asked_apart_as_they_are_here(tmp_path: Path) -> None:
+    """An estimator of texts is loaded and asked there, and stays one for the same reason."""
+    rows = {"town": np.array(["Ulm", "Bonn"] * 20, dtype=object), "age": np.linspace(20, 60, 40)}
+    matrix = np.array(list(zip(*rows.values(), strict=True)), dtype=object)
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
+    skops_io.dump(model.fit(matrix, rows["town"] == "Ulm"), tmp_path / "m.skops")
+    here, apart = both(tmp_path, tmp_path / "m.skops", rows=rows, about=about(columns=("town", "age")))
+    assert apart.signed.digest == here.signed.digest
+    assert apart.kept_because == here.kept_because
+
+
+def test_a_model_that_takes_too_much_memory_is_told(installed: Path) -> None:
+    """What was not enough is named, with the option that gives more; nothing is left."""
+    path, said = unpacked(installed / "w", "hungry", at="call", bytes=2 << 30)
+    with pytest.raises(PackageError) as found:
+        pack_file(path, order(installed / "w" / "p", about=said), bounds=BOUNDS)
+    assert str(found.value) == (
+        f"churn 3 is not packed: its model {path} ran out of memory, and 1,024 MiB do not do; give it more with "
+        "--memory-mb"
+    )
+    assert [one.name for one in (installed / "w").iterdir()] == ["m.safetensors"]
+
+
+def test_a_model_that_crashes_is_told(installed: Path) -> None:
+    """A crash ends the child alone, and is told by its signal."""
+    path, said = unpacked(installed / "w", "segfault", at="call")
+    with pytest.raises(
+        PackageError, match="churn 3 is not packed: it crashed with SIGSEGV while it was asked"
+    ):
+        pack_file(path, order(installed / "w" / "p", about=said), bounds=BOUNDS)
+
+
+def test_what_cannot_be_packed_is_said_as_here(tmp_path: Path) -> None:
+    """The sentence of the child is the parent's."""
+    linear(tmp_path / "m.onnx")
+    told = []
+    for bounds in (None, BOUNDS):
+        with pytest.raises(PackageError) as found:
+            pack_file(tmp_path / "m.onnx", order(tmp_path / "p", rows={"age": ROWS["age"]}), bounds=bounds)
+        told.append(str(found.value))
+    assert told[0] == told[1]
+    assert f"the rows lack the column {COLUMNS[1]!r}" in told[0]
