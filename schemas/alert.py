@@ -11,7 +11,6 @@ from driftline.schemas import codec
 from driftline.schemas.refusal import Refused
 from driftline.schemas.wire import MAX_TIME_MS
 
-TOPIC: Final = "alerts"
 _RECORD: Final = "Alert"
 ID_CHARS: Final = 16
 """Hexadecimal digits of an alert's name: two of a million alerts share one with a chance of 3 in 100 million."""

@@ -16,7 +16,6 @@ from driftline.schemas.wire import MAX_TIME_MS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-TOPIC: Final = "deployment-state"
 KEPT: Final = 8
 """Revisions known of a deployment, the newest among them; windows older than the first are judged with that one."""
 _RECORD: Final = "DeploymentState"

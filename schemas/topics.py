@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PREDICTIONS: Final = "predictions"
+PROFILES: Final = "profiles"
+WINDOWS: Final = "windows"
+ALERTS: Final = "alerts"
 COMMANDS: Final = "deployment-control"
 STATES: Final = "deployment-state"
 ACKS: Final = "acks"
-PROFILES: Final = "profiles"
 _DAY_MS: Final = 86_400_000
 # One message as the broker counts it: a record of driftline.schemas.codec.DEFAULT_MAX_BYTES, its key and
 # headers.
@@ -57,12 +60,12 @@ class Topic:
 TOPICS: Final = (
     # Equal partition counts: everything about one deployment meets in one worker. 7 days is also the greatest
     # age of a spool, and how long sequence marks live.
-    Topic("predictions", "deployment", "events", 7 * _DAY_MS, log_append_time=True),
+    Topic(PREDICTIONS, "deployment", "events", 7 * _DAY_MS, log_append_time=True),
     Topic("labels", "deployment", "events", 7 * _DAY_MS, log_append_time=True),
     Topic("emitter-status", "instance", 1, 7 * _DAY_MS, log_append_time=True),
     Topic(PROFILES, "deployment/version", 1, None, compacted=True, max_message_bytes=_PROFILE_BYTES),
-    Topic("windows", "deployment", "events", 14 * _DAY_MS, max_message_bytes=_STATE_BYTES),
-    Topic("alerts", "deployment", "events", 90 * _DAY_MS),
+    Topic(WINDOWS, "deployment", "events", 14 * _DAY_MS, max_message_bytes=_STATE_BYTES),
+    Topic(ALERTS, "deployment", "events", 90 * _DAY_MS),
     Topic("dead-letter", "source partition", 1, 28 * _DAY_MS, max_message_bytes=_DEAD_LETTER_BYTES),
     Topic(COMMANDS, "one partition", 1, None, log_append_time=True),
     Topic(STATES, "deployment", 1, None, compacted=True),

@@ -21,6 +21,7 @@ from driftline.schemas.clients import consumer_config, producer_config
 from driftline.schemas.columns import pack_predictions, read_predictions
 from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
+from driftline.schemas.topics import PREDICTIONS
 
 if TYPE_CHECKING:
     import threading
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TOPIC: Final = "predictions"
 AT_ONCE: Final = 16
 """Records read, scored and acknowledged together: the bound of what is held, 1 MB each at most."""
 ANSWER_S: Final = 60.0
@@ -70,7 +70,7 @@ class Challenger:
         self, kafka: Kafka, deployment: str, manifest: Manifest, scorer: Scorer, *, from_end: bool = False
     ) -> None:
         self._deployment, self._version, self._scorer = deployment, manifest.version, scorer
-        self._topic = kafka.topic_prefix + TOPIC
+        self._topic = kafka.topic_prefix + PREDICTIONS
         self._home = partition_of(deployment.encode(), kafka.partitions)
         self.tally = Tally()
         group = f"{kafka.topic_prefix}driftline-challenger-{deployment}-{manifest.name}-{manifest.version}"

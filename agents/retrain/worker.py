@@ -24,6 +24,7 @@ from driftline.schemas.advice import Advice
 from driftline.schemas.announced import announced
 from driftline.schemas.clients import consumer_config
 from driftline.schemas.refusal import Refused
+from driftline.schemas.topics import ALERTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TOPIC: Final = "alerts"
 GROUP: Final = "driftline-retrain"
 _POLL_S: Final = 0.5
 
@@ -58,7 +58,7 @@ def follow(
     """
     group = kafka.topic_prefix + GROUP
     consumer = Consumer(consumer_config(kafka, group, queued_max_messages_kbytes=4_096))
-    topic = kafka.topic_prefix + TOPIC
+    topic = kafka.topic_prefix + ALERTS
     consumer.subscribe([topic])
     try:
         while not stopping.is_set():

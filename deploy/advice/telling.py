@@ -14,13 +14,13 @@ import msgspec
 from driftline.deploy.local.compacted import produce
 from driftline.deploy.local.deployments import held
 from driftline.schemas.deployment_state import defaults
+from driftline.schemas.topics import ALERTS
 from driftline.streams.alerts.rule import routes
 
 if TYPE_CHECKING:
     from driftline.schemas.advice import Advice
     from driftline.schemas.settings import Settings
 
-TOPIC: Final = "alerts"
 _DIGITS: Final = 32
 
 
@@ -47,5 +47,5 @@ def tell(settings: Settings, advice: Advice, now_ms: int) -> Advice:
     )
     name = f"asked-{hashlib.sha256(plain.to_bytes()).hexdigest()[:_DIGITS]}"
     event = msgspec.structs.replace(plain, id=name, made_at_ms=now_ms)
-    produce(settings.kafka, TOPIC, advice.deployment.encode(), event.to_bytes())
+    produce(settings.kafka, ALERTS, advice.deployment.encode(), event.to_bytes())
     return event

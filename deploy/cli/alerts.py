@@ -83,7 +83,8 @@ def ack(alert_id: str, comment: str, as_json: bool) -> None:
     """
     from driftline.deploy.local.compacted import produce
     from driftline.deploy.local.operator import operator_name
-    from driftline.schemas.alert import TOPIC, acknowledgement
+    from driftline.schemas.alert import acknowledgement
+    from driftline.schemas.topics import ALERTS
     from driftline.streams.clickhouse.alert_reads import AlertFilter, alerts, edge_of
 
     if len(comment) > COMMENT_CHARS:
@@ -99,7 +100,7 @@ def ack(alert_id: str, comment: str, as_json: bool) -> None:
         raise DriftlineError(f"alert {found[0]['alert_id']} is resolved: there is nothing to acknowledge")
     by = operator_name(settings)
     said = acknowledgement(edge_of(found[0]), by, comment, time.time_ns() // 1_000_000)
-    produce(settings.kafka, TOPIC, said.deployment.encode(), said.to_bytes())
+    produce(settings.kafka, ALERTS, said.deployment.encode(), said.to_bytes())
     if as_json:
         print_json({"alert_id": said.alert_id, "edge": found[0]["id"], "by": by, "comment": comment})
     else:

@@ -16,8 +16,8 @@ from driftline.deploy.local.compacted import records
 from driftline.deploy.tables.errors import suggestion, unknown_deployment
 from driftline.deploy.tables.profile_files import load_profile
 from driftline.deploy.tables.shelf import NoProfileError, published
-from driftline.schemas.deployment_state import TOPIC
 from driftline.schemas.names import name_fault
+from driftline.schemas.topics import STATES
 from driftline.streams.clickhouse import reads
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
 from driftline.streams.processors.join_store import Store
@@ -147,7 +147,7 @@ def make(settings: Settings, asked: Asked, now_ms: int, bar: Bar) -> Done:
 def _declared(settings: Settings, floors: dict[str, Floor]) -> SettingsBook:
     """Read what people declared of deployments, as it is now."""
     book = FlooredSettings(floors)
-    for message in records(settings.kafka, TOPIC):
+    for message in records(settings.kafka, STATES):
         book.on_record(message.key(), message.value(), message.timestamp()[1])
     return book
 

@@ -92,14 +92,14 @@ def _closed(lines: Sequence[Line]) -> list[Line]:
 def _book(settings: Settings, versions: set[tuple[str, str]]) -> TermsBook:
     """Read by what windows are counted; all of these versions must have a profile."""
     from driftline.deploy.local.compacted import records
-    from driftline.schemas.deployment_state import TOPIC
+    from driftline.schemas.topics import PROFILES, STATES
     from driftline.schemas.wire import MAX_TIME_MS
     from driftline.streams.processors.profile_book import ProfileBook
     from driftline.streams.processors.settings_book import SettingsBook
     from driftline.streams.processors.terms_book import TermsBook
 
     profiles, declared = ProfileBook(lambda: None, keeps_truth=True), SettingsBook()
-    for topic, held in (("profiles", profiles), (TOPIC, declared)):
+    for topic, held in ((PROFILES, profiles), (STATES, declared)):
         for record in records(settings.kafka, topic):
             held.on_record(record.key(), record.value(), record.timestamp()[1])
     book = TermsBook(profiles, declared)

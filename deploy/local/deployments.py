@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.deploy.local.compacted import BrokerError, produce, records
 from driftline.deploy.local.errors import StackError
-from driftline.schemas.deployment_state import TOPIC, DeploymentState, known_after, next_state, read_record
+from driftline.schemas.deployment_state import DeploymentState, known_after, next_state, read_record
 from driftline.schemas.refusal import Refused
 from driftline.schemas.sources import nearest
+from driftline.schemas.topics import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +89,7 @@ class Held:
 def held(kafka: Kafka) -> Held:
     """Read the topic to its end; raises BrokerError when Kafka or the topic is not there."""
     found = Held()
-    for message in records(kafka, TOPIC):
+    for message in records(kafka, STATES):
         found.take(message.key(), message.value())
     return found
 
@@ -123,7 +124,7 @@ def apply(
             return state, False
         produce(
             kafka,
-            TOPIC,
+            STATES,
             settings.deployment.encode(),
             _bytes(state, found.revisions.get(settings.deployment, ())),
         )

@@ -9,11 +9,10 @@ from driftline.deploy.local.compacted import produce, records
 from driftline.deploy.tables.errors import TableError, suggestion
 from driftline.schemas.profile import Profile
 from driftline.schemas.refusal import Refused
+from driftline.schemas.topics import PROFILES
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
-
-TOPIC = "profiles"
 
 
 class NoProfileError(TableError):
@@ -45,7 +44,7 @@ def publish(settings: Settings, profile: Profile) -> bool:
             "cannot be added, so publish this one under a new version"
         )
     produce(
-        settings.kafka, TOPIC, f"{profile.deployment}/{profile.model_version}".encode(), profile.to_bytes()
+        settings.kafka, PROFILES, f"{profile.deployment}/{profile.model_version}".encode(), profile.to_bytes()
     )
     return True
 
@@ -58,7 +57,7 @@ def published(settings: Settings) -> dict[tuple[str, str], Profile]:
 
     """
     values: dict[bytes, bytes | None] = {}
-    for message in records(settings.kafka, TOPIC):
+    for message in records(settings.kafka, PROFILES):
         values[message.key() or b""] = message.value()
     found: dict[tuple[str, str], Profile] = {}
     for value in values.values():

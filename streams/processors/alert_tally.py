@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from driftline.schemas.advice import Advice
+from driftline.schemas.topics import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WINDOWS: Final = "windows"
 MISSED: Final = 1_000
 """Names of unknown routes that are said once each."""
 

@@ -11,10 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from driftline.schemas.alert import TOPIC as ALERTS
-from driftline.schemas.deployment_state import TOPIC as STATE
 from driftline.schemas.routes import read_routes
-from driftline.schemas.topics import topic
+from driftline.schemas.topics import ALERTS, STATES, WINDOWS, topic
 from driftline.streams.alerts.losses import LossBook
 from driftline.streams.alerts.stored import reached
 from driftline.streams.archive import topics
@@ -56,7 +54,7 @@ def run(settings: Settings, stopping: threading.Event, metrics: AlertMetrics) ->
     """Watch and tell until `stopping` is set; errors as `main`."""
     file = settings.alerts.routes
     routes = read_routes(Path(file), os.environ) if file else {}
-    facts = topics.described(settings.kafka, ["windows", ALERTS], stopping.is_set)
+    facts = topics.described(settings.kafka, [WINDOWS, ALERTS], stopping.is_set)
     if not facts:
         return
     tally = Tally(metrics, routes)
@@ -65,7 +63,7 @@ def run(settings: Settings, stopping: threading.Event, metrics: AlertMetrics) ->
     store = Store(settings, STATE_TOPIC, reached)
     store.create()
     with ExitStack() as edges:
-        for name, on_record in ((STATE, book.on_record), (topic("emitter-status").name, losses.on_record)):
+        for name, on_record in ((STATES, book.on_record), (topic("emitter-status").name, losses.on_record)):
             tail = TopicTail(settings, prefix + name, on_record)
             tail.start()
             edges.callback(tail.stop)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from driftline.schemas.alert import TOPIC as ALERTS
 from driftline.schemas.clients import consumer_config
 from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
+from driftline.schemas.topics import ALERTS
 from driftline.streams.alerts.desk import Desk
 from driftline.streams.archive.errors import KafkaAwayError, TopicError
 from driftline.streams.archive.takeover import bounds

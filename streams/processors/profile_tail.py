@@ -6,8 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from driftline.schemas.deployment_state import TOPIC as DEPLOYMENT_STATE
-from driftline.schemas.topics import topic
+from driftline.schemas.topics import STATES, topic
 from driftline.streams.processors.profile_book import ProfileBook
 from driftline.streams.processors.settings_book import SettingsBook
 from driftline.streams.processors.tail import TopicTail
@@ -57,7 +56,7 @@ def followed(settings: Settings, *, keeps_truth: bool = False) -> Followed:
         if book.lacks_hours((key or b"").decode("utf-8", "replace")):
             tail.read_again()
 
-    return Followed(book, declared, (TopicTail(settings, prefix + DEPLOYMENT_STATE, on_settings), tail))
+    return Followed(book, declared, (TopicTail(settings, prefix + STATES, on_settings), tail))
 
 
 def first_read(tail: TopicTail) -> None:

@@ -8,8 +8,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from driftline.schemas import codec
-from driftline.schemas.deployment_state import TOPIC, DeploymentState, read_record
+from driftline.schemas.deployment_state import DeploymentState, read_record
 from driftline.schemas.refusal import Refused
+from driftline.schemas.topics import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -83,7 +84,7 @@ class Published:
                 found[name] = value
                 read = read_record(name.encode(), value)
             except Refused as refused:
-                logger.warning("a record of %s is left out: %s", TOPIC, refused)
+                logger.warning("a record of %s is left out: %s", STATES, refused)
                 continue
             if read:
                 revisions[name] = read

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from driftline.agents.control.controller.feed import ANSWER_S, QUIET
 from driftline.schemas.settings import consumer_config
+from driftline.schemas.topics import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from driftline.agents.control.controller.windows import Windows
     from driftline.schemas.settings import Kafka
 
-WINDOWS: Final = "windows"
-ALERTS: Final = "alerts"
 WINDOWS_BACK_MS: Final = 86_400_000
 """How far back is read when a deployment begins to be followed: the champion before it may be asked about."""
 ALERTS_BACK_MS: Final = 14 * 86_400_000

@@ -19,11 +19,11 @@ from driftline.agents.control.controller.outside import Outside
 from driftline.agents.control.controller.pen import Pen
 from driftline.agents.control.controller.published import Published
 from driftline.agents.control.controller.resets import is_reset
-from driftline.agents.control.controller.streams import ALERTS, ALERTS_BACK_MS, Stream, WindowFeed
+from driftline.agents.control.controller.streams import ALERTS_BACK_MS, Stream, WindowFeed
 from driftline.agents.control.controller.turn import Turn
 from driftline.agents.control.controller.vouched import Vouched
 from driftline.agents.control.flood import Flooded, Many
-from driftline.schemas.topics import ACKS, COMMANDS, STATES
+from driftline.schemas.topics import ACKS, ALERTS, COMMANDS, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -15,8 +15,8 @@ from driftline.deploy.local import deployments
 from driftline.deploy.local.compacted import BrokerError
 from driftline.deploy.local.environment import variables
 from driftline.schemas.deployment import DeploymentSettings
-from driftline.schemas.deployment_state import TOPIC
 from driftline.schemas.settings import Settings
+from driftline.schemas.topics import STATES
 from driftline.streams.processors.settings_book import SettingsBook
 from driftline.streams.processors.tail import TopicTail
 
@@ -45,7 +45,7 @@ def say(
 def test_what_is_applied_reaches_commands_and_workers(say: Say, lane: Settings, tmp_path: Path) -> None:
     """Two revisions are published, listed, shown, and looked up by event time by a worker that follows the topic."""
     book = SettingsBook()
-    tail = TopicTail(lane, lane.kafka.topic_prefix + TOPIC, book.on_record)
+    tail = TopicTail(lane, lane.kafka.topic_prefix + STATES, book.on_record)
     tail.start()
     file = tmp_path / "flights.toml"
     for owner, words in (("Ana", ()), ("Ben", ("--since", "2013-04-01"))):

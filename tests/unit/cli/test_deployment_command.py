@@ -19,8 +19,9 @@ from driftline.deploy.local import deployments, operator
 from driftline.deploy.tables import shelf
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.deployment_file import read_deployment
-from driftline.schemas.deployment_state import TOPIC, DeploymentState, next_state
+from driftline.schemas.deployment_state import DeploymentState, next_state
 from driftline.schemas.settings import Kafka
+from driftline.schemas.topics import STATES
 
 Say = Callable[..., tuple[int, str, str]]
 FILE = 'deployment = "flights"\nowner = "Ana"\n'
@@ -37,13 +38,13 @@ class Log:
 
     def read(self, _kafka: object, topic: str) -> Iterator[Any]:
         """Stand for compacted.records."""
-        assert topic == TOPIC
+        assert topic == STATES
         for key, value in list(self.records):
             yield SimpleNamespace(key=lambda key=key: key, value=lambda value=value: value)
 
     def write(self, _kafka: object, topic: str, key: bytes, value: bytes) -> None:
         """Stand for compacted.produce."""
-        assert topic == TOPIC
+        assert topic == STATES
         self.meanwhile()
         self.records.append((key, value))
         self.after()

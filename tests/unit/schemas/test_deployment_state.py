@@ -11,7 +11,6 @@ from driftline.schemas import codec
 from driftline.schemas.deployment import AlertRule, DeploymentSettings
 from driftline.schemas.deployment_state import (
     KEPT,
-    TOPIC,
     DeploymentState,
     defaults,
     follows,
@@ -22,7 +21,7 @@ from driftline.schemas.deployment_state import (
     serving_of,
 )
 from driftline.schemas.refusal import Refused
-from driftline.schemas.topics import topic
+from driftline.schemas.topics import STATES, topic
 
 FIRST = DeploymentSettings(deployment="d", owner="Ana")
 SECOND = DeploymentSettings(deployment="d", owner="Ben")
@@ -88,8 +87,8 @@ def test_nobody_published_the_defaults() -> None:
 
 def test_the_topic_is_in_the_table() -> None:
     """Records go to a compacted topic, keyed by deployment."""
-    assert topic(TOPIC).compacted
-    assert topic(TOPIC).key == "deployment"
+    assert topic(STATES).compacted
+    assert topic(STATES).key == "deployment"
 
 
 def record(**fields: Any) -> bytes:
