@@ -112,6 +112,7 @@ ROLES: Final = (
         reads=(*EVENTS, "windows", "alerts", "dead-letter", "audit", ACKS),
         writes=("dead-letter",),
         joins=("driftline-archive",),
+        looks=(_AUDIT_READER,),
     ),
     Role(
         "controller",

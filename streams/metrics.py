@@ -156,12 +156,12 @@ class ArchiveMetrics:
             "Bytes read and not stored yet, as they travelled.",
             registry=registry,
         )
-        self.lost = Counter(
-            "driftline_archive_lost_messages",
-            "Messages that retention removed before they were stored.",
-            place,
-            registry=registry,
-        )
+        said = "Messages that retention removed before they were stored."
+        self.lost = Counter("driftline_archive_lost_messages", said, place, registry=registry)
+        said = "Records of the audit not obeyed: no link of the chain, or a claim that nobody with the leave signed."
+        self.unbelieved = Counter("driftline_archive_unbelieved_records", said, ["reason"], registry=registry)
+        said = "1 while the audit is not the one that was followed before: nothing new is forgotten."
+        self.doubts = Gauge("driftline_archive_audit_doubted", said, registry=registry)
 
 
 class AccuracyMetrics:

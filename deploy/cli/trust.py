@@ -45,8 +45,8 @@ def template_command() -> None:
 def init(file: Path, policy: Path | None, as_json: bool) -> None:
     """Make the first record of the audit of the trust file FILE, and print its digest.
 
-    The digest is what everybody pins, as the setting control.genesis: the controller, agents, whoever verifies. It is
-    done once; an audit that has a record is left as it is.
+    The digest is what everybody pins, as the setting control.genesis: the controller, agents, the archive, whoever
+    verifies. It is done once; an audit that has a record is left as it is.
     """
     from driftline.agents.audit.record import TOPIC, digest
     from driftline.agents.audit.writer import begin

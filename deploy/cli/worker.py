@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import log_to_stderr
 from driftline.deploy.cli.worker_challenger import challenger
 from driftline.deploy.cli.worker_retrain import retrain
+
+if TYPE_CHECKING:
+    from driftline.schemas.settings import Settings
 
 
 @click.group("worker", cls=Group)
@@ -39,8 +43,22 @@ def alerts() -> int:
 
 @command.command("archive")
 def archive() -> int:
-    """Write everything to ClickHouse, and remove there what is to be forgotten."""
-    return _run("archive")
+    """Write everything to ClickHouse, and remove there what is to be forgotten.
+
+    What is to be forgotten is what the audit says and the archive can prove: a record of the chain that begins with the
+    pinned genesis (DRIFTLINE_CONTROL_GENESIS), whose command persons signed and approved as the policy wants. Without a
+    genesis nothing new is forgotten.
+    """
+    from functools import partial
+
+    from driftline.streams.processors.archive import main
+
+    settings = _settings("archive")
+    if not settings.control.genesis:
+        return main(settings)
+    from driftline.deploy.control.forgetting import Following
+
+    return main(settings, partial(Following, settings))
 
 
 command.add_command(challenger)
@@ -50,8 +68,11 @@ command.add_command(retrain)
 def _run(role: str) -> int:
     from importlib import import_module
 
+    code: int = import_module(f"driftline.streams.processors.{role}").main(_settings(role))
+    return code
+
+
+def _settings(role: str) -> Settings:
     from driftline.deploy.local.discover import settings_here
 
-    settings = settings_here(os.environ, Path.cwd(), role=role)
-    code: int = import_module(f"driftline.streams.processors.{role}").main(settings)
-    return code
+    return settings_here(os.environ, Path.cwd(), role=role)

@@ -1,7 +1,7 @@
 """Seed: a small installation in folders of its own, and the demo's model as what it serves first.
 
-Each part finds its keys in a folder that it alone is given: `controller`, `agent` and `witness` below the folder; what
-people hold lies in `office`. A second run finds what is there and goes on where the first one ended.
+Each part finds its keys in a folder that it alone is given: `controller`, `agent`, `witness` and `archive` below the
+folder; what people hold lies in `office`. A second run finds what is there and goes on where the first one ended.
 """
 
 from __future__ import annotations
@@ -45,8 +45,13 @@ if TYPE_CHECKING:
 VERSION: Final = "1"
 GENESIS: Final = "genesis"
 """The file, beside the keys of each part, that holds what it pins."""
-PARTS: Final = {"controller": (CONTROLLER, CHECKPOINTS), "agent": (AGENT,), "witness": (WITNESS,)}
-"""Folder of a part -> the keys that it holds."""
+PARTS: Final[dict[str, tuple[str, ...]]] = {
+    "controller": (CONTROLLER, CHECKPOINTS),
+    "agent": (AGENT,),
+    "witness": (WITNESS,),
+    "archive": (),
+}
+"""Folder of a part -> the keys that it holds; the archive holds none, and pins what it obeys."""
 TOKENS: Final = "tokens.toml"
 _OFFICE: Final = "office"
 _WITHIN: Final = "installation"
@@ -65,6 +70,10 @@ def begin(settings: Settings, folder: Path) -> bool:
         BrokerError: Kafka does not take the record.
     """
     if _pinned(folder).exists():
+        for part in PARTS:  # one that an earlier release did not know pins the same
+            (folder / part).mkdir(exist_ok=True)
+            if not (folder / part / GENESIS).exists():
+                _copied(_pinned(folder), folder / part / GENESIS)
         return False
     if not is_empty(settings.kafka):
         raise AskingError(

@@ -14,6 +14,7 @@ from driftline.streams.clickhouse.forgetting import Seen, forget
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
+    from driftline.streams.archive.clerk import Clerk
     from driftline.streams.worker_metrics import DiskMetrics
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,8 @@ _JOIN_SECONDS: Final = 5.0
 class Housekeeper:
     """Looks every ten seconds, from `with` to its end; what fails is tried again the next time."""
 
-    def __init__(self, settings: Settings, disks: DiskMetrics) -> None:
-        self._settings, self._disks = settings, disks
+    def __init__(self, settings: Settings, disks: DiskMetrics, clerk: Clerk) -> None:
+        self._settings, self._disks, self._clerk = settings, disks, clerk
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="archive-housekeeper", daemon=True)
 
@@ -54,9 +55,12 @@ class Housekeeper:
                     for table, rows in forget(client, seen).items():
                         logger.info("forgetting %d rows of %s", rows, table)
                     self._look_at_disks(client)
+                    # Last: whatever keeps it from being written down, what was written is removed.
+                    self._clerk.look(client)
                 except ClickHouseError as error:
                     logger.warning("housekeeping waits: %s", error)
                 self._ending.wait(LOOK_SECONDS)
+        self._clerk.close()
 
     def _look_at_disks(self, client: Client) -> None:
         for row in client.query("SELECT name, free_space, total_space FROM system.disks"):

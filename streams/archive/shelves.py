@@ -21,7 +21,7 @@ from driftline.streams.clickhouse import letter_rows
 from driftline.streams.clickhouse.ack_rows import ack_rows, said_of
 from driftline.streams.clickhouse.advice_rows import advice_rows
 from driftline.streams.clickhouse.alert_rows import alert_rows
-from driftline.streams.clickhouse.audit_rows import audit_rows, forgotten_rows, line_of
+from driftline.streams.clickhouse.audit_rows import audit_rows, line_of
 from driftline.streams.clickhouse.emitter_rows import emitter_rows, spool_rows
 from driftline.streams.clickhouse.label_rows import label_rows
 from driftline.streams.clickhouse.prediction_rows import lookup_rows, prediction_rows
@@ -225,11 +225,7 @@ def _emitter_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
 
 def _audit_tables(_partition: int, entries: Sequence[Entry]) -> Tables:
     offsets, arrivals = [entry.offset for entry in entries], [entry.time_ms for entry in entries]
-    lines = _contents(entries)
-    return [
-        ("audit", audit_rows(lines, offsets, arrivals)),
-        ("forgotten", forgotten_rows(lines, arrivals)),
-    ]
+    return [("audit", audit_rows(_contents(entries), offsets, arrivals))]
 
 
 def _ack_tables(_partition: int, entries: Sequence[Entry]) -> Tables:

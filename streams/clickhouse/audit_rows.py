@@ -1,7 +1,7 @@
-"""Rows of `audit` and `forgotten` from records of the audit, which are kept whole beside what is read out of them.
+"""Rows of `audit` from records of the audit, which are kept whole beside what is read out of them.
 
-The archive believes nothing: it checks no signature and no chain, and what it holds proves nothing. `driftline audit
-verify` and `trace --verify` read Kafka.
+Nobody checked their signatures or their chain: what the table holds proves nothing, and nothing in it is obeyed.
+`driftline audit verify` and `trace --verify` read Kafka, and so does whoever says what is to be forgotten.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from driftline.schemas.control.command import Command
-from driftline.schemas.control.envelope import Envelope, EnvelopeError
-from driftline.schemas.ids import ids_named
 from driftline.schemas.refusal import Refused
 from driftline.streams.clickhouse import arrow
 
@@ -52,7 +49,6 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     decided_at_ms: Annotated[int, msgspec.Meta(ge=0, le=_LAST_MS)]
     op: str | None = None
     command: str | None = None
-    envelope: str | None = None
     actor: str | None = None
     approvers: tuple[str, ...] = ()
     deployment: str | None = None
@@ -75,16 +71,6 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.json.decode(text, type=_State) if isinstance(text, str) else _State()
         except msgspec.MsgspecError:
             return _State()
-
-    @property
-    def target(self) -> str | None:
-        """The prediction that the record lets be forgotten; None for any other record."""
-        if self.op != "forget" or self.event != "effective" or self.envelope is None:
-            return None
-        try:
-            return Command.from_bytes(Envelope.from_bytes(self.envelope.encode()).body).target or None
-        except (EnvelopeError, msgspec.MsgspecError):
-            return None
 
 
 _LINE: Final = msgspec.json.Decoder(Line)
@@ -129,27 +115,6 @@ def audit_rows(lines: Sequence[Line], offsets: Sequence[int], times_ms: Sequence
     columns["src_offset"] = pa.array(offsets, pa.uint64())
     columns["arrived"] = _times(times_ms)
     return pa.table(columns)
-
-
-def forgotten_rows(lines: Sequence[Line], times_ms: Sequence[int]) -> pa.Table:
-    """Give the rows of `forgotten`; arguments as `audit_rows`."""
-    found = [(line, line.target, at_ms) for line, at_ms in zip(lines, times_ms, strict=True)]
-    asked = [
-        (line, named, target, at_ms)
-        for line, target, at_ms in found
-        if target is not None
-        for named in ids_named(target)
-    ]
-    return pa.table(
-        {
-            "deployment": pa.array([one[0].deployment or "" for one in asked], pa.string()),
-            "prediction_id": pa.array([one[1] for one in asked], pa.binary(16)),
-            "target": pa.array([one[2] for one in asked], pa.string()),
-            "seq": pa.array([one[0].seq for one in asked], pa.uint64()),
-            "decided_at": _times([one[0].decided_at_ms for one in asked]),
-            "arrived": _times([one[3] for one in asked]),
-        }
-    )
 
 
 def _times(values_ms: Sequence[int]) -> pa.Array:

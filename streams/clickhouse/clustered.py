@@ -13,7 +13,8 @@ DEDUPLICATION_SECONDS: Final = 30 * 86_400
 """How long a replicated table knows a block again: one server's tables go by the number of blocks alone."""
 _ON: Final = re.compile(
     r"\b(?P<what>CREATE DATABASE IF NOT EXISTS|CREATE TABLE IF NOT EXISTS|CREATE VIEW IF NOT EXISTS"
-    r"|CREATE OR REPLACE VIEW|ALTER TABLE|DROP TABLE IF EXISTS)\s+(?P<name>`(?:[^`\\]|\\.)+`|\w+)"
+    r"|CREATE OR REPLACE VIEW|ALTER TABLE|TRUNCATE TABLE IF EXISTS|DROP TABLE IF EXISTS)"
+    r"\s+(?P<name>`(?:[^`\\]|\\.)+`|\w+)"
 )
 _ENGINE: Final = re.compile(r"\bENGINE = (?P<kind>(?:Replacing)?MergeTree)\b")
 _WINDOW: Final = re.compile(r"\bnon_replicated_deduplication_window = (?P<blocks>\d+)")
@@ -24,7 +25,7 @@ def clustered(statement: str, cluster: str) -> str:
     """Give a statement of a migration as the servers of a cluster take it; unchanged without a cluster.
 
     Args:
-        statement: CREATE, ALTER or DROP of a database, a table or a view; anything else is the same everywhere.
+        statement: CREATE, ALTER, TRUNCATE or DROP of a database, table or view; anything else is the same everywhere.
         cluster: its name in the servers' configuration, or nothing.
 
     >>> clustered("DROP TABLE IF EXISTS lineage", "main")

@@ -110,6 +110,7 @@ _WRITTEN: Final = (
     "audit",
     "acks",
     "forgotten",
+    "audit_followed",
 )
 """Tables whose rows come from the log."""
 _COLD: Final = {"SELECT": (*_FACTS, *_WINDOWS)}

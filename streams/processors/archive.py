@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from driftline.streams.archive import topics
+from driftline.streams.archive.clerk import Clerk
 from driftline.streams.archive.housekeeper import Housekeeper
 from driftline.streams.archive.keeper import Hand, Keeper
 from driftline.streams.archive.post import Post
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from driftline.schemas.settings import Settings
+    from driftline.streams.archive.clerk import Follow
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +51,12 @@ HANDS: Final = 2
 READS_A_TURN: Final = 100
 
 
-def main(settings: Settings) -> int:
+def main(settings: Settings, follow: Follow | None = None) -> int:
     """Run one archive worker in this process until SIGTERM or SIGINT.
+
+    Args:
+        settings: addresses and limits.
+        follow: begins to follow what the audit lets be forgotten; without one nothing new is.
 
     Returns:
         0 after an orderly stop.
@@ -64,12 +70,14 @@ def main(settings: Settings) -> int:
         # They say at each attempt what the keeper's own line says once, with what it means.
         logging.getLogger(noisy).setLevel(logging.ERROR)
     with told_to_stop() as stopping, served_metrics(settings.worker) as registry:
-        run(settings, stopping, ArchiveMetrics(registry))
+        run(settings, stopping, ArchiveMetrics(registry), follow)
     return 0
 
 
-def run(settings: Settings, stopping: threading.Event, metrics: ArchiveMetrics) -> None:
-    """Archive until `stopping` is set; errors as `main`."""
+def run(
+    settings: Settings, stopping: threading.Event, metrics: ArchiveMetrics, follow: Follow | None = None
+) -> None:
+    """Archive until `stopping` is set; `follow` and errors as `main`."""
     wait_for_tables(settings, stopping)
     facts = topics.described(settings.kafka, list(SHELVES), stopping.is_set)
     if not facts:
@@ -82,7 +90,8 @@ def run(settings: Settings, stopping: threading.Event, metrics: ArchiveMetrics) 
         hands = [Hand(Post(settings.kafka, name), Warehouse(client, name)) for client in clients]
         keeper = Keeper(reader.commits, hands, watch.done)
         keeper.start()
-        edges.enter_context(Housekeeper(settings, metrics.disks))
+        clerk = Clerk(settings.control.genesis, follow, metrics)
+        edges.enter_context(Housekeeper(settings, metrics.disks, clerk))
         try:
             reader.subscribe(keeper)
             loop(reader, keeper, watch, stopping)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from confluent_kafka import Producer
 from in_thread import in_thread
 from prometheus_client import CollectorRegistry
 
+from driftline.deploy.control.forgetting import Following
 from driftline.schemas.columns import Category, Gap, Identity, NumericBlock, PredictionColumns
 from driftline.schemas.settings import Settings, producer_config
 from driftline.streams.clickhouse import reads
@@ -22,8 +24,9 @@ NOW_MS = 1_750_000_000_000
 
 
 def archiving(settings: Settings) -> AbstractContextManager[CollectorRegistry]:
-    """Run an archive in a thread of this process; gives its metrics."""
-    return in_thread(archive.run, settings, ArchiveMetrics)
+    """Run an archive in a thread of this process, as `driftline worker archive` starts it; gives its metrics."""
+    follow = partial(Following, settings) if settings.control.genesis else None
+    return in_thread(partial(archive.run, follow=follow), settings, ArchiveMetrics)
 
 
 def send(

@@ -72,6 +72,7 @@ TABLES = (
     "audit",
     "acks",
     "forgotten",
+    "audit_followed",
     "schema_migrations",
 )
 VIEWS = (

@@ -25,6 +25,7 @@ from driftline.schemas.control.envelope import ACK
 from driftline.schemas.control.serving_state import ServingState
 from driftline.schemas.ids import id_of
 from driftline.schemas.settings import Control, Settings, producer_config
+from driftline.streams.archive import housekeeper
 from driftline.streams.clickhouse import reads, retention
 from driftline.streams.clickhouse.client import Client
 
@@ -173,32 +174,59 @@ def test_retention_follows_the_tier_that_the_audit_tells(lane: Settings) -> None
     assert [(row["deployment"], row["n"]) for row in kept] == [("it's", 1), ("other", 1)]
 
 
-def test_what_is_to_be_forgotten_is_removed_and_stays_removed(lane: Settings) -> None:
-    """Inputs, label and dead letter go, also when they come after the command; other rows and all lineage stay."""
+def test_what_is_to_be_forgotten_is_removed_and_stays_removed(
+    lane: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Inputs, label and dead letter go, also when they come after the command; other rows and all lineage stay.
+
+    Only what persons signed is obeyed: by nobody without a genesis, and with one not the record that a broker's admin
+    adds, which follows and is whole.
+    """
+    monkeypatch.setattr(housekeeper, "LOOK_SECONDS", 0.5)
     book = new_book()
+    book.decide(command("forget", target="c"), "mallory", actor="sue")
     book.decide(command("forget", target="a"), "sue")
     ids = np.arange(48, dtype=np.uint8).reshape(3, 16)
-    ids[0] = np.frombuffer(id_of("a"), np.uint8)
+    ids[0], ids[2] = np.frombuffer(id_of("a"), np.uint8), np.frombuffer(id_of("c"), np.uint8)
     sent, again = batch(seq=0, ids=ids), batch(seq=1, ids=ids)
     # The archive refuses this one whole, for it lies in the future; it holds the id too.
-    future = batch(seq=2, ids=ids, times_ms=np.full(3, 4_000_000_000_000, np.int64))
+    future = batch(
+        seq=2, ids=ids[:1].repeat(3, 0), original_ids=["a"] * 3, times_ms=np.full(3, 4_000_000_000_000)
+    )
     label = LabelColumns(
         "churn", 2, None, sent.ids[:2], None, np.full(2, NOON_MS, np.int64), np.array([1.0, 0.0]), None, None
     )
     send(lane, "predictions", (b"churn", pack_predictions(sent)), (b"churn", pack_predictions(future)))
     send(lane, "labels", (b"churn", pack_labels(label)))
+    written(lane, book.records)
     with archiving(lane):
-        wait_for(lane, "predictions", 3)
-        wait_for(lane, "dead_letters", 1)
-        wait_for(lane, "labels", 2)
-        written(lane, book.records)
+        for table, count in (("predictions", 3), ("dead_letters", 1), ("labels", 2), ("audit", 3)):
+            wait_for(lane, table, count)
+        reads.wait_until(lambda: "obeys nothing" in caplog.text, seconds=60, what="the line that says so")
+    assert rows_of(lane, "SELECT count() AS n FROM forgotten")[0]["n"] == 0
+
+    pinned = msgspec.structs.replace(lane, control=Control(genesis=book.pins.genesis))
+    with archiving(pinned) as registry:
         _await(lane, "SELECT count() = 2 AS done FROM predictions")
         _await(lane, "SELECT count() = 1 AS done FROM labels")
         _await(lane, "SELECT state = 'forgotten' AND value IS NULL AS done FROM dead_letters_now")
+        _await(lane, "SELECT max(size) = 3 AS done FROM audit_followed")
+        told = registry.get_sample_value("driftline_archive_unbelieved_records_total", {"reason": "forget"})
+        assert told == 1
         send(lane, "predictions", (b"churn", pack_predictions(again)))
         wait_for(lane, "lineage", 6)
         _await(lane, "SELECT count() = 4 AS done FROM predictions")
-    assert rows_of(lane, "SELECT count() AS n FROM predictions WHERE original_id = 'a'")[0]["n"] == 0
+    book.decide(command("forget", target="c"), "sue", actor="ann")
+    book.decide(command("forget", target="nobody's"), "sue")
+    written(lane, book.records[3:])
+    with archiving(pinned):
+        _await(lane, "SELECT max(size) = 5 AS done FROM audit_followed")
+    seen = rows_of(lane, "SELECT seq, target FROM forgotten ORDER BY seq")
+    assert [(row["seq"], row["target"]) for row in seen] == [(2, "a"), (4, "nobody's")]
+    kept = rows_of(
+        lane, "SELECT original_id, count() AS n FROM predictions GROUP BY original_id ORDER BY original_id"
+    )
+    assert [row["n"] for row in kept if row["original_id"] in ("a", "c")] == [2]
     assert rows_of(lane, "SELECT count() AS n FROM lineage")[0]["n"] == 6
 
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from audit_logs import new_book
 from broker_doors import Doors
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from permissions import JOINS, STATES, TOPICS, TRANSACTS
+from prometheus_client import CollectorRegistry
+from signed import command
 
+from driftline.deploy.control.forgetting import Following
 from driftline.schemas.access import ROLES
-from driftline.schemas.settings import Secret, kafka_config
+from driftline.schemas.settings import Control, Secret, kafka_config, producer_config
 from driftline.schemas.topics import TOPICS as CONTRACT
+from driftline.streams.archive.clerk import Clerk
+from driftline.streams.clickhouse import forgotten, reads
+from driftline.streams.clickhouse.client import Client
+from driftline.streams.metrics import ArchiveMetrics
 
 if TYPE_CHECKING:
     from real_stack import TestStack
@@ -141,3 +150,31 @@ def test_the_admin_deletes_a_topic_and_others_do_not(doors: dict[str, Doors]) ->
     made.result(30)
     assert not [role for role in doors if role != "admin" and doors[role].deletes("scratch")]
     assert doors["admin"].deletes("scratch")
+
+
+def test_the_archives_user_suffices_to_judge_what_it_forgets(secured: TestStack) -> None:
+    """It follows the audit, and writes down what that asks and how far it came, with the rights of its role alone."""
+    book = new_book()
+    book.decide(command("forget", target="a"), "sue")
+    producer = Producer(producer_config(secured.settings_of("controller").kafka))
+    for record in book.records:
+        producer.produce("audit", record)
+    assert producer.flush(60) == 0
+    settings = secured.settings_of("archive")
+    settings = msgspec.structs.replace(settings, control=Control(genesis=book.pins.genesis))
+    clerk = Clerk(book.pins.genesis, partial(Following, settings), ArchiveMetrics(CollectorRegistry()))
+    try:
+        with Client(settings.clickhouse) as client:
+            reads.wait_until(lambda: _looked(clerk, client), seconds=60, what="what is to be forgotten")
+            assert {(seq, target) for seq, _, target in forgotten.known(client)} == {(1, "a")}
+            assert not forgotten.is_asked(client)
+            mark = forgotten.mark(client, book.pins.genesis)
+            assert mark is not None
+            assert mark.size == len(book.records)
+    finally:
+        clerk.close()
+
+
+def _looked(clerk: Clerk, client: Client) -> bool:
+    clerk.look(client)
+    return bool(forgotten.known(client))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 
 import pytest
 from audit_logs import new_book
@@ -13,12 +12,9 @@ from driftline.agents.control.signing import sign
 from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.envelope import ACK, HEARTBEAT
 from driftline.schemas.control.serving_state import ServingState
-from driftline.schemas.ids import id_of
 from driftline.schemas.refusal import Refused
 from driftline.streams.clickhouse.ack_rows import ack_rows, said_of
-from driftline.streams.clickhouse.audit_rows import audit_rows, forgotten_rows, line_of
-
-ID = "01890000-0000-7000-8000-00000000000b"
+from driftline.streams.clickhouse.audit_rows import audit_rows, line_of
 
 
 def test_a_record_becomes_a_row_with_its_own_bytes() -> None:
@@ -62,23 +58,6 @@ def test_a_state_nobody_can_read_leaves_its_columns_empty() -> None:
     value = new_book().write("moved", detail={"state": "no json"})
     row = audit_rows([line_of(value)], [0], [0]).to_pylist()[0]
     assert (row["tier"], row["champion"], row["record"]) == ("", "", value)
-
-
-def test_only_a_forget_that_took_effect_forgets() -> None:
-    """A text that is a UUID is meant as an emitter's id and as an application's own, so both are forgotten."""
-    book = new_book()
-    values = [
-        book.decide(command("forget", target=ID), "sue"),
-        book.decide(command("forget", target="order-7"), "sue"),
-        book.write("waits", op="forget", deployment="churn"),
-    ]
-    rows = forgotten_rows([line_of(value) for value in values], [5, 6, 7]).to_pylist()
-    assert [(row["prediction_id"], row["target"], row["seq"]) for row in rows] == [
-        (id_of(ID), ID, 1),
-        (uuid.UUID(ID).bytes, ID, 1),
-        (id_of("order-7"), "order-7", 2),
-    ]
-    assert {row["deployment"] for row in rows} == {"churn"}
 
 
 def test_acks_and_heartbeats_are_rows_of_one_table() -> None:

@@ -168,6 +168,7 @@ def test_secrets_are_mounted_where_they_are_needed() -> None:
     }
     assert {name for name, held in holders.items() if "installation" in held} == {"seed", "first-model"}
     assert {name: sorted(held) for name, held in holders.items() if len(held) > 1} == {
+        "archive": ["installation/archive", "secrets/archive"],
         "controller": ["installation/controller", "secrets/controller"],
         "agent": ["installation/agent", "secrets/agent"],
         "witness": ["installation/witness", "secrets/witness"],
