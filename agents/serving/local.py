@@ -25,7 +25,28 @@ CALLERS: Final = 16
 ABOUT: Final = b"about\n"
 
 
-async def listen(controlled: Controlled, folder: Path) -> asyncio.Server:
+class Local:
+    """The socket while it listens.
+
+    Args:
+        server: listens on it.
+        path: of the socket.
+        inode: of the socket.
+    """
+
+    def __init__(self, server: asyncio.Server, path: Path, inode: int) -> None:
+        self._server, self._path, self._inode = server, path, inode
+
+    def close(self) -> None:
+        """Take no more, and leave no socket at which nobody answers; another one that lies there by now stays."""
+        with suppress(OSError):
+            # While the server lives its number is given to no other file.
+            if self._path.lstat().st_ino == self._inode:
+                self._path.unlink()
+        self._server.close()
+
+
+async def listen(controlled: Controlled, folder: Path) -> Local:
     """Take local commands, a line each: `about`, or a command as `Belief.command` reads it.
 
     Raises:
@@ -54,7 +75,8 @@ async def listen(controlled: Controlled, folder: Path) -> asyncio.Server:
     # A path of more than 107 bytes is no name of a socket; from its own folder it is a short one.
     before = os.umask(0o177)
     try:
-        return await asyncio.start_unix_server(serve, str(_short(path)), limit=MOST_BYTES)
+        server = await asyncio.start_unix_server(serve, str(_short(path)), limit=MOST_BYTES)
+        return Local(server, path, path.stat().st_ino)
     except OSError as error:
         raise ServingError(f"the socket {path} cannot be made: {error.strerror or error}") from error
     finally:

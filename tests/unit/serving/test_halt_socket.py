@@ -44,6 +44,21 @@ def test_the_socket_is_its_owners(tmp_path: Path) -> None:
     assert b'"serves":[]' in asyncio.run(run())
 
 
+def test_a_socket_that_is_closed_is_taken_away(tmp_path: Path) -> None:
+    """Nobody answers there any more; the one that another agent has put in its place stays."""
+
+    async def run() -> None:
+        first = await listen(cast("Controlled", Silent()), tmp_path)
+        second = await listen(cast("Controlled", Silent()), tmp_path)
+        first.close()
+        assert b'"serves":[]' in await answer(tmp_path, ABOUT)
+        second.close()
+        assert not (tmp_path / NAME).exists()
+        second.close()
+
+    asyncio.run(run())
+
+
 def test_callers_and_lines_are_bounded(tmp_path: Path) -> None:
     """One caller more than there are places is sent away, and one who sends no end of a line too."""
 
