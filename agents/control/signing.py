@@ -85,13 +85,11 @@ def verified(envelope: Envelope, keys: Mapping[str, bytes]) -> frozenset[str]:
         SignatureError: a signature that names a known key is false.
         EnvelopeError: a payload or a signature is no base64.
     """
-    data = envelope.signed_bytes
+    known = [one for one in envelope.signatures if one.keyid in keys]
+    data = envelope.signed_bytes if known else b""
     held = set()
-    for one in envelope.signatures:
-        public = keys.get(one.keyid)
-        if public is None:
-            continue
-        if not holds(public, base64.b64decode(one.sig), data):
+    for one in known:
+        if not holds(keys[one.keyid], base64.b64decode(one.sig), data):
             raise SignatureError(
                 f"the signature of key {one.keyid[:16]} does not hold for this {envelope.payload_type}"
             )

@@ -75,7 +75,7 @@ def verify_state(
     Raises:
         StateError: it is not believed; the sentence says why, for the ack.
     """
-    state = _signed(data, deployment, history)
+    state = signed_state(data, deployment, history)
     if state.decided_at_ms > now_ms + AHEAD_MS:
         raise StateError(f"the state was decided {state.decided_at_ms - now_ms:,} ms after now")
     old = None if before is None else before.state
@@ -90,18 +90,21 @@ def verify_state(
         raise StateError(str(error)) from error
 
 
-def _signed(data: bytes, deployment: str, history: History) -> ServingState:
-    """The state in an envelope, if a controller's key signed it."""
+def signed_state(data: bytes, deployment: str, history: History) -> ServingState:
+    """Read the envelope of a state that a controller signed whose key counts now, and check nothing else.
+
+    Raises:
+        StateError: none did, or it is another deployment's.
+    """
     try:
         envelope = Envelope.from_bytes(data, STATE_MAX_BYTES)
         if envelope.payload_type != STATE:
             raise StateError("the envelope holds no state")
-        signers = verified(envelope, history.now.ring.controllers)
+        if not verified(envelope, history.now.ring.controllers):
+            raise StateError("no key of a controller that counts signed the state")
         state = ServingState.from_bytes(envelope.body)
     except (EnvelopeError, SignatureError, msgspec.MsgspecError) as error:
         raise StateError(str(error)) from error
-    if not signers:
-        raise StateError("no key of a controller that counts signed the state")
     if state.deployment != deployment:
         raise StateError(f"the state is that of {state.deployment}, not of {deployment}")
     return state

@@ -19,10 +19,11 @@ from driftline.agents.control.ended import Ended
 from driftline.agents.control.grants import asked
 from driftline.agents.control.history import History
 from driftline.agents.control.trust import covers
-from driftline.agents.control.verify_state import Believed, StateError, verify_state
+from driftline.agents.control.verify_state import Believed, StateError, signed_state, verify_state
 from driftline.agents.control.warrant import WarrantError, warranted
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.orders import Local, impossible, is_settled, over, unfit
+from driftline.schemas.control.command import is_name
 from driftline.schemas.control.envelope import STATE_MAX_BYTES, Envelope, EnvelopeError
 from driftline.schemas.control.serving_state import Grant, ServingState
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from driftline.schemas.control.serving_state import Tier
 
+_NO_TRUST: Final = "no record of the audit was heard yet, so that no key is known"
 MOST_LOCAL: Final = 1_000
 """Ids of local commands that are remembered, so that none is obeyed twice; and commands that wait to be told."""
 
@@ -113,10 +115,8 @@ class Belief:
 
     def serves(self, deployment: str) -> bool:
         """Whether this agent's key is for a deployment."""
-        if self._history is None:
-            return False
-        agent = self._history.now.ring.serving.get(self._key)
-        return agent is not None and covers(agent.deployments, deployment)
+        agent = None if self._history is None else self._history.now.ring.serving.get(self._key)
+        return agent is not None and covers(agent.deployments, deployment) and is_name(deployment)
 
     def hear(self, data: bytes) -> bool:
         """Take the next record of the audit; say whether trust changed.
@@ -140,6 +140,16 @@ class Belief:
         self._learn(text)
         return True
 
+    def unsigned(self, deployment: str, data: bytes) -> str | None:
+        """Why no controller whose key counts now signed the envelope of a state; None when one did."""
+        if self._history is None:
+            return _NO_TRUST
+        try:
+            signed_state(data, deployment, self._history)
+        except StateError as error:
+            return str(error)
+        return None
+
     def believe(
         self, deployment: str, data: bytes, now_ms: int, tiers: Mapping[str, Tier]
     ) -> ServingState | None:
@@ -152,7 +162,7 @@ class Belief:
             StateError: it is not believed.
         """
         if self._history is None:
-            raise StateError("no record of the audit was heard yet, so that no key is known")
+            raise StateError(_NO_TRUST)
         before = self.believed.get(deployment)
         if before is not None and _said(data) == before.state:
             return None

@@ -22,8 +22,7 @@ from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.memory import keep, keep_news, kept_in, silent_s
 from driftline.schemas.control.ack import Ack, Heartbeat
-from driftline.schemas.control.envelope import ACK, HEARTBEAT, Envelope, EnvelopeError
-from driftline.schemas.control.serving_state import ServingState
+from driftline.schemas.control.envelope import ACK, HEARTBEAT
 from driftline.schemas.topics import ACKS
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ logger = logging.getLogger(__name__)
 STALE_EVERY_S: Final = 1.0
 CATCH_UP_S: Final = 10.0
 """How long a restarted agent waits for Kafka before it is ready with what it believed before."""
+UNKNOWN: Final = "unknown"
+"""In metrics, any deployment of which nothing is served: whoever may write the states may invent names without end."""
 
 
 class Controlled:
@@ -98,16 +99,22 @@ class Controlled:
         with self._lock:
             self.belief.restart()
 
-    def audit(self, data: bytes) -> None:
-        """Take a record of the audit; raises AuditError."""
+    def audit(self, data: bytes) -> bool:
+        """Take a record of the audit; say whether trust changed. Raises AuditError."""
         with self._lock:
-            if self.belief.hear(data):
+            if is_changed := self.belief.hear(data):
                 self._keep()
+        return is_changed
 
     def wants(self, deployment: str) -> bool:
         """Whether a deployment is served here: by the trust to the agent's key, and by the settings."""
         with self._lock:
             return (not self._only or deployment in self._only) and self.belief.serves(deployment)
+
+    def unsigned(self, deployment: str, data: bytes) -> str | None:
+        """Why no controller whose key counts now signed a state; None when one did."""
+        with self._lock:
+            return self.belief.unsigned(deployment, data)
 
     def state(self, deployment: str, data: bytes) -> None:
         """Take a state; raises StateError."""
@@ -128,12 +135,8 @@ class Controlled:
         with self._lock:
             return self.belief.fault(deployment, data, before, self._now_ms(), self._tiers(deployment))
 
-    def refused(self, deployment: str, data: bytes, why: str) -> None:
+    def refused(self, deployment: str, revision: int, why: str) -> None:
         """Say that a state is not believed."""
-        try:
-            revision = ServingState.from_bytes(Envelope.from_bytes(data, 1 << 20).body).revision
-        except (EnvelopeError, msgspec.MsgspecError):
-            revision = 0
         logger.warning("a state of %s is not believed: %s", deployment, why)
         self._ack(deployment, revision, "refused", why, 0.0)
 
@@ -244,7 +247,8 @@ class Controlled:
         director.take(state)
 
     def _ack(self, deployment: str, revision: int, outcome: Outcome, reason: str, seconds: float) -> None:
-        self._agent.metrics.swaps.labels(deployment, outcome).inc()
+        name = deployment if deployment in self._directors else UNKNOWN
+        self._agent.metrics.swaps.labels(name, outcome).inc()
         if outcome == "activated":
             self._agent.metrics.revision.labels(deployment).set(revision)
             self._agent.metrics.canary_closed.labels(deployment).set(0)

@@ -1,39 +1,64 @@
-"""Doubts: states that came and are not believed yet, because a record of the audit may still be on its way.
+"""Doubts: states that came and are not believed, because they are forged or a record of the audit is on its way still.
 
-The newest state of a deployment is looked at again until it is believed or its time is over. One that a newer record
-pushed out is held against what was believed when it came, and told of too: a forged state that is written over is no
-less forged, also when both are read at once. Of all that is read at first only the last is looked at.
+1. A state that is not served here is not kept, and of one that no controller signed no more than what is told of it.
+   When trust changes, whoever reads begins again at the first state: what was not kept is looked at then.
+2. The newest state of a deployment, if a controller signed it, is looked at again until it is believed or its time is
+   over.
+3. One that a newer record wrote over is held against what was believed when it came, and told of too: a forged state
+   that is written over is no less forged, also when both are read at once. Of all that is read at first, or read again,
+   only the last is looked at; nothing is told of twice.
+4. What anybody may send without end takes a bounded memory, and a bounded number of lines and acks.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+import msgspec
+
 from driftline.agents.control.verify_state import StateError
+from driftline.agents.serving.few import Few
+from driftline.schemas.control.envelope import STATE_MAX_BYTES, Envelope, EnvelopeError
+from driftline.schemas.control.serving_state import ServingState
 
 if TYPE_CHECKING:
     from driftline.agents.control.verify_state import Believed
 
+logger = logging.getLogger(__name__)
+
 DOUBT_S: Final = 10.0
-MOST: Final = 100
-"""States that were pushed out and wait for their time; beyond them the oldest is told of no more."""
+MOST_UNSIGNED: Final = 100
+"""States that no controller signed, and records that cannot be read, each told of by itself a minute."""
+MOST_SIGNED: Final = 20
+"""States that a controller's key signed and that are not believed, a minute; they are kept for `DOUBT_S`."""
+MOST_BYTES: Final = 32 << 20
+"""Of states that wait for a look; with more they are looked at early, and what is not believed then is only counted."""
+NOTE_BYTES: Final = 1 << 10
+"""What is kept of a state beside its bytes, about."""
+MOST_READ: Final = 1_000
+"""Of unsigned states among those that wait for a look, whose revision is looked for."""
+MOST_WORDS: Final = 300
+"""Letters of a reason."""
+MOST_TOLD: Final = 1_000
+"""Signed states that were told of, which are known again when they are read again."""
 
 
 class Judge(Protocol):
     """Who believes."""
 
-    def state(self, deployment: str, data: bytes) -> None:
-        """Take a state; raises StateError."""
-        ...
-
-    def refused(self, deployment: str, data: bytes, why: str) -> None:
-        """A state is not believed."""
-        ...
-
     def wants(self, deployment: str) -> bool:
         """Whether a deployment is served here."""
+        ...
+
+    def unsigned(self, deployment: str, data: bytes) -> str | None:
+        """Why no controller whose key counts now signed a state; None when one did."""
+        ...
+
+    def state(self, deployment: str, data: bytes) -> None:
+        """Take a state; raises StateError."""
         ...
 
     def standing(self, deployment: str) -> Believed | None:
@@ -44,19 +69,48 @@ class Judge(Protocol):
         """Why a state would not be believed after another one; None when it would."""
         ...
 
+    def refused(self, deployment: str, revision: int, why: str) -> None:
+        """A state is not believed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """A state that came.
+
+    Attributes:
+        deployment: which one it was found under.
+        offset: where it lies.
+        revision: that it claims, if no controller signed it; 0 where it was not looked for.
+        data: its envelope; empty when no controller signed it.
+        why: none did; empty when one did.
+    """
+
+    deployment: str
+    offset: int
+    revision: int
+    data: bytes
+    why: str
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in memory, about."""
+        return len(self.data) + NOTE_BYTES
+
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A state that was not believed at first: since when (s), and what was believed then."""
+    """A state that is not believed: why, since when (s), what was believed then, and whether it lay there at first."""
 
-    deployment: str
-    data: bytes
+    came: Came
+    why: str
     since_s: float
     before: Believed | None
+    is_first: bool
 
 
 class Doubts:
-    """States that are to be looked at.
+    """States that are to be looked at; times are monotonic, s.
 
     Args:
         judge: who believes them.
@@ -64,60 +118,147 @@ class Doubts:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self._new: dict[str, bytes] = {}
-        self._strange: dict[str, bytes] = {}
-        """Of deployments that the key is not for, which may change."""
-        self._held: dict[str, Doubt] = {}
-        self._pushed: deque[Doubt] = deque(maxlen=MOST)
-        self._passed: deque[tuple[str, bytes]] = deque(maxlen=MOST)
-        """Pushed out before they were looked at."""
-        self._has_looked = False
+        self._signed, self._unsigned, self._unread = Few(MOST_SIGNED), Few(MOST_UNSIGNED), Few(MOST_UNSIGNED)
+        self.clear()
 
     def clear(self) -> None:
-        """Forget all of it."""
-        for each in (self._new, self._strange, self._held, self._pushed, self._passed):
-            each.clear()
-        self._has_looked = False
+        """Forget all of it: another first reading begins."""
+        self._new: dict[str, Came] = {}
+        self._new_bytes = 0
+        self._held: dict[str, Doubt] = {}
+        """The newest of their deployments."""
+        self._over: dict[int, Doubt] = {}
+        """Written over by newer ones; by offset."""
+        self._told: deque[int] = deque(maxlen=MOST_TOLD)
+        self._end = 0
+        self._looked: int | None = None
+        """Offset before which all was read at the last look; None before the first one."""
 
-    def take(self, deployment: str, data: bytes) -> None:
-        """Take a state that came, in place of the one before it."""
-        if self._has_looked and deployment in self._new:
-            self._passed.append((deployment, self._new[deployment]))
-        self._new[deployment] = data
-        self._strange.pop(deployment, None)
-        before = self._held.pop(deployment, None)
+    @property
+    def is_unsure(self) -> bool:
+        """Whether a state that a controller signed, and that lay there at first, is in doubt."""
+        return any(one.is_first and one.came.data for one in self._held.values())
+
+    def unreadable(self, offset: int, error: Exception, now_s: float) -> None:
+        """Tell of a record that holds no state."""
+        if not self._is_again(offset) and self._unread.passes(now_s):
+            logger.warning("record %d of the states cannot be read: %.300s", offset, error)
+        self._end = max(self._end, offset + 1)
+
+    def take(self, deployment: str, data: bytes, offset: int, now_s: float) -> None:
+        """Take a state, in place of the one of its deployment before it."""
+        self._end = max(self._end, offset + 1)
+        if not self._judge.wants(deployment):
+            return
+        why = self._judge.unsigned(deployment, data)
+        # Reading it takes longer than finding that nobody signed it: in a flood it is left alone.
+        is_read = why is not None and len(self._new) < MOST_READ and self._unsigned.has_room(now_s)
+        revision = _revision(data) if is_read else 0
+        came = Came(deployment, offset, revision, b"" if why else data, (why or "")[:MOST_WORDS])
+        before = self._new.pop(deployment, None)
         if before is not None:
-            self._pushed.append(before)
+            self._new_bytes -= before.size_bytes
+            self._overtaken(before, now_s)
+        self._new[deployment] = came
+        self._new_bytes += came.size_bytes
+        if self._new_bytes > MOST_BYTES:
+            self._hurry()
 
     def look(self, now_s: float) -> None:
-        """Look at what came, and again at what was not believed yet; `now_s` is a monotonic time, s."""
-        self._has_looked = True
-        for deployment, data in self._passed:
-            if self._judge.wants(deployment):
-                self._pushed.append(Doubt(deployment, data, now_s, self._judge.standing(deployment)))
-        self._passed.clear()
-        for deployment, data in {**self._strange, **self._new}.items():
-            self._strange.pop(deployment, None)
-            if self._judge.wants(deployment):
-                self._believe(Doubt(deployment, data, now_s, self._judge.standing(deployment)), now_s)
-            else:
-                self._strange[deployment] = data
+        """Look at what came, once all that lies there was read, and again at what was not believed yet."""
+        for came in self._new.values():
+            held = self._held.get(came.deployment)
+            if held is not None and held.came.offset != came.offset:
+                self._over[held.came.offset] = self._held.pop(came.deployment)
+                held = None
+            self._believe(came, held, now_s)
         self._new.clear()
-        for held in list(self._held.values()):
-            if held.since_s != now_s:
-                self._believe(held, now_s)
-        while self._pushed and now_s - self._pushed[0].since_s >= DOUBT_S:
-            pushed = self._pushed.popleft()
-            why = self._judge.fault(pushed.deployment, pushed.data, pushed.before)
-            if why is not None:
-                self._judge.refused(pushed.deployment, pushed.data, why)
+        self._new_bytes = 0
+        self._looked = self._end
+        for held in [one for one in self._held.values() if one.since_s != now_s]:
+            self._believe(held.came, held, now_s)
+        for over in [one for one in self._over.values() if now_s - one.since_s >= DOUBT_S]:
+            del self._over[over.came.offset]
+            why = self._fault(over.came, over.before)
+            if why:
+                self._tell(over.came, why)
+        for few, what in (
+            (self._signed, "states that a controller signed are not believed"),
+            (self._unsigned, "states that no controller signed are not believed"),
+            (self._unread, "records of the states cannot be read"),
+        ):
+            more = few.more(now_s)
+            if more:
+                logger.warning("%d more %s", more, what)
 
-    def _believe(self, one: Doubt, now_s: float) -> None:
-        self._held.pop(one.deployment, None)
+    def _is_again(self, offset: int) -> bool:
+        """Whether a record is read again."""
+        return self._looked is not None and offset < self._looked
+
+    def _refusal(self, came: Came) -> str | None:
+        """Take a state; why it is not believed, or None."""
+        if came.why:
+            return came.why
         try:
-            self._judge.state(one.deployment, one.data)
+            self._judge.state(came.deployment, came.data)
         except StateError as error:
-            if now_s - one.since_s < DOUBT_S:
-                self._held[one.deployment] = one
-            else:
-                self._judge.refused(one.deployment, one.data, str(error))
+            return str(error)[:MOST_WORDS]
+        return None
+
+    def _fault(self, came: Came, before: Believed | None) -> str | None:
+        """Why a state would not be believed after another one; None when it would."""
+        return came.why or self._judge.fault(came.deployment, came.data, before)
+
+    def _believe(self, came: Came, held: Doubt | None, now_s: float) -> None:
+        """Believe the newest state of a deployment, or doubt it; `held` is the doubt that there is."""
+        before, why = self._judge.standing(came.deployment), self._refusal(came)
+        if why is None:
+            self._held.pop(came.deployment, None)
+        elif held is None:
+            is_told = self._is_again(came.offset) and (not came.data or came.offset in self._told)
+            if not is_told and self._few(came).passes(now_s):
+                self._held[came.deployment] = Doubt(came, why, now_s, before, self._looked is None)
+        elif now_s - held.since_s < DOUBT_S:
+            self._held[came.deployment] = replace(held, came=came, why=why)
+        else:
+            del self._held[came.deployment]
+            self._tell(came, why)
+
+    def _overtaken(self, came: Came, now_s: float) -> None:
+        """Judge a state that was written over before it was looked at."""
+        held = self._held.get(came.deployment)
+        if held is not None and held.came.offset == came.offset:
+            self._over[came.offset] = self._held.pop(came.deployment)
+        doubt = self._over.get(came.offset)
+        if doubt is not None:
+            if self._fault(came, doubt.before) is None:
+                del self._over[came.offset]
+        elif self._looked is not None and not self._is_again(came.offset):
+            before = self._judge.standing(came.deployment)
+            why = self._fault(came, before)
+            if why is not None and self._few(came).passes(now_s):
+                self._over[came.offset] = Doubt(came, why, now_s, before, is_first=False)
+
+    def _hurry(self) -> None:
+        """Look at all that is here before its time."""
+        for came in self._new.values():
+            if self._refusal(came) is not None and not self._is_again(came.offset):
+                self._few(came).miss()
+        self._new.clear()
+        self._new_bytes = 0
+
+    def _few(self, came: Came) -> Few:
+        return self._signed if came.data else self._unsigned
+
+    def _tell(self, came: Came, why: str) -> None:
+        if came.data:
+            self._told.append(came.offset)
+        self._judge.refused(came.deployment, _revision(came.data) if came.data else came.revision, why)
+
+
+def _revision(data: bytes) -> int:
+    """The revision that the envelope of a state claims; 0 when there is none."""
+    try:
+        return ServingState.from_bytes(Envelope.from_bytes(data, STATE_MAX_BYTES).body).revision
+    except (EnvelopeError, msgspec.MsgspecError):
+        return 0

@@ -1,8 +1,9 @@
 """Following: the thin loop between Kafka and what is believed; serving goes on without it.
 
-1. The audit is read from its first record, so that trust is known before states are looked at.
-2. States of the deployments that this agent's key is for are verified, the newest of each once both topics are read to
-   their ends; what is believed is kept, then carried out.
+1. The audit is read from its first record to its end before the first state is read, so that it is known of each state
+   whether it is for this agent, and whether a controller signed it; of others nothing is kept.
+2. The newest state of each deployment is verified once the states are read to their end; what is believed is kept, then
+   carried out. When trust changes, the states are read from the first one again.
 3. Acks and heartbeats go out signed; local commands are put on `deployment-control` once Kafka takes them.
 """
 
@@ -35,6 +36,8 @@ BEATS: Final = "heartbeats"
 """Word of this module for heartbeats, which go to `acks` and are not sent again."""
 POLL_S: Final = 0.2
 BATCH: Final = 500
+QUEUE_KB: Final = 8_192
+"""Of records that were fetched and not looked at; the client's default is eight times that."""
 HEARTBEAT_S: Final = 5.0
 NEWS_S: Final = 5.0
 """How often the broker is asked whether there is news, when none comes."""
@@ -48,8 +51,8 @@ _QUIET: Final = 2
 class Station(Judge, Protocol):
     """What the loop reports to; called from its thread."""
 
-    def audit(self, data: bytes) -> None:
-        """Take a record of the audit; raises AuditError."""
+    def audit(self, data: bytes) -> bool:
+        """Take a record of the audit; say whether trust changed. Raises AuditError."""
         ...
 
     def anew(self) -> None:
@@ -138,39 +141,49 @@ class Follower:
 
     def _follow(self, producer: Producer) -> None:
         """Read from the first record on, until stopped or an error."""
-        prefix = self._kafka.topic_prefix
-        parts = {prefix + AUDIT: AUDIT, prefix + STATES: STATES}
+        audit, states = (self._kafka.topic_prefix + name for name in (AUDIT, STATES))
         config = consumer_config(
             self._kafka,
             f"driftline-serve-{self._name}",
             enable_partition_eof="true",
             auto_offset_reset="error",
+            queued_max_messages_kbytes=QUEUE_KB,
         )
         consumer = Consumer({**config, "log_level": _QUIET})
         self._station.anew()
         self._doubts.clear()
         ended: set[str] = set()
-        read: dict[str, int] = dict.fromkeys(parts, 0)
+        read = {audit: 0, states: 0}
+        reads_states = False
         asked_s = beat_s = -1e9
         try:
-            consumer.assign([TopicPartition(name, 0, OFFSET_BEGINNING) for name in parts])
+            consumer.assign([TopicPartition(audit, 0, OFFSET_BEGINNING)])
             while not self._stop.is_set():
                 # Told to wait for a batch, the client waits for a whole one: wait for one message, then take the rest.
                 came = consumer.consume(1, POLL_S)
+                is_changed = False
+                now_s = time.monotonic()
                 for message in came + (consumer.consume(BATCH, 0) if came else []):
                     topic = str(message.topic())
-                    name = parts[topic]
                     if self._is_end(message.error()):
-                        ended.add(name)
+                        ended.add(topic)
                         continue
-                    read[topic] = (message.offset() or 0) + 1
-                    self._take(name, message)
-                now_s = time.monotonic()
-                if len(ended) == len(parts):
+                    offset = message.offset() or 0
+                    read[topic] = max(read[topic], offset + 1)
+                    if topic == audit:
+                        is_changed |= self._station.audit(message.value() or b"")
+                    else:
+                        self._take(message, offset, now_s)
+                if audit in ended and (is_changed or not reads_states):
+                    reads_states = True
+                    ended.discard(states)
+                    goes_on = TopicPartition(audit, 0, read[audit] or OFFSET_BEGINNING)
+                    consumer.assign([goes_on, TopicPartition(states, 0, OFFSET_BEGINNING)])
+                if states in ended:
                     self._doubts.look(now_s)
-                if len(ended) == len(parts) and now_s - asked_s >= NEWS_S:
-                    self._ask(consumer, read)
-                    asked_s = now_s
+                    if not self._doubts.is_unsure and now_s - asked_s >= NEWS_S:
+                        self._ask(consumer, read)
+                        asked_s = now_s
                 if now_s - beat_s >= HEARTBEAT_S:
                     self._beat()
                     beat_s = now_s
@@ -185,19 +198,15 @@ class Follower:
             return True
         raise KafkaException(error)
 
-    def _take(self, name: str, message: Any) -> None:  # noqa: ANN401 - a message of confluent_kafka
-        value = message.value() or b""
-        if name == AUDIT:
-            self._station.audit(value)
-            return
-        key = (message.key() or b"").decode(errors="replace")
+    def _take(self, message: Any, offset: int, now_s: float) -> None:  # noqa: ANN401 - a message of confluent_kafka
+        key, value = message.key() or b"", message.value()
         try:
-            serving = serving_of(message.key(), value) if value else None
+            serving = serving_of(key, value) if value else None
         except Refused as error:
-            logger.warning("a record of %s cannot be read: %s", STATES, error)
+            self._doubts.unreadable(offset, error, now_s)
             return
         if serving is not None:
-            self._doubts.take(key, serving)
+            self._doubts.take(key.decode(errors="replace"), serving, offset, now_s)
 
     def _ask(self, consumer: Consumer, read: dict[str, int]) -> None:
         """Ask the broker how far its topics reach; an answer is news, and an end that went back is another topic."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -172,3 +173,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             msgspec.MsgspecError: it is no command, or has a field twice; the message names the field.
         """
         return decoded(without_twins(payload), cls)
+
+
+def is_name(text: str) -> bool:
+    """Whether a deployment or a model may be called so."""
+    return re.match(_NAME, text) is not None

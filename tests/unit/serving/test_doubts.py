@@ -3,46 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from doubted import UNSIGNED, Judge, Topic
 
-from driftline.agents.control.verify_state import Believed, StateError
-from driftline.agents.serving.doubts import DOUBT_S, MOST, Doubts
-
-
-class Judge:
-    """Believes what is in `good`, when its number is above the last believed one."""
-
-    def __init__(self) -> None:
-        self.good: set[bytes] = set()
-        self.served = {"churn"}
-        self.believed: list[bytes] = []
-        self.told: list[tuple[bytes, str]] = []
-
-    def state(self, deployment: str, data: bytes) -> None:
-        """Take a state."""
-        del deployment
-        if data not in self.good:
-            raise StateError("nobody signed it")
-        if data not in self.believed:
-            self.believed.append(data)
-
-    def refused(self, deployment: str, data: bytes, why: str) -> None:
-        """Be told."""
-        del deployment
-        self.told.append((data, why))
-
-    def wants(self, deployment: str) -> bool:
-        """Whether it is served."""
-        return deployment in self.served
-
-    def standing(self, deployment: str) -> Believed | None:
-        """Nothing is kept of it."""
-        del deployment
-        return None
-
-    def fault(self, deployment: str, data: bytes, before: Believed | None) -> str | None:
-        """Why it would not be believed."""
-        del deployment, before
-        return None if data in self.good else "nobody signed it"
+from driftline.agents.serving.doubts import DOUBT_S
 
 
 @pytest.fixture
@@ -51,103 +14,145 @@ def judge() -> Judge:
     return Judge()
 
 
-def test_what_is_believed_later_is_not_told(judge: Judge) -> None:
+@pytest.fixture
+def topic(judge: Judge) -> Topic:
+    """A topic without a state."""
+    return Topic(judge)
+
+
+def test_what_is_believed_later_is_not_told(judge: Judge, topic: Topic) -> None:
     """The record of the audit that it rests on may come after it."""
-    doubts = Doubts(judge)
-    doubts.take("churn", b"1")
-    doubts.look(0.0)
+    topic.come(b"1")
+    topic.look(0.0)
     judge.good.add(b"1")
-    doubts.look(DOUBT_S / 2)
-    doubts.look(DOUBT_S * 2)
+    topic.look(DOUBT_S / 2, DOUBT_S * 2)
     assert (judge.believed, judge.told) == ([b"1"], [])
 
 
-def test_what_is_never_believed_is_told_once(judge: Judge) -> None:
-    """Not before its time is over, and not again."""
-    doubts = Doubts(judge)
-    doubts.take("churn", b"1")
-    for second in (0.0, DOUBT_S - 0.1):
-        doubts.look(second)
-        assert judge.told == []
-    for second in (DOUBT_S, DOUBT_S + 1):
-        doubts.look(second)
-        assert judge.told == [(b"1", "nobody signed it")]
+@pytest.mark.parametrize(("state", "why"), [(b"1", "1 is wrong"), (b"forged", UNSIGNED)])
+def test_what_is_never_believed_is_told_once(judge: Judge, topic: Topic, state: bytes, why: str) -> None:
+    """Not before its time is over, and not again, also when it is read again."""
+    topic.come(state)
+    topic.look(0.0, DOUBT_S - 0.1)
+    assert judge.told == []
+    topic.look(DOUBT_S, DOUBT_S + 1)
+    assert judge.told == [why]
+    topic.again(20.0)
+    topic.look(20.0 + DOUBT_S)
+    assert judge.told == [why]
 
 
-def test_a_forged_state_that_is_written_over_is_told_all_the_same(judge: Judge) -> None:
+def test_a_state_whose_controller_is_trusted_a_moment_later_is_believed(judge: Judge, topic: Topic) -> None:
+    """Nothing was kept of it, so that it is read again; it was not told of as refused."""
+    topic.come(b"forged no more")
+    topic.look(0.0)
+    judge.good.add(b"forged no more")
+    judge.signed.add(b"forged no more")
+    topic.look(1.0)
+    assert judge.believed == []
+    topic.again(2.0)
+    topic.look(DOUBT_S, DOUBT_S * 2)
+    assert (judge.believed, judge.told) == ([b"forged no more"], [])
+
+
+def test_one_that_was_overtaken_before_its_controller_was_trusted_is_not_told(
+    judge: Judge, topic: Topic
+) -> None:
+    """Held against what was believed when it came, it would have been believed."""
+    topic.come(b"forged 1")
+    topic.look(0.0)
+    topic.come(b"forged 2")
+    topic.look(0.5)
+    topic.come(b"forged 3", b"forged 4")
+    topic.look(1.0)
+    for one in (b"forged 1", b"forged 2", b"forged 3", b"forged 4"):
+        judge.good.add(one)
+        judge.signed.add(one)
+    topic.again(2.0)
+    topic.look(DOUBT_S * 2)
+    assert (judge.believed, judge.told) == ([b"forged 4"], [])
+
+
+def test_a_forged_state_that_is_written_over_is_told_all_the_same(judge: Judge, topic: Topic) -> None:
     """The controller says again within seconds what is so: that is believed, and the forgery is not forgotten."""
-    doubts = Doubts(judge)
     judge.good.add(b"2")
-    doubts.take("churn", b"forged")
-    doubts.look(0.0)
-    doubts.take("churn", b"2")
-    doubts.look(1.0)
+    topic.come(b"forged")
+    topic.look(0.0)
+    topic.come(b"2")
+    topic.look(1.0)
     assert (judge.believed, judge.told) == ([b"2"], [])
-    doubts.look(DOUBT_S)
-    assert judge.told == [(b"forged", "nobody signed it")]
+    topic.look(DOUBT_S)
+    assert judge.told == [UNSIGNED]
 
 
-def test_of_states_that_are_read_at_first_the_last_is_looked_at(judge: Judge) -> None:
-    """At a start all that ever came is read: the others are neither believed nor told."""
-    doubts = Doubts(judge)
+def test_of_states_that_are_read_at_first_or_again_the_last_is_looked_at(judge: Judge, topic: Topic) -> None:
+    """All that ever came is read then: the others are neither believed nor told."""
     judge.good |= {b"1", b"2"}
-    for state in (b"1", b"forged", b"2"):
-        doubts.take("churn", state)
-    for second in (0.0, DOUBT_S, DOUBT_S * 2):
-        doubts.look(second)
+    topic.come(b"1", b"forged", b"3", b"2")
+    topic.look(0.0, DOUBT_S, DOUBT_S * 2)
+    topic.again(30.0)
+    topic.look(30.0 + DOUBT_S)
     assert (judge.believed, judge.told) == ([b"2"], [])
 
 
-def test_a_forged_state_that_is_read_with_what_wrote_over_it_is_told_all_the_same(judge: Judge) -> None:
+def test_a_forged_state_that_is_read_with_what_wrote_over_it_is_told_all_the_same(
+    judge: Judge, topic: Topic
+) -> None:
     """Once all that lay there at first was read: whoever writes it back at once hides no forgery."""
-    doubts = Doubts(judge)
     judge.good |= {b"1", b"2"}
-    doubts.take("churn", b"1")
-    doubts.look(0.0)
-    for state in (b"2", b"forged", b"2"):
-        doubts.take("churn", state)
-    doubts.look(1.0)
+    topic.come(b"1")
+    topic.look(0.0)
+    topic.come(b"2", b"forged", b"3", b"2")
+    topic.look(1.0)
     assert (judge.believed, judge.told) == ([b"1", b"2"], [])
-    doubts.look(1.0 + DOUBT_S)
-    assert judge.told == [(b"forged", "nobody signed it")]
-    doubts.clear()
-    for state in (b"forged", b"2"):
-        doubts.take("churn", state)
-    doubts.look(20.0)
-    doubts.look(20.0 + DOUBT_S)
-    assert len(judge.told) == 1
+    topic.look(1.0 + DOUBT_S)
+    assert judge.told == [UNSIGNED, "3 is wrong"]
+    topic.doubts.clear()
+    topic.come(b"forged", b"2")
+    topic.look(20.0, 20.0 + DOUBT_S)
+    assert len(judge.told) == 2
 
 
-def test_a_true_state_that_was_overtaken_is_not_told(judge: Judge) -> None:
+def test_a_true_state_that_was_overtaken_is_not_told(judge: Judge, topic: Topic) -> None:
     """Pushed out before its record of the audit came: by its time it would have been believed."""
-    doubts = Doubts(judge)
-    doubts.take("churn", b"1")
-    doubts.look(0.0)
+    topic.come(b"1")
+    topic.look(0.0)
     judge.good |= {b"1", b"2"}
-    doubts.take("churn", b"2")
-    doubts.look(1.0)
-    doubts.look(DOUBT_S)
+    topic.come(b"2")
+    topic.look(1.0, DOUBT_S)
     assert (judge.believed, judge.told) == ([b"2"], [])
 
 
-def test_states_of_other_deployments_wait_for_the_key_to_be_for_them(judge: Judge) -> None:
-    """They are no forgeries, and are looked at once trust says that this agent serves them."""
-    doubts = Doubts(judge)
+def test_states_of_other_deployments_are_looked_at_once_the_key_is_for_them(
+    judge: Judge, topic: Topic
+) -> None:
+    """They are no forgeries, and nothing is kept of them: they are read again when trust changes."""
     judge.good.add(b"1")
-    doubts.take("fraud", b"1")
-    doubts.look(0.0)
-    doubts.look(DOUBT_S * 2)
+    topic.come(b"1", deployment="fraud")
+    topic.come(b"wrong", deployment="spam")
+    topic.look(0.0, DOUBT_S * 2)
     assert (judge.believed, judge.told) == ([], [])
+    judge.served |= {"fraud", "spam"}
+    topic.again(30.0)
+    topic.look(30.0 + DOUBT_S)
+    assert (judge.believed, judge.told) == ([b"1"], ["wrong is wrong"])
+
+
+def test_it_is_unsure_while_a_signed_state_that_lay_there_at_first_is_in_doubt(
+    judge: Judge, topic: Topic
+) -> None:
+    """As long as a doubt lasts; not for what nobody signed, nor for what comes later."""
+    topic.come(b"1")
+    topic.come(b"forged", deployment="fraud")
     judge.served.add("fraud")
-    doubts.look(DOUBT_S * 3)
-    assert judge.believed == [b"1"]
-
-
-def test_a_flood_is_bounded(judge: Judge) -> None:
-    """Of forgeries that push one another out the last are told."""
-    doubts = Doubts(judge)
-    for number in range(MOST * 2):
-        doubts.take("churn", b"%d" % number)
-        doubts.look(0.0)
-    doubts.look(DOUBT_S)
-    assert len(judge.told) == MOST + 1
+    topic.look(0.0)
+    assert topic.doubts.is_unsure
+    topic.look(DOUBT_S)
+    assert not topic.doubts.is_unsure
+    topic.come(b"2")
+    topic.look(20.0)
+    assert not topic.doubts.is_unsure
+    topic.doubts.clear()
+    topic.come(b"forged", deployment="fraud")
+    topic.look(40.0)
+    assert not topic.doubts.is_unsure

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import OFFSET_BEGINNING, KafkaError
 
+from driftline.agents.control.verify_state import StateError
 from driftline.agents.serving import follow
 from driftline.agents.serving.follow import Follower
 from driftline.schemas.deployment import DeploymentSettings
@@ -50,6 +51,7 @@ class Broker:
     """Stands for consumer and producer.
 
     Attributes:
+        assigned: what was read from where: names and offsets, a time it was said.
         rounds: what each look for messages finds; past them there is nothing.
         ends: how far topics reach, by name.
         fates: what becomes of what is produced, one record after another; past them all is taken.
@@ -64,10 +66,12 @@ class Broker:
         self.fates: list[KafkaError | None] = []
         self.produced: list[tuple[str, bytes]] = []
         self.looks = threading.Semaphore(0)
+        self.assigned: list[dict[str, int]] = []
         self._held: list[Callable[[], None]] = []
 
-    def assign(self, _parts: Any) -> None:
-        """All is there."""
+    def assign(self, parts: Any) -> None:
+        """Take note of what is read."""
+        self.assigned.append({one.topic: one.offset for one in parts})
 
     def close(self) -> None:
         """Nothing is held."""
@@ -110,10 +114,12 @@ class Station:
     def __init__(self, *owed: bytes) -> None:
         self.heard: list[str] = []
         self.owed = list(owed)
+        self.doubts = False
 
-    def audit(self, data: bytes) -> None:
-        """A record of the audit."""
+    def audit(self, data: bytes) -> bool:
+        """A record of the audit; some change trust."""
         self.heard.append(f"audit {data.decode()}")
+        return data.startswith(b"trust")
 
     def anew(self) -> None:
         """From the first record again."""
@@ -138,6 +144,11 @@ class Station:
     def state(self, deployment: str, data: bytes) -> None:
         """A state that is looked at."""
         self.heard.append(f"{deployment} {data.decode()}")
+        if self.doubts:
+            raise StateError("it is wrong")
+
+    def unsigned(self, _deployment: str, _data: bytes) -> None:
+        """All are signed."""
 
     def wants(self, _deployment: str) -> bool:
         """All of them."""
@@ -149,7 +160,7 @@ class Station:
     def fault(self, _deployment: str, _data: bytes, _before: Any) -> None:
         """None."""
 
-    def refused(self, _deployment: str, _data: bytes, why: str) -> None:
+    def refused(self, _deployment: str, _revision: int, why: str) -> None:
         """Nothing is."""
         raise AssertionError(why)
 
@@ -178,19 +189,61 @@ def state(serving: bytes) -> bytes:
     return revision.to_bytes(serving=serving)
 
 
-def test_states_are_looked_at_once_the_audit_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What trust they rest on may stand in its last record, however early the states are here."""
+def test_states_are_read_once_the_audit_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What trust they rest on may stand in its last record; they are looked at when all of them were read."""
     broker = Broker(
-        [Message("deployment-state", 0, state(b"serves")), Message("deployment-state", 1)],
         [Message("audit", 0, b"trust")],
-        [Message("audit", 1, b"changed")],
-        [Message("audit", 2)],
+        [Message("audit", 1, b"more"), Message("audit", 2)],
+        [Message("deployment-state", 0, state(b"serves"))],
+        [Message("deployment-state", 1)],
         audit=2,
         deployment_state=1,
     )
     station = Station()
     followed(monkeypatch, broker, station, looks=6)
-    assert station.heard[:5] == ["anew", "audit trust", "audit changed", "churn serves", "news"]
+    assert station.heard[:5] == ["anew", "audit trust", "audit more", "churn serves", "news"]
+    assert broker.assigned == [
+        {"audit": OFFSET_BEGINNING},
+        {"audit": 2, "deployment-state": OFFSET_BEGINNING},
+    ]
+
+
+def test_states_are_read_again_when_trust_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, from the first one, and looked at once they were read; not after other records of the audit."""
+    states = [Message("deployment-state", 0, state(b"serves")), Message("deployment-state", 1)]
+    broker = Broker(
+        [Message("audit", 0, b"trust"), Message("audit", 1)],
+        states,
+        [Message("audit", 1, b"more")],
+        [Message("audit", 2, b"trust 2"), Message("audit", 3)],
+        [],
+        states,
+        audit=3,
+        deployment_state=1,
+    )
+    station = Station()
+    followed(monkeypatch, broker, station, looks=8)
+    heard = [one for one in station.heard if one != "news"]
+    assert heard == ["anew", "audit trust", "churn serves", "audit more", "audit trust 2", "churn serves"]
+    assert broker.assigned[1:] == [
+        {"audit": 1, "deployment-state": OFFSET_BEGINNING},
+        {"audit": 3, "deployment-state": OFFSET_BEGINNING},
+    ]
+
+
+def test_a_state_in_doubt_at_first_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it is believed or its time is over: an agent that is ready serves what a controller signed."""
+    broker = Broker(
+        [Message("audit", 0, b"trust"), Message("audit", 1)],
+        [Message("deployment-state", 0, state(b"serves")), Message("deployment-state", 1)],
+        audit=1,
+        deployment_state=1,
+    )
+    station = Station()
+    station.doubts = True
+    followed(monkeypatch, broker, station, looks=5)
+    assert "churn serves" in station.heard
+    assert "news" not in station.heard
 
 
 def test_a_topic_whose_end_went_back_is_read_anew(
@@ -199,9 +252,9 @@ def test_a_topic_whose_end_went_back_is_read_anew(
     """It is another topic, of which nothing was read: that is said, and is no news."""
     ends = [Message("audit", 2), Message("deployment-state", 0)]
     records = [Message("audit", 0, b"1"), Message("audit", 1, b"2")]
-    broker = Broker(records, ends, audit=1, deployment_state=0)
+    broker = Broker(records, ends[:1], ends[1:], audit=1, deployment_state=0)
     station = Station()
-    followed(monkeypatch, broker, station, looks=4)
+    followed(monkeypatch, broker, station, looks=5)
     assert station.heard == ["anew", "audit 1", "audit 2", "anew"]
     assert "topic audit ends at 1, and was read up to 2: it is another one" in caplog.text
 
