@@ -76,7 +76,8 @@ class Controlled:
         self._news_s: float | None = None
         self._began_s = time.monotonic()
         # A restart is no news: an agent that is started again and again may serve on no longer than one that is not.
-        self._silent_s = silent_s(folder, now_ms()) if self.belief.believed else 0.0
+        self._is_first_life = not self.belief.believed
+        self._silent_s = 0.0 if self._is_first_life else silent_s(folder, now_ms())
         self._heard = self._is_behind = False
         agent.lacking = self._lacking
         agent.metrics.stale_seconds.set_function(self._stale_s)
@@ -281,8 +282,8 @@ class Controlled:
         return time.monotonic() - self._news_s
 
     def _lacking(self) -> str | None:
-        if not self._directors:
-            return None if self._heard else "no state was heard yet"
+        if not self._heard and (self._is_first_life or not self._directors):
+            return "no state was heard yet"
         found = next(((name, one.lacking) for name, one in self._directors.items() if one.lacking), None)
         return self._behind() if found is None else f"{found[0]}: {found[1]}"
 

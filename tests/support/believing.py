@@ -73,11 +73,13 @@ class Life:
         self.controlled.audit(FIRST)
 
     async def sees(self, *decisions: Decision) -> None:
-        """Show it the states of decisions, each carried out before the next."""
+        """Show it the states of decisions, each carried out before the next; there are no others."""
         for decision in decisions:
             if decision.after is not None:
                 self.controlled.state("churn", self.office.published(decision.after))
                 await self.settled()
+        self.controlled.news()
+        await asyncio.sleep(0)
 
     async def catches_up(self) -> None:
         """Show it the newest state, as a compacted topic does."""
