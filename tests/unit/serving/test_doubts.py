@@ -55,6 +55,29 @@ def test_a_state_whose_controller_is_trusted_a_moment_later_is_believed(judge: J
     assert (judge.believed, judge.told) == ([b"forged no more"], [])
 
 
+def test_a_state_that_is_signed_at_last_is_looked_at_again_too(judge: Judge, topic: Topic) -> None:
+    """The record of the audit that says who controls may come before the others that it rests on."""
+    topic.come(b"forged no more")
+    topic.look(0.0)
+    judge.signed.add(b"forged no more")
+    topic.again(1.0)
+    judge.good.add(b"forged no more")
+    topic.look(2.0, DOUBT_S * 2)
+    assert (judge.believed, judge.told) == ([b"forged no more"], [])
+
+
+def test_one_that_is_overtaken_while_states_are_read_again_is_not_told(judge: Judge, topic: Topic) -> None:
+    """Its controller is trusted by then."""
+    topic.come(b"forged 1")
+    topic.look(0.0)
+    judge.good |= {b"forged 1", b"2"}
+    judge.signed.add(b"forged 1")
+    topic.records.append(("churn", b"2"))
+    topic.again(1.0)
+    topic.look(DOUBT_S * 2)
+    assert (judge.believed, judge.told) == ([b"2"], [])
+
+
 def test_one_that_was_overtaken_before_its_controller_was_trusted_is_not_told(
     judge: Judge, topic: Topic
 ) -> None:

@@ -94,6 +94,18 @@ def test_more_than_may_wait_for_a_look_is_looked_at_early(
     assert counted + len(topic.doubts._held) + len(judge.told) == 500
 
 
+def test_what_is_counted_alone_is_told_of_once_a_minute(
+    topic: Topic, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where none is told of by itself."""
+    monkeypatch.setattr(doubts, "MOST_BYTES", 0)
+    topic.look(0.0)
+    for second in range(1, 100):
+        topic.come(b"wrong")
+        topic.look(float(second))
+    assert [int(one.split()[0]) for one in caplog.messages] == [1, 60]
+
+
 def test_records_that_cannot_be_read_are_told_of_by_number(
     topic: Topic, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -210,19 +210,22 @@ def test_states_are_read_once_the_audit_is_read_to_its_end(monkeypatch: pytest.M
 
 def test_states_are_read_again_when_trust_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them, from the first one, and looked at once they were read; not after other records of the audit."""
-    states = [Message("deployment-state", 0, state(b"serves")), Message("deployment-state", 1)]
+    older = Message("deployment-state", 0, state(b"served"))
+    states = [Message("deployment-state", 1, state(b"serves")), Message("deployment-state", 2)]
     broker = Broker(
         [Message("audit", 0, b"trust"), Message("audit", 1)],
+        [older],
         states,
         [Message("audit", 1, b"more")],
         [Message("audit", 2, b"trust 2"), Message("audit", 3)],
         [],
+        [older],
         states,
         audit=3,
-        deployment_state=1,
+        deployment_state=2,
     )
     station = Station()
-    followed(monkeypatch, broker, station, looks=8)
+    followed(monkeypatch, broker, station, looks=10)
     heard = [one for one in station.heard if one != "news"]
     assert heard == ["anew", "audit trust", "churn serves", "audit more", "audit trust 2", "churn serves"]
     assert broker.assigned[1:] == [

@@ -10,6 +10,8 @@ from believing import Life
 from office import Office
 from served import Package
 
+from driftline.agents.serving.doubts import DOUBT_S, Doubts
+
 
 def lived(folder: Path, whole: Callable[[Life, Office], Awaitable[None]]) -> None:
     """Let an agent begin in an installation that has made version 1 champion."""
@@ -37,6 +39,19 @@ def test_whose_signature_counts(tmp_path: Path) -> None:
             ("churn", b"{}", "no envelope"),
         ):
             assert said in (life.controlled.unsigned(deployment, data) or "")
+
+    lived(tmp_path, whole)
+
+
+def test_the_revision_that_a_forged_state_claims_is_told(tmp_path: Path) -> None:
+    """The controller knows by it which of its own states somebody forged."""
+
+    async def whole(life: Life, office: Office) -> None:
+        doubts = Doubts(life.controlled)
+        doubts.take("churn", office.published(word="ann"), 0, 0.0)
+        doubts.look(0.0)
+        doubts.look(DOUBT_S)
+        assert life.outcomes() == [(office.state.revision, "refused")]
 
     lived(tmp_path, whole)
 
