@@ -201,6 +201,8 @@ def _retire(state: ServingState, deed: Deed) -> ServingState | Refusal:
         )  # fmt: skip
     if model == state.previous:
         return refuse(f"version {model.version} is what a rollback goes back to until its bake time ends")
+    if state.halt is not None and model == state.halt.instead:
+        return refuse(f"version {model.version} answers while serving is halted: resume first")
     shadows = tuple(one for one in state.shadows if one != model)
     return replace(
         staged(state, model, "retired"),

@@ -225,8 +225,9 @@ def _halts(case: Case) -> None:
         halt = _one(case, "halt", state.halt.instead, "halt-serving")
         if before is not None and (old is None or old.instead != state.halt.instead):
             _fresh(halt, before)
-        earlier = [one for one in state.basis if one.of == "earlier"]
-        models = [_granted(case, one, None).command.model for one in earlier]
+        # Whoever goes back while it answers instead makes it the champion.
+        champions = [one for one in state.basis if one.of in ("earlier", "champion")]
+        models = [_granted(case, one, None).command.model for one in champions]
         _must(state.halt.instead in models, "what answers instead was not a champion before")
     if old is None:
         return

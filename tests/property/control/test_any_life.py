@@ -22,6 +22,7 @@ from driftline.schemas.control.serving_state import TIERS, ServingState, Tier
 
 WEIGHTS = {
     "validate": 4, "shadow": 2, "canary": 4, "promote": 5, "rollback": 1, "halt-rollout": 1, "halt-serving": 1,
+    "halt-instead": 1,
     "resume-serving": 6, "resume-rollout": 3, "register": 1, "retire": 0.3, "prepared": 8, "step": 8, "cancel": 0.5,
     "abandon": 0.5, "back": 1, "halted": 0.5, "baked": 1,
 }  # fmt: skip
@@ -58,6 +59,8 @@ def act(office: Office, what: str, version: str) -> None:
         office.told += office.desk.move(made, what, office.now_ms)
         return
     op, _, target = what.partition("-") if what.startswith("resume") else (what, "", "")
+    instead = {"model": model(version)} if what == "halt-instead" else {}
+    op = "halt-serving" if instead else op
     fields = {
         "register": {"model": model(version), "manifest": "e30=", "profile": PROFILE},
         "validate": {"model": model(version), "evidence": EVIDENCE},
@@ -65,7 +68,7 @@ def act(office: Office, what: str, version: str) -> None:
         "promote": {"model": model(version), "plan": Plan(bake_s=100.0)},
         "resume": {"target": target},
         "halt-rollout": {},
-        "halt-serving": {},
+        "halt-serving": instead,
     }.get(op, {"model": model(version)})
     fields.setdefault("expected_revision", state.revision if state is not None else 0)
     if op in ("halt-rollout", "halt-serving"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from doubting import Agent
 from msgspec.structs import replace
 from office import PASS, PLAN, PROFILE, Office, refused, stages
 from signed import model
@@ -166,6 +167,23 @@ def test_an_earlier_champion_answers_instead() -> None:
     assert halted.after.halt is not None
     assert (halted.after.phase, halted.after.halt.instead) == ("activate", model("1"))
     assert model("1") in halted.after.loaded
+
+
+def test_who_answers_instead_becomes_champion_and_is_not_retired() -> None:
+    """A rollback to what answers meanwhile is believed, and so is the end of the halt; until then it stays."""
+    office = Office("low")
+    office.promoted(plan=Plan(bake_s=1.0))
+    office.now_ms += 61_000
+    office.told += office.desk.move(
+        moves.baked(office.state, office.desk.at(office.now_ms)), "baked", office.now_ms
+    )
+    office.does("halt-serving", "oli", model=model("1"))
+    refused(office.ask("retire", "sue", model=model("1")), "version 1 answers while serving is halted")
+    assert office.does("rollback", "oli", model=model("1")).champion == model("1")
+    office.does("resume", "oli", target="serving")
+    believed = Agent(office).believed
+    assert believed is not None
+    assert believed.state == office.state
 
 
 def test_without_anything_to_move_nothing_moves() -> None:
