@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from driftline.schemas.control.command import Command, ModelRef, Plan
+from driftline.schemas.control.command import Command, ModelRef, Op, Plan
 from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.control.serving_state import Grant, ServingState, Standing
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Basis = tuple[Grant, ...]
 CANARYS: Final[tuple[Standing, ...]] = ("rollout", "pause", "resumed-rollout")
 """What goes when a rollout does."""
+CHAMPIONS: Final[tuple[Op, ...]] = ("create", "promote")
+"""What makes a version champion."""
 MAX_EARLIER: Final = 3
 """Champions before this one that a rollback may go back to without the approvals of a promotion."""
 
@@ -30,6 +32,28 @@ def asked(command: str) -> Command:
 def held(state: ServingState, of: Standing) -> Grant | None:
     """The grant of what stands; None when nothing of that kind does, or by the controller's word alone."""
     return next((one for one in state.basis if one.of == of), None)
+
+
+def standing(state: ServingState) -> frozenset[tuple[str, tuple[str, ...]]]:
+    """Commands and approvals of what is loaded in a state: whoever believes it has checked these."""
+    rollout = None if state.rollout is None else state.rollout.model
+    placed: tuple[tuple[Standing, ModelRef | None, tuple[Op, ...]], ...] = (
+        ("champion", state.champion, CHAMPIONS),
+        ("earlier", state.previous, CHAMPIONS),
+        ("rollout", rollout, ("canary",)),
+        *(("shadow", one, ("shadow",)) for one in state.shadows),
+    )
+    # The first such, as `standing` looks for it; another one beside it was not checked.
+    found = (_first(state.basis, of, model, ops) for of, model, ops in placed if model is not None)
+    return frozenset((one.command, one.approvals) for one in found if one is not None)
+
+
+def _first(basis: Basis, of: Standing, model: ModelRef, ops: tuple[Op, ...]) -> Grant | None:
+    for grant in basis:
+        command = asked(grant.command) if grant.of == of else None
+        if command is not None and command.model == model and command.op in ops:
+            return grant
+    return None
 
 
 def plan_of(state: ServingState, of: Standing) -> Plan:
@@ -61,7 +85,7 @@ def shadows_of(basis: Basis, kept: Iterable[ModelRef]) -> Basis:
 
 def earlier(basis: Basis, model: ModelRef) -> Grant | None:
     """What once made a model champion; None when it never was, or too long ago."""
-    return next((one for one in basis if one.of == "earlier" and asked(one.command).model == model), None)
+    return _first(basis, "earlier", model, CHAMPIONS)
 
 
 def succeeded(basis: Basis, grant: Grant) -> Basis:

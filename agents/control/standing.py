@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from driftline.agents.control.deeds import STALE_S
-from driftline.agents.control.grants import held
-from driftline.agents.control.warrant import ARRIVES_MS, LATEST_MS, Warrant, WarrantError, warranted
+from driftline.agents.control.grants import CHAMPIONS, held
+from driftline.agents.control.warrant import ARRIVES_MS, LATEST_MS, Warrant, WarrantError, names, warranted
 from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.serving_state import TIERS, Grant, Rollout, ServingState, Standing, strictest
 
@@ -42,6 +42,7 @@ class Case:
         history: of trust and policy.
         tiers: of manifests that are known, by their digests.
         ended: digests of commands that were denied, refused or lapsed.
+        stood: commands and approvals that were believed before; keys that were revoked since count in them.
     """
 
     state: ServingState
@@ -50,6 +51,7 @@ class Case:
     history: History
     tiers: Mapping[str, Tier]
     ended: Collection[str] = ()
+    stood: Collection[tuple[str, tuple[str, ...]]] = ()
 
 
 def checked(case: Case) -> Marks:
@@ -123,7 +125,7 @@ def _champion(case: Case) -> int:
         _must(before is None or before.champion is None, "a deployment that had a champion has none")
         _must(not state.loaded, "something is loaded though nothing serves")
         return mark
-    grant = _one(case, "champion", state.champion, "create", "promote")
+    grant = _one(case, "champion", state.champion, *CHAMPIONS)
     if before is None or before.champion == state.champion:
         return max(mark, grant.expected)
     rollback = _found(case, "rollback", state.champion, "rollback")
@@ -145,7 +147,7 @@ def _previous(case: Case) -> None:
     state, before = case.state, case.before
     if state.previous is None:
         return
-    once = _one(case, "earlier", state.previous, "create", "promote")
+    once = _one(case, "earlier", state.previous, *CHAMPIONS)
     if before is None or state.previous in (before.champion, before.previous):
         return
     # Of states that were missed, the one before this one was made champion, or again, by a command since then.
@@ -161,7 +163,7 @@ def _automatic(case: Case, before: ServingState) -> bool:
     grant = held(before, "champion")
     if grant is None:
         return False
-    plan = warranted(grant, case.history, _tier(case, before.champion)).command.plan
+    plan = _granted(case, grant, before.champion).command.plan
     return plan is None or plan.automatic_rollback
 
 
@@ -226,9 +228,9 @@ def _halts(case: Case) -> None:
         if before is not None and (old is None or old.instead != state.halt.instead):
             _fresh(halt, before)
         # Whoever goes back while it answers instead makes it the champion.
-        champions = [one for one in state.basis if one.of in ("earlier", "champion")]
-        models = [_granted(case, one, None).command.model for one in champions]
-        _must(state.halt.instead in models, "what answers instead was not a champion before")
+        instead = _found(case, "earlier", state.halt.instead, *CHAMPIONS)
+        was = instead or _found(case, "champion", state.halt.instead, *CHAMPIONS)
+        _must(was is not None, "what answers instead was not a champion before")
     if old is None:
         return
     if state.halt is not None:
@@ -255,7 +257,7 @@ def _change(case: Case) -> None:
     if case.before is not None:
         _fresh(grant, case.before)
     if grant.command.op == "rollback":
-        _one(case, "earlier", grant.command.model, "create", "promote")
+        _one(case, "earlier", grant.command.model, *CHAMPIONS)
 
 
 def _one(case: Case, of: Standing, model: ModelRef | None, *ops: str) -> Warrant:
@@ -269,16 +271,14 @@ def _one(case: Case, of: Standing, model: ModelRef | None, *ops: str) -> Warrant
 
 def _found(case: Case, of: Standing, model: ModelRef | None, *ops: str) -> Warrant | None:
     """The grant of something that stands, if the state carries it for this model; WarrantError when it is false."""
-    for grant in case.state.basis:
-        if grant.of == of:
-            found = _granted(case, grant, model)
-            if found.command.op in ops and model in (None, found.command.model):
-                return found
-    return None
+    stands = (one for one in case.state.basis if one.of == of and names(one, model, ops))
+    grant = next(stands, None)
+    return None if grant is None else _granted(case, grant, model)
 
 
 def _granted(case: Case, grant: Grant, model: ModelRef | None) -> Warrant:
-    found = warranted(grant, case.history, _tier(case, model))
+    stood = (grant.command, grant.approvals) in case.stood
+    found = warranted(grant, case.history, _tier(case, model), stood=stood)
     _must(
         found.command.deployment == case.state.deployment,
         f"a command for {found.command.deployment} is shown for {case.state.deployment}",

@@ -2,7 +2,8 @@
 
 Everything that answers callers rests on a grant: a command and approvals, signed by persons, that the state carries. A
 grant is judged by the trust and the policy that held when its last envelope was signed, so that a state stays true when
-people leave; what a key signed that is revoked by now counts nothing. Without a person's command the controller moves
+people leave; what a key signed that is revoked by now counts nothing, but for what was believed before and still
+serves: else nobody could halt that, or go back from it. Without a person's command the controller moves
 only along a signed plan: on to the next weight, back to no canary, back to the previous champion, to a halt. Whoever
 has stolen its key, or writes the topic without it, moves no further; and marks keep old grants from being shown again.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from driftline.agents.control.errors import SignatureError
+from driftline.agents.control.grants import standing
 from driftline.agents.control.signing import verified
 from driftline.agents.control.standing import Case, Marks, checked
 from driftline.agents.control.warrant import WarrantError
@@ -83,7 +85,8 @@ def verify_state(
         raise StateError(
             f"revision {state.revision} is not above {old.revision}, the highest that was believed"
         )
-    case = Case(state, old, Marks() if before is None else before.marks, history, tiers, ended)
+    marks, stood = (Marks(), ()) if before is None else (before.marks, standing(before.state))
+    case = Case(state, old, marks, history, tiers, ended, stood)
     try:
         return Believed(state=state, marks=checked(case))
     except WarrantError as error:

@@ -12,12 +12,14 @@ from driftline.agents.control.errors import SignatureError
 from driftline.agents.control.pending import LIMIT_MS
 from driftline.agents.control.policy import USUAL, Question
 from driftline.agents.control.signing import verified
-from driftline.schemas.control.command import AHEAD_MS, LONGEST_MS, Command
+from driftline.schemas.control.command import AHEAD_MS, LONGEST_MS, Command, ModelRef
 from driftline.schemas.control.envelope import COMMAND, Envelope, EnvelopeError
 from driftline.schemas.control.serving_state import Grant, Tier
 from driftline.schemas.control.trust import Person
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from driftline.agents.control.history import History, Rule
 
 ARRIVES_MS: Final = AHEAD_MS + 2 * LONGEST_MS
@@ -52,20 +54,27 @@ class Warrant:
         return -1 if self.command.expected_revision is None else self.command.expected_revision
 
 
-def warranted(grant: Grant, history: History, tier: Tier) -> Warrant:
+def names(grant: Grant, model: ModelRef | None, ops: Collection[str]) -> bool:
+    """Whether a grant is a command of some ops, for a model if one is given; raises WarrantError when it is none."""
+    _, command = _read(grant.command)
+    return command.op in ops and model in (None, command.model)
+
+
+def warranted(grant: Grant, history: History, tier: Tier, *, stood: bool = False) -> Warrant:
     """Check a grant.
 
     Args:
         grant: as a state carries it.
         history: of trust and policy.
         tier: by which it is judged.
+        stood: it was believed before: keys of it that were revoked since still count.
 
     Raises:
         WarrantError: a signature is false or of nobody who counts, it is meant for another installation, or the policy
             of no time at which it could take effect allows it with these approvals.
     """
     envelope, command = _read(grant.command)
-    asker = _signer(envelope, command, history)
+    asker = _signer(envelope, command, history, stood=stood)
     if asker is None:
         raise WarrantError(f"nobody whose key counts signed a {command.op}")
     counted: dict[str, Person] = {}
@@ -76,7 +85,7 @@ def warranted(grant: Grant, history: History, tier: Tier) -> Warrant:
             raise WarrantError("an approval is shown that is for another command")
         if approval.deployment not in ("", command.deployment):
             raise WarrantError("an approval is shown that is for another deployment")
-        person = _signer(approval_envelope, approval, history)
+        person = _signer(approval_envelope, approval, history, stood=stood)
         if person is not None and person.id != asker.id:
             counted[person.id] = person
             last_ms = max(last_ms, approval.issued_at_ms)
@@ -102,7 +111,7 @@ def _read(text: str) -> tuple[Envelope, Command]:
     return envelope, command
 
 
-def _signer(envelope: Envelope, command: Command, history: History) -> Person | None:
+def _signer(envelope: Envelope, command: Command, history: History, *, stood: bool) -> Person | None:
     """The one person who signed, by the trust of the time; None when their key is unknown, or revoked by now."""
     # A key may have become known while the command was on its way, and clocks differ.
     for rule in history.between(command.issued_at_ms - AHEAD_MS, command.issued_at_ms + LONGEST_MS):
@@ -113,7 +122,7 @@ def _signer(envelope: Envelope, command: Command, history: History) -> Person | 
             signers = verified(envelope, ring.persons)
         except SignatureError as error:
             raise WarrantError(str(error)) from error
-        persons = ring.persons_of(one for one in signers if not history.is_revoked(one))
+        persons = ring.persons_of(one for one in signers if stood or not history.is_revoked(one))
         if len(persons) > 1:
             raise WarrantError(f"{len(persons)} persons signed a {command.op}; one must")
         if persons:

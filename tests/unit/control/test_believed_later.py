@@ -14,7 +14,7 @@ from driftline.agents.control.history import History
 from driftline.agents.control.lifecycle import At
 from driftline.agents.control.verify_state import StateError, verify_state
 from driftline.schemas.control.envelope import STATE
-from driftline.schemas.control.serving_state import ServingState
+from driftline.schemas.control.serving_state import ServingState, Tier
 
 
 def test_what_is_retired_stays_retired() -> None:
@@ -56,6 +56,39 @@ def test_what_a_revoked_key_approved_is_believed_no_more(high: Agent) -> None:
         office.desk.move(moves.baked(office.state, office.desk.at(office.now_ms)), "baked", office.now_ms)
     fresh = verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
     assert fresh.state.champion == model("2")
+
+
+@pytest.mark.parametrize(("tier", "who"), [("low", "ann"), ("medium", "bob"), ("high", "cat")])
+def test_what_stands_by_a_revoked_key_is_halted_and_gone_back_from(tier: Tier, who: str) -> None:
+    """Whoever believed it before believes halts and rollbacks after the key is revoked, and nothing new by that key."""
+    office = Office(tier)
+    office.promoted()
+    office.registered("3")
+    agent = Agent(office)
+    approvers = {"low": (), "medium": ("bob",), "high": ("bob", "cat")}[tier]
+    stolen = unapproved(office, *approvers)
+    asked = command("key-revoke", "", at_ms=office.now_ms, expected_revision=1, key=key(who).keyid)
+    office.send(signed(asked, "root-1", "root-2").to_bytes())
+    agent.refuses(
+        "nobody whose key|approvals", champion=model("3"), basis=swapped(office.state, "champion", stolen)
+    )
+    office.does("halt-serving", "oli")
+    assert agent.sees(office.published()).state.halt is not None
+    office.does("rollback", "oli", model=model("1"))
+    assert agent.sees(office.published()).state.champion == model("1")
+
+
+def test_what_an_older_champion_stood_by_keeps_no_newer_one_away() -> None:
+    """Of the champions before, the grant of that one alone must count that windows may go back to."""
+    office = Office("low")
+    office.created("1")
+    for version in ("2", "3"):
+        office.registered(version)
+        office.does("promote", "eve", model=model(version))
+    asked = command("key-revoke", "", at_ms=office.now_ms, expected_revision=1, key=key("ann").keyid)
+    office.send(signed(asked, "root-1", "root-2").to_bytes())
+    fresh = verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
+    assert fresh.state.previous == model("2")
 
 
 def test_a_stricter_policy_lets_stand_what_stands(high: Agent) -> None:
