@@ -143,9 +143,10 @@ def _class_type(classes: NDArray[Any]) -> Datatype:
     if classes.ndim != 1:
         raise LoadError("the estimator predicts several targets at once, and a package has one")
     kind = datatype_of(classes.dtype)
-    if kind in FLOATS:
+    if kind in FLOATS and not np.array_equal(classes, np.floor(classes)):
         return "FP64"
-    return "BOOL" if kind == "BOOL" else "BYTES" if kind == "BYTES" else "INT64"
+    # Truth values and whole floats too: so does what becomes ONNX, whose place it may take.
+    return "BYTES" if kind == "BYTES" else "INT64"
 
 
 def _same_columns(estimator: Any, columns: Sequence[str]) -> None:  # noqa: ANN401 - as above

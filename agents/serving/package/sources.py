@@ -230,9 +230,7 @@ def _classes(estimator: Any, model: LoadedModel) -> tuple[str, ...]:  # noqa: AN
     """Give the classes of an estimator as events will name them: as the class that its model answers is written."""
     classes = np.asarray(getattr(estimator, "classes_", ()))
     if classes.size and model.outputs[0].datatype == "INT64":
-        classes = classes.astype(
-            np.int64
-        )  # what becomes ONNX answers truth values and whole floats as whole numbers
+        classes = classes.astype(np.int64)  # truth values and whole floats are answered as whole numbers
     return tuple(str(text_of(each)) for each in classes.tolist())
 
 

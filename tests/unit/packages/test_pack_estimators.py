@@ -143,8 +143,9 @@ def questions(made: Packed) -> dict[str, Any]:
     ("truth", "convert", "classes"),
     [
         (TRUTH.astype(bool), True, ("0", "1")),
-        (TRUTH.astype(bool), False, ("false", "true")),
+        (TRUTH.astype(bool), False, ("0", "1")),
         (TRUTH.astype(float), True, ("0", "1")),
+        (TRUTH.astype(float), False, ("0", "1")),
         (TRUTH * 3 - 1, True, ("-1", "2")),
         (np.array(["no", "yes"])[TRUTH], True, ("no", "yes")),
         (np.array(["no", "yes"])[TRUTH], False, ("no", "yes")),
@@ -156,6 +157,20 @@ def test_classes_are_named_as_answers_are(tmp_path: Path, truth: Any, *, convert
     made = pack_estimator(model, order(tmp_path / "package", rows=TABLE, about=FOUR), convert=convert)
     assert made.signed.manifest.classes == classes
     assert {text_of(label) for label in answers(made)["label"].tolist()} <= set(classes)
+
+
+@pytest.mark.parametrize("kind", [bool, float])
+def test_what_stays_an_estimator_takes_the_place_of_what_became_onnx(tmp_path: Path, kind: type) -> None:
+    """Truth values and whole floats are classes of one kind in both formats, and either version follows the other."""
+    model = LogisticRegression().fit(MATRIX, TRUTH.astype(kind))
+    one, two = (
+        pack_estimator(
+            model, order(tmp_path / str(convert), rows=TABLE, about=FOUR), convert=convert
+        ).signed.manifest
+        for convert in (True, False)
+    )
+    assert {one.format, two.format} == {"onnx", "skops"}
+    assert misfits(one, two) == misfits(two, one) == []
 
 
 def test_several_classes_have_a_score_each(tmp_path: Path) -> None:
