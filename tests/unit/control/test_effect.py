@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 from office import PROFILE, Office, code, refused, shadowed
 from signed import command, key, model, person, plain, policy, signed, text, trust
@@ -9,6 +10,7 @@ from signed import command, key, model, person, plain, policy, signed, text, tru
 from driftline.agents.control.history import History
 from driftline.agents.control.pending import MAX_REVIEWS, REVIEW_MS, Review
 from driftline.agents.control.trust import first_state, policy_digest
+from driftline.agents.control.verify_state import StateError, verify_state
 
 
 def test_a_command_waits_longer_than_it_could_be_admitted() -> None:
@@ -60,6 +62,24 @@ def test_roles_of_approvers_are_tested_again_at_the_effect() -> None:
     assert office.approve(asked, "cat").event == "approved"
     assert office.state.champion is None
     assert office.approve(asked, "eve").approvers == ("cat", "eve")
+
+
+def test_systems_alone_approve_nothing_of_high_risk() -> None:
+    """Two systems that approve are no human: the command waits on, and who shows agents the two is not believed."""
+    systems = tuple(person(name, "approver", kind="system") for name in ("tick", "tock"))
+    state = first_state(trust(persons=(*trust().persons, *systems)), policy().text)
+    office = Office("high", history=History.of(state, policy().text))
+    office.registered("1")
+    asked = office.ask("create", "ann", model=model("1"))
+    assert [office.approve(asked, name).event for name in ("tick", "tock")] == ["approved", "approved"]
+    assert office.state.champion is None
+    assert office.approve(asked, "bob").event == "decided"
+    office.prepared()
+    (grant,) = (one for one in office.state.basis if one.of == "champion")
+    shown = replace(office.state, basis=(replace(grant, approvals=grant.approvals[:2]),))
+    with pytest.raises(StateError, match="with 2 approvals"):
+        verify_state(office.published(shown), "churn", None, office.desk.history, office.now_ms, {})
+    assert verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
 
 
 def test_the_policy_is_tested_again_at_the_effect() -> None:
