@@ -26,6 +26,7 @@ BY_FILE: Final = "_FILE"
 _FOREIGN: Final = re.compile(
     r"DRIFTLINE_(TEST_.*|RETRAIN_.*|(.*_)?SERVICE_(HOST|PORT)(_.*)?|(.*_)?PORT_\d+_(TCP|UDP)(_.*)?|PORT)"
 )
+SHOWN_NAMES: Final = 30
 SHOWN_CHARS: Final = 100
 MOST_BYTES: Final = 1 << 16
 """The longest file that holds one value."""
@@ -178,6 +179,16 @@ def _secret(kind: type, value: object) -> Secret:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown word: the known one it is near to, else all of them."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else f"; there are {', '.join(sorted(known))}"
+    """The end of a sentence about an unknown word: the known one it is near to, else all of them, or the first ones.
+
+    >>> nearest("chrun", ["churn"]), nearest("x", ["a", "b"]), nearest("x", [])
+    ('; did you mean churn?', '; there are a, b', '; there is none yet')
+    """
+    names = sorted(known)
+    if not names:
+        return "; there is none yet"
+    found = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if found:
+        return f"; did you mean {found[0]}?"
+    more = len(names) - SHOWN_NAMES
+    return f"; there are {', '.join(names[:SHOWN_NAMES])}" + (f" and {more} more" if more > 0 else "")

@@ -18,6 +18,7 @@ from driftline.schemas.settings import (
     load,
     producer_config,
 )
+from driftline.schemas.sources import nearest
 
 SASL = {
     "DRIFTLINE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
@@ -286,3 +287,11 @@ def test_a_file_that_holds_no_value_is_named(content: bytes | None, sentence: st
     with pytest.raises(SettingsError) as error:
         load({"DRIFTLINE_CLICKHOUSE_PORT_FILE": str(path)})
     assert str(error.value) == sentence.format(path=path)
+
+
+def test_an_unknown_word_is_told_what_there_is() -> None:
+    """The end of the sentence names the word it is near to, the first of what there is, or that there is nothing."""
+    assert nearest("chrun", ["churn"]) == "; did you mean churn?"
+    assert nearest("x", ["b", "a"]) == "; there are a, b"
+    assert nearest("churn", []) == "; there is none yet"
+    assert nearest("zzz", [f"model-{at:03}" for at in range(300)]).endswith("model-029 and 270 more")
