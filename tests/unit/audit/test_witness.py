@@ -84,6 +84,22 @@ def test_what_is_no_checkpoint_of_the_log_counts_nothing() -> None:
     assert Checkpoint.of(note).size == 20
 
 
+def test_a_checkpoint_of_another_log_by_the_same_key_counts_nothing() -> None:
+    """What names another origin is neither signed nor held against the records, though this log's key signed it."""
+    book = filled(20, every=20, witnessed=False)
+    of_this = Checkpoint.of(Note.parse(book.notes[-1]))
+    for size, root in ((20, of_this.root), (15, b"x" * 32)):
+        other = Checkpoint("driftline.example/other", size, root).signed(
+            "driftline.example/test", key("checkpoint")
+        )
+        one = fresh(book)
+        for data in book.records:
+            one.record(data)
+        one.note(other.to_bytes())
+        assert one.compare() is None
+        assert one.sign(NOW_S) is None
+
+
 def test_it_refuses_a_log_that_contradicts_its_own_checkpoint() -> None:
     """Where the log's key signed another root than the records lead to, the note is given back as evidence."""
     book = filled(20, every=10, witnessed=False)
