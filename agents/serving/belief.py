@@ -30,6 +30,7 @@ from driftline.schemas.control.serving_state import Grant, ServingState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from driftline.schemas.control.command import ModelRef
     from driftline.schemas.control.serving_state import Tier
 
 _NO_TRUST: Final = "no record of the audit was heard yet, so that no key is known"
@@ -108,10 +109,16 @@ class Belief:
         """Id of the installation; empty before the first record was heard."""
         return "" if self._history is None else self._history.now.ring.state.trust.installation
 
-    @property
-    def package_keys(self) -> Mapping[str, bytes]:
-        """Who may sign packages: every person whose key counts; which package serves is for commands to say."""
-        return {} if self._history is None else self._history.now.ring.persons
+    def package_keys(self, ref: ModelRef) -> Mapping[str, bytes]:
+        """Who may have signed a package: every person who ever could; which package serves is for commands to say.
+
+        A key that was revoked counts only for what serves by what is believed: else no agent could start again.
+        """
+        if self._history is None:
+            return {}
+        history, serves = self._history, any(ref in one.state.loaded for one in list(self.believed.values()))
+        known = (one for rule in history.rules for one in rule.ring.persons.items())
+        return {keyid: public for keyid, public in known if serves or not history.is_revoked(keyid)}
 
     def serves(self, deployment: str) -> bool:
         """Whether this agent's key is for a deployment."""

@@ -26,13 +26,14 @@ from driftline.schemas.control.envelope import ACK, HEARTBEAT
 from driftline.schemas.topics import ACKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from driftline.agents.control.signing import Signer
     from driftline.agents.control.verify_state import Believed
     from driftline.agents.serving.agent import Agent
     from driftline.schemas.control.ack import Outcome
+    from driftline.schemas.control.command import ModelRef
     from driftline.schemas.control.serving_state import Tier
 
 logger = logging.getLogger(__name__)
@@ -88,10 +89,9 @@ class Controlled:
         for deployment in self.belief.believed:
             self._direct(deployment)
 
-    @property
-    def package_keys(self) -> dict[str, bytes]:
-        """Who may sign packages now."""
-        return dict(self.belief.package_keys)
+    def package_keys(self, ref: ModelRef) -> Mapping[str, bytes]:
+        """Who may have signed a package."""
+        return self.belief.package_keys(ref)
 
     # What the follower's thread calls.
 

@@ -67,7 +67,7 @@ class PackageLoader:
     Args:
         cache: where they are copied to.
         store: where they are copied from.
-        keys: gives the raw public keys, by id, of those who may sign packages now.
+        keys: gives the raw public keys, by id, of those who may have signed a package.
         trusted: types that policy trusts in skops files.
         bounds: of a trial.
         threads: of one call.
@@ -77,7 +77,7 @@ class PackageLoader:
         self,
         cache: Cache,
         store: Store,
-        keys: Callable[[], Mapping[str, bytes]],
+        keys: Callable[[ModelRef], Mapping[str, bytes]],
         *,
         trusted: Collection[str] = (),
         bounds: Bounds = BOUNDS,
@@ -93,7 +93,7 @@ class PackageLoader:
         Raises:
             PackageError: it cannot be had, is not what was signed, or did not pass its trial.
         """
-        held = self._cache.take(ref, self._keys(), self._store)
+        held = self._cache.take(ref, self._keys(ref), self._store)
         try:
             manifest = held.signed.manifest
             tried = trial(

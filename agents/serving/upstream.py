@@ -194,15 +194,17 @@ class UpstreamLoader:
     Args:
         upstream: the server.
         store: where manifests are.
-        keys: gives the raw public keys, by id, of those who may sign packages now.
+        keys: gives the raw public keys, by id, of those who may have signed a package.
     """
 
-    def __init__(self, upstream: Upstream, store: Store, keys: Callable[[], Mapping[str, bytes]]) -> None:
+    def __init__(
+        self, upstream: Upstream, store: Store, keys: Callable[[ModelRef], Mapping[str, bytes]]
+    ) -> None:
         self._upstream, self._store, self._keys = upstream, store, keys
 
     def fetch(self, ref: ModelRef) -> Behind:
         """Fetch a manifest; raises PackageError, or SwapError when it is another one."""
-        signed = opened_manifest(self._store.manifest(ref.manifest), self._keys())
+        signed = opened_manifest(self._store.manifest(ref.manifest), self._keys(ref))
         if signed.ref != ref:
             raise SwapError(
                 f"{ref.name} {ref.version} was asked for, and the store has {signed.manifest.title}"

@@ -33,6 +33,8 @@ from driftline.agents.serving.upstream import Behind, Upstream, UpstreamLoader
 from driftline.schemas.control.envelope import MAX_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from driftline.schemas.control.command import ModelRef
     from driftline.schemas.settings import Settings
 
@@ -96,13 +98,17 @@ async def _controlled(settings: Settings, key: Key, instance: str, folder: Path,
     packages, serve = settings.packages, settings.serve
     upstream = _upstream(settings)
     loader: PackageLoader | UpstreamLoader
+
+    def may_sign(ref: ModelRef) -> Mapping[str, bytes]:
+        return controlled.package_keys(ref)
+
     if upstream is not None:
-        loader = UpstreamLoader(upstream, store_of(packages), lambda: controlled.package_keys)
+        loader = UpstreamLoader(upstream, store_of(packages), may_sign)
     else:
         loader = PackageLoader(
             Cache(Path(packages.cache_dir), max_bytes=packages.cache_bytes),
             store_of(packages),
-            lambda: controlled.package_keys,
+            may_sign,
             trusted=packages.trusted,
             bounds=Bounds(serve.trial_bytes, serve.trial_seconds),
         )

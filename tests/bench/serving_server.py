@@ -79,7 +79,7 @@ async def main(kind: str, folder: Path, key: str, kafka: Kafka) -> None:
     keys = {key_id(public): public}
     state = Path(tempfile.mkdtemp(dir=folder))
     cache = Cache(state / "cache", max_bytes=1 << 30)
-    loader = PackageLoader(cache, folder_store(folder / "store"), lambda: keys)
+    loader = PackageLoader(cache, folder_store(folder / "store"), lambda _: keys)
     ref = verify(folder / "package", keys).ref
     loaded = (await asyncio.to_thread(loader.fetch, ref)).load()
     listener = listening("127.0.0.1", 0, shared=False)

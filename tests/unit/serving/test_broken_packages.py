@@ -75,7 +75,7 @@ def test_what_breaks_is_acked_and_what_serves_goes_on(
         bounds = BOUNDS
 
         def fetched(ref: ModelRef) -> loader.Fetched:
-            return PackageLoader(cache, folder_store(store), lambda: KEYS, bounds=bounds).fetch(ref)
+            return PackageLoader(cache, folder_store(store), lambda _: KEYS, bounds=bounds).fetch(ref)
 
         life = Life(tmp_path, office)
         life.agent._fetch = fetched

@@ -81,7 +81,7 @@ def test_a_restarted_agent_serves_what_it_believed_last(tmp_path: Path) -> None:
         second.controlled.resume()
         await second.settled()
         assert second.slots.champion.version == "2"
-        assert second.controlled.package_keys
+        assert second.controlled.package_keys(model("2"))
         older = next(one.after for one in office.told if one.after is not None)
         with pytest.raises(StateError, match="is not above"):
             second.controlled.state("churn", office.published(older))

@@ -11,9 +11,11 @@ from audit_logs import POLICY, new_book
 from believing import Life
 from office import Office
 from served import Package
-from signed import command, key, signed
+from signed import command, key, model, plain, signed, trust
 
 from driftline.agents.audit.errors import AuditError
+from driftline.agents.control.standing import Marks
+from driftline.agents.control.verify_state import Believed
 from driftline.agents.serving.belief import Belief
 from driftline.agents.serving.errors import ServingError
 
@@ -35,6 +37,27 @@ def test_a_log_that_leaves_out_a_change_of_trust_is_not_followed() -> None:
         belief.hear(other.records[1])
     assert belief.history is not None
     assert belief.history.is_revoked(key("ann").keyid)
+
+
+def test_what_somebody_packed_who_is_gone_serves_on_after_a_restart() -> None:
+    """The key of a person who left counts for packages as before; a revoked one for what serves, and nothing else."""
+    book, office = new_book(), Office("low")
+    office.created("1")
+    belief = Belief(book.pins.genesis, key("serving-1").keyid)
+    ann, bob = key("ann").keyid, key("bob").keyid
+    people = [one for one in trust().persons if one.id != "ann"]
+    left = {**plain(trust()), "persons": plain(people)}
+    book.change_trust(command("trust-set", "", trust=left, expected_revision=1), "root-1", "root-2")
+    book.change_trust(command("key-revoke", "", key=bob, expected_revision=2), "root-1", "root-2")
+    for one in book.records:
+        belief.hear(one)
+    assert {ann} <= belief.package_keys(model("1")).keys()
+    assert bob not in belief.package_keys(model("1"))
+    belief.believed["churn"] = Believed(state=office.state, marks=Marks())
+    again = Belief(book.pins.genesis, key("serving-1").keyid, belief.kept)
+    assert {ann, bob} <= again.package_keys(model("1")).keys()
+    assert (ann in again.package_keys(model("2")), bob in again.package_keys(model("2"))) == (True, False)
+    assert key("thief").keyid not in again.package_keys(model("1"))
 
 
 def test_a_command_that_the_controller_carried_out_is_not_obeyed_again_here(tmp_path: Path) -> None:
