@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import json
 import threading
 import time
@@ -62,6 +63,22 @@ def test_a_canary_that_raises_is_answered_by_the_champion(tmp_path: Path) -> Non
         assert made.metrics.fallbacks.value("churn") == 6
 
     run(lambda: agent(tmp_path, kept=kept), whole)
+
+
+def test_a_canary_that_fails_now_and_then_is_asked_on(tmp_path: Path) -> None:
+    """Failures close its slot only one after another: each answer of it begins the count anew."""
+    calls = itertools.count()
+
+    def mostly(inputs: Mapping[str, Any]) -> dict[str, Any]:
+        return constant(2.0)(inputs) if next(calls) % 5 == 4 else failing(inputs)
+
+    async def whole(made: Agent, ask: Asked) -> None:
+        slots = Slots(champion=loaded("1"), canary=loaded("2", mostly), rollout_id="r", weight=10_000)
+        made.swapper("churn").deployment.switch(slots)
+        answers = [(await ask())[1]["model_version"] for _ in range(15)]
+        assert answers == ["1", "1", "1", "1", "2"] * 3
+
+    run(lambda: agent(tmp_path), whole)
 
 
 def test_a_canary_that_hangs_is_answered_by_the_champion(tmp_path: Path) -> None:
