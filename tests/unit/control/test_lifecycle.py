@@ -188,6 +188,7 @@ def test_what_a_deployment_knows_is_bounded() -> None:
     office.does("retire", "ann", model=model("7"))
     office.does("register", "ann", **fields)
     assert len(office.state.versions) == MAX_VERSIONS
+    assert model("7") not in {one.model for one in office.state.versions}
     for number in range(1, MAX_SHADOWS + 2):
         office.does("validate", "val", model=model(str(number)), evidence=EVIDENCE)
         asked = office.ask("shadow", "ann", model=model(str(number)))

@@ -10,7 +10,7 @@ from controlled import PROFILE, package
 from rollout_windows import HOUR_MS, START_MS, drift, good, hour, later, show, truth
 
 from driftline.agents.control.controller.judging import Judgement, beside
-from driftline.agents.control.controller.windows import Kept
+from driftline.agents.control.controller.windows import Kept, Windows
 from driftline.schemas.control.command import Plan, Step
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.floors import Floor
@@ -229,3 +229,20 @@ def test_a_step_without_data_goes_back_after_its_longest_wait() -> None:
     assert moved.reasons == ("taken back at step 1 of 2: nothing was decided in 600 s",)
     assert room.state is not None
     assert room.state.rollout is None
+
+
+def test_windows_of_replays_and_of_others_judge_nothing() -> None:
+    """What was counted again from the log or told under another's name is kept for no rollout; a newer count is."""
+    windows = Windows()
+    windows.follow({"churn"})
+    live = drift("2", "canary")
+    for key, one in (
+        (b"churn", replace(live, run="again")),
+        (b"churn", replace(live, deployment="fraud")),
+        (b"fraud", live),
+    ):
+        windows.take(key, one.to_bytes())
+    assert windows.of("churn", "2", "canary") == []
+    windows.take(b"churn", live.to_bytes())
+    windows.take(b"churn", replace(live, rows=live.rows + 1, absorbed=live.absorbed + 1).to_bytes())
+    assert [one.result.rows for one in windows.of("churn", "2", "canary")] == [live.rows + 1]
