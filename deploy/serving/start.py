@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import socket
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,11 +36,14 @@ from driftline.agents.serving.upstream import Behind, Upstream, UpstreamLoader
 from driftline.schemas.control.envelope import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from driftline.schemas.control.command import ModelRef
     from driftline.schemas.settings import Settings
 
+GONE_S: Final = 15.0
+"""How long an agent that is started again waits for the one before it, which may still drain."""
+_LOOK_S: Final = 0.1
 STOP_S: Final = 10.0
 """How long what is said last may take to reach Kafka."""
 
@@ -63,14 +69,14 @@ def run(settings: Settings, single: Single | None, number: int | None = None) ->
         DriftlineError: it cannot be started.
     """
     instance = instance_of(settings, number or 0)
-    folder = private(Path(settings.serve.state_dir) / instance)
-    if single is not None:
-        return uvloop.run(_alone(settings, single, instance, folder, number))
-    if not settings.control.genesis:
+    if single is None and not settings.control.genesis:
         raise ServingError("no installation is set up: set DRIFTLINE_CONTROL_GENESIS, or give --package")
-    if not settings.serve.key:
+    if single is None and not settings.serve.key:
         raise ServingError("acks are signed: name the agent's key file with DRIFTLINE_SERVE_KEY")
-    return uvloop.run(_controlled(settings, load(Path(settings.serve.key)), instance, folder, number))
+    with kept_alone(private(Path(settings.serve.state_dir) / instance), GONE_S) as folder:
+        if single is not None:
+            return uvloop.run(_alone(settings, single, instance, folder, number))
+        return uvloop.run(_controlled(settings, load(Path(settings.serve.key)), instance, folder, number))
 
 
 async def _alone(settings: Settings, single: Single, instance: str, folder: Path, number: int | None) -> int:
@@ -179,6 +185,36 @@ def private(folder: Path) -> Path:
     if not is_private:
         raise ServingError(f"the folder {folder} is not private: chmod 700 {folder}, as its owner")
     return folder
+
+
+@contextmanager
+def kept_alone(folder: Path, timeout_s: float) -> Iterator[Path]:
+    """Let no other agent keep its state in a folder meanwhile: it would take over the socket that halts are given to.
+
+    Args:
+        folder: of the state.
+        timeout_s: how long one that just ends is waited for, s.
+
+    Raises:
+        ServingError: another one does.
+    """
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        end_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= end_s:
+                    raise ServingError(
+                        f"another agent keeps its state in {folder}: give this one another serve.instance or "
+                        "serve.state_dir"
+                    ) from error
+                time.sleep(_LOOK_S)
+        yield folder
+    finally:
+        os.close(held)
 
 
 def keys_of(texts: tuple[str, ...]) -> dict[str, bytes]:
