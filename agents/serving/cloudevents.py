@@ -209,7 +209,7 @@ def _columns(tensors: Any) -> dict[str, list[Any]]:  # noqa: ANN401 - whatever t
 
 
 def _table(tensor: dict[str, Any]) -> list[list[Any]]:
-    """The columns of a tensor."""
+    """The columns of a tensor; whole numbers among floats are floats, which some servers write without a point."""
     data, shape = tensor["data"], tensor.get("shape")
     rows = [one if isinstance(one, list) else [one] for one in data]
     if isinstance(shape, list) and len(shape) > MAX_AXES:
@@ -227,4 +227,15 @@ def _table(tensor: dict[str, Any]) -> list[list[Any]]:
         isinstance(one, list | dict) for row in rows for one in row
     ):
         raise bad_request("a tensor of the event is no table of rows")
-    return [[row[place] for row in rows] for place in range(width)]
+    columns = [[row[place] for row in rows] for place in range(width)]
+    told = str(tensor.get("datatype", ""))
+    if told.startswith("FP") or (not told and any(isinstance(one, float) for row in rows for one in row)):
+        columns = [[_as_float(one) for one in column] for column in columns]
+    return columns
+
+
+def _as_float(value: Any) -> Any:  # noqa: ANN401 - as above
+    try:
+        return float(value) if type(value) is int else value
+    except OverflowError as error:
+        raise bad_request("a tensor of the event has a whole number that no float takes") from error
