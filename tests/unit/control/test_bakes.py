@@ -71,6 +71,21 @@ def test_a_new_champion_that_is_worse_is_gone_back_from() -> None:
     assert room.state.champion == ONE
 
 
+def test_while_serving_is_halted_windows_go_back_to_nothing() -> None:
+    """Whoever halted decides what answers next; once serving goes on, windows decide again."""
+    room = promoted()
+    show(room, *before())
+    room.ask("halt-serving", "oli")
+    worse = [
+        (drift("2", "champion", **hour(n)), truth("2", "champion", auc=0.6, **hour(n))) for n in (1, 2, 3)
+    ]
+    room.now_ms += 1_000
+    show(room, *(one for each in worse for one in each))
+    assert [one for one in later(room, 2) if one.event == "moved"] == []
+    room.ask("resume", "oli", target="serving")
+    assert [one.event for one in later(room, 2)] == ["moved"]
+
+
 def old_champion_as_shadow() -> Room:
     """Version 2 was promoted over version 1, which is asked beside it since."""
     room = Room()

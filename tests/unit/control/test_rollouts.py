@@ -9,6 +9,7 @@ from clerked import Room
 from controlled import PROFILE, package
 from rollout_windows import HOUR_MS, START_MS, drift, good, hour, later, show, truth
 
+from driftline.agents.control.controller import windows as windows_module
 from driftline.agents.control.controller.judging import Judgement, beside
 from driftline.agents.control.controller.windows import Kept, Windows
 from driftline.schemas.control.command import Plan, Step
@@ -246,3 +247,14 @@ def test_windows_of_replays_and_of_others_judge_nothing() -> None:
     windows.take(b"churn", live.to_bytes())
     windows.take(b"churn", replace(live, rows=live.rows + 1, absorbed=live.absorbed + 1).to_bytes())
     assert [one.result.rows for one in windows.of("churn", "2", "canary")] == [live.rows + 1]
+
+
+def test_windows_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more windows of a deployment than may be kept those go that were told first."""
+    monkeypatch.setattr(windows_module, "MAX_WINDOWS", 3)
+    windows = Windows()
+    windows.follow({"churn"})
+    for number in range(5):
+        windows.take(b"churn", drift("2", "canary", **hour(number)).to_bytes())
+    starts = [one.result.window_start_ms for one in windows.of("churn", "2", "canary")]
+    assert starts == [hour(number)["window_start_ms"] for number in (2, 3, 4)]
