@@ -26,10 +26,16 @@ def command(deployment: str, package: Path, profile: str | None, how: How) -> in
     PACKAGE is its folder, as 'driftline model pack' wrote it; its signed manifest travels with the command. The
     reference profile that it names is the one that its windows are held against.
     """
+    from driftline.deploy.control.errors import AskingError
     from driftline.deploy.control.manifests import packaged
 
     signed, text = packaged(package)
     held = signed.manifest.profile
+    if profile is None and held is None:
+        raise AskingError(
+            f"{signed.manifest.title} names no reference profile, by which its windows are judged: pack it with "
+            "--profile, or name the digest of one by --profile"
+        )
 
     def fields(board: Board) -> dict[str, Any]:
         del board

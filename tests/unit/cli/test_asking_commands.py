@@ -242,7 +242,7 @@ def test_a_manifest_travels_whole(wire: MemoryWire, say: Say, tmp_path: Path) ->
     """The command carries the very bytes of the signed manifest, the model is named by its payload's digest."""
     path = package(tmp_path, "7", profile=None)
     code, _, err = say("register", "churn", str(path))
-    assert (code, "lacks profile" in err) == (1, True)
+    assert (code, "names no reference profile" in err) == (1, True)
     assert say("register", "churn", str(path), "--profile", "ab" * 32)[0] == 0
     command = last(wire)
     assert command.manifest is not None
