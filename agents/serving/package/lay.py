@@ -21,6 +21,7 @@ from driftline.agents.serving.package.manifest import File, Format, Golden, Mani
 from driftline.agents.serving.package.roles import predicted_of, scores_of, with_lengths
 from driftline.agents.serving.package.rows import MAX_ROWS, as_tensors, thinned
 from driftline.agents.serving.package.signed import MAX_FILE_BYTES
+from driftline.schemas.names import name_fault
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from driftline.agents.serving.package.about import About
     from driftline.agents.serving.package.rows import Rows
     from driftline.agents.serving.package.sources import Source
+    from driftline.agents.serving.package.tensors import Tensor
     from driftline.schemas.profile import Profile
 
 GOLDEN_ROWS: Final = 32
@@ -164,6 +166,7 @@ def _manifest(
 ) -> Manifest:
     about, profile = wanted.about, wanted.profile
     classes = about.classes or source.classes
+    _can_be_named(source.inputs)
     outputs = with_lengths(source.model.outputs, rows.outputs)
     manifest = Manifest(
         name=about.name,
@@ -200,6 +203,16 @@ def _manifest(
     if wrong:
         raise BrokenPackageError(f"{manifest.title} cannot be packed: {wrong}")
     return manifest
+
+
+def _can_be_named(inputs: Sequence[Tensor]) -> None:
+    """Refuse columns whose names no event can carry; raises PackageError."""
+    for name in (name for tensor in inputs for name in (tensor.name, *tensor.columns)):
+        wrong = name_fault(name)
+        if wrong is not None:
+            raise PackageError(
+                f"the model's column {name[:60]!r} cannot be one of events: {wrong}; rename it, and train again"
+            )
 
 
 def _written(path: Path, name: str, data: bytes) -> File:

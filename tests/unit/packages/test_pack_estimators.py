@@ -173,6 +173,16 @@ def test_what_stays_an_estimator_takes_the_place_of_what_became_onnx(tmp_path: P
     assert misfits(one, two) == misfits(two, one) == []
 
 
+@pytest.mark.parametrize(("name", "said"), [("a" * 250, "it has 250 characters"), ("b\nc", "does not print")])
+def test_a_column_that_no_event_can_carry_is_named(tmp_path: Path, name: str, said: str) -> None:
+    """The sentence names the column and what is wrong with its name; nothing is left of the package."""
+    frame = pd.DataFrame({name: MATRIX[:, 0], "d": MATRIX[:, 1]})
+    model = LogisticRegression().fit(frame, TRUTH)
+    with pytest.raises(PackageError, match=rf"the model's column '{name[:1]}.*{said}"):
+        pack_estimator(model, order(tmp_path / "package", rows={one: frame[one].to_numpy() for one in frame}))
+    assert not (tmp_path / "package").exists()
+
+
 def test_several_classes_have_a_score_each(tmp_path: Path) -> None:
     """Three classes have three scores, named as they are and in their order."""
     model = GaussianNB().fit(MATRIX, np.array(["a", "b", "c"])[np.digitize(MATRIX[:, 0], [-0.5, 0.5])])
