@@ -6,7 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from driftline.agents.serving.package.errors import InputError
+from driftline.agents.serving.slots import CANARY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +66,8 @@ class Call:
         found = loaded.gives.rows(outputs)
         if found != self.rows:
             raise InputError(f"it answers {found} rows where {self.rows} were asked")
+        if self.slot == CANARY:
+            _finite(outputs)
         return outputs
 
     def in_thread(self) -> Outputs:
@@ -82,3 +87,10 @@ class Call:
         if self.rows == 1:
             return [request.own or request.identity]
         return [f"{request.identity}/{row}" for row in range(self.rows)]
+
+
+def _finite(outputs: Outputs) -> None:
+    """Take no NaN for an answer of a canary: its caller would get an error, and the champion can answer."""
+    for name, array in outputs.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"its answer {name!r} holds NaN or infinity")

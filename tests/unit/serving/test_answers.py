@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import numpy as np
 import pytest
 from served import Kept, agent, constant, loaded, request, running, until
 
@@ -61,6 +62,25 @@ def test_a_canary_that_raises_is_answered_by_the_champion(tmp_path: Path) -> Non
         made.swapper("churn").deployment.switch(slots)
         await ask()
         assert made.metrics.fallbacks.value("churn") == 6
+
+    run(lambda: agent(tmp_path, kept=kept), whole)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_canary_that_answers_no_number_is_answered_by_the_champion(tmp_path: Path, value: float) -> None:
+    """Its callers would get an error, for JSON carries no NaN: it is the canary's own, and closes its slot."""
+    kept = Kept()
+
+    async def whole(made: Agent, ask: Asked) -> None:
+        slots = Slots(
+            champion=loaded("1"), canary=loaded("2", constant(value)), rollout_id="r", weight=10_000
+        )
+        made.swapper("churn").deployment.switch(slots)
+        for _ in range(8):
+            status, told, _ = await ask()
+            assert (status, told["model_version"]) == (200, "1")
+        made.recorder.flush()
+        assert kept.counts == {("2", "error"): 5, ("1", "ok"): 8}
 
     run(lambda: agent(tmp_path, kept=kept), whole)
 
