@@ -22,6 +22,7 @@ from driftline.agents.control.trust import covers
 from driftline.agents.control.verify_state import Believed, StateError, signed_state, verify_state
 from driftline.agents.control.warrant import WarrantError, warranted
 from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.memory import Kept
 from driftline.agents.serving.orders import Local, impossible, is_settled, over, unfit
 from driftline.schemas.control.command import is_name
 from driftline.schemas.control.envelope import STATE_MAX_BYTES, Envelope, EnvelopeError
@@ -36,24 +37,6 @@ if TYPE_CHECKING:
 _NO_TRUST: Final = "no record of the audit was heard yet, so that no key is known"
 MOST_LOCAL: Final = 1_000
 """Ids of local commands that are remembered, so that none is obeyed twice; and commands that wait to be told."""
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process keeps over a restart.
-
-    Attributes:
-        records: of the audit that trust rests on, the first one first, as texts.
-        believed: by deployment.
-        local: by deployment.
-        seen: ids of local commands.
-        untold: envelopes of those that the controller was not told of, the oldest first.
-    """
-
-    records: tuple[str, ...] = ()
-    believed: dict[str, Believed] = {}
-    local: dict[str, Local] = {}
-    seen: tuple[str, ...] = ()
-    untold: tuple[str, ...] = ()
 
 
 class Belief:

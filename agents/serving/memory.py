@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from driftline.agents.atomic import write_atomically
-from driftline.agents.serving.belief import Kept
+from driftline.agents.control.verify_state import Believed
 from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.orders import Local
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,24 @@ if TYPE_CHECKING:
 FILE: Final = "believed.json"
 HEARD: Final = "heard"
 """An empty file: its time is when news came last."""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process keeps over a restart.
+
+    Attributes:
+        records: of the audit that trust rests on, the first one first, as texts.
+        believed: by deployment.
+        local: by deployment.
+        seen: ids of local commands.
+        untold: envelopes of those that the controller was not told of, the oldest first.
+    """
+
+    records: tuple[str, ...] = ()
+    believed: dict[str, Believed] = {}
+    local: dict[str, Local] = {}
+    seen: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 def kept_in(folder: Path) -> Kept | None:
