@@ -5,10 +5,11 @@ Nothing is registered at import: a worker makes the metrics of its role for the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from driftline.schemas.forgets import Doubted
 from driftline.streams.worker_metrics import DiskMetrics, WorkerMetrics
 
 if TYPE_CHECKING:
@@ -32,12 +33,8 @@ class DriftMetrics:
         self.refused = Counter(
             "driftline_drift_refused", "Messages refused by intake.", ["partition"], registry=registry
         )
-        self.late = Counter(
-            "driftline_drift_late_rows",
-            "Rows for windows already cold: awaiting restatement.",
-            ["partition"],
-            registry=registry,
-        )
+        said = "Rows for windows already cold: awaiting restatement."
+        self.late = Counter("driftline_drift_late_rows", said, ["partition"], registry=registry)
         self.unsealed = Counter(
             "driftline_drift_unsealed_rows",
             "Rows without a seal: counted at least once.",
@@ -160,6 +157,8 @@ class ArchiveMetrics:
         self.lost = Counter("driftline_archive_lost_messages", said, place, registry=registry)
         said = "Records of the audit not obeyed: no link of the chain, or a claim that nobody with the leave signed."
         self.unbelieved = Counter("driftline_archive_unbelieved_records", said, ["reason"], registry=registry)
+        for reason in get_args(Doubted):  # from 0 on, or the first one would be no increase
+            self.unbelieved.labels(reason)
         said = "1 while the audit is not the one that was followed before: nothing new is forgotten."
         self.doubts = Gauge("driftline_archive_audit_doubted", said, registry=registry)
 

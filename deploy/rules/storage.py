@@ -71,6 +71,15 @@ PILING: Final = Alert(
     summary="{{ $value | printf `%.0f` }} rows that came late are in no window for three hours",
     look="driftline status",
 )
+UNBELIEVED: Final = Alert(
+    name="DriftlineForgetsWait",
+    expr=f"max by (instance) ({ARCHIVE['doubts']}) > 0"
+    f" or sum by (instance) (increase({ARCHIVE['unbelieved']}[1h])) > 0",
+    hold_s=0,
+    severity=Severity.WARNING,
+    summary="the archive at {{ $labels.instance }} does not believe all of the audit: what it asks to forget may wait",
+    look="driftline audit verify",
+)
 
 STORAGE_GROUP: Final = Group(
     name="driftline-storage",
@@ -87,5 +96,6 @@ STORAGE_GROUP: Final = Group(
         REFUSED,
         UNCOUNTED,
         PILING,
+        UNBELIEVED,
     ),
 )
