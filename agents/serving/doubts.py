@@ -118,7 +118,9 @@ class Doubts:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self._signed, self._unsigned, self._unread = Few(MOST_SIGNED), Few(MOST_UNSIGNED), Few(MOST_UNSIGNED)
+        self._signed, self._unread = Few(MOST_SIGNED), Few(MOST_UNSIGNED)
+        # Apart, so that nobody hides a forged state of what serves among those of deployments that he invents.
+        self._of_served, self._of_others = Few(MOST_UNSIGNED), Few(MOST_UNSIGNED)
         self.clear()
 
     def clear(self) -> None:
@@ -152,9 +154,10 @@ class Doubts:
             return
         why = self._judge.unsigned(deployment, data)
         # Reading it takes longer than finding that nobody signed it: in a flood it is left alone.
-        is_read = why is not None and len(self._new) < MOST_READ and self._unsigned.has_room(now_s)
+        kept = b"" if why else data
+        is_read = not kept and len(self._new) < MOST_READ and self._few(deployment, kept).has_room(now_s)
         revision = _revision(data) if is_read else 0
-        came = Came(deployment, offset, revision, b"" if why else data, (why or "")[:MOST_WORDS])
+        came = Came(deployment, offset, revision, kept, (why or "")[:MOST_WORDS])
         before = self._new.pop(deployment, None)
         if before is not None:
             self._new_bytes -= before.size_bytes
@@ -184,7 +187,8 @@ class Doubts:
                 self._tell(over.came, why)
         for few, what in (
             (self._signed, "states that a controller signed are not believed"),
-            (self._unsigned, "states that no controller signed are not believed"),
+            (self._of_served, "states of what serves, which no controller signed, are not believed"),
+            (self._of_others, "states that no controller signed are not believed"),
             (self._unread, "records of the states cannot be read"),
         ):
             more = few.more(now_s)
@@ -216,7 +220,7 @@ class Doubts:
             self._held.pop(came.deployment, None)
         elif held is None:
             is_told = self._is_again(came.offset) and (not came.data or came.offset in self._told)
-            if not is_told and self._few(came).passes(now_s):
+            if not is_told and self._few(came.deployment, came.data).passes(now_s):
                 self._held[came.deployment] = Doubt(came, why, now_s, before, self._looked is None)
         elif now_s - held.since_s < DOUBT_S:
             self._held[came.deployment] = replace(held, came=came, why=why)
@@ -236,19 +240,21 @@ class Doubts:
         elif self._looked is not None and not self._is_again(came.offset):
             before = self._judge.standing(came.deployment)
             why = self._fault(came, before)
-            if why is not None and self._few(came).passes(now_s):
+            if why is not None and self._few(came.deployment, came.data).passes(now_s):
                 self._over[came.offset] = Doubt(came, why, now_s, before, is_first=False)
 
     def _hurry(self) -> None:
         """Look at all that is here before its time."""
         for came in self._new.values():
             if self._refusal(came) is not None and not self._is_again(came.offset):
-                self._few(came).miss()
+                self._few(came.deployment, came.data).miss()
         self._new.clear()
         self._new_bytes = 0
 
-    def _few(self, came: Came) -> Few:
-        return self._signed if came.data else self._unsigned
+    def _few(self, deployment: str, kept: bytes) -> Few:
+        if kept:
+            return self._signed
+        return self._of_others if self._judge.standing(deployment) is None else self._of_served
 
     def _tell(self, came: Came, why: str) -> None:
         if came.data:

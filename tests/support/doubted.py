@@ -17,6 +17,7 @@ class Judge:
         self.signed: set[bytes] = set()
         self.believed: list[bytes] = []
         self.told: list[str] = []
+        self.stands: dict[str, Believed] = {}
 
     def wants(self, deployment: str) -> bool:
         """Whether it is served."""
@@ -36,9 +37,8 @@ class Judge:
             self.believed.append(data)
 
     def standing(self, deployment: str) -> Believed | None:
-        """Nothing is kept of it."""
-        del deployment
-        return None
+        """What a test says is believed."""
+        return self.stands.get(deployment)
 
     def fault(self, deployment: str, data: bytes, before: Believed | None) -> str | None:
         """Why it would not be believed."""

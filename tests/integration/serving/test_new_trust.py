@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import msgspec
-from controlled import serving_trust
+from controlled import INSTANCES, serving_trust
 from memory_wire import key_file
 from signed import key, text
 from town import Town
@@ -18,6 +19,7 @@ from driftline.schemas.deployment_state import defaults
 
 def test_an_agent_that_trust_gets_to_know_serves_what_lay_there_before(town: Town) -> None:
     """Among states of deployments that somebody invented; when it is told to stop, it leaves no socket behind."""
+    shutil.rmtree(town.folder / f"state-{INSTANCES[len(town.agents)]}", ignore_errors=True)
     late = town.agent(DRIFTLINE_SERVE_KEY=key_file(town.folder, "late"))
     late.until(lambda: late.ask("/v2/health/ready")[0] == 200)
     forged = sign(STATE, b"{}" + b" " * 50_000, key("mallory")).to_bytes()

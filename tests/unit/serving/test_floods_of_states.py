@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import cast
 
 import pytest
 from doubted import UNSIGNED, Judge, Topic
 
+from driftline.agents.control.verify_state import Believed
 from driftline.agents.serving import doubts
 from driftline.agents.serving.doubts import DOUBT_S, MOST_SIGNED, MOST_UNSIGNED
 from driftline.agents.serving.few import MINUTE_S
@@ -78,6 +80,17 @@ def test_what_a_controllers_key_signed_is_kept_up_to_a_number(
     topic.look(1.0 + DOUBT_S, 1.0 + MINUTE_S)
     assert len([one for one in judge.told if one != UNSIGNED]) == MOST_SIGNED
     assert "80 more states that a controller signed are not believed" in caplog.messages
+
+
+def test_a_flood_hides_no_forged_state_of_what_serves(judge: All, topic: Topic) -> None:
+    """States of deployments that somebody invented are counted apart from those of a deployment that is served."""
+    judge.stands["churn"] = cast("Believed", object())
+    topic.look(0.0)
+    flood(topic, 200, bytes_each=10)
+    topic.look(1.0)
+    topic.come(b"forged", b"forged")
+    topic.look(2.0, 2.0 + DOUBT_S)
+    assert len(judge.told) == MOST_UNSIGNED + 2
 
 
 def test_more_than_may_wait_for_a_look_is_looked_at_early(
