@@ -76,6 +76,7 @@ class Published:
         """
         found: dict[str, bytes] = {}
         revisions: dict[str, tuple[DeploymentState, ...]] = {}
+        left_out, why = 0, ""
         for value in values:
             if hashlib.sha256(value).digest() in self._mine:
                 continue
@@ -84,8 +85,10 @@ class Published:
                 found[name] = value
                 read = read_record(name.encode(), value)
             except Refused as refused:
-                logger.warning("a record of %s is left out: %s", STATES, refused)
+                left_out, why = left_out + 1, why or str(refused)
                 continue
             if read:
                 revisions[name] = read
+        if left_out:
+            logger.warning("%d records of %s are left out, the first: %s", left_out, STATES, why)
         return found, revisions

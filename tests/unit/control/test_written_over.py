@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
+import pytest
+
 from driftline.agents.audit.topic import Reader
 from driftline.agents.control.controller.published import RESTATE_MS, Published
 from driftline.agents.control.controller.turn import Turn
@@ -40,3 +42,12 @@ def test_what_is_written_over_already_or_of_no_deployment_is_not_written_again()
     assert published.late(1_000) == {}
     published.hear([mine, record("fraud", b"1"), record("fraud", b"2")], KNOWN)
     assert published.late(2_000) == {"fraud": record("fraud", b"2")}
+
+
+def test_rubbish_costs_a_line_a_look(caplog: pytest.LogCaptureFixture) -> None:
+    """Of many records that cannot be read the log says how many, and why the first; the others are taken."""
+    published = Published(cast("Reader", None))
+    published.hear([b"rubbish", record("churn", b"1"), *[b""] * 400], KNOWN)
+    assert published.late(1_000) == {"churn": record("churn", b"1")}
+    (said,) = caplog.messages
+    assert said.startswith("401 records of deployment-state are left out, the first: ")
