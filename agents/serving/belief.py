@@ -108,6 +108,13 @@ class Belief:
         agent = None if self._history is None else self._history.now.ring.serving.get(self._key)
         return agent is not None and covers(agent.deployments, deployment) and is_name(deployment)
 
+    def stale(self, deployment: str, silent_s: float) -> str | None:
+        """Why a state is too old to serve by, when nothing was heard for so long; None when it is not."""
+        found = self.believed.get(deployment)
+        if found is None or silent_s <= found.state.max_stale_s:
+            return None
+        return f"nothing was heard of its state for {silent_s:,.0f} s"
+
     def hear(self, data: bytes) -> bool:
         """Take the next record of the audit; say whether trust changed.
 

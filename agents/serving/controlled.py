@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STALE_EVERY_S: Final = 1.0
+NOT_FOR_IT: Final = "this agent is not for it any more, as its trust or its settings say"
+"""Of it no state is looked at any more, and no halt is heard."""
 CATCH_UP_S: Final = 10.0
 """How long a restarted agent waits for Kafka before it is ready with what it believed before."""
 UNKNOWN: Final = "unknown"
@@ -87,7 +89,8 @@ class Controlled:
         """Serve what was believed last; it is ready once it has caught up, or Kafka is away."""
         self._is_behind = bool(self.belief.believed)
         for deployment in self.belief.believed:
-            self._direct(deployment)
+            if not self._only or deployment in self._only:
+                self._direct(deployment)
 
     def package_keys(self, ref: ModelRef) -> Mapping[str, bytes]:
         """Who may have signed a package."""
@@ -207,15 +210,11 @@ class Controlled:
     # What belongs to the loop.
 
     async def watch(self) -> None:
-        """Stop serving what is too stale, as long as it is."""
+        """Stop serving what is too stale, or not this agent's, as long as it is."""
         while True:
             for name, swapper in self._agent.swappers.items():
-                found = self.belief.believed.get(name)
-                stale_s = self._stale_s()
-                too_stale = found is not None and stale_s > found.state.max_stale_s
-                swapper.deployment.suspended = (
-                    f"nothing was heard of its state for {stale_s:,.0f} s" if too_stale else None
-                )
+                stale = self.belief.stale(name, self._stale_s())
+                swapper.deployment.suspended = stale if self.wants(name) else NOT_FOR_IT
             self._agent.retire_sinks()
             await asyncio.sleep(STALE_EVERY_S)
 

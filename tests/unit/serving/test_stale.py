@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from believing import Life
+from believing import FIRST, Life
 from office import Office
 from served import Package, agent
+from signed import command, key, plain, policy, signed, text, trust
 from wired import Line, posted, run
 
-from driftline.agents.serving.agent import Agent
+from driftline.agents.audit.record import AuditRecord, digest
+from driftline.agents.control.trust import changed, first_state
+from driftline.agents.serving.agent import Agent as Serving
+from driftline.schemas.control.trust import Agent, TrustState
 
 
 async def suspended(life: Life) -> str | None:
@@ -56,10 +60,50 @@ def test_an_agent_that_is_started_again_serves_on_no_longer_than_one_that_is_not
     asyncio.run(bounded())
 
 
+def narrowed(scope: str) -> bytes:
+    """Return the record of a trust-set by which the agent is for another deployment, right behind the first one."""
+    agents = (Agent(id="serving-1", keys=(text("serving-1"),), deployments=(scope,)),)
+    asked = command("trust-set", "", trust=plain(trust(agents=agents)), expected_revision=1)
+    envelope = signed(asked, "root-1", "root-2")
+    signers = frozenset(key(name).keyid for name in ("root-1", "root-2"))
+    after = changed(first_state(trust(), policy().text), asked, signers, 0)
+    assert isinstance(after, TrustState)
+    return AuditRecord(
+        seq=1, prev_hash=digest(FIRST), event="effective", decided_at_ms=0, op="trust-set", command=envelope.digest,
+        envelope=envelope.to_bytes().decode(), policy=after.policy, trust=after.digest,
+    ).to_bytes()  # fmt: skip
+
+
+def test_an_agent_that_is_not_for_it_any_more_serves_it_no_more(tmp_path: Path) -> None:
+    """By the trust at once, and by its settings after a restart: it would hear of no halt there."""
+    office, package = Office("low"), Package("1", tier="low")
+
+    async def whole() -> None:
+        first = Life(tmp_path, office, package)
+        first.hears()
+        office.created()
+        await first.sees(*office.told)
+        assert await suspended(first) is None
+        await first.end()
+        other = Life(tmp_path, office, package, deployments="fraud")
+        other.controlled.resume()
+        await other.settled()
+        assert other.agent.swappers == {}
+        await other.end()
+        again = Life(tmp_path, office, package)
+        again.hears()
+        assert await suspended(again) is None
+        again.controlled.audit(narrowed("fraud"))
+        assert "not for it any more" in str(await suspended(again))
+        await again.end()
+
+    asyncio.run(asyncio.wait_for(whole(), 60))
+
+
 def test_a_quick_model_that_is_too_stale_answers_nobody(tmp_path: Path) -> None:
     """What is answered at once is held back as all else is."""
 
-    async def whole(made: Agent, line: Line) -> None:
+    async def whole(made: Serving, line: Line) -> None:
         assert (await line.ask(posted()))[0] == 200
         assert line.tasks == 0
         made.deployments["churn"].suspended = "nothing was heard"
