@@ -158,7 +158,8 @@ def test_advice_runs_its_command_once(lane: Settings, tmp_path: Path) -> None:
         lane, "alerts", (b"churn", advice("one", "watch")), (b"churn", advice("two")), (b"churn", b"rubbish")
     )
     with running(work):
-        until(file.exists)
+        # Opened is not written: a worker that is stopped ends a command that still runs.
+        until(lambda: file.exists() and file.read_text() != "")
     send(lane, "alerts", (b"churn", advice("two")), (b"churn", advice("three")))
     with running(work):
         until(lambda: Memory(state).is_answered("three"))
