@@ -48,7 +48,7 @@ def lay_apart(
     Args:
         path: as for `lay.lay_file`, as is all else.
         kind: of it.
-        wanted: what is laid; columns of objects hold texts and None.
+        wanted: what is laid; columns of objects hold what JSON takes.
         made: an empty folder.
         trusted: types.
         convert: whether to.
@@ -102,11 +102,11 @@ def lay_apart(
 
 
 def columns_in(rows: Rows, work: Path) -> list[Column]:
-    """Write the numbers among the rows into a file, and give the columns in their order, with their texts."""
+    """Write the numbers among the rows into a file, and give the columns in their order, with their objects."""
     arrays = {f"c{place}": array for place, array in enumerate(rows.values()) if array.dtype != object}
     np.savez(work / ROWS_FILE, **arrays)  # type: ignore[arg-type]  # of its own option
     return [
-        Column(name=name, texts=array.tolist() if array.dtype == object else None)
+        Column(name=name, objects=array.tolist() if array.dtype == object else None)
         for name, array in rows.items()
     ]
 

@@ -30,11 +30,12 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: of it.
-        texts: its values, where they are objects; None where they lie in the file of arrays, as `c` and its place.
+        objects: its values, where they are objects: texts, None, or what no model takes, which is for the child to say;
+            None where they lie in the file of arrays, as `c` and its place.
     """
 
     name: str
-    texts: list[str | None] | None
+    objects: list[Any] | None
 
 
 class Laying(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +115,8 @@ def rows_in(columns: list[Column], work: Path) -> dict[str, NDArray[Any]]:
     """Read the rows that the parent wrote, in their order."""
     with np.load(work / ROWS_FILE, allow_pickle=False) as arrays:
         return {
-            column.name: arrays[f"c{place}"] if column.texts is None else np.array(column.texts, dtype=object)
+            column.name: arrays[f"c{place}"]
+            if column.objects is None
+            else np.array(column.objects, dtype=object)
             for place, column in enumerate(columns)
         }

@@ -99,13 +99,21 @@ def test_a_model_that_crashes_is_told(installed: Path) -> None:
         pack_file(path, order(installed / "w" / "p", about=said), bounds=BOUNDS)
 
 
-def test_what_cannot_be_packed_is_said_as_here(tmp_path: Path) -> None:
-    """The sentence of the child is the parent's."""
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ({"age": ROWS["age"]}, f"the rows lack the column {COLUMNS[1]!r}"),
+        ({"X": np.array([[1, None, 3]], dtype=object)}, "'X' holds object, and the model takes FP32 there"),
+    ],
+    ids=["lacking", "null"],
+)
+def test_what_cannot_be_packed_is_said_as_here(tmp_path: Path, rows: dict[str, Any], why: str) -> None:
+    """The sentence of the child is the parent's, also of a tensor with a null, which is no number."""
     linear(tmp_path / "m.onnx")
     told = []
     for bounds in (None, BOUNDS):
         with pytest.raises(PackageError) as found:
-            pack_file(tmp_path / "m.onnx", order(tmp_path / "p", rows={"age": ROWS["age"]}), bounds=bounds)
+            pack_file(tmp_path / "m.onnx", order(tmp_path / "p", rows=rows), bounds=bounds)
         told.append(str(found.value))
     assert told[0] == told[1]
-    assert f"the rows lack the column {COLUMNS[1]!r}" in told[0]
+    assert why in told[0]
