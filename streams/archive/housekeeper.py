@@ -59,6 +59,8 @@ class Housekeeper:
                     self._clerk.look(client)
                 except ClickHouseError as error:
                     logger.warning("housekeeping waits: %s", error)
+                except Exception:  # the clerk follows Kafka, too: nothing that fails there may end the thread
+                    logger.exception("housekeeping failed; it is tried again")
                 self._ending.wait(LOOK_SECONDS)
         self._clerk.close()
 
