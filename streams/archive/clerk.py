@@ -109,7 +109,9 @@ class Clerk:
                 heard.refused[0][1],
             )
         self._metrics.doubts.set(heard.doubt is not None)
-        if heard.doubt is not None:
+        if heard.doubt is None:
+            self._said = ""
+        else:
             self._say(
                 f"nothing new is forgotten: {heard.doubt}; run 'driftline audit verify', and if you put it back, "
                 "empty the table audit_followed and start the archive again"

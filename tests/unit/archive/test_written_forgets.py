@@ -141,6 +141,25 @@ def test_a_follower_that_cannot_read_begins_anew(tables: Tables, caplog: pytest.
     assert [one.getMessage() for one in caplog.records] == ["what is to be forgotten waits: away"]
 
 
+def test_what_is_over_is_said_anew_when_it_comes_back(
+    tables: Tables, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kafka that is away a second time is news; a doubt that goes on is none."""
+    doubted = Heard(doubt="the audit has 2 records")
+    follower = Follower(DriftlineError("away"), Heard(), DriftlineError("away"), doubted, doubted)
+    made = clerk_of(follower)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(5):
+            made.look(CLIENT)
+    first = "what is to be forgotten waits: away"
+    assert [one.getMessage().partition(";")[0] for one in caplog.records] == [
+        first,
+        first,
+        "nothing new is forgotten: the audit has 2 records",
+    ]
+    assert tables.done == []
+
+
 def test_what_is_not_believed_is_told_and_counted(tables: Tables, caplog: pytest.LogCaptureFixture) -> None:
     """One line a look, however many records; the metric tells why, and whether the audit is another one."""
     registry = CollectorRegistry()
