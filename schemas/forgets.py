@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -38,12 +39,14 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         forgets: what is to be forgotten, and was not told of before.
-        refused: of each record that is not believed, what is wrong with it, in a word and in a sentence.
+        refused: how many records are not believed, by what is wrong with them; whoever adds them may do so without end.
+        why: what is wrong with the first of them; empty when there is none.
         doubt: why nothing of this audit is believed; None while it is the one that was followed before.
         mark: how far it was followed; None while that is no further than before.
     """
 
     forgets: tuple[Forget, ...] = ()
-    refused: tuple[tuple[Doubted, str], ...] = ()
+    refused: Mapping[Doubted, int] = {}
+    why: str = ""
     doubt: str | None = None
     mark: Mark | None = None

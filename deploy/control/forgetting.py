@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.audit.errors import AuditError
@@ -46,22 +47,28 @@ class Following:
         """
         until_s = time.monotonic() + seconds
         found: list[Forget] = []
-        refused: list[tuple[Doubted, str]] = []
+        refused: Counter[Doubted] = Counter()
+        first = ""
         while time.monotonic() < until_s:
             values = self._reader.read(POLL_S)
             for data in values:
                 try:
                     found += self._forgets.hear(data)
                 except AuditError as error:
-                    refused.append(kind_of(error))
+                    kind, why = kind_of(error)
                 except Exception as error:  # a fault of ours must neither end the reading nor obey the record
                     logger.exception("a record of the audit could not be judged")
-                    refused.append(("forget", f"a record could not be judged: {type(error).__name__}"))
+                    kind, why = "forget", f"a record could not be judged: {type(error).__name__}"
+                else:
+                    continue
+                refused[kind] += 1
+                first = first or why
             if not values and self._reader.is_at_end:
                 break
         return Heard(
             forgets=tuple(found),
-            refused=tuple(refused),
+            refused=refused,
+            why=first,
             doubt=self._forgets.doubt if self._reader.is_at_end else None,
             mark=self._forgets.mark,
         )

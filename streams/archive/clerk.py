@@ -100,13 +100,13 @@ class Clerk:
         return self._follower
 
     def _tell(self, heard: Heard) -> None:
-        for kind, _ in heard.refused:
-            self._metrics.unbelieved.labels(kind).inc()
+        for kind, count in heard.refused.items():
+            self._metrics.unbelieved.labels(kind).inc(count)
         if heard.refused:
             logger.warning(
                 "%d records of the audit are not obeyed, the first of them because %s",
-                len(heard.refused),
-                heard.refused[0][1],
+                sum(heard.refused.values()),
+                heard.why,
             )
         self._metrics.doubts.set(heard.doubt is not None)
         if heard.doubt is None:

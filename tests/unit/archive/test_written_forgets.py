@@ -163,15 +163,17 @@ def test_what_is_over_is_said_anew_when_it_comes_back(
 def test_what_is_not_believed_is_told_and_counted(tables: Tables, caplog: pytest.LogCaptureFixture) -> None:
     """One line a look, however many records; the metric tells why, and whether the audit is another one."""
     registry = CollectorRegistry()
-    wrong = (("chain", "record 7 does not follow record 3"), ("forget", "record 8 asks"))
-    made = clerk_of(Follower(Heard(refused=wrong, doubt="the audit has 2 records"), Heard()), registry)
+    wrong = Heard(
+        refused={"chain": 2, "forget": 1}, why="record 7 is no link", doubt="the audit has 2 records"
+    )
+    made = clerk_of(Follower(wrong, Heard()), registry)
     with caplog.at_level(logging.WARNING):
         made.look(CLIENT)
     count = "driftline_archive_unbelieved_records_total"
-    assert [registry.get_sample_value(count, {"reason": one}) for one in ("chain", "forget")] == [1, 1]
+    assert [registry.get_sample_value(count, {"reason": one}) for one in ("chain", "forget")] == [2, 1]
     assert registry.get_sample_value("driftline_archive_audit_doubted") == 1
     lines = [one.getMessage() for one in caplog.records]
-    assert lines[0].startswith("2 records of the audit are not obeyed, the first of them because record 7")
+    assert lines[0].startswith("3 records of the audit are not obeyed, the first of them because record 7")
     assert lines[1].startswith("nothing new is forgotten: the audit has 2 records")
     made.look(CLIENT)
     assert registry.get_sample_value("driftline_archive_audit_doubted") == 0
