@@ -51,7 +51,8 @@ class Forgets:
 
     def __init__(self, genesis: str, mark: Mark | None = None) -> None:
         self._chain, self._ended, self._signatures = Chain(genesis), Ended(), Signatures()
-        self._rule: Rule | None = None
+        self._now: History | None = None
+        """Trust and policy after the last record, alone; None while there is no policy that can be read."""
         self._tiers: dict[str, Tier] = {}
         self._mark = mark
         self._held: list[Forget] = []
@@ -106,18 +107,16 @@ class Forgets:
 
     def _learn(self, record: AuditRecord) -> None:
         """Take in what trust and policy are from a record on; one whose policy cannot be read allows nothing."""
-        held, self._rule = self._rule, None
+        held, self._now = self._now, None
         try:
-            text = held.policy.text if held is not None else None
+            text = held.now.policy.text if held is not None else ""
             if self._chain.size == 1 and record.genesis is not None:
                 text = record.genesis.policy
             elif record.op == "policy-set":
-                text = asked(record.envelope or "").policy
-            policy = held.policy if held is not None and held.policy.text == text else Policy(text or "")
-            self._rule = Rule(record.decided_at_ms, self._chain.believed.ring, policy)
-            History([self._rule])
+                text = asked(record.envelope or "").policy or ""
+            policy = held.now.policy if held is not None and held.now.policy.text == text else Policy(text)
+            self._now = History([Rule(record.decided_at_ms, self._chain.believed.ring, policy)])
         except (PolicyError, ValueError) as error:
-            self._rule = None
             raise AuditError(
                 f"no forget is believed from record {record.seq} on: its policy errs: {error}"
             ) from error
@@ -132,13 +131,13 @@ class Forgets:
     def _judged(self, record: AuditRecord) -> Forget:
         """Give what a record lets be forgotten; raises ForgetError when it may not."""
         where = f"record {record.seq} asks to forget a prediction of {record.deployment or 'no deployment'}"
-        if self._rule is None:
+        if self._now is None:
             raise ForgetError(f"{where}, and no policy that can be read allows it")
         grant = Grant(of="change", command=record.envelope or "", approvals=record.approvals)
         tier = self._tiers.get(record.deployment, strictest())
         try:
             # As the controller judged it: keys, roles and policy are those of the record, not of when it was signed.
-            found = warranted(grant, History([self._rule]), tier)
+            found = warranted(grant, self._now, tier)
         except (WarrantError, EnvelopeError, msgspec.MsgspecError) as error:
             raise ForgetError(f"{where}: {error}") from error
         command = found.command
