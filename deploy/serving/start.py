@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 GONE_S: Final = 15.0
 """How long an agent that is started again waits for the one before it, which may still drain."""
 _LOOK_S: Final = 0.1
+_LOCK: Final = "lock"
 STOP_S: Final = 10.0
 """How long what is said last may take to reach Kafka."""
 
@@ -196,9 +197,9 @@ def kept_alone(folder: Path, timeout_s: float) -> Iterator[Path]:
         timeout_s: how long one that just ends is waited for, s.
 
     Raises:
-        ServingError: another one does.
+        ServingError: another one does, or it cannot be locked.
     """
-    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    held = _opened(folder)
     try:
         end_s = time.monotonic() + timeout_s
         while True:
@@ -212,9 +213,25 @@ def kept_alone(folder: Path, timeout_s: float) -> Iterator[Path]:
                         "serve.state_dir"
                     ) from error
                 time.sleep(_LOOK_S)
+            except OSError as error:
+                raise _unlockable(folder, error) from error
         yield folder
     finally:
         os.close(held)
+
+
+def _opened(folder: Path) -> int:
+    try:
+        # For writing, as NFS wants: a folder could not be locked there.
+        return os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unlockable(folder, error) from error
+
+
+def _unlockable(folder: Path, error: OSError) -> ServingError:
+    return ServingError(
+        f"the state folder {folder} cannot be locked: {error.strerror}; give the agent another serve.state_dir"
+    )
 
 
 def keys_of(texts: tuple[str, ...]) -> dict[str, bytes]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import threading
 from pathlib import Path
 
@@ -40,3 +43,22 @@ def test_an_agent_that_ends_is_waited_for(tmp_path: Path) -> None:
     with kept_alone(tmp_path, 30.0):
         assert end.is_set()
     thread.join()
+
+
+def test_it_is_held_by_a_file_as_network_file_systems_want(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS gives a lock of one's own on what is open for writing alone, which no folder is; a refusal is a sentence."""
+
+    def flock(held: int, how: int) -> None:
+        assert how == fcntl.LOCK_EX | fcntl.LOCK_NB
+        if fcntl.fcntl(held, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDWR:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with (
+        pytest.raises(ServingError, match=r"the state folder .* cannot be locked: No locks available"),
+        kept_alone(tmp_path, 0.0),
+    ):
+        pytest.fail("it began")
