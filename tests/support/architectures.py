@@ -40,6 +40,11 @@ def breaking(act):
 def hog(config):
     config["kept"] = np.ones(config["bytes"], np.uint8)
 
+def terminate(config):
+    """As C++ ends where nobody catches what it throws."""
+    os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\\n")
+    os.abort()
+
 def telling(config):
     print("noise on stdout")
     if set(os.environ) - {"LC_CTYPE"} or os.getcwd() != "/" or sys.stdin.read():
@@ -54,9 +59,11 @@ killed = breaking(lambda config: os.kill(os.getpid(), signal.SIGKILL))
 leaving = breaking(lambda config: os._exit(3))
 raising = breaking(lambda config: [][0])
 sleeping = breaking(lambda config: time.sleep(600))
-hungry, tidy, scribbling = breaking(hog), breaking(telling), breaking(writing)
+hungry, starving, tidy, scribbling = map(breaking, (hog, terminate, telling, writing))
 '''
-NAMES = ("dense", "segfault", "killed", "leaving", "raising", "sleeping", "hungry", "tidy", "scribbling")
+NAMES = (
+    "dense", "segfault", "killed", "leaving", "raising", "sleeping", "hungry", "starving", "tidy", "scribbling",
+)  # fmt: skip
 
 
 def install(folder: Path) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 from driftline.agents.serving.package.apart_child import ROWS_FILE, Column, Laying, Outcome
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.launcher import Launcher
-from driftline.agents.serving.package.trial import crashed, tail
+from driftline.agents.serving.package.trial import crashed, ran_out, tail
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -87,10 +87,12 @@ def lay_apart(
                 f"{bounds.timeout_s:g} s; mend it, or give it longer with --timeout"
             )
         said.seek(0)
-        outcome = _outcome(said.read(_SAID_BYTES))
-        if outcome is None:
-            why = crashed(code, "while it was asked the rows", tail(told))
-            raise PackageError(f"{title} is not packed: {why}")
+        outcome, text = _outcome(said.read(_SAID_BYTES)), tail(told)
+    if outcome is None and ran_out(code, text):
+        outcome = Outcome(has_no_memory=True)
+    if outcome is None:
+        why = crashed(code, "while it was asked the rows", text)
+        raise PackageError(f"{title} is not packed: {why}")
     if outcome.has_no_memory:
         raise PackageError(
             f"{title} is not packed: its model {path} ran out of memory, and {bounds.memory_bytes / _MIB:,.0f} MiB do "

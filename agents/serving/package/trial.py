@@ -148,7 +148,7 @@ def _judged(code: int | None, last: Said, when: str, text: str, bounds: Bounds) 
     """Give the outcome, and why as the end of a sentence."""
     if code is None:
         return "too_slow", f"it was stopped {when}, for it took longer than {bounds.timeout_s:g} s"
-    if last.outcome == "no_memory" or (code < 0 and "bad_alloc" in text):
+    if last.outcome == "no_memory" or ran_out(code, text):
         return (
             "out_of_memory",
             f"it ran out of memory {when}: {bounds.memory_bytes / _MIB:,.0f} MiB do not do",
@@ -160,6 +160,11 @@ def _judged(code: int | None, last: Said, when: str, text: str, bounds: Bounds) 
     if code == 0 and last.outcome == "failed":
         return "failed", f"{when} it said: {last.why}"
     return "crashed", crashed(code, when, text)
+
+
+def ran_out(code: int, text: str) -> bool:
+    """Whether a child was ended by a library that got no memory, as C++ ends; `text` is the end of its stderr."""
+    return code < 0 and "bad_alloc" in text
 
 
 def crashed(code: int, when: str, text: str) -> str:

@@ -78,9 +78,10 @@ def test_texts_are_asked_apart_as_they_are_here(tmp_path: Path) -> None:
     assert apart.kept_because == here.kept_because
 
 
-def test_a_model_that_takes_too_much_memory_is_told(installed: Path) -> None:
-    """What was not enough is named, with the option that gives more; nothing is left."""
-    path, said = unpacked(installed / "w", "hungry", at="call", bytes=2 << 30)
+@pytest.mark.parametrize("architecture", ["hungry", "starving"])
+def test_a_model_that_takes_too_much_memory_is_told(installed: Path, architecture: str) -> None:
+    """Whether it is caught or ends the child: what was not enough is named, with the option that gives more."""
+    path, said = unpacked(installed / "w", architecture, at="call", bytes=2 << 30)
     with pytest.raises(PackageError) as found:
         pack_file(path, order(installed / "w" / "p", about=said), bounds=BOUNDS)
     assert str(found.value) == (
