@@ -69,7 +69,7 @@ class Launcher:
         finally:
             os.close(heard)
         if "error" in answer:
-            raise PackageError(f"no child could be started for a trial: {answer['error']}")
+            raise PackageError(f"no child that asks the model could be started: {answer['error']}")
         code: int | None = answer["code"]
         return code
 
@@ -89,7 +89,7 @@ class Launcher:
                     self._close()
                     if is_last:
                         raise PackageError(
-                            f"no child could be started for a trial: {error.strerror}"
+                            f"no child that asks the model could be started: {error.strerror}"
                         ) from error
                 else:
                     return

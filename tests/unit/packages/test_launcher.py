@@ -148,7 +148,7 @@ def test_a_killed_launcher_is_told_and_replaced(launcher: Launcher, tmp_path: Pa
     left = found.children()
     found.kill()
     waiting.join(BOUND_S)
-    assert failed == ["no child could be started for a trial: its launcher ended"]
+    assert failed == ["no child that asks the model could be started: its launcher ended"]
     for child in left:  # it did not ask the system to end it, as a trial does
         child.kill()
     assert launcher_child._ends(found.pid, BOUND_S)
