@@ -170,16 +170,13 @@ class Doubts:
     def look(self, now_s: float) -> None:
         """Look at what came, once all that lies there was read, and again at what was not believed yet."""
         for came in self._new.values():
-            held = self._held.get(came.deployment)
-            if held is not None and held.came.offset != came.offset:
-                self._over[held.came.offset] = self._held.pop(came.deployment)
-                held = None
-            self._believe(came, held, now_s)
+            self._give_way(came)
+            self._believe(came, now_s)
         self._new.clear()
         self._new_bytes = 0
         self._looked = self._end
         for held in [one for one in self._held.values() if one.since_s != now_s]:
-            self._believe(held.came, held, now_s)
+            self._believe(held.came, now_s)
         for over in [one for one in self._over.values() if now_s - one.since_s >= DOUBT_S]:
             del self._over[over.came.offset]
             why = self._fault(over.came, over.before)
@@ -213,8 +210,15 @@ class Doubts:
         """Why a state would not be believed after another one; None when it would."""
         return came.why or self._judge.fault(came.deployment, came.data, before)
 
-    def _believe(self, came: Came, held: Doubt | None, now_s: float) -> None:
-        """Believe the newest state of a deployment, or doubt it; `held` is the doubt that there is."""
+    def _give_way(self, came: Came) -> None:
+        """Let the doubt that there is be of a state that was written over, if another one came."""
+        held = self._held.get(came.deployment)
+        if held is not None and held.came.offset != came.offset:
+            self._over[held.came.offset] = self._held.pop(came.deployment)
+
+    def _believe(self, came: Came, now_s: float) -> None:
+        """Believe the newest state of a deployment, or doubt it."""
+        held = self._held.get(came.deployment)
         before, why = self._judge.standing(came.deployment), self._refusal(came)
         if why is None:
             self._held.pop(came.deployment, None)
@@ -246,6 +250,7 @@ class Doubts:
     def _hurry(self) -> None:
         """Look at all that is here before its time."""
         for came in self._new.values():
+            self._give_way(came)
             if self._refusal(came) is not None and not self._is_again(came.offset):
                 self._few(came.deployment, came.data).miss()
         self._new.clear()

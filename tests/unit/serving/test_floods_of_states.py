@@ -60,7 +60,7 @@ def test_nothing_is_kept_of_what_no_controller_signed(
     assert judge.told == [UNSIGNED] * MOST_UNSIGNED
     topic.look(1.0 + MINUTE_S, 1.0 + 2 * MINUTE_S)
     assert [one.message for one in caplog.records] == [
-        f"{2_000 - MOST_UNSIGNED:,} more states that no controller signed are not believed".replace(",", "")
+        f"{2_000 - MOST_UNSIGNED} more states that no controller signed are not believed"
     ]
 
 
@@ -105,6 +105,20 @@ def test_more_than_may_wait_for_a_look_is_looked_at_early(
     topic.look(1.0, 1.0 + MINUTE_S)
     counted = sum(int(one.split()[0]) for one in caplog.messages)
     assert counted + len(topic.doubts._held) + len(judge.told) == 500
+
+
+def test_a_doubt_that_is_written_over_in_a_flood_is_held_against_what_was_believed_then(
+    judge: All, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As without a flood: its record of the audit came late, and it neither takes effect after its time nor is told."""
+    topic.look(0.0)
+    topic.come(b"1")
+    topic.look(1.0)
+    judge.good |= {b"1", b"2"}
+    monkeypatch.setattr(doubts, "MOST_BYTES", 0)
+    topic.come(b"2")
+    topic.look(2.0, 1.0 + DOUBT_S)
+    assert (judge.believed, judge.told) == ([b"2"], [])
 
 
 def test_what_is_counted_alone_is_told_of_once_a_minute(
