@@ -13,6 +13,7 @@ import msgspec
 from driftline.schemas.clients import clickhouse_config, consumer_config, kafka_config, producer_config
 from driftline.schemas.settings_board import Board
 from driftline.schemas.settings_control import Control
+from driftline.schemas.settings_kinds import Bytes, File, FreePort, Text
 from driftline.schemas.settings_packages import Packages
 from driftline.schemas.settings_serve import Serve
 from driftline.schemas.sources import (
@@ -52,13 +53,8 @@ __all__ = [
 
 
 Meta = msgspec.Meta
-Text = Annotated[str, Meta(description="a text that is not empty", min_length=1)]
-# No path holds the character 0: what opens files raises another error for it than for a file that is not there.
-File = Annotated[str, Meta(description="the path of a file, or nothing", pattern=r"\A[^\x00]*\Z")]
 Folder = Annotated[str, Meta(description="the path of a folder", pattern=r"\A[^\x00]+\Z")]
-Bytes = Annotated[int, Meta(description="a number of bytes, 1,048,576 (1 MiB) or more", ge=1 << 20)]
 Seconds = Annotated[float, Meta(description="a number of seconds above 0, at most 86,400", gt=0, le=86_400)]
-FreePort = Annotated[int, Meta(description="a port, 0 to 65,535; 0 takes a free one", ge=0, le=65_535)]
 Days = Annotated[int, Meta(description="a number of days, 1 to 36,500", ge=1, le=36_500)]
 
 

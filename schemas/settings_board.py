@@ -6,10 +6,9 @@ from typing import Annotated
 
 import msgspec
 
+from driftline.schemas.settings_kinds import File, FreePort, Text
+
 Meta = msgspec.Meta
-Text = Annotated[str, Meta(description="a text that is not empty", min_length=1)]
-File = Annotated[str, Meta(description="the path of a file, or nothing", pattern=r"\A[^\x00]*\Z")]
-FreePort = Annotated[int, Meta(description="a port, 0 to 65,535; 0 takes a free one", ge=0, le=65_535)]
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):

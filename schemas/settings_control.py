@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
+from driftline.schemas.settings_kinds import File
+
 if TYPE_CHECKING:
     from driftline.schemas.control.serving_state import Tier
 
 Meta = msgspec.Meta
-File = Annotated[str, Meta(description="the path of a file, or nothing", pattern=r"\A[^\x00]*\Z")]
 Hours = Annotated[float, Meta(description="a number of hours above 0, at most 72", gt=0, le=72)]
 
 _HOUR_MS: Final = 3_600_000

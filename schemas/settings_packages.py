@@ -6,10 +6,10 @@ from typing import Annotated
 
 import msgspec
 
+from driftline.schemas.settings_kinds import Bytes
 from driftline.schemas.sources import Secret
 
 Meta = msgspec.Meta
-Bytes = Annotated[int, Meta(description="a number of bytes, 1,048,576 (1 MiB) or more", ge=1 << 20)]
 
 
 class Packages(msgspec.Struct, frozen=True, kw_only=True):

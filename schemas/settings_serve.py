@@ -6,11 +6,9 @@ from typing import Annotated
 
 import msgspec
 
+from driftline.schemas.settings_kinds import Bytes, File, FreePort, Text
+
 Meta = msgspec.Meta
-Text = Annotated[str, Meta(description="a text that is not empty", min_length=1)]
-File = Annotated[str, Meta(description="the path of a file, or nothing", pattern=r"\A[^\x00]*\Z")]
-FreePort = Annotated[int, Meta(description="a port, 0 to 65,535; 0 takes a free one", ge=0, le=65_535)]
-Bytes = Annotated[int, Meta(description="a number of bytes, 1,048,576 (1 MiB) or more", ge=1 << 20)]
 Seconds = Annotated[float, Meta(description="a number of seconds above 0, at most 3,600", gt=0, le=3_600)]
 Wait = Annotated[float, Meta(description="a number of seconds, 0 to 3,600", ge=0, le=3_600)]
 
