@@ -25,7 +25,7 @@ CALLERS: Final = 16
 ABOUT: Final = b"about\n"
 
 
-class Local:
+class HaltSocket:
     """The socket while it listens.
 
     Args:
@@ -46,7 +46,7 @@ class Local:
         self._server.close()
 
 
-async def listen(controlled: Controlled, folder: Path) -> Local:
+async def listen(controlled: Controlled, folder: Path) -> HaltSocket:
     """Take local commands, a line each: `about`, or a command as `Belief.command` reads it.
 
     Raises:
@@ -76,7 +76,7 @@ async def listen(controlled: Controlled, folder: Path) -> Local:
     before = os.umask(0o177)
     try:
         server = await asyncio.start_unix_server(serve, str(_short(path)), limit=MOST_BYTES)
-        return Local(server, path, path.stat().st_ino)
+        return HaltSocket(server, path, path.stat().st_ino)
     except OSError as error:
         raise ServingError(f"the socket {path} cannot be made: {error.strerror or error}") from error
     finally:
