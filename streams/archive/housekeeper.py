@@ -14,7 +14,7 @@ from driftline.streams.clickhouse.forgetting import Seen, forget
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Settings
-    from driftline.streams.archive.clerk import Clerk
+    from driftline.streams.archive.forget_recorder import ForgetRecorder
     from driftline.streams.worker_metrics import DiskMetrics
 
 logger = logging.getLogger(__name__)
@@ -27,8 +27,8 @@ _JOIN_SECONDS: Final = 5.0
 class Housekeeper:
     """Looks every ten seconds, from `with` to its end; what fails is tried again the next time."""
 
-    def __init__(self, settings: Settings, disks: DiskMetrics, clerk: Clerk) -> None:
-        self._settings, self._disks, self._clerk = settings, disks, clerk
+    def __init__(self, settings: Settings, disks: DiskMetrics, recorder: ForgetRecorder) -> None:
+        self._settings, self._disks, self._recorder = settings, disks, recorder
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="archive-housekeeper", daemon=True)
 
@@ -56,13 +56,15 @@ class Housekeeper:
                         logger.info("forgetting %d rows of %s", rows, table)
                     self._look_at_disks(client)
                     # Last: whatever keeps it from being written down, what was written is removed.
-                    self._clerk.look(client)
+                    self._recorder.look(client)
                 except ClickHouseError as error:
                     logger.warning("housekeeping waits: %s", error)
-                except Exception:  # the clerk follows Kafka, too: nothing that fails there may end the thread
+                except (
+                    Exception
+                ):  # the recorder follows Kafka, too: nothing that fails there may end the thread
                     logger.exception("housekeeping failed; it is tried again")
                 self._ending.wait(LOOK_SECONDS)
-        self._clerk.close()
+        self._recorder.close()
 
     def _look_at_disks(self, client: Client) -> None:
         for row in client.query("SELECT name, free_space, total_space FROM system.disks"):

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from driftline.streams.archive import topics
-from driftline.streams.archive.clerk import Clerk
+from driftline.streams.archive.forget_recorder import ForgetRecorder
 from driftline.streams.archive.housekeeper import Housekeeper
 from driftline.streams.archive.keeper import Hand, Keeper
 from driftline.streams.archive.post import Post
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from driftline.schemas.settings import Settings
-    from driftline.streams.archive.clerk import Follow
+    from driftline.streams.archive.forget_recorder import Follow
 
 logger = logging.getLogger(__name__)
 
@@ -90,8 +90,8 @@ def run(
         hands = [Hand(Post(settings.kafka, name), Warehouse(client, name)) for client in clients]
         keeper = Keeper(reader.commits, hands, watch.done)
         keeper.start()
-        clerk = Clerk(settings.control.genesis, follow, metrics)
-        edges.enter_context(Housekeeper(settings, metrics.disks, clerk))
+        recorder = ForgetRecorder(settings.control.genesis, follow, metrics)
+        edges.enter_context(Housekeeper(settings, metrics.disks, recorder))
         try:
             reader.subscribe(keeper)
             loop(reader, keeper, watch, stopping)

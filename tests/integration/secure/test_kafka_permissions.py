@@ -20,7 +20,7 @@ from driftline.deploy.control.forgetting import Following
 from driftline.schemas.access import ROLES
 from driftline.schemas.settings import Control, Secret, kafka_config, producer_config
 from driftline.schemas.topics import TOPICS as CONTRACT
-from driftline.streams.archive.clerk import Clerk
+from driftline.streams.archive.forget_recorder import ForgetRecorder
 from driftline.streams.clickhouse import forgotten, reads
 from driftline.streams.clickhouse.client import Client
 from driftline.streams.metrics import ArchiveMetrics
@@ -162,19 +162,21 @@ def test_the_archives_user_suffices_to_judge_what_it_forgets(secured: TestStack)
     assert producer.flush(60) == 0
     settings = secured.settings_of("archive")
     settings = msgspec.structs.replace(settings, control=Control(genesis=book.pins.genesis))
-    clerk = Clerk(book.pins.genesis, partial(Following, settings), ArchiveMetrics(CollectorRegistry()))
+    recorder = ForgetRecorder(
+        book.pins.genesis, partial(Following, settings), ArchiveMetrics(CollectorRegistry())
+    )
     try:
         with Client(settings.clickhouse) as client:
-            reads.wait_until(lambda: _looked(clerk, client), seconds=60, what="what is to be forgotten")
+            reads.wait_until(lambda: _looked(recorder, client), seconds=60, what="what is to be forgotten")
             assert {(seq, target) for seq, _, target in forgotten.known(client)} == {(1, "a")}
             assert not forgotten.is_asked(client)
             mark = forgotten.mark(client, book.pins.genesis)
             assert mark is not None
             assert mark.size == len(book.records)
     finally:
-        clerk.close()
+        recorder.close()
 
 
-def _looked(clerk: Clerk, client: Client) -> bool:
-    clerk.look(client)
+def _looked(recorder: ForgetRecorder, client: Client) -> bool:
+    recorder.look(client)
     return bool(forgotten.known(client))

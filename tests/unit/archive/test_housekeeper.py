@@ -25,7 +25,7 @@ def test_what_fails_unforeseen_is_said_and_tried_again(
     monkeypatch.setattr(housekeeper, "forget", lambda *_: swept.release() or {})
     monkeypatch.setattr(Housekeeper, "_look_at_disks", lambda *_: None)
 
-    class Clerk:
+    class Recorder:
         def look(self, _: object) -> None:
             if error := next(looks, None):
                 raise error
@@ -33,7 +33,7 @@ def test_what_fails_unforeseen_is_said_and_tried_again(
         def close(self) -> None:
             pass
 
-    parts: Any = (None, Clerk())
+    parts: Any = (None, Recorder())
     with caplog.at_level(logging.ERROR), Housekeeper(Settings(), *parts):
         for _ in range(2):
             assert swept.acquire(timeout=30)

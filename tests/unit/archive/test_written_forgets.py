@@ -1,4 +1,4 @@
-"""The clerk: what a follower believes is written down once, before the mark that stands for it."""
+"""The recorder: what a follower believes is written down once, before the mark that stands for it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.forgets import Forget, Heard, Mark
 from driftline.schemas.ids import id_of
-from driftline.streams.archive import clerk
-from driftline.streams.archive.clerk import Clerk
+from driftline.streams.archive import forget_recorder
+from driftline.streams.archive.forget_recorder import ForgetRecorder
 from driftline.streams.clickhouse.errors import ClickHouseAwayError
 from driftline.streams.clickhouse.forgotten import forgotten_rows
 from driftline.streams.metrics import ArchiveMetrics
@@ -28,7 +28,7 @@ def forget(seq: int, target: str = ID) -> Forget:
 
 
 class Tables:
-    """The tables as the clerk uses them, and the order of what was done."""
+    """The tables as the recorder uses them, and the order of what was done."""
 
     def __init__(self, *, is_asked: bool = False) -> None:
         self.rows: set[tuple[int, str, str]] = set()
@@ -92,21 +92,21 @@ class Follower:
 def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
     """Tables in memory in place of ClickHouse's."""
     made = Tables()
-    monkeypatch.setattr(clerk, "forgotten", made)
+    monkeypatch.setattr(forget_recorder, "forgotten", made)
     return made
 
 
-def clerk_of(follower: Follower | None, registry: CollectorRegistry | None = None) -> Clerk:
-    """Return a clerk with a follower."""
+def recorder_of(follower: Follower | None, registry: CollectorRegistry | None = None) -> ForgetRecorder:
+    """Return a recorder with a follower."""
     metrics = ArchiveMetrics(registry or CollectorRegistry())
-    return Clerk("ab" * 32, None if follower is None else follower.begin, metrics)
+    return ForgetRecorder("ab" * 32, None if follower is None else follower.begin, metrics)
 
 
 def test_rows_come_before_the_mark_and_once(tables: Tables) -> None:
     """A crash between them finds a mark that stands for less than is written; what is known is not written again."""
     mark = Mark(size=4, head="cd" * 32)
     follower = Follower(Heard(forgets=(forget(3),), mark=mark), Heard(mark=mark), Heard(forgets=(forget(3),)))
-    made = clerk_of(follower)
+    made = recorder_of(follower)
     for _ in range(3):
         made.look(CLIENT)
     assert tables.done == ["wrote 3", "marked 4"]
@@ -116,7 +116,7 @@ def test_rows_come_before_the_mark_and_once(tables: Tables) -> None:
 def test_what_could_not_be_written_is_written_later(tables: Tables) -> None:
     """The follower tells once; with ClickHouse away between, nothing of it is lost and no mark runs ahead."""
     tables.is_away = True
-    made = clerk_of(Follower(Heard(forgets=(forget(3),), mark=Mark(size=4, head="cd" * 32))))
+    made = recorder_of(Follower(Heard(forgets=(forget(3),), mark=Mark(size=4, head="cd" * 32))))
     with pytest.raises(ClickHouseAwayError):
         made.look(CLIENT)
     assert (tables.last, tables.rows) == (None, set())
@@ -131,7 +131,7 @@ def test_a_follower_that_cannot_read_begins_anew(tables: Tables, caplog: pytest.
     follower = Follower(
         Heard(mark=mark), DriftlineError("away"), DriftlineError("away"), Heard(forgets=(forget(9),))
     )
-    made = clerk_of(follower)
+    made = recorder_of(follower)
     with caplog.at_level(logging.WARNING):
         for _ in range(4):
             made.look(CLIENT)
@@ -147,7 +147,7 @@ def test_what_is_over_is_said_anew_when_it_comes_back(
     """Kafka that is away a second time is news; a doubt that goes on is none."""
     doubted = Heard(doubt="the audit has 2 records")
     follower = Follower(DriftlineError("away"), Heard(), DriftlineError("away"), doubted, doubted)
-    made = clerk_of(follower)
+    made = recorder_of(follower)
     with caplog.at_level(logging.WARNING):
         for _ in range(5):
             made.look(CLIENT)
@@ -166,7 +166,7 @@ def test_what_is_not_believed_is_told_and_counted(tables: Tables, caplog: pytest
     wrong = Heard(
         refused={"chain": 2, "forget": 1}, why="record 7 is no link", doubt="the audit has 2 records"
     )
-    made = clerk_of(Follower(wrong, Heard()), registry)
+    made = recorder_of(Follower(wrong, Heard()), registry)
     with caplog.at_level(logging.WARNING):
         made.look(CLIENT)
     count = "driftline_archive_unbelieved_records_total"
@@ -186,7 +186,7 @@ def test_without_a_genesis_nothing_is_obeyed(
 ) -> None:
     """Where the audit asks, that is said once with what to set; a plain stack hears nothing of it."""
     tables.asked = is_asked
-    made = clerk_of(None)
+    made = recorder_of(None)
     with caplog.at_level(logging.WARNING):
         made.look(CLIENT)
         made.look(CLIENT)

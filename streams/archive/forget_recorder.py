@@ -1,4 +1,4 @@
-"""Clerk: writes down what is to be forgotten, as far as somebody who can judge it believes the audit.
+"""Forget recorder: writes down what is to be forgotten, as far as somebody who can judge it believes the audit.
 
 The archive itself judges no signature. Whoever starts it brings a follower that does, or none: then nothing is obeyed.
 What was written down stays: it was believed when it was written.
@@ -40,7 +40,7 @@ Follow: TypeAlias = "Callable[[Mark | None], Follower]"
 """Begins to follow the audit from its first record, given how far it was followed before."""
 
 
-class Clerk:
+class ForgetRecorder:
     """One archive's; for one thread.
 
     Args:
