@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from driftline.agents.control.verify_state import StateError
-from driftline.agents.serving.few import Few
+from driftline.agents.serving.ratelimit import RateLimit
 from driftline.schemas.control.envelope import STATE_MAX_BYTES, Envelope, EnvelopeError
 from driftline.schemas.control.serving_state import ServingState
 
@@ -118,9 +118,9 @@ class Doubts:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self._signed, self._unread = Few(MOST_SIGNED), Few(MOST_UNSIGNED)
+        self._signed, self._unread = RateLimit(MOST_SIGNED), RateLimit(MOST_UNSIGNED)
         # Apart, so that nobody hides a forged state of what serves among those of deployments that he invents.
-        self._of_served, self._of_others = Few(MOST_UNSIGNED), Few(MOST_UNSIGNED)
+        self._of_served, self._of_others = RateLimit(MOST_UNSIGNED), RateLimit(MOST_UNSIGNED)
         self.clear()
 
     def clear(self) -> None:
@@ -143,7 +143,7 @@ class Doubts:
 
     def unreadable(self, offset: int, error: Exception, now_s: float) -> None:
         """Tell of a record that holds no state."""
-        if not self._is_again(offset) and self._unread.passes(now_s):
+        if not self._is_again(offset) and self._unread.allows(now_s):
             logger.warning("record %d of the states cannot be read: %.300s", offset, error)
         self._end = max(self._end, offset + 1)
 
@@ -155,7 +155,7 @@ class Doubts:
         why = self._judge.unsigned(deployment, data)
         # Reading it takes longer than finding that nobody signed it: in a flood it is left alone.
         kept = b"" if why else data
-        is_read = not kept and len(self._new) < MOST_READ and self._few(deployment, kept).has_room(now_s)
+        is_read = not kept and len(self._new) < MOST_READ and self._limit(deployment, kept).has_room(now_s)
         revision = _revision(data) if is_read else 0
         came = Came(deployment, offset, revision, kept, (why or "")[:MOST_WORDS])
         before = self._new.pop(deployment, None)
@@ -182,13 +182,13 @@ class Doubts:
             why = self._fault(over.came, over.before)
             if why:
                 self._tell(over.came, why)
-        for few, what in (
+        for limit, what in (
             (self._signed, "states that a controller signed are not believed"),
             (self._of_served, "states of what serves, which no controller signed, are not believed"),
             (self._of_others, "states that no controller signed are not believed"),
             (self._unread, "records of the states cannot be read"),
         ):
-            more = few.more(now_s)
+            more = limit.suppressed(now_s)
             if more:
                 logger.warning("%d more %s", more, what)
 
@@ -224,7 +224,7 @@ class Doubts:
             self._held.pop(came.deployment, None)
         elif held is None:
             is_told = self._is_again(came.offset) and (not came.data or came.offset in self._told)
-            if not is_told and self._few(came.deployment, came.data).passes(now_s):
+            if not is_told and self._limit(came.deployment, came.data).allows(now_s):
                 self._held[came.deployment] = Doubt(came, why, now_s, before, self._looked is None)
         elif now_s - held.since_s < DOUBT_S:
             self._held[came.deployment] = replace(held, came=came, why=why)
@@ -244,7 +244,7 @@ class Doubts:
         elif self._looked is not None and not self._is_again(came.offset):
             before = self._judge.standing(came.deployment)
             why = self._fault(came, before)
-            if why is not None and self._few(came.deployment, came.data).passes(now_s):
+            if why is not None and self._limit(came.deployment, came.data).allows(now_s):
                 self._over[came.offset] = Doubt(came, why, now_s, before, is_first=False)
 
     def _hurry(self) -> None:
@@ -252,11 +252,11 @@ class Doubts:
         for came in self._new.values():
             self._give_way(came)
             if self._refusal(came) is not None and not self._is_again(came.offset):
-                self._few(came.deployment, came.data).miss()
+                self._limit(came.deployment, came.data).suppress()
         self._new.clear()
         self._new_bytes = 0
 
-    def _few(self, deployment: str, kept: bytes) -> Few:
+    def _limit(self, deployment: str, kept: bytes) -> RateLimit:
         if kept:
             return self._signed
         return self._of_others if self._judge.standing(deployment) is None else self._of_served

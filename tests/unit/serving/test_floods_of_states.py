@@ -11,7 +11,7 @@ from doubted import UNSIGNED, Judge, Topic
 from driftline.agents.control.verify_state import Believed
 from driftline.agents.serving import doubts
 from driftline.agents.serving.doubts import DOUBT_S, MOST_SIGNED, MOST_UNSIGNED
-from driftline.agents.serving.few import MINUTE_S
+from driftline.agents.serving.ratelimit import MINUTE_S
 from driftline.schemas.refusal import Refused
 
 
