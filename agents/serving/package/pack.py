@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftline.agents.control.signing import sign
-from driftline.agents.serving.package.apart import lay_apart
+from driftline.agents.serving.package.build import Built, Wanted, build_estimator, build_file
+from driftline.agents.serving.package.build_in_child import build_in_child
 from driftline.agents.serving.package.errors import PackageError
-from driftline.agents.serving.package.lay import Laid, Wanted, lay_estimator, lay_file
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.sources import format_of
 from driftline.agents.serving.package.verify import verify
@@ -86,21 +86,21 @@ def pack_file(
         PackageError: it cannot be packed; the text says why and what to do.
     """
 
-    def lay(wanted: Wanted, made: Path) -> Laid:
+    def build(wanted: Wanted, made: Path) -> Built:
         kind = format_of(path)
         if bounds is None:
-            return lay_file(path, kind, wanted, made, trusted=trusted, convert=convert)
-        return lay_apart(path, kind, wanted, made, trusted=trusted, convert=convert, bounds=bounds)
+            return build_file(path, kind, wanted, made, trusted=trusted, convert=convert)
+        return build_in_child(path, kind, wanted, made, trusted=trusted, convert=convert, bounds=bounds)
 
-    return _packed(order, lay)
+    return _packed(order, build)
 
 
 def pack_estimator(estimator: Any, order: Order, *, convert: bool = True) -> Packed:  # noqa: ANN401 - any estimator
     """Pack a fitted estimator: as ONNX where that answers as it does, else as skops. Raises as `pack_file`."""
-    return _packed(order, lambda wanted, made: lay_estimator(estimator, wanted, made, convert=convert))
+    return _packed(order, lambda wanted, made: build_estimator(estimator, wanted, made, convert=convert))
 
 
-def _packed(order: Order, lay: Callable[[Wanted, Path], Laid]) -> Packed:
+def _packed(order: Order, build: Callable[[Wanted, Path], Built]) -> Packed:
     if not order.signers:
         raise PackageError("a package needs the signature of at least one key")
     if order.out.exists():
@@ -108,8 +108,8 @@ def _packed(order: Order, lay: Callable[[Wanted, Path], Laid]) -> Packed:
     made = Path(tempfile.mkdtemp(prefix=".driftline-pack-", dir=_parent(order.out)))
     try:
         made.chmod(0o755)
-        laid = lay(Wanted(order.about, order.rows, order.profile), made)
-        envelope = sign(envelopes.MANIFEST, laid.manifest.encode(), *order.signers)
+        built = build(Wanted(order.about, order.rows, order.profile), made)
+        envelope = sign(envelopes.MANIFEST, built.manifest.encode(), *order.signers)
         (made / FILE).write_bytes(envelope.to_bytes())
         signed = verify(made, None)
         made.rename(order.out)
@@ -118,7 +118,7 @@ def _packed(order: Order, lay: Callable[[Wanted, Path], Laid]) -> Packed:
         if isinstance(error, OSError):
             raise PackageError(f"{order.out} cannot be written: {error.strerror}") from error
         raise
-    return Packed(order.out, signed, laid.kept_because, laid.spread)
+    return Packed(order.out, signed, built.kept_because, built.spread)
 
 
 def _parent(out: Path) -> Path:

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from packaged import COLUMNS, KEYS, ROWS, SIGNER, Betrayal, about, linear, moved, order, packed, saved
 from safetensors.numpy import save_file
 
+from driftline.agents.serving.package.build import GOLDEN_ROWS
 from driftline.agents.serving.package.errors import BrokenPackageError, PackageError
-from driftline.agents.serving.package.lay import GOLDEN_ROWS
 from driftline.agents.serving.package.loading import load
 from driftline.agents.serving.package.manifest import Score
 from driftline.agents.serving.package.pack import pack_file
@@ -136,7 +136,7 @@ def test_a_fixed_number_of_rows_is_refused(tmp_path: Path) -> None:
 
 def test_large_models_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file larger than is allowed is not copied."""
-    monkeypatch.setattr("driftline.agents.serving.package.lay.MAX_FILE_BYTES", 100)
+    monkeypatch.setattr("driftline.agents.serving.package.build.MAX_FILE_BYTES", 100)
     with pytest.raises(PackageError, match="has 161 bytes; 100 are allowed in a package"):
         packed(tmp_path)
 

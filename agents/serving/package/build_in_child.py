@@ -1,4 +1,4 @@
-"""Apart: a model that is packed is loaded and asked in a bounded child that holds no key: it may hang, or break."""
+"""Building in a child: a model that is packed may hang or break, so a bounded process without a key asks it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from driftline.agents.serving.package.apart_child import ROWS_FILE, Column, Laying, Outcome
+from driftline.agents.serving.package.build_child import ROWS_FILE, Column, Outcome, Task
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.launcher import Launcher
 from driftline.agents.serving.package.trial import crashed, ran_out, tail
@@ -18,7 +18,7 @@ from driftline.agents.serving.package.trial import crashed, ran_out, tail
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from driftline.agents.serving.package.lay import Laid, Wanted
+    from driftline.agents.serving.package.build import Built, Wanted
     from driftline.agents.serving.package.manifest import Format
     from driftline.agents.serving.package.rows import Rows
     from driftline.agents.serving.package.trial import Bounds
@@ -28,12 +28,12 @@ _MIB: Final = 1 << 20
 _BEGIN: Final = """
 import sys
 parent, sys.path[:] = int(sys.argv[1]), sys.argv[2:]
-from driftline.agents.serving.package.apart_child import main
+from driftline.agents.serving.package.build_child import main
 main(parent)
 """
 
 
-def lay_apart(
+def build_in_child(
     path: Path,
     kind: Format,
     wanted: Wanted,
@@ -42,13 +42,13 @@ def lay_apart(
     trusted: Collection[str],
     convert: bool,
     bounds: Bounds,
-) -> Laid:
-    """Do as `lay.lay_file` does, in a child.
+) -> Built:
+    """Do as `build.build_file` does, in a child.
 
     Args:
-        path: as for `lay.lay_file`, as is all else.
+        path: as for `build.build_file`, as is all else.
         kind: of it.
-        wanted: what is laid; columns of objects hold what JSON takes.
+        wanted: what is built; columns of objects hold what JSON takes.
         made: an empty folder.
         trusted: types.
         convert: whether to.
@@ -64,7 +64,7 @@ def lay_apart(
         tempfile.TemporaryFile() as said,
         tempfile.TemporaryFile() as told,
     ):
-        task = Laying(
+        task = Task(
             cwd=str(Path.cwd()),
             path=str(path),
             kind=kind,
@@ -98,9 +98,9 @@ def lay_apart(
             f"{title} is not packed: its model {path} ran out of memory, and {bounds.memory_bytes / _MIB:,.0f} MiB do "
             "not do; give it more with --memory-mb"
         )
-    if outcome.laid is None:
+    if outcome.built is None:
         raise PackageError(outcome.why)
-    return outcome.laid
+    return outcome.built
 
 
 def columns_in(rows: Rows, work: Path) -> list[Column]:

@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from skops import io as skops_io
 
-from driftline.agents.serving.package.apart import columns_in
-from driftline.agents.serving.package.apart_child import Column, rows_in
+from driftline.agents.serving.package.build_child import Column, rows_in
+from driftline.agents.serving.package.build_in_child import columns_in
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.pack import Packed, pack_file
 from driftline.agents.serving.package.trial import Bounds
@@ -33,20 +33,22 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def both(folder: Path, path: Path, **changes: Any) -> tuple[Packed, Packed]:
-    """Pack a file as it is in this process, and apart."""
+    """Pack a file as it is in this process, and in a child."""
     here = pack_file(path, order(folder / "here", **changes), convert=False)
-    return here, pack_file(path, order(folder / "apart", **changes), convert=False, bounds=BOUNDS)
+    return here, pack_file(path, order(folder / "child", **changes), convert=False, bounds=BOUNDS)
 
 
-def test_a_package_that_is_made_apart_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_is_made_in_a_child_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same bytes of the same rows, to the digest; paths are those of whoever asked."""
     linear(tmp_path / "m.onnx")
     monkeypatch.chdir(tmp_path)
     rows = {**ROWS, "note": np.array(["x", None] * 20, dtype=object)}
-    here, apart = both(Path(), Path("m.onnx"), rows=rows)
-    assert (apart.folder, apart.signed.digest) == (Path("apart"), here.signed.digest)
-    assert (apart.spread, apart.kept_because) == (here.spread, here.kept_because)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["apart", "here", "m.onnx"]
+    here, child = both(Path(), Path("m.onnx"), rows=rows)
+    assert (child.folder, child.signed.digest) == (Path("child"), here.signed.digest)
+    assert (child.spread, child.kept_because) == (here.spread, here.kept_because)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["child", "here", "m.onnx"]
 
 
 def test_rows_come_to_the_child_as_they_are(tmp_path: Path) -> None:
@@ -67,15 +69,15 @@ def test_rows_come_to_the_child_as_they_are(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found[name], array)
 
 
-def test_texts_are_asked_apart_as_they_are_here(tmp_path: Path) -> None:
+def test_texts_are_asked_in_a_child_as_they_are_here(tmp_path: Path) -> None:
     """An estimator of texts is loaded and asked there, and stays one for the same reason."""
     rows = {"town": np.array(["Ulm", "Bonn"] * 20, dtype=object), "age": np.linspace(20, 60, 40)}
     matrix = np.array(list(zip(*rows.values(), strict=True)), dtype=object)
     model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
     skops_io.dump(model.fit(matrix, rows["town"] == "Ulm"), tmp_path / "m.skops")
-    here, apart = both(tmp_path, tmp_path / "m.skops", rows=rows, about=about(columns=("town", "age")))
-    assert apart.signed.digest == here.signed.digest
-    assert apart.kept_because == here.kept_because
+    here, child = both(tmp_path, tmp_path / "m.skops", rows=rows, about=about(columns=("town", "age")))
+    assert child.signed.digest == here.signed.digest
+    assert child.kept_because == here.kept_because
 
 
 @pytest.mark.parametrize("architecture", ["hungry", "starving"])

@@ -1,4 +1,4 @@
-"""The child in which a model is packed: it lays the package, bounded, and says what it laid, or why not."""
+"""The child in which a package is built, within bounds; it says what it built, or why not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from driftline.agents.serving.package.about import About
 from driftline.agents.serving.package.bounded import alone, bound, import_libraries, is_of_memory
-from driftline.agents.serving.package.lay import Laid, Wanted, lay_file
+from driftline.agents.serving.package.build import Built, Wanted, build_file
 from driftline.agents.serving.package.manifest import Format
 from driftline.agents.serving.package.signed import MAX_FILE_BYTES
 from driftline.schemas.errors import DriftlineError
@@ -38,12 +38,12 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     objects: list[Any] | None
 
 
-class Laying(msgspec.Struct, frozen=True, kw_only=True):
+class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What the parent asks for.
 
     Attributes:
         cwd: the parent's working directory, for paths as a person wrote them.
-        path, kind, about, trusted, convert: as for `lay.lay_file`.
+        path, kind, about, trusted, convert: as for `build.build_file`.
         columns: the rows.
         profile: bytes of the reference.
         made: the package's folder.
@@ -65,21 +65,21 @@ class Laying(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What the child says: what was laid, or why nothing was."""
+    """What the child says: what was built, or why nothing was."""
 
-    laid: Laid | None = None
+    built: Built | None = None
     why: str = ""
     has_no_memory: bool = False
 
 
 def main(parent: int) -> None:
     """Carry out the task on stdin, unless the parent of that pid is gone."""
-    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Laying)
+    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
     out = alone(parent)
     os.write(out, msgspec.json.encode(_outcome(task)))
 
 
-def _outcome(task: Laying) -> Outcome:
+def _outcome(task: Task) -> Outcome:
     os.chdir(task.cwd)
     work, made = Path(task.work), Path(task.made)
     # A child that finds no processor is begun again.
@@ -93,7 +93,7 @@ def _outcome(task: Laying) -> Outcome:
     import_libraries(task.kind)
     bound(task.memory_bytes, MAX_FILE_BYTES)
     try:
-        laid = lay_file(
+        built = build_file(
             Path(task.path),
             task.kind,
             wanted,
@@ -108,7 +108,7 @@ def _outcome(task: Laying) -> Outcome:
         return Outcome(why=f"the package cannot be written: {error.strerror or error}")
     except DriftlineError as error:
         return Outcome(why=str(error), has_no_memory=is_of_memory(str(error)))
-    return Outcome(laid=laid)
+    return Outcome(built=built)
 
 
 def rows_in(columns: list[Column], work: Path) -> dict[str, NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""Laying: a model is asked rows, and lies with its answers in a folder that lacks a signature alone to be a package."""
+"""Build: a model is asked rows, and becomes with its answers a folder that lacks a signature alone to be a package."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _ATOL: Final = {"FP16": 1e-2, "FP32": 1e-5, "FP64": 1e-5}
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is laid.
+    """What is built.
 
     Attributes:
         about: what people say of the model.
@@ -57,8 +57,8 @@ class Wanted:
     profile: Profile | None
 
 
-class Laid(msgspec.Struct, frozen=True, kw_only=True):
-    """What was laid.
+class Built(msgspec.Struct, frozen=True, kw_only=True):
+    """What was built.
 
     Attributes:
         manifest: the payload, as text; it lists every file.
@@ -70,7 +70,7 @@ class Laid(msgspec.Struct, frozen=True, kw_only=True):
     spread: float
 
 
-def lay_file(
+def build_file(
     path: Path,
     kind: Format,
     wanted: Wanted,
@@ -79,13 +79,13 @@ def lay_file(
     trusted: Collection[str],
     convert: bool,
     within: Path | None = None,
-) -> Laid:
-    """Load a file, ask it, and lay what makes a package.
+) -> Built:
+    """Load a file, ask it, and build a package but for its signature.
 
     Args:
         path: of the file.
         kind: its format, as `sources.format_of` tells it.
-        wanted: what is laid.
+        wanted: what is built.
         made: an empty folder, for the package.
         trusted: as for `pack.pack_file`.
         convert: as for `pack.pack_file`.
@@ -103,27 +103,27 @@ def lay_file(
             source = sources.from_skops(path, about, rows, trusted=trusted, convert=convert, work=Path(work))
         else:
             source = sources.from_safetensors(path, about)
-        return _laid(source, wanted, made)
+        return _built(source, wanted, made)
 
 
-def lay_estimator(estimator: Any, wanted: Wanted, made: Path, *, convert: bool) -> Laid:  # noqa: ANN401 - any estimator
-    """Ask a fitted estimator, and lay what makes a package; arguments and errors as for `lay_file`."""
+def build_estimator(estimator: Any, wanted: Wanted, made: Path, *, convert: bool) -> Built:  # noqa: ANN401 - any estimator
+    """Ask a fitted estimator, and build a package but for its signature; arguments and errors as for `build_file`."""
     with tempfile.TemporaryDirectory(prefix="driftline-pack-") as work:
         rows = thinned(wanted.rows, MAX_ROWS)
         source = sources.from_estimator(estimator, wanted.about, rows, convert=convert, work=Path(work))
-        return _laid(source, wanted, made)
+        return _built(source, wanted, made)
 
 
-def _laid(source: Source, wanted: Wanted, made: Path) -> Laid:
+def _built(source: Source, wanted: Wanted, made: Path) -> Built:
     questions = as_tensors(thinned(wanted.rows, GOLDEN_ROWS), source.inputs)
-    rows, tolerance, apart = _golden(source, questions, wanted.about)
+    rows, tolerance, spread = _golden(source, questions, wanted.about)
     contents = {_GOLDEN_FILE: rows.to_bytes()}
     if wanted.profile is not None:
         contents[_PROFILE_FILE] = wanted.profile.to_bytes()
     files = [_written(made / name, name, data) for name, data in contents.items()]
     files += [_copied(made, path, origin) for path, origin in source.files.items()]
     manifest = _manifest(source, wanted, rows, tolerance, files)
-    return Laid(manifest=manifest.to_bytes().decode(), kept_because=source.kept_because, spread=apart)
+    return Built(manifest=manifest.to_bytes().decode(), kept_because=source.kept_because, spread=spread)
 
 
 def _golden(
