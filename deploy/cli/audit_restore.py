@@ -32,7 +32,7 @@ def restore(folder: Path, genesis: str | None, as_json: bool) -> None:
             pinned(settings, genesis), exported_records(folder), list(exported_notes(folder))
         )
         require_empty(settings.kafka)
-        write(settings.kafka, lambda: exported_records(folder), signed)
+        write(settings.kafka, exported_records(folder), signed)
     if as_json:
         print_json({"records": signed.size, "left_out": signed.behind, "checkpoints": len(signed.notes)})
         return

@@ -21,7 +21,7 @@ from driftline.agents.control.controller.vouched import Vouched, checkpoints_in
 from driftline.schemas.settings import consumer_config, producer_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from driftline.schemas.settings import Kafka
 
@@ -103,12 +103,12 @@ def require_empty(kafka: Kafka) -> None:
                 )
 
 
-def restore(kafka: Kafka, records: Callable[[], Iterator[bytes]], signed: Signed) -> None:
+def restore(kafka: Kafka, records: Iterable[bytes], signed: Signed) -> None:
     """Write what was signed to both topics, the checkpoints last, and wait until the broker has all of it.
 
     Args:
         kafka: where the brokers are.
-        records: gives the export's records at each call.
+        records: of the export, in their order.
         signed: how far they are written.
 
     Raises:
@@ -123,7 +123,7 @@ def restore(kafka: Kafka, records: Callable[[], Iterator[bytes]], signed: Signed
     config = producer_config(kafka, message_timeout_ms=WHOLE_MS)
     producer = Producer({**config, "log_level": _QUIET})
     for topic, key, values in (
-        (AUDIT, b"", islice(records(), signed.size)),
+        (AUDIT, b"", islice(records, signed.size)),
         (NOTES, b"log", iter(signed.notes)),
     ):
         for value in values:
