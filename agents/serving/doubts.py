@@ -119,7 +119,7 @@ class Doubts:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
         self._signed, self._unread = RateLimit(MOST_SIGNED), RateLimit(MOST_UNSIGNED)
-        # Apart, so that nobody hides a forged state of what serves among those of deployments that he invents.
+        # Apart, so that nobody hides a forged state of what serves among those of deployments that they invent.
         self._of_served, self._of_others = RateLimit(MOST_UNSIGNED), RateLimit(MOST_UNSIGNED)
         self.clear()
 
@@ -153,8 +153,8 @@ class Doubts:
         if not self._judge.wants(deployment):
             return
         why = self._judge.unsigned(deployment, data)
-        # Reading it takes longer than finding that nobody signed it: in a flood it is left alone.
         kept = b"" if why else data
+        # Reading it takes longer than finding that nobody signed it: in a flood it is left alone.
         is_read = not kept and len(self._new) < MOST_READ and self._limit(deployment, kept).has_room(now_s)
         revision = _revision(data) if is_read else 0
         came = Came(deployment, offset, revision, kept, (why or "")[:MOST_WORDS])
