@@ -37,10 +37,13 @@ def held(state: ServingState, of: Standing) -> Grant | None:
 def standing(state: ServingState) -> frozenset[tuple[str, tuple[str, ...]]]:
     """Commands and approvals of what is loaded in a state: whoever believes it has checked these."""
     rollout = None if state.rollout is None else state.rollout.model
+    instead = None if state.halt is None else state.halt.instead
     placed: tuple[tuple[Standing, ModelRef | None, tuple[Op, ...]], ...] = (
         ("champion", state.champion, CHAMPIONS),
         ("earlier", state.previous, CHAMPIONS),
         ("rollout", rollout, ("canary",)),
+        ("halt", instead, ("halt-serving",)),
+        ("earlier", instead, CHAMPIONS),
         *(("shadow", one, ("shadow",)) for one in state.shadows),
     )
     # The first such, as `standing` looks for it; another one beside it was not checked.

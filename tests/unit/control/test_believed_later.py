@@ -78,6 +78,25 @@ def test_what_stands_by_a_revoked_key_is_halted_and_gone_back_from(tier: Tier, w
     assert agent.sees(office.published()).state.champion == model("1")
 
 
+@pytest.mark.parametrize("who", ["oli", "ann"])
+def test_what_answers_instead_by_a_revoked_key_is_gone_back_to(who: str) -> None:
+    """Whoever halted may have left, and whoever once made champion what answers meanwhile: nobody is kept from it."""
+    office = Office("low")
+    office.created("1")
+    for version in ("2", "3"):
+        office.registered(version)
+        office.does("promote", "eve", model=model(version))
+    agent = Agent(office)
+    office.does("halt-serving", "oli", model=model("1"))
+    agent.sees(office.published())
+    asked = command("key-revoke", "", at_ms=office.now_ms, expected_revision=1, key=key(who).keyid)
+    office.send(signed(asked, "root-1", "root-2").to_bytes())
+    office.does("rollback", "eve", model=model("1"))
+    assert agent.sees(office.published()).state.champion == model("1")
+    office.does("resume", "eve", target="serving")
+    assert agent.sees(office.published()).state.halt is None
+
+
 def test_what_an_older_champion_stood_by_keeps_no_newer_one_away() -> None:
     """Of the champions before, the grant of that one alone must count that windows may go back to."""
     office = Office("low")
