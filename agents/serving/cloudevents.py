@@ -228,7 +228,7 @@ def _table(tensor: dict[str, Any]) -> list[list[Any]]:
     ):
         raise bad_request("a tensor of the event is no table of rows")
     columns = [[row[place] for row in rows] for place in range(width)]
-    told = str(tensor.get("datatype", ""))
+    told = str(tensor.get("datatype") or "")
     if told.startswith("FP") or (not told and any(isinstance(one, float) for row in rows for one in row)):
         columns = [[_as_float(one) for one in column] for column in columns]
     return columns
