@@ -82,7 +82,7 @@ class Town:
             self.agent()
         self.knows(*versions)
         self.does("create", "ann", model=self.packages[versions[0]])
-        self.applied()
+        self.ready()
 
     def ready(self) -> None:
         """Wait until every agent lives and serves the newest revision, whatever a test before left."""
@@ -94,7 +94,8 @@ class Town:
             self.does("resume", "ann", target="serving")
             self.applied()
         for one in self.agents:
-            one.until(lambda one=one: one.ask("/v2/health/ready")[0] == 200)
+            # An agent that has joined a moment ago is live, and may know of no deployment yet.
+            one.until(lambda one=one: one.ask("/v2/models/churn/ready")[0] == 200)
         for version in self.state.versions:
             if version.stage == "rolled_back":
                 self.does("validate", "val", model=version.model, evidence=EVIDENCE)

@@ -20,7 +20,7 @@ from served import request
 
 from driftline.agents.control.keys import public_text
 
-WAIT_S = 60.0
+WAIT_S = 180.0
 
 
 def until(holds: Callable[[], Any]) -> Any:
