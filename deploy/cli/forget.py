@@ -20,7 +20,8 @@ def command(deployment: str, prediction_id: str, how: How) -> int:
     """Remove inputs and label of prediction ID of DEPLOYMENT from archive and dead letters; its lineage stays.
 
     The archive does so within a minute of the record that says so, and again for what comes later. Kafka keeps what it
-    has until its retention ends: 7 days of predictions and labels, 28 of dead letters.
+    has until its retention ends: 7 days of predictions and labels, 28 of dead letters. Of a request of several rows,
+    each is a prediction with an id of its own, that of the request and '/0', '/1' and so on.
     """
 
     def fields(board: Board) -> dict[str, Any]:

@@ -27,6 +27,7 @@ HEAD = (
     "validated",
     "next review",
     "instances",
+    "purpose",
     "audit",
 )
 
@@ -72,5 +73,6 @@ def _cells(table: dict[str, Any]) -> tuple[str, ...]:
         "" if validated is None else f"by {validated['by']}",
         table["next_review"] or "",
         ", ".join(table["instances"]),
+        table["purpose"] or "",
         str(table["audit_seq"]),
     )

@@ -76,8 +76,11 @@ def stood_lines(table: dict[str, Any]) -> Iterator[str]:
 
 
 def inventory_table(past: Past, state: ServingState) -> dict[str, Any]:
-    """One deployment as an inventory has it: who answers for it, who looked at it, what serves where."""
-    model = state.champion
+    """One deployment as an inventory has it: who answers for it, who looked at it, what serves where.
+
+    Before it has a champion, that is said of the version that was registered last.
+    """
+    model = state.champion or (state.versions[-1].model if state.versions else None)
     about = {} if model is None else _about(past, state.deployment, model)
     validation = None if model is None else past.validations.get((state.deployment, model.version))
     version = None if model is None else state.version(model)

@@ -115,6 +115,12 @@ def traced(settings: Settings, prediction_id: str, deployment: str | None) -> li
         places = trace_reads.lineage(client, ids, deployment) if ids else []
         if not places:
             where = "" if deployment is None else f" of {deployment!r}"
+            first = ids_named(f"{prediction_id}/0")
+            if first and trace_reads.lineage(client, first, deployment):
+                raise TraceError(
+                    f"no prediction{where} has the id {prediction_id[:100]!r}, which is that of a request of several "
+                    f"rows: each has its own, from {prediction_id[:100] + '/0'!r} on"
+                )
             raise TraceError(
                 f"no prediction{where} has the id {prediction_id[:100]!r}: see 'driftline status' for what the archive "
                 "has yet to store, or give the id as the application or the emitter did"

@@ -28,7 +28,7 @@ SLOW_ROWS = 20_000
 MEMORY_BYTES = 32 << 20
 """How far an agent's memory may lie above what it was at half of the changes, when each version had served: until then
 each brings an Emitter for each of its slots, threads that nobody needed before, and what they keep of the largest
-requests. Callers with large bodies go on adding a little, ever less: 15 MB over the changes 60 to 160."""
+requests. Callers with large bodies go on adding a little, ever less: 20 MB over changes 60 to 160."""
 
 
 @dataclass

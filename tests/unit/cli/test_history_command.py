@@ -14,6 +14,8 @@ from signed import model
 from driftline.agents.audit.export import export
 from driftline.agents.audit.record import AuditRecord, digest
 from driftline.deploy.cli import main
+from driftline.deploy.control.past import past_of
+from driftline.deploy.control.stood import inventory_table
 
 ONE, TWO = package("1").model, package("2").model
 
@@ -86,8 +88,17 @@ def test_an_inventory_says_whose_it_is(room: Room, capsys: pytest.CaptureFixture
     assert (table["validated"]["by"], table["instances"]) == ("val", list(INSTANCES))
     assert table["next_review"].startswith("2029-01-1")
     assert main(["inventory", "--export", "log"]) == 0
-    assert "churn" in capsys.readouterr().out
+    head, line = capsys.readouterr().out.splitlines()[:2]
+    assert line[head.index("purpose") :].startswith("a test")
     assert room.state is not None
+
+
+def test_an_inventory_says_whose_a_deployment_is_before_anything_serves(room: Room) -> None:
+    """Of one without a champion it is the version that was registered last."""
+    past = past_of(room.audit, room.notes, digest(room.audit[0]))
+    state = past.ledger.desk.states["churn"]
+    table = inventory_table(past, replace(state, champion=None))
+    assert (table["champion"], table["owner"], table["purpose"]) == (None, "Ana", "a test")
 
 
 def test_an_audit_that_was_changed_has_no_history(

@@ -9,9 +9,12 @@ import pytest
 from audit_logs import Book, filled
 
 from driftline.agents.audit.record import digest
+from driftline.deploy.control import traced as module
 from driftline.deploy.control.errors import TraceError
 from driftline.deploy.control.inclusion import included
 from driftline.deploy.control.traced import Traced
+from driftline.schemas.ids import ids_named
+from driftline.schemas.settings import Settings
 from driftline.streams.clickhouse.trace_reads import served_at
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -120,3 +123,19 @@ def test_nothing_is_proved_without_a_checkpoint() -> None:
     book.notes.clear()
     with pytest.raises(TraceError, match="no checkpoint yet"):
         proved(book, {7: ""})
+
+
+def test_the_id_of_a_request_of_several_rows_leads_to_those_of_its_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing was predicted under the request's own id; whoever gives it is told which ids there are."""
+    rows = ids_named("m1/0")
+    monkeypatch.setattr(
+        module.trace_reads, "lineage", lambda _client, ids, _deployment: [PLACE] if ids == rows else []
+    )
+    with pytest.raises(
+        TraceError, match=r"'m1', which is that of a request of several rows: .* from 'm1/0' on"
+    ):
+        module.traced(Settings(), "m1", None)
+    with pytest.raises(TraceError, match="no prediction has the id 'm2': see"):
+        module.traced(Settings(), "m2", None)
