@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,6 +14,9 @@ from driftline.deploy.cli.output import log_to_stderr
 if TYPE_CHECKING:
     from driftline.agents.control.controller.clerk import Keys
     from driftline.schemas.settings import Settings
+
+STORE_S: Final = 5.0
+"""How long the store may take to give a profile: every command behind that register waits, halts too."""
 
 
 @click.command("controller")
@@ -38,7 +41,7 @@ def command(genesis: str | None) -> None:
         settings.kafka,
         pinned(settings, genesis),
         _keys(settings),
-        store_of(settings.packages) if settings.packages.store else None,
+        store_of(settings.packages, timeout_s=STORE_S) if settings.packages.store else None,
         settings.control.approval_ms,
         lambda: time.time_ns() // 1_000_000,
     )

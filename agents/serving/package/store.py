@@ -181,12 +181,13 @@ class _ThereAlreadyError(Exception):
     """There is such an object."""
 
 
-def store_of(settings: Packages, *, make: bool = False) -> Store:
+def store_of(settings: Packages, *, make: bool = False, timeout_s: float = TIMEOUT_S) -> Store:
     """Give the store that settings name.
 
     Args:
         settings: the section [packages].
         make: whether a folder that is not there is made.
+        timeout_s: of a bucket: how long a request may take, with its retries, s.
 
     Raises:
         StoreError: none is named, or the folder is not there.
@@ -209,11 +210,11 @@ def store_of(settings: Packages, *, make: bool = False) -> Store:
             bucket,
             prefix=prefix.strip("/") or None,
             client_options={
-                "timeout": timedelta(seconds=TIMEOUT_S),
+                "timeout": timedelta(seconds=timeout_s),
                 "connect_timeout": timedelta(seconds=CONNECT_S),
                 "allow_http": settings.endpoint.startswith("http://"),
             },
-            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=TIMEOUT_S)},
+            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=timeout_s)},
             **config,
         )
     except (BaseError, ValueError) as error:

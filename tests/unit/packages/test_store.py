@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,21 @@ def test_a_server_that_is_away_is_told_for_people(monkeypatch: pytest.MonkeyPatc
     ) as told:
         store_of(away).manifest("0" * 64)
     assert "{" not in str(told.value)
+
+
+def test_a_server_that_never_answers_is_waited_for_no_longer_than_said() -> None:
+    """It takes the connection and says nothing, as behind a broken network: whoever asks goes on."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mute = Packages(
+            store="s3://models",
+            endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            access_key="k",
+            secret_key=Secret("s"),
+        )
+        began_s = time.monotonic()
+        with pytest.raises(StoreError, match="cannot be reached"):
+            store_of(mute, timeout_s=0.3).manifest("0" * 64)
+        assert time.monotonic() - began_s < stores.TIMEOUT_S / 2
 
 
 def test_a_manifest_is_bounded(tmp_path: Path, store: Store) -> None:
