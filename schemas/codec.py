@@ -9,6 +9,7 @@ and a file laid there is enough.
 from __future__ import annotations
 
 import functools
+import importlib.readers  # noqa: F401 - `resources` reads by it; a fork while a thread imports it would cut it off
 import io
 import json
 import re

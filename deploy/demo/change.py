@@ -66,8 +66,9 @@ CALENDAR: Final = {
 }
 """Event times: when each change is asked for, and by when it is so, however slow the machine is."""
 HALF: Final = 5_000
-OFTEN_MS, SELDOM_MS = 900_000, 3_600_000
-"""Flights of so long are one request: more of them while one version after the other takes over."""
+OFTEN_MS, CLOSELY_MS, SELDOM_MS = 900_000, 300_000, 3_600_000
+"""Flights of so long are one request: more of them while one version after the other takes over, and most while a
+canary answers some. Flights of one time have one weather: of few large requests the halves differ by chance."""
 RETRAIN_S: Final = 120.0
 WINDOWS_S: Final = 60.0
 """How long windows may take to say what they say, after their flights were answered."""
@@ -190,11 +191,13 @@ def retrained(here: Control, advice: Advice) -> AuditRecord:
 def load_of(here: Control, flights: Any) -> Load:  # noqa: ANN401 - a table of pyarrow, which is not typed
     """A departure board that asks for July's flights, and those after them."""
     times = pc.cast(flights["event_time"], "int64")
-    settled = CALENDAR["a day later"][1]
-    first = pc.and_(pc.greater_equal(times, JULY_MS), pc.less(times, settled))
-    rest = pc.greater_equal(times, settled)
-    boards = chain(asks(flights.filter(first), OFTEN_MS), asks(flights.filter(rest), SELDOM_MS))
-    return Load(here.agent.port, LIVE, here.installation.token, boards)
+    canary, settled, end = CALENDAR["canary"][0], CALENDAR["a day later"][1], pc.max(times).as_py() + 1
+    spans = ((JULY_MS, canary, OFTEN_MS), (canary, settled, CLOSELY_MS), (settled, end, SELDOM_MS))
+    boards = (
+        asks(flights.filter(pc.and_(pc.greater_equal(times, begin), pc.less(times, until))), width_ms)
+        for begin, until, width_ms in spans
+    )
+    return Load(here.agent.port, LIVE, here.installation.token, chain.from_iterable(boards))
 
 
 def walk(here: Control, load: Load, folder: Path) -> Iterator[str]:

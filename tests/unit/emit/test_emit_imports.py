@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 HEAVY = {
     "aiokafka",
@@ -46,3 +47,28 @@ def test_importing_the_client_loads_nothing_of_weight() -> None:
         if name not in sys.stdlib_module_names and not name.startswith(("_", "cimpl", "cython_runtime"))
     }
     assert outside - ALLOWED - OPTIONAL == set()
+
+
+USED = """
+import json, sys, time
+from pathlib import Path
+from driftline.agents.emit import Emitter
+from driftline.schemas.settings import load
+before = set(sys.modules)
+kafka = load({"DRIFTLINE_KAFKA_BOOTSTRAP": "127.0.0.1:9"})
+emitter = Emitter("churn", "1", settings=kafka, spool_dir=Path(sys.argv[1]), stall_s=0.1)
+emitter.log({"a": 1.0, "b": "x"}, score=0.5, predicted="yes")
+deadline = time.monotonic() + 30
+while emitter.stats().spooled < 1 and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(json.dumps([emitter.stats().spooled, sorted(set(sys.modules) - before)]))
+emitter.close(0.1)
+"""
+
+
+def test_using_the_client_imports_nothing_more(tmp_path: Path) -> None:
+    """What its thread imported while the application forks would be half a module in the child, for ever."""
+    done = subprocess.run(
+        [sys.executable, "-c", USED, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout) == [1, []]
