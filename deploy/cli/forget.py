@@ -29,7 +29,7 @@ def command(deployment: str, prediction_id: str, how: How) -> int:
         return {"deployment": deployment, "target": prediction_id}
 
     code = ask("forget", how, fields)
-    if code == 0 and not how.as_json:
+    if not how.as_json:
         click.echo(_rest())
     return code
 

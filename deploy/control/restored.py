@@ -56,8 +56,8 @@ def signed_part(genesis: str, records: Iterable[bytes], notes: Sequence[bytes]) 
     Raises:
         AuditError: it is another log, or the log signed more than is there: a better export is needed.
     """
-    chain, vouched, kept, count = Chain(genesis), Vouched(notes), list[bytes](), 0
-    rest = iter(records)
+    chain, vouched, kept = Chain(genesis), Vouched(notes), list[bytes]()
+    count, broken, rest = 0, "", iter(records)
     for data in rest:
         count += 1
         try:
@@ -69,8 +69,6 @@ def signed_part(genesis: str, records: Iterable[bytes], notes: Sequence[bytes]) 
             broken = f", for {error}"
             break
         kept += [note.to_bytes() for note in vouched.take(chain)]
-    else:
-        broken = ""
     if not chain.has_begun:
         raise AuditError("the export has no record: restore another")
     logs = chain.believed.logs
