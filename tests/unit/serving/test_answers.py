@@ -45,8 +45,12 @@ def failing(_inputs: Mapping[str, Any]) -> dict[str, Any]:
     raise ValueError("its weights\nare wrong")
 
 
-def test_a_canary_that_raises_is_answered_by_the_champion(tmp_path: Path) -> None:
-    """In the same request; it counts as the canary's error, and after five in a row the canary is asked no more."""
+@pytest.mark.parametrize("inline_seconds", [0.0, 1.0])
+def test_a_canary_that_raises_is_answered_by_the_champion(tmp_path: Path, inline_seconds: float) -> None:
+    """In the same request; it counts as the canary's error, and after five in a row the canary is asked no more.
+
+    Whether the champion is asked by a thread or by the event loop.
+    """
     kept = Kept()
 
     async def whole(made: Agent, ask: Asked) -> None:
@@ -63,7 +67,7 @@ def test_a_canary_that_raises_is_answered_by_the_champion(tmp_path: Path) -> Non
         await ask()
         assert made.metrics.fallbacks.value("churn") == 6
 
-    run(lambda: agent(tmp_path, kept=kept), whole)
+    run(lambda: agent(tmp_path, kept=kept, inline_seconds=inline_seconds), whole)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
