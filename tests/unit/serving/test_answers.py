@@ -47,15 +47,11 @@ def failing(_inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("inline_seconds", [0.0, 1.0])
 def test_a_canary_that_raises_is_answered_by_the_champion(tmp_path: Path, inline_seconds: float) -> None:
-    """In the same request; it counts as the canary's error, and after five in a row the canary is asked no more.
-
-    Whether the champion is asked by a thread or by the event loop.
-    """
+    """In the same request; it counts as the canary's error, and after five in a row the canary is asked no more."""
     kept = Kept()
 
     async def whole(made: Agent, ask: Asked) -> None:
-        canary = loaded("2", failing)
-        slots = Slots(champion=loaded("1"), canary=canary, rollout_id="r", weight=10_000)
+        slots = Slots(champion=loaded("1"), canary=loaded("2", failing), rollout_id="r", weight=10_000)
         made.swapper("churn").deployment.switch(slots)
         for _ in range(8):
             status, told, _ = await ask()
