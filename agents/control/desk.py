@@ -13,12 +13,13 @@ from driftline.agents.control.admission import Admitted, Arrived, Rejected, Unsi
 from driftline.agents.control.decisions import Decision, Event, history_after
 from driftline.agents.control.flood import Flood
 from driftline.agents.control.judge import Facts, judge, may_vote, policy_fault
-from driftline.agents.control.lifecycle import At
+from driftline.agents.control.lifecycle import At, activate
 from driftline.agents.control.moves import CONTROLLER
 from driftline.agents.control.pending import LIMITS_MS, REVIEW_MS, Approval, Book, Review, Waiting
 from driftline.agents.control.replays import Seen
 from driftline.agents.control.trust import changed, lacks
 from driftline.agents.control.verdicts import UNSEEN, Refusal
+from driftline.agents.control.withdrawn import withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -138,7 +139,7 @@ class Desk:
             waiting, self.history.now, self.states, self.book, self._look(waiting.command), self.at(now_ms)
         )
         base = replace(self._about(waiting, now_ms), rules=found.rules)
-        refusal = found.refusal
+        refusal = found.refusal or self._withdrawn(found.after, now_ms)
         if refusal is None and found.lacking and otherwise == "rejected":
             refusal = self.book.no_room(waiting.by)
         if refusal is not None:
@@ -157,6 +158,16 @@ class Desk:
             after=found.after,
             until_ms=until_ms,
         )
+
+    def _withdrawn(self, after: ServingState | None, now_ms: int) -> Refusal | None:
+        """Why agents would not believe what a command leads to: what it goes back to leans on a revoked key."""
+        if after is None:
+            return None
+        made = activate(after, self.at(now_ms)) if after.phase == "prepare" else after
+        if isinstance(made, Refusal):
+            return made
+        why = withdrawn(self.states.get(after.deployment), made, self.history)
+        return None if why is None else Refusal("precondition_failed", why)
 
     def _vote(self, found: Admitted, voter: Person, now_ms: int) -> list[Decision]:
         """Count an approval or a denial, and decide the command that it was about."""

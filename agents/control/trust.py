@@ -221,13 +221,24 @@ def _revoked(state: TrustState, command: Command, now_ms: int) -> TrustState | R
         key=command.key, revoked_at_ms=now_ms, compromised_since_ms=command.compromised_since_ms
     )
     after = msgspec.structs.replace(state, revocations=(*state.revocations, made))
-    if len(Keyring(after).root) < state.trust.root.threshold:
-        return Refusal(
-            "precondition_failed",
+    last = _last_one(Keyring(after))
+    return after if last is None else Refusal("precondition_failed", last)
+
+
+def _last_one(ring: Keyring) -> str | None:
+    """Why a revocation that leaves these keys would be the last change of trust; None when another can follow."""
+    if len(ring.root) < ring.state.trust.root.threshold:
+        return (
             "fewer root keys than the threshold would be left, and nobody could change trust again: "
-            "set a trust with another root first",
+            "set a trust with another root first"
         )
-    return after
+    for what, left in (("states", ring.controllers), ("checkpoints", ring.checkpoints)):
+        if not left:
+            return (
+                f"no key would be left that signs {what}, and no controller could decide anything again: "
+                "set a trust with another one beside it first, and start the controller with that"
+            )
+    return None
 
 
 def _all_keys(trust: Trust) -> Iterator[str]:

@@ -22,10 +22,11 @@ from driftline.agents.control.trust import covers
 from driftline.agents.control.verify_state import Believed, StateError, signed_state, verify_state
 from driftline.agents.control.warrant import WarrantError, warranted
 from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.halts import Halts, said
 from driftline.agents.serving.memory import Kept
 from driftline.agents.serving.orders import Local, impossible, is_settled, over, unfit
 from driftline.schemas.control.command import is_name
-from driftline.schemas.control.envelope import STATE_MAX_BYTES, Envelope, EnvelopeError
+from driftline.schemas.control.envelope import EnvelopeError
 from driftline.schemas.control.serving_state import Grant, ServingState
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Belief:
         self.believed: dict[str, Believed] = dict(kept.believed)
         self.local: dict[str, Local] = dict(kept.local)
         self._seen: list[str] = list(kept.seen)
+        self._halts = Halts()
         self.untold: tuple[str, ...] = kept.untold
         """Envelopes of local commands that the controller was not told of, also of those that no longer hold."""
         for text in kept.records:
@@ -108,11 +110,14 @@ class Belief:
         agent = None if self._history is None else self._history.now.ring.serving.get(self._key)
         return agent is not None and covers(agent.deployments, deployment) and is_name(deployment)
 
-    def stale(self, deployment: str, silent_s: float) -> str | None:
-        """Why a state is too old to serve by, when nothing was heard for so long; None when it is not."""
-        found = self.believed.get(deployment)
-        if found is None or silent_s <= found.state.max_stale_s:
-            return None
+    def silenced(self, deployment: str, silent_s: float) -> str | None:
+        """Why nobody is to be answered by what is believed; None when all are.
+
+        It is halted in a newer state that is not believed, or too old when nothing was heard for so long.
+        """
+        found, halted = self.believed.get(deployment), self._halts.why(deployment)
+        if halted is not None or found is None or silent_s <= found.state.max_stale_s:
+            return halted
         return f"nothing was heard of its state for {silent_s:,.0f} s"
 
     def hear(self, data: bytes) -> bool:
@@ -161,9 +166,16 @@ class Belief:
         if self._history is None:
             raise StateError(_NO_TRUST)
         before = self.believed.get(deployment)
-        if before is not None and _said(data) == before.state:
+        if before is not None and said(data) == before.state:
+            self._halts.lift(deployment)
             return None
-        found = verify_state(data, deployment, before, self._history, now_ms, tiers, self._ended.digests)
+        try:
+            found = verify_state(data, deployment, before, self._history, now_ms, tiers, self._ended.digests)
+        except StateError:
+            if self.unsigned(deployment, data) is None:
+                self._halts.heed(deployment, data, before)
+            raise
+        self._halts.lift(deployment)
         self.believed[deployment] = found
         self._settle(deployment, found.state)
         return found.state
@@ -177,7 +189,7 @@ class Belief:
         tiers: Mapping[str, Tier],
     ) -> str | None:
         """Why the envelope of a state would not be believed after another state; None when it would."""
-        if self._history is None or (before is not None and _said(data) == before.state):
+        if self._history is None or (before is not None and said(data) == before.state):
             return None
         try:
             verify_state(data, deployment, before, self._history, now_ms, tiers, self._ended.digests)
@@ -281,11 +293,3 @@ class Belief:
 class _Given(msgspec.Struct, frozen=True):
     command: str
     approvals: tuple[str, ...] = ()
-
-
-def _said(data: bytes) -> ServingState | None:
-    """The state in an envelope, unbelieved; None when there is none."""
-    try:
-        return ServingState.from_bytes(Envelope.from_bytes(data, STATE_MAX_BYTES).body)
-    except (EnvelopeError, msgspec.MsgspecError):
-        return None

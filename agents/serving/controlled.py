@@ -210,11 +210,11 @@ class Controlled:
     # What belongs to the loop.
 
     async def watch(self) -> None:
-        """Stop serving what is too stale, or not this agent's, as long as it is."""
+        """Stop serving what is too stale, halted, or not this agent's, as long as it is."""
         while True:
             for name, swapper in self._agent.swappers.items():
-                stale = self.belief.stale(name, self._stale_s())
-                swapper.deployment.suspended = stale if self.wants(name) else NOT_FOR_IT
+                silenced = self.belief.silenced(name, self._stale_s())
+                swapper.deployment.suspended = silenced if self.wants(name) else NOT_FOR_IT
             self._agent.retire_sinks()
             await asyncio.sleep(STALE_EVERY_S)
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from driftline.agents.control.decisions import Decision
     from driftline.agents.control.flood import Flooded
     from driftline.agents.control.keys import Key
+    from driftline.agents.control.trust import Keyring
     from driftline.agents.control.verdicts import Refusal
     from driftline.schemas.control.serving_state import ServingState
     from driftline.schemas.control.trust import Agent
@@ -79,9 +80,7 @@ class Clerk:
             ("checkpoints", keys.checkpoints, ring.checkpoints),
         ):
             if key.keyid not in known:
-                raise ControllerError(
-                    f"trust names no key {key.keyid[:16]} for {what}: 'driftline trust set' adds it, or name another"
-                )
+                raise ControllerError(f"trust names no key {key.keyid[:16]} for {what}: {_mend(ring, key)}")
 
     def inherit(self, revisions: Mapping[str, tuple[DeploymentState, ...]], now_ms: int) -> Turn:
         """Take over the settings that were published before there was a controller, once, and sign what is there.
@@ -185,7 +184,9 @@ class Clerk:
         state, members = desk.states[deployment], ledger.members.of(deployment)
         is_served = ledger.members.had(deployment)
         answers = ledger.answers.round(deployment)
-        due = phases.next_phase(state, answers, members, desk.at(now_ms), is_served=is_served)
+        due = phases.next_phase(
+            state, answers, members, desk.history, desk.at(now_ms), is_served=is_served
+        )
         if due is not None:
             self.move(*due, now_ms)
         state = desk.states[deployment]
@@ -281,6 +282,12 @@ class Clerk:
 
     def _source(self, topic: str, offset: int) -> Source:
         return Source(topic=topic, topic_id=self._topics[topic], partition=0, offset=offset)
+
+
+def _mend(ring: Keyring, key: Key) -> str:
+    if any(one.key == key.keyid for one in ring.state.revocations):
+        return "it was revoked, and never counts again; name another"
+    return "'driftline trust set' adds it, or name another"
 
 
 def _changes(decision: Decision) -> bool:

@@ -8,11 +8,13 @@ from driftline.agents.control.controller.answers import APPLIED, DEGRADED, Round
 from driftline.agents.control.grants import plan_of
 from driftline.agents.control.lifecycle import At, activate, cancel
 from driftline.agents.control.verdicts import Refusal, one_line
+from driftline.agents.control.withdrawn import withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from driftline.agents.control.controller.members import Member
+    from driftline.agents.control.history import History
     from driftline.schemas.control.serving_state import ServingState
 
 DEGRADED_MS = 120_000
@@ -24,6 +26,7 @@ def next_phase(
     state: ServingState,
     round_: Round | None,
     members: Mapping[str, Member],
+    history: History,
     at: At,
     *,
     is_served: bool = False,
@@ -34,12 +37,18 @@ def next_phase(
         state: the newest revision.
         round_: what instances said to it.
         members: live instances of the deployment.
+        history: of trust: a change whose keys were revoked since it was decided is cancelled, for no agent would
+            believe the state that it leads to, nor a halt after it.
         at: when.
         is_served: whether instances ever served the deployment: one of them is waited for when none is live. Of one
             that none ever did, whose models answer elsewhere, a change is so at once.
     """
     if state.phase != "prepare":
         return None
+    made = activate(state, at)
+    wrong = made.sentence if isinstance(made, Refusal) else withdrawn(state, made, history)
+    if isinstance(made, Refusal) or wrong is not None:
+        return _cancelled(state, at, wrong or "")
     round_ = round_ or Round(state.revision, state.decided_at_ms)
     failures = round_.failures()
     if failures:
@@ -48,9 +57,6 @@ def next_phase(
     if not members and is_served:
         lacking = ["any instance, of which none is live"]
     if not lacking:
-        made = activate(state, at)
-        if isinstance(made, Refusal):
-            return _cancelled(state, at, made.sentence)
         return made, f"prepared by all {len(members)} live instances" if members else "no instance is live"
     prepare_s = plan_of(state, "change").prepare_s
     if at.ms - state.decided_at_ms > prepare_s * 1000:

@@ -32,8 +32,11 @@ def is_under_way(state: ServingState) -> bool:
 
 
 def next_move(state: ServingState, windows: Windows, settings: DeploymentSettings, at: At) -> Due | None:
-    """What is due; None while nothing is, and whenever nothing is known."""
-    if state.phase == "prepare" or state.is_retired:
+    """What is due; None while nothing is, and whenever nothing is known.
+
+    A change that is being prepared keeps no worse version serving: what is taken back ends it, as a person's halt does.
+    """
+    if state.is_retired:
         return None
     if state.rollout is not None:
         return _of_rollout(state, windows, settings, at)

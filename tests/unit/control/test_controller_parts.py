@@ -11,7 +11,7 @@ from clerked import KEYS, TOPICS, Room
 from controlled import INSTANCES, PROFILE, package, serving_trust
 from counting import batch, profile_of
 from packaged import about, packed
-from signed import INSTALLATION, NOW_MS, command, key, number, policy, signed, text, trust
+from signed import INSTALLATION, NOW_MS, command, key, number, plain, policy, signed, text, trust
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import AuditRecord, Source, digest
@@ -93,12 +93,17 @@ def test_a_clerk_takes_no_key_that_trust_does_not_name() -> None:
 
 
 def test_a_clerk_whose_key_is_revoked_goes_on_no_more() -> None:
-    """The revocation is told, and then the controller ends."""
+    """With another one beside it the revocation is told, and then the controller ends, and says what helps."""
     room = Room()
-    revoke = command("key-revoke", "", key=KEYS.states.keyid, expected_revision=1, at_ms=room.now_ms)
-    room.put(signed(revoke, "root-1", "root-2").to_bytes())
-    assert room.turn()[-1].event == "effective"
-    with pytest.raises(ControllerError, match="for states"):
+    wider = {**plain(serving_trust()), "controllers": [text("controller"), text("new-1")]}
+    asked = {"deployment": "", "expected_revision": 1}
+    assert room.ask("trust-set", "root-1", "root-2", **asked, trust=wider)[-1].event == "effective"
+    asked["expected_revision"] = 2
+    revoked = room.ask("key-revoke", "root-1", "root-2", **asked, key=KEYS.states.keyid)
+    assert revoked[-1].event == "effective"
+    with pytest.raises(
+        ControllerError, match="for states: it was revoked, and never counts again; name another"
+    ):
         room.clerk.check_keys()
 
 

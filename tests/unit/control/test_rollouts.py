@@ -210,6 +210,23 @@ def test_a_canary_that_is_worse_is_taken_back_with_the_evidence() -> None:
     assert room.state.champion == ONE
 
 
+@pytest.mark.parametrize("is_bad", [True, False])
+def test_a_change_that_is_being_prepared_holds_nothing_up(*, is_bad: bool) -> None:
+    """Beside a shadow that none has prepared a worse canary goes back at once, and one without data when it is due."""
+    room = on_canary()
+    room.beat()
+    room.registered("3")
+    room.ask("shadow", "ann", model=package("3").model, plan=Plan(prepare_s=3_600))
+    assert room.state is not None
+    assert room.state.phase == "prepare"
+    bad = [drift("2", "canary", errors=0.2, **hour(1)), truth("2", "canary", **hour(1))]
+    if is_bad:
+        show(room, *bad, *good("1", "champion", **hour(1)))
+    moved = next(one for one in later(room, 2 if is_bad else 602) if one.event == "moved")
+    assert "taken back at step 1 of 2" in moved.reasons[0]
+    assert (room.state.rollout, room.state.shadows, room.state.phase) == (None, (), "activate")
+
+
 def test_a_clock_that_is_set_back_holds_up_no_judgement() -> None:
     """A canary that is worse goes back although the controller looked last at a time that is to come."""
     room = on_canary()
