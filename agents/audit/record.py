@@ -105,7 +105,7 @@ class AuditRecord(
         reasons: in words.
         checks: what was looked at.
         source: of the message that caused it.
-        unread: of messages that nobody known signed.
+        unread: of messages that nobody known signed, or that are told of by number alone.
         agent: instance of the serving agent.
         detail: what else belongs to the event.
         genesis: of record 0 alone.

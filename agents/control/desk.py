@@ -60,12 +60,8 @@ class Desk:
     def take(self, record: Arrived, now_ms: int) -> list[Decision]:
         """Decide a record of `deployment-control`; `now_ms` the controller's clock. A flooded one gives none."""
         found = admit(record, self.history.now.ring, self.seen, now_ms)
-        if isinstance(found, Unsigned):
-            if not self._flood.is_single(record):
-                return []
-            return self._done(replace(self._new(now_ms), unsigned=found, refusal=found.refusal))
-        if isinstance(found, Rejected):
-            return self._done(self._rejected(found, now_ms))
+        if isinstance(found, Unsigned | Rejected):
+            return self._refused(found, record, now_ms)
         if found.asker is None:
             return self._done(self._root(found, now_ms))
         if found.command.op in ("approve", "deny"):
@@ -205,16 +201,25 @@ class Desk:
             return replace(base, event="rejected", refusal=made)
         return replace(base, trust=made)
 
-    def _rejected(self, found: Rejected, now_ms: int) -> Decision:
-        return replace(
-            self._new(now_ms),
-            event="rejected",
-            by="" if found.asker is None else found.asker.id,
-            command=found.command,
-            envelope=found.envelope,
-            digest=found.envelope.digest,
-            signers=found.signers,
-            refusal=found.refusal,
+    def _refused(self, found: Unsigned | Rejected, record: Arrived, now_ms: int) -> list[Decision]:
+        """Tell of what is not decided; of what anybody may send without end, by itself no more than a flood lets."""
+        is_signed = isinstance(found, Rejected)
+        is_anybodys = found.refusal.code in UNSEEN or not is_signed
+        if is_anybodys and not self._flood.is_single(record, is_signed=is_signed):
+            return []
+        new = replace(self._new(now_ms), refusal=found.refusal)
+        if isinstance(found, Unsigned):
+            return self._done(replace(new, unsigned=found))
+        return self._done(
+            replace(
+                new,
+                event="rejected",
+                by="" if found.asker is None else found.asker.id,
+                command=found.command,
+                envelope=found.envelope,
+                digest=found.envelope.digest,
+                signers=found.signers,
+            )
         )
 
     def _about(self, found: Admitted | Waiting, now_ms: int) -> Decision:

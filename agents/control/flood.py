@@ -1,4 +1,8 @@
-"""Flood: records that no known key signed, told of one by one up to a number a minute, and beyond it as one."""
+"""Flood: records that are told of one by one up to a number a minute, and beyond it as one.
+
+They are those that no known key signed, and those that one did, but that anybody may send again who has seen them: what
+is expired, replayed, malformed or for another installation. Each kind has a number of its own.
+"""
 
 from __future__ import annotations
 
@@ -62,16 +66,16 @@ class Flood:
 
     def __init__(self) -> None:
         self._minute = -1
-        self._single = 0
+        self._single = {False: 0, True: 0}
         self._many = Many()
 
-    def is_single(self, record: Arrived) -> bool:
+    def is_single(self, record: Arrived, *, is_signed: bool = False) -> bool:
         """Take one record in: True when it is to be told of by itself, False when `told` will tell of it."""
         minute = record.at_ms // _MINUTE_MS
         if minute > self._minute:
-            self._minute, self._single = minute, 0
-        if self._single < A_MINUTE:
-            self._single += 1
+            self._minute, self._single = minute, {False: 0, True: 0}
+        if self._single[is_signed] < A_MINUTE:
+            self._single[is_signed] += 1
             return True
         self._many.take(record)
         return False

@@ -58,7 +58,7 @@ class Question:
         approvers, human_approvers: distinct persons who approved, without the one who asks.
         age_s: since admission.
         break_glass: whether approvals and bake time are to be lifted, and nothing else.
-        own: whether the person judges work of their own.
+        own: whether the person validates what they registered.
     """
 
     person: Person

@@ -99,6 +99,10 @@ def heard(record: AuditRecord) -> Decision | None:
         return None
     try:
         envelope = None if record.envelope is None else Envelope.from_bytes(record.envelope.encode())
+        if envelope is not None and envelope.digest != record.command:
+            raise AuditError(
+                f"audit record {record.seq} carries another command than the digest that it names"
+            )
         state, trust = detail.get("state"), detail.get("trust")
         return Decision(
             seq=record.seq,

@@ -64,6 +64,16 @@ def what_lies(folder: Path | None) -> tuple[Settings, Read, list[bytes]]:
     return settings, read, notes_of(settings.kafka)
 
 
+def every_note(settings: Settings, folder: Path | None) -> Read:
+    """What reads every checkpoint there is by then: the one that signs the end may have come after the others."""
+    from driftline.agents.audit.export import exported_notes
+    from driftline.agents.audit.topic import all_notes_of
+
+    if folder is not None:
+        return lambda: exported_notes(folder)
+    return lambda: all_notes_of(settings.kafka)
+
+
 def pinned(settings: Settings, given: str | None) -> str:
     """Give the digest of record 0 that is pinned.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.audit_source import (
+    every_note,
     export_option,
     genesis_option,
     pinned,
@@ -45,10 +46,11 @@ def command(
     from driftline.deploy.control.stood import stood_lines, stood_table
 
     settings, read, notes = what_lies(folder)
+    again = every_note(settings, folder)
     pin = pinned(settings, genesis)
     if at is not None:
         with telling("verifying the audit"):
-            past = past_of(read(), notes, pin, milliseconds(at), signatures=signatures)
+            past = past_of(read(), notes, pin, milliseconds(at), every_note=again, signatures=signatures)
         state = past.ledger.desk.states.get(deployment)
         if state is None:
             raise AskingError(f"the audit tells of nothing in {deployment!r} at that time")
@@ -60,7 +62,7 @@ def command(
             click.echo(line)
         return
     with telling("verifying the audit"):
-        rows = told_of(deployment, read(), notes, pin, _table, signatures=signatures)
+        rows = told_of(deployment, read(), notes, pin, _table, every_note=again, signatures=signatures)
     if not rows:
         raise AskingError(f"the audit tells of nothing in {deployment!r}")
     for row in rows:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from driftline.deploy.cli.audit_source import (
+    every_note,
     export_option,
     genesis_option,
     pinned,
@@ -47,8 +48,9 @@ def command(folder: Path | None, genesis: str | None, signatures: bool, as_json:
     from driftline.deploy.control.stood import inventory_table
 
     settings, read, notes = what_lies(folder)
+    again = every_note(settings, folder)
     with telling("verifying the audit"):
-        past = past_of(read(), notes, pinned(settings, genesis), signatures=signatures)
+        past = past_of(read(), notes, pinned(settings, genesis), every_note=again, signatures=signatures)
     states = past.ledger.desk.states
     tables = [inventory_table(past, states[name]) for name in sorted(states)]
     if as_json:

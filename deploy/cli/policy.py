@@ -66,7 +66,7 @@ def check(file: Path, as_json: bool) -> None:
 )
 @click.option("--system", is_flag=True, help="Whoever asks is no human.")
 @click.option("--break-glass", is_flag=True, help="With the glass broken.")
-@click.option("--own", is_flag=True, help="It is about work of their own.")
+@click.option("--own", is_flag=True, help="They registered what they validate.")
 @click.option(
     "--policy",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.audit.record import AuditRecord, digest
+from driftline.agents.audit.record import AuditRecord
 from driftline.agents.audit.report import Pins
+from driftline.agents.audit.signatures import Signatures
 from driftline.agents.audit.verify import Verifier
 from driftline.agents.control.judge import judge
 from driftline.agents.control.looking import look
@@ -42,11 +43,11 @@ class Board:
 
     def __init__(self, wire: Wire, genesis: str) -> None:
         self._desk: Desk | None = None
-        self._last = ""
         verifier = Verifier(Pins(genesis), signatures=True)
         for data in verifier.passing(wire.so_far()):
-            self._hear(data, verifier.record or AuditRecord.from_bytes(data))
+            self._hear(verifier.record or AuditRecord.from_bytes(data))
         verifier.report.require()
+        self._chain, self._signatures = verifier.chain, Signatures()
 
     @property
     def desk(self) -> Desk:
@@ -119,20 +120,23 @@ class Board:
         return look(command, self.desk.history.now.ring.persons)
 
     def hears(self, values: Iterable[bytes]) -> None:
-        """Take in records that came since.
+        """Take in records that came since, each held against the one before it and against those whom it names.
 
         Raises:
-            AuditError: one does not follow the one before it.
+            AuditError: one does not follow, or names a person who did not sign.
         """
         for data in values:
+            before = self._chain.believed
+            self._chain.take(data)
             record = AuditRecord.from_bytes(data)
-            if record.prev_hash != self._last or record.seq != self.desk.seq:
-                raise AuditError(f"audit record {record.seq} does not follow record {self.desk.seq - 1}")
-            self._hear(data, record)
+            try:
+                self._signatures.check(record, before)
+            except AuditError as error:
+                raise AuditError(f"audit record {record.seq} cannot be believed: {error}") from error
+            self._hear(record)
 
-    def _hear(self, data: bytes, record: AuditRecord) -> None:
+    def _hear(self, record: AuditRecord) -> None:
         if self._desk is None:
             self._desk = begun(record, self.look)
         else:
             hear(self._desk, record)
-        self._last = digest(data)

@@ -12,6 +12,7 @@ from driftline.agents.audit.report import Pins
 from driftline.agents.audit.verify import Verifier
 from driftline.agents.control.controller.answers import ACKED
 from driftline.agents.control.controller.ledger import Ledger
+from driftline.agents.control.controller.vouched import Vouched
 from driftline.agents.control.judge import Facts
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def past_of(
     genesis: str,
     until_ms: int | None = None,
     *,
+    every_note: Callable[[], Iterable[bytes]] = tuple,
     signatures: bool = False,
 ) -> Past:
     """Verify an audit, and take in what it tells up to a time.
@@ -82,19 +84,22 @@ def past_of(
         notes: checkpoints.
         genesis: the pinned digest of record 0.
         until_ms: records that were decided later are verified, and not taken in; None takes in all.
+        every_note: gives all checkpoints anew, where none of `notes` signs the end.
         signatures: whether every signature in the records is checked too.
 
     Raises:
         AuditError: the audit cannot be believed, or tells of nothing at that time.
+        ControllerError: no controller signed its end.
     """
-    verifier = Verifier(Pins(genesis), notes, signatures=signatures)
-    passing = verifier.passing(records)
+    verified = _Verified(notes, genesis, every_note, signatures=signatures)
+    passing = verified.passing(records)
     try:
         past = Past(_until(passing, until_ms), genesis)
     finally:
         # What came later is verified too, and a fault in the audit says more than what it led to.
         deque(passing, maxlen=0)
-        verifier.report.require()
+        verified.require()
+    verified.require_end()
     return past
 
 
@@ -105,6 +110,7 @@ def told_of(
     genesis: str,
     row: Callable[[AuditRecord], Row],
     *,
+    every_note: Callable[[], Iterable[bytes]] = tuple,
     signatures: bool = False,
 ) -> list[Row]:
     """Verify an audit, and give a deployment's history, oldest first, with the denials of its commands.
@@ -115,23 +121,57 @@ def told_of(
         notes: checkpoints.
         genesis: the pinned digest of record 0.
         row: what is kept of each record.
+        every_note: gives all checkpoints anew, where none of `notes` signs the end.
         signatures: whether every signature in the records is checked too.
 
     Raises:
         AuditError: the audit cannot be believed.
+        ControllerError: no controller signed its end.
     """
-    verifier = Verifier(Pins(genesis), notes, signatures=signatures)
+    verified = _Verified(notes, genesis, every_note, signatures=signatures)
     digests: set[str] = set()
     rows: list[Row] = []
-    for data in verifier.passing(records):
+    for data in verified.passing(records):
         record = AuditRecord.from_bytes(data)
-        is_about = record.deployment == deployment or (record.detail or {}).get("target") in digests
+        target = (record.detail or {}).get("target")
+        is_about = record.deployment == deployment or (isinstance(target, str) and target in digests)
         if record.deployment == deployment and record.command:
             digests.add(record.command)
         if is_about and record.event not in UNTOLD:
             rows.append(row(record))
-    verifier.report.require()
+    verified.require()
+    verified.require_end()
     return rows
+
+
+class _Verified:
+    """An audit whose records agree with each other, with what is pinned, and whose end a controller signed."""
+
+    def __init__(
+        self,
+        notes: Iterable[bytes],
+        genesis: str,
+        every_note: Callable[[], Iterable[bytes]],
+        *,
+        signatures: bool,
+    ) -> None:
+        held = tuple(notes)
+        self._verifier = Verifier(Pins(genesis), held, signatures=signatures)
+        self._vouched = Vouched(held, every_note)
+
+    def passing(self, records: Iterable[bytes]) -> Iterator[bytes]:
+        """Give each record that is verified; believe none before `require`."""
+        for data in self._verifier.passing(records):
+            self._vouched.take(self._verifier.chain)
+            yield data
+
+    def require(self) -> None:
+        """Let nobody go on whose audit has a fault; raises AuditError."""
+        self._verifier.report.require()
+
+    def require_end(self) -> None:
+        """Let nobody believe an end that no controller signed; raises ControllerError."""
+        self._vouched.require(self._verifier.chain)
 
 
 def _until(records: Iterable[bytes], until_ms: int | None) -> Iterator[bytes]:

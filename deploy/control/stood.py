@@ -12,7 +12,7 @@ from driftline.agents.control.controller.phases import standing
 from driftline.agents.control.grants import held
 from driftline.deploy.control.shown import moment
 from driftline.schemas.control.command import Command
-from driftline.schemas.control.envelope import Envelope
+from driftline.schemas.control.envelope import Envelope, EnvelopeError
 
 if TYPE_CHECKING:
     from driftline.deploy.control.past import Past
@@ -130,7 +130,11 @@ def _about(past: Past, deployment: str, model: ModelRef) -> dict[str, Any]:
     record = past.registers.get((deployment, model.version))
     if record is None or record.envelope is None:
         return {}
-    command = Command.from_bytes(Envelope.from_bytes(record.envelope.encode()).body)
-    envelope = Envelope.from_bytes(base64.b64decode(command.manifest or ""))
-    found = msgspec.json.decode(envelope.body)
+    try:
+        command = Command.from_bytes(Envelope.from_bytes(record.envelope.encode()).body)
+        envelope = Envelope.from_bytes(base64.b64decode(command.manifest or ""))
+        found = msgspec.json.decode(envelope.body)
+    except (EnvelopeError, msgspec.MsgspecError, ValueError):
+        # Nobody but a controller whose key was stolen tells of such a register: it says nothing of the model.
+        return {}
     return found if isinstance(found, dict) else {}

@@ -184,9 +184,7 @@ class Clerk:
         state, members = desk.states[deployment], ledger.members.of(deployment)
         is_served = ledger.members.had(deployment)
         answers = ledger.answers.round(deployment)
-        due = phases.next_phase(
-            state, answers, members, desk.history, desk.at(now_ms), is_served=is_served
-        )
+        due = phases.next_phase(state, answers, members, desk.history, desk.at(now_ms), is_served=is_served)
         if due is not None:
             self.move(*due, now_ms)
         state = desk.states[deployment]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from confluent_kafka import KafkaException
 
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.audit.topic import LAST_NOTES, NOTES, Reader
+from driftline.agents.audit.topic import LAST_NOTES, NOTES, Reader, all_notes_of
 from driftline.agents.control.controller.clerk import Clerk, Keys
 from driftline.agents.control.controller.errors import ControllerError
 from driftline.agents.control.controller.feed import Broker, Feed
@@ -132,7 +132,7 @@ class Tenure:
         self._pen = Pen(kafka)
         outside = Outside(lambda: self._topics[COMMANDS], self._setup.store)
         with closing(Reader(kafka, NOTES, last=LAST_NOTES)) as reader:
-            vouched = Vouched(_records(reader), lambda: _whole(kafka, NOTES))
+            vouched = Vouched(_records(reader), lambda: _read(all_notes_of(kafka)))
         with closing(Reader(kafka)) as reader:
             self.ledger = Ledger(
                 _records(reader),
@@ -226,17 +226,15 @@ class Tenure:
 
 
 def _records(reader: Reader) -> Iterator[bytes]:
+    return _read(reader.to_the_end())
+
+
+def _read(values: Iterator[bytes]) -> Iterator[bytes]:
     """Read to the end; a broker that went away ends the tenure, not the process."""
     try:
-        yield from reader.to_the_end()
+        yield from values
     except AuditError as error:
         raise KafkaException(str(error)) from error
-
-
-def _whole(kafka: Kafka, topic: str) -> Iterator[bytes]:
-    """Read a topic from its first record to the end, also behind a transaction that somebody leaves open."""
-    with closing(Reader(kafka, topic, committed=False)) as reader:
-        yield from _records(reader)
 
 
 def _stop(kafka: Kafka, wrong: str, topic_id: str) -> str:

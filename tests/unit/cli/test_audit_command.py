@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from audit_logs import NOON_MS, WITNESS, Book, filled
-from signed import command, key
+from signed import command, key, plain, text, trust
 from two_verifiers import spoilt
 
 from driftline.agents.audit.believed import Believed
@@ -63,9 +63,12 @@ def test_a_good_log_is_told_in_words(say: Say) -> None:
 def test_a_stolen_key_that_signs_no_records_is_told(say: Say, name: str) -> None:
     """Where a key signs states or checkpoints, verify says that no record can show what it did."""
     book = filled(3)
-    stolen = key(name).keyid
-    asked = command("key-revoke", "", key=stolen, compromised_since_ms=NOON_MS, expected_revision=1)
-    book.change_trust(asked, "root-1", "root-2")
+    stolen, root = key(name).keyid, ("root-1", "root-2")
+    beside = {f"{one}s": [text(one), text(f"new-{one}")] for one in ("controller", "checkpoint")}
+    wider = {**plain(trust()), **beside}
+    book.change_trust(command("trust-set", "", trust=wider, expected_revision=1), *root)
+    asked = command("key-revoke", "", key=stolen, compromised_since_ms=NOON_MS, expected_revision=2)
+    book.change_trust(asked, *root)
     export(Path("stolen"), book.records, book.notes)
     _, out, _ = say("verify", "--export", "stolen", "--genesis", book.pins.genesis)
     assert f"no record carries a signature of key {stolen[:16]} since 2027-01-15 08:00:00 UTC" in out

@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-from clerked import Room
+from clerked import KEYS, Room
 from controlled import INSTANCES, package
 from msgspec.structs import replace
-from signed import model
+from signed import command, model, signed
 
+from driftline.agents.audit.chain import Chain
 from driftline.agents.audit.export import export
 from driftline.agents.audit.record import AuditRecord, digest
+from driftline.agents.audit.writer import resumed
 from driftline.deploy.cli import main
 from driftline.deploy.control.past import past_of
 from driftline.deploy.control.stood import inventory_table
@@ -115,10 +117,14 @@ def test_an_audit_that_was_changed_has_no_history(
 
 
 def test_a_name_that_nobody_signed_is_found(room: Room, capsys: pytest.CaptureFixture[str]) -> None:
-    """A record behind the last checkpoint that names another person than who signed: --signatures names its place."""
-    true = next(one for one in map(AuditRecord.from_bytes, room.audit) if one.event == "rejected")
-    false = replace(true, seq=len(room.audit), prev_hash=digest(room.audit[-1]), actor="bob")
-    export(Path("forged"), [*room.audit, false.to_bytes()], room.notes)
+    """A record that names another person than who signed, below a checkpoint: --signatures names its place."""
+    false = next(one for one in map(AuditRecord.from_bytes, room.audit) if one.event == "rejected")
+    chain, forged = Chain(digest(room.audit[0])), list[bytes]()
+    for record in map(AuditRecord.from_bytes, room.audit):
+        actor = "bob" if record.seq == false.seq else record.actor
+        forged.append(replace(record, prev_hash=chain.head, actor=actor).to_bytes())
+        chain.take(forged[-1])
+    export(Path("forged"), forged, [resumed(chain).checkpoint(KEYS.checkpoints).to_bytes()])
     for words in (["history", "churn"], ["history", "churn", "--at", "2030-01-01"], ["inventory"]):
         assert main([*words, "--export", "forged"]) == 0
         assert main([*words, "--export", "log", "--signatures"]) == 0
@@ -126,3 +132,50 @@ def test_a_name_that_nobody_signed_is_found(room: Room, capsys: pytest.CaptureFi
         said = capsys.readouterr().err
         assert f"record {false.seq}" in said
         assert "names bob as who asked" in said
+
+
+def test_an_end_that_no_controller_signed_is_told_to_nobody(
+    room: Room, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever may write the topic adds a revision, and one that is rubbish: it is said, and nothing is shown."""
+    moved = next(one for one in map(AuditRecord.from_bytes, room.audit[::-1]) if one.event == "moved")
+    for false in (moved, replace(moved, event="denied", detail={"target": {"a": 1}})):
+        added = replace(false, seq=len(room.audit), prev_hash=digest(room.audit[-1])).to_bytes()
+        export(Path(f"added-{false.event}"), [*room.audit, added], room.notes)
+    for words in (
+        ["history", "churn", "--export", "added-moved"],
+        ["history", "churn", "--at", "2030-01-01", "--export", "added-moved"],
+        ["inventory", "--export", "added-moved"],
+        ["history", "churn", "--export", "added-denied"],
+    ):
+        assert main(words) == 1
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith(
+            "driftline: the audit has 30 records, and no controller signed the last 1:"
+        )
+        assert captured.err.count("\n") == 1
+
+
+def test_the_end_may_be_signed_by_a_checkpoint_that_came_after_the_others_were_read(room: Room) -> None:
+    """A controller writes on while the audit is read: the checkpoints are read once more before anything is doubted."""
+    asked: list[int] = []
+
+    def again() -> list[bytes]:
+        asked.append(1)
+        return room.notes
+
+    held = past_of(room.audit, room.notes[:-1], digest(room.audit[0]), every_note=again)
+    assert (held.ledger.log.size, asked) == (len(room.audit), [1])
+
+
+@pytest.mark.parametrize("manifest", ["", "%%%", "e30=", None])
+def test_an_inventory_says_nothing_of_a_manifest_that_is_none(room: Room, manifest: str | None) -> None:
+    """A register whose manifest cannot be read, as a stolen controller key may tell of one, has no owner."""
+    past = past_of(room.audit, room.notes, digest(room.audit[0]))
+    record = past.registers["churn", "1"]
+    false = signed(command("register", model=ONE, manifest=manifest, profile="cd" * 32), "ann")
+    past.registers["churn", "1"] = replace(record, envelope=false.to_bytes().decode())
+    assert inventory_table(past, past.ledger.desk.states["churn"])["owner"] is None
+    past.registers["churn", "1"] = replace(record, envelope="{}")
+    assert inventory_table(past, past.ledger.desk.states["churn"])["owner"] is None

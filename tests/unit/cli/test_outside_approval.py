@@ -11,10 +11,13 @@ from types import ModuleType
 
 import pytest
 from memory_wire import MemoryWire
+from msgspec.structs import replace
 from office import Office
 from receiver import receiving
 from signed import key, model
 
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.audit.record import AuditRecord
 from driftline.deploy.cli import pending
 from driftline.deploy.control.board import Board
 from driftline.deploy.control.errors import AskingError
@@ -81,6 +84,26 @@ def test_a_receiver_that_fails_hears_again(wire: MemoryWire) -> None:
         wire.catch_up()
         board.hears(wire.coming(0.0))
         assert other.round(board, 1_200.0) == 0
+
+
+def test_what_comes_later_is_believed_no_sooner_than_what_was_there(wire: MemoryWire) -> None:
+    """One that names another who asked, or another digest beside what it carries, ends it, and its number is said."""
+    false: tuple[tuple[dict[str, str], str], ...] = (
+        ({"actor": "bob"}, "names bob as who asked"),
+        ({"command": "ab" * 32}, "another command than the digest"),
+        ({"prev_hash": "ab" * 32}, "does not follow"),
+    )
+    last, *boards = [Board(wire, wire.genesis) for _ in range(len(false) + 1)]
+    wire.office.ask("forget", "sue", target="p-1")
+    wire.catch_up()
+    true = AuditRecord.from_bytes(wire.audit[-1])
+    assert true.event == "waits"
+    for board, (fields, why) in zip(boards, false, strict=True):
+        with pytest.raises(AuditError, match=rf"record {true.seq} .*{why}"):
+            board.hears([replace(true, **fields).to_bytes()])
+        assert len(list(board.desk.book)) == 1
+    last.hears([wire.audit[-1]])
+    assert len(list(last.desk.book)) == 2
 
 
 @pytest.fixture(scope="module")

@@ -216,6 +216,22 @@ def test_a_flood_hides_no_command() -> None:
     assert office.send(halt())[0].event == "decided"
 
 
+def test_what_is_sent_again_is_told_of_as_one() -> None:
+    """Of one that is sent without end a hundred a minute are told of by themselves, beside as many unsigned ones."""
+    office = Office()
+    office.created()
+    once = halt()
+    assert office.send(once)[0].event == "decided"
+    for number in range(A_MINUTE + 50):
+        assert len(office.send(b"junk %d" % number)) == (1 if number < A_MINUTE else 0)
+        made = office.send(once)
+        assert [code(one) for one in made] == (["replayed"] if number < A_MINUTE else [])
+    assert office.ask("resume", "oli", target="serving").event == "waits"
+    (told,) = office.desk.flush(office.now_ms)
+    assert told.flooded is not None
+    assert told.flooded.count == 2 * 50
+
+
 def test_decisions_are_numbered_without_a_gap() -> None:
     """Each decision takes the next place in the audit, whatever it is; a flooded record takes none."""
     office = Office()

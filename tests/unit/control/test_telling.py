@@ -110,6 +110,20 @@ def test_a_decision_that_fits_none_before_it_is_one_sentence(event: str) -> None
     record = AuditRecord(seq=1, prev_hash="0" * 64, event=event, decided_at_ms=0)
     if event == "approved":
         envelope = signed(command("approve", target="ab" * 32), "bob")
-        record = replace(record, op="approve", envelope=envelope.to_bytes().decode())
+        given = {"op": "approve", "command": envelope.digest, "envelope": envelope.to_bytes().decode()}
+        record = replace(record, **given)
     with pytest.raises(AuditError, match=rf"audit record 1 \({event}\) is not whole"):
         hear(desk, record)
+
+
+def test_a_record_names_the_command_that_it_carries() -> None:
+    """With the digest of another one beside the envelope, it would be approved by who approves that other one."""
+    office = Office("medium")
+    office.registered("1")
+    office.ask("create", "ann", model=model("1"))
+    *held, last = [AuditRecord.from_bytes(one) for one in lines(office)]
+    desk = rebuilt(held, office.look)
+    with pytest.raises(AuditError, match="carries another command than the digest that it names"):
+        hear(desk, replace(last, command="ab" * 32))
+    hear(desk, last)
+    assert len(list(desk.book)) == 1
