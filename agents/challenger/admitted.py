@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftline.agents.serving.package.cache import Cache
 from driftline.agents.serving.package.loading import load
-from driftline.agents.serving.package.store import folder_store
+from driftline.agents.serving.package.store import passing
 from driftline.agents.serving.package.trial import trial
 from driftline.agents.serving.package.verify import verify
 
@@ -37,9 +36,7 @@ def admitted(
     """
     signed = verify(folder, keys)
     cache = Cache(Path(packages.cache_dir), max_bytes=packages.cache_bytes)
-    with tempfile.TemporaryDirectory(prefix="driftline-challenger-") as passing:
-        store = folder_store(Path(passing))
-        store.push(folder, signed)
+    with passing(folder, signed) as store:
         held = cache.take(signed.ref, keys, store)
     with held:
         trial(held.folder, held.signed.manifest, trusted=packages.trusted).require()

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from driftline.agents.serving.package.rows import as_tensors
-from driftline.agents.serving.package.tensors import FLOATS
-from driftline.schemas.errors import DriftlineError
+from driftline.agents.serving.package.tensors import FLOATS, conform
 from driftline.schemas.number_text import number_text
 from driftline.schemas.shapes import Category, Identity, NumericBlock
 
@@ -33,10 +32,6 @@ CANARY: Final = "canary"
 SCORED: Final = ("champion", CANARY)
 """Slots whose answers callers had: each event once, whoever answered it."""
 _STATUS: Final = ("ok", "error")
-
-
-class ChallengerError(DriftlineError):
-    """Events that the package cannot be asked with."""
 
 
 def scored(cols: PredictionColumns, deployment: str, version: str) -> PredictionColumns | None:
@@ -73,10 +68,18 @@ class Scorer:
         manifest: of the package.
         model: loaded from it.
         clock: gives s, for the latency.
+        warn: is told, once for each, of a column that the package is asked with and events lack.
     """
 
-    def __init__(self, manifest: Manifest, model: LoadedModel, clock: Callable[[], float]) -> None:
-        self._manifest, self._model, self._clock = manifest, model, clock
+    def __init__(
+        self,
+        manifest: Manifest,
+        model: LoadedModel,
+        clock: Callable[[], float],
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._manifest, self._model, self._clock, self._warn = manifest, model, clock, warn
+        self._lacking: set[str] = set()
         self._texts = {name for each in manifest.inputs if each.datatype == "BYTES" for name in each.names}
         self._whole = {
             name
@@ -88,18 +91,18 @@ class Scorer:
     def answer(self, cols: PredictionColumns) -> PredictionColumns:
         """Give the batch as the challenger answers it: the same ids, times and features, its own scores.
 
-        Rows that lack what the package must have, and all rows when the model raises, have the status `error` and no
+        Rows that lack what the package must have, those of a batch without a column of it, those that it answers with
+        NaN, and all rows when the model raises or answers others than it was asked, have the status `error` and no
         score: what is compared has as many events on either side.
-
-        Raises:
-            ChallengerError: the events have no column of a name that the package is asked with.
         """
         columns = self._columns(cols)
-        usable = self._usable(columns, cols.rows)
+        usable = self._usable(columns, cols.rows) if columns else np.zeros(cols.rows, np.bool_)
         began = self._clock()
         outputs = self._asked({name: values[usable] for name, values in columns.items()}, int(usable.sum()))
         took_ms = (self._clock() - began) * 1_000 / max(int(usable.sum()), 1)
         answered = usable if outputs is not None else np.zeros(cols.rows, np.bool_)
+        if outputs is not None:
+            outputs, answered = self._finite(outputs, answered)
         return replace(
             cols,
             model_version=self._manifest.version,
@@ -113,6 +116,7 @@ class Scorer:
         )
 
     def _columns(self, cols: PredictionColumns) -> dict[str, NDArray[Any]]:
+        """The columns that the package is asked with; none where one of them is lacking."""
         held: dict[str, NDArray[Any]] = {
             name: values
             for block in cols.features
@@ -123,10 +127,13 @@ class Scorer:
             held[column.name] = levels[column.codes]
         lacking = next((name for name in self._manifest.columns if name not in held), None)
         if lacking is not None:
-            raise ChallengerError(
-                f"the events of deployment {cols.deployment!r} have no column {lacking[:100]!r}, which "
-                f"{self._manifest.title} is asked with; they have {', '.join(sorted(held)[:20])}"
-            )
+            if lacking not in self._lacking:
+                self._lacking.add(lacking)
+                self._warn(
+                    f"events of deployment {cols.deployment!r} have no column {lacking[:100]!r}, which "
+                    f"{self._manifest.title} is asked with; they have {', '.join(sorted(held)[:20])}: they are errors"
+                )
+            return {}
         return {name: held[name] for name in self._manifest.columns}
 
     def _usable(self, columns: dict[str, NDArray[Any]], rows: int) -> NDArray[np.bool_]:
@@ -139,13 +146,29 @@ class Scorer:
         return usable
 
     def _asked(self, columns: dict[str, NDArray[Any]], rows: int) -> dict[str, NDArray[Any]] | None:
-        """What the model answers; None when there is nothing to ask, or it raises."""
+        """What the model answers; None when there is nothing to ask, it raises, or answers other rows or outputs."""
         if not rows:
             return None
         try:
-            return self._model.predict(as_tensors(columns, self._manifest.inputs))
+            outputs = self._model.predict(as_tensors(columns, self._manifest.inputs))
+            return outputs if conform("output", outputs, self._manifest.outputs) == rows else None
         except Exception:  # noqa: BLE001 - whatever a model raises is an error of its own, counted as such
             return None
+
+    def _finite(
+        self, outputs: dict[str, NDArray[Any]], answered: NDArray[np.bool_]
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+        """Leave rows out whose score, or predicted value, is NaN or infinity: no caller could have been sent it."""
+        rows = int(answered.sum())
+        finite = np.ones(rows, np.bool_)
+        for name in {one.output for one in self._manifest.scores} | {self._manifest.predicted}:
+            if name and outputs[name].dtype.kind == "f":
+                finite &= np.isfinite(outputs[name].reshape(rows, -1)).all(axis=1)
+        if finite.all():
+            return outputs, answered
+        left = answered.copy()
+        left[answered] = finite
+        return {name: array[finite] for name, array in outputs.items()}, left
 
     def _scores(
         self, outputs: dict[str, NDArray[Any]] | None, answered: NDArray[np.bool_]

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from driftline.agents.challenger.scoring import ChallengerError, scored
+from driftline.agents.challenger.scoring import scored
 from driftline.schemas.clients import consumer_config, producer_config
 from driftline.schemas.columns import pack_predictions, read_predictions
+from driftline.schemas.errors import DriftlineError
 from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
 from driftline.schemas.topics import PREDICTIONS
@@ -43,6 +44,10 @@ TELL_S: Final = 60.0
 LONGEST_MS: Final = 30 * 60 * 1_000
 """That a model may take for the batches read at once, before the group takes the partition away."""
 _POLL_S: Final = 0.5
+
+
+class ChallengerError(DriftlineError):
+    """A challenger that cannot go on."""
 
 
 @dataclass(slots=True)
@@ -90,7 +95,7 @@ class Challenger:
         """Score until told to stop.
 
         Raises:
-            ChallengerError: the events lack a column, or the broker did not take what was scored.
+            ChallengerError: the topic cannot be read, or the broker did not take what was scored.
         """
         self._consumer.subscribe([self._topic], on_assign=self._assigned)
         told_s = time.monotonic()

@@ -141,5 +141,6 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def _code(code: int) -> str:
     if code < 0:
-        return f"it was ended by {signal.Signals(-code).name}"
+        known = {one.value: one.name for one in signal.Signals}
+        return f"it was ended by {known.get(-code, f'signal {-code}')}"  # signals for real time have no names
     return "" if code == 0 else f"it ended with exit code {code}"

@@ -154,7 +154,7 @@ class Answerer:
             raise AnswerError(TOO_SLOW, sentence) from None
         except Exception as error:
             raise self._failed(call, error) from error
-        self._tell(call, outputs, seconds, "ok")
+        self._answered(call, outputs, seconds)
         found: Outputs = outputs
         return found
 
@@ -163,14 +163,16 @@ class Answerer:
 
         No lease is needed: nothing is swapped before this returns.
         """
-        began_s = time.perf_counter()
+        began_s, pace = time.perf_counter(), call.loaded.pace
         try:
             outputs = call()
         except BaseException as error:
+            pace.held_up(time.perf_counter() - began_s)
             raise self._failed(call, error) from error
         seconds = time.perf_counter() - began_s
-        call.loaded.pace.took(seconds, call.rows)
-        self._tell(call, outputs, seconds, "ok")
+        pace.took(seconds, call.rows)
+        pace.held_up(seconds)
+        self._answered(call, outputs, seconds)
         return outputs
 
     def _failed(self, call: Call, error: BaseException) -> AnswerError:
@@ -190,7 +192,7 @@ class Answerer:
         except Exception:  # noqa: BLE001 - whatever the canary raises, the champion answers
             seconds, status = 0.0, "error"
         else:
-            self._tell(call, outputs, seconds, "ok")
+            self._answered(call, outputs, seconds)
             if deployment.slots.canary is loaded:
                 deployment.canary_answered()
             return outputs
@@ -225,7 +227,14 @@ class Answerer:
             self._tell(call, None, 0.0, "error")
             return
         outputs, seconds = future.result()
-        self._tell(call, outputs, seconds, "ok")
+        self._answered(call, outputs, seconds)
+
+    def _answered(self, call: Call, outputs: Outputs, seconds: float) -> None:
+        """Tell of what a model answered; what its caller cannot be sent is an error, of a shadow too."""
+        if call.is_answer(outputs):
+            self._tell(call, outputs, seconds, "ok")
+        else:
+            self._tell(call, None, seconds, "error")
 
     def _tell(self, call: Call, outputs: Outputs | None, seconds: float, status: str) -> None:
         """Count and record a call."""

@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from driftline.agents.serving import tensors
 from driftline.agents.serving.package.errors import InputError
 from driftline.agents.serving.slots import CANARY
 
@@ -70,6 +69,14 @@ class Call:
             _finite(outputs)
         return outputs
 
+    def is_answer(self, outputs: Outputs) -> bool:
+        """Whether what a model said can be written for whoever asked: NaN goes out binary, and never as JSON."""
+        ask = self.request.ask
+        return all(
+            array.dtype.kind != "f" or tensors.is_finite(array) or not ask.is_json(name)
+            for name, array in outputs.items()
+        )
+
     def in_thread(self) -> Outputs:
         """Ask from a thread, which may wait for its turn: what counts for the pace is its own processor time."""
         began_s = time.thread_time()
@@ -92,5 +99,5 @@ class Call:
 def _finite(outputs: Outputs) -> None:
     """Take no NaN for an answer of a canary: its caller would get an error, and the champion can answer."""
     for name, array in outputs.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind == "f" and not tensors.is_finite(array):
             raise InputError(f"its answer {name!r} holds NaN or infinity")

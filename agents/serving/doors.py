@@ -46,7 +46,9 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Value = float | int | bool | str | None
 Values = Annotated[dict[Name, Value], msgspec.Meta(max_length=MAX_COLUMNS)]
 Moment = Annotated[int, msgspec.Meta(ge=0, lt=1 << 47)]
-Identity = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)] | int
+MAX_ID_DIGITS: Final = 1_000
+_MOST_ID: Final = 10**MAX_ID_DIGITS
+Identity = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_DIGITS)] | int
 
 
 class _Event(msgspec.Struct, forbid_unknown_fields=True):
@@ -161,9 +163,10 @@ class Doors:
         self, scope: Scope, body: bytes, door: str, take: Callable[[str, bytes], None]
     ) -> tuple[int, bytes]:
         deployment = self._tokens.deployment(self._token(scope))
+        count = body.count(b"\n") + 1
+        if count > MAX_LINES:
+            raise bad_request(f"the body has {count:,} lines; {MAX_LINES:,} are allowed")
         lines = body.split(b"\n")
-        if len(lines) > MAX_LINES:
-            raise bad_request(f"the body has {len(lines):,} lines; {MAX_LINES:,} are allowed")
         taken, refused = 0, 0
         errors: list[dict[str, Any]] = []
         async with self._turn:
@@ -248,7 +251,12 @@ def _bounded(line: bytes) -> None:
 
 
 def _identity(given: str | int) -> Any:  # noqa: ANN401 - what an Emitter takes
-    """An id as the Emitter takes it: the text of a UUID is that UUID, as in answers of the agent."""
+    """An id as the Emitter takes it: the text of a UUID is that UUID, as in answers of the agent.
+
+    Raises AnswerError for a number of more digits than a text may have.
+    """
+    if isinstance(given, int) and not -(_MOST_ID // 10) < given < _MOST_ID:
+        raise bad_request(f"the id is a number of more than {MAX_ID_DIGITS:,} digits")
     if isinstance(given, str) and len(given) == 36:  # noqa: PLR2004 - as RFC 9562 writes them
         try:
             return UUID(given)

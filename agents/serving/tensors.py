@@ -166,14 +166,19 @@ def to_json(name: str, array: NDArray[Any]) -> list[Any]:
         return array.ravel().tolist()
     if array.dtype == np.float16:
         raise bad_request(f"the output {name!r} is FP16, which JSON does not carry: ask for it binary")
-    values = array.ravel().tolist()
-    # A sum is finite only of finite numbers; of some it is not, and each is looked at.
-    few = len(values) < _FEW
-    if not (few and math.isfinite(sum(values))) and not np.isfinite(array).all():
+    if not is_finite(array):
         raise AnswerError(
             FAILED, f"the output {name!r} holds NaN or infinity, which JSON does not carry: ask for it binary"
         )
-    return values
+    return array.ravel().tolist()
+
+
+def is_finite(array: NDArray[Any]) -> bool:
+    """Whether floats hold no NaN and no infinity."""
+    # A sum is finite only of finite numbers; of some it is not, and each is looked at.
+    if array.size < _FEW and math.isfinite(sum(array.ravel().tolist())):
+        return True
+    return bool(np.isfinite(array).all())
 
 
 def to_bytes(array: NDArray[Any]) -> bytes | memoryview:

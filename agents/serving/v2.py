@@ -123,6 +123,12 @@ class Ask:
     key: str = ""
     at_ms: int | None = None
 
+    def is_json(self, output: str) -> bool:
+        """Whether an output goes out as JSON, which carries no NaN."""
+        if self.wanted is None:
+            return not self.is_binary
+        return self.wanted.get(output) is False
+
 
 def read(body: bytes, json_bytes: int | None = None, *, flat: bool = False) -> Ask:
     """Read a request.

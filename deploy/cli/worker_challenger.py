@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -10,6 +11,8 @@ import click
 
 from driftline.deploy.cli.commands import CommandEntry
 from driftline.deploy.cli.group import MissingExtraError
+
+logger = logging.getLogger(__name__)
 
 
 @click.command("challenger")
@@ -47,5 +50,5 @@ def challenger(package: Path, deployment: str, signers: tuple[str, ...], *, from
         admitted(package, keys_of(signers), settings.packages) as (manifest, model),
         told_to_stop() as stopping,
     ):
-        scorer = Scorer(manifest, model, time.monotonic)
+        scorer = Scorer(manifest, model, time.monotonic, logger.warning)
         Challenger(settings.kafka, deployment, manifest, scorer, from_end=from_end).run(stopping)

@@ -28,15 +28,15 @@ from driftline.agents.serving.package.cache import Cache
 from driftline.agents.serving.package.folder import read
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.signed import opened_manifest
-from driftline.agents.serving.package.store import store_of
-from driftline.agents.serving.package.trial import Bounds, trial
+from driftline.agents.serving.package.store import Store, passing, store_of
+from driftline.agents.serving.package.trial import Bounds
 from driftline.agents.serving.package.verify import verify
 from driftline.agents.serving.server import listening
 from driftline.agents.serving.upstream import Behind, Upstream, UpstreamLoader
 from driftline.schemas.control.envelope import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from driftline.schemas.control.command import ModelRef
     from driftline.schemas.settings import Settings
@@ -102,7 +102,7 @@ async def _alone(settings: Settings, single: Single, instance: str, folder: Path
 
 async def _controlled(settings: Settings, key: Key, instance: str, folder: Path, number: int | None) -> int:
     """Serve what signed states say."""
-    packages, serve = settings.packages, settings.serve
+    packages = settings.packages
     upstream = _upstream(settings)
     loader: PackageLoader | UpstreamLoader
 
@@ -112,13 +112,7 @@ async def _controlled(settings: Settings, key: Key, instance: str, folder: Path,
     if upstream is not None:
         loader = UpstreamLoader(upstream, store_of(packages), may_sign)
     else:
-        loader = PackageLoader(
-            Cache(Path(packages.cache_dir), max_bytes=packages.cache_bytes),
-            store_of(packages),
-            may_sign,
-            trusted=packages.trusted,
-            bounds=Bounds(serve.trial_bytes, serve.trial_seconds),
-        )
+        loader = _loader(settings, store_of(packages), may_sign)
     agent = Agent(settings, instance, loader.fetch, folder)
     controlled = Controlled(agent, key, folder, lambda *said: follower.say(*said), _now_ms)  # noqa: PLW0108 - it is made below
     follower = Follower(settings.kafka, controlled, instance)
@@ -146,12 +140,24 @@ def _upstream(settings: Settings) -> Upstream | None:
 
 
 def _fetched(settings: Settings, single: Single) -> Fetched:
-    signed = verify(single.folder, keys_of(single.signers))
-    bounds = Bounds(settings.serve.trial_bytes, settings.serve.trial_seconds)
-    trusted = settings.packages.trusted
-    tried = trial(single.folder, signed.manifest, trusted=trusted, bounds=bounds)
-    tried.require()
-    return Fetched(signed.ref, single.folder, signed.manifest, tried.memory_bytes, trusted)
+    """A package in the private cache: what lies in its folder may be written to while it is tried and loaded."""
+    keys = keys_of(single.signers)
+    signed = verify(single.folder, keys)
+    with passing(single.folder, signed) as store:
+        return _loader(settings, store, lambda _ref: keys).fetch(signed.ref)
+
+
+def _loader(
+    settings: Settings, store: Store, keys: Callable[[ModelRef], Mapping[str, bytes]]
+) -> PackageLoader:
+    packages, serve = settings.packages, settings.serve
+    return PackageLoader(
+        Cache(Path(packages.cache_dir), max_bytes=packages.cache_bytes),
+        store,
+        keys,
+        trusted=packages.trusted,
+        bounds=Bounds(serve.trial_bytes, serve.trial_seconds),
+    )
 
 
 def _nothing_else(ref: ModelRef) -> Fetched:

@@ -117,8 +117,9 @@ async def _swaps(agent: Agent, loader: PackageLoader, ref: ModelRef, count: int)
         began_s = time.perf_counter()
         fetched = await asyncio.to_thread(loader.fetch, ref)
         following = await asyncio.to_thread(fetched.load)
-        # Each is a package of its own, as versions are.
-        following.ref = msgspec.structs.replace(ref, manifest=uuid.uuid4().hex * 2)
+        # Each is a version of its own, which has a package and an Emitter of its own.
+        name = uuid.uuid4().hex
+        following.ref = msgspec.structs.replace(ref, version=name[:12], manifest=name * 2)
         switched_s = time.perf_counter()
         swapper.adopt(following)
         await swapper.deployment.drained(30)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from packaged import KEYS, linear, packed
 
 from driftline.agents.challenger.admitted import admitted
-from driftline.agents.challenger.scoring import ChallengerError, Scorer, scored, sealed
+from driftline.agents.challenger.scoring import Scorer, scored, sealed
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.manifest import Manifest
 from driftline.agents.serving.package.model import LoadedModel
@@ -43,6 +43,12 @@ def events(**over: Any) -> PredictionColumns:
         "latency_ms": np.ones(ROWS, np.float32),
     }
     return PredictionColumns(**{**given, **over})
+
+
+def statuses(cols: PredictionColumns) -> list[str]:
+    """The status of each row."""
+    assert cols.status is not None
+    return [cols.status.levels[code] for code in cols.status.codes]
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +127,61 @@ def test_what_a_canary_failed_to_answer_is_the_champions_event() -> None:
     assert scored(events(slot="canary", status=nothing), "churn", "3") is None
 
 
-def test_events_without_a_column_stop_it_with_a_sentence(held: tuple[Manifest, LoadedModel]) -> None:
-    """A challenger that answers nothing must not look like one that answers."""
-    lacking = events(features=[NumericBlock(("age",), np.ones((1, ROWS)))])
-    with pytest.raises(ChallengerError, match="have no column 'income'"):
-        Scorer(*held, iter(range(100)).__next__).answer(lacking)
+def test_events_without_a_column_are_errors_and_it_goes_on(held: tuple[Manifest, LoadedModel]) -> None:
+    """One stray batch stops nothing: its rows are errors, the column is named once, and the next is answered."""
+    said: list[str] = []
+    scorer = Scorer(*held, iter(range(100)).__next__, said.append)
+    for _ in range(2):
+        answered = scorer.answer(events(features=[NumericBlock(("age",), np.ones((1, ROWS)))]))
+        assert statuses(answered) == ["error"] * ROWS
+    assert len(said) == 1
+    assert "have no column 'income', which churn 3 is asked with; they have age: they are errors" in said[0]
+    assert statuses(scorer.answer(events())) == ["ok"] * ROWS
+
+
+class Other:
+    """The linear model, whose answer is changed before it is given."""
+
+    def __init__(self, model: LoadedModel, change: Callable[[Any], Any]) -> None:
+        self.inputs, self.outputs, self._model, self._change = model.inputs, model.outputs, model, change
+
+    def predict(self, inputs: Any) -> Any:
+        """Answer otherwise."""
+        return self._change(self._model.predict(inputs))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def half(outputs: Any) -> Any:
+    """NaN in every second row."""
+    for array in outputs.values():
+        array[::2] = np.nan
+    return outputs
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        (lambda outputs: {name: array[:-1] for name, array in outputs.items()}, ["error"] * ROWS),
+        (lambda _outputs: {}, ["error"] * ROWS),
+        (
+            lambda outputs: {name: array.astype(np.float64) for name, array in outputs.items()},
+            ["error"] * ROWS,
+        ),
+        (half, ["error", "ok"] * (ROWS // 2)),
+    ],
+)
+def test_what_a_model_answers_that_is_no_answer_is_an_error(
+    held: tuple[Manifest, LoadedModel], change: Callable[[Any], Any], wanted: list[str]
+) -> None:
+    """Fewer rows, no output, another type, NaN: the rows have no score and say so, and the batch can be written."""
+    manifest, model = held
+    answered = Scorer(manifest, Other(model, change), lambda: 0.0).answer(events())
+    assert statuses(answered) == wanted
+    again = read_predictions(pack_predictions(answered))
+    scores = again.scores[0].values[0] if again.scores else np.full(ROWS, np.nan)
+    assert np.isfinite(scores).tolist() == [one == "ok" for one in wanted]
 
 
 class Texts:
@@ -154,7 +210,8 @@ class Told:
     """The part of a manifest that scoring reads."""
 
     title, version = "texts 2", "2"
-    inputs, columns, scores, predicted = Texts.inputs, ("country", "n"), (), "label"
+    inputs, outputs = Texts.inputs, Texts.outputs
+    columns, scores, predicted = ("country", "n"), (), "label"
 
 
 MIXED = {

@@ -186,6 +186,8 @@ def test_what_a_command_says_is_bounded_in_the_log(caplog: pytest.LogCaptureFixt
 def test_a_failure_is_told_with_its_code() -> None:
     """A program that is not there, and one that fails, are told apart."""
     assert ran("raise SystemExit(3)").why == "it ended with exit code 3"
+    for number, name in ((9, "SIGKILL"), (40, "signal 40")):
+        assert ran(f"import os; os.kill(os.getpid(), {number})").why == f"it was ended by {name}"
     entry = Entry(deployments=("flights",), argv=("/no/such/program",))
     missing = run(entry, advice(), {}, threading.Event())
     assert (missing.code, missing.why) == (None, "it cannot be started: No such file or directory")

@@ -256,6 +256,16 @@ def test_others_are_answered_while_lines_are_read(monkeypatch: pytest.MonkeyPatc
     assert turns >= 50
 
 
+def test_an_id_of_too_many_digits_is_refused_by_its_line() -> None:
+    """A number has at most as many digits as a text: what an Emitter would turn away is said, and no 503."""
+    opened, most = Open(), int("9" * 1_000)
+    for number, wanted in ((most, 200), (-(most // 10), 200), (most + 1, 400), (-most, 400)):
+        line = b'{"version": "2", "features": {"a": 1.0}, "id": %d}' % number
+        status, told = opened.sends("events", line)
+        assert status == wanted
+        assert wanted == 200 or "the id is a number of more than 1,000 digits" in told["errors"][0]["error"]
+
+
 def test_what_is_read_in_one_go_is_bounded() -> None:
     """A line of more than a mebibyte is refused by itself, an event of more than four before it is read."""
     opened = Open()

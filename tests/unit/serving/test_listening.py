@@ -10,14 +10,33 @@ import threading
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
+from packaged import SIGNER, linear, packed
 from served import Package, settings
 
+from driftline.agents.control.keys import public_text
 from driftline.deploy.serving import start
 from driftline.deploy.serving.start import Single, run
+from driftline.schemas.settings_packages import Packages
 
 WITHIN_S = 20.0
 """After which an agent that says nothing is told to stop."""
+
+
+def test_a_package_that_is_served_alone_is_served_from_a_copy(tmp_path: Path) -> None:
+    """Whoever writes to its folder after it was verified changes nothing of what is loaded."""
+    packed(tmp_path / "made", model=linear(tmp_path / "m.onnx"))
+    folder = tmp_path / "made" / "package"
+    packages = Packages(cache_dir=str(tmp_path / "cache"))
+    whole = msgspec.structs.replace(settings(), packages=packages)
+    fetched = start._fetched(whole, Single(folder, "churn", (public_text(SIGNER.public),)))
+    (folder / "model.onnx").write_bytes(b"torn")
+    loaded = fetched.load()
+    assert tmp_path / "cache" in fetched.folder.parents
+    assert loaded.version == fetched.manifest.version
+    loaded.model.close()
+    loaded.release()
 
 
 def test_it_says_that_it_serves_once_connections_are_taken(

@@ -1,0 +1,68 @@
+"""Pace: which calls the event loop makes itself, by what calls cost, and what sends them back to threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from threading import current_thread, main_thread
+from typing import Any
+
+import pytest
+from served import agent, ones
+from wired import Line, posted, run
+
+from driftline.agents.serving.agent import Agent
+from driftline.agents.serving.pace import AWAY, HELD_UP_S, Pace
+
+OK = 200
+
+
+@pytest.mark.parametrize(
+    ("rows", "each_s"), [(1, 0.001), (100, 0.001), (10_000, 0.0001), (1, 0.5), (100, 0.5)]
+)
+def test_a_batch_says_what_a_row_costs(rows: int, each_s: float) -> None:
+    """However many rows the calls had, a row of a ms takes a ms; past the bound of a row it counts as that."""
+    pace = Pace()
+    for _ in range(60):
+        pace.took(rows * each_s, rows)
+    held_s = min(each_s, 0.002)
+    assert pace.is_within(1, held_s * 1.01)
+    assert not pace.is_within(1, held_s * 0.99)
+    assert not pace.is_within(20, held_s * 19)
+
+
+def test_a_call_that_held_the_loop_up_sends_the_next_ones_to_threads() -> None:
+    """A thousand the first time, two thousand the second time; then the loop asks again, if calls are quick."""
+    pace = Pace()
+    pace.took(0.0001, 1)
+    for times in (1, 2):
+        pace.held_up(HELD_UP_S * 0.9)
+        assert pace.is_within(1, 0.001)
+        pace.held_up(HELD_UP_S)
+        for _ in range(times * AWAY):
+            assert not pace.is_within(1, 0.001)
+            pace.took(0.0001, 1)
+        assert pace.is_within(1, 0.001)
+
+
+def test_a_model_that_is_slow_now_and_then_holds_others_up_once(tmp_path: Path) -> None:
+    """One call in ten takes long: the first of them is made by the loop, and none after it."""
+    on_loop: list[float] = []
+    calls = [0]
+
+    def now_and_then(inputs: Mapping[str, Any]) -> dict[str, Any]:
+        calls[0] += 1
+        wait_s = HELD_UP_S if calls[0] > 20 and not calls[0] % 10 else 0.0
+        if current_thread() is main_thread():
+            on_loop.append(wait_s)
+        time.sleep(wait_s)
+        return ones(inputs)
+
+    async def whole(_made: Agent, line: Line) -> None:
+        for _ in range(60):
+            assert (await line.ask(posted()))[0] == OK
+
+    run(lambda: agent(tmp_path), whole, now_and_then)
+    assert len(on_loop) == 30
+    assert [one for one in on_loop if one] == [HELD_UP_S]
