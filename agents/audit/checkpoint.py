@@ -80,6 +80,14 @@ class Seen:
     witnesses: tuple[tuple[str, int], ...]
 
 
+def size_of(data: bytes) -> int | None:
+    """How many records a message of the topic of checkpoints says that there were; None when it is no checkpoint."""
+    try:
+        return Checkpoint.of(Note.parse(data)).size
+    except NoteError:
+        return None
+
+
 def seen(note: Note, logs: Iterable[NoteKey], witnesses: Iterable[NoteKey]) -> Seen | None:
     """Believe a checkpoint as far as its signatures go; None when no key of the log signed it.
 

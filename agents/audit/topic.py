@@ -15,6 +15,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from driftline.agents.audit.checkpoint import size_of
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import TOPIC
 from driftline.schemas.settings import consumer_config, producer_config
@@ -29,6 +30,8 @@ NOTES: Final = "checkpoints"
 LAST_NOTES: Final = 10_000
 """How many messages at the end of that topic are read."""
 ANSWER_S: Final = 15.0
+NOTE_S: Final = 3.0
+_LOOK_S: Final = 0.2
 _BATCH: Final = 500
 _QUIET: Final = 2
 _KILOBYTES: Final = 16_384
@@ -140,6 +143,42 @@ def notes_of(kafka: Kafka) -> list[bytes]:
     """Read the last checkpoints; raises AuditError as `Reader` does."""
     with closing(Reader(kafka, NOTES, last=LAST_NOTES)) as reader:
         return list(reader.to_the_end())
+
+
+class Whole:
+    """The audit to its end, and the checkpoints of that: the last one came after the first record was read.
+
+    Raises:
+        AuditError: from both, as `Reader` does.
+    """
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self.size = self.count = 0
+        """Records and checkpoints that were given so far."""
+
+    def records(self) -> Iterator[bytes]:
+        """Give every record."""
+        with closing(Reader(self._kafka)) as reader:
+            for data in reader.to_the_end():
+                self.size += 1
+                yield data
+
+    def notes(self) -> Iterator[bytes]:
+        """Give the last checkpoints of at most the records that were given, and messages that are none.
+
+        That of the end is waited for a moment: a broker ends a transaction in one topic after the other.
+        """
+        until_s = time.monotonic() + NOTE_S
+        while True:
+            found = [(data, size_of(data)) for data in notes_of(self._kafka)]
+            if time.monotonic() > until_s or any(at is not None and at >= self.size for _, at in found):
+                break
+            time.sleep(_LOOK_S)
+        for data, at in found:
+            if at is None or at <= self.size:
+                self.count += 1
+                yield data
 
 
 def all_notes_of(kafka: Kafka) -> Iterator[bytes]:

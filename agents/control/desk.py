@@ -13,7 +13,7 @@ from driftline.agents.control.admission import Admitted, Arrived, Rejected, Unsi
 from driftline.agents.control.decisions import Decision, Event, history_after
 from driftline.agents.control.flood import Flood
 from driftline.agents.control.judge import Facts, judge, may_vote, policy_fault
-from driftline.agents.control.lifecycle import At, activate
+from driftline.agents.control.lifecycle import AT_ONCE, At, activate
 from driftline.agents.control.moves import CONTROLLER
 from driftline.agents.control.pending import LIMITS_MS, REVIEW_MS, Approval, Book, Review, Waiting
 from driftline.agents.control.replays import Seen
@@ -135,7 +135,7 @@ class Desk:
             waiting, self.history.now, self.states, self.book, self._look(waiting.command), self.at(now_ms)
         )
         base = replace(self._about(waiting, now_ms), rules=found.rules)
-        refusal = found.refusal or self._withdrawn(found.after, now_ms)
+        refusal = found.refusal or self._withdrawn(waiting.command, found.after, now_ms)
         if refusal is None and found.lacking and otherwise == "rejected":
             refusal = self.book.no_room(waiting.by)
         if refusal is not None:
@@ -155,9 +155,9 @@ class Desk:
             until_ms=until_ms,
         )
 
-    def _withdrawn(self, after: ServingState | None, now_ms: int) -> Refusal | None:
+    def _withdrawn(self, command: Command, after: ServingState | None, now_ms: int) -> Refusal | None:
         """Why agents would not believe what a command leads to: what it goes back to leans on a revoked key."""
-        if after is None:
+        if after is None or (command.op in AT_ONCE and command.model is None):
             return None
         made = activate(after, self.at(now_ms)) if after.phase == "prepare" else after
         if isinstance(made, Refusal):
@@ -203,13 +203,13 @@ class Desk:
 
     def _refused(self, found: Unsigned | Rejected, record: Arrived, now_ms: int) -> list[Decision]:
         """Tell of what is not decided; of what anybody may send without end, by itself no more than a flood lets."""
-        is_signed = isinstance(found, Rejected)
-        is_anybodys = found.refusal.code in UNSEEN or not is_signed
-        if is_anybodys and not self._flood.is_single(record, is_signed=is_signed):
-            return []
         new = replace(self._new(now_ms), refusal=found.refusal)
         if isinstance(found, Unsigned):
-            return self._done(replace(new, unsigned=found))
+            return self._done(replace(new, unsigned=found)) if self._flood.is_single(record) else []
+        # Of what is refused before its id and nonce are looked at, or for them, every copy is refused again.
+        is_again = found.asker is None or found.refusal.code in UNSEEN
+        if is_again and not self._flood.is_single(record, is_signed=True):
+            return []
         return self._done(
             replace(
                 new,

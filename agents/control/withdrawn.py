@@ -1,17 +1,24 @@
-"""Withdrawn: what a state would newly stand by that counts no more, for a key was revoked since; pure."""
+"""Withdrawn: what a state stands by, or would stand by, that counts no more, for a key was revoked since; pure."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from driftline.agents.control.grants import asked, standing
+import msgspec
+
+from driftline.agents.control.deeds import staged
+from driftline.agents.control.grants import asked, shadows_of, standing
+from driftline.agents.control.lifecycle import At, cancel
 from driftline.agents.control.warrant import WarrantError, warranted
-from driftline.schemas.control.envelope import Envelope
+from driftline.schemas.control.envelope import Envelope, EnvelopeError
 from driftline.schemas.control.serving_state import Grant, strictest
 
 if TYPE_CHECKING:
     from driftline.agents.control.history import History
     from driftline.schemas.control.serving_state import ServingState
+
+UNREADABLE = (EnvelopeError, msgspec.MsgspecError, UnicodeEncodeError)
 
 
 def withdrawn(before: ServingState | None, after: ServingState, history: History) -> str | None:
@@ -24,23 +31,60 @@ def withdrawn(before: ServingState | None, after: ServingState, history: History
         after: the state that is looked at, in which nothing is being prepared.
         history: of trust, as it is now.
     """
-    gone = {one.key for one in history.now.ring.state.revocations}
-    if not gone:
+    if not history.now.ring.state.revocations:
         return None
-    stood = frozenset() if before is None else standing(before)
-    for command, approvals in sorted(standing(after) - stood):
-        if not any(gone & _signers(text) for text in (command, *approvals)):
-            continue
-        said = asked(command)
-        version = None if said.model is None else after.version(said.model)
-        tier = strictest(after.tier, *(() if version is None else (version.tier,)))
-        try:
-            warranted(Grant(of="change", command=command, approvals=approvals), history, tier)
-        except WarrantError as error:
-            what = "" if said.model is None else f" of version {said.model.version}"
-            return f"a key under the {said.op}{what} was revoked: {error}"
+    try:
+        new = standing(after) - (frozenset() if before is None else standing(before))
+    except UNREADABLE as error:
+        return f"what it stands by cannot be read: {error}"
+    faults = (
+        _fault(after, Grant(of="change", command=one, approvals=more), history) for one, more in sorted(new)
+    )
+    return next((one for one in faults if one is not None), None)
+
+
+def without_shadows(state: ServingState, history: History, at: At) -> tuple[ServingState, str] | None:
+    """The next revision, without shadows that lean on a revoked key, and why; None where there are none.
+
+    Nobody hears a shadow. But who did not believe it before its key was revoked, as an instance that starts, believes
+    no state that has it.
+    """
+    if state.phase == "prepare" or not history.now.ring.state.revocations:
+        return None
+    gone, why = set(), ""
+    for grant in state.basis:
+        fault = _fault(state, grant, history) if grant.of == "shadow" else None
+        if fault is not None:
+            gone.add(asked(grant.command).model)
+            why = fault
+    kept = tuple(one for one in state.shadows if one not in gone)
+    if kept == state.shadows:
+        return None
+    made = cancel(state, at)
+    for model in set(state.shadows) - set(kept):
+        made = staged(made, model, "validated")
+    return msgspec.structs.replace(
+        made, shadows=kept, basis=shadows_of(made.basis, kept)
+    ), f"a shadow ends: {why}"
+
+
+def _fault(state: ServingState, grant: Grant, history: History) -> str | None:
+    """Why a grant warrants nothing any more, for a key under it was revoked; None when none was, or enough are left."""
+    gone = {one.key for one in history.now.ring.state.revocations}
+    try:
+        if not any(gone & _signers(text) for text in (grant.command, *grant.approvals)):
+            return None
+        said = asked(grant.command)
+        version = None if said.model is None else state.version(said.model)
+        warranted(grant, history, strictest(state.tier, *(() if version is None else (version.tier,))))
+    except UNREADABLE as error:
+        return f"what it stands by cannot be read: {error}"
+    except WarrantError as error:
+        what = "" if said.model is None else f" of version {said.model.version}"
+        return f"a key under the {said.op}{what} was revoked: {error}"
     return None
 
 
-def _signers(text: str) -> set[str]:
-    return {one.keyid for one in Envelope.from_bytes(text.encode()).signatures}
+@lru_cache(maxsize=4_096)
+def _signers(text: str) -> frozenset[str]:
+    return frozenset(one.keyid for one in Envelope.from_bytes(text.encode()).signatures)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from driftline.agents.audit.believed import Believed as Trusted
 from driftline.agents.audit.chain import Chain
 from driftline.agents.audit.errors import AuditError
@@ -20,14 +18,13 @@ from driftline.agents.control.grants import asked
 from driftline.agents.control.history import History
 from driftline.agents.control.trust import covers
 from driftline.agents.control.verify_state import Believed, StateError, signed_state, verify_state
-from driftline.agents.control.warrant import WarrantError, warranted
 from driftline.agents.serving.errors import ServingError
-from driftline.agents.serving.halts import Halts, said
+from driftline.agents.serving.halts import Halts
 from driftline.agents.serving.memory import Kept
-from driftline.agents.serving.orders import Local, impossible, is_settled, over, unfit
+from driftline.agents.serving.orders import Local, impossible, is_settled, ordered, over
+from driftline.agents.serving.told import Told, said
 from driftline.schemas.control.command import is_name
-from driftline.schemas.control.envelope import EnvelopeError
-from driftline.schemas.control.serving_state import Grant, ServingState
+from driftline.schemas.control.serving_state import ServingState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +67,7 @@ class Belief:
 
     def restart(self) -> None:
         """Begin to hear the audit from its first record again; until it is heard, what was kept holds."""
-        self._chain, self._ended = Chain(self._genesis), Ended()
+        self._chain, self._ended, self._told = Chain(self._genesis), Ended(), Told()
         self._heard = 0
 
     @property
@@ -128,6 +125,7 @@ class Belief:
         """
         before = self._chain.believed if self._chain.has_begun else None
         self._ended.take(self._chain.take(data).event, data)
+        self._told.take(data)
         if before is self._chain.believed:
             return False
         text, at = data.decode(), self._heard
@@ -165,15 +163,17 @@ class Belief:
         """
         if self._history is None:
             raise StateError(_NO_TRUST)
-        before = self.believed.get(deployment)
-        if before is not None and said(data) == before.state:
-            self._halts.lift(deployment)
+        before, state = self.believed.get(deployment), said(data)
+        is_newest = self._told.is_newest(deployment, data)
+        if before is not None and state == before.state:
+            if is_newest:
+                self._halts.lift(deployment)
             return None
         try:
-            found = verify_state(data, deployment, before, self._history, now_ms, tiers, self._ended.digests)
+            found = self._verified(deployment, data, before, self._history, now_ms, tiers)
         except StateError:
-            if self.unsigned(deployment, data) is None:
-                self._halts.heed(deployment, data, before)
+            if is_newest and state is not None and self.unsigned(deployment, data) is None:
+                self._halts.heed(state)
             raise
         self._halts.lift(deployment)
         self.believed[deployment] = found
@@ -192,7 +192,7 @@ class Belief:
         if self._history is None or (before is not None and said(data) == before.state):
             return None
         try:
-            verify_state(data, deployment, before, self._history, now_ms, tiers, self._ended.digests)
+            self._verified(deployment, data, before, self._history, now_ms, tiers, is_past=True)
         except StateError as error:
             return str(error)
         return None
@@ -220,29 +220,9 @@ class Belief:
         """
         if self._history is None:
             raise ServingError("this agent knows no trust yet: it never heard the audit")
-        try:
-            given = msgspec.json.decode(data, type=_Given)
-            command = asked(given.command)
-            deployment = command.deployment
-            wrong = unfit(command, self.installation, now_ms)
-            if command.command_id in self._seen:
-                wrong = "it was obeyed before"
-            if wrong is not None:
-                raise ServingError(f"the command is not obeyed: {wrong}")
-            before = self.believed.get(deployment)
-            if before is None:
-                raise ServingError(f"this agent serves no {deployment or 'nameless deployment'}")
-            grant = Grant(of="halt", command=given.command, approvals=given.approvals)
-            found = warranted(grant, self._history, before.state.tier)
-        except (
-            msgspec.MsgspecError,
-            EnvelopeError,
-            WarrantError,
-            UnicodeDecodeError,
-            RecursionError,
-        ) as error:
-            raise ServingError(f"the command is not obeyed: {error}") from error
-        wrong = impossible(command, before.state)
+        given, found, before = ordered(data, self._history, self.believed, now_ms)
+        command, deployment = found.command, found.command.deployment
+        wrong = "it was obeyed before" if command.command_id in self._seen else impossible(command, before)
         if found.digest in self._ended.digests:
             wrong = "it was denied, refused or lapsed, as the audit tells: ask again with a new one"
         if wrong is not None:
@@ -251,10 +231,10 @@ class Belief:
             command=given.command,
             approvals=given.approvals,
             by=found.by,
-            revision=before.state.revision,
-            rollout=before.state.rollout,
+            revision=before.revision,
+            rollout=before.rollout,
         )
-        if is_settled(local, before.state):
+        if is_settled(local, before):
             raise ServingError("the command is not obeyed: what is so already rests on it, or on a later one")
         self._seen = [*self._seen, command.command_id][-MOST_LOCAL:]
         self.local[deployment] = local
@@ -264,6 +244,24 @@ class Belief:
     def told(self, command: str) -> None:
         """Say that a local command was put on `deployment-control`."""
         self.untold = tuple(one for one in self.untold if one != command)
+
+    def _verified(
+        self,
+        deployment: str,
+        data: bytes,
+        before: Believed | None,
+        history: History,
+        now_ms: int,
+        tiers: Mapping[str, Tier],
+        *,
+        is_past: bool = False,
+    ) -> Believed:
+        """Check a state for itself, and that it was decided; raises StateError."""
+        found = verify_state(data, deployment, before, history, now_ms, tiers, self._ended.digests)
+        wrong = self._told.fault(deployment, data, is_past=is_past)
+        if wrong is not None:
+            raise StateError(f"revision {found.state.revision} {wrong}")
+        return found
 
     def _settle(self, deployment: str, state: ServingState) -> None:
         """Let go of a local command that the state took over, or that a person ended later."""
@@ -288,8 +286,3 @@ class Belief:
             policy = self._history.now.policy.text if given is None else given
             self._history = self._history.then(record.decided_at_ms, self._trust.state, policy)
         self._records.append(text)
-
-
-class _Given(msgspec.Struct, frozen=True):
-    command: str
-    approvals: tuple[str, ...] = ()

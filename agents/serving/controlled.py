@@ -139,10 +139,10 @@ class Controlled:
         with self._lock:
             return self.belief.fault(deployment, data, before, self._now_ms(), self._tiers(deployment))
 
-    def refused(self, deployment: str, revision: int, why: str) -> None:
+    def refused(self, deployment: str, revision: int, why: str, digest: str) -> None:
         """Say that a state is not believed."""
         logger.warning("a state of %s is not believed: %s", deployment, why)
-        self._ack(deployment, revision, "refused", why, 0.0)
+        self._ack(deployment, revision, "refused", why, 0.0, digest)
 
     def news(self) -> None:
         """All that is committed was read a moment ago."""
@@ -240,13 +240,13 @@ class Controlled:
             state = self.belief.effective(deployment)
         if state is None:
             return
-        director = self._directors.get(deployment)
-        if director is None:
-            director = Director(self._agent.swapper(deployment), self._ack)
-            self._directors[deployment] = director
-        director.take(state)
+        if deployment not in self._directors:
+            self._directors[deployment] = Director(self._agent.swapper(deployment), self._ack)
+        self._directors[deployment].take(state)
 
-    def _ack(self, deployment: str, revision: int, outcome: Outcome, reason: str, seconds: float) -> None:
+    def _ack(
+        self, deployment: str, revision: int, outcome: Outcome, reason: str, seconds: float, state: str = ""
+    ) -> None:
         name = deployment if deployment in self._directors else UNKNOWN
         self._agent.metrics.swaps.labels(name, outcome).inc()
         if outcome == "activated":
@@ -264,6 +264,7 @@ class Controlled:
             at_ms=self._now_ms(),
             reason=reason[:500],
             seconds=seconds,
+            state=state or None,
         )
         self._say(ACKS, deployment, sign(ACK, ack.to_bytes(), self._key).to_bytes())
 
@@ -276,9 +277,8 @@ class Controlled:
             )
 
     def _stale_s(self) -> float:
-        if self._news_s is None:
-            return time.monotonic() - self._began_s + self._silent_s
-        return time.monotonic() - self._news_s
+        since_s = self._began_s - self._silent_s if self._news_s is None else self._news_s
+        return time.monotonic() - since_s
 
     def _lacking(self) -> str | None:
         if not self._heard and (self._is_first_life or not self._directors):

@@ -4,9 +4,10 @@
    When trust changes, whoever reads begins again at the first state: what was not kept is looked at then.
 2. The newest state of a deployment, if a controller signed it, is looked at again until it is believed or its time is
    over.
-3. One that a newer record wrote over is held against what was believed when it came, and told of too: a forged state
-   that is written over is no less forged, also when both are read at once. Of all that is read at first, or read again,
-   only the last is looked at; nothing is told of twice.
+3. One that no controller signed takes the place of none that one did. One that a newer record wrote over is held
+   against what was believed when it came, and told of too: a forged state that is written over is no less forged, also
+   when both are read at once. Of all that is read at first, or read again, only the last is looked at; nothing is told
+   of twice.
 4. What anybody may send without end takes a bounded memory, and a bounded number of lines and acks.
 """
 
@@ -17,12 +18,9 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-import msgspec
-
 from driftline.agents.control.verify_state import StateError
 from driftline.agents.serving.ratelimit import RateLimit
-from driftline.schemas.control.envelope import STATE_MAX_BYTES, Envelope, EnvelopeError
-from driftline.schemas.control.serving_state import ServingState
+from driftline.agents.serving.told import digest_of, said
 
 if TYPE_CHECKING:
     from driftline.agents.control.verify_state import Believed
@@ -69,8 +67,8 @@ class Judge(Protocol):
         """Why a state would not be believed after another one; None when it would."""
         ...
 
-    def refused(self, deployment: str, revision: int, why: str) -> None:
-        """A state is not believed."""
+    def refused(self, deployment: str, revision: int, why: str, digest: str) -> None:
+        """A state is not believed; its digest, empty when no controller signed it."""
         ...
 
 
@@ -158,6 +156,9 @@ class Doubts:
         is_read = not kept and len(self._new) < MOST_READ and self._limit(deployment, kept).has_room(now_s)
         revision = _revision(data) if is_read else 0
         came = Came(deployment, offset, revision, kept, (why or "")[:MOST_WORDS])
+        if not kept and deployment in self._new and self._new[deployment].data:
+            self._overtaken(came, now_s)
+            return
         before = self._new.pop(deployment, None)
         if before is not None:
             self._new_bytes -= before.size_bytes
@@ -170,6 +171,9 @@ class Doubts:
     def look(self, now_s: float) -> None:
         """Look at what came, once all that lies there was read, and again at what was not believed yet."""
         for came in self._new.values():
+            if self._is_beside(came):
+                self._overtaken(came, now_s)
+                continue
             self._give_way(came)
             self._believe(came, now_s)
         self._new.clear()
@@ -209,6 +213,11 @@ class Doubts:
     def _fault(self, came: Came, before: Believed | None) -> str | None:
         """Why a state would not be believed after another one; None when it would."""
         return came.why or self._judge.fault(came.deployment, came.data, before)
+
+    def _is_beside(self, came: Came) -> bool:
+        """Whether no controller signed a state, and one did that waits to be believed: it takes the place of none."""
+        held = self._held.get(came.deployment)
+        return held is not None and bool(held.came.data) and not came.data
 
     def _give_way(self, came: Came) -> None:
         """Let the doubt that there is be of a state that was written over, if another one came."""
@@ -250,6 +259,8 @@ class Doubts:
     def _hurry(self) -> None:
         """Look at all that is here before its time."""
         for came in self._new.values():
+            if self._is_beside(came):
+                continue
             self._give_way(came)
             if self._refusal(came) is not None and not self._is_again(came.offset):
                 self._limit(came.deployment, came.data).suppress()
@@ -264,12 +275,11 @@ class Doubts:
     def _tell(self, came: Came, why: str) -> None:
         if came.data:
             self._told.append(came.offset)
-        self._judge.refused(came.deployment, _revision(came.data) if came.data else came.revision, why)
+        revision = _revision(came.data) if came.data else came.revision
+        self._judge.refused(came.deployment, revision, why, digest_of(came.data) if came.data else "")
 
 
 def _revision(data: bytes) -> int:
     """The revision that the envelope of a state claims; 0 when there is none."""
-    try:
-        return ServingState.from_bytes(Envelope.from_bytes(data, STATE_MAX_BYTES).body).revision
-    except (EnvelopeError, msgspec.MsgspecError):
-        return 0
+    state = said(data)
+    return 0 if state is None else state.revision

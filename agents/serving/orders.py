@@ -8,12 +8,17 @@ import msgspec
 
 from driftline.agents.control.grants import asked, held
 from driftline.agents.control.lifecycle import INTERRUPTING
+from driftline.agents.control.warrant import Warrant, WarrantError, warranted
+from driftline.agents.serving.errors import ServingError
 from driftline.schemas.control.command import AHEAD_MS
+from driftline.schemas.control.envelope import EnvelopeError
 from driftline.schemas.control.serving_state import Grant, Halt, Rollout, ServingState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from driftline.agents.control.history import History
+    from driftline.agents.control.verify_state import Believed
     from driftline.schemas.control.command import Command
 
 
@@ -33,6 +38,45 @@ class Local(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     revision: int
     rollout: Rollout | None = None
+
+
+class Given(msgspec.Struct, frozen=True):
+    """A command as it was given here: envelopes as texts."""
+
+    command: str
+    approvals: tuple[str, ...] = ()
+
+
+def ordered(
+    data: bytes, history: History, believed: Mapping[str, Believed], now_ms: int
+) -> tuple[Given, Warrant, ServingState]:
+    """Read a command that was given here, and hold it against trust.
+
+    Args:
+        data: JSON of a `Given`.
+        history: of trust and policy.
+        believed: by deployment.
+        now_ms: ms since 1970.
+
+    Returns:
+        It, who warrants it, and what is believed of its deployment.
+
+    Raises:
+        ServingError: nobody who may asked for it here, or now.
+    """
+    try:
+        given = msgspec.json.decode(data, type=Given)
+        command = asked(given.command)
+        wrong = unfit(command, history.now.ring.state.trust.installation, now_ms)
+        if wrong is not None:
+            raise ServingError(f"the command is not obeyed: {wrong}")
+        before = believed.get(command.deployment)
+        if before is None:
+            raise ServingError(f"this agent serves no {command.deployment or 'nameless deployment'}")
+        grant = Grant(of="halt", command=given.command, approvals=given.approvals)
+        return given, warranted(grant, history, before.state.tier), before.state
+    except (msgspec.MsgspecError, EnvelopeError, WarrantError, UnicodeDecodeError, RecursionError) as error:
+        raise ServingError(f"the command is not obeyed: {error}") from error
 
 
 def unfit(command: Command, installation: str, now_ms: int) -> str | None:

@@ -47,16 +47,15 @@ def export_command(folder: Path, as_json: bool) -> None:
     `driftline audit verify --export FOLDER` verifies them here.
     """
     from driftline.agents.audit.export import export
-    from driftline.agents.audit.topic import Reader, notes_of
+    from driftline.agents.audit.topic import Whole
 
-    settings = settings_of_stack()
-    notes = notes_of(settings.kafka)
-    with closing(Reader(settings.kafka)) as reader, telling("writing the audit"):
-        count = export(folder, reader.to_the_end(), notes)
+    whole = Whole(settings_of_stack().kafka)
+    with telling("writing the audit"):
+        export(folder, whole.records(), whole.notes())
     if as_json:
-        print_json({"folder": str(folder), "records": count, "checkpoints": len(notes)})
+        print_json({"folder": str(folder), "records": whole.size, "checkpoints": whole.count})
     else:
-        click.echo(f"{count:,} records and {len(notes):,} checkpoints written to {folder}")
+        click.echo(f"{whole.size:,} records and {whole.count:,} checkpoints written to {folder}")
 
 
 @command.command("prove")

@@ -12,7 +12,7 @@ from driftline.deploy.cli.audit_source import genesis_option, pinned, settings_o
 from driftline.deploy.cli.output import log_to_stderr
 
 if TYPE_CHECKING:
-    from driftline.agents.control.controller.clerk import Keys
+    from driftline.agents.control.controller.keys import Keys
     from driftline.schemas.settings import Settings
 
 STORE_S: Final = 5.0
@@ -50,8 +50,8 @@ def command(genesis: str | None) -> None:
 
 
 def _keys(settings: Settings) -> Keys:
-    from driftline.agents.control.controller.clerk import Keys
     from driftline.agents.control.controller.errors import ControllerError
+    from driftline.agents.control.controller.keys import Keys
     from driftline.agents.control.keys import load
 
     control = settings.control

@@ -79,7 +79,7 @@ def published(wire: Wire, asked: Asked, *, timeout_s: float, clock: Callable[[],
         AskingError: the audit does not tell of it within the time.
     """
     offset = wire.publish(COMMANDS, asked.value)
-    found = awaited(wire, asked.command, asked.value, timeout_s=timeout_s, clock=clock)
+    found = awaited(wire, asked.command, asked.value, offset, timeout_s=timeout_s, clock=clock)
     if found is None:
         raise AskingError(
             f"nobody decided the command within {timeout_s:g} s (it lies at offset {offset} of {COMMANDS}, and may "

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import AuditRecord
-from driftline.agents.audit.report import Pins
 from driftline.agents.audit.signatures import Signatures
-from driftline.agents.audit.verify import Verifier
 from driftline.agents.control.judge import judge
 from driftline.agents.control.looking import look
 from driftline.agents.control.telling import begun, hear
 from driftline.deploy.control.errors import AskingError
+from driftline.deploy.control.verified import Verified
 from driftline.schemas.sources import nearest
 
 if TYPE_CHECKING:
@@ -39,15 +38,17 @@ class Board:
 
     Raises:
         AuditError: the audit is not the one that is pinned, or was changed: no command is built on it.
+        ControllerError: no controller signed its end.
     """
 
     def __init__(self, wire: Wire, genesis: str) -> None:
         self._desk: Desk | None = None
-        verifier = Verifier(Pins(genesis), signatures=True)
-        for data in verifier.passing(wire.so_far()):
-            self._hear(verifier.record or AuditRecord.from_bytes(data))
-        verifier.report.require()
-        self._chain, self._signatures = verifier.chain, Signatures()
+        verified = Verified(wire.notes(), genesis, wire.every_note, signatures=True)
+        for record in verified.read(wire.so_far()):
+            self._hear(record)
+        verified.require()
+        verified.require_end()
+        self._chain, self._signatures = verified.chain, Signatures()
 
     @property
     def desk(self) -> Desk:

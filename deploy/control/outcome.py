@@ -16,6 +16,7 @@ from driftline.deploy.control.errors import AskingError
 from driftline.schemas.control.serving_state import ServingState
 
 if TYPE_CHECKING:
+    from driftline.agents.audit.record import Unread
     from driftline.agents.control.decisions import Decision
     from driftline.deploy.control.wire import Wire
     from driftline.schemas.control.command import Command
@@ -73,13 +74,21 @@ def outcome_of(record: AuditRecord) -> Outcome:
         event=record.event,
         seq=record.seq,
         code=record.reject,
-        sentence="; ".join(record.reasons),
+        sentence="; ".join(record.reasons) or _of_many(record.unread),
         lacking=detail.get("lacking", 0),
         until_ms=detail.get("until_ms", 0),
         approvers=record.approvers,
         revision=record.revision_after,
         is_prepared=state is not None and state.phase == "prepare",
         rules=tuple(detail.get("rules", ())),
+    )
+
+
+def _of_many(unread: Unread | None) -> str:
+    if unread is None:
+        return ""
+    return (
+        f"it came among {unread.count:,} that were refused in a flood, told of as one: ask again in a minute"
     )
 
 
@@ -97,7 +106,7 @@ def foreseen(decisions: Iterable[Decision]) -> Outcome:
 
 
 def awaited(
-    wire: Wire, command: Command, value: bytes, *, timeout_s: float, clock: Callable[[], float]
+    wire: Wire, command: Command, value: bytes, offset: int, *, timeout_s: float, clock: Callable[[], float]
 ) -> Outcome | None:
     """Wait until the audit tells of a command, and what came of what instances prepare for it.
 
@@ -105,6 +114,7 @@ def awaited(
         wire: whose audit was read to its end before the command was published.
         command: what was asked.
         value: the envelope as it was published.
+        offset: where it lies.
         timeout_s: how long to wait, s.
         clock: gives s.
 
@@ -115,7 +125,7 @@ def awaited(
         AskingError: the audit cannot be read.
     """
     digests = {hashlib.sha256(command.to_bytes()).hexdigest(), hashlib.sha256(value).hexdigest()}
-    end_s, told = clock() + timeout_s, _Told(digests, command.target)
+    end_s, told = clock() + timeout_s, _Told(digests, command.target, offset)
     while clock() < end_s and not told.is_whole:
         for record in _records(wire.coming(min(POLL_S, timeout_s))):
             told.take(record)
@@ -129,10 +139,11 @@ class _Told:
     Args:
         digests: of the command and of its envelope.
         target: digest of the command that it answers.
+        offset: where the command lies.
     """
 
-    def __init__(self, digests: Collection[str], target: str) -> None:
-        self._digests, self._target = digests, target
+    def __init__(self, digests: Collection[str], target: str, offset: int) -> None:
+        self._digests, self._target, self._offset = digests, target, offset
         self.outcome: Outcome | None = None
         self.is_whole = False
         self._preparing: AuditRecord | None = None
@@ -143,7 +154,7 @@ class _Told:
             return
         if self.outcome is None:
             about = record.command or (record.unread.digest if record.unread is not None else None)
-            if about in self._digests:
+            if about in self._digests or self._is_flooded(record.unread):
                 self.outcome = self._read(record)
                 self.is_whole = self._preparing is None and record.event != "approved"
         elif self._preparing is None:  # what an approval leads to stands right behind it
@@ -152,6 +163,14 @@ class _Told:
             self.is_whole = self._preparing is None
         elif _is_end(record, self._preparing):
             self.outcome, self.is_whole = _with_end(self.outcome, _end(record, self._preparing)), True
+
+    def _is_flooded(self, unread: Unread | None) -> bool:
+        """Whether the command is one of many that are told of as one."""
+        return (
+            unread is not None
+            and unread.count > 1
+            and unread.first_offset <= self._offset <= unread.last_offset
+        )
 
     def pause(self) -> None:
         """Say that nothing more is there for now: what an approval leads to is committed with it."""

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import EFFECTIVE, AuditRecord, Link
-from driftline.agents.audit.report import Pins
-from driftline.agents.audit.verify import Verifier
 from driftline.agents.control.controller.answers import ACKED
 from driftline.agents.control.controller.ledger import Ledger
-from driftline.agents.control.controller.vouched import Vouched
 from driftline.agents.control.judge import Facts
+from driftline.deploy.control.verified import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -91,7 +89,7 @@ def past_of(
         AuditError: the audit cannot be believed, or tells of nothing at that time.
         ControllerError: no controller signed its end.
     """
-    verified = _Verified(notes, genesis, every_note, signatures=signatures)
+    verified = Verified(notes, genesis, every_note, signatures=signatures)
     passing = verified.passing(records)
     try:
         past = Past(_until(passing, until_ms), genesis)
@@ -128,7 +126,7 @@ def told_of(
         AuditError: the audit cannot be believed.
         ControllerError: no controller signed its end.
     """
-    verified = _Verified(notes, genesis, every_note, signatures=signatures)
+    verified = Verified(notes, genesis, every_note, signatures=signatures)
     digests: set[str] = set()
     rows: list[Row] = []
     for data in verified.passing(records):
@@ -142,36 +140,6 @@ def told_of(
     verified.require()
     verified.require_end()
     return rows
-
-
-class _Verified:
-    """An audit whose records agree with each other, with what is pinned, and whose end a controller signed."""
-
-    def __init__(
-        self,
-        notes: Iterable[bytes],
-        genesis: str,
-        every_note: Callable[[], Iterable[bytes]],
-        *,
-        signatures: bool,
-    ) -> None:
-        held = tuple(notes)
-        self._verifier = Verifier(Pins(genesis), held, signatures=signatures)
-        self._vouched = Vouched(held, every_note)
-
-    def passing(self, records: Iterable[bytes]) -> Iterator[bytes]:
-        """Give each record that is verified; believe none before `require`."""
-        for data in self._verifier.passing(records):
-            self._vouched.take(self._verifier.chain)
-            yield data
-
-    def require(self) -> None:
-        """Let nobody go on whose audit has a fault; raises AuditError."""
-        self._verifier.report.require()
-
-    def require_end(self) -> None:
-        """Let nobody believe an end that no controller signed; raises ControllerError."""
-        self._vouched.require(self._verifier.chain)
 
 
 def _until(records: Iterable[bytes], until_ms: int | None) -> Iterator[bytes]:

@@ -5,17 +5,25 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
-from driftline.agents.audit.topic import Reader
+from driftline.agents.audit.topic import Reader, all_notes_of, notes_of
 from driftline.deploy.local.compacted import produce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from driftline.schemas.settings import Kafka
 
 
 class Wire(Protocol):
     """Reads the audit, and writes commands."""
+
+    def notes(self) -> Iterable[bytes]:
+        """Give the last checkpoints; to be asked before the records."""
+        ...
+
+    def every_note(self) -> Iterable[bytes]:
+        """Give every checkpoint that there is by now."""
+        ...
 
     def so_far(self) -> Iterator[bytes]:
         """Give every record of the audit, to the end that it has now."""
@@ -47,6 +55,14 @@ class KafkaWire:
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._reader = Reader(kafka)
+
+    def notes(self) -> Iterable[bytes]:
+        """Give the last checkpoints."""
+        return notes_of(self._kafka)
+
+    def every_note(self) -> Iterable[bytes]:
+        """Give every checkpoint that there is by now."""
+        return all_notes_of(self._kafka)
 
     def so_far(self) -> Iterator[bytes]:
         """Give every record of the audit, to the end that it has now."""

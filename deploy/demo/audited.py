@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from driftline.agents.audit.export import RECORDS, export, exported_notes, exported_records
 from driftline.agents.audit.record import AuditRecord
 from driftline.agents.audit.report import Pins
-from driftline.agents.audit.topic import Reader, notes_of
+from driftline.agents.audit.topic import Whole
 from driftline.agents.audit.verify import Verifier
 from driftline.schemas.control.serving_state import ServingState
 
@@ -23,9 +22,8 @@ if TYPE_CHECKING:
 
 def exported(settings: Settings, folder: Path) -> list[AuditRecord]:
     """Export the audit to a folder, and give its records."""
-    notes = notes_of(settings.kafka)
-    with closing(Reader(settings.kafka)) as reader:
-        export(folder, reader.to_the_end(), notes)
+    whole = Whole(settings.kafka)
+    export(folder, whole.records(), whole.notes())
     return [AuditRecord.from_bytes(one) for one in exported_records(folder)]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from driftline.schemas.control.command import Name, Uuid
+from driftline.schemas.control.envelope import Digest
 from driftline.schemas.control.reading import decoded
 
 Outcome: TypeAlias = Literal["prepared", "activated", "failed", "refused"]
@@ -24,6 +25,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
         reason: one sentence for `failed` and `refused`.
         at_ms: by the agent's clock.
         seconds: what it took.
+        state: digest of the state that was refused, if a controller signed it: a forged one refuses none that is so.
     """
 
     installation: Uuid
@@ -35,6 +37,7 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     reason: Reason = ""
     seconds: float = 0.0
+    state: Digest | None = None
 
     def to_bytes(self) -> bytes:
         """Give the payload: JSON with its fields in the order of their names."""

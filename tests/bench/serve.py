@@ -85,7 +85,9 @@ def run(context: Any) -> list[dict[str, Any]]:
     if why:
         told.append({"name": f"serve: MLServer could not be run: {why}", "reached": False})
     else:
-        name = "processor time a request, MLServer with the scikit-learn estimator against agent with its ONNX"
+        name = (
+            "processor time a request, MLServer with the scikit-learn estimator against agent with its ONNX"
+        )
         told.append(judged(name, cpu["agent"], cpu["mlserver"], TARGET_PEER))
     return [*told, *_changes(changes)]
 

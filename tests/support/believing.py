@@ -9,11 +9,15 @@ from typing import Any
 
 import msgspec
 from office import Office
+from office_audit import HERE
 from served import Kept, Package, Shelf, settings
 from signed import key, policy, trust
 
+from driftline.agents.audit.chain import Chain
 from driftline.agents.audit.record import GENESIS, NO_HASH, AuditRecord, Genesis
+from driftline.agents.audit.writer import resumed
 from driftline.agents.control.decisions import Decision
+from driftline.agents.control.telling import told
 from driftline.agents.serving.agent import Agent
 from driftline.agents.serving.controlled import Controlled
 from driftline.schemas.control.ack import Ack, Heartbeat
@@ -68,13 +72,26 @@ class Life:
         self.controlled = Controlled(self.agent, key(word), folder, self.post.say, lambda: office.now_ms)
 
     def hears(self) -> None:
-        """Let it hear the audit's first record, as from Kafka."""
+        """Let it hear the audit from its first record on, as from Kafka."""
         self.controlled.anew()
         self.controlled.audit(FIRST)
+        chain = Chain(PIN)
+        chain.take(FIRST)
+        self._log = resumed(chain)
+        self.follows()
+
+    def follows(self, seq: int | None = None) -> bool:
+        """Let it hear what the office decided since, or up to a record; say whether trust changed."""
+        is_changed = False
+        for decision in self.office.told[self._log.size - 1 : seq]:
+            event, fields = told(decision, HERE)
+            is_changed |= self.controlled.audit(self._log.append(event, decision.at_ms, **fields))
+        return is_changed
 
     async def sees(self, *decisions: Decision) -> None:
         """Show it the states of decisions, each carried out before the next; there are no others."""
         for decision in decisions:
+            self.follows(decision.seq)
             if decision.after is not None:
                 self.controlled.state("churn", self.office.published(decision.after))
                 await self.settled()
@@ -83,6 +100,7 @@ class Life:
 
     async def catches_up(self) -> None:
         """Show it the newest state, as a compacted topic does."""
+        self.follows()
         self.controlled.state("churn", self.office.published())
         await self.settled()
 

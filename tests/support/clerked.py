@@ -11,7 +11,8 @@ from signed import INSTALLATION, NOW_MS, command, key, number, policy, signed
 from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.writer import begin
 from driftline.agents.control.admission import Arrived
-from driftline.agents.control.controller.clerk import Clerk, Keys
+from driftline.agents.control.controller.clerk import Clerk
+from driftline.agents.control.controller.keys import Keys
 from driftline.agents.control.controller.ledger import Ledger
 from driftline.agents.control.controller.outside import Outside
 from driftline.agents.control.controller.turn import Turn

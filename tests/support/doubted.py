@@ -45,9 +45,9 @@ class Judge:
         del deployment, before
         return None if data in self.good else f"{data.decode()} is wrong"
 
-    def refused(self, deployment: str, revision: int, why: str) -> None:
+    def refused(self, deployment: str, revision: int, why: str, digest: str) -> None:
         """Be told."""
-        del deployment, revision
+        del deployment, revision, digest
         self.told.append(why)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from office import Office
-from signed import pem, policy, trust
+from signed import key, pem, policy, trust
 
 from driftline.agents.audit.record import Source, digest
 from driftline.agents.audit.writer import begin
@@ -36,6 +36,14 @@ class MemoryWire:
             source = Source(topic="deployment-control", topic_id="t", partition=0, offset=len(self.published))
             event, fields = told(decision, source)
             self.audit.append(self.log.append(event, decision.at_ms, **fields))
+
+    def notes(self) -> list[bytes]:
+        """Give the checkpoint of the end."""
+        return [self.log.checkpoint(key("checkpoint")).to_bytes()]
+
+    def every_note(self) -> list[bytes]:
+        """Give it again."""
+        return self.notes()
 
     def so_far(self) -> Iterator[bytes]:
         """Give every record so far."""

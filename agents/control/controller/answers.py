@@ -36,7 +36,7 @@ class Round:
     """A revision, and who has answered it.
 
     Attributes:
-        revision: which.
+        revision, state: which, and the digest of it.
         since_ms: when it was decided.
         answers: by instance.
         told: what the audit says of it: `applied`, `degraded`, or nothing yet.
@@ -45,17 +45,22 @@ class Round:
 
     revision: int
     since_ms: int
+    state: str | None = None
     answers: dict[str, Answer] = field(default_factory=dict)
     told: str = ""
     count: int = 0
 
-    def failures(self) -> list[str]:
-        """A sentence for each instance that could not, or would not."""
+    def failures(self, members: Mapping[str, Member]) -> list[str]:
+        """A sentence for each live instance that could not, or would not."""
         return [
             f"{name}: {one.reason or one.outcome}"
             for name, one in sorted(self.answers.items())
-            if one.outcome in ("failed", "refused")
+            if one.outcome in ("failed", "refused") and name in members
         ]
+
+    def is_about(self, revision: object, outcome: object, state: object) -> bool:
+        """Whether an answer is to this revision: a refusal names the state, for another may claim its number."""
+        return revision == self.revision and (outcome != "refused" or state == self.state)
 
     def lacking(self, members: Mapping[str, Member], outcome: str) -> list[str]:
         """Instances that have not said so since they started last."""
@@ -85,7 +90,7 @@ class Answers:
         found = self._rounds.get(ack.deployment)
         if found is None or found.count >= MAX_ANSWERS:
             return False
-        if found.revision != ack.revision:
+        if not found.is_about(ack.revision, ack.outcome, ack.state):
             strange = (ack.deployment, ack.revision, ack.instance, ack.boot_id)
             return ack.outcome == "refused" and strange not in self._strange
         held = found.answers.get(ack.instance)
@@ -98,14 +103,19 @@ class Answers:
         """Take in what the audit tells."""
         detail = record.detail or {}
         if record.revision_after is not None:
-            self._rounds[record.deployment] = Round(record.revision_after, record.decided_at_ms)
+            self._rounds[record.deployment] = Round(
+                record.revision_after, record.decided_at_ms, record.state_after
+            )
             return
         found = self._rounds.get(record.deployment)
-        if record.event == ACKED and (found is None or detail["revision"] != found.revision):
+        is_ours = found is not None and found.is_about(
+            detail.get("revision"), detail.get("outcome"), detail.get("state")
+        )
+        if record.event == ACKED and not is_ours:
             self._strange[record.deployment, detail["revision"], record.agent, detail["boot_id"]] = None
             if len(self._strange) > MAX_STRANGE:
                 del self._strange[next(iter(self._strange))]
-        if found is None or detail.get("revision") != found.revision:
+        if found is None or not is_ours:
             return
         if record.event == ACKED:
             reason = "; ".join(record.reasons)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from driftline.agents.audit.record import Source
 from driftline.agents.control.controller import phases, rollouts
 from driftline.agents.control.controller.answers import ACKED
 from driftline.agents.control.controller.configured import INHERITED, inherited
-from driftline.agents.control.controller.errors import ControllerError
 from driftline.agents.control.controller.heard import heard
 from driftline.agents.control.controller.members import JOINED, LEFT, SILENT, served
 from driftline.agents.control.controller.news import ADVISED, ALERTED, advised
@@ -19,6 +17,7 @@ from driftline.agents.control.controller.windows import Windows
 from driftline.agents.control.moves import baked
 from driftline.agents.control.signing import sign
 from driftline.agents.control.telling import told, unread
+from driftline.agents.control.withdrawn import without_shadows
 from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.envelope import STATE, Envelope
 from driftline.schemas.topics import ACKS, COMMANDS
@@ -27,12 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from driftline.agents.control.admission import Arrived
+    from driftline.agents.control.controller.keys import Keys
     from driftline.agents.control.controller.ledger import Ledger
     from driftline.agents.control.controller.outside import Outside
     from driftline.agents.control.decisions import Decision
     from driftline.agents.control.flood import Flooded
-    from driftline.agents.control.keys import Key
-    from driftline.agents.control.trust import Keyring
     from driftline.agents.control.verdicts import Refusal
     from driftline.schemas.control.serving_state import ServingState
     from driftline.schemas.control.trust import Agent
@@ -41,14 +39,6 @@ if TYPE_CHECKING:
 RESTATED: Final = "restated"
 JUDGE_MS: Final = 1_000
 """How often rollouts are looked at, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The two keys of a controller: the one that signs states, and the one that signs checkpoints."""
-
-    states: Key
-    checkpoints: Key
 
 
 class Clerk:
@@ -74,13 +64,7 @@ class Clerk:
 
     def check_keys(self) -> None:
         """See that trust names both keys still; raises ControllerError when it does not."""
-        ring, keys = self.ledger.desk.history.now.ring, self._keys
-        for what, key, known in (
-            ("states", keys.states, ring.controllers),
-            ("checkpoints", keys.checkpoints, ring.checkpoints),
-        ):
-            if key.keyid not in known:
-                raise ControllerError(f"trust names no key {key.keyid[:16]} for {what}: {_mend(ring, key)}")
+        self._keys.require(self.ledger.desk.history.now.ring)
 
     def inherit(self, revisions: Mapping[str, tuple[DeploymentState, ...]], now_ms: int) -> Turn:
         """Take over the settings that were published before there was a controller, once, and sign what is there.
@@ -187,6 +171,9 @@ class Clerk:
         due = phases.next_phase(state, answers, members, desk.history, desk.at(now_ms), is_served=is_served)
         if due is not None:
             self.move(*due, now_ms)
+        gone = without_shadows(desk.states[deployment], desk.history, desk.at(now_ms))
+        if gone is not None:
+            self.move(*gone, now_ms)
         state = desk.states[deployment]
         if state.previous is not None and now_ms >= state.bake_until_ms:
             self.move(baked(state, desk.at(now_ms)), "the bake time is over", now_ms)
@@ -266,6 +253,7 @@ class Clerk:
                 "outcome": said.outcome,
                 "revision": said.revision,
                 "seconds": said.seconds,
+                **({"state": said.state} if said.state else {}),
             },
         )
 
@@ -280,12 +268,6 @@ class Clerk:
 
     def _source(self, topic: str, offset: int) -> Source:
         return Source(topic=topic, topic_id=self._topics[topic], partition=0, offset=offset)
-
-
-def _mend(ring: Keyring, key: Key) -> str:
-    if any(one.key == key.keyid for one in ring.state.revocations):
-        return "it was revoked, and never counts again; name another"
-    return "'driftline trust set' adds it, or name another"
 
 
 def _changes(decision: Decision) -> bool:

@@ -50,7 +50,7 @@ def next_phase(
     if isinstance(made, Refusal) or wrong is not None:
         return _cancelled(state, at, wrong or "")
     round_ = round_ or Round(state.revision, state.decided_at_ms)
-    failures = round_.failures()
+    failures = round_.failures(members)
     if failures:
         return _cancelled(state, at, f"not all could prepare: {_some(failures)}")
     lacking = round_.lacking(members, "prepared")
@@ -73,8 +73,7 @@ def convergence(
     lacking = round_.lacking(members, "activated")
     if not lacking:
         return APPLIED, (f"by all {len(members)} live instances",)
-    failed = {name.partition(":")[0] for name in round_.failures()} & members.keys()
-    if round_.told == DEGRADED or not (failed or now_ms - round_.since_ms > DEGRADED_MS):
+    if round_.told == DEGRADED or not (round_.failures(members) or now_ms - round_.since_ms > DEGRADED_MS):
         return None
     return DEGRADED, (f"{len(members) - len(lacking)}/{len(members)}, without {_some(lacking)}",)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from driftline.agents.control.controller.judging import Judgement, after, beside, covers
-from driftline.agents.control.grants import held, plan_of
+from driftline.agents.control.grants import asked, held, plan_of
 from driftline.agents.control.moves import abandon, back, is_overdue, next_step
 from driftline.agents.control.verdicts import Refusal, one_line
 
@@ -35,12 +35,19 @@ def next_move(state: ServingState, windows: Windows, settings: DeploymentSetting
     """What is due; None while nothing is, and whenever nothing is known.
 
     A change that is being prepared keeps no worse version serving: what is taken back ends it, as a person's halt does.
+    A rollback that is being prepared is left alone: it says already what people want to be rid of.
     """
-    if state.is_retired:
+    if state.is_retired or _goes_back(state):
         return None
     if state.rollout is not None:
         return _of_rollout(state, windows, settings, at)
     return _of_bake(state, windows, settings, at) if state.previous is not None else None
+
+
+def _goes_back(state: ServingState) -> bool:
+    """Whether a person's rollback is being prepared."""
+    grant = held(state, "change") if state.phase == "prepare" else None
+    return grant is not None and asked(grant.command).op == "rollback"
 
 
 def _of_rollout(state: ServingState, windows: Windows, settings: DeploymentSettings, at: At) -> Due | None:

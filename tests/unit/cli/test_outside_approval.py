@@ -14,11 +14,13 @@ from memory_wire import MemoryWire
 from msgspec.structs import replace
 from office import Office
 from receiver import receiving
-from signed import key, model
+from signed import NOW_MS, key, model
 
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.audit.record import AuditRecord
+from driftline.agents.audit.record import AuditRecord, digest
+from driftline.agents.control.controller.errors import ControllerError
 from driftline.deploy.cli import pending
+from driftline.deploy.control.asking import built, published
 from driftline.deploy.control.board import Board
 from driftline.deploy.control.errors import AskingError
 from driftline.deploy.control.outside import Telling
@@ -104,6 +106,32 @@ def test_what_comes_later_is_believed_no_sooner_than_what_was_there(wire: Memory
         assert len(list(board.desk.book)) == 1
     last.hears([wire.audit[-1]])
     assert len(list(last.desk.book)) == 2
+
+
+def test_nothing_is_built_on_an_end_that_no_controller_signed(wire: MemoryWire) -> None:
+    """Whoever may write the topic adds a record that needs no signature: no command, and no 'pending', believes it."""
+    true = AuditRecord.from_bytes(wire.audit[-1])
+    false = AuditRecord(
+        seq=true.seq + 1, prev_hash=digest(wire.audit[-1]), event="seen", decided_at_ms=true.decided_at_ms
+    )
+    wire.audit.append(false.to_bytes())
+    with pytest.raises(ControllerError, match="no controller signed the last 1"):
+        Board(wire, wire.genesis)
+
+
+def test_a_command_that_comes_in_a_flood_is_told_of(wire: MemoryWire) -> None:
+    """It stands in the audit as one of many: whoever waits hears that nothing was decided, and what to do."""
+    board = Board(wire, wire.genesis)
+    source = {"count": 50, "first_offset": 0, "last_offset": 49, "size_bytes": 1, "digest": "ab" * 32}
+    wire.is_deaf = True
+    wire.audit.append(wire.log.append("unread", wire.office.now_ms, unread=source))
+    asked = built(board, "halt-serving", {"deployment": "churn", "reason": "x"}, [key("oli")], NOW_MS, bytes)
+    found = published(wire, asked, timeout_s=5, clock=time.monotonic)
+    assert found.is_refusal
+    assert (
+        found.sentence
+        == "it came among 50 that were refused in a flood, told of as one: ask again in a minute"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -232,6 +232,17 @@ def test_what_is_sent_again_is_told_of_as_one() -> None:
     assert told.flooded.count == 2 * 50
 
 
+def test_a_root_command_that_is_refused_is_told_of_as_one_too() -> None:
+    """Nothing remembers it, so that every copy is refused again, however old it is."""
+    office = Office()
+    asked = command("trust-set", "", expected_revision=1, trust=plain(trust(controllers=(text("ann"),))))
+    once = signed(asked, "root-1", "root-2").to_bytes()
+    office.now_ms += 30 * 86_400_000
+    told = [len(office.send(once)) for _ in range(A_MINUTE + 5)]
+    assert told == [1] * A_MINUTE + [0] * 5
+    assert office.desk.flush(office.now_ms)[0].flooded is not None
+
+
 def test_decisions_are_numbered_without_a_gap() -> None:
     """Each decision takes the next place in the audit, whatever it is; a flooded record takes none."""
     office = Office()

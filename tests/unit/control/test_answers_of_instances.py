@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from clerked import Room
 from controlled import INSTANCES, package
 
 from driftline.agents.control.controller import answers
+
+ONE, TWO = package("1").model, package("2").model
+
+
+def created() -> Room:
+    """Return a room whose three instances serve version 1, and know of version 2."""
+    room = Room()
+    room.registered("1", "2")
+    room.beat()
+    room.turn()
+    room.ask("create", "ann", model=ONE)
+    for outcome in ("prepared", "activated"):
+        for name in INSTANCES:
+            room.ack(name, outcome)
+        room.turn()
+    return room
 
 
 def test_answers_to_a_revision_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,3 +40,33 @@ def test_answers_to_a_revision_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
         room.ack(INSTANCES[0], "prepared" if number % 2 else "activated")
         room.turn()
     assert len(room.audit) == before + 3
+
+
+def test_nobody_but_who_decided_it_has_a_change_refused() -> None:
+    """A refusal cancels when it names the state that is so; of one that somebody forged under its number it is told."""
+    room = created()
+    room.ask("promote", "ann", model=TWO)
+    state = room.state
+    assert state is not None
+    for place, digest in enumerate((None, "ab" * 32)):
+        room.ack(INSTANCES[place], "prepared")
+        room.ack(INSTANCES[place], "refused", reason="no controller signed it", state=digest)
+    assert [one.event for one in room.turn()] == ["acked"] * 4
+    assert room.state == state
+    room.ack(
+        INSTANCES[2], "refused", state=hashlib.sha256(state.to_bytes()).hexdigest(), reason="it is too old"
+    )
+    record = room.turn()[-1]
+    assert record.reasons == ("revision 7 is cancelled: not all could prepare: serving-3: it is too old",)
+
+
+def test_who_is_not_live_holds_up_nothing() -> None:
+    """An instance that never said that it lives cannot fail a change for those that do."""
+    room = created()
+    room.ask("promote", "ann", model=TWO)
+    room.ack("serving-9", "failed", word=INSTANCES[0], reason="no memory")
+    for name in INSTANCES:
+        room.ack(name, "prepared")
+    room.turn()
+    assert room.state is not None
+    assert room.state.champion == TWO

@@ -17,9 +17,10 @@ from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import AuditRecord, Source, digest
 from driftline.agents.audit.writer import begin
 from driftline.agents.control.admission import Arrived
-from driftline.agents.control.controller.clerk import Clerk, Keys
+from driftline.agents.control.controller.clerk import Clerk
 from driftline.agents.control.controller.errors import ControllerError
 from driftline.agents.control.controller.heard import heard
+from driftline.agents.control.controller.keys import Keys
 from driftline.agents.control.controller.ledger import Ledger
 from driftline.agents.control.controller.members import MAX_OF_AGENT, Members
 from driftline.agents.control.controller.outside import Outside

@@ -7,11 +7,15 @@ from dataclasses import replace
 import pytest
 from clerked import Room
 from controlled import PROFILE, package
+from office import Office
 from rollout_windows import HOUR_MS, START_MS, drift, good, hour, later, show, truth
+from signed import model
 
 from driftline.agents.control.controller import windows as windows_module
 from driftline.agents.control.controller.judging import Judgement, beside
+from driftline.agents.control.controller.rollouts import next_move
 from driftline.agents.control.controller.windows import Kept, Windows
+from driftline.agents.control.lifecycle import At
 from driftline.schemas.control.command import Plan, Step
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.floors import Floor
@@ -225,6 +229,23 @@ def test_a_change_that_is_being_prepared_holds_nothing_up(*, is_bad: bool) -> No
     moved = next(one for one in later(room, 2 if is_bad else 602) if one.event == "moved")
     assert "taken back at step 1 of 2" in moved.reasons[0]
     assert (room.state.rollout, room.state.shadows, room.state.phase) == (None, (), "activate")
+
+
+def test_a_rollback_that_is_being_prepared_is_left_alone() -> None:
+    """It says already what people want to be rid of: neither an overdue canary nor a bake ends it."""
+    office = Office("low")
+    office.created()
+    for version in ("2", "3"):
+        office.promoted(version)
+    office.canary("4")
+    office.ask("rollback", "oli", model=model("1"))
+    state = office.state
+    assert (state.phase, state.prepares, state.rollout is not None) == ("prepare", (model("1"),), True)
+    assert state.rollout is not None
+    late_ms = state.rollout.step_since_ms + round(state.rollout.plan.max_wait_s * 1_000) + 1
+    assert next_move(state, Windows(), SETTINGS, At(late_ms, office.desk.seq)) is None
+    office.prepared()
+    assert (office.state.champion, office.state.rollout) == (model("1"), None)
 
 
 def test_a_clock_that_is_set_back_holds_up_no_judgement() -> None:

@@ -6,13 +6,14 @@ import pytest
 from clerked import Room
 from controlled import INSTANCES, package, serving_trust
 from doubting import Agent
+from msgspec.structs import replace
 from office import PLAN, Office, refused
 from signed import command, key, model, person, plain, signed, text
 
 from driftline.agents.control.controller.members import Member
 from driftline.agents.control.controller.phases import next_phase
 from driftline.schemas.control.command import Op
-from driftline.schemas.control.serving_state import Tier
+from driftline.schemas.control.serving_state import Grant, Tier
 
 ONE, TWO = package("1").model, package("2").model
 LIVE: dict[str, Member] = {}
@@ -149,3 +150,31 @@ def test_the_last_key_of_a_controller_is_not_taken_away(what: str) -> None:
     asked["expected_revision"] = 2
     assert room.ask("key-revoke", *root, **asked, key=key(word).keyid)[0].event == "effective"
     assert set(getattr(room.clerk.ledger.desk.history.now.ring, what)) == {key("new-1").keyid}
+
+
+def test_a_shadow_ends_with_the_key_under_it() -> None:
+    """Whoever starts later would believe no state that has it, and hold up every change: people ask for it again."""
+    room = Room()
+    room.registered("1", "2")
+    room.ask("create", "ann", model=ONE)
+    room.ask("shadow", "ann", model=TWO)
+    asked = {"deployment": "", "expected_revision": 1, "key": key("ann").keyid}
+    gone, ended = room.ask("key-revoke", "root-1", "root-2", **asked)
+    assert (gone.event, ended.event) == ("effective", "moved")
+    assert "a shadow ends: a key under the shadow of version 2 was revoked" in ended.reasons[0]
+    assert room.state is not None
+    assert (room.state.shadows, room.turn()) == ((), [])
+    (again,) = [one for one in room.ask("shadow", "eve", model=TWO) if one.op == "shadow"]
+    assert (again.event, room.state.shadows) == ("effective", (TWO,))
+
+
+def test_what_cannot_be_read_holds_up_no_halt() -> None:
+    """A state that whoever stole the controller's keys told of: with a key revoked it is said, and halts go on."""
+    office = Office("low")
+    office.created()
+    office.registered("2")
+    revoked(office, "bob")
+    torn = replace(office.state, basis=(Grant(of="champion", command="{}"),))
+    office.desk.states["churn"] = torn
+    refused(office.ask("promote", "ann", model=model("2")), "cannot be read")
+    assert office.ask("halt-serving", "oli").event == "decided"

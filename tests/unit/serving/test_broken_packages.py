@@ -100,7 +100,10 @@ def test_what_breaks_is_acked_and_what_serves_goes_on(
             damaged(store, model.read_bytes())
         bounds = QUICK if why == "slow" else bounds
         office.does("shadow", "ann", model=ref)
-        changed = next(one.after for one in office.told[shown:] if one.after and one.after.phase == "prepare")
+        told = next(one for one in office.told[shown:] if one.after and one.after.phase == "prepare")
+        changed = told.after
+        assert changed is not None
+        life.follows(told.seq)
         life.controlled.state("churn", office.published(changed))
         await life.settled()
         ack = life.post.acks[-1]

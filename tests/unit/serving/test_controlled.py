@@ -131,7 +131,7 @@ def test_a_forged_state_changes_nothing(tmp_path: Path) -> None:
         ):
             with pytest.raises(StateError, match=said):
                 life.controlled.state("churn", data)
-        life.controlled.refused("churn", later.revision, "it is forged")
+        life.controlled.refused("churn", later.revision, "it is forged", "")
         assert life.outcomes()[-1] == (later.revision, "refused")
         assert life.slots is before
         await life.end()

@@ -179,3 +179,23 @@ def test_it_is_unsure_while_a_signed_state_that_lay_there_at_first_is_in_doubt(
     topic.come(b"forged", deployment="fraud")
     topic.look(40.0)
     assert not topic.doubts.is_unsure
+
+
+def test_what_nobody_signed_takes_the_place_of_nothing() -> None:
+    """Whoever may write the topic writes behind each true state, in the same breath or while it is doubted yet."""
+    judge = Judge()
+    topic = Topic(judge)
+    topic.look(0.0)
+    judge.good.add(b"one")
+    topic.come(b"one", b"forged-1")
+    topic.look(1.0)
+    assert judge.believed == [b"one"]
+    topic.come(b"two")
+    topic.look(2.0)
+    topic.come(b"forged-2")
+    topic.look(3.0)
+    judge.good.add(b"two")
+    topic.look(4.0)
+    assert judge.believed == [b"one", b"two"]
+    topic.look(20.0)
+    assert judge.told == [UNSIGNED, UNSIGNED]

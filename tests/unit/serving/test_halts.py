@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import msgspec
 import pytest
-from believing import FIRST, PIN, Life
+from believing import Life
 from office import Office
-from office_audit import HERE
 from served import Package
 from signed import command, key, model, signed
 
-from driftline.agents.audit.chain import Chain
-from driftline.agents.audit.writer import resumed
-from driftline.agents.control.telling import told
 from driftline.agents.control.verify_state import StateError
+from driftline.schemas.control.serving_state import ServingState
 
 
-def revoked(office: Office, word: str) -> bytes:
-    """Let root keys revoke a key; return the record of the audit that follows the first one."""
+def revoked(office: Office, word: str) -> None:
+    """Let root keys revoke a key."""
     asked = command("key-revoke", "", at_ms=office.now_ms, expected_revision=1, key=key(word).keyid)
-    decision = office.send(signed(asked, "root-1", "root-2").to_bytes())[-1]
-    chain = Chain(PIN)
-    chain.take(FIRST)
-    event, fields = told(decision, HERE)
-    return resumed(chain).append(event, decision.at_ms, **fields)
+    assert office.send(signed(asked, "root-1", "root-2").to_bytes())[-1].event == "decided"
 
 
 async def silenced(life: Life) -> str | None:
@@ -48,9 +42,11 @@ def test_a_halt_reaches_an_agent_that_missed_what_a_revoked_key_asked_for(tmp_pa
         await life.sees(*office.told)
         office.registered("2")
         office.does("promote", "ann", model=model("2"))
-        assert life.controlled.audit(revoked(office, "ann"))
+        revoked(office, "ann")
+        assert life.follows()
         for op, is_silent in (("halt-serving", True), ("resume", False), ("halt-serving", True)):
             office.does(op, "oli", **({"target": "serving"} if op == "resume" else {}))
+            life.follows()
             with pytest.raises(StateError, match="nobody whose key counts signed a promote"):
                 life.controlled.state("churn", office.published())
             assert life.slots.champion.version == "1"
@@ -66,28 +62,66 @@ def test_a_halt_reaches_an_agent_that_missed_what_a_revoked_key_asked_for(tmp_pa
     asyncio.run(asyncio.wait_for(whole(), 60))
 
 
-def test_nobody_but_a_controller_halts_by_a_state_and_no_older_one_does(tmp_path: Path) -> None:
-    """One that another key signed, and one older than is believed, stop nothing; the true one lifts it."""
+def test_the_newest_state_that_the_audit_tells_of_halts_and_nothing_else(tmp_path: Path) -> None:
+    """Older ones, shown again by whoever may write the topic, and what a stolen key signed, neither halt nor lift."""
+    office = Office("low")
+
+    async def whole() -> None:
+        life = Life(tmp_path, office, *(Package(one, tier="low") for one in ("1", "2")))
+        life.hears()
+        believed = office.created()
+        await life.sees(*office.told)
+        office.registered("2")
+        missed = office.does("promote", "ann", model=model("2"))
+        revoked(office, "ann")
+        halted = office.does("halt-serving", "oli")
+        later = msgspec.structs.replace(halted, halt=None, revision=halted.revision + 1)
+        stolen = msgspec.structs.replace(believed, revision=halted.revision + 10**9)
+        life.follows()
+
+        def comes(state: ServingState, word: str = "controller") -> None:
+            with contextlib.suppress(StateError):
+                life.controlled.state("churn", office.published(state, word))
+
+        comes(halted, "ann")
+        assert await silenced(life) is None
+        comes(halted)
+        assert await silenced(life) is not None
+        for state in (missed, believed, later, stolen):
+            comes(state)
+            assert await silenced(life) is not None
+        resumed = office.does("resume", "oli", target="serving")
+        life.follows()
+        comes(resumed)
+        assert await silenced(life) is None
+        for state in (halted, msgspec.structs.replace(halted, revision=resumed.revision + 1)):
+            comes(state)
+            assert await silenced(life) is None
+        assert life.controlled.belief.believed["churn"].state == believed
+        await life.end()
+
+    asyncio.run(asyncio.wait_for(whole(), 60))
+
+
+def test_a_state_of_which_the_audit_tells_nothing_holds_up_nothing(tmp_path: Path) -> None:
+    """Whoever stole the controller's key shows what is so under a revision far ahead: the true states count on."""
     office = Office("low")
 
     async def whole() -> None:
         life = Life(tmp_path, office, Package("1", tier="low"))
         life.hears()
-        office.created()
-        halted = office.does("halt-serving", "oli")
-        office.does("resume", "oli", target="serving")
+        now = office.created()
+        await life.sees(*office.told)
+        for revision in (now.revision + 1, 2**53 - 1):
+            with pytest.raises(StateError, match="is none that the audit tells of"):
+                life.controlled.state(
+                    "churn", office.published(msgspec.structs.replace(now, revision=revision))
+                )
+        office.does("halt-serving", "oli")
+        with pytest.raises(StateError, match="is none that the audit tells of"):
+            life.controlled.state("churn", office.published())
         await life.catches_up()
-        later = msgspec.structs.replace(halted, revision=halted.revision + 5, champion=model("9"))
-        for data, is_silent in (
-            (office.published(halted), False),
-            (office.published(later, "ann"), False),
-            (office.published(later), True),
-        ):
-            with pytest.raises(StateError):
-                life.controlled.state("churn", data)
-            assert (await silenced(life) is not None) == is_silent
-        life.controlled.state("churn", office.published())
-        assert await silenced(life) is None
+        assert life.slots.halted is not None
         await life.end()
 
     asyncio.run(asyncio.wait_for(whole(), 60))

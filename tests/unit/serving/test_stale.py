@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from believing import FIRST, Life
+from believing import Life
 from office import Office
 from served import Package, agent
-from signed import command, key, plain, policy, signed, text, trust
+from signed import command, plain, signed, text, trust
 from wired import Line, posted, run
 
-from driftline.agents.audit.record import AuditRecord, digest
-from driftline.agents.control.trust import changed, first_state
 from driftline.agents.serving.agent import Agent as Serving
-from driftline.schemas.control.trust import Agent, TrustState
+from driftline.schemas.control.trust import Agent
 
 
 async def suspended(life: Life) -> str | None:
@@ -60,18 +58,13 @@ def test_an_agent_that_is_started_again_serves_on_no_longer_than_one_that_is_not
     asyncio.run(bounded())
 
 
-def narrowed(scope: str) -> bytes:
-    """Return the record of a trust-set by which the agent is for another deployment, right behind the first one."""
+def narrow(office: Office, scope: str) -> None:
+    """Let root keys set a trust by which the agent is for another deployment."""
     agents = (Agent(id="serving-1", keys=(text("serving-1"),), deployments=(scope,)),)
-    asked = command("trust-set", "", trust=plain(trust(agents=agents)), expected_revision=1)
-    envelope = signed(asked, "root-1", "root-2")
-    signers = frozenset(key(name).keyid for name in ("root-1", "root-2"))
-    after = changed(first_state(trust(), policy().text), asked, signers, 0)
-    assert isinstance(after, TrustState)
-    return AuditRecord(
-        seq=1, prev_hash=digest(FIRST), event="effective", decided_at_ms=0, op="trust-set", command=envelope.digest,
-        envelope=envelope.to_bytes().decode(), policy=after.policy, trust=after.digest,
-    ).to_bytes()  # fmt: skip
+    asked = command(
+        "trust-set", "", at_ms=office.now_ms, trust=plain(trust(agents=agents)), expected_revision=1
+    )
+    assert office.send(signed(asked, "root-1", "root-2").to_bytes())[-1].event == "decided"
 
 
 def test_an_agent_that_is_not_for_it_any_more_serves_it_no_more(tmp_path: Path) -> None:
@@ -93,7 +86,8 @@ def test_an_agent_that_is_not_for_it_any_more_serves_it_no_more(tmp_path: Path) 
         again = Life(tmp_path, office, package)
         again.hears()
         assert await suspended(again) is None
-        again.controlled.audit(narrowed("fraud"))
+        narrow(office, "fraud")
+        assert again.follows()
         assert "not for it any more" in str(await suspended(again))
         await again.end()
 

@@ -61,7 +61,7 @@ def test_deployments_that_nobody_serves_are_not_remembered(tmp_path: Path) -> No
 
     async def whole(life: Life, _office: Office) -> None:
         for number in range(10):
-            life.controlled.refused(f"invented-{number}", 1, "it is forged")
+            life.controlled.refused(f"invented-{number}", 1, "it is forged", "")
         text = [
             (one.labels["deployment"], one.value)
             for family in life.agent.registry.collect()

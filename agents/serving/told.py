@@ -1,0 +1,80 @@
+"""Told: which states the audit tells of. A state of which it tells nothing was never decided, whoever signed it.
+
+A controller writes a state and the record that tells of it in one transaction. So whoever has stolen its key, and may
+not write `audit` too, shows nothing that is believed; and of all that was ever signed, the audit says what is newest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from typing import Final
+
+import msgspec
+
+from driftline.schemas.control.envelope import STATE_MAX_BYTES, Envelope, EnvelopeError
+from driftline.schemas.control.serving_state import ServingState
+
+MOST: Final = 256
+"""States of one deployment that are known at a time, the newest ones; older ones that are shown count as untold."""
+_MARK: Final = b'"state_after"'
+
+
+class _Stated(msgspec.Struct):
+    deployment: str = ""
+    state_after: str | None = None
+
+
+_STATED: Final = msgspec.json.Decoder(_Stated)
+
+
+class Told:
+    """The digests of states, by deployment, as the audit tells of them."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, deque[str]] = {}
+
+    def take(self, data: bytes) -> None:
+        """Take in a record of the audit that was found to follow the one before it."""
+        if _MARK not in data:
+            return
+        found = _STATED.decode(data)
+        if found.state_after is not None:
+            self._of.setdefault(found.deployment, deque(maxlen=MOST)).append(found.state_after)
+
+    def fault(self, deployment: str, data: bytes, *, is_past: bool = False) -> str | None:
+        """Why the audit does not tell of the state in an envelope as the newest; None when it does.
+
+        Args:
+            deployment: whose state.
+            data: the envelope.
+            is_past: whether one that was the newest once will do.
+        """
+        if digest_of(data) not in self._of.get(deployment, ()):
+            return "is none that the audit tells of"
+        return (
+            None
+            if is_past or self.is_newest(deployment, data)
+            else "is older than the one the audit tells of"
+        )
+
+    def is_newest(self, deployment: str, data: bytes) -> bool:
+        """Whether the audit tells of none after it."""
+        held = self._of.get(deployment)
+        return held is not None and held[-1] == digest_of(data)
+
+
+def said(data: bytes) -> ServingState | None:
+    """The state in an envelope, unbelieved; None when there is none."""
+    try:
+        return ServingState.from_bytes(Envelope.from_bytes(data, STATE_MAX_BYTES).body)
+    except (EnvelopeError, msgspec.MsgspecError):
+        return None
+
+
+def digest_of(data: bytes) -> str:
+    """The digest of what an envelope carries, as the audit names states; empty when it is no envelope."""
+    try:
+        return hashlib.sha256(Envelope.from_bytes(data, STATE_MAX_BYTES).body).hexdigest()
+    except EnvelopeError:
+        return ""
