@@ -64,9 +64,9 @@ def test_an_agent_takes_it_from_the_audit_that_it_hears() -> None:
     office.approve(office.send(grant.command.encode())[-1], "eve", op="deny")
     audit = lines(office)
     belief = Belief(digest(audit[0]), key("serving-1").keyid)
-    for record in audit:
+    belief.hear(audit[0])
+    for decision, record in zip(office.told, audit[1:], strict=True):
         belief.hear(record)
-    for decision in office.told:
         if decision.after is not None:
             belief.believe("churn", office.published(decision.after), decision.at_ms, {})
     basis = swapped(office.state, "champion", grant)
