@@ -55,7 +55,9 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     request_seconds: Seconds = 10.0
     canary_seconds: Seconds = 2.0
     canary_failures: Annotated[int, Meta(description="a number, 1 to 10,000", ge=1, le=10_000)] = 5
-    inline_seconds: Annotated[float, Meta(description="a number of seconds, 0 to 1", ge=0, le=1)] = 0.0005
+    inline_seconds: Annotated[float, Meta(description="a number of seconds, 0 to 0.001", ge=0, le=0.001)] = (
+        0.0005
+    )
     body_seconds: Seconds = 30.0
     body_bytes: Bytes = 16 << 20
     bodies_bytes: Bytes = 256 << 20

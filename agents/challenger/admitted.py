@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftline.agents.serving.package.cache import Cache
+from driftline.agents.serving.package.in_place import InPlace
 from driftline.agents.serving.package.loading import load
-from driftline.agents.serving.package.store import passing
 from driftline.agents.serving.package.trial import trial
 from driftline.agents.serving.package.verify import verify
 
@@ -36,9 +36,7 @@ def admitted(
     """
     signed = verify(folder, keys)
     cache = Cache(Path(packages.cache_dir), max_bytes=packages.cache_bytes)
-    with passing(folder, signed) as store:
-        held = cache.take(signed.ref, keys, store)
-    with held:
+    with cache.take(signed.ref, keys, InPlace(folder, signed)) as held:
         trial(held.folder, held.signed.manifest, trusted=packages.trusted).require()
         model = load(held.folder, held.signed.manifest, trusted=packages.trusted)
         try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from driftline.agents.serving.package.rows import as_tensors
-from driftline.agents.serving.package.tensors import FLOATS, conform
+from driftline.agents.serving.package.tensors import DTYPES, FLOATS, conform
 from driftline.schemas.number_text import number_text
 from driftline.schemas.shapes import Category, Identity, NumericBlock
 
@@ -82,7 +82,7 @@ class Scorer:
         self._lacking: set[str] = set()
         self._texts = {name for each in manifest.inputs if each.datatype == "BYTES" for name in each.names}
         self._whole = {
-            name
+            name: DTYPES[each.datatype]
             for each in manifest.inputs
             if each.datatype != "BYTES" and each.datatype not in FLOATS
             for name in each.names
@@ -142,7 +142,7 @@ class Scorer:
             if name in self._texts:
                 usable &= np.array([value is not None for value in values.tolist()], np.bool_)
             elif name in self._whole and values.dtype.kind == "f":
-                usable &= np.isfinite(values)
+                usable &= _are_whole(values, self._whole[name])
         return usable
 
     def _asked(self, columns: dict[str, NDArray[Any]], rows: int) -> dict[str, NDArray[Any]] | None:
@@ -152,13 +152,13 @@ class Scorer:
         try:
             outputs = self._model.predict(as_tensors(columns, self._manifest.inputs))
             return outputs if conform("output", outputs, self._manifest.outputs) == rows else None
-        except Exception:  # noqa: BLE001 - whatever a model raises is an error of its own, counted as such
+        except (Exception, SystemExit):  # noqa: BLE001 - whatever a model raises is an error of its own, counted as such
             return None
 
     def _finite(
         self, outputs: dict[str, NDArray[Any]], answered: NDArray[np.bool_]
-    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
-        """Leave rows out whose score, or predicted value, is NaN or infinity: no caller could have been sent it."""
+    ) -> tuple[dict[str, NDArray[Any]] | None, NDArray[np.bool_]]:
+        """Leave rows out whose score, or predicted value, is NaN or infinity; None where no row is left."""
         rows = int(answered.sum())
         finite = np.ones(rows, np.bool_)
         for name in {one.output for one in self._manifest.scores} | {self._manifest.predicted}:
@@ -168,7 +168,7 @@ class Scorer:
             return outputs, answered
         left = answered.copy()
         left[answered] = finite
-        return {name: array[finite] for name, array in outputs.items()}, left
+        return {name: array[finite] for name, array in outputs.items()} if finite.any() else None, left
 
     def _scores(
         self, outputs: dict[str, NDArray[Any]] | None, answered: NDArray[np.bool_]
@@ -223,6 +223,14 @@ def _taken(cols: PredictionColumns, kept: NDArray[np.bool_]) -> PredictionColumn
         latency_ms=None if cols.latency_ms is None else cols.latency_ms[kept],
         status=None if cols.status is None else replace(cols.status, codes=cols.status.codes[kept]),
     )
+
+
+def _are_whole(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[np.bool_]:
+    """Which numbers a tensor of whole numbers, or of true and false, can take."""
+    low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    # The highest whole number of 64 bits is none of a float: what is below the next power of two can be taken.
+    found: NDArray[np.bool_] = (values == np.floor(values)) & (values >= low) & (values < float(high) + 1.0)
+    return found
 
 
 def _block(block: NumericBlock, kept: NDArray[np.bool_]) -> NumericBlock:

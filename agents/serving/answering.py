@@ -25,6 +25,7 @@ from driftline.agents.serving.errors import (
 from driftline.agents.serving.package.errors import InputError, said
 from driftline.agents.serving.pool import Pool, PoolFullError
 from driftline.agents.serving.slots import CANARY, CHAMPION, SHADOW, Slot
+from driftline.agents.serving.worth import ERROR, OK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from driftline.agents.serving.metrics import ServingMetrics
     from driftline.agents.serving.recording import Recorder
     from driftline.agents.serving.slots import Loaded
+    from driftline.agents.serving.worth import Status
 
 
 class Answerer:
@@ -125,11 +127,14 @@ class Answerer:
         return loaded.is_verified and loaded.pace.is_within(rows, self._bounds.inline_s)
 
     def _rows(self, loaded: Loaded, request: Request) -> int:
-        """How many rows are asked; raises AnswerError for other tensors than it takes, or a time that lies ahead."""
+        """How many rows are asked; raises AnswerError for what no version of the deployment could answer."""
         try:
             rows = loaded.takes.rows(request.ask.inputs)
         except InputError as error:
             raise bad_request(str(error)) from error
+        wrong = loaded.worth.unaskable(request.ask)
+        if wrong:
+            raise bad_request(wrong)
         at_ms = request.ask.at_ms
         # The window of what has not happened yet would close those of today.
         if at_ms is not None and at_ms > self._now_ms() + self._bounds.future_ms:
@@ -231,15 +236,12 @@ class Answerer:
 
     def _answered(self, call: Call, outputs: Outputs, seconds: float) -> None:
         """Tell of what a model answered; what its caller cannot be sent is an error, of a shadow too."""
-        if call.is_answer(outputs):
-            self._tell(call, outputs, seconds, "ok")
-        else:
-            self._tell(call, None, seconds, "error")
+        self._tell(call, None if call.status == ERROR else outputs, seconds, call.status)
 
-    def _tell(self, call: Call, outputs: Outputs | None, seconds: float, status: str) -> None:
-        """Count and record a call."""
+    def _tell(self, call: Call, outputs: Outputs | None, seconds: float, status: Status) -> None:
+        """Count and record a call; one of which some rows are an answer is counted as one."""
         key = (call.deployment.name, call.loaded.version, call.slot)
-        self._metrics.calls.inc((*key, status))
+        self._metrics.calls.inc((*key, status if isinstance(status, str) else OK))
         if outputs is not None:
             self._metrics.call_seconds.observe(key, seconds)
         if call.rows:

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driftline.agents.serving import tensors
 from driftline.agents.serving.package.errors import InputError
 from driftline.agents.serving.slots import CANARY
+from driftline.agents.serving.worth import OK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from driftline.agents.serving.lease import Deployment, Lease
     from driftline.agents.serving.slots import Loaded, Slot
     from driftline.agents.serving.v2 import Ask
+    from driftline.agents.serving.worth import Status
 
 Outputs = dict[str, "NDArray[Any]"]
 
@@ -49,6 +50,7 @@ class Call:
         request: what.
         rows: how many.
         at_ms: when, ms since 1970.
+        status: what the answer is worth, once there is one.
     """
 
     deployment: Deployment
@@ -57,6 +59,7 @@ class Call:
     request: Request
     rows: int
     at_ms: int
+    status: Status = OK
 
     def __call__(self) -> Outputs:
         """Ask the model; its answer is what its manifest says, or an error."""
@@ -65,17 +68,11 @@ class Call:
         found = loaded.gives.rows(outputs)
         if found != self.rows:
             raise InputError(f"it answers {found} rows where {self.rows} were asked")
-        if self.slot == CANARY:
-            _finite(outputs)
+        self.status = loaded.worth.of(self.request.ask, outputs, found)
+        if self.slot == CANARY and self.status != OK:
+            # Its caller would get an error, or less than the champion's.
+            raise InputError("its answer holds NaN or infinity")
         return outputs
-
-    def is_answer(self, outputs: Outputs) -> bool:
-        """Whether what a model said can be written for whoever asked: NaN goes out binary, and never as JSON."""
-        ask = self.request.ask
-        return all(
-            array.dtype.kind != "f" or tensors.is_finite(array) or not ask.is_json(name)
-            for name, array in outputs.items()
-        )
 
     def in_thread(self) -> Outputs:
         """Ask from a thread, which may wait for its turn: what counts for the pace is its own processor time."""
@@ -94,10 +91,3 @@ class Call:
         if self.rows == 1:
             return [request.own or request.identity]
         return [f"{request.identity}/{row}" for row in range(self.rows)]
-
-
-def _finite(outputs: Outputs) -> None:
-    """Take no NaN for an answer of a canary: its caller would get an error, and the champion can answer."""
-    for name, array in outputs.items():
-        if array.dtype.kind == "f" and not tensors.is_finite(array):
-            raise InputError(f"its answer {name!r} holds NaN or infinity")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from driftline.agents.serving.package.cache import Cache
+    from driftline.agents.serving.package.in_place import Source
     from driftline.agents.serving.package.manifest import Manifest
-    from driftline.agents.serving.package.store import Store
     from driftline.schemas.control.command import ModelRef
 
 WARM_CALLS: Final = 3
@@ -66,7 +66,7 @@ class PackageLoader:
 
     Args:
         cache: where they are copied to.
-        store: where they are copied from.
+        source: where they are copied from.
         keys: gives the raw public keys, by id, of those who may have signed a package.
         trusted: types that policy trusts in skops files.
         bounds: of a trial.
@@ -76,14 +76,14 @@ class PackageLoader:
     def __init__(
         self,
         cache: Cache,
-        store: Store,
+        source: Source,
         keys: Callable[[ModelRef], Mapping[str, bytes]],
         *,
         trusted: Collection[str] = (),
         bounds: Bounds = BOUNDS,
         threads: int = 1,
     ) -> None:
-        self._cache, self._store, self._keys = cache, store, keys
+        self._cache, self._source, self._keys = cache, source, keys
         self._trusted, self._bounds, self._threads = trusted, bounds, threads
         self._launcher = Launcher()
 
@@ -93,7 +93,7 @@ class PackageLoader:
         Raises:
             PackageError: it cannot be had, is not what was signed, or did not pass its trial.
         """
-        held = self._cache.take(ref, self._keys(ref), self._store)
+        held = self._cache.take(ref, self._keys(ref), self._source)
         try:
             manifest = held.signed.manifest
             tried = trial(

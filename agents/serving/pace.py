@@ -8,10 +8,11 @@ WEIGHT: Final = 0.05
 """Of the newest call in the mean."""
 MOST_S: Final = 0.002
 """A row counts as no longer: a call that the system held up says nothing of the model."""
-HELD_UP_S: Final = 0.1
+HELD_UP_S: Final = 0.02
 """A call that the loop itself made and that took so long held up everybody: the next calls have a thread."""
 AWAY: Final = 1_000
 """How many calls those are: so many the first time, twice as many the second time, and so on."""
+MOST_TIMES: Final = 10
 
 
 class Pace:
@@ -36,15 +37,15 @@ class Pace:
         each_s = min(MOST_S, seconds / (rows or 1))
         held_s = self._mean_s
         self._mean_s = each_s if held_s < 0.0 else held_s + WEIGHT * (each_s - held_s)
-        if self._away:
+        if self._away > 0:
             self._away -= 1
 
     def held_up(self, seconds: float) -> None:
         """Take in how long the event loop stood still for a call that it made itself."""
         if seconds >= HELD_UP_S:
-            self._times += 1
+            self._times = min(MOST_TIMES, self._times + 1)
             self._away = AWAY * self._times
 
     def is_within(self, rows: int, seconds: float) -> bool:
         """Whether a call of so many rows will take at most so long; never before the first call was seen."""
-        return not self._away and 0.0 <= self._mean_s * rows <= seconds
+        return self._away <= 0 and 0.0 <= self._mean_s * rows <= seconds

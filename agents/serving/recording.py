@@ -7,6 +7,7 @@ bounded. Arrays are not kept: those of the next request take their memory again,
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Protocol, Unpack
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from driftline.agents.serving.package.manifest import Manifest
     from driftline.agents.serving.package.tensors import Tensor
     from driftline.agents.serving.slots import Loaded
+    from driftline.agents.serving.worth import Status
 
 LINGER_S: Final = 0.1
 MOST_ROWS: Final = 1_024
@@ -73,7 +75,7 @@ class Gathered:
     def __len__(self) -> int:
         return len(self._facts)
 
-    def add(self, call: Call, outputs: Outputs | None, latency_ms: float, status: str) -> int:
+    def add(self, call: Call, outputs: Outputs | None, latency_ms: float, status: Status) -> int:
         """Take the rows of a call and say how many there are; what it raises leaves columns of different lengths."""
         request = call.request
         inputs = request.ask.inputs
@@ -82,10 +84,12 @@ class Gathered:
         if outputs:
             for name, of, take in self._gives:
                 take(of(outputs[name]))
-        if call.rows == 1:
+        if call.rows == 1 and isinstance(status, str):
             self._facts.append((request.own or request.identity, call.at_ms, latency_ms, status))
         else:
-            self._facts += [(one, call.at_ms, latency_ms, status) for one in call.row_ids()]
+            each = repeat(status, call.rows) if isinstance(status, str) else status
+            rows = zip(call.row_ids(), each, strict=True)
+            self._facts += [(one, call.at_ms, latency_ms, said) for one, said in rows]
         return len(self._facts)
 
     def emit(self, sink: Sink) -> None:
@@ -158,7 +162,7 @@ class Recorder:
         self._failed: dict[Key, Gathered] = {}
         """Rows with an answer have scores, the others have none: an Emitter takes one or the other."""
 
-    def record(self, key: Key, call: Call, outputs: Outputs | None, seconds: float, status: str) -> None:
+    def record(self, key: Key, call: Call, outputs: Outputs | None, seconds: float, status: Status) -> None:
         """Take a call of a deployment, version and slot; never raises and never waits."""
         waiting = self._answered if outputs else self._failed
         gathered = waiting.get(key)

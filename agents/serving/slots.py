@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from driftline.agents.serving.look import Look
 from driftline.agents.serving.pace import Pace
 from driftline.agents.serving.routing import goes_to_canary
+from driftline.agents.serving.worth import Worth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,7 @@ class Loaded:
         is_large: whether an answer of it took the event loop too long to write.
         is_flat: whether it takes floats alone.
         takes, gives: hold arrays against its inputs and outputs.
+        worth: looks at what is asked of it and what it answers.
     """
 
     ref: ModelRef
@@ -50,10 +52,12 @@ class Loaded:
     is_flat: bool = field(init=False, repr=False)
     takes: Look = field(init=False, repr=False)
     gives: Look = field(init=False, repr=False)
+    worth: Worth = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.takes = Look("input", self.manifest.inputs)
         self.gives = Look("output", self.manifest.outputs)
+        self.worth = Worth(self.manifest)
         self.is_flat = all(one.datatype in ("FP32", "FP64") for one in self.manifest.inputs)
 
     @property

@@ -166,16 +166,20 @@ def to_json(name: str, array: NDArray[Any]) -> list[Any]:
         return array.ravel().tolist()
     if array.dtype == np.float16:
         raise bad_request(f"the output {name!r} is FP16, which JSON does not carry: ask for it binary")
-    if not is_finite(array):
+    values = array.ravel().tolist()
+    few = len(values) < _FEW
+    if not (few and math.isfinite(sum(values))) and not np.isfinite(array).all():
         raise AnswerError(
             FAILED, f"the output {name!r} holds NaN or infinity, which JSON does not carry: ask for it binary"
         )
-    return array.ravel().tolist()
+    return values
 
 
 def is_finite(array: NDArray[Any]) -> bool:
     """Whether floats hold no NaN and no infinity."""
     # A sum is finite only of finite numbers; of some it is not, and each is looked at.
+    if array.size == 1:
+        return math.isfinite(array.item())
     if array.size < _FEW and math.isfinite(sum(array.ravel().tolist())):
         return True
     return bool(np.isfinite(array).all())

@@ -26,9 +26,10 @@ from driftline.agents.serving.loader import Fetched, PackageLoader
 from driftline.agents.serving.local import listen
 from driftline.agents.serving.package.cache import Cache
 from driftline.agents.serving.package.folder import read
+from driftline.agents.serving.package.in_place import InPlace, Source
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.signed import opened_manifest
-from driftline.agents.serving.package.store import Store, passing, store_of
+from driftline.agents.serving.package.store import store_of
 from driftline.agents.serving.package.trial import Bounds
 from driftline.agents.serving.package.verify import verify
 from driftline.agents.serving.server import listening
@@ -143,17 +144,16 @@ def _fetched(settings: Settings, single: Single) -> Fetched:
     """A package in the private cache: what lies in its folder may be written to while it is tried and loaded."""
     keys = keys_of(single.signers)
     signed = verify(single.folder, keys)
-    with passing(single.folder, signed) as store:
-        return _loader(settings, store, lambda _ref: keys).fetch(signed.ref)
+    return _loader(settings, InPlace(single.folder, signed), lambda _ref: keys).fetch(signed.ref)
 
 
 def _loader(
-    settings: Settings, store: Store, keys: Callable[[ModelRef], Mapping[str, bytes]]
+    settings: Settings, source: Source, keys: Callable[[ModelRef], Mapping[str, bytes]]
 ) -> PackageLoader:
     packages, serve = settings.packages, settings.serve
     return PackageLoader(
         Cache(Path(packages.cache_dir), max_bytes=packages.cache_bytes),
-        store,
+        source,
         keys,
         trusted=packages.trusted,
         bounds=Bounds(serve.trial_bytes, serve.trial_seconds),

@@ -34,6 +34,17 @@ FIRST = AuditRecord(
 PIN = hashlib.sha256(FIRST).hexdigest()
 
 
+def followed(office: Office) -> list[bytes]:
+    """Return what the audit tells behind its first record of all that an office decided."""
+    chain = Chain(PIN)
+    chain.take(FIRST)
+    log, found = resumed(chain), list[bytes]()
+    for decision in office.told:
+        event, fields = told(decision, HERE)
+        found.append(log.append(event, decision.at_ms, **fields))
+    return found
+
+
 class Post:
     """What an agent said: acks and commands."""
 
@@ -75,18 +86,15 @@ class Life:
         """Let it hear the audit from its first record on, as from Kafka."""
         self.controlled.anew()
         self.controlled.audit(FIRST)
-        chain = Chain(PIN)
-        chain.take(FIRST)
-        self._log = resumed(chain)
+        self._heard = 0
         self.follows()
 
     def follows(self, seq: int | None = None) -> bool:
         """Let it hear what the office decided since, or up to a record; say whether trust changed."""
-        is_changed = False
-        for decision in self.office.told[self._log.size - 1 : seq]:
-            event, fields = told(decision, HERE)
-            is_changed |= self.controlled.audit(self._log.append(event, decision.at_ms, **fields))
-        return is_changed
+        records = followed(self.office)[self._heard : seq]
+        self._heard += len(records)
+        changed = [self.controlled.audit(one) for one in records]
+        return any(changed)
 
     async def sees(self, *decisions: Decision) -> None:
         """Show it the states of decisions, each carried out before the next; there are no others."""

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from signed import key
 
 from driftline.agents.audit.chain import Chain
 from driftline.agents.audit.record import AuditRecord, Source, digest
-from driftline.agents.audit.topic import Reader
+from driftline.agents.audit.topic import NOTES, Reader
 from driftline.agents.audit.writer import AuditLog, resumed
 from driftline.agents.control.admission import Arrived
 from driftline.agents.control.desk import Desk
@@ -56,6 +57,8 @@ def _decide(settings: Settings, desk: Desk, log: AuditLog, stop: threading.Event
             source = Source(topic=TOPIC, topic_id="lane", partition=0, offset=offset)
             for decision in desk.take(arrived, time.time_ns() // 1_000_000):
                 event, fields = told(decision, source)
-                produce(settings.kafka, "audit", b"", log.append(event, decision.at_ms, **fields))
+                record = log.append(event, decision.at_ms, **fields)
+                produce(settings.kafka, NOTES, b"log", log.checkpoint(key("checkpoint")).to_bytes())
+                produce(settings.kafka, "audit", b"", record)
     finally:
         consumer.close()

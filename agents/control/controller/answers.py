@@ -109,7 +109,7 @@ class Answers:
             return
         found = self._rounds.get(record.deployment)
         is_ours = found is not None and found.is_about(
-            detail.get("revision"), detail.get("outcome"), detail.get("state")
+            detail.get("revision"), detail.get("outcome"), detail.get("refused_state")
         )
         if record.event == ACKED and not is_ours:
             self._strange[record.deployment, detail["revision"], record.agent, detail["boot_id"]] = None

@@ -253,7 +253,7 @@ class Clerk:
                 "outcome": said.outcome,
                 "revision": said.revision,
                 "seconds": said.seconds,
-                **({"state": said.state} if said.state else {}),
+                **({"refused_state": said.state} if said.state else {}),
             },
         )
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from driftline.agents.atomic import write_atomically
 from driftline.agents.private import MODE, make_private
 from driftline.agents.serving.package.errors import BrokenPackageError, PackageError, UntrustedPackageError
 from driftline.agents.serving.package.folder import read, shown
@@ -29,8 +30,8 @@ from driftline.schemas.control import envelope as envelopes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from driftline.agents.serving.package.in_place import Source
     from driftline.agents.serving.package.manifest import File, Manifest
-    from driftline.agents.serving.package.store import Store
     from driftline.schemas.control.command import ModelRef
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -94,13 +95,13 @@ class Cache:
                 f"the cache of packages {folder} is not private: chmod 700 {folder}, as its owner"
             )
 
-    def take(self, ref: ModelRef, keys: Mapping[str, bytes], store: Store) -> Held:
-        """Give a package, copied from a store unless it is here, verified either way, and hold it.
+    def take(self, ref: ModelRef, keys: Mapping[str, bytes], source: Source) -> Held:
+        """Give a package, copied unless it is here, verified either way, and hold it.
 
         Args:
             ref: which; the digest decides, and name and version must be those of the manifest.
             keys: raw public keys, by id, of those who may sign packages.
-            store: where it is copied from.
+            source: where it is copied from.
 
         Raises:
             UntrustedPackageError: nobody signed it who may, or it is another one than was asked for.
@@ -108,12 +109,16 @@ class Cache:
             StoreError: it cannot be had.
             CacheError: there is no room for it beside what is in use.
         """
-        held = self._here(ref, keys)
+        try:
+            held = self._here(ref, keys)
+        except UntrustedPackageError as error:
+            self._sign_again(ref, keys, source, error)
+            held = self._here(ref, keys)
         if held is not None:
             return held
         with self._alone():
             # Another process may have copied it while we waited.
-            return self._here(ref, keys) or self._fetched(ref, keys, store)
+            return self._here(ref, keys) or self._fetched(ref, keys, source)
 
     def digests(self) -> list[str]:
         """Give the packages that are here, the one used longest ago first."""
@@ -145,6 +150,19 @@ class Cache:
             raise
         return Held(folder, signed, lock)
 
+    def _sign_again(
+        self, ref: ModelRef, keys: Mapping[str, bytes], source: Source, error: UntrustedPackageError
+    ) -> None:
+        """Take over the signatures that the same manifest has by now where it is copied from; else raises the error."""
+        try:
+            data = source.manifest(ref.manifest)
+            _is_asked_for(opened_manifest(data, keys), ref)
+        except PackageError:
+            raise error from None
+        with self._alone():
+            if (self._folder / ref.manifest).is_dir():
+                write_atomically(self._folder / ref.manifest / FILE, data)
+
     def _proof(self, folder: Path, ref: ModelRef, keys: Mapping[str, bytes]) -> Signed:
         """Verify a copy: every byte of it the first time."""
         if ref.manifest in self._proved:
@@ -155,8 +173,8 @@ class Cache:
         self._proved.add(ref.manifest)
         return signed
 
-    def _fetched(self, ref: ModelRef, keys: Mapping[str, bytes], store: Store) -> Held:
-        data = store.manifest(ref.manifest)
+    def _fetched(self, ref: ModelRef, keys: Mapping[str, bytes], source: Source) -> Held:
+        data = source.manifest(ref.manifest)
         signed = opened_manifest(data, keys)
         _is_asked_for(signed, ref)
         self._make_room(signed.manifest, signed.manifest.total_bytes + len(data))
@@ -165,7 +183,7 @@ class Cache:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH)
             for file in signed.manifest.files:
-                _copy(store, file, made / file.path)
+                _copy(source, file, made / file.path)
             (made / FILE).write_bytes(data)
             _is_harmless(made, signed.manifest)
             made.rename(self._folder / ref.manifest)
@@ -235,12 +253,12 @@ class Cache:
             os.close(number)
 
 
-def _copy(store: Store, file: File, to: Path) -> None:
+def _copy(source: Source, file: File, to: Path) -> None:
     """Copy a file, hashed as it is copied; nothing longer than it should be is written."""
     to.parent.mkdir(mode=MODE, parents=True, exist_ok=True)
     state, size = hashlib.sha256(), 0
     with to.open("xb") as out:
-        for chunk in store.chunks(file.sha256, file.size):
+        for chunk in source.chunks(file.sha256, file.size):
             size += len(chunk)
             if size > file.size:
                 break
@@ -248,7 +266,7 @@ def _copy(store: Store, file: File, to: Path) -> None:
             out.write(chunk)
     if size != file.size or state.hexdigest() != file.sha256:
         raise BrokenPackageError(
-            f"the file {shown(file.path)} in {store.place} is not the one that was signed: it has {size:,} bytes and "
+            f"the file {shown(file.path)} in {source.place} is not the one that was signed: it has {size:,} bytes and "
             f"the digest {state.hexdigest()[:16]}…, the manifest says {file.size:,} and {file.sha256[:16]}…"
         )
 

@@ -7,7 +7,6 @@ believed for its digest alone, so a store is trusted with keeping things and wit
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -221,19 +220,6 @@ def store_of(settings: Packages, *, make: bool = False, timeout_s: float = TIMEO
     except (BaseError, ValueError) as error:
         raise StoreError(f"the store {settings.store} cannot be used: {said(error)}") from error
     return Store(objects, settings.store)
-
-
-@contextmanager
-def passing(folder: Path, signed: Signed) -> Iterator[Store]:
-    """A store that holds one package out of a folder, for as long as it is copied from there.
-
-    Raises:
-        StoreError: the folder is another one than was verified, or there is no room for it.
-    """
-    with tempfile.TemporaryDirectory(prefix="driftline-package-") as place:
-        store = folder_store(Path(place))
-        store.push(folder, signed)
-        yield store
 
 
 def folder_store(folder: Path, *, make: bool = False) -> Store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections import Counter
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from agent_process import AgentProcess
-from believing import FIRST, PIN
+from believing import FIRST, PIN, followed
 from memory_wire import key_file
 from msgspec.structs import replace
 from office import EVIDENCE, PROFILE, Office
@@ -62,7 +63,9 @@ def brief(lane: Settings, folder: Path) -> Iterator[AgentProcess]:
     office.does("validate", "val", model=ref, evidence=EVIDENCE)
     office.does("create", "ann", model=ref)
     state = replace(office.state, max_stale_s=MAX_STALE_S)
-    produce(lane.kafka, "audit", b"", FIRST)
+    office.told[-1] = dataclasses.replace(office.told[-1], after=state)
+    for data in (FIRST, *followed(office)):
+        produce(lane.kafka, "audit", b"", data)
     record = defaults("churn").to_bytes(serving=office.published(state))
     produce(lane.kafka, "deployment-state", b"churn", record)
     env = child_environment(lane) | {

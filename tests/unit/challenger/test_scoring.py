@@ -170,6 +170,8 @@ def half(outputs: Any) -> Any:
             ["error"] * ROWS,
         ),
         (half, ["error", "ok"] * (ROWS // 2)),
+        (lambda outputs: {name: array * np.nan for name, array in outputs.items()}, ["error"] * ROWS),
+        (lambda outputs: {name: array + np.inf for name, array in outputs.items()}, ["error"] * ROWS),
     ],
 )
 def test_what_a_model_answers_that_is_no_answer_is_an_error(
@@ -220,6 +222,31 @@ MIXED = {
     "scores": [],
     "gaps": [],
 }
+
+
+def test_a_batch_in_which_no_row_can_be_answered_is_errors(held: tuple[Manifest, LoadedModel]) -> None:
+    """One row without a value, or a column that is null throughout: all of it is told, and the next is answered."""
+    scorer = Scorer(*held, lambda: 0.0)
+    for rows in (1, ROWS):
+        given = events()
+        given.features[0].values[0] = np.nan
+        kept = np.arange(ROWS) < rows
+        status = Category("status", ("ok", "timeout"), (~kept).astype(np.int32))
+        cols = scored(events(slot="canary", status=status, features=given.features), "churn", "3")
+        assert cols is not None
+        answered = scorer.answer(cols)
+        assert statuses(answered) == ["error"] * rows
+        assert read_predictions(pack_predictions(answered)).rows == rows
+    assert statuses(scorer.answer(events())) == ["ok"] * ROWS
+
+
+@pytest.mark.parametrize("odd", [2.5, 1e300, -1e19, 2.0**63, np.nan, np.inf])
+def test_a_number_that_a_whole_column_cannot_take_costs_its_row_alone(odd: float) -> None:
+    """Half a number, or one past the bounds of the tensor: the others are answered."""
+    values = {**MIXED, "features": [NumericBlock(("n",), np.array([[1, odd, -(2.0**63), 4]]))]}
+    values["categories"] = [Category("country", ("fr", "de"), np.array([0, 0, 0, 1], np.int32))]
+    answered = Scorer(Told(), Texts(), lambda: 0.0).answer(events(**values))  # type: ignore[arg-type]
+    assert statuses(answered) == ["ok", "error", "ok", "ok"]
 
 
 def test_rows_that_lack_a_value_are_errors_of_their_own() -> None:
