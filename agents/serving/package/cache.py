@@ -8,7 +8,6 @@ that several processes may share one cache, and nothing that serves is ever thro
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import re
 import shutil
@@ -18,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from driftline.agents.atomic import write_atomically
-from driftline.agents.private import MODE, make_private
+from driftline.agents.private import make_private
 from driftline.agents.serving.package.errors import BrokenPackageError, PackageError, UntrustedPackageError
-from driftline.agents.serving.package.folder import read, shown
+from driftline.agents.serving.package.folder import read
+from driftline.agents.serving.package.in_place import copy
 from driftline.agents.serving.package.inside import content_faults
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.signed import Signed, opened_manifest
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from driftline.agents.serving.package.in_place import Source
-    from driftline.agents.serving.package.manifest import File, Manifest
+    from driftline.agents.serving.package.manifest import Manifest
     from driftline.schemas.control.command import ModelRef
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -183,7 +183,7 @@ class Cache:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH)
             for file in signed.manifest.files:
-                _copy(source, file, made / file.path)
+                copy(source, file, made / file.path)
             (made / FILE).write_bytes(data)
             _is_harmless(made, signed.manifest)
             made.rename(self._folder / ref.manifest)
@@ -251,24 +251,6 @@ class Cache:
             yield
         finally:
             os.close(number)
-
-
-def _copy(source: Source, file: File, to: Path) -> None:
-    """Copy a file, hashed as it is copied; nothing longer than it should be is written."""
-    to.parent.mkdir(mode=MODE, parents=True, exist_ok=True)
-    state, size = hashlib.sha256(), 0
-    with to.open("xb") as out:
-        for chunk in source.chunks(file.sha256, file.size):
-            size += len(chunk)
-            if size > file.size:
-                break
-            state.update(chunk)
-            out.write(chunk)
-    if size != file.size or state.hexdigest() != file.sha256:
-        raise BrokenPackageError(
-            f"the file {shown(file.path)} in {source.place} is not the one that was signed: it has {size:,} bytes and "
-            f"the digest {state.hexdigest()[:16]}…, the manifest says {file.size:,} and {file.sha256[:16]}…"
-        )
 
 
 def _is_harmless(folder: Path, manifest: Manifest) -> None:

@@ -5,10 +5,12 @@ Nothing here is believed: the cache holds what it copies against the digests of 
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Protocol
 
-from driftline.agents.serving.package.errors import StoreError
-from driftline.agents.serving.package.folder import CHUNK_BYTES, opened, read
+from driftline.agents.private import MODE
+from driftline.agents.serving.package.errors import BrokenPackageError, StoreError
+from driftline.agents.serving.package.folder import CHUNK_BYTES, opened, read, shown
 from driftline.agents.serving.package.layout import FILE
 from driftline.schemas.control import envelope as envelopes
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from driftline.agents.serving.package.manifest import File
     from driftline.agents.serving.package.signed import Signed
 
 
@@ -62,3 +65,21 @@ class InPlace:
         with opened(self._folder, path) as file:
             while chunk := file.read(CHUNK_BYTES):
                 yield chunk
+
+
+def copy(source: Source, file: File, to: Path) -> None:
+    """Copy a file, hashed as it is copied; nothing longer than it should be is written. Raises BrokenPackageError."""
+    to.parent.mkdir(mode=MODE, parents=True, exist_ok=True)
+    state, size = hashlib.sha256(), 0
+    with to.open("xb") as out:
+        for chunk in source.chunks(file.sha256, file.size):
+            size += len(chunk)
+            if size > file.size:
+                break
+            state.update(chunk)
+            out.write(chunk)
+    if size != file.size or state.hexdigest() != file.sha256:
+        raise BrokenPackageError(
+            f"the file {shown(file.path)} in {source.place} is not the one that was signed: it has {size:,} bytes and "
+            f"the digest {state.hexdigest()[:16]}…, the manifest says {file.size:,} and {file.sha256[:16]}…"
+        )
