@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from signed import key
 
 from driftline.agents.audit.chain import Chain
@@ -18,8 +18,7 @@ from driftline.agents.control.admission import Arrived
 from driftline.agents.control.desk import Desk
 from driftline.agents.control.looking import look
 from driftline.agents.control.telling import begun, told
-from driftline.deploy.local.compacted import produce
-from driftline.schemas.settings import Settings, consumer_config
+from driftline.schemas.settings import Settings, consumer_config, producer_config
 
 TOPIC = "deployment-control"
 
@@ -46,6 +45,8 @@ def deciding(settings: Settings) -> Iterator[Desk]:
 def _decide(settings: Settings, desk: Desk, log: AuditLog, stop: threading.Event) -> None:
     consumer = Consumer(consumer_config(settings.kafka, "test-controller", enable_auto_commit="false"))
     consumer.assign([TopicPartition(settings.kafka.topic_prefix + TOPIC, 0, OFFSET_BEGINNING)])
+    producer = Producer(producer_config(settings.kafka, transactional_id="test-controller"))
+    producer.init_transactions(30.0)
     try:
         while not stop.is_set():
             message = consumer.poll(0.1)
@@ -58,7 +59,10 @@ def _decide(settings: Settings, desk: Desk, log: AuditLog, stop: threading.Event
             for decision in desk.take(arrived, time.time_ns() // 1_000_000):
                 event, fields = told(decision, source)
                 record = log.append(event, decision.at_ms, **fields)
-                produce(settings.kafka, NOTES, b"log", log.checkpoint(key("checkpoint")).to_bytes())
-                produce(settings.kafka, "audit", b"", record)
+                note = log.checkpoint(key("checkpoint")).to_bytes()
+                producer.begin_transaction()
+                producer.produce(settings.kafka.topic_prefix + "audit", record, b"")
+                producer.produce(settings.kafka.topic_prefix + NOTES, note, b"log")
+                producer.commit_transaction(10.0)
     finally:
         consumer.close()
