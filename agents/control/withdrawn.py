@@ -35,12 +35,13 @@ def withdrawn(before: ServingState | None, after: ServingState, history: History
         return None
     try:
         new = standing(after) - (frozenset() if before is None else standing(before))
+        grants = (
+            Grant(of="change", command=command, approvals=approvals) for command, approvals in sorted(new)
+        )
+        faults = (_fault(after, grant, history) for grant in grants)
+        return next((one for one in faults if one is not None), None)
     except UNREADABLE as error:
         return f"what it stands by cannot be read: {error}"
-    faults = (
-        _fault(after, Grant(of="change", command=one, approvals=more), history) for one, more in sorted(new)
-    )
-    return next((one for one in faults if one is not None), None)
 
 
 def without_shadows(state: ServingState, history: History, at: At) -> tuple[ServingState, str] | None:
@@ -51,34 +52,38 @@ def without_shadows(state: ServingState, history: History, at: At) -> tuple[Serv
     """
     if state.phase == "prepare" or not history.now.ring.state.revocations:
         return None
-    gone, why = set(), ""
-    for grant in state.basis:
-        fault = _fault(state, grant, history) if grant.of == "shadow" else None
-        if fault is not None:
-            gone.add(asked(grant.command).model)
-            why = fault
-    kept = tuple(one for one in state.shadows if one not in gone)
+    try:
+        return _without_shadows(state, history, at)
+    except UNREADABLE:
+        # What whoever stole the controller's keys told of: agents believe none of it, and people halt or retire it.
+        return None
+
+
+def _without_shadows(state: ServingState, history: History, at: At) -> tuple[ServingState, str] | None:
+    faults = {
+        asked(grant.command).model: fault
+        for grant in state.basis
+        if grant.of == "shadow" and (fault := _fault(state, grant, history)) is not None
+    }
+    kept = tuple(one for one in state.shadows if one not in faults)
     if kept == state.shadows:
         return None
     made = cancel(state, at)
     for model in set(state.shadows) - set(kept):
         made = staged(made, model, "validated")
-    return msgspec.structs.replace(
-        made, shadows=kept, basis=shadows_of(made.basis, kept)
-    ), f"a shadow ends: {why}"
+    made = msgspec.structs.replace(made, shadows=kept, basis=shadows_of(made.basis, kept))
+    return made, f"a shadow ends: {next(iter(faults.values()))}"
 
 
 def _fault(state: ServingState, grant: Grant, history: History) -> str | None:
     """Why a grant warrants nothing any more, for a key under it was revoked; None when none was, or enough are left."""
     gone = {one.key for one in history.now.ring.state.revocations}
+    if not any(gone & _signers(text) for text in (grant.command, *grant.approvals)):
+        return None
+    said = asked(grant.command)
+    version = None if said.model is None else state.version(said.model)
     try:
-        if not any(gone & _signers(text) for text in (grant.command, *grant.approvals)):
-            return None
-        said = asked(grant.command)
-        version = None if said.model is None else state.version(said.model)
         warranted(grant, history, strictest(state.tier, *(() if version is None else (version.tier,))))
-    except UNREADABLE as error:
-        return f"what it stands by cannot be read: {error}"
     except WarrantError as error:
         what = "" if said.model is None else f" of version {said.model.version}"
         return f"a key under the {said.op}{what} was revoked: {error}"

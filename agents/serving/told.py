@@ -12,10 +12,11 @@ from typing import Final
 
 import msgspec
 
+from driftline.agents.audit.errors import AuditError
 from driftline.schemas.control.envelope import STATE_MAX_BYTES, Envelope, EnvelopeError
 from driftline.schemas.control.serving_state import ServingState
 
-MOST: Final = 256
+MOST: Final = 32
 """States of one deployment that are known at a time, the newest ones; older ones that are shown count as untold."""
 _MARK: Final = b'"state_after"'
 
@@ -35,10 +36,13 @@ class Told:
         self._of: dict[str, deque[str]] = {}
 
     def take(self, data: bytes) -> None:
-        """Take in a record of the audit that was found to follow the one before it."""
+        """Take in a record of the audit that was found to follow the one before it; raises AuditError for rubbish."""
         if _MARK not in data:
             return
-        found = _STATED.decode(data)
+        try:
+            found = _STATED.decode(data)
+        except msgspec.MsgspecError as error:
+            raise AuditError(f"a record of the audit tells of no state: {error}") from error
         if found.state_after is not None:
             self._of.setdefault(found.deployment, deque(maxlen=MOST)).append(found.state_after)
 

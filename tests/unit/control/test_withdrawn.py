@@ -12,6 +12,7 @@ from signed import command, key, model, person, plain, signed, text
 
 from driftline.agents.control.controller.members import Member
 from driftline.agents.control.controller.phases import next_phase
+from driftline.agents.control.withdrawn import without_shadows
 from driftline.schemas.control.command import Op
 from driftline.schemas.control.serving_state import Grant, Tier
 
@@ -176,5 +177,8 @@ def test_what_cannot_be_read_holds_up_no_halt() -> None:
     revoked(office, "bob")
     torn = replace(office.state, basis=(Grant(of="champion", command="{}"),))
     office.desk.states["churn"] = torn
+    at = office.desk.at(office.now_ms)
+    shadow = replace(torn, shadows=(model("2"),), basis=(Grant(of="shadow", command="{}"),))
+    assert without_shadows(shadow, office.desk.history, at) is None
     refused(office.ask("promote", "ann", model=model("2")), "cannot be read")
     assert office.ask("halt-serving", "oli").event == "decided"

@@ -13,7 +13,9 @@ from office import Office
 from served import Package
 from signed import command, key, model, signed
 
+from driftline.agents.audit.errors import AuditError
 from driftline.agents.control.verify_state import StateError
+from driftline.agents.serving.told import MOST, Told
 from driftline.schemas.control.serving_state import ServingState
 
 
@@ -125,3 +127,20 @@ def test_a_state_of_which_the_audit_tells_nothing_holds_up_nothing(tmp_path: Pat
         await life.end()
 
     asyncio.run(asyncio.wait_for(whole(), 60))
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b'{"deployment":5,"state_after":"ab"}', b'{"state_after":5}', b'"state_after"']
+)
+def test_a_record_that_tells_of_no_state_is_said(rubbish: bytes) -> None:
+    """Whoever may write the audit puts a record there that is none: the agent says so, and reads it again."""
+    with pytest.raises(AuditError, match="tells of no state"):
+        Told().take(rubbish)
+
+
+def test_few_states_of_a_deployment_are_known() -> None:
+    """The newest ones: an audit of any length needs no more memory for a deployment."""
+    told = Told()
+    for number in range(3 * MOST):
+        told.take(b'{"deployment":"churn","state_after":"%d"}' % number)
+    assert list(told._of["churn"]) == [str(number) for number in range(2 * MOST, 3 * MOST)]
