@@ -82,6 +82,7 @@ def test_any_bytes_are_an_envelope_or_refused(office: Office, value: bytes) -> N
 @example(command("halt-serving").to_bytes().replace(b'"because"', b'"\\ud800"'))
 def test_any_payload_of_a_known_key_is_a_command_or_malformed(office: Office, value: bytes) -> None:
     """Whoever holds a key and signs junk gets `malformed`, with the junk verbatim beside their key."""
+    office.now_ms += 60_000  # in one minute many are told of as one
     decision = taken(office, sign(COMMAND, value, key("ann")).to_bytes())
     assert decision is not None
     assert decision.refusal is not None
