@@ -15,6 +15,7 @@ import numpy as np
 
 from driftline.agents.serving.package.rows import as_tensors
 from driftline.agents.serving.package.tensors import DTYPES, FLOATS, conform
+from driftline.agents.serving.worth import hold_texts
 from driftline.schemas.number_text import number_text
 from driftline.schemas.shapes import Category, Identity, NumericBlock
 
@@ -80,6 +81,7 @@ class Scorer:
     ) -> None:
         self._manifest, self._model, self._clock, self._warn = manifest, model, clock, warn
         self._lacking: set[str] = set()
+        self._flags = {name for each in manifest.inputs if each.datatype == "BOOL" for name in each.names}
         self._texts = {name for each in manifest.inputs if each.datatype == "BYTES" for name in each.names}
         self._whole = {
             name: DTYPES[each.datatype]
@@ -127,14 +129,31 @@ class Scorer:
             held[column.name] = levels[column.codes]
         lacking = next((name for name in self._manifest.columns if name not in held), None)
         if lacking is not None:
-            if lacking not in self._lacking:
-                self._lacking.add(lacking)
-                self._warn(
-                    f"events of deployment {cols.deployment!r} have no column {lacking[:100]!r}, which "
-                    f"{self._manifest.title} is asked with; they have {', '.join(sorted(held)[:20])}: they are errors"
-                )
+            self._warn_once(
+                lacking,
+                f"events of deployment {cols.deployment!r} have no column {lacking[:100]!r}, which "
+                f"{self._manifest.title} is asked with; they have {', '.join(sorted(held)[:20])}: they are errors",
+            )
             return {}
-        return {name: held[name] for name in self._manifest.columns}
+        columns = {
+            name: _flags(held[name]) if name in self._flags else held[name] for name in self._manifest.columns
+        }
+        texts = next(
+            (name for name, one in columns.items() if one.dtype.hasobject and name not in self._texts), None
+        )
+        if texts is not None:
+            self._warn_once(
+                texts,
+                f"events of deployment {cols.deployment!r} have texts in the column {texts[:100]!r}, of which "
+                f"{self._manifest.title} takes numbers: they are errors",
+            )
+            return {}
+        return columns
+
+    def _warn_once(self, column: str, sentence: str) -> None:
+        if column not in self._lacking:
+            self._lacking.add(column)
+            self._warn(sentence)
 
     def _usable(self, columns: dict[str, NDArray[Any]], rows: int) -> NDArray[np.bool_]:
         usable = np.ones(rows, np.bool_)
@@ -151,9 +170,13 @@ class Scorer:
             return None
         try:
             outputs = self._model.predict(as_tensors(columns, self._manifest.inputs))
-            return outputs if conform("output", outputs, self._manifest.outputs) == rows else None
+            is_whole = conform("output", outputs, self._manifest.outputs) == rows
+            for one in self._manifest.outputs:
+                if one.datatype == "BYTES":
+                    hold_texts(one.name, outputs[one.name])
         except (Exception, SystemExit):  # noqa: BLE001 - whatever a model raises is an error of its own, counted as such
             return None
+        return outputs if is_whole else None
 
     def _finite(
         self, outputs: dict[str, NDArray[Any]], answered: NDArray[np.bool_]
@@ -225,6 +248,14 @@ def _taken(cols: PredictionColumns, kept: NDArray[np.bool_]) -> PredictionColumn
     )
 
 
+def _flags(values: NDArray[Any]) -> NDArray[Any]:
+    """True and false as an Emitter tells of them, `true` and `false`, as numbers; anything else is null."""
+    if not values.dtype.hasobject:
+        return values
+    known = {"true": 1.0, "false": 0.0}
+    return np.array([known.get(one, np.nan) for one in values.tolist()])
+
+
 def _are_whole(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[np.bool_]:
     """Which numbers a tensor of whole numbers, or of true and false, can take."""
     low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
@@ -247,4 +278,4 @@ def _text(value: object) -> str:
     """A class as events name it: numbers as numbers are written, whatever their type."""
     if isinstance(value, bool):
         return str(value).lower()
-    return number_text(float(value)) if isinstance(value, int | float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)

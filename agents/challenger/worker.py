@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from driftline.agents.challenger.scoring import scored
@@ -22,6 +23,7 @@ from driftline.schemas.columns import pack_predictions, read_predictions
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
+from driftline.schemas.shapes import Category
 from driftline.schemas.topics import PREDICTIONS
 
 if TYPE_CHECKING:
@@ -176,13 +178,22 @@ class Challenger:
 
 
 def _packed(answered: PredictionColumns) -> bytes:
-    """Encode a batch; what the scores made too large goes without its features, which the champion's batch has."""
+    """Encode a batch; what the scores made too large goes without its features, which the champion's batch has.
+
+    What is no batch even so is told of as errors: the challenger goes on.
+    """
     try:
         return pack_predictions(answered)
     except Refused:
         pass
+    bare = replace(answered, features=[], categories=[], gaps=[])
     try:
-        return pack_predictions(replace(answered, features=[], categories=[], gaps=[]))
+        return pack_predictions(bare)
+    except Refused:
+        pass
+    failed = Category("status", ("error",), np.zeros(answered.rows, np.int32))
+    try:
+        return pack_predictions(replace(bare, scores=[], predicted=None, status=failed))
     except Refused as refusal:
         raise ChallengerError(
             f"the answers to {answered.rows:,} events are no batch ({refusal.detail}): give the package fewer scores"

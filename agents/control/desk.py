@@ -71,9 +71,9 @@ class Desk:
         )
         return self._done(self._judged(new, now_ms, "rejected"))
 
-    def flush(self, now_ms: int) -> list[Decision]:
-        """Tell of the flood since the last call; to be called before the position moves past what was taken."""
-        flooded = self._flood.told()
+    def flush(self, now_ms: int, *, at_once: bool = True) -> list[Decision]:
+        """Tell of the flood since the last call: at once where anything behind it was told of, else once it is due."""
+        flooded = self._flood.told() if at_once or self._flood.is_due(now_ms) else None
         return (
             []
             if flooded is None

@@ -6,6 +6,7 @@ is expired, replayed, malformed or for another installation. Each kind has a num
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,8 @@ from driftline.agents.audit.tree import Frontier, leaf_hash
 from driftline.agents.control.admission import Arrived
 
 A_MINUTE: Final = 100
+HELD_MS: Final = 5_000
+"""How long what is told of as one may wait for more, where nothing else is told of."""
 _MINUTE_MS: Final = 60_000
 
 
@@ -24,7 +27,8 @@ class Flooded:
         count: how many.
         first_offset, last_offset: the first and the last of them.
         size_bytes: of all their values.
-        root: root of the Merkle tree (RFC 6962) over their values, in the order of their offsets, in hex.
+        root: root of the Merkle tree (RFC 6962) over their values, in the order of their offsets, in hex; of one, its
+            sha256.
     """
 
     count: int
@@ -37,17 +41,20 @@ class Flooded:
 class Many:
     """Counts records that are told of as one, in constant memory."""
 
-    __slots__ = ("_bytes", "_first", "_last", "_tree")
+    __slots__ = ("_bytes", "_digest", "_first", "_last", "_tree", "since_ms")
 
     def __init__(self) -> None:
         self._tree = Frontier()
+        self._digest, self.since_ms = "", 0
+        """Of the first, and when it came."""
         self._first = self._last = -1
         self._bytes = 0
 
     def take(self, record: Arrived) -> None:
         """Count one more."""
         if not self._tree.size:
-            self._first = record.offset
+            self._first, self.since_ms = record.offset, record.at_ms
+            self._digest = hashlib.sha256(record.value).hexdigest()
         self._last = record.offset
         self._bytes += len(record.value)
         self._tree.push(leaf_hash(record.value))
@@ -56,7 +63,8 @@ class Many:
         """Give all of them as one; None when there is none."""
         if not self._tree.size:
             return None
-        return Flooded(self._tree.size, self._first, self._last, self._bytes, self._tree.root().hex())
+        root = self._digest if self._tree.size == 1 else self._tree.root().hex()
+        return Flooded(self._tree.size, self._first, self._last, self._bytes, root)
 
 
 class Flood:
@@ -79,6 +87,10 @@ class Flood:
             return True
         self._many.take(record)
         return False
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether what is held back has waited long enough; the clock may be set back."""
+        return abs(now_ms - self._many.since_ms) >= HELD_MS
 
     def told(self) -> Flooded | None:
         """Give what was held back since the last call, to be told before the position moves past it; or None."""

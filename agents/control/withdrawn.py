@@ -10,6 +10,7 @@ import msgspec
 from driftline.agents.control.deeds import staged
 from driftline.agents.control.grants import asked, shadows_of, standing
 from driftline.agents.control.lifecycle import At, cancel
+from driftline.agents.control.stops import without_rollout
 from driftline.agents.control.warrant import WarrantError, warranted
 from driftline.schemas.control.envelope import Envelope, EnvelopeError
 from driftline.schemas.control.serving_state import Grant, strictest
@@ -44,35 +45,36 @@ def withdrawn(before: ServingState | None, after: ServingState, history: History
         return f"what it stands by cannot be read: {error}"
 
 
-def without_shadows(state: ServingState, history: History, at: At) -> tuple[ServingState, str] | None:
-    """The next revision, without shadows that lean on a revoked key, and why; None where there are none.
+def without_withdrawn(state: ServingState, history: History, at: At) -> tuple[ServingState, str] | None:
+    """The next revision, without the shadows and the canary that lean on a revoked key, and why; None without any.
 
-    Nobody hears a shadow. But who did not believe it before its key was revoked, as an instance that starts, believes
-    no state that has it.
+    Who did not believe them before the key was revoked, as an instance that starts, believes no state that has them.
     """
     if state.phase == "prepare" or not history.now.ring.state.revocations:
         return None
     try:
-        return _without_shadows(state, history, at)
+        return _without(state, history, at)
     except UNREADABLE:
         # What whoever stole the controller's keys told of: agents believe none of it, and people halt or retire it.
         return None
 
 
-def _without_shadows(state: ServingState, history: History, at: At) -> tuple[ServingState, str] | None:
+def _without(state: ServingState, history: History, at: At) -> tuple[ServingState, str] | None:
     faults = {
-        asked(grant.command).model: fault
+        (grant.of, asked(grant.command).model): fault
         for grant in state.basis
-        if grant.of == "shadow" and (fault := _fault(state, grant, history)) is not None
+        if grant.of in ("shadow", "rollout") and (fault := _fault(state, grant, history)) is not None
     }
-    kept = tuple(one for one in state.shadows if one not in faults)
-    if kept == state.shadows:
+    if not faults:
         return None
     made = cancel(state, at)
+    kept = tuple(one for one in state.shadows if ("shadow", one) not in faults)
     for model in set(state.shadows) - set(kept):
         made = staged(made, model, "validated")
+    if any(of == "rollout" for of, _ in faults):
+        made = without_rollout(made)
     made = msgspec.structs.replace(made, shadows=kept, basis=shadows_of(made.basis, kept))
-    return made, f"a shadow ends: {next(iter(faults.values()))}"
+    return made, f"no shadow and no canary stands by it any more: {next(iter(faults.values()))}"
 
 
 def _fault(state: ServingState, grant: Grant, history: History) -> str | None:

@@ -172,11 +172,10 @@ class Answerer:
         try:
             outputs = call()
         except BaseException as error:
-            pace.held_up(time.perf_counter() - began_s)
+            pace.took(time.perf_counter() - began_s, call.rows, is_here=True)
             raise self._failed(call, error) from error
         seconds = time.perf_counter() - began_s
-        pace.took(seconds, call.rows)
-        pace.held_up(seconds)
+        pace.took(seconds, call.rows, is_here=True)
         self._answered(call, outputs, seconds)
         return outputs
 

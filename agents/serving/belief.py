@@ -21,8 +21,9 @@ from driftline.agents.control.verify_state import Believed, StateError, signed_s
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.halts import Halts
 from driftline.agents.serving.memory import Kept
+from driftline.agents.serving.newest import Newest
 from driftline.agents.serving.orders import Local, impossible, is_settled, ordered, over
-from driftline.agents.serving.told import Told, said
+from driftline.agents.serving.told import said
 from driftline.schemas.control.command import is_name
 from driftline.schemas.control.serving_state import ServingState
 
@@ -58,7 +59,7 @@ class Belief:
         self.believed: dict[str, Believed] = dict(kept.believed)
         self.local: dict[str, Local] = dict(kept.local)
         self._seen: list[str] = list(kept.seen)
-        self._halts = Halts()
+        self._halts, self.newest = Halts(), Newest()
         self.untold: tuple[str, ...] = kept.untold
         """Envelopes of local commands that the controller was not told of, also of those that no longer hold."""
         for text in kept.records:
@@ -67,7 +68,8 @@ class Belief:
 
     def restart(self) -> None:
         """Begin to hear the audit from its first record again; until it is heard, what was kept holds."""
-        self._chain, self._ended, self._told = Chain(self._genesis), Ended(), Told()
+        self._chain, self._ended = Chain(self._genesis), Ended()
+        self.newest.restart()
         self._heard = 0
 
     @property
@@ -125,7 +127,7 @@ class Belief:
         """
         before = self._chain.believed if self._chain.has_begun else None
         self._ended.take(self._chain.take(data).event, data)
-        self._told.take(data)
+        self.newest.hear(data)
         if before is self._chain.believed:
             return False
         text, at = data.decode(), self._heard
@@ -164,8 +166,9 @@ class Belief:
         if self._history is None:
             raise StateError(_NO_TRUST)
         before, state = self.believed.get(deployment), said(data)
-        is_newest = self._told.is_newest(deployment, data)
+        is_newest = self.newest.told.is_newest(deployment, data)
         if before is not None and state == before.state:
+            self.newest.believed(deployment, data)
             if is_newest:
                 self._halts.lift(deployment)
             return None
@@ -176,9 +179,15 @@ class Belief:
                 self._halts.heed(state)
             raise
         self._halts.lift(deployment)
+        self.newest.believed(deployment, data)
         self.believed[deployment] = found
         self._settle(deployment, found.state)
         return found.state
+
+    def is_behind(self, deployment: str) -> bool:
+        """Whether the audit names a newer state of a deployment than what is believed, which never came."""
+        found = self.believed.get(deployment)
+        return found is not None and self.newest.is_behind(deployment, found.state)
 
     def fault(
         self,
@@ -258,7 +267,7 @@ class Belief:
     ) -> Believed:
         """Check a state for itself, and that it was decided; raises StateError."""
         found = verify_state(data, deployment, before, history, now_ms, tiers, self._ended.digests)
-        wrong = self._told.fault(deployment, data, is_past=is_past)
+        wrong = self.newest.told.fault(deployment, data, is_past=is_past)
         if wrong is not None:
             raise StateError(f"revision {found.state.revision} {wrong}")
         return found

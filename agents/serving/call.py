@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from driftline.agents.serving.package.errors import InputError
-from driftline.agents.serving.slots import CANARY
+from driftline.agents.serving.slots import CANARY, CHAMPION
 from driftline.agents.serving.worth import OK
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ class Call:
     def __call__(self) -> Outputs:
         """Ask the model; its answer is what its manifest says, or an error."""
         loaded = self.loaded
+        wrong = loaded.worth.unaskable(self.request.ask) if self.slot != CHAMPION else None
+        if wrong is not None:  # it has outputs of its own, which the champion has not
+            raise InputError(wrong)
         outputs = loaded.model.predict(self.request.ask.inputs)
         found = loaded.gives.rows(outputs)
         if found != self.rows:
@@ -77,9 +80,10 @@ class Call:
     def in_thread(self) -> Outputs:
         """Ask from a thread, which may wait for its turn: what counts for the pace is its own processor time."""
         began_s = time.thread_time()
-        outputs = self()
-        self.loaded.pace.took(time.thread_time() - began_s, self.rows)
-        return outputs
+        try:
+            return self()
+        finally:
+            self.loaded.pace.took(time.thread_time() - began_s, self.rows)
 
     def lease(self) -> Lease:
         """Hold the version until the call has ended."""

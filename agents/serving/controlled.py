@@ -11,19 +11,22 @@ import logging
 import threading
 import time
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from driftline.agents.control.signing import sign
+from driftline.agents.control.verify_state import StateError
+from driftline.agents.serving.acks import Acks
 from driftline.agents.serving.agent import free_bytes
 from driftline.agents.serving.belief import Belief
 from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.memory import keep, keep_news, kept_in, silent_s
-from driftline.schemas.control.ack import Ack, Heartbeat
-from driftline.schemas.control.envelope import ACK, HEARTBEAT
-from driftline.schemas.topics import ACKS
+from driftline.agents.serving.silence import Silence
+from driftline.schemas.control.ack import Heartbeat
+from driftline.schemas.control.envelope import HEARTBEAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,8 +46,6 @@ NOT_FOR_IT: Final = "this agent is not for it any more, as its trust or its sett
 """Of it no state is looked at any more, and no halt is heard."""
 CATCH_UP_S: Final = 10.0
 """How long a restarted agent waits for Kafka before it is ready with what it believed before."""
-UNKNOWN: Final = "unknown"
-"""In metrics, any deployment of which nothing is served: whoever may write the states may invent names without end."""
 
 
 class Controlled:
@@ -73,17 +74,17 @@ class Controlled:
         self._only = frozenset(agent.settings.serve.only)
         self.belief = Belief(agent.settings.control.genesis, key.keyid, kept_in(folder))
         self.boot_id: Final = str(uuid.uuid4())
+        self._acks = Acks(key, agent.instance, self.boot_id, agent.metrics, say, now_ms)
         self._lock: Final = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self._directors: dict[str, Director] = {}
-        self._news_s: float | None = None
         self._began_s = time.monotonic()
         # A restart is no news: an agent that is started again and again may serve on no longer than one that is not.
         self._is_first_life = not self.belief.believed
-        self._silent_s = 0.0 if self._is_first_life else silent_s(folder, now_ms())
+        self._silence = Silence(0.0 if self._is_first_life else silent_s(folder, now_ms()))
         self._heard = self._is_behind = False
         agent.lacking = self._lacking
-        agent.metrics.stale_seconds.set_function(self._stale_s)
+        agent.metrics.stale_seconds.set_function(self._silence.whole_s)
 
     def resume(self) -> None:
         """Serve what was believed last; it is ready once it has caught up, or Kafka is away."""
@@ -129,6 +130,24 @@ class Controlled:
             self._keep()
         self._loop.call_soon_threadsafe(self._direct, deployment)
 
+    def keep(self, deployment: str, data: bytes) -> None:
+        """Keep a state that a controller signed, for the record of the audit that tells of it."""
+        with self._lock:
+            self.belief.newest.keep(deployment, data)
+
+    def settle(self) -> None:
+        """Take the states that the audit names as the newest by now."""
+        with self._lock:
+            due = self.belief.newest.due()
+        for deployment, data in due:
+            with suppress(StateError):
+                self.state(deployment, data)
+
+    def is_ahead(self, data: bytes) -> bool:
+        """Whether a state may have a record of the audit that was not heard yet."""
+        with self._lock:
+            return self.belief.newest.is_ahead(data)
+
     def standing(self, deployment: str) -> Believed | None:
         """What is believed of a deployment now."""
         with self._lock:
@@ -142,11 +161,14 @@ class Controlled:
     def refused(self, deployment: str, revision: int, why: str, digest: str) -> None:
         """Say that a state is not believed."""
         logger.warning("a state of %s is not believed: %s", deployment, why)
-        self._ack(deployment, revision, "refused", why, 0.0, digest)
+        is_served, installation = deployment in self._directors, self.belief.installation
+        self._acks.tell(
+            installation, deployment, revision, "refused", why, 0.0, state=digest, is_served=is_served
+        )
 
     def news(self) -> None:
         """All that is committed was read a moment ago."""
-        self._news_s = time.monotonic()
+        self._silence.end()
         keep_news(self._folder, self._now_ms())
         # Behind the states that came before it: they are carried out by the loop, and not yet when this is called.
         self._loop.call_soon_threadsafe(self._note_heard)
@@ -213,7 +235,9 @@ class Controlled:
         """Stop serving what is too stale, halted, or not this agent's, as long as it is."""
         while True:
             for name, swapper in self._agent.swappers.items():
-                silenced = self.belief.silenced(name, self._stale_s())
+                with self._lock:
+                    is_behind = self.belief.is_behind(name)
+                silenced = self.belief.silenced(name, self._silence.of_s(name, is_behind=is_behind))
                 swapper.deployment.suspended = silenced if self.wants(name) else NOT_FOR_IT
             self._agent.retire_sinks()
             await asyncio.sleep(STALE_EVERY_S)
@@ -244,29 +268,8 @@ class Controlled:
             self._directors[deployment] = Director(self._agent.swapper(deployment), self._ack)
         self._directors[deployment].take(state)
 
-    def _ack(
-        self, deployment: str, revision: int, outcome: Outcome, reason: str, seconds: float, state: str = ""
-    ) -> None:
-        name = deployment if deployment in self._directors else UNKNOWN
-        self._agent.metrics.swaps.labels(name, outcome).inc()
-        if outcome == "activated":
-            self._agent.metrics.revision.labels(deployment).set(revision)
-            self._agent.metrics.canary_closed.labels(deployment).set(0)
-        if not self.belief.installation:
-            return
-        ack = Ack(
-            installation=self.belief.installation,
-            deployment=deployment,
-            revision=max(0, revision),
-            instance=self._agent.instance,
-            boot_id=self.boot_id,
-            outcome=outcome,
-            at_ms=self._now_ms(),
-            reason=reason[:500],
-            seconds=seconds,
-            state=state or None,
-        )
-        self._say(ACKS, deployment, sign(ACK, ack.to_bytes(), self._key).to_bytes())
+    def _ack(self, deployment: str, revision: int, outcome: Outcome, reason: str, seconds: float) -> None:
+        self._acks.tell(self.belief.installation, deployment, revision, outcome, reason, seconds)
 
     def _keep(self) -> None:
         try:
@@ -275,10 +278,6 @@ class Controlled:
             logger.exception(
                 "what is believed cannot be kept; a restart would begin with what was kept before"
             )
-
-    def _stale_s(self) -> float:
-        since_s = self._began_s - self._silent_s if self._news_s is None else self._news_s
-        return time.monotonic() - since_s
 
     def _lacking(self) -> str | None:
         if not self._heard and (self._is_first_life or not self._directors):

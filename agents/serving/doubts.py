@@ -8,7 +8,9 @@
    against what was believed when it came, and told of too: a forged state that is written over is no less forged, also
    when both are read at once. Of all that is read at first, or read again, only the last is looked at; nothing is told
    of twice.
-4. What anybody may send without end takes a bounded memory, and a bounded number of lines and acks.
+4. Who is told of is one thing, what is believed another: of a state that a controller signed the judge keeps what the
+   audit may yet name as the newest, and takes it then, whatever came behind it and however much there is to tell.
+5. What anybody may send without end takes a bounded memory, and a bounded number of lines and acks.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from driftline.agents.control.verify_state import StateError
 from driftline.agents.serving.ratelimit import RateLimit
@@ -24,10 +26,13 @@ from driftline.agents.serving.told import digest_of, said
 
 if TYPE_CHECKING:
     from driftline.agents.control.verify_state import Believed
+    from driftline.agents.serving.judge import Judge
 
 logger = logging.getLogger(__name__)
 
 DOUBT_S: Final = 10.0
+AHEAD_S: Final = 60.0
+"""Of a state whose record of the audit was not heard yet."""
 MOST_UNSIGNED: Final = 100
 """States that no controller signed, and records that cannot be read, each told of by itself a minute."""
 MOST_SIGNED: Final = 20
@@ -42,34 +47,6 @@ MOST_WORDS: Final = 300
 """Letters of a reason."""
 MOST_TOLD: Final = 1_000
 """Signed states that were told of, which are known again when they are read again."""
-
-
-class Judge(Protocol):
-    """Who believes."""
-
-    def wants(self, deployment: str) -> bool:
-        """Whether a deployment is served here."""
-        ...
-
-    def unsigned(self, deployment: str, data: bytes) -> str | None:
-        """Why no controller whose key counts now signed a state; None when one did."""
-        ...
-
-    def state(self, deployment: str, data: bytes) -> None:
-        """Take a state; raises StateError."""
-        ...
-
-    def standing(self, deployment: str) -> Believed | None:
-        """What is believed of a deployment now."""
-        ...
-
-    def fault(self, deployment: str, data: bytes, before: Believed | None) -> str | None:
-        """Why a state would not be believed after another one; None when it would."""
-        ...
-
-    def refused(self, deployment: str, revision: int, why: str, digest: str) -> None:
-        """A state is not believed; its digest, empty when no controller signed it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +129,8 @@ class Doubts:
             return
         why = self._judge.unsigned(deployment, data)
         kept = b"" if why else data
+        if kept:
+            self._judge.keep(deployment, data)
         # Reading it takes longer than finding that nobody signed it: in a flood it is left alone.
         is_read = not kept and len(self._new) < MOST_READ and self._limit(deployment, kept).has_room(now_s)
         revision = _revision(data) if is_read else 0
@@ -170,6 +149,7 @@ class Doubts:
 
     def look(self, now_s: float) -> None:
         """Look at what came, once all that lies there was read, and again at what was not believed yet."""
+        self._judge.settle()
         for came in self._new.values():
             if self._is_beside(came):
                 self._overtaken(came, now_s)
@@ -181,7 +161,7 @@ class Doubts:
         self._looked = self._end
         for held in [one for one in self._held.values() if one.since_s != now_s]:
             self._believe(held.came, now_s)
-        for over in [one for one in self._over.values() if now_s - one.since_s >= DOUBT_S]:
+        for over in [one for one in self._over.values() if now_s - one.since_s >= self._lasts_s(one.came)]:
             del self._over[over.came.offset]
             why = self._fault(over.came, over.before)
             if why:
@@ -235,7 +215,7 @@ class Doubts:
             is_told = self._is_again(came.offset) and (not came.data or came.offset in self._told)
             if not is_told and self._limit(came.deployment, came.data).allows(now_s):
                 self._held[came.deployment] = Doubt(came, why, now_s, before, self._looked is None)
-        elif now_s - held.since_s < DOUBT_S:
+        elif now_s - held.since_s < self._lasts_s(came):
             self._held[came.deployment] = replace(held, came=came, why=why)
         else:
             del self._held[came.deployment]
@@ -266,6 +246,10 @@ class Doubts:
                 self._limit(came.deployment, came.data).suppress()
         self._new.clear()
         self._new_bytes = 0
+
+    def _lasts_s(self, came: Came) -> float:
+        """How long a state is doubted before it is told of."""
+        return AHEAD_S if came.data and self._judge.is_ahead(came.data) else DOUBT_S
 
     def _limit(self, deployment: str, kept: bytes) -> RateLimit:
         if kept:

@@ -19,7 +19,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import TOPIC as AUDIT
-from driftline.agents.serving.doubts import Doubts, Judge
+from driftline.agents.serving.doubts import Doubts
+from driftline.agents.serving.judge import Judge
 from driftline.schemas.deployment_state import serving_of
 from driftline.schemas.refusal import Refused
 from driftline.schemas.settings import consumer_config, producer_config

@@ -32,17 +32,14 @@ class Pace:
         self._mean_s = -1.0
         self._away = self._times = 0
 
-    def took(self, seconds: float, rows: int) -> None:
-        """Take in a call."""
+    def took(self, seconds: float, rows: int, *, is_here: bool = False) -> None:
+        """Take in a call, also one that failed; `is_here`: the event loop made it, and stood still for so long."""
         each_s = min(MOST_S, seconds / (rows or 1))
         held_s = self._mean_s
         self._mean_s = each_s if held_s < 0.0 else held_s + WEIGHT * (each_s - held_s)
         if self._away > 0:
             self._away -= 1
-
-    def held_up(self, seconds: float) -> None:
-        """Take in how long the event loop stood still for a call that it made itself."""
-        if seconds >= HELD_UP_S:
+        if is_here and seconds >= HELD_UP_S:
             self._times = min(MOST_TIMES, self._times + 1)
             self._away = AWAY * self._times
 

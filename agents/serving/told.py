@@ -24,6 +24,7 @@ _MARK: Final = b'"state_after"'
 class _Stated(msgspec.Struct):
     deployment: str = ""
     state_after: str | None = None
+    revision_after: int = 0
 
 
 _STATED: Final = msgspec.json.Decoder(_Stated)
@@ -33,7 +34,8 @@ class Told:
     """The digests of states, by deployment, as the audit tells of them."""
 
     def __init__(self) -> None:
-        self._of: dict[str, deque[str]] = {}
+        self._of: dict[str, deque[tuple[str, int]]] = {}
+        """Digests and revisions."""
 
     def take(self, data: bytes) -> None:
         """Take in a record of the audit that was found to follow the one before it; raises AuditError for rubbish."""
@@ -44,7 +46,9 @@ class Told:
         except msgspec.MsgspecError as error:
             raise AuditError(f"a record of the audit tells of no state: {error}") from error
         if found.state_after is not None:
-            self._of.setdefault(found.deployment, deque(maxlen=MOST)).append(found.state_after)
+            self._of.setdefault(found.deployment, deque(maxlen=MOST)).append(
+                (found.state_after, found.revision_after)
+            )
 
     def fault(self, deployment: str, data: bytes, *, is_past: bool = False) -> str | None:
         """Why the audit does not tell of the state in an envelope as the newest; None when it does.
@@ -54,18 +58,26 @@ class Told:
             data: the envelope.
             is_past: whether one that was the newest once will do.
         """
-        if digest_of(data) not in self._of.get(deployment, ()):
-            return "is none that the audit tells of"
+        held = list(self._of.get(deployment, ()))
+        if all(digest != digest_of(data) for digest, _ in held):
+            state = said(data)
+            is_older = len(held) == MOST and state is not None and state.revision < held[0][1]
+            return None if is_past and is_older else "is none that the audit tells of"
         return (
             None
             if is_past or self.is_newest(deployment, data)
             else "is older than the one the audit tells of"
         )
 
+    def newest(self, deployment: str) -> str:
+        """The digest of the newest state of a deployment; empty when the audit tells of none."""
+        held = self._of.get(deployment)
+        return held[-1][0] if held else ""
+
     def is_newest(self, deployment: str, data: bytes) -> bool:
         """Whether the audit tells of none after it."""
-        held = self._of.get(deployment)
-        return held is not None and held[-1] == digest_of(data)
+        newest = self.newest(deployment)
+        return bool(newest) and newest == digest_of(data)
 
 
 def said(data: bytes) -> ServingState | None:

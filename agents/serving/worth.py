@@ -60,7 +60,7 @@ class Worth:
         or a predicted value they make an error of their row, however it goes out: it is no prediction.
         """
         for name in self._texts:
-            _hold_texts(name, outputs[name])
+            hold_texts(name, outputs[name])
         told = self._told
         for name in self._floats:
             if (name in told or ask.is_json(name)) and not is_finite(outputs[name]):
@@ -78,8 +78,12 @@ class Worth:
         return [OK if one else ERROR for one in finite.tolist()] if finite.any() else ERROR
 
 
-def _hold_texts(name: str, array: NDArray[Any]) -> None:
+def hold_texts(name: str, array: NDArray[Any]) -> None:
+    """Hold an output to be texts that can be written; raises InputError."""
+    values = array.ravel().tolist()
     try:
-        "".join(array.ravel().tolist()).encode()
+        "".join(values).encode()
     except (TypeError, UnicodeEncodeError) as error:
         raise InputError(f"its answer {name!r} holds what is no text: {error}") from error
+    if any(type(one) is not str for one in values):  # those of numpy are written in no JSON
+        raise InputError(f"its answer {name!r} holds texts of another kind than str")

@@ -113,7 +113,7 @@ def ask(op: Op, how: How, fields: Fields) -> int:
             outcome = (
                 tried(board, asked, now_ms)
                 if how.dry_run
-                else published(wire, asked, timeout_s=how.timeout_s, clock=time.monotonic)
+                else published(wire, board, asked, timeout_s=how.timeout_s, clock=time.monotonic)
             )
     _tell(asked, outcome, how)
     if outcome.is_refusal:

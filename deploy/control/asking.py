@@ -72,14 +72,16 @@ def tried(board: Board, asked: Asked, now_ms: int) -> Outcome:
     return foreseen(board.desk.take(Arrived(asked.value, 0, now_ms), now_ms))
 
 
-def published(wire: Wire, asked: Asked, *, timeout_s: float, clock: Callable[[], float]) -> Outcome:
+def published(
+    wire: Wire, board: Board, asked: Asked, *, timeout_s: float, clock: Callable[[], float]
+) -> Outcome:
     """Publish a command and wait for its outcome.
 
     Raises:
         AskingError: the audit does not tell of it within the time.
     """
     offset = wire.publish(COMMANDS, asked.value)
-    found = awaited(wire, asked.command, asked.value, offset, timeout_s=timeout_s, clock=clock)
+    found = awaited(wire, board, asked.command, asked.value, offset, timeout_s=timeout_s, clock=clock)
     if found is None:
         raise AskingError(
             f"nobody decided the command within {timeout_s:g} s (it lies at offset {offset} of {COMMANDS}, and may "

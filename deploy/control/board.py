@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import AuditRecord
 from driftline.agents.audit.signatures import Signatures
+from driftline.agents.control.controller.vouched import is_end_signed
 from driftline.agents.control.judge import judge
 from driftline.agents.control.looking import look
 from driftline.agents.control.telling import begun, hear
@@ -49,6 +50,7 @@ class Board:
         verified.require()
         verified.require_end()
         self._chain, self._signatures = verified.chain, Signatures()
+        self._logs = verified.chain.believed.logs
 
     @property
     def desk(self) -> Desk:
@@ -120,12 +122,18 @@ class Board:
         """What a command brings, as the controller looks at it; what lies elsewhere is for the controller alone."""
         return look(command, self.desk.history.now.ring.persons)
 
-    def hears(self, values: Iterable[bytes]) -> None:
+    def is_signed(self, notes: Iterable[bytes]) -> bool:
+        """Whether a controller signed the end of what was heard, in one of these messages."""
+        # A change that takes a key of the log away is signed by that key.
+        return is_end_signed(self._chain, notes, {*self._logs, *self._chain.believed.logs})
+
+    def hears(self, values: Iterable[bytes]) -> list[AuditRecord]:
         """Take in records that came since, each held against the one before it and against those whom it names.
 
         Raises:
             AuditError: one does not follow, or names a person who did not sign.
         """
+        heard = []
         for data in values:
             before = self._chain.believed
             self._chain.take(data)
@@ -135,6 +143,8 @@ class Board:
             except AuditError as error:
                 raise AuditError(f"audit record {record.seq} cannot be believed: {error}") from error
             self._hear(record)
+            heard.append(record)
+        return heard
 
     def _hear(self, record: AuditRecord) -> None:
         if self._desk is None:

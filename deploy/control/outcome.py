@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import NO_HASH, AuditRecord
 from driftline.agents.control.telling import told
 from driftline.deploy.control.errors import AskingError
@@ -18,10 +17,13 @@ from driftline.schemas.control.serving_state import ServingState
 if TYPE_CHECKING:
     from driftline.agents.audit.record import Unread
     from driftline.agents.control.decisions import Decision
+    from driftline.deploy.control.board import Board
     from driftline.deploy.control.wire import Wire
     from driftline.schemas.control.command import Command
 
 POLL_S = 0.5
+SIGNED_S = 10.0
+"""How long a signature of a controller is waited for that should have come with what it is under."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,12 +108,20 @@ def foreseen(decisions: Iterable[Decision]) -> Outcome:
 
 
 def awaited(
-    wire: Wire, command: Command, value: bytes, offset: int, *, timeout_s: float, clock: Callable[[], float]
+    wire: Wire,
+    board: Board,
+    command: Command,
+    value: bytes,
+    offset: int,
+    *,
+    timeout_s: float,
+    clock: Callable[[], float],
 ) -> Outcome | None:
     """Wait until the audit tells of a command, and what came of what instances prepare for it.
 
     Args:
-        wire: whose audit was read to its end before the command was published.
+        wire: where the audit comes from.
+        board: that heard it to its end before the command was published.
         command: what was asked.
         value: the envelope as it was published.
         offset: where it lies.
@@ -122,15 +132,30 @@ def awaited(
         As far as it is told within the time; None when nothing is.
 
     Raises:
-        AskingError: the audit cannot be read.
+        AskingError: no controller signed what the audit tells.
+        AuditError: the audit cannot be read, or believed.
     """
     digests = {hashlib.sha256(command.to_bytes()).hexdigest(), hashlib.sha256(value).hexdigest()}
     end_s, told = clock() + timeout_s, _Told(digests, command.target, offset)
     while clock() < end_s and not told.is_whole:
-        for record in _records(wire.coming(min(POLL_S, timeout_s))):
+        for record in board.hears(wire.coming(min(POLL_S, timeout_s))):
             told.take(record)
         told.pause()
+    if told.outcome is not None:
+        _signed(wire, board, clock)
     return told.outcome
+
+
+def _signed(wire: Wire, board: Board, clock: Callable[[], float]) -> None:
+    """Wait until a controller signed all that was heard: it does so with what it decides."""
+    end_s = clock() + SIGNED_S
+    while not board.is_signed(wire.notes()):
+        if clock() > end_s:
+            raise AskingError(
+                "the audit tells what came of the command, and no controller signed that: somebody else may have "
+                "written it; see 'driftline audit tail', and whether 'driftline controller' runs"
+            )
+        board.hears(wire.coming(POLL_S))
 
 
 class _Told:
@@ -154,7 +179,7 @@ class _Told:
             return
         if self.outcome is None:
             about = record.command or (record.unread.digest if record.unread is not None else None)
-            if about in self._digests or self._is_flooded(record.unread):
+            if about in self._digests or self._is_flooded(record):
                 self.outcome = self._read(record)
                 self.is_whole = self._preparing is None and record.event != "approved"
         elif self._preparing is None:  # what an approval leads to stands right behind it
@@ -164,13 +189,10 @@ class _Told:
         elif _is_end(record, self._preparing):
             self.outcome, self.is_whole = _with_end(self.outcome, _end(record, self._preparing)), True
 
-    def _is_flooded(self, unread: Unread | None) -> bool:
-        """Whether the command is one of many that are told of as one."""
-        return (
-            unread is not None
-            and unread.count > 1
-            and unread.first_offset <= self._offset <= unread.last_offset
-        )
+    def _is_flooded(self, record: AuditRecord) -> bool:
+        """Whether the command is one of those that are told of by number alone."""
+        unread = record.unread if record.event == "unread" else None
+        return unread is not None and unread.first_offset <= self._offset <= unread.last_offset
 
     def pause(self) -> None:
         """Say that nothing more is there for now: what an approval leads to is committed with it."""
@@ -209,11 +231,3 @@ def _state(record: AuditRecord) -> ServingState | None:
         return ServingState.from_bytes(text.encode()) if text else None
     except msgspec.MsgspecError as error:
         raise AskingError(f"record {record.seq} of the audit tells of no state: {error}") from error
-
-
-def _records(values: list[bytes]) -> Iterator[AuditRecord]:
-    for value in values:
-        try:
-            yield AuditRecord.from_bytes(value)
-        except AuditError as error:
-            raise AskingError(f"the audit cannot be read: {error}") from error

@@ -182,4 +182,4 @@ def said(
     with closing(wire_of(settings.kafka)) as wire:
         board = Board(wire, settings.control.genesis)
         asked = built(board, op, fields(board), [key], time.time_ns() // 1_000_000, os.urandom)
-        return published(wire, asked, timeout_s=DECIDED_S, clock=time.monotonic), asked.envelope.digest
+        return published(wire, board, asked, timeout_s=DECIDED_S, clock=time.monotonic), asked.envelope.digest

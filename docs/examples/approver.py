@@ -36,7 +36,7 @@ def decide(wire: Wire, genesis: str, key: Key, tickets: set[str], digest: str) -
     )
     fields = {"target": waiting.digest, "deployment": waiting.command.deployment, "reason": reason}
     asked = built(board, op, fields, [key], time.time_ns() // 1_000_000, os.urandom)
-    return published(wire, asked, timeout_s=30.0, clock=time.monotonic).event
+    return published(wire, board, asked, timeout_s=30.0, clock=time.monotonic).event
 
 
 def main(key_file: Path, tickets_file: Path, port: int) -> None:

@@ -18,6 +18,9 @@ class Judge:
         self.believed: list[bytes] = []
         self.told: list[str] = []
         self.stands: dict[str, Believed] = {}
+        self.kept: list[bytes] = []
+        self.newest: set[bytes] = set()
+        self.ahead: set[bytes] = set()
 
     def wants(self, deployment: str) -> bool:
         """Whether it is served."""
@@ -35,6 +38,22 @@ class Judge:
             raise StateError(f"{data.decode()} is wrong")
         if data not in self.believed:
             self.believed.append(data)
+
+    def keep(self, deployment: str, data: bytes) -> None:
+        """Keep a state."""
+        del deployment
+        if data in self.newest | self.ahead:
+            self.kept.append(data)
+
+    def settle(self) -> None:
+        """Believe what a test calls the newest, if it is good."""
+        for data in [one for one in self.kept if one in self.good & self.newest]:
+            self.kept.remove(data)
+            self.state("", data)
+
+    def is_ahead(self, data: bytes) -> bool:
+        """Whether a test says so."""
+        return data in self.ahead
 
     def standing(self, deployment: str) -> Believed | None:
         """What a test says is believed."""

@@ -17,7 +17,7 @@ from driftline.agents.control.controller.windows import Windows
 from driftline.agents.control.moves import baked
 from driftline.agents.control.signing import sign
 from driftline.agents.control.telling import told, unread
-from driftline.agents.control.withdrawn import without_shadows
+from driftline.agents.control.withdrawn import without_withdrawn
 from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.envelope import STATE, Envelope
 from driftline.schemas.topics import ACKS, COMMANDS
@@ -122,10 +122,13 @@ class Clerk:
         # First this: an approval that comes after the limit, as after an outage, is too late.
         for decision in desk.lapse(now_ms):
             self._tell(decision, None)
+        is_told = False
         for one in commands:
             for decision in desk.take(one, now_ms):
                 self._tell(decision, self._source(COMMANDS, one.offset))
-        for decision in desk.flush(now_ms):
+                is_told = True
+        # By what is told the audit says how far commands were read: what was held back before that is told with it.
+        for decision in desk.flush(now_ms, at_once=is_told):
             self._tell(decision, None)
         if passed is not None:
             why = "came before the log-reset of their topic: whoever asked asks again"
@@ -171,7 +174,7 @@ class Clerk:
         due = phases.next_phase(state, answers, members, desk.history, desk.at(now_ms), is_served=is_served)
         if due is not None:
             self.move(*due, now_ms)
-        gone = without_shadows(desk.states[deployment], desk.history, desk.at(now_ms))
+        gone = without_withdrawn(desk.states[deployment], desk.history, desk.at(now_ms))
         if gone is not None:
             self.move(*gone, now_ms)
         state = desk.states[deployment]

@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 RESTATE_MS: Final = 60_000
 """How often at most a deployment's record is written again over somebody else's."""
-MAX_MINE: Final = 20_000
-"""Records of this tenure that are known again when they are read."""
+MAX_OWED: Final = 1_000
+"""Records of one deployment that were written and not read yet; of more, the first ones pass for somebody else's."""
 
 
 class Published:
@@ -35,8 +35,8 @@ class Published:
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        self._mine: set[bytes] = set()
-        self._order: deque[bytes] = deque()
+        self._owed: dict[str, deque[bytes]] = {}
+        """What was written and not read yet, in order: an old record of our own that comes again is somebody else's."""
         self._foreign: dict[str, bytes] = {}
         self._restated_ms: dict[str, int] = {}
 
@@ -60,12 +60,8 @@ class Published:
         """Know what is about to be written."""
         for name, value in turn.states:
             self._foreign.pop(name, None)
-            digest = hashlib.sha256(value).digest()
-            if digest not in self._mine:
-                self._mine.add(digest)
-                self._order.append(digest)
-        while len(self._order) > MAX_MINE:
-            self._mine.discard(self._order.popleft())
+            owed = self._owed.setdefault(name, deque(maxlen=MAX_OWED))
+            owed.append(hashlib.sha256(value).digest())
 
     def take(
         self, values: Iterable[bytes]
@@ -78,10 +74,12 @@ class Published:
         revisions: dict[str, tuple[DeploymentState, ...]] = {}
         left_out, why = 0, ""
         for value in values:
-            if hashlib.sha256(value).digest() in self._mine:
-                continue
             try:
                 name = codec.decode_as("DeploymentState", value)["deployment"]
+                if self._is_mine(name, value):
+                    found.pop(name, None)
+                    self._foreign.pop(name, None)
+                    continue
                 found[name] = value
                 read = read_record(name.encode(), value)
             except Refused as refused:
@@ -92,3 +90,11 @@ class Published:
         if left_out:
             logger.warning("%d records of %s are left out, the first: %s", left_out, STATES, why)
         return found, revisions
+
+    def _is_mine(self, name: str, value: bytes) -> bool:
+        """Whether a record is the one that was written next, of those that were not read yet."""
+        owed = self._owed.get(name)
+        if not owed or owed[0] != hashlib.sha256(value).digest():
+            return False
+        owed.popleft()
+        return True

@@ -77,11 +77,15 @@ class Vouched:
 
     def _is_signed(self, chain: Chain) -> bool:
         """Whether a key that counts now signed the end, in any message of the topic."""
-        end = (chain.size, chain.tree.root())
-        return any(
-            (found.size, found.root) == end and seen(note, chain.believed.logs, ())
-            for found, note in checkpoints_in(self._whole())
-        )
+        return is_end_signed(chain, self._whole(), chain.believed.logs)
+
+
+def is_end_signed(chain: Chain, notes: Iterable[bytes], logs: Iterable[NoteKey]) -> bool:
+    """Whether one of these keys signed the end of a chain, in any of these messages."""
+    end, known = (chain.size, chain.tree.root()), tuple(logs)
+    return any(
+        (found.size, found.root) == end and seen(note, known, ()) for found, note in checkpoints_in(notes)
+    )
 
 
 def checkpoints_in(notes: Iterable[bytes]) -> Iterator[tuple[Checkpoint, Note]]:

@@ -112,8 +112,7 @@ class Cache:
         try:
             held = self._here(ref, keys)
         except UntrustedPackageError as error:
-            self._sign_again(ref, keys, source, error)
-            held = self._here(ref, keys)
+            held = self._signed_again(ref, keys, source, error)
         if held is not None:
             return held
         with self._alone():
@@ -150,9 +149,9 @@ class Cache:
             raise
         return Held(folder, signed, lock)
 
-    def _sign_again(
+    def _signed_again(
         self, ref: ModelRef, keys: Mapping[str, bytes], source: Source, error: UntrustedPackageError
-    ) -> None:
+    ) -> Held | None:
         """Take over the signatures that the same manifest has by now where it is copied from; else raises the error."""
         try:
             data = source.manifest(ref.manifest)
@@ -160,8 +159,16 @@ class Cache:
         except PackageError:
             raise error from None
         with self._alone():
-            if (self._folder / ref.manifest).is_dir():
-                write_atomically(self._folder / ref.manifest / FILE, data)
+            with suppress(UntrustedPackageError):  # another process may have done it while we waited
+                return self._here(ref, keys)
+            try:
+                # Beside the copy, which holds what its manifest lists and nothing else.
+                write_atomically(self._folder / ref.manifest / FILE, data, by_way_of=self._folder)
+            except OSError as fault:
+                raise CacheError(
+                    f"the copy {self._folder / ref.manifest} cannot be signed again: {fault.strerror}"
+                ) from fault
+            return self._here(ref, keys)
 
     def _proof(self, folder: Path, ref: ModelRef, keys: Mapping[str, bytes]) -> Signed:
         """Verify a copy: every byte of it the first time."""
@@ -245,7 +252,11 @@ class Cache:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Be the one that copies: what two copy at once could not be bounded."""
-        number = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        path = self._folder / _LOCK
+        try:
+            number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise CacheError(f"{path} cannot be opened: {error.strerror}") from error
         try:
             fcntl.flock(number, fcntl.LOCK_EX)
             yield

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from challenged import ROWS, Texts, Told, events, statuses
 from packaged import KEYS, linear, packed
 
 from driftline.agents.challenger.admitted import admitted
@@ -15,40 +16,9 @@ from driftline.agents.challenger.scoring import Scorer, scored, sealed
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.manifest import Manifest
 from driftline.agents.serving.package.model import LoadedModel
-from driftline.agents.serving.package.tensors import Tensor
 from driftline.schemas.columns import pack_predictions, read_predictions
 from driftline.schemas.settings_packages import Packages
-from driftline.schemas.shapes import Category, Gap, Identity, NumericBlock, PredictionColumns
-
-ROWS = 4
-
-
-def events(**over: Any) -> PredictionColumns:
-    """Four events of the champion with one column more than the package takes."""
-    given: dict[str, Any] = {
-        "deployment": "churn",
-        "model_version": "1",
-        "slot": "champion",
-        "rows": ROWS,
-        "identity": Identity("here", 7, 5),
-        "ids": np.arange(16 * ROWS, dtype=np.uint8).reshape(ROWS, 16),
-        "original_ids": ["a", "b", None, "d"],
-        "times_ms": np.arange(ROWS, dtype=np.int64),
-        "features": [
-            NumericBlock(("age", "other"), np.arange(2 * ROWS, dtype=np.float32).reshape(2, ROWS)),
-            NumericBlock(("visits", "income"), np.ones((2, ROWS))),
-        ],
-        "scores": [NumericBlock(("score",), np.full((1, ROWS), 0.5))],
-        "gaps": [Gap("score", None, None)],
-        "latency_ms": np.ones(ROWS, np.float32),
-    }
-    return PredictionColumns(**{**given, **over})
-
-
-def statuses(cols: PredictionColumns) -> list[str]:
-    """The status of each row."""
-    assert cols.status is not None
-    return [cols.status.levels[code] for code in cols.status.codes]
+from driftline.schemas.shapes import Category, Gap, Identity, NumericBlock
 
 
 @pytest.fixture(scope="module")
@@ -184,36 +154,6 @@ def test_what_a_model_answers_that_is_no_answer_is_an_error(
     again = read_predictions(pack_predictions(answered))
     scores = again.scores[0].values[0] if again.scores else np.full(ROWS, np.nan)
     assert np.isfinite(scores).tolist() == [one == "ok" for one in wanted]
-
-
-class Texts:
-    """A model of one text and one whole number, which raises when told to."""
-
-    inputs = (
-        Tensor(name="country", datatype="BYTES", shape=(-1, 1)),
-        Tensor(name="n", datatype="INT64", shape=(-1, 1)),
-    )
-    outputs = (Tensor(name="label", datatype="INT64", shape=(-1,)),)
-
-    def __init__(self, *, fails: bool = False) -> None:
-        self.fails = fails
-
-    def predict(self, inputs: Any) -> Any:
-        """Answer 1 for France, else 0."""
-        if self.fails:
-            raise RuntimeError("no")
-        return {"label": (inputs["country"].ravel() == "fr").astype(np.int64)}
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-class Told:
-    """The part of a manifest that scoring reads."""
-
-    title, version = "texts 2", "2"
-    inputs, outputs = Texts.inputs, Texts.outputs
-    columns, scores, predicted = ("country", "n"), (), "label"
 
 
 MIXED = {

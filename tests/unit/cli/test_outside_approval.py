@@ -126,12 +126,25 @@ def test_a_command_that_comes_in_a_flood_is_told_of(wire: MemoryWire) -> None:
     wire.is_deaf = True
     wire.audit.append(wire.log.append("unread", wire.office.now_ms, unread=source))
     asked = built(board, "halt-serving", {"deployment": "churn", "reason": "x"}, [key("oli")], NOW_MS, bytes)
-    found = published(wire, asked, timeout_s=5, clock=time.monotonic)
+    found = published(wire, board, asked, timeout_s=5, clock=time.monotonic)
     assert found.is_refusal
     assert (
         found.sentence
         == "it came among 50 that were refused in a flood, told of as one: ask again in a minute"
     )
+
+
+def test_an_outcome_that_no_controller_signed_is_none(
+    wire: MemoryWire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write the audit tells the operator that a halt took effect: that is doubted in words."""
+    board = Board(wire, wire.genesis)
+    asked = built(board, "halt-serving", {"deployment": "churn", "reason": "x"}, [key("oli")], NOW_MS, bytes)
+    signed = wire.notes()
+    monkeypatch.setattr(wire, "notes", lambda: signed)
+    seconds = iter(range(1_000))
+    with pytest.raises(AskingError, match="no controller signed that: somebody else may have written it"):
+        published(wire, board, asked, timeout_s=5, clock=lambda: float(next(seconds)))
 
 
 @pytest.fixture(scope="module")

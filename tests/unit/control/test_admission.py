@@ -207,6 +207,18 @@ def test_a_flood_is_told_of_as_one() -> None:
     assert len(office.send(b"junk")) == 1
 
 
+def test_one_that_is_held_back_alone_is_told_by_its_own_digest() -> None:
+    """After five seconds at most, or with what is told behind it: of one message the digest is its sha256."""
+    office = Office()
+    for number in range(A_MINUTE + 1):
+        office.send(b"junk %d" % number)
+    assert office.desk.flush(office.now_ms + 4_999, at_once=False) == []
+    (told,) = office.desk.flush(office.now_ms + 5_000, at_once=False)
+    assert told.flooded is not None
+    assert told.flooded.root == hashlib.sha256(b"junk %d" % A_MINUTE).hexdigest()
+    assert office.desk.flush(office.now_ms + 9_000, at_once=False) == []
+
+
 def test_a_flood_hides_no_command() -> None:
     """Among any number of junk records a signed halt is decided by itself."""
     office = Office()

@@ -7,12 +7,12 @@ from clerked import Room
 from controlled import INSTANCES, package, serving_trust
 from doubting import Agent
 from msgspec.structs import replace
-from office import PLAN, Office, refused
+from office import PLAN, Office, refused, stages
 from signed import command, key, model, person, plain, signed, text
 
 from driftline.agents.control.controller.members import Member
 from driftline.agents.control.controller.phases import next_phase
-from driftline.agents.control.withdrawn import without_shadows
+from driftline.agents.control.withdrawn import without_withdrawn
 from driftline.schemas.control.command import Op
 from driftline.schemas.control.serving_state import Grant, Tier
 
@@ -162,7 +162,7 @@ def test_a_shadow_ends_with_the_key_under_it() -> None:
     asked = {"deployment": "", "expected_revision": 1, "key": key("ann").keyid}
     gone, ended = room.ask("key-revoke", "root-1", "root-2", **asked)
     assert (gone.event, ended.event) == ("effective", "moved")
-    assert "a shadow ends: a key under the shadow of version 2 was revoked" in ended.reasons[0]
+    assert "a key under the shadow of version 2 was revoked" in ended.reasons[0]
     assert room.state is not None
     assert (room.state.shadows, room.turn()) == ((), [])
     (again,) = [one for one in room.ask("shadow", "eve", model=TWO) if one.op == "shadow"]
@@ -179,6 +179,25 @@ def test_what_cannot_be_read_holds_up_no_halt() -> None:
     office.desk.states["churn"] = torn
     at = office.desk.at(office.now_ms)
     shadow = replace(torn, shadows=(model("2"),), basis=(Grant(of="shadow", command="{}"),))
-    assert without_shadows(shadow, office.desk.history, at) is None
+    assert without_withdrawn(shadow, office.desk.history, at) is None
     refused(office.ask("promote", "ann", model=model("2")), "cannot be read")
     assert office.ask("halt-serving", "oli").event == "decided"
+
+
+def test_a_canary_ends_with_the_key_under_it() -> None:
+    """Its callers go back to the champion, whom a fresh agent believes; people who count may ask for it again."""
+    office = Office("low")
+    office.created()
+    office.registered("2")
+    office.does("promote", "eve", model=model("1"))
+    office.does("canary", "ann", model=model("2"), plan=PLAN)
+    assert without_withdrawn(office.state, office.desk.history, office.desk.at(office.now_ms)) is None
+    revoked(office, "ann")
+    due = without_withdrawn(office.state, office.desk.history, office.desk.at(office.now_ms))
+    assert due is not None
+    office.told += office.desk.move(*due, office.now_ms)
+    assert office.state.rollout is None
+    assert stages(office.state)["2"] == "rolled_back"
+    fresh = Agent(Office("low"))
+    fresh.office = office
+    assert fresh.sees(office.published()).state.champion == model("1")

@@ -51,3 +51,18 @@ def test_rubbish_costs_a_line_a_look(caplog: pytest.LogCaptureFixture) -> None:
     assert published.late(1_000) == {"churn": record("churn", b"1")}
     (said,) = caplog.messages
     assert said.startswith("401 records of deployment-state are left out, the first: ")
+
+
+def test_an_old_record_of_the_controllers_own_is_somebody_elses_when_it_comes_again() -> None:
+    """What was written is known once, in the order in which it was; what lies behind it then is written over."""
+    published = Published(cast("Reader", None))
+    old, new = record("churn", b"old"), record("churn", b"new")
+    published.mine(Turn(states=[("churn", old), ("fraud", record("fraud", b"1"))]))
+    published.mine(Turn(states=[("churn", new)]))
+    published.hear([old, new, record("fraud", b"1")], KNOWN)
+    assert published.late(1_000) == {}
+    published.hear([old], KNOWN)
+    assert published.late(2_000) == {"churn": old}
+    published.mine(Turn(states=[("churn", new)]))
+    published.hear([old, new], KNOWN)
+    assert published.late(9 * RESTATE_MS) == {}

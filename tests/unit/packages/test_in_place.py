@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from packaged import KEYS, SIGNER, packed, signed_again
 from signed import key
 
-from driftline.agents.serving.package.cache import Cache
+from driftline.agents.serving.package.cache import Cache, CacheError
 from driftline.agents.serving.package.errors import BrokenPackageError, StoreError, UntrustedPackageError
 from driftline.agents.serving.package.in_place import InPlace
 from driftline.agents.serving.package.store import folder_store
@@ -72,3 +73,47 @@ def test_a_copy_takes_over_signatures_that_were_replaced(tmp_path: Path) -> None
             assert held.signed.signers == frozenset({OTHER.keyid})
     with pytest.raises(UntrustedPackageError):
         cache.take(ref, {SIGNER.keyid: SIGNER.public}, store)
+
+
+def take(folder: Path, word: str, times: int) -> None:
+    """Take a package that is signed by one key, again and again, as a process of its own does."""
+    signer = key(word)
+    keys = {signer.keyid: signer.public}
+    signed = verify(folder, keys)
+    for _ in range(times):
+        cache = Cache(folder.parent.parent / "cache", max_bytes=1 << 24)
+        with cache.take(signed.ref, keys, InPlace(folder, signed)) as held:
+            assert list(held.signed.signers) == [signer.keyid]
+            assert (held.folder / signed.manifest.model).exists()
+
+
+def test_processes_that_sign_again_take_nothing_from_each_other(tmp_path: Path) -> None:
+    """Two of each of two signers, of one manifest and one cache: each has its package each time."""
+    made = packed(tmp_path / "one")
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    signed_again(tmp_path / "two" / "package", OTHER)
+    fork = multiprocessing.get_context("fork")
+    words = [(made.folder, "packer"), (tmp_path / "two" / "package", "other packer")] * 2
+    processes = [fork.Process(target=take, args=(folder, word, 25)) for folder, word in words]
+    for one in processes:
+        one.start()
+    for one in processes:
+        one.join(120)
+    assert [one.exitcode for one in processes] == [0] * 4
+
+
+def test_a_copy_that_cannot_be_signed_again_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full, or a folder that is read only, is one sentence; nothing is left beside the copy."""
+    made = packed(tmp_path / "made")
+    ref, cache = made.signed.ref, Cache(tmp_path / "cache", max_bytes=1 << 24)
+    cache.take(ref, KEYS, InPlace(made.folder, made.signed)).release()
+    signed_again(made.folder, OTHER)
+    again = verify(made.folder, OTHERS)
+
+    def full(_number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(CacheError, match="cannot be signed again: No space left on device"):
+        cache.take(ref, OTHERS, InPlace(made.folder, again))
+    assert [path.name for path in (tmp_path / "cache").iterdir() if path.name.startswith(".partial")] == []

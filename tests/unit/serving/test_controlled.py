@@ -263,8 +263,7 @@ def test_what_is_too_stale_is_not_served(tmp_path: Path) -> None:
         await life.sees(*office.told)
         deployment = life.agent.swappers["churn"].deployment
         life.controlled.news()
-        assert life.controlled._news_s is not None
-        life.controlled._news_s -= office.state.max_stale_s + 1
+        life.controlled._silence._since_s -= office.state.max_stale_s + 1
         watching = asyncio.create_task(life.controlled.watch())
         await asyncio.sleep(0)
         assert "nothing was heard" in (deployment.suspended or "")

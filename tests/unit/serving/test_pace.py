@@ -37,9 +37,11 @@ def test_a_call_that_held_the_loop_up_sends_the_next_ones_to_threads() -> None:
     pace = Pace()
     pace.took(0.0001, 1)
     for times in (1, 2):
-        pace.held_up(HELD_UP_S * 0.9)
+        pace.took(HELD_UP_S * 0.9, 1, is_here=True)
         assert pace.is_within(1, 0.001)
-        pace.held_up(HELD_UP_S)
+        pace.took(HELD_UP_S, 1)
+        assert pace.is_within(1, 0.001)
+        pace.took(HELD_UP_S, 1, is_here=True)
         for _ in range(times * AWAY):
             assert not pace.is_within(1, 0.001)
             pace.took(0.0001, 1)
@@ -66,3 +68,21 @@ def test_a_model_that_is_slow_now_and_then_holds_others_up_once(tmp_path: Path) 
     run(lambda: agent(tmp_path), whole, now_and_then)
     assert len(on_loop) == 30
     assert [one for one in on_loop if one] == [HELD_UP_S]
+
+
+def test_a_call_that_fails_counts_as_one_that_does_not(tmp_path: Path) -> None:
+    """Whoever sends rows that make a version raise late holds nobody up: it is asked in threads by then."""
+    on_loop: list[int] = []
+
+    def late(_inputs: Mapping[str, Any]) -> dict[str, Any]:
+        on_loop.append(current_thread() is main_thread())
+        time.sleep(0.005)
+        raise ValueError("no")
+
+    async def whole(_made: Agent, line: Line) -> None:
+        for _ in range(60):
+            assert (await line.ask(posted()))[0] == 500
+
+    run(lambda: agent(tmp_path), whole, late)
+    assert len(on_loop) == 60
+    assert sum(on_loop) < 20

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from served import Kept, agent, manifest, request
+from served import Kept, agent, loaded, manifest, request
 from wired import Line, posted, run
 
 from driftline.agents.serving.agent import Agent
 from driftline.agents.serving.package.errors import InputError
 from driftline.agents.serving.package.manifest import Score
 from driftline.agents.serving.package.tensors import Tensor
+from driftline.agents.serving.slots import Slots
 from driftline.agents.serving.v2 import Ask
 from driftline.agents.serving.worth import ERROR, OK, Worth
 
@@ -67,10 +68,10 @@ def test_an_answer_is_worth_what_can_be_sent_and_scored(
     assert WORTH.of(ask, {name: array[:0] for name, array in outputs(p, other).items()}, 0) == OK
 
 
-@pytest.mark.parametrize("word", ["\ud800", None, 5, b"bytes"])
+@pytest.mark.parametrize("word", ["\ud800", None, 5, b"bytes", np.str_("numpy's")])
 def test_a_text_is_a_text(word: Any) -> None:
     """What is none, or cannot be written, is the version's own failure, for which a canary falls back."""
-    with pytest.raises(InputError, match="its answer 'word' holds what is no text"):
+    with pytest.raises(InputError, match="its answer 'word' holds"):
         WORTH.of(ALL, outputs(GOOD, GOOD, word), 2)
 
 
@@ -125,3 +126,30 @@ def test_each_row_of_a_binary_answer_says_whether_it_was_scored(tmp_path: Path) 
 
     run(lambda: agent(tmp_path, kept=kept), whole, half)
     assert [one["status"] for one in kept.rows] == ["ok", "error", "ok"]
+
+
+def test_a_canary_with_an_output_of_its_own_that_json_does_not_carry_falls_back(tmp_path: Path) -> None:
+    """The champion answers as it would alone; the canary has the error."""
+    kept = Kept()
+    more = (
+        Tensor(name="p", datatype="FP32", shape=(-1, 1)),
+        Tensor(name="e", datatype="FP16", shape=(-1, 1)),
+    )
+
+    def both(inputs: Any) -> dict[str, Any]:
+        return {
+            "p": np.ones((len(inputs["X"]), 1), np.float32),
+            "e": np.ones((len(inputs["X"]), 1), np.float16),
+        }
+
+    async def whole(made: Agent, line: Line) -> None:
+        slots = Slots(
+            champion=loaded("1"), canary=loaded("2", both, outputs=more), rollout_id="r", weight=10_000
+        )
+        made.swapper("churn").deployment.switch(slots)
+        for _ in range(3):
+            assert (await line.ask(posted()))[0] == 200
+        made.recorder.flush()
+
+    run(lambda: agent(tmp_path, kept=kept), whole)
+    assert kept.counts == {("2", "error"): 3, ("1", "ok"): 3}
