@@ -92,9 +92,10 @@ class Published:
         return found, revisions
 
     def _is_mine(self, name: str, value: bytes) -> bool:
-        """Whether a record is the one that was written next, of those that were not read yet."""
-        owed = self._owed.get(name)
-        if not owed or owed[0] != hashlib.sha256(value).digest():
+        """Whether a record was written and not read yet; those before it were compacted away, and are owed no more."""
+        owed, digest = self._owed.get(name, deque()), hashlib.sha256(value).digest()
+        if digest not in owed:
             return False
-        owed.popleft()
+        while owed.popleft() != digest:
+            pass
         return True

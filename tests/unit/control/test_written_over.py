@@ -66,3 +66,9 @@ def test_an_old_record_of_the_controllers_own_is_somebody_elses_when_it_comes_ag
     published.mine(Turn(states=[("churn", new)]))
     published.hear([old, new], KNOWN)
     assert published.late(9 * RESTATE_MS) == {}
+    published.mine(Turn(states=[("churn", old)]))
+    published.mine(Turn(states=[("churn", new)]))
+    published.hear([new], KNOWN)
+    assert published.late(9 * RESTATE_MS) == {}
+    published.hear([old], KNOWN)
+    assert published.late(9 * RESTATE_MS) == {"churn": old}
