@@ -60,10 +60,14 @@ def without_withdrawn(state: ServingState, history: History, at: At) -> tuple[Se
 
 
 def _without(state: ServingState, history: History, at: At) -> tuple[ServingState, str] | None:
+    standing_now = {("shadow", one) for one in state.shadows}
+    if state.rollout is not None:
+        standing_now.add(("rollout", state.rollout.model))
     faults = {
-        (grant.of, asked(grant.command).model): fault
+        what: fault
         for grant in state.basis
-        if grant.of in ("shadow", "rollout") and (fault := _fault(state, grant, history)) is not None
+        if (what := (grant.of, asked(grant.command).model)) in standing_now
+        and (fault := _fault(state, grant, history)) is not None
     }
     if not faults:
         return None
@@ -71,8 +75,9 @@ def _without(state: ServingState, history: History, at: At) -> tuple[ServingStat
     kept = tuple(one for one in state.shadows if ("shadow", one) not in faults)
     for model in set(state.shadows) - set(kept):
         made = staged(made, model, "validated")
-    if any(of == "rollout" for of, _ in faults):
-        made = without_rollout(made)
+    if state.rollout is not None and ("rollout", state.rollout.model) in faults:
+        # It did nothing wrong: who counts may ask for it again.
+        made = staged(without_rollout(made), state.rollout.model, "validated")
     made = msgspec.structs.replace(made, shadows=kept, basis=shadows_of(made.basis, kept))
     return made, f"no shadow and no canary stands by it any more: {next(iter(faults.values()))}"
 

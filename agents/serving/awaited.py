@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST: Final = 8
 """Of one deployment; the one that came first goes."""
 MOST_BYTES: Final = 32 << 20
-"""Of all; with more, those of the deployment that waits longest go."""
+"""Of all; with more, those of the deployment go of which nothing came for longest."""
 
 
 class Awaited:
@@ -26,12 +26,11 @@ class Awaited:
         self._bytes = 0
 
     def keep(self, deployment: str, digest: str, data: bytes) -> None:
-        """Keep one."""
+        """Keep one, in place of the same state in another envelope."""
         held = self._of.setdefault(deployment, {})
-        if digest in held:
-            return
+        self._of.move_to_end(deployment)
+        self._bytes += len(data) - len(held.pop(digest, b""))
         held[digest] = data
-        self._bytes += len(data)
         if len(held) > MOST:
             self._bytes -= len(held.pop(next(iter(held))))
         while self._bytes > MOST_BYTES and len(self._of) > 1:

@@ -140,6 +140,7 @@ class Belief:
                 )
             return False
         self._learn(text)
+        self.newest.again()
         return True
 
     def unsigned(self, deployment: str, data: bytes) -> str | None:
@@ -168,8 +169,8 @@ class Belief:
         before, state = self.believed.get(deployment), said(data)
         is_newest = self.newest.told.is_newest(deployment, data)
         if before is not None and state == before.state:
-            self.newest.believed(deployment, data)
             if is_newest:
+                self.newest.believed(deployment, data)
                 self._halts.lift(deployment)
             return None
         try:

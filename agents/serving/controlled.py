@@ -141,7 +141,8 @@ class Controlled:
             due = self.belief.newest.due()
         for deployment, data in due:
             with suppress(StateError):
-                self.state(deployment, data)
+                if self.wants(deployment):
+                    self.state(deployment, data)
 
     def is_ahead(self, data: bytes) -> bool:
         """Whether a state may have a record of the audit that was not heard yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from driftline.agents.serving.awaited import Awaited
 from driftline.agents.serving.told import Told, digest_of, said
@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     from driftline.schemas.control.serving_state import ServingState
 
 
+AGAIN_LOOKS: Final = 50
+"""Looks after which a newest state that was not believed is looked at again: clocks and keys change."""
+
+
 class Newest:
     """Follows the audit and the states beside each other."""
 
     def __init__(self) -> None:
         self._awaited = Awaited()
         self._tried: dict[str, tuple[str, int]] = {}
-        """The newest state of each deployment that was looked at, and how much of the audit was heard by then."""
+        """The newest state of each deployment that was looked at in vain, and at which look."""
+        self._looks = 0
         self._digests: dict[str, str] = {}
         """Of what is believed, as the audit names it."""
         self.restart()
@@ -33,26 +38,39 @@ class Newest:
         self._heard += 1
 
     def keep(self, deployment: str, data: bytes) -> None:
-        """Keep a state that a controller signed, as long as the audit may yet name it as the newest."""
-        self._awaited.keep(deployment, digest_of(data), data)
-        self._awaited.prune(
-            deployment, lambda held: self.is_ahead(held) or self.told.is_newest(deployment, held)
-        )
+        """Keep a state that a controller signed, unless it is believed, as long as it may be named as the newest."""
+        digest = digest_of(data)
+        if digest == self._digests.get(deployment) or not self._waits(deployment, data):
+            return
+        self._awaited.keep(deployment, digest, data)
+        self._awaited.prune(deployment, lambda held: self._waits(deployment, held))
+        self._tried.pop(deployment, None)
 
     def believed(self, deployment: str, data: bytes) -> None:
-        """A state is believed, or was before."""
-        self._digests[deployment] = digest_of(data)
+        """A state that is the newest is believed, or was before."""
+        digest = self._digests[deployment] = digest_of(data)
+        self._awaited.prune(
+            deployment, lambda held: digest_of(held) != digest and self._waits(deployment, held)
+        )
 
     def due(self) -> list[tuple[str, bytes]]:
-        """Give the states that are the newest, and were not looked at since the audit went on."""
+        """Give the states that are the newest; those that were not believed are given again after a while."""
+        self._looks += 1
         found = []
         for deployment in self._awaited:
             newest = self.told.newest(deployment)
-            data, mark = self._awaited.get(deployment, newest), (newest, self._heard)
-            if data is not None and self._tried.get(deployment) != mark:
-                self._tried[deployment] = mark
+            data, (tried, look) = self._awaited.get(deployment, newest), self._tried.get(deployment, ("", 0))
+            if data is not None and (tried != newest or self._looks - look >= AGAIN_LOOKS):
+                self._tried[deployment] = (newest, self._looks)
                 found.append((deployment, data))
         return found
+
+    def again(self) -> None:
+        """Trust changed: what was not believed may be."""
+        self._tried.clear()
+
+    def _waits(self, deployment: str, data: bytes) -> bool:
+        return self.is_ahead(data) or self.told.is_newest(deployment, data)
 
     def is_ahead(self, data: bytes) -> bool:
         """Whether a state says that a record tells of it which was not heard yet."""

@@ -151,6 +151,8 @@ def _signed(wire: Wire, board: Board, clock: Callable[[], float]) -> None:
     end_s = clock() + SIGNED_S
     while not board.is_signed(wire.notes()):
         if clock() > end_s:
+            if board.is_signed(wire.every_note()):  # many lie behind it
+                return
             raise AskingError(
                 "the audit tells what came of the command, and no controller signed that: somebody else may have "
                 "written it; see 'driftline audit tail', and whether 'driftline controller' runs"

@@ -197,7 +197,7 @@ def test_a_canary_ends_with_the_key_under_it() -> None:
     assert due is not None
     office.told += office.desk.move(*due, office.now_ms)
     assert office.state.rollout is None
-    assert stages(office.state)["2"] == "rolled_back"
+    assert stages(office.state)["2"] == "validated"
     fresh = Agent(Office("low"))
     fresh.office = office
     assert fresh.sees(office.published()).state.champion == model("1")

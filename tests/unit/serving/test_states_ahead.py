@@ -14,6 +14,8 @@ from signed import model
 
 from driftline.agents.serving.awaited import MOST, Awaited
 from driftline.agents.serving.doubts import AHEAD_S, MOST_SIGNED, Doubts
+from driftline.agents.serving.newest import AGAIN_LOOKS
+from driftline.agents.serving.told import digest_of
 
 Whole = Callable[[Life, Office, Doubts], Awaitable[None]]
 
@@ -133,6 +135,43 @@ def test_a_state_that_never_comes_is_silence(tmp_path: Path) -> None:
     lived(tmp_path, whole)
 
 
+def test_what_is_believed_waits_no_more(tmp_path: Path) -> None:
+    """Copies of it, however they are written, take no room; the next one is kept, in its newest envelope."""
+
+    async def whole(life: Life, office: Office, _doubts: Doubts) -> None:
+        newest = life.controlled.belief.newest
+        for space in range(5):
+            life.controlled.keep("churn", office.published() + b" " * space)
+        assert list(newest._awaited) == []
+        office.does("halt-serving", "oli")
+        for space in range(5):
+            life.controlled.keep("churn", office.published() + b" " * space)
+        digest = digest_of(office.published())
+        assert newest._awaited.get("churn", digest) == office.published() + b" " * 4
+        life.follows()
+        life.controlled.settle()
+        assert await halted(life)
+        assert (list(newest._awaited), newest.due()) == ([], [])
+
+    lived(tmp_path, whole)
+
+
+def test_one_that_is_not_believed_is_looked_at_again_after_a_while(tmp_path: Path) -> None:
+    """Not at each record of the audit: after fifty looks, or when trust changes."""
+
+    async def whole(life: Life, office: Office, _doubts: Doubts) -> None:
+        newest = life.controlled.belief.newest
+        office.does("halt-serving", "oli")
+        life.follows()
+        life.controlled.keep("churn", office.published())
+        assert len(newest.due()) == 1
+        assert [len(newest.due()) for _ in range(AGAIN_LOOKS)] == [0] * (AGAIN_LOOKS - 1) + [1]
+        newest.again()
+        assert len(newest.due()) == 1
+
+    lived(tmp_path, whole)
+
+
 def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one deployment the first go, of all those of the deployment that waits longest."""
     monkeypatch.setattr("driftline.agents.serving.awaited.MOST_BYTES", 50)
@@ -143,6 +182,9 @@ def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [number for number in range(2 * MOST) if awaited.get("churn", str(number))] == list(
         range(MOST, 2 * MOST)
     )
+    awaited.keep("fraud", "a", b"y" * 40)
+    awaited.keep("churn", "again", b"x" * 11)
+    assert list(awaited) == ["churn"]
     awaited.keep("fraud", "a", b"y" * 48)
     assert list(awaited) == ["fraud"]
     awaited.prune("fraud", lambda _: False)
