@@ -238,6 +238,7 @@ class Doubts:
 
     def _hurry(self) -> None:
         """Look at all that is here before its time."""
+        self._judge.settle()
         for came in self._new.values():
             if self._is_beside(came):
                 continue
