@@ -172,7 +172,7 @@ class Answerer:
         try:
             outputs = call()
         except BaseException as error:
-            pace.took(time.perf_counter() - began_s, call.rows, is_here=True)
+            pace.took(time.perf_counter() - began_s, call.rows, is_here=True, has_failed=True)
             raise self._failed(call, error) from error
         seconds = time.perf_counter() - began_s
         pace.took(seconds, call.rows, is_here=True)

@@ -80,10 +80,13 @@ class Call:
     def in_thread(self) -> Outputs:
         """Ask from a thread, which may wait for its turn: what counts for the pace is its own processor time."""
         began_s = time.thread_time()
+        has_failed = True
         try:
-            return self()
+            outputs = self()
+            has_failed = False
         finally:
-            self.loaded.pace.took(time.thread_time() - began_s, self.rows)
+            self.loaded.pace.took(time.thread_time() - began_s, self.rows, has_failed=has_failed)
+        return outputs
 
     def lease(self) -> Lease:
         """Hold the version until the call has ended."""

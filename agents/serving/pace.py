@@ -32,16 +32,25 @@ class Pace:
         self._mean_s = -1.0
         self._away = self._times = 0
 
-    def took(self, seconds: float, rows: int, *, is_here: bool = False) -> None:
-        """Take in a call, also one that failed; `is_here`: the event loop made it, and stood still for so long."""
+    def took(self, seconds: float, rows: int, *, is_here: bool = False, has_failed: bool = False) -> None:
+        """Take in a call.
+
+        Args:
+            seconds: it took.
+            rows: it had.
+            is_here: the event loop made it, and stood still for so long.
+            has_failed: what refuses quickly may answer slowly: it makes the mean no better.
+        """
         each_s = min(MOST_S, seconds / (rows or 1))
         held_s = self._mean_s
-        self._mean_s = each_s if held_s < 0.0 else held_s + WEIGHT * (each_s - held_s)
-        if self._away > 0:
-            self._away -= 1
         if is_here and seconds >= HELD_UP_S:
             self._times = min(MOST_TIMES, self._times + 1)
             self._away = AWAY * self._times
+        if has_failed and (held_s < 0.0 or each_s <= held_s):
+            return
+        self._mean_s = each_s if held_s < 0.0 else held_s + WEIGHT * (each_s - held_s)
+        if self._away > 0 and not (is_here and seconds >= HELD_UP_S):
+            self._away -= 1
 
     def is_within(self, rows: int, seconds: float) -> bool:
         """Whether a call of so many rows will take at most so long; never before the first call was seen."""

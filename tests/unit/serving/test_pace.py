@@ -70,7 +70,18 @@ def test_a_model_that_is_slow_now_and_then_holds_others_up_once(tmp_path: Path) 
     assert [one for one in on_loop if one] == [HELD_UP_S]
 
 
-def test_a_call_that_fails_counts_as_one_that_does_not(tmp_path: Path) -> None:
+def test_what_fails_quickly_makes_nothing_quick() -> None:
+    """A version that refuses rows at once and answers others slowly stays with its threads, as one never asked does."""
+    slow, never = Pace(), Pace()
+    slow.took(0.3, 1)
+    for _ in range(1_000):
+        slow.took(1e-6, 1, has_failed=True)
+        never.took(1e-6, 1, has_failed=True)
+    assert not slow.is_within(1, 0.001)
+    assert not never.is_within(1, 0.001)
+
+
+def test_a_call_that_fails_late_counts_as_one_that_does_not(tmp_path: Path) -> None:
     """Whoever sends rows that make a version raise late holds nobody up: it is asked in threads by then."""
     on_loop: list[int] = []
 
