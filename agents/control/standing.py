@@ -278,7 +278,7 @@ def _found(case: Case, of: Standing, model: ModelRef | None, *ops: str) -> Warra
 
 def _granted(case: Case, grant: Grant, model: ModelRef | None) -> Warrant:
     stood = (grant.command, grant.approvals) in case.stood
-    found = warranted(grant, case.history, _tier(case, model), stood=stood)
+    found = warranted(grant, case.history, tier_with(case.state, model), stood=stood)
     _must(
         found.command.deployment == case.state.deployment,
         f"a command for {found.command.deployment} is shown for {case.state.deployment}",
@@ -288,9 +288,10 @@ def _granted(case: Case, grant: Grant, model: ModelRef | None) -> Warrant:
     return found
 
 
-def _tier(case: Case, model: ModelRef | None) -> Tier:
-    version = None if model is None else case.state.version(model)
-    return strictest(case.state.tier, *(() if version is None else (version.tier,)))
+def tier_with(state: ServingState, model: ModelRef | None) -> Tier:
+    """The tier by which a command about a model is judged: the stricter one of the state's and the version's."""
+    version = None if model is None else state.version(model)
+    return strictest(state.tier, *(() if version is None else (version.tier,)))
 
 
 def _must(holds: bool, sentence: str) -> None:  # noqa: FBT001 - reads as an assertion

@@ -10,10 +10,11 @@ import msgspec
 from driftline.agents.control.deeds import staged
 from driftline.agents.control.grants import asked, shadows_of, standing
 from driftline.agents.control.lifecycle import At, cancel
+from driftline.agents.control.standing import tier_with
 from driftline.agents.control.stops import without_rollout
 from driftline.agents.control.warrant import WarrantError, warranted
 from driftline.schemas.control.envelope import Envelope, EnvelopeError
-from driftline.schemas.control.serving_state import Grant, strictest
+from driftline.schemas.control.serving_state import Grant
 
 if TYPE_CHECKING:
     from driftline.agents.control.history import History
@@ -88,9 +89,8 @@ def _fault(state: ServingState, grant: Grant, history: History) -> str | None:
     if not any(gone & _signers(text) for text in (grant.command, *grant.approvals)):
         return None
     said = asked(grant.command)
-    version = None if said.model is None else state.version(said.model)
     try:
-        warranted(grant, history, strictest(state.tier, *(() if version is None else (version.tier,))))
+        warranted(grant, history, tier_with(state, said.model))
     except WarrantError as error:
         what = "" if said.model is None else f" of version {said.model.version}"
         return f"a key under the {said.op}{what} was revoked: {error}"

@@ -148,3 +148,19 @@ class Room:
 
     def _say(self, envelope: Envelope) -> None:
         self.acks.append(Arrived(envelope.to_bytes(), len(self.acks), self.now_ms))
+
+
+def created() -> Room:
+    """Return a room whose three instances serve the first champion."""
+    room = Room()
+    room.registered("1", "2")
+    room.beat()
+    room.turn()
+    room.ask("create", "ann", model=package("1").model)
+    for outcome in ("prepared", "activated"):
+        for name in INSTANCES:
+            room.ack(name, outcome)
+        room.turn()
+    assert room.state is not None
+    assert room.state.champion == package("1").model
+    return room

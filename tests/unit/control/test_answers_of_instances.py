@@ -5,26 +5,12 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from clerked import Room
+from clerked import Room, created
 from controlled import INSTANCES, package
 
 from driftline.agents.control.controller import answers
 
-ONE, TWO = package("1").model, package("2").model
-
-
-def created() -> Room:
-    """Return a room whose three instances serve version 1, and know of version 2."""
-    room = Room()
-    room.registered("1", "2")
-    room.beat()
-    room.turn()
-    room.ask("create", "ann", model=ONE)
-    for outcome in ("prepared", "activated"):
-        for name in INSTANCES:
-            room.ack(name, outcome)
-        room.turn()
-    return room
+TWO = package("2").model
 
 
 def test_answers_to_a_revision_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

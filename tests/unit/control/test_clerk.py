@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clerked import Room
+from clerked import Room, created
 from controlled import INSTANCES, PROFILE, package
 from rollout_windows import advised_to
 from signed import number
@@ -18,22 +18,6 @@ from driftline.schemas.control.serving_state import ServingState
 from driftline.schemas.deployment_state import read_record, serving_of
 
 ONE, TWO = package("1").model, package("2").model
-
-
-def created() -> Room:
-    """Return a room whose three instances serve the first champion."""
-    room = Room()
-    room.registered("1", "2")
-    room.beat()
-    room.turn()
-    room.ask("create", "ann", model=ONE)
-    for outcome in ("prepared", "activated"):
-        for name in INSTANCES:
-            room.ack(name, outcome)
-        room.turn()
-    assert room.state is not None
-    assert room.state.champion == ONE
-    return room
 
 
 def events(room: Room, last: int) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from clerked import Room
-from controlled import INSTANCES, package, serving_trust
+from clerked import Room, created
+from controlled import package, serving_trust
 from doubting import Agent
 from msgspec.structs import replace
 from office import PLAN, Office, refused, stages
@@ -119,14 +119,7 @@ def test_nobody_goes_back_to_what_a_revoked_key_made_champion() -> None:
 
 def test_the_controller_ends_it_in_the_turn_of_the_revocation() -> None:
     """It waits for no instance: the record after the key-revoke says that it is cancelled, and why."""
-    room = Room()
-    room.registered("1", "2")
-    room.beat()
-    room.turn()
-    room.ask("create", "ann", model=ONE)
-    for name in INSTANCES:
-        room.ack(name, "prepared")
-    room.turn()
+    room = created()
     room.ask("promote", "ann", model=TWO)
     asked = {"deployment": "", "expected_revision": 1, "key": key("ann").keyid}
     gone, ended = room.ask("key-revoke", "root-1", "root-2", **asked)
