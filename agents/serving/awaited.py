@@ -41,10 +41,10 @@ class Awaited:
         """Give one, as far as it is here."""
         return self._of.get(deployment, {}).get(digest)
 
-    def prune(self, deployment: str, waits: Callable[[bytes], bool]) -> None:
-        """Let go of those of a deployment that do not wait any more."""
+    def prune(self, deployment: str, waits: Callable[[str, bytes], bool]) -> None:
+        """Let go of those of a deployment that do not wait any more, by their digest and envelope."""
         held = self._of.get(deployment, {})
-        for digest in [digest for digest, data in held.items() if not waits(data)]:
+        for digest in [digest for digest, data in held.items() if not waits(digest, data)]:
             self._bytes -= len(held.pop(digest))
         if not held:
             self._of.pop(deployment, None)

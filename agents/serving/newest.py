@@ -40,17 +40,17 @@ class Newest:
     def keep(self, deployment: str, data: bytes) -> None:
         """Keep a state that a controller signed, unless it is believed, as long as it may be named as the newest."""
         digest = digest_of(data)
-        if digest == self._digests.get(deployment) or not self._waits(deployment, data):
+        if digest == self._digests.get(deployment) or not self._waits(deployment, digest, data):
             return
         self._awaited.keep(deployment, digest, data)
-        self._awaited.prune(deployment, lambda held: self._waits(deployment, held))
+        self._awaited.prune(deployment, lambda held, one: self._waits(deployment, held, one))
         self._tried.pop(deployment, None)
 
     def believed(self, deployment: str, data: bytes) -> None:
         """A state that is the newest is believed, or was before."""
         digest = self._digests[deployment] = digest_of(data)
         self._awaited.prune(
-            deployment, lambda held: digest_of(held) != digest and self._waits(deployment, held)
+            deployment, lambda held, one: held != digest and self._waits(deployment, held, one)
         )
 
     def due(self) -> list[tuple[str, bytes]]:
@@ -69,9 +69,6 @@ class Newest:
         """Trust changed: what was not believed may be."""
         self._tried.clear()
 
-    def _waits(self, deployment: str, data: bytes) -> bool:
-        return self.is_ahead(data) or self.told.is_newest(deployment, data)
-
     def is_ahead(self, data: bytes) -> bool:
         """Whether a state says that a record tells of it which was not heard yet."""
         state = said(data)
@@ -86,3 +83,6 @@ class Newest:
         if held is None:
             held = self._digests[deployment] = hashlib.sha256(believed.to_bytes()).hexdigest()
         return held != newest
+
+    def _waits(self, deployment: str, digest: str, data: bytes) -> bool:
+        return digest == self.told.newest(deployment) or self.is_ahead(data)

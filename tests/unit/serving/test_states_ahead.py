@@ -187,5 +187,5 @@ def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(awaited) == ["churn"]
     awaited.keep("fraud", "a", b"y" * 48)
     assert list(awaited) == ["fraud"]
-    awaited.prune("fraud", lambda _: False)
+    awaited.prune("fraud", lambda *_: False)
     assert list(awaited) == []
