@@ -32,6 +32,8 @@ SLOT: Final = "challenger"
 CANARY: Final = "canary"
 SCORED: Final = ("champion", CANARY)
 """Slots whose answers callers had: each event once, whoever answered it."""
+LONGEST_CLASS: Final = 10_000
+"""Characters of a class that a package may answer: more is an error of its row, so that the others have their batch."""
 _STATUS: Final = ("ok", "error")
 
 
@@ -80,7 +82,7 @@ class Scorer:
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._manifest, self._model, self._clock, self._warn = manifest, model, clock, warn
-        self._lacking: set[str] = set()
+        self._warned: set[tuple[str, str]] = set()
         self._flags = {name for each in manifest.inputs if each.datatype == "BOOL" for name in each.names}
         self._texts = {name for each in manifest.inputs if each.datatype == "BYTES" for name in each.names}
         self._whole = {
@@ -94,8 +96,8 @@ class Scorer:
         """Give the batch as the challenger answers it: the same ids, times and features, its own scores.
 
         Rows that lack what the package must have, those of a batch without a column of it, those that it answers with
-        NaN, and all rows when the model raises or answers others than it was asked, have the status `error` and no
-        score: what is compared has as many events on either side.
+        NaN or a class past `LONGEST_CLASS`, and all rows when the model raises or answers others than it was asked,
+        have the status `error` and no score: what is compared has as many events on either side.
         """
         columns = self._columns(cols)
         usable = self._usable(columns, cols.rows) if columns else np.zeros(cols.rows, np.bool_)
@@ -104,7 +106,7 @@ class Scorer:
         took_ms = (self._clock() - began) * 1_000 / max(int(usable.sum()), 1)
         answered = usable if outputs is not None else np.zeros(cols.rows, np.bool_)
         if outputs is not None:
-            outputs, answered = self._finite(outputs, answered)
+            outputs, answered = self._told(outputs, answered)
         return replace(
             cols,
             model_version=self._manifest.version,
@@ -130,6 +132,7 @@ class Scorer:
         lacking = next((name for name in self._manifest.columns if name not in held), None)
         if lacking is not None:
             self._warn_once(
+                "lacking",
                 lacking,
                 f"events of deployment {cols.deployment!r} have no column {lacking[:100]!r}, which "
                 f"{self._manifest.title} is asked with; they have {', '.join(sorted(held)[:20])}: they are errors",
@@ -143,6 +146,7 @@ class Scorer:
         )
         if texts is not None:
             self._warn_once(
+                "texts",
                 texts,
                 f"events of deployment {cols.deployment!r} have texts in the column {texts[:100]!r}, of which "
                 f"{self._manifest.title} takes numbers: they are errors",
@@ -150,9 +154,9 @@ class Scorer:
             return {}
         return columns
 
-    def _warn_once(self, column: str, sentence: str) -> None:
-        if column not in self._lacking:
-            self._lacking.add(column)
+    def _warn_once(self, fault: str, column: str, sentence: str) -> None:
+        if (fault, column) not in self._warned:
+            self._warned.add((fault, column))
             self._warn(sentence)
 
     def _usable(self, columns: dict[str, NDArray[Any]], rows: int) -> NDArray[np.bool_]:
@@ -178,20 +182,25 @@ class Scorer:
             return None
         return outputs if is_whole else None
 
-    def _finite(
+    def _told(
         self, outputs: dict[str, NDArray[Any]], answered: NDArray[np.bool_]
     ) -> tuple[dict[str, NDArray[Any]] | None, NDArray[np.bool_]]:
-        """Leave rows out whose score, or predicted value, is NaN or infinity; None where no row is left."""
+        """Leave rows out whose score or predicted value no event can hold; None where no row is left."""
         rows = int(answered.sum())
-        finite = np.ones(rows, np.bool_)
+        fit = np.ones(rows, np.bool_)
         for name in {one.output for one in self._manifest.scores} | {self._manifest.predicted}:
-            if name and outputs[name].dtype.kind == "f":
-                finite &= np.isfinite(outputs[name].reshape(rows, -1)).all(axis=1)
-        if finite.all():
+            if not name:
+                continue
+            array = outputs[name].reshape(rows, -1)
+            if array.dtype.kind == "f":
+                fit &= np.isfinite(array).all(axis=1)
+            elif array.dtype.hasobject:
+                fit &= np.array([len(text) <= LONGEST_CLASS for text in array[:, 0].tolist()], np.bool_)
+        if fit.all():
             return outputs, answered
         left = answered.copy()
-        left[answered] = finite
-        return {name: array[finite] for name, array in outputs.items()} if finite.any() else None, left
+        left[answered] = fit
+        return {name: array[fit] for name, array in outputs.items()} if fit.any() else None, left
 
     def _scores(
         self, outputs: dict[str, NDArray[Any]] | None, answered: NDArray[np.bool_]

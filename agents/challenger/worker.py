@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from driftline.agents.challenger.packing import packed
 from driftline.agents.challenger.scoring import scored
 from driftline.schemas.clients import consumer_config, producer_config
-from driftline.schemas.columns import pack_predictions, read_predictions
+from driftline.schemas.columns import read_predictions
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.partition import partition_of
 from driftline.schemas.refusal import Refused
-from driftline.schemas.shapes import Category
 from driftline.schemas.topics import PREDICTIONS
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from driftline.agents.challenger.scoring import Scorer
     from driftline.agents.serving.package.manifest import Manifest
     from driftline.schemas.settings import Kafka
-    from driftline.schemas.shapes import PredictionColumns
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +52,13 @@ class ChallengerError(DriftlineError):
 
 @dataclass(slots=True)
 class Tally:
-    """What was done since the start: batches and rows that were scored, and records that could not be read."""
+    """What was done since the start.
+
+    Attributes:
+        batches, rows: that were scored.
+        errors: rows of them that were sent as errors.
+        unread: records that could not be read, or leave no room for an answer.
+    """
 
     batches: int = 0
     rows: int = 0
@@ -92,6 +96,7 @@ class Challenger:
         )
         self._producer = Producer(producer_config(kafka, message_timeout_ms=int(ANSWER_S * 1_000)))
         self._faults: list[str] = []
+        self._has_warned = False
 
     def run(self, stopping: threading.Event) -> None:
         """Score until told to stop.
@@ -151,8 +156,16 @@ class Challenger:
             return
         if cols is None:
             return
-        answered = self._scorer.answer(cols)
-        data = _packed(answered)
+        try:
+            data, errors, why = packed(self._scorer.answer(cols))
+        except Refused as refusal:
+            self.tally.unread += 1
+            self._warn_once(
+                f"{cols.rows:,} events leave no room for an answer and have none: {refusal.detail}"
+            )
+            return
+        if why is not None:
+            self._warn_once(f"the answers to {cols.rows:,} events are no batch and count as errors: {why}")
         self._producer.produce(
             self._topic,
             data,
@@ -162,7 +175,12 @@ class Challenger:
         )
         self.tally.batches += 1
         self.tally.rows += cols.rows
-        self.tally.errors += 0 if answered.status is None else int(answered.status.codes.sum())
+        self.tally.errors += errors
+
+    def _warn_once(self, sentence: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("%s; later ones are counted alone", sentence)
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None and len(self._faults) < AT_ONCE:
@@ -175,26 +193,3 @@ class Challenger:
         logger.info(
             "%s", f"answers {self._deployment!r}" if mine else "another member answers; this one waits"
         )
-
-
-def _packed(answered: PredictionColumns) -> bytes:
-    """Encode a batch; what the scores made too large goes without its features, which the champion's batch has.
-
-    What is no batch even so is told of as errors: the challenger goes on.
-    """
-    try:
-        return pack_predictions(answered)
-    except Refused:
-        pass
-    bare = replace(answered, features=[], categories=[], gaps=[])
-    try:
-        return pack_predictions(bare)
-    except Refused:
-        pass
-    failed = Category("status", ("error",), np.zeros(answered.rows, np.int32))
-    try:
-        return pack_predictions(replace(bare, scores=[], predicted=None, status=failed))
-    except Refused as refusal:
-        raise ChallengerError(
-            f"the answers to {answered.rows:,} events are no batch ({refusal.detail}): give the package fewer scores"
-        ) from refusal

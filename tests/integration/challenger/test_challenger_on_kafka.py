@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from driftline.agents.retrain.commands import Commands, Entry
 from driftline.agents.retrain.memory import Memory
 from driftline.agents.retrain.worker import follow
 from driftline.schemas.advice import Advice
-from driftline.schemas.columns import pack_predictions
+from driftline.schemas.codec import DEFAULT_MAX_BYTES
+from driftline.schemas.columns import pack_predictions, read_predictions
 from driftline.schemas.settings import Settings
 from driftline.schemas.settings_packages import Packages
 from driftline.schemas.shapes import Identity, NumericBlock, PredictionColumns
@@ -119,6 +121,21 @@ def test_each_event_is_answered_once_through_a_crash(
         "countIf(status = 'ok' AND scores[1] > 0) AS scored FROM predictions WHERE slot IN ('champion', 'challenger')",
     )[0]
     assert (both["ids"], both["places"], both["rows"], both["scored"]) == (wanted, 1, 2 * wanted, wanted)
+
+
+def test_a_batch_that_leaves_no_room_for_an_answer_ends_nothing(lane: Settings, tmp_path: Path) -> None:
+    """Whoever may write events may write one as large as a message may be: it is counted, and the next is answered."""
+    packed(tmp_path / "made")
+    bare = replace(read_predictions(events(0)), features=[], original_ids=[None] * ROWS)
+    spare = DEFAULT_MAX_BYTES - len(pack_predictions(bare)) - 10
+    full = replace(bare, original_ids=["i" * spare, *[None] * (ROWS - 1)])
+    send(lane, "predictions", (b"churn", pack_predictions(full)), (b"churn", events(1)))
+    packages = Packages(cache_dir=str(tmp_path / "cache"))
+    with admitted(tmp_path / "made" / "package", KEYS, packages) as (manifest, model):
+        challenger = Challenger(lane.kafka, "churn", manifest, Scorer(manifest, model, time.monotonic))
+        with running(challenger.run):
+            until(lambda: challenger.tally.batches == 1)
+    assert (challenger.tally.unread, challenger.tally.rows, challenger.tally.errors) == (1, ROWS, 0)
 
 
 class Deaf:

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from challenged import ROWS, Flags, Texts, Told, ToldOfFlags, events, statuses
 
-from driftline.agents.challenger.scoring import Scorer
-from driftline.agents.challenger.worker import _packed
+from driftline.agents.challenger.scoring import LONGEST_CLASS, Scorer
 from driftline.schemas.columns import pack_predictions, read_predictions
 from driftline.schemas.shapes import Category
 
@@ -40,10 +39,19 @@ def test_a_class_that_is_no_text_is_an_error(word: Any) -> None:
     assert read_predictions(pack_predictions(answered)).rows == ROWS
 
 
-def test_answers_that_are_no_batch_are_told_of_as_errors() -> None:
-    """Classes too long for a message end nothing: the rows are errors, and the next batch is answered."""
+def test_a_class_that_is_too_long_is_an_error_of_its_row() -> None:
+    """The other rows have their answers."""
+
+    class Long(Flags):
+        def predict(self, inputs: Any) -> Any:
+            label = np.empty(len(inputs["paid"]), object)
+            label[:] = ["yes"] * len(label)
+            label[1] = "x" * (LONGEST_CLASS + 1)
+            return {"label": label}
+
     paid = Category("paid", ("true",), np.zeros(ROWS, np.int32))
     given = events(features=[], categories=[paid], scores=[], gaps=[])
-    answered = Scorer(ToldOfFlags(), Flags("x" * 2_000_000), lambda: 0.0).answer(given)  # type: ignore[arg-type]
-    again = read_predictions(_packed(answered))
-    assert (statuses(again), again.predicted) == (["error"] * ROWS, None)
+    answered = Scorer(ToldOfFlags(), Long(), lambda: 0.0).answer(given)  # type: ignore[arg-type]
+    assert statuses(answered) == ["ok", "error", "ok", "ok"]
+    assert answered.predicted is not None
+    assert answered.predicted.levels == ("yes",)
