@@ -81,8 +81,10 @@ class Answerer:
             if outputs is not None:
                 self._ask_shadows(deployment, request, rows)
                 return canary, outputs
-            # What answers may have been swapped meanwhile.
-            champion = champion_of(deployment, request.version)
+            champion = champion_of(
+                deployment, request.version
+            )  # perhaps swapped meanwhile, for one that takes others
+            rows = self._rows(champion, request)
         call = self._call(deployment, champion, CHAMPION, request, rows)
         # Beside a canary it is asked as that is, in a thread: what threads cost would else pass for a slow canary.
         is_tried = slots.weight > 0 and not deployment.canary_closed

@@ -85,5 +85,5 @@ def hold_texts(name: str, array: NDArray[Any]) -> None:
         "".join(values).encode()
     except (TypeError, UnicodeEncodeError) as error:
         raise InputError(f"its answer {name!r} holds what is no text: {error}") from error
-    if any(type(one) is not str for one in values):  # those of numpy are written in no JSON
+    if set(map(type, values)) - {str}:  # those of numpy are written in no JSON
         raise InputError(f"its answer {name!r} holds texts of another kind than str")

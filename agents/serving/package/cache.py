@@ -107,8 +107,21 @@ class Cache:
             UntrustedPackageError: nobody signed it who may, or it is another one than was asked for.
             BrokenPackageError: it is not what its manifest says.
             StoreError: it cannot be had.
-            CacheError: there is no room for it beside what is in use.
+            CacheError: there is no room for it beside what is in use, or the disk does not do what it is asked.
         """
+        try:
+            return self._taken(ref, keys, source)
+        except OSError as error:
+            at = f" ({error.filename})" if error.filename else ""
+            raise CacheError(
+                f"the cache of packages {self._folder} cannot be used: {error.strerror}{at}"
+            ) from error
+
+    def digests(self) -> list[str]:
+        """Give the packages that are here, the one used longest ago first."""
+        return [path.name for path in sorted(self._copies(), key=_used_ns)]
+
+    def _taken(self, ref: ModelRef, keys: Mapping[str, bytes], source: Source) -> Held:
         try:
             held = self._here(ref, keys)
         except UntrustedPackageError as error:
@@ -119,10 +132,6 @@ class Cache:
             # Another process may have copied it while we waited.
             return self._here(ref, keys) or self._fetched(ref, keys, source)
 
-    def digests(self) -> list[str]:
-        """Give the packages that are here, the one used longest ago first."""
-        return [path.name for path in sorted(self._copies(), key=_used_ns)]
-
     def _here(self, ref: ModelRef, keys: Mapping[str, bytes]) -> Held | None:
         """Hold a package that is here, proved; None when it is not, or was damaged and is now gone."""
         folder = self._folder / ref.manifest
@@ -130,29 +139,28 @@ class Cache:
             lock = os.open(folder, _FOLDER)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise CacheError(f"the copy {folder} cannot be read: {error.strerror}") from error
+        held = None
         try:
             fcntl.flock(lock, fcntl.LOCK_SH)
-            if not _is_still(lock, folder):  # thrown out while we waited for the lock
-                os.close(lock)
-                return None
-            signed = self._proof(folder, ref, keys)
-            os.utime(lock)  # used now: the last to be thrown out
+            if _is_still(lock, folder):  # else thrown out while we waited for the lock
+                held = Held(folder, self._proof(folder, ref, keys), lock)
+                with suppress(OSError):  # a disk that is read only
+                    os.utime(lock)  # used now: the last to be thrown out
         except BrokenPackageError:
             if _is_still(lock, folder):
                 self._throw_out(folder)
-            os.close(lock)
-            return None
-        except BaseException:
-            os.close(lock)
-            raise
-        return Held(folder, signed, lock)
+        finally:
+            if held is None:
+                os.close(lock)
+        return held
 
     def _signed_again(
         self, ref: ModelRef, keys: Mapping[str, bytes], source: Source, error: UntrustedPackageError
     ) -> Held | None:
-        """Take over the signatures that the same manifest has by now where it is copied from; else raises the error."""
+        """Take over the signatures that the same manifest has by now where it is copied from; else raises the error.
+
+        They take the place of those that the copy had. None when the copy is gone meanwhile.
+        """
         try:
             data = source.manifest(ref.manifest)
             _is_asked_for(opened_manifest(data, keys), ref)
@@ -161,13 +169,14 @@ class Cache:
         with self._alone():
             with suppress(UntrustedPackageError):  # another process may have done it while we waited
                 return self._here(ref, keys)
+            # Beside the copy, which holds what its manifest lists and nothing else.
+            made = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=self._folder))
             try:
-                # Beside the copy, which holds what its manifest lists and nothing else.
-                write_atomically(self._folder / ref.manifest / FILE, data, by_way_of=self._folder)
-            except OSError as fault:
-                raise CacheError(
-                    f"the copy {self._folder / ref.manifest} cannot be signed again: {fault.strerror}"
-                ) from fault
+                write_atomically(self._folder / ref.manifest / FILE, data, by_way_of=made)
+            except FileNotFoundError:
+                return None
+            finally:
+                shutil.rmtree(made, ignore_errors=True)
             return self._here(ref, keys)
 
     def _proof(self, folder: Path, ref: ModelRef, keys: Mapping[str, bytes]) -> Signed:
@@ -194,13 +203,9 @@ class Cache:
             (made / FILE).write_bytes(data)
             _is_harmless(made, signed.manifest)
             made.rename(self._folder / ref.manifest)
-        except BaseException as error:
+        except BaseException:
             os.close(lock)
             shutil.rmtree(made, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise CacheError(
-                    f"{signed.manifest.title} cannot be copied to {self._folder}: {error.strerror}"
-                ) from error
             raise
         self._proved.add(ref.manifest)
         return Held(self._folder / ref.manifest, signed, lock)
@@ -252,11 +257,8 @@ class Cache:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Be the one that copies: what two copy at once could not be bounded."""
-        path = self._folder / _LOCK
-        try:
-            number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise CacheError(f"{path} cannot be opened: {error.strerror}") from error
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        number = os.open(self._folder / _LOCK, flags, 0o600)
         try:
             fcntl.flock(number, fcntl.LOCK_EX)
             yield

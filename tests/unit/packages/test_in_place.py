@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -114,6 +116,66 @@ def test_a_copy_that_cannot_be_signed_again_is_said(tmp_path: Path, monkeypatch:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(CacheError, match="cannot be signed again: No space left on device"):
+    with pytest.raises(CacheError, match="cannot be used: No space left on device"):
         cache.take(ref, OTHERS, InPlace(made.folder, again))
-    assert [path.name for path in (tmp_path / "cache").iterdir() if path.name.startswith(".partial")] == []
+    assert partial(tmp_path) == []
+
+
+def test_a_copy_that_goes_while_it_is_signed_again_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may have needed its room: it is no fault of whoever asks for it now."""
+    made = packed(tmp_path / "made")
+    ref, cache = made.signed.ref, Cache(tmp_path / "cache", max_bytes=1 << 24)
+    cache.take(ref, KEYS, InPlace(made.folder, made.signed)).release()
+    signed_again(made.folder, OTHER)
+    again = verify(made.folder, OTHERS)
+    synced = os.fsync
+
+    def gone(number: int) -> None:
+        shutil.rmtree(tmp_path / "cache" / ref.manifest, ignore_errors=True)
+        synced(number)
+
+    monkeypatch.setattr("os.fsync", gone)
+    with cache.take(ref, OTHERS, InPlace(made.folder, again)) as held:
+        assert held.signed.signers == frozenset({OTHER.keyid})
+    assert partial(tmp_path) == []
+
+
+def test_a_cache_that_is_read_only_gives_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it was used cannot be written there; what would have to be copied is one sentence."""
+    made = packed(tmp_path / "made")
+    ref, cache = made.signed.ref, Cache(tmp_path / "cache", max_bytes=1 << 24)
+    source = InPlace(made.folder, made.signed)
+    cache.take(ref, KEYS, source).release()
+    monkeypatch.setattr("os.utime", read_only)
+    monkeypatch.setattr("tempfile.mkdtemp", read_only)
+    cache.take(ref, KEYS, source).release()
+    copy = tmp_path / "cache" / ref.manifest
+    model = copy / made.signed.manifest.model
+    model.write_bytes(model.read_bytes()[:-1] + b"x")
+    for _ in range(3):
+        with pytest.raises(CacheError, match=r"cannot be used: Read-only file system"):
+            Cache(tmp_path / "cache", max_bytes=1 << 24).take(ref, KEYS, source)
+    assert held_here(copy) == 0
+    shutil.rmtree(copy)
+    with pytest.raises(CacheError, match=r"cannot be used: Read-only file system"):
+        cache.take(ref, KEYS, source)
+
+
+def read_only(*_: object, **__: object) -> None:
+    """Fail as a disk does that is read only."""
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def held_here(folder: Path) -> int:
+    """How often this process has a folder open."""
+    found = [Path("/proc/self/fd") / one for one in os.listdir("/proc/self/fd")]  # noqa: PTH208 - the folder's own is closed
+    return [one.resolve() for one in found].count(folder.resolve())
+
+
+def partial(folder: Path) -> list[str]:
+    """What is left of copies that were not finished, and of anything else that no copy is."""
+    return [
+        one.name for one in (folder / "cache").iterdir() if one.name.startswith(".") and one.name != ".lock"
+    ]
