@@ -15,6 +15,7 @@ import numpy as np
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.package.tensors import DTYPES
 from driftline.agents.serving.slots import CHAMPION
+from driftline.agents.serving.worth import ERROR
 from driftline.schemas.ids import ID_BYTES
 
 if TYPE_CHECKING:
@@ -114,6 +115,12 @@ class Gathered:
         }
         if manifest.predicted in outputs:
             facts["predicted"] = _classes(outputs[manifest.predicted].reshape(-1))
+        if outputs and ERROR in status:
+            failed = np.array([said == ERROR for said in status])
+            score = {name: _but_of(values, failed) for name, values in score.items()}
+            if "predicted" in facts:
+                pairs = zip(facts["predicted"], status, strict=True)
+                facts["predicted"] = [None if said == ERROR else one for one, said in pairs]
         sink.log_many(features, score or None, **facts)
 
     def _features(self) -> dict[str, Any]:
@@ -233,6 +240,12 @@ def _classes(values: NDArray[Any]) -> list[Any]:
         return list(values.tolist())
     texts = {value: str(value) for value in np.unique(values).tolist()}
     return [texts[value] for value in values.tolist()]
+
+
+def _but_of(values: NDArray[Any], failed: NDArray[np.bool_]) -> NDArray[Any]:
+    """Scores with none in rows that are errors, whatever the model put there."""
+    kind = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
+    return np.where(failed, kind.type(np.nan), values.astype(kind, copy=False))
 
 
 def _column(table: NDArray[Any], place: int) -> NDArray[Any]:

@@ -86,9 +86,10 @@ class SkopsModel:
 
     def _typed(self, answer: Any, output: int) -> NDArray[Any]:  # noqa: ANN401 - an estimator answers what it likes
         made: NDArray[Any] = np.asarray(answer).astype(DTYPES[self.outputs[output].datatype], copy=False)
-        if made.dtype.hasobject:  # texts of numpy's own kind are texts, which no JSON is written of
+        values = made.ravel().tolist() if made.dtype.hasobject else []
+        if set(map(type, values)) - {str}:  # texts of numpy's own kind are texts, which no JSON is written of
             held = np.empty(made.size, object)
-            held[:] = [str(one) if isinstance(one, str) else one for one in made.ravel().tolist()]
+            held[:] = [str(one) if isinstance(one, str) else one for one in values]
             made = held.reshape(made.shape)
         return made
 

@@ -131,6 +131,26 @@ def test_failures_are_told_by_themselves_and_without_scores() -> None:
     assert list(by_status["ok"]["columns"]["a"]) == [0]
 
 
+def test_rows_that_are_errors_among_others_have_no_score_and_no_class() -> None:
+    """Infinity would be stored else, and a class counted that is no prediction; scores of whole numbers too."""
+    sink = Sink()
+    asked = loaded(
+        inputs=INPUTS,
+        outputs=OUTPUTS,
+        scores=(Score(name="score", output="p", column=1), Score(name="whole", output="label", column=0)),
+        predicted="label",
+    )
+    recorder = Recorder(lambda _key, _manifest: sink, lambda _name, _rows: pytest.fail("a row was lost"))
+    made, outputs = call(asked, 0, 3)
+    outputs["p"][1] = np.inf
+    recorder.record(KEY, made, outputs, 0.0, ["ok", "error", "ok"])
+    recorder.flush()
+    (told,) = sink.told
+    assert np.array_equal(told["score"]["score"], [0.0, np.nan, 0.25], equal_nan=True)
+    assert np.array_equal(told["score"]["whole"], [0.0, np.nan, 2.0], equal_nan=True)
+    assert told["predicted"] == ["0", None, "2"]
+
+
 def test_rows_that_cannot_be_gathered_are_counted() -> None:
     """With those that waited beside them; what comes after them is told."""
     kept, lost, asked = Kept(), [], loaded()

@@ -108,13 +108,14 @@ def test_a_callers_mistake_is_no_event(tmp_path: Path) -> None:
     assert kept.rows == []
 
 
-def test_each_row_of_a_binary_answer_says_whether_it_was_scored(tmp_path: Path) -> None:
-    """The caller has the whole; the row with NaN is an error among the others."""
+@pytest.mark.parametrize("none", [np.nan, np.inf])
+def test_each_row_of_a_binary_answer_says_whether_it_was_scored(tmp_path: Path, none: float) -> None:
+    """The caller has the whole; the row with NaN or infinity is an error among the others, and has no score."""
     kept = Kept()
 
     def half(inputs: Any) -> dict[str, Any]:
         scores = np.ones((len(inputs["X"]), 1), np.float32)
-        scores[1] = np.nan
+        scores[1] = none
         return {"p": scores}
 
     async def whole(made: Agent, line: Line) -> None:
@@ -126,6 +127,8 @@ def test_each_row_of_a_binary_answer_says_whether_it_was_scored(tmp_path: Path) 
 
     run(lambda: agent(tmp_path, kept=kept), whole, half)
     assert [one["status"] for one in kept.rows] == ["ok", "error", "ok"]
+    scores = [value for one in kept.rows for value in one["score"].values()]
+    assert np.array_equal(scores, [1.0, np.nan, 1.0], equal_nan=True)
 
 
 def test_a_canary_with_an_output_of_its_own_that_json_does_not_carry_falls_back(tmp_path: Path) -> None:
