@@ -14,12 +14,13 @@ import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from driftline.agents.atomic import write_atomically
 from driftline.agents.private import make_private
 from driftline.agents.serving.package.errors import BrokenPackageError, PackageError, UntrustedPackageError
 from driftline.agents.serving.package.folder import read
+from driftline.agents.serving.package.held import Held, is_still
 from driftline.agents.serving.package.in_place import copy
 from driftline.agents.serving.package.inside import content_faults
 from driftline.agents.serving.package.layout import FILE
@@ -42,33 +43,6 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 class CacheError(PackageError):
     """A cache that cannot be used, or has no room."""
-
-
-class Held:
-    """A package that stays where it is until it is let go.
-
-    Attributes:
-        folder: its files; read them, write nothing.
-        signed: its manifest.
-    """
-
-    __slots__ = ("_lock", "folder", "signed")
-
-    def __init__(self, folder: Path, signed: Signed, lock: int) -> None:
-        self.folder, self.signed = folder, signed
-        self._lock: int | None = lock
-
-    def release(self) -> None:
-        """Let it go: it may be thrown out from now on. A second time does nothing."""
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
 
 
 class Cache:
@@ -142,12 +116,12 @@ class Cache:
         held = None
         try:
             fcntl.flock(lock, fcntl.LOCK_SH)
-            if _is_still(lock, folder):  # else thrown out while we waited for the lock
+            if is_still(lock, folder):  # else thrown out while we waited for the lock
                 held = Held(folder, self._proof(folder, ref, keys), lock)
                 with suppress(OSError):  # a disk that is read only
                     os.utime(lock)  # used now: the last to be thrown out
         except BrokenPackageError:
-            if _is_still(lock, folder):
+            if is_still(lock, folder):
                 self._throw_out(folder)
         finally:
             if held is None:
@@ -278,15 +252,6 @@ def _is_asked_for(signed: Signed, ref: ModelRef) -> None:
             f"{ref.name} {ref.version} ({ref.manifest[:16]}…) was asked for, and the package there is "
             f"{signed.manifest.title} ({signed.digest[:16]}…)"
         )
-
-
-def _is_still(lock: int, folder: Path) -> bool:
-    """Say whether a folder that was opened is still the one of that name."""
-    try:
-        there = folder.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(os.fstat(lock), there)
 
 
 def _used_ns(path: Path) -> int:
