@@ -147,7 +147,8 @@ def _canary(state: ServingState, deed: Deed) -> ServingState | Refusal:
         plan=plan,
     )
     basis = shadows_of(with_one(without(state.basis, *CANARYS), deed.grant, "rollout"), shadows)
-    return replace(staged(state, model, "canary"), rollout=rollout, shadows=shadows, basis=basis)
+    made = replace(staged(state, model, "canary"), rollout=rollout, shadows=shadows, basis=basis)
+    return tiered(made, known(state, model).tier)
 
 
 def _promote(state: ServingState, deed: Deed) -> ServingState | Refusal:

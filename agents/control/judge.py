@@ -75,7 +75,7 @@ def judge(
         if rule.policy.ask(Question(person, "approve", command.deployment, tier)).allowed
     ]
     approved = [person for _, person in counted]
-    grant = waiting.grant([approval for approval, _ in counted])
+    grant = waiting.grant([approval for approval, _ in counted], tier)
     question = Question(
         asker,
         command.op,

@@ -77,10 +77,10 @@ class Waiting:
         )
         return tuple((one, person) for one, person in found if person is not None)
 
-    def grant(self, approvals: Sequence[Approval]) -> Grant:
-        """The command and the approvals that count, as a state carries them."""
+    def grant(self, approvals: Sequence[Approval], tier: Tier) -> Grant:
+        """The command and the approvals that count, as a state carries them, with the tier that decides."""
         texts = tuple(one.envelope.to_bytes().decode() for one in approvals)
-        return Grant(of="change", command=self.envelope.to_bytes().decode(), approvals=texts)
+        return Grant(of="change", command=self.envelope.to_bytes().decode(), approvals=texts, tier=tier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from driftline.agents.control.deeds import STALE_S
-from driftline.agents.control.grants import CHAMPIONS, held
+from driftline.agents.control.grants import CHAMPIONS, asked, held
+from driftline.agents.control.marks import Marks
+from driftline.agents.control.tiers import answering, judged_by
 from driftline.agents.control.warrant import ARRIVES_MS, LATEST_MS, Warrant, WarrantError, names, warranted
 from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.serving_state import TIERS, Grant, Rollout, ServingState, Standing, strictest
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
 
 BACK: Final = "after going back there is nothing more to go back to, and a previous champion is shown"
-
-
-class Marks(msgspec.Struct, frozen=True, kw_only=True):
-    """How far each kind of command has come, in the revisions that they expected: older ones count no more."""
-
-    champion: int = -1
-    rollout: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +74,18 @@ def checked(case: Case) -> Marks:
     if state.prepares or state.change is not None:
         _must(state.phase == "prepare", "a state prepares something outside its phase")
         _change(case)
-    return Marks(champion=champion, rollout=rollout)
+    return case.marks.grown(state, champion=champion, rollout=rollout)
 
 
 def _tiers(case: Case) -> None:
-    """Check that the tier is at least that of all that is loaded, and did not go down."""
+    """Check that the tier is at least that of all that answers callers, and did not go down."""
     state, before = case.state, case.before
     for version in state.versions:
         known = case.tiers.get(version.model.manifest, version.tier)
         _must(
             known == version.tier, f"version {version.model.version} is of tier {known}, not {version.tier}"
         )
-    of_models = [version.tier for version in state.versions if version.model in state.loaded]
+    of_models = [version.tier for version in state.versions if version.model in answering(state)]
     _must(
         all(state.version(model) is not None for model in state.loaded),
         "a model serves that is no known version",
@@ -129,11 +122,11 @@ def _champion(case: Case) -> int:
     if before is None or before.champion == state.champion:
         return max(mark, grant.expected)
     rollback = _found(case, "rollback", state.champion, "rollback")
-    for asked in (grant, rollback):
-        if asked is not None and asked.expected > mark:
-            _fresh(asked, before)
-            _must(asked is grant or state.previous is None, BACK)
-            return asked.expected
+    for one in (grant, rollback):
+        if one is not None and one.expected > mark:
+            _fresh(one, before)
+            _must(one is grant or state.previous is None, BACK)
+            return one.expected
     _must(
         state.champion == before.previous and _automatic(case, before),
         f"version {state.champion.version} was made champion by an older command than the last, and nobody went back",
@@ -163,7 +156,7 @@ def _automatic(case: Case, before: ServingState) -> bool:
     grant = held(before, "champion")
     if grant is None:
         return False
-    plan = _granted(case, grant, before.champion).command.plan
+    plan = _granted(case, grant).command.plan
     return plan is None or plan.automatic_rollback
 
 
@@ -273,12 +266,13 @@ def _found(case: Case, of: Standing, model: ModelRef | None, *ops: str) -> Warra
     """The grant of something that stands, if the state carries it for this model; WarrantError when it is false."""
     stands = (one for one in case.state.basis if one.of == of and names(one, model, ops))
     grant = next(stands, None)
-    return None if grant is None else _granted(case, grant, model)
+    return None if grant is None else _granted(case, grant)
 
 
-def _granted(case: Case, grant: Grant, model: ModelRef | None) -> Warrant:
+def _granted(case: Case, grant: Grant) -> Warrant:
     stood = (grant.command, grant.approvals) in case.stood
-    found = warranted(grant, case.history, tier_with(case.state, model), stood=stood)
+    tier = judged_by(case.state, grant, asked(grant.command), None if stood else case.marks)
+    found = warranted(grant, case.history, tier, stood=stood)
     _must(
         found.command.deployment == case.state.deployment,
         f"a command for {found.command.deployment} is shown for {case.state.deployment}",
@@ -286,12 +280,6 @@ def _granted(case: Case, grant: Grant, model: ModelRef | None) -> Warrant:
     _must(found.digest not in case.ended, f"a {found.command.op} is shown that was denied, refused or lapsed")
     _must(found.expected < case.state.revision, "a command expects a later revision than the state's")
     return found
-
-
-def tier_with(state: ServingState, model: ModelRef | None) -> Tier:
-    """The tier by which a command about a model is judged: the stricter one of the state's and the version's."""
-    version = None if model is None else state.version(model)
-    return strictest(state.tier, *(() if version is None else (version.tier,)))
 
 
 def _must(holds: bool, sentence: str) -> None:  # noqa: FBT001 - reads as an assertion

@@ -10,15 +10,14 @@ import msgspec
 from driftline.agents.control.deeds import staged
 from driftline.agents.control.grants import asked, shadows_of, standing
 from driftline.agents.control.lifecycle import At, cancel
-from driftline.agents.control.standing import tier_with
 from driftline.agents.control.stops import without_rollout
+from driftline.agents.control.tiers import judged_by
 from driftline.agents.control.warrant import WarrantError, warranted
 from driftline.schemas.control.envelope import Envelope, EnvelopeError
-from driftline.schemas.control.serving_state import Grant
 
 if TYPE_CHECKING:
     from driftline.agents.control.history import History
-    from driftline.schemas.control.serving_state import ServingState
+    from driftline.schemas.control.serving_state import Grant, ServingState
 
 UNREADABLE = (EnvelopeError, msgspec.MsgspecError, UnicodeEncodeError)
 
@@ -37,9 +36,7 @@ def withdrawn(before: ServingState | None, after: ServingState, history: History
         return None
     try:
         new = standing(after) - (frozenset() if before is None else standing(before))
-        grants = (
-            Grant(of="change", command=command, approvals=approvals) for command, approvals in sorted(new)
-        )
+        grants = (one for one in after.basis if (one.command, one.approvals) in new)
         faults = (_fault(after, grant, history) for grant in grants)
         return next((one for one in faults if one is not None), None)
     except UNREADABLE as error:
@@ -90,7 +87,7 @@ def _fault(state: ServingState, grant: Grant, history: History) -> str | None:
         return None
     said = asked(grant.command)
     try:
-        warranted(grant, history, tier_with(state, said.model))
+        warranted(grant, history, judged_by(state, grant, said))
     except WarrantError as error:
         what = "" if said.model is None else f" of version {said.model.version}"
         return f"a key under the {said.op}{what} was revoked: {error}"

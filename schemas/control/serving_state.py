@@ -104,11 +104,13 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
             made them champion; `rollback` is what went back last.
         command: its envelope.
         approvals: envelopes of `approve` commands, one a person.
+        tier: by which it was decided; that of the deployment may have grown since. Older states do not say it.
     """
 
     of: Standing
     command: str
     approvals: tuple[str, ...] = ()
+    tier: Tier | msgspec.UnsetType = msgspec.UNSET
 
 
 class ServingState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,7 +14,7 @@ from served import Package
 from signed import command, key, model, plain, signed, trust
 
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.control.standing import Marks
+from driftline.agents.control.marks import Marks
 from driftline.agents.control.verify_state import Believed
 from driftline.agents.serving.belief import Belief
 from driftline.agents.serving.errors import ServingError
