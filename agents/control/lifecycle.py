@@ -72,9 +72,9 @@ def begin(
         else replace(base, audit_seq=at.seq, decided_at_ms=at.ms)
     )
     made = effect(following, Deed(command, grant, by, at.ms, tier))
-    if isinstance(made, Refusal) or command.op in AT_ONCE:
-        return made
-    prepares = tuple(sorted(made.loaded - base.loaded, key=_order))
+    if isinstance(made, Refusal):
+        return following if _ends_alone(base, command) else made
+    prepares = () if command.op in AT_ONCE else tuple(sorted(made.loaded - base.loaded, key=_order))
     if not prepares:
         return made
     return replace(
@@ -102,6 +102,15 @@ def activate(state: ServingState, at: At) -> ServingState | Refusal:
 def cancel(state: ServingState, at: At) -> ServingState:
     """The next revision, which says the same without what is being prepared: everywhere, all is as it was."""
     return _next(cleared(state), at)
+
+
+def _ends_alone(state: ServingState, command: Command) -> bool:
+    """Whether a command has something to stop in a state, and nothing but what is being prepared."""
+    if state.phase != "prepare":
+        return False
+    if command.op == "rollback":
+        return command.model is not None and command.model == state.champion
+    return command.op == "halt-rollout" and state.rollout is None
 
 
 def cleared(state: ServingState) -> ServingState:

@@ -22,7 +22,7 @@ from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.halts import Halts
 from driftline.agents.serving.memory import Kept
 from driftline.agents.serving.newest import Newest
-from driftline.agents.serving.orders import Local, impossible, is_settled, ordered, over
+from driftline.agents.serving.orders import Local, impossible, is_settled, ordered, over, with_one
 from driftline.agents.serving.told import said
 from driftline.schemas.control.command import is_name
 from driftline.schemas.control.serving_state import ServingState
@@ -57,7 +57,7 @@ class Belief:
         self._trust: Trusted | None = None
         self._records: list[str] = []
         self.believed: dict[str, Believed] = dict(kept.believed)
-        self.local: dict[str, Local] = dict(kept.local)
+        self.local: dict[str, tuple[Local, ...]] = dict(kept.local)
         self._seen: list[str] = list(kept.seen)
         self._halts, self.newest = Halts(), Newest()
         self.untold: tuple[str, ...] = kept.untold
@@ -212,8 +212,7 @@ class Belief:
         found = self.believed.get(deployment)
         if found is None:
             return None
-        local = self.local.get(deployment)
-        return found.state if local is None else over(found.state, local)
+        return over(found.state, self.local.get(deployment, ()))
 
     def command(self, data: bytes, now_ms: int) -> tuple[str, Local]:
         """Take a command that was given here.
@@ -247,7 +246,7 @@ class Belief:
         if is_settled(local, before):
             raise ServingError("the command is not obeyed: what is so already rests on it, or on a later one")
         self._seen = [*self._seen, command.command_id][-MOST_LOCAL:]
-        self.local[deployment] = local
+        self.local[deployment] = with_one(self.local.get(deployment, ()), local)
         self.untold = (*self.untold, given.command)[-MOST_LOCAL:]
         return deployment, local
 
@@ -274,10 +273,10 @@ class Belief:
         return found
 
     def _settle(self, deployment: str, state: ServingState) -> None:
-        """Let go of a local command that the state took over, or that a person ended later."""
-        local = self.local.get(deployment)
-        if local is not None and is_settled(local, state):
-            del self.local[deployment]
+        """Let go of local commands that the state took over, or that a person ended later."""
+        left = tuple(one for one in self.local.pop(deployment, ()) if not is_settled(one, state))
+        if left:
+            self.local[deployment] = left
 
     def _learn(self, text: str) -> None:
         """Take a record that changes trust into the history."""

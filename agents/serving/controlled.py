@@ -216,7 +216,7 @@ class Controlled:
         """What is so, for whoever builds a local command."""
         with self._lock:
             believed = {name: one.state for name, one in self.belief.believed.items()}
-            local = {name: one.by for name, one in self.belief.local.items()}
+            local = {name: held[-1].by for name, held in self.belief.local.items()}
         return {
             "installation": self.belief.installation,
             "instance": self._agent.instance,

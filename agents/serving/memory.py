@@ -34,7 +34,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     records: tuple[str, ...] = ()
     believed: dict[str, Believed] = {}
-    local: dict[str, Local] = {}
+    local: dict[str, tuple[Local, ...]] = {}
     seen: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
 

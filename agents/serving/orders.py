@@ -30,7 +30,7 @@ class Local(msgspec.Struct, frozen=True, kw_only=True):
         approvals: of it.
         by: id of the person.
         revision: that was believed then.
-        rollout: as it stood; `halt-rollout` lets its weight grow no more.
+        rollout: as it stood; `halt-rollout` lets its weight grow no more, and a rollback takes it back.
     """
 
     command: str
@@ -92,12 +92,24 @@ def unfit(command: Command, installation: str, now_ms: int) -> str | None:
     return None
 
 
-def over(state: ServingState, local: Local) -> ServingState:
-    """A state with a local command over it; what it loads is what it loaded before."""
+def with_one(held: tuple[Local, ...], local: Local) -> tuple[Local, ...]:
+    """Let a command hold, in the place of the one with its op: a halt is ended by no rollback and by no other halt."""
+    op = asked(local.command).op
+    return (*(one for one in held if asked(one.command).op != op), local)
+
+
+def over(state: ServingState, held: Iterable[Local]) -> ServingState:
+    """A state with local commands over it; what it loads is what it loaded before."""
+    for local in held:
+        state = _over(state, local)
+    return state
+
+
+def _over(state: ServingState, local: Local) -> ServingState:
     command = asked(local.command)
     if command.op == "halt-rollout":
         now, then = state.rollout, local.rollout
-        if now is None or then is None or now.rollout_id != then.rollout_id or now.weight <= then.weight:
+        if now is None or then is None or not _goes_on(then, now) or now.weight <= then.weight:
             return state
         return msgspec.structs.replace(state, rollout=then)
     if command.op == "halt-serving":
@@ -115,9 +127,14 @@ def is_settled(local: Local, state: ServingState) -> bool:
         return True
     if command.op == "rollback":
         stands = (held(state, "champion"), held(state, "rollback"))
-        return state.champion == command.model or _later(stands, command)
+        is_back = state.champion == command.model and not _goes_on(local.rollout, state.rollout)
+        return is_back or _later(stands, command)
     ends = held(state, "resumed-serving" if command.op == "halt-serving" else "resumed-rollout")
     return state.is_retired or _later((ends,), command)
+
+
+def _goes_on(then: Rollout | None, now: Rollout | None) -> bool:
+    return then is not None and now is not None and then.rollout_id == now.rollout_id
 
 
 def _later(grants: Iterable[Grant | None], command: Command) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from doubting import Agent
 from office import EVIDENCE, PLAN, PROFILE, Office, refused, stages
 from signed import model
 
 from driftline.agents.control.effects import MAX_SHADOWS, MAX_VERSIONS
 from driftline.agents.control.grants import MAX_EARLIER
 from driftline.agents.control.lifecycle import activate, cancel
-from driftline.schemas.control.command import Plan
+from driftline.schemas.control.command import Op, Plan
 
 
 def test_the_path_of_a_model() -> None:
@@ -99,6 +100,42 @@ def test_nothing_but_a_stop_comes_between_prepare_and_activate() -> None:
         assert (office.state.phase, office.state.prepares) == ("activate", ())
         if op == "halt-serving":
             office.does("resume", "oli", target="serving")
+
+
+@pytest.mark.parametrize("op", ["shadow", "canary", "promote"])
+@pytest.mark.parametrize(("stop", "named"), [("halt-rollout", {}), ("rollback", {"model": model("1")})])
+def test_a_change_that_is_prepared_is_stopped_where_nothing_else_is(
+    op: Op, stop: Op, named: dict[str, Any]
+) -> None:
+    """With one champion ever, and no rollout: it answers as before, agents believe that; the change can be asked anew."""
+    office = Office("low")
+    before = office.created()
+    office.registered("2")
+    fields = {"plan": PLAN} if op == "canary" else {}
+    office.ask(op, "ann", model=model("2"), **fields)
+    assert office.state.phase == "prepare"
+    assert office.ask(stop, "oli", **named).event == "decided"
+    state = office.state
+    assert (state.phase, state.prepares, state.change, state.champion) == (
+        "activate",
+        (),
+        None,
+        before.champion,
+    )
+    Agent(office)
+    office.does(op, "ann", model=model("2"), **fields)
+    refused(office.ask("rollback", "oli", model=model("3")), "knows no version 3")
+
+
+def test_a_first_champion_that_is_prepared_is_stopped() -> None:
+    """By a halt of rollouts: nothing serves yet, so that there is nothing to go back to."""
+    office = Office("low")
+    office.registered("1")
+    office.ask("create", "ann", model=model("1"))
+    refused(office.ask("rollback", "oli", model=model("1")), "nothing serves")
+    assert office.ask("halt-rollout", "oli").event == "decided"
+    assert (office.state.phase, office.state.champion) == ("activate", None)
+    refused(office.ask("halt-rollout", "oli"), "no rollout of churn is under way")
 
 
 def test_the_plan_says_how_long_it_bakes() -> None:

@@ -1,0 +1,89 @@
+"""Several local commands of one deployment: each holds until the controller knows of it, and none ends another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from believing import Life
+from office import Office
+from served import Package
+from signed import model, signed
+
+from driftline.schemas.control.command import Plan, Step
+
+HALF = Plan(steps=(Step(weight=5_000, bake_s=60.0, min_rows=1),))
+
+
+def run(folder: Path, whole: Callable[[Office, Life], Awaitable[None]]) -> None:
+    """Run a test with an agent that has a champion, and half of the callers with a canary."""
+
+    async def bounded() -> None:
+        office = Office("low")
+        life = Life(folder, office, Package("1", tier="low"), Package("2", tier="low"))
+        life.hears()
+        office.canary(plan=HALF)
+        await life.catches_up()
+        assert (life.slots.answering.version, life.slots.weight) == ("1", 5_000)
+        async with asyncio.timeout(60):
+            await whole(office, life)
+        await life.end()
+
+    asyncio.run(bounded())
+
+
+async def says(office: Office, life: Life, op: Any, word: str, **fields: Any) -> bytes:
+    """Give the agent a command itself; returns it."""
+    office.now_ms += 1_000
+    asked = signed(office.build(op, **fields), word).to_bytes()
+    life.controlled.command(msgspec.json.encode({"command": asked.decode()}))
+    await life.settled()
+    return asked
+
+
+@pytest.mark.parametrize(("op", "fields"), [("halt-rollout", {}), ("rollback", {"model": model("1")})])
+def test_a_halt_is_ended_by_nothing_but_a_resume(tmp_path: Path, op: str, fields: dict[str, Any]) -> None:
+    """What is asked for after it holds beside it, through a restart; the controller's resume lets it answer again."""
+
+    async def whole(office: Office, life: Life) -> None:
+        halt = await says(office, life, "halt-serving", "oli")
+        assert life.slots.answering is None
+        after = await says(office, life, op, "val" if op == "halt-rollout" else "oli", **fields)
+        assert life.slots.answering is None
+        again = Life(tmp_path, office, Package("1", tier="low"), Package("2", tier="low"))
+        again.controlled.resume()
+        await again.settled()
+        assert again.slots.answering is None
+        await again.end()
+        office.send(halt)
+        await life.catches_up()
+        assert life.slots.answering is None
+        assert [one.command for one in life.controlled.belief.local["churn"]] == [after.decode()]
+        office.now_ms += 1_000
+        office.does("resume", "oli", target="serving")
+        await life.catches_up()
+        assert life.slots.answering.version == "1"
+
+    run(tmp_path, whole)
+
+
+def test_a_canary_is_taken_back_here(tmp_path: Path) -> None:
+    """Going back to the champion beside it takes the weight to nothing; it holds until the controller did the same."""
+
+    async def whole(office: Office, life: Life) -> None:
+        await says(office, life, "rollback", "oli", model=model("1"))
+        assert (life.slots.answering.version, life.slots.weight, life.slots.canary) == ("1", 0, None)
+        office.stepped()
+        await life.catches_up()
+        assert life.slots.weight == 0
+        assert life.controlled.belief.local != {}
+        office.does("rollback", "oli", model=model("1"))
+        await life.catches_up()
+        assert life.controlled.belief.local == {}
+        assert (life.slots.answering.version, life.slots.weight) == ("1", 0)
+
+    run(tmp_path, whole)
