@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from driftline.agents.control.effects import EFFECTS
 from driftline.agents.control.errors import PolicyError
+from driftline.agents.control.grants import asked
 from driftline.agents.control.lifecycle import INTERRUPTING, At, begin, is_own, stage_of, tier_of
 from driftline.agents.control.pending import Book, Waiting
 from driftline.agents.control.policy import USUAL, Answer, Policy, Question, sound
@@ -85,7 +86,7 @@ def judge(
         stage_of(state, command) or USUAL.get(command.op, ""),
         approvers=len(approved),
         human_approvers=sum(one.kind == "human" for one in approved),
-        age_s=max(0, at.ms - waiting.since_ms) // 1000,
+        age_s=_age_s(command, grant),
         break_glass=command.break_glass,
         own=is_own(state, command, asker.id),
     )
@@ -107,6 +108,12 @@ def judge(
     )
 
 
+def _age_s(command: Command, grant: Grant) -> int:
+    """How long after a command its last approval was given, as both are signed, s: whoever looks finds the same."""
+    last_ms = max((asked(one).issued_at_ms for one in grant.approvals), default=command.issued_at_ms)
+    return max(0, last_ms - command.issued_at_ms) // 1000
+
+
 def may_vote(
     command: Command, voter: Person, rule: Rule, states: Mapping[str, ServingState], book: Book
 ) -> Refusal | None:
@@ -121,6 +128,8 @@ def may_vote(
         return Refusal(
             "precondition_failed", f"the command of that digest is about {said}, not {command.deployment}"
         )
+    if waiting is not None and waiting.by == voter.id:  # who asked takes it back, whatever else they may
+        return None
     tier = tier_of(states.get(about), waiting.command if waiting is not None else command)
     answer = rule.policy.ask(Question(voter, command.op, about, tier))
     return None if answer.allowed else denied(answer)

@@ -148,7 +148,7 @@ class Book:
             asked_by = review.by if review is not None else None
         if asked_by is None:
             return Refusal("precondition_failed", f"no command with the digest {digest} waits")
-        if asked_by == by:
+        if asked_by == by and not (is_denial and found is not None):
             return Refusal("forbidden", f"{by} asked for it; another person must approve or deny it")
         # Who approved may still see harm, and deny.
         if found is not None and not is_denial and any(one.person == by for one in found.approvals):

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 import cedarpy
@@ -22,12 +23,13 @@ from driftline.schemas.control.serving_state import TIERS, Stage, Tier
 from driftline.schemas.control.trust import Person
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 POLICY_OPS: Final = tuple(op for op in OPS if op not in ROOT_OPS)
 MOST_APPROVERS: Final = 8
 """A policy that asks for more persons asks for what nobody has: envelopes of a state would not hold them."""
 MAX_POLICY_BYTES: Final = 32 * 1024
+_LONG_S: Final = 30 * 86_400
 MAX_DEPTH: Final = 64
 """Of brackets in brackets: Cedar's parser recurses, and some ten thousand end the process."""
 
@@ -56,7 +58,7 @@ class Question:
         tier: the stricter one of the deployment's and the model's.
         stage: of the model; empty where none is meant.
         approvers, human_approvers: distinct persons who approved, without the one who asks.
-        age_s: since admission.
+        age_s: from when it was asked for to the last approval that counts, as both are signed.
         break_glass: whether approvals and bake time are to be lifted, and nothing else.
         own: whether the person validates what they registered.
     """
@@ -170,8 +172,8 @@ class Policy:
 def sound(policy: Policy) -> str | None:
     """Say what is wrong with a policy as a whole; None when nothing is.
 
-    A person must be able to stop a model: with every tier, some role must be allowed to halt alone, at once. And no
-    question that can be foreseen may make a rule err.
+    A person must be able to stop a model: with every tier, some role must be allowed to halt alone, at once. Nobody can
+    be made to wait: what is denied at once is refused. And no question that can be foreseen may make a rule err.
     """
     roles = policy.roles or ("any",)
     for tier in TIERS:
@@ -179,26 +181,23 @@ def sound(policy: Policy) -> str | None:
             halting = (Question(_probe((role,)), op, "probe", tier) for role in roles)
             if not any(policy.ask(one).allowed for one in halting):
                 return f"no role could {op} a deployment of tier {tier} without an approval"
-    everything = (
-        Question(
-            _probe(roles),
-            op,
-            "probe",
-            tier,
-            stage,
-            approvers=n,
-            human_approvers=n,
-            age_s=age,
-            break_glass=broken,
+    for one in _foreseen(roles):
+        answer, later = policy.ask(one), policy.ask(replace(one, age_s=_LONG_S))
+        for error in (*answer.errors, *later.errors):
+            return f"a rule errs: {error}"
+        if later.allowed and not answer.allowed:
+            return f"a rule lets {one.op} at tier {one.tier} after a while alone, and what is denied at once is refused"
+    return None
+
+
+def _foreseen(roles: tuple[str, ...]) -> Iterator[Question]:
+    """What may be asked, by somebody of all roles, at once."""
+    for op, tier, stage, n, broken in product(
+        POLICY_OPS, TIERS, ("", "validated", "canary"), (0, MOST_APPROVERS), (False, True)
+    ):
+        yield Question(
+            _probe(roles), op, "probe", tier, stage, approvers=n, human_approvers=n, break_glass=broken
         )
-        for op in POLICY_OPS
-        for tier in TIERS
-        for stage in ("", "validated", "canary")
-        for n, age in ((0, 0), (MOST_APPROVERS, 30 * 86_400))
-        for broken in (False, True)
-    )
-    errors = (error for one in everything for error in policy.ask(one).errors)
-    return next((f"a rule errs: {error}" for error in errors), None)
 
 
 def default_policy() -> Policy:

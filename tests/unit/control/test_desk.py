@@ -30,12 +30,21 @@ def test_a_promotion_waits_for_two_persons_of_a_high_tier() -> None:
 
 
 def test_nobody_approves_what_they_asked_for() -> None:
-    """Eve is engineer and approver at once; her word for her own command is forbidden, also as a denial."""
+    """Eve is engineer and approver at once; her word for her own command is forbidden."""
     office = shadowed()
     asked = office.ask("promote", "eve", model=model("2"))
-    for op in ("approve", "deny"):
-        assert code(office.approve(asked, "eve", op=op)) == "forbidden"
+    assert code(office.approve(asked, "eve")) == "forbidden"
     assert office.approve(asked, "bob").event == "decided"
+
+
+def test_who_asked_takes_it_back() -> None:
+    """By a denial, whatever their role; a system of another role may not, and no approval counts any more."""
+    office = shadowed()
+    asked = office.ask("promote", "ann", model=model("2"))
+    assert code(office.approve(asked, "bot", op="deny")) == "forbidden"
+    assert office.approve(asked, "ann", op="deny").event == "denied"
+    assert code(office.approve(asked, "bob")) == "precondition_failed"
+    assert office.state.champion == model("1")
 
 
 def test_a_second_key_is_no_second_person() -> None:

@@ -107,7 +107,7 @@ def test_nothing_but_a_stop_comes_between_prepare_and_activate() -> None:
 def test_a_change_that_is_prepared_is_stopped_where_nothing_else_is(
     op: Op, stop: Op, named: dict[str, Any]
 ) -> None:
-    """With one champion ever, and no rollout: it answers as before, agents believe that; the change can be asked anew."""
+    """With one champion ever, and no rollout: all is as before, agents believe it, and the change can be asked anew."""
     office = Office("low")
     before = office.created()
     office.registered("2")

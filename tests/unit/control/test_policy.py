@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from doubting import Agent
+from office import Office
+from signed import command, model, signed, trust
 
 from driftline.agents.control.errors import PolicyError
+from driftline.agents.control.history import History
 from driftline.agents.control.policy import MAX_POLICY_BYTES, Policy, Question, default_policy, sound
+from driftline.agents.control.trust import first_state
 from driftline.schemas.control.trust import Person
 
 OPERATOR = Person(id="p-1", roles=("operator",), keys=("A" * 43 + "=",))
@@ -47,6 +52,33 @@ def test_a_policy_that_could_err_is_not_sound() -> None:
     """The same rule is found before it is set."""
     text = ALL + "forbid (principal, action, resource) when { context.age_s * 9223372036854775807 > 9 };"
     assert "overflow" in (sound(Policy(text)) or "")
+
+
+@pytest.mark.parametrize(("minutes", "event"), [(5, "decided"), (9, "decided"), (11, "failed")])
+def test_a_rule_about_time_means_the_same_to_controllers_and_agents(minutes: int, event: str) -> None:
+    """From the command to its last approval, as both are signed: however late it is decided, both find the same."""
+    slow = 'forbid (principal, action == Action::"promote", resource) when { context.age_s > 600 };'
+    text = default_policy().text + slow
+    assert sound(Policy(text)) is None
+    office = Office("medium", History.of(first_state(trust(), text), text))
+    office.created()
+    office.registered("2")
+    office.does("shadow", "ann", model=model("2"))
+    value = signed(office.build("promote", model=model("2")), "ann").to_bytes()
+    office.now_ms += 8 * 60_000  # it lay there for so long
+    asked = office.send(value)[-1]
+    approval = signed(
+        command("approve", "", at_ms=office.now_ms + (minutes - 8) * 60_000, target=asked.digest), "bob"
+    )
+    office.now_ms += 5 * 60_000
+    assert office.send(approval.to_bytes())[-1].event == event
+    Agent(office)
+
+
+def test_a_policy_that_would_make_somebody_wait_is_not_sound() -> None:
+    """What is denied at once is refused: nobody looks at it again later."""
+    text = ALL + 'forbid (principal, action == Action::"promote", resource) when { context.age_s < 3600 };'
+    assert "lets promote at tier low after a while alone" in (sound(Policy(text)) or "")
 
 
 def test_a_policy_under_which_nobody_could_halt_is_not_sound() -> None:
