@@ -23,12 +23,13 @@ from driftline.agents.serving.errors import (
     bad_request,
 )
 from driftline.agents.serving.package.errors import InputError, said
-from driftline.agents.serving.pool import Pool, PoolFullError
+from driftline.agents.serving.pool import NeverBegunError, Pool, PoolFullError
+from driftline.agents.serving.pools import Pools
 from driftline.agents.serving.slots import CANARY, CHAMPION, SHADOW, Slot
 from driftline.agents.serving.worth import ERROR, OK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from driftline.agents.serving.lease import Deployment
     from driftline.agents.serving.metrics import ServingMetrics
@@ -51,14 +52,12 @@ class Answerer:
         self, recorder: Recorder, metrics: ServingMetrics, bounds: Bounds, now_ms: Callable[[], int]
     ) -> None:
         self._recorder, self._metrics, self._bounds, self._now_ms = recorder, metrics, bounds, now_ms
-        self._pools: Final = {
-            CHAMPION: Pool(CHAMPION, bounds.threads, bounds.waiting),
-            CANARY: Pool(CANARY, bounds.threads, bounds.threads),
-            SHADOW: Pool(SHADOW, bounds.threads, bounds.shadow_waiting),
+        self._pools: Final[Mapping[Slot, Pools]] = {
+            CHAMPION: Pools(CHAMPION, bounds.threads, bounds.waiting, metrics),
+            CANARY: Pools(CANARY, bounds.threads, bounds.threads, metrics),
+            SHADOW: Pools(SHADOW, bounds.threads, bounds.shadow_waiting, metrics),
         }
         self._shadow_bytes = 0
-        for slot, pool in self._pools.items():
-            metrics.queue.labels(slot).set_function(partial(getattr, pool, "waiting"))
 
     @property
     def under_way(self) -> int:
@@ -148,14 +147,14 @@ class Answerer:
         return Call(deployment, loaded, slot, request, rows, self._now_ms() if at_ms is None else at_ms)
 
     async def _ask_champion(self, call: Call) -> Outputs:
-        limit_s, pool = self._bounds.request_s, self._pools[CHAMPION]
+        limit_s, pool = self._bounds.request_s, self._pools[CHAMPION].of(call.deployment.name)
         try:
-            outputs, seconds = await pool.call(call.in_thread, call.lease(), limit_s)
+            outputs, seconds = await pool.submit(call.in_thread, call.lease(), limit_s)
         except PoolFullError:
-            sentence = f"{call.deployment.name} has as many requests waiting as it may"
-            raise AnswerError(TOO_MANY, sentence, retry_after_s=1) from None
-        except TimeoutError:
-            call.loaded.pace.took(limit_s, call.rows)
+            raise _full(call.deployment.name, pool) from None
+        except TimeoutError as error:
+            if not isinstance(error, NeverBegunError):
+                call.loaded.pace.took(limit_s, call.rows)
             self._tell(call, None, limit_s, "timeout")
             sentence = f"version {call.loaded.version} did not answer within {limit_s:g} s"
             raise AnswerError(TOO_SLOW, sentence) from None
@@ -187,13 +186,17 @@ class Answerer:
         return AnswerError(status, f"version {call.loaded.version} failed: {said(error)}")
 
     async def _ask_canary(self, call: Call) -> Outputs | None:
-        """Ask a canary; None when the champion has to answer."""
+        """Ask a canary; None when the champion has to answer. That nobody asked it says nothing of it."""
         outputs: Outputs
         deployment, loaded = call.deployment, call.loaded
         seconds, status = self._bounds.canary_s, "timeout"
         try:
-            outputs, seconds = await self._pools[CANARY].call(call.in_thread, call.lease(), seconds)
-        except (TimeoutError, PoolFullError):  # the pool is full when as many of its calls hang
+            pool = self._pools[CANARY].of(deployment.name)
+            outputs, seconds = await pool.submit(call.in_thread, call.lease(), seconds)
+        except (PoolFullError, NeverBegunError):
+            self._metrics.fallbacks.inc((deployment.name,))
+            return None
+        except TimeoutError:
             pass
         except Exception:  # noqa: BLE001 - whatever the canary raises, the champion answers
             seconds, status = 0.0, "error"
@@ -223,14 +226,20 @@ class Answerer:
     def _submitted(self, call: Call) -> asyncio.Future[tuple[Any, float]]:
         if self._shadow_bytes + call.request.size_bytes > self._bounds.shadow_bytes:
             raise PoolFullError
-        return self._pools[SHADOW].submit(call.in_thread, call.lease())
+        pool = self._pools[SHADOW].of(call.deployment.name)
+        return pool.submit(call.in_thread, call.lease(), self._bounds.request_s)
 
     def _shadow_answered(self, call: Call, future: asyncio.Future[tuple[Any, float]]) -> None:
         self._shadow_bytes -= call.request.size_bytes
         if future.cancelled():
             return
-        if future.exception() is not None:
-            self._tell(call, None, 0.0, "error")
+        error = future.exception()
+        if isinstance(error, NeverBegunError):
+            self._metrics.shadow_dropped.labels(call.deployment.name, call.loaded.version).inc()
+            return
+        if error is not None:
+            seconds, status = (self._bounds.request_s, "timeout") if _is_late(error) else (0.0, "error")
+            self._tell(call, None, seconds, status)
             return
         outputs, seconds = future.result()
         self._answered(call, outputs, seconds)
@@ -247,6 +256,19 @@ class Answerer:
             self._metrics.call_seconds.observe(key, seconds)
         if call.rows:
             self._recorder.record(key, call, outputs, seconds, status)
+
+
+def _is_late(error: BaseException) -> bool:
+    return isinstance(error, TimeoutError)
+
+
+def _full(deployment: str, pool: Pool) -> AnswerError:
+    if pool.is_stuck:
+        sentence = (
+            f"{pool.hung} calls of {deployment} hang and hold all threads that it may have: restart the agent"
+        )
+        return AnswerError(UNAVAILABLE, sentence)
+    return AnswerError(TOO_MANY, f"{deployment} has as many requests waiting as it may", retry_after_s=1)
 
 
 def champion_of(deployment: Deployment, version: str | None) -> Loaded:

@@ -12,9 +12,9 @@ class Bounds:
     Attributes:
         request_s: longest time of a model call with its wait for a thread, s.
         canary_s: the same of a canary, after which the champion is asked, s.
-        threads: that call the champion; the canary and the shadows have as many of their own.
-        waiting: requests that may wait for one of those threads.
-        shadow_waiting: calls that may wait for a shadow.
+        threads: that call the champion of a deployment; its canary and its shadows have as many of their own.
+        waiting: requests of a deployment that may wait for one of those threads.
+        shadow_waiting: calls of a deployment that may wait for a shadow, for `request_s` at most.
         shadow_bytes: of the requests whose shadows wait.
         canary_failures: after so many, one after another, the canary is asked no more.
         inline_s: a champion whose calls take at most so long is asked by the event loop itself, s; 0: none is.

@@ -97,6 +97,12 @@ class ServingMetrics:
         self.queue = Gauge(
             "driftline_serving_queue", "Requests that wait for a thread.", ["pool"], registry=registry
         )
+        self.hung = Gauge(
+            "driftline_serving_hung_calls",
+            "Model calls that were given up and have not ended; each holds a thread.",
+            ["deployment", "slot"],
+            registry=registry,
+        )
         self.door_rows = Counter(
             "driftline_serving_door_rows",
             "Lines and CloudEvents of the HTTP doors, by outcome: taken, refused, unpaired.",

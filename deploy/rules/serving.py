@@ -43,11 +43,10 @@ UNSEEN: Final = Alert(
 )
 HUNG: Final = Alert(
     name="DriftlineCallsHang",
-    expr=owned(f"sum by (deployment) (increase({SERVING['abandoned']}[1h])) > 0"),
-    hold_s=0,
+    expr=owned(f"sum by (deployment) ({SERVING['hung']}) > 0"),
+    hold_s=5 * MINUTE,
     severity=Severity.WARNING,
-    summary="{{ $value | printf `%.0f` }} calls of an old model of {{ $labels.deployment }} hang, and hold a "
-    "thread each",
+    summary="{{ $value }} calls of models of {{ $labels.deployment }} were given up and hang, and hold a thread each",
     look="driftline history {{ $labels.deployment }}",
 )
 UNSHADOWED: Final = Alert(
