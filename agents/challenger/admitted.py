@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from driftline.agents.serving.loader import PackageLoader
 from driftline.agents.serving.package.cache import Cache
 from driftline.agents.serving.package.in_place import InPlace
-from driftline.agents.serving.package.loading import load
-from driftline.agents.serving.package.trial import trial
+from driftline.agents.serving.package.trial import BOUNDS, Bounds
 from driftline.agents.serving.package.verify import verify
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def admitted(
-    folder: Path, keys: Mapping[str, bytes], packages: Packages
+    folder: Path, keys: Mapping[str, bytes], packages: Packages, bounds: Bounds = BOUNDS
 ) -> Iterator[tuple[Manifest, LoadedModel]]:
     """Load a package that lies in a folder, from a private copy of it, for as long as it is needed.
 
@@ -30,16 +30,23 @@ def admitted(
         folder: the package.
         keys: raw public keys, by id, of those who may sign packages.
         packages: where copies lie, and which types policy trusts.
+        bounds: of its trial.
 
     Raises:
         PackageError: it is broken, signed by nobody who may, or did not pass its trial.
+        SwapError: it was loaded, and answers its golden rows otherwise.
     """
     signed = verify(folder, keys)
     cache = Cache(Path(packages.cache_dir), max_bytes=packages.cache_bytes)
-    with cache.take(signed.ref, keys, InPlace(folder, signed)) as held:
-        trial(held.folder, held.signed.manifest, trusted=packages.trusted).require()
-        model = load(held.folder, held.signed.manifest, trusted=packages.trusted)
+    loader = PackageLoader(
+        cache, InPlace(folder, signed), lambda _: keys, trusted=packages.trusted, bounds=bounds
+    )
+    fetched = loader.fetch(signed.ref)
+    try:
+        model = fetched.load().model
         try:
-            yield held.signed.manifest, model
+            yield fetched.manifest, model
         finally:
             model.close()
+    finally:
+        fetched.release()

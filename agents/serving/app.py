@@ -6,7 +6,6 @@ import logging
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -176,10 +175,10 @@ def _known(path: str) -> tuple[str, str | None, str] | None:
 
 @lru_cache(maxsize=1_024)
 def _route(path: str) -> tuple[str, str | None, str] | None:
-    """Deployment, version and verb of a path below /v2/models/; None for any other."""
+    """Deployment, version and verb of a path below /v2/models/, which is unescaped already; None for any other."""
     if not path.startswith(_MODELS):
         return None
-    parts = [unquote(one) for one in path[len(_MODELS) :].split("/")]
+    parts = path[len(_MODELS) :].split("/")
     name, rest = parts[0], parts[1:]
     version_asked = None
     if len(rest) > 1 and rest[0] == "versions":

@@ -35,7 +35,6 @@ class Fetched:
     manifest: Manifest
     memory_bytes: int
     trusted: Collection[str] = ()
-    threads: int = 1
     let_go: Callable[[], None] = field(default=lambda: None, repr=False)
 
     def load(self) -> Loaded:
@@ -45,7 +44,7 @@ class Fetched:
             PackageError: it does not load, or does not answer its golden rows.
         """
         manifest = self.manifest
-        model = load(self.folder, manifest, trusted=self.trusted, threads=self.threads)
+        model = load(self.folder, manifest, trusted=self.trusted)
         held = read(self.folder, manifest.golden.file, golden.MAX_BYTES)
         rows = golden.read(held, manifest.inputs, manifest.outputs)
         for _ in range(WARM_CALLS):
@@ -70,7 +69,6 @@ class PackageLoader:
         keys: gives the raw public keys, by id, of those who may have signed a package.
         trusted: types that policy trusts in skops files.
         bounds: of a trial.
-        threads: of one call.
     """
 
     def __init__(
@@ -81,10 +79,9 @@ class PackageLoader:
         *,
         trusted: Collection[str] = (),
         bounds: Bounds = BOUNDS,
-        threads: int = 1,
     ) -> None:
         self._cache, self._source, self._keys = cache, source, keys
-        self._trusted, self._bounds, self._threads = trusted, bounds, threads
+        self._trusted, self._bounds = trusted, bounds
         self._launcher = Launcher()
 
     def fetch(self, ref: ModelRef) -> Fetched:
@@ -103,6 +100,4 @@ class PackageLoader:
         except BaseException:
             held.release()
             raise
-        return Fetched(
-            ref, held.folder, manifest, tried.memory_bytes, self._trusted, self._threads, held.release
-        )
+        return Fetched(ref, held.folder, manifest, tried.memory_bytes, self._trusted, held.release)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,7 @@ def command(
     from driftline.deploy.serving import processes as several
     from driftline.deploy.serving.start import Single, run
     from driftline.deploy.serving.warned import warn_once
+    from driftline.schemas.names import name_fault
 
     log_to_stderr()
     warn_once()
@@ -72,10 +74,17 @@ def command(
     if package is not None:
         if not deployment or not signers:
             raise click.UsageError("a package alone needs --deployment NAME and --by KEY")
+        wrong = name_fault(deployment, slash=False)
+        if wrong is not None:
+            raise click.UsageError(f"--deployment {deployment[:100]!r} is no name of a deployment: {wrong}")
         single = Single(package, deployment, signers)
     elif deployment or signers:
         raise click.UsageError(
             "--deployment and --by go with --package; serve.deployments names those of an installation"
+        )
+    if upstream is not None and not re.match(r"https?://[^/]", upstream):
+        raise click.UsageError(
+            f"--upstream {upstream[:100]!r} is no address of a v2 server: give one as http://127.0.0.1:8000"
         )
     settings: Settings = settings_here(os.environ, Path.cwd(), required=False, role="agent")
     given = {"host": host, "port": port, "processes": processes, "upstream": upstream}

@@ -41,13 +41,15 @@ def challenger(package: Path, deployment: str, signers: tuple[str, ...], *, from
         raise MissingExtraError(CommandEntry("worker challenger", "serving", ""), str(error.name)) from error
     from driftline.agents.challenger.scoring import Scorer
     from driftline.agents.challenger.worker import Challenger
+    from driftline.agents.serving.package.trial import Bounds
     from driftline.deploy.cli.model import keys_of
     from driftline.deploy.local.discover import settings_here
     from driftline.streams.processors.service import told_to_stop
 
-    settings = settings_here(os.environ, Path.cwd(), role="challenger")
+    settings = settings_here(os.environ, Path.cwd(), role="challenger", needs=("kafka",))
+    bounds = Bounds(settings.serve.trial_bytes, settings.serve.trial_seconds)
     with (
-        admitted(package, keys_of(signers), settings.packages) as (manifest, model),
+        admitted(package, keys_of(signers), settings.packages, bounds) as (manifest, model),
         told_to_stop() as stopping,
     ):
         scorer = Scorer(manifest, model, time.monotonic, logger.warning)

@@ -29,7 +29,7 @@ def retrain(file: Path, memory: Path | None) -> None:
     from driftline.deploy.local.discover import data_directory, settings_here
     from driftline.streams.processors.service import told_to_stop
 
-    settings = settings_here(os.environ, Path.cwd(), role="retrain")
+    settings = settings_here(os.environ, Path.cwd(), role="retrain", needs=("kafka",))
     kept = memory or data_directory(settings, Path.cwd()).root / "retrain.json"
     commands = read_commands(file)
     must_start(commands, os.environ)

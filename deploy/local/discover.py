@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,9 +17,16 @@ from driftline.schemas.access import OPERATOR
 from driftline.schemas.settings import Settings, load
 from driftline.schemas.sources import BY_FILE, variable
 
+_ADDRESSES: Final = {"kafka": variable("kafka", "bootstrap"), "clickhouse": variable("clickhouse", "host")}
+
 
 def settings_here(
-    env: Mapping[str, str], cwd: Path, *, required: bool = True, role: str = OPERATOR
+    env: Mapping[str, str],
+    cwd: Path,
+    *,
+    required: bool = True,
+    role: str = OPERATOR,
+    needs: Collection[str] = ("kafka", "clickhouse"),
 ) -> Settings:
     """Return the settings, with the addresses of the local stack that runs below `cwd`.
 
@@ -31,6 +38,7 @@ def settings_here(
         cwd: where driftline.toml and the data directory are looked for.
         required: raise when an address is needed and no local stack runs.
         role: who asks, as in `driftline.schemas.access`.
+        needs: parts whose addresses are needed.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -46,11 +54,12 @@ def settings_here(
         return settings
     state = running_state(directory)
     if state is None:
-        if required:
+        lacking = [_ADDRESSES[part] for part in _ADDRESSES if part in needs and part not in elsewhere]
+        if required and lacking:
             directory.check_readable()
             raise StackError(
                 f"no local stack runs in {str(directory.root)!r}: start it with 'driftline up', "
-                f"or give addresses with {variable('kafka', 'bootstrap')} and {variable('clickhouse', 'host')}"
+                f"or give addresses with {' and '.join(lacking)}"
             )
         return settings
     settings = at(settings, state, kafka=kafka_here, clickhouse=clickhouse_here)

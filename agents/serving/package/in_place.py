@@ -15,7 +15,7 @@ from driftline.agents.serving.package.layout import FILE
 from driftline.schemas.control import envelope as envelopes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from driftline.agents.serving.package.manifest import File
@@ -70,16 +70,43 @@ class InPlace:
 def copy(source: Source, file: File, to: Path) -> None:
     """Copy a file, hashed as it is copied; nothing longer than it should be is written. Raises BrokenPackageError."""
     to.parent.mkdir(mode=MODE, parents=True, exist_ok=True)
-    state, size = hashlib.sha256(), 0
     with to.open("xb") as out:
-        for chunk in source.chunks(file.sha256, file.size):
-            size += len(chunk)
-            if size > file.size:
-                break
-            state.update(chunk)
+        for chunk in as_signed(source.chunks(file.sha256, file.size), file, source.place):
             out.write(chunk)
+
+
+def as_signed(chunks: Iterable[bytes], file: File, place: str) -> Iterator[bytes]:
+    """Hand on a file piece by piece, the last piece only when the whole is what was signed.
+
+    Args:
+        chunks: it, as it is read.
+        file: as the manifest has it.
+        place: where it comes from, for the sentence.
+
+    Raises:
+        BrokenPackageError: before the last piece, and before anything longer than it should be.
+    """
+    state, size, last = hashlib.sha256(), 0, b""
+    for chunk in chunks:
+        size += len(chunk)
+        state.update(chunk)
+        if size > file.size:
+            break
+        if last:
+            yield last
+        last = chunk
     if size != file.size or state.hexdigest() != file.sha256:
         raise BrokenPackageError(
-            f"the file {shown(file.path)} in {source.place} is not the one that was signed: it has {size:,} bytes and "
+            f"the file {shown(file.path)} in {place} is not the one that was signed: it has {size:,} bytes and "
             f"the digest {state.hexdigest()[:16]}…, the manifest says {file.size:,} and {file.sha256[:16]}…"
         )
+    if last:
+        yield last
+
+
+def digest_of(chunks: Iterable[bytes]) -> str:
+    """The sha256 of what comes piece by piece."""
+    state = hashlib.sha256()
+    for chunk in chunks:
+        state.update(chunk)
+    return state.hexdigest()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -24,6 +26,8 @@ MAX_ROWS: Final = 1_000
 """That a model is asked with; of more, every n-th."""
 _MAX_FILE_BYTES: Final = 256 << 20
 _INPUT: Final = "input"
+_ZIPPED: Final = (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, zlib.error)
+"""What a file raises that is damaged, cut, encrypted, or packed in a way that nobody knows."""
 
 
 def read_rows(path: Path) -> Rows:
@@ -36,16 +40,28 @@ def read_rows(path: Path) -> Rows:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise PackageError(f"the rows {path} are larger than {_MAX_FILE_BYTES:,} bytes: give fewer")
         if path.suffix == ".npz" and path.is_file():
-            with np.load(path, allow_pickle=False) as held:
-                return {name: held[name] for name in held.files}
+            return _arrays(path)
         asked = json.loads(read_whole(path, _MAX_FILE_BYTES))
         return {each["name"]: np.asarray(each["data"]).reshape(each["shape"]) for each in asked["inputs"]}
     except OSError as error:
         raise PackageError(f"the rows {path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, *_ZIPPED) as error:
         raise PackageError(
             f"the rows {path} are neither an .npz of arrays nor the JSON of a v2 request: {error}"
         ) from error
+
+
+def _arrays(path: Path) -> Rows:
+    """The arrays of an .npz; none of what is packed in it is larger than it may be, nor all of it together."""
+    with zipfile.ZipFile(path) as members:
+        if sum(one.file_size for one in members.infolist()) > _MAX_FILE_BYTES:
+            raise PackageError(f"the rows {path} unpack to more than {_MAX_FILE_BYTES:,} bytes: give fewer")
+    with np.load(path, allow_pickle=False) as held:
+        found = {name: held[name] for name in held.files}
+    for name, array in found.items():
+        if not isinstance(array, np.ndarray):
+            raise PackageError(f"the rows {path} hold {name!r}, which is no array: leave it out")
+    return found
 
 
 def thinned(rows: Rows, most: int) -> Rows:

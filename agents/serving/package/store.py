@@ -24,6 +24,7 @@ from obstore.store import LocalStore, S3Store
 
 from driftline.agents.serving.package.errors import StoreError, said
 from driftline.agents.serving.package.folder import opened, read, shown
+from driftline.agents.serving.package.in_place import as_signed, digest_of
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.signed import opened_manifest
 from driftline.schemas.control import envelope as envelopes
@@ -31,6 +32,7 @@ from driftline.schemas.control import envelope as envelopes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from driftline.agents.serving.package.manifest import File
     from driftline.agents.serving.package.signed import Signed
     from driftline.schemas.settings_packages import Packages
 
@@ -90,11 +92,13 @@ class Store:
             How many files were not there yet.
 
         Raises:
-            StoreError: the store does not take it, or holds the same manifest with other signatures.
+            StoreError: the store does not take it, holds the same manifest with other signatures, or what it holds of
+                the package is damaged.
+            BrokenPackageError: a file was changed since it was verified.
         """
         new = 0
         for file in signed.manifest.files:
-            new += self._put(folder, file.path, _object(file.sha256), file.size)
+            new += self._put(folder, file)
         data = read(folder, FILE, envelopes.MAX_BYTES)
         if opened_manifest(data, None).digest != signed.digest:
             raise StoreError(f"the package {folder} changed while it was pushed: push it again")
@@ -105,20 +109,23 @@ class Store:
             )
         return new
 
-    def _put(self, folder: Path, path: str, key: str, size: int) -> int:
+    def _put(self, folder: Path, file: File) -> int:
+        """Put a file unless it is there; say how many were put. What lies there is read: it may be damaged."""
+        key = _object(file.sha256)
         held = self._size(key)
         if held is not None:
-            if held != size:
+            if held != file.size or digest_of(self._chunks(key, held)) != file.sha256:
                 raise StoreError(
-                    f"{self.place} holds {key} with {held:,} bytes where {shown(path)} has {size:,}: what lies there "
-                    "is damaged, or was put by somebody else"
+                    f"{self.place} holds {key} with {held:,} bytes, which is not {shown(file.path)} of {file.size:,}: "
+                    "what lies there is damaged, or was put by somebody else; take it away and push again"
                 )
             return 0
-        with opened(folder, path) as file:
-            if size <= WHOLE_BYTES:
-                return int(self._create(key, file.read(size + 1)))
+        with opened(folder, file.path) as source:
+            pieces = as_signed(iter(lambda: source.read(CHUNK_BYTES), b""), file, str(folder))
+            if file.size <= WHOLE_BYTES:
+                return int(self._create(key, b"".join(pieces)))
             with self._asked(key):
-                obstore.put(self._objects, key, file, chunk_size=WHOLE_BYTES, max_concurrency=2)
+                obstore.put(self._objects, key, pieces, chunk_size=WHOLE_BYTES, max_concurrency=2)
         return 1
 
     def _create(self, key: str, data: bytes) -> bool:
@@ -198,6 +205,10 @@ def store_of(settings: Packages, *, make: bool = False, timeout_s: float = TIMEO
             "folder or to s3://BUCKET/PREFIX"
         )
     if not settings.store.startswith("s3://"):
+        if "://" in settings.store:
+            raise StoreError(
+                f"the store {settings.store} is of a kind that nobody knows: name a folder, or s3://BUCKET/PREFIX"
+            )
         return folder_store(Path(settings.store), make=make)
     bucket, _, prefix = settings.store.removeprefix("s3://").partition("/")
     config: dict[str, Any] = {"region": settings.region, "virtual_hosted_style_request": False}

@@ -31,3 +31,27 @@ def test_models_answer_with_one_thread_unless_told_otherwise(
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(command, [], catch_exceptions=False)
     assert (done.exit_code, found) == (0, [then])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--package", "p", "--deployment", "a/b", "--by", "k"],
+            "'a/b' is no name of a deployment: it has a \"/\"",
+        ),
+        (["--package", "p", "--deployment", " a", "--by", "k"], "a space at an end"),
+        (["--upstream", "notaurl"], "'notaurl' is no address of a v2 server: give one as http://"),
+        (["--upstream", "ftp://a"], "is no address of a v2 server"),
+    ],
+)
+def test_what_could_serve_nothing_is_refused_in_words(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is loaded: predictions of such a deployment could not be told of, and no such server be asked."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p").mkdir()
+    (tmp_path / "k").write_text("")
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code == 2
+    assert said in " ".join(done.stderr.split())

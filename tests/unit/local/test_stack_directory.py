@@ -199,6 +199,17 @@ def test_no_stack_and_no_address_is_one_sentence(directory: DataDirectory, tmp_p
     assert settings_here({}, tmp_path, required=False).kafka.bootstrap == "127.0.0.1:9092"
 
 
+def test_a_part_that_is_not_needed_is_not_asked_for(directory: DataDirectory, tmp_path: Path) -> None:
+    """A worker of Kafka alone starts with the address of Kafka alone, and is told of that alone where it lacks."""
+    kafka = {"DRIFTLINE_KAFKA_BOOTSTRAP": "127.0.0.1:9099"}
+    assert running_state(directory) is None
+    assert settings_here(kafka, tmp_path, needs=("kafka",)).kafka.bootstrap == "127.0.0.1:9099"
+    with pytest.raises(StackError, match=r"addresses with DRIFTLINE_KAFKA_BOOTSTRAP$"):
+        settings_here({}, tmp_path, needs=("kafka",))
+    with pytest.raises(StackError, match=r"addresses with DRIFTLINE_CLICKHOUSE_HOST$"):
+        settings_here(kafka, tmp_path)
+
+
 def test_a_port_in_use_is_refused_and_avoided() -> None:
     """A chosen port that is in use is one sentence; a preferred one is passed over."""
     with socket.socket() as other:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import time
@@ -13,8 +14,9 @@ from signed import key
 
 from driftline.agents.control.signing import countersigned
 from driftline.agents.serving.package import store as stores
-from driftline.agents.serving.package.errors import StoreError
+from driftline.agents.serving.package.errors import BrokenPackageError, StoreError
 from driftline.agents.serving.package.layout import FILE
+from driftline.agents.serving.package.manifest import File
 from driftline.agents.serving.package.pack import Packed, pack_file
 from driftline.agents.serving.package.store import CHUNK_BYTES, WHOLE_BYTES, Store, folder_store, store_of
 from driftline.agents.serving.package.verify import verify
@@ -80,15 +82,38 @@ def test_what_is_there_is_not_written_over(made: Packed, store: Store) -> None:
 
 
 def test_a_damaged_object_is_told(tmp_path: Path, made: Packed, store: Store) -> None:
-    """An object of another size is neither taken for the file nor written over, and is not fetched."""
+    """An object of another size, or of other bytes, is neither taken for the file nor written over, nor fetched."""
     store.push(made.folder, made.signed)
     file = made.signed.manifest.files[0]
     place = tmp_path / "store" / "objects" / file.sha256
+    place.write_bytes(bytes(file.size))
+    with pytest.raises(StoreError, match=r"is not 'golden.json' of .*damaged.*take it away and push again"):
+        store.push(made.folder, made.signed)
     place.write_bytes(b"short")
-    with pytest.raises(StoreError, match=r"holds objects/.* with 5 bytes where 'golden.json' has"):
+    with pytest.raises(StoreError, match=r"holds objects/.* with 5 bytes, which is not 'golden.json' of"):
         store.push(made.folder, made.signed)
     with pytest.raises(StoreError, match="has 5 bytes; the manifest says"):
         store.chunks(file.sha256, file.size)
+
+
+@pytest.mark.parametrize("size", [100, WHOLE_BYTES + 1])
+def test_a_file_that_changed_since_it_was_verified_is_not_put(
+    tmp_path: Path, store: Store, size: int
+) -> None:
+    """Also where it goes up in parts: nothing lies under a digest that is not its own."""
+    (tmp_path / "w.bin").write_bytes(bytes(size))
+    file = File(path="w.bin", size=size, sha256=hashlib.sha256(bytes(size)).hexdigest())
+    (tmp_path / "w.bin").write_bytes(bytes(size - 1) + b"x")
+    with pytest.raises(BrokenPackageError, match="is not the one that was signed"):
+        store._put(tmp_path, file)
+    assert store._size(f"objects/{file.sha256}") is None
+
+
+@pytest.mark.parametrize("place", ["gs://models/churn", "http://127.0.0.1/models", "file:///models"])
+def test_a_store_of_an_unknown_kind_is_no_folder(place: str) -> None:
+    """Else packages would be pushed into a folder of that name, which nobody serves from."""
+    with pytest.raises(StoreError, match="of a kind that nobody knows: name a folder, or s3://"):
+        store_of(Packages(store=place), make=True)
 
 
 def test_what_is_not_there_is_told(store: Store) -> None:
