@@ -38,7 +38,7 @@ class Memory:
             self._held = msgspec.json.decode(read_whole(path), type=_Held)
         except FileNotFoundError:
             self._held = _Held()
-        except (OSError, msgspec.MsgspecError, RecursionError) as error:
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise RetrainError(f"what retraining remembers in {path} cannot be read: {error}") from error
 
     def is_answered(self, advice_id: str) -> bool:

@@ -202,7 +202,10 @@ def _columns(tensors: Any) -> dict[str, list[Any]]:  # noqa: ANN401 - whatever t
         name = str(tensor.get("name", "input"))[:180] or "input"
         table = _table(tensor)
         for place, values in enumerate(table):
-            columns[name if len(table) == 1 else f"{name}_{place}"] = values
+            column = name if len(table) == 1 else f"{name}_{place}"
+            if column in columns:
+                raise bad_request(f"the event has two columns {column[:100]!r}: name its tensors otherwise")
+            columns[column] = values
             if len(columns) > MAX_COLUMNS:
                 raise bad_request(f"the event has more than {MAX_COLUMNS:,} columns")
     return columns
@@ -217,6 +220,8 @@ def _table(tensor: dict[str, Any]) -> list[list[Any]]:
         raise bad_request(f"a tensor of the event has {len(shape):,} axes; {MAX_AXES} are allowed")
     if isinstance(shape, list) and len(shape) > 1 and data and not isinstance(data[0], list):
         width = math.prod(one for one in shape[1:] if isinstance(one, int) and one > 0)
+        if isinstance(shape[0], int) and shape[0] * width != len(data):
+            raise bad_request(f"a tensor of the event has {len(data):,} values; its shape is {shape!r:.100}")
         rows = (
             [data[at : at + width] for at in range(0, len(data), width)] if 0 < width <= len(data) else rows
         )

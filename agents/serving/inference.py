@@ -146,7 +146,7 @@ class Inference:
 
 def _json_bytes(headers: dict[bytes, bytes]) -> int | None:
     """How many bytes of the body are JSON; raises AnswerError for a body that is compressed."""
-    if headers.get(ENCODING, b"identity") != b"identity":
+    if headers.get(ENCODING, b"identity").lower() != b"identity":
         raise AnswerError(UNSUPPORTED, "compressed bodies are not read: send it as it is")
     return whole_number(headers, v2.LENGTH_HEADER)
 

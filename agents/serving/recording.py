@@ -6,6 +6,7 @@ bounded. Arrays are not kept: those of the next request take their memory again,
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Protocol, Unpack
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from driftline.agents.serving.package.tensors import Tensor
     from driftline.agents.serving.slots import Loaded
     from driftline.agents.serving.worth import Status
+
+logger = logging.getLogger(__name__)
 
 LINGER_S: Final = 0.1
 MOST_ROWS: Final = 1_024
@@ -168,6 +171,8 @@ class Recorder:
         self._answered: dict[Key, Gathered] = {}
         self._failed: dict[Key, Gathered] = {}
         """Rows with an answer have scores, the others have none: an Emitter takes one or the other."""
+        self._lost: set[Key] = set()
+        """Of what rows were lost already: the first time is told with its reason, all are counted."""
 
     def record(self, key: Key, call: Call, outputs: Outputs | None, seconds: float, status: Status) -> None:
         """Take a call of a deployment, version and slot; never raises and never waits."""
@@ -177,9 +182,9 @@ class Recorder:
             gathered = waiting[key] = _gathered(call.loaded.manifest, has_outputs=bool(outputs))
         try:
             rows = gathered.add(call, outputs, seconds * 1000, status)
-        except Exception:  # noqa: BLE001 - as below
+        except Exception as error:  # noqa: BLE001 - as below
             del waiting[key]
-            self._unrecorded(key[0], len(gathered) + call.rows)
+            self._lose(key, len(gathered) + call.rows, error)
             return
         if rows >= MOST_ROWS:
             self._hand_on(key, waiting.pop(key))
@@ -203,6 +208,7 @@ class Recorder:
     def idle(self, in_use: set[tuple[str, str]]) -> list[Sink]:
         """Give the Emitters of versions that serve no more, to be closed by whoever may wait; they are forgotten."""
         self.flush()
+        self._lost = {key for key in self._lost if key[:2] in in_use}
         gone = [key for key in self._sinks if key[:2] not in in_use]
         return [self._sinks.pop(key) for key in gone]
 
@@ -214,8 +220,16 @@ class Recorder:
     def _hand_on(self, key: Key, gathered: Gathered) -> None:
         try:
             gathered.emit(self._sinks.get(key) or self._opened(key, gathered.manifest))
-        except Exception:  # noqa: BLE001 - a prediction was answered; that it could not be told is counted
-            self._unrecorded(key[0], len(gathered))
+        except Exception as error:  # noqa: BLE001 - a prediction was answered; that it could not be told is counted
+            self._lose(key, len(gathered), error)
+
+    def _lose(self, key: Key, rows: int, error: Exception) -> None:
+        self._unrecorded(key[0], rows)
+        if key not in self._lost:
+            self._lost.add(key)
+            deployment, version, slot = key
+            what = f"predictions of {deployment}, version {version}, {slot}"
+            logger.warning("%s become no events, and are counted alone from here on: %.300s", what, error)
 
     def _opened(self, key: Key, manifest: Manifest) -> Sink:
         sink = self._sinks[key] = self._make(key, manifest)

@@ -84,14 +84,20 @@ def read_tokens(path: Path) -> Tokens:
         wrong = name_fault(deployment, slash=False)
         if wrong is not None:
             raise ServingError(f"the tokens {path} name the deployment {deployment[:80]!r}: {wrong}")
-        if not isinstance(token, str) or len(token) < SHORTEST:
+        fault = _fault(token)
+        if fault is not None:
             raise ServingError(
-                f"the token of {deployment} in {path} is shorter than {SHORTEST} characters: 'openssl rand -hex 24' "
-                "makes one"
+                f"the token of {deployment} in {path} {fault}: 'openssl rand -hex 24' makes one"
             )
     if len(set(table.values())) < len(table):
         raise ServingError(f"two deployments in {path} have one token: give each its own")
     return Tokens(table)
+
+
+def _fault(token: object) -> str | None:
+    if not isinstance(token, str) or len(token) < SHORTEST:
+        return f"is shorter than {SHORTEST} characters"
+    return None if token.isascii() and token.isprintable() else "has a character that no header carries"
 
 
 def _digest(token: str) -> bytes:

@@ -16,6 +16,7 @@ import click
 from driftline.deploy.cli.audit_source import pinned, settings_of_stack
 from driftline.deploy.cli.output import json_option, print_json
 from driftline.deploy.cli.telling import telling
+from driftline.deploy.cli.values import FiniteRange
 
 if TYPE_CHECKING:
     from driftline.deploy.control.asking import Asked, Fields
@@ -59,7 +60,7 @@ def asking_options(reason: str | None = None) -> Callable[[Callable[..., Any]], 
             help="Say what would be decided now; nothing is published.",
         ),
         click.option(
-            "--timeout", "timeout_s", type=click.FloatRange(0.1, LONGEST_S), default=30.0, show_default=True,
+            "--timeout", "timeout_s", type=FiniteRange(0.1, LONGEST_S), default=30.0, show_default=True,
             metavar="SECONDS", help="How long to wait for the outcome.",
         ),
         json_option,

@@ -12,6 +12,7 @@ from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.model_pack import MIB, pack, trust_option
 from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.telling import telling
+from driftline.deploy.cli.values import FiniteRange
 
 if TYPE_CHECKING:
     from driftline.agents.serving.package.signed import Signed
@@ -95,7 +96,7 @@ def inspect(package: Path, as_json: bool) -> None:
     "--memory-mb", type=click.IntRange(1, 1 << 20), default=4096, show_default=True, help="Of the trial."
 )
 @click.option(
-    "--timeout", type=click.FloatRange(0.1, 3600), default=60.0, show_default=True, help="Of the trial, s."
+    "--timeout", type=FiniteRange(0.1, 3600), default=60.0, show_default=True, help="Of the trial, s."
 )
 @trust_option
 @json_option

@@ -78,7 +78,7 @@ def read_state(file: Path) -> StackState | None:
     """Return the state, None when there is no file or it is of another format."""
     try:
         state = msgspec.json.decode(file.read_bytes(), type=StackState)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
     return state if state.format == FORMAT else None
 

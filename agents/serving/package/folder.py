@@ -84,8 +84,9 @@ def opened(folder: Path, path: str) -> Iterator[IO[bytes]]:
             os.close(number)
             raise BrokenPackageError(f"{shown(path)} is no regular file")
     except FileNotFoundError:
-        what = f"{shown(path)} is lacking" if folder.is_dir() else f"there is no folder {shown(str(folder))}"
-        raise BrokenPackageError(what) from None
+        if folder.is_dir():
+            raise BrokenPackageError(f"{shown(path)} is lacking in {folder}") from None
+        raise BrokenPackageError(f"there is no folder {shown(str(folder))}") from None
     except OSError as error:
         raise BrokenPackageError(f"{shown(path)} cannot be opened: {error.strerror}") from error
     with os.fdopen(number, "rb") as file:

@@ -151,8 +151,8 @@ def test_rows_that_are_errors_among_others_have_no_score_and_no_class() -> None:
     assert told["predicted"] == ["0", None, "2"]
 
 
-def test_rows_that_cannot_be_gathered_are_counted() -> None:
-    """With those that waited beside them; what comes after them is told."""
+def test_rows_that_cannot_be_gathered_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """With those that waited beside them; what comes after them is told. The log says why, once for each version."""
     kept, lost, asked = Kept(), [], loaded()
     recorder = Recorder(kept.make, lambda name, rows: lost.append((name, rows)))
     sound = Request(Ask("", {"X": np.zeros((1, 3), np.float32)}), "a", None, "k")
@@ -160,7 +160,12 @@ def test_rows_that_cannot_be_gathered_are_counted() -> None:
         made = Call(Deployment("churn"), asked, "champion", request, 1, 0)
         recorder.record(KEY, made, {"p": np.zeros((1, 1), np.float32)}, 0.0, "ok")
     recorder.flush()
-    assert lost == [("churn", 2)]
+    for _ in range(2):
+        made = Call(Deployment("churn"), asked, "champion", Request(Ask("", {}), "b", None, "k"), 1, 0)
+        recorder.record(KEY, made, {"p": np.zeros((1, 1), np.float32)}, 0.0, "ok")
+    assert lost == [("churn", 2), ("churn", 1), ("churn", 1)]
+    assert len(caplog.records) == 1
+    assert "predictions of churn, version 1, champion become no events" in caplog.text
     assert kept.counts == {("1", "ok"): 1}
 
 
