@@ -36,7 +36,6 @@ class Packages(msgspec.Struct, frozen=True, kw_only=True):
         ".driftline/packages"
     )
     cache_bytes: Bytes = 32 << 30
-    package_bytes: Bytes = 16 << 30
     trusted_types: Annotated[
         str,
         Meta(

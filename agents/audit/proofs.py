@@ -1,5 +1,8 @@
 """Proofs that a record lies in a tree, and that a tree is the beginning of a larger one: made and checked.
 
+driftline proves inclusion; its own witness reads the whole audit. The other proofs are for witnesses of other makers,
+who ask for them, and are held by the published vectors.
+
 A proof is a list of hashes of subtrees. Which ones follows from the sizes alone, so a proof is made in one pass over
 the leaves with a frontier for each subtree. Sources: RFC 6962, sections 2.1.1 and 2.1.2 (making); RFC 9162, sections
 2.1.3.2 and 2.1.4.2 (checking); draft-ietf-plants-merkle-tree-certs, "Subtrees", for parts of trees.

@@ -1,9 +1,11 @@
 """Admission: the bytes of a record of `deployment-control`, and whether they are a command worth deciding.
 
 The checks come in this order, and the first that fails is the answer: too_large; malformed (no envelope of a command);
-bad_signature; unknown_key; malformed (no command, fields that its op does not have, more than one asker);
-wrong_audience; expired; replayed. What comes before `malformed (no command)` has no signature that counts, and is told
-of by digest, size and offset alone. Policy, revision and preconditions come after admission, and again at the effect.
+bad_signature; unknown_key; malformed (no command); forbidden (a root key on what persons ask for); malformed (more than
+one asker); bad_signature (new root keys that did not sign); malformed (fields that its op does not have);
+wrong_audience; expired; replayed; precondition_failed (too many commands of one signer). What comes before `malformed
+(no command)` has no signature that counts, and is told of by digest, size and offset alone. Policy, revision and
+preconditions come after admission, and again at the effect.
 """
 
 from __future__ import annotations

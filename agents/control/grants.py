@@ -34,7 +34,7 @@ def held(state: ServingState, of: Standing) -> Grant | None:
     return next((one for one in state.basis if one.of == of), None)
 
 
-def standing(state: ServingState) -> frozenset[tuple[str, tuple[str, ...]]]:
+def believed_grants(state: ServingState) -> frozenset[tuple[str, tuple[str, ...]]]:
     """Commands and approvals of what is loaded in a state: whoever believes it has checked these."""
     rollout = None if state.rollout is None else state.rollout.model
     instead = None if state.halt is None else state.halt.instead

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from driftline.agents.control.errors import SignatureError
-from driftline.agents.control.grants import standing
+from driftline.agents.control.grants import believed_grants
 from driftline.agents.control.marks import Marks
 from driftline.agents.control.signing import verified
 from driftline.agents.control.standing import Case, checked
@@ -59,7 +59,7 @@ def verify_state(
     history: History,
     now_ms: int,
     tiers: Mapping[str, Tier],
-    ended: Collection[str] = (),
+    ended: Collection[str],
 ) -> Believed:
     """Check the envelope of a state, whole.
 
@@ -86,7 +86,7 @@ def verify_state(
         raise StateError(
             f"revision {state.revision} is not above {old.revision}, the highest that was believed"
         )
-    marks, stood = (Marks(), ()) if before is None else (before.marks, standing(before.state))
+    marks, stood = (Marks(), ()) if before is None else (before.marks, believed_grants(before.state))
     case = Case(state, old, marks, history, tiers, ended, stood)
     try:
         return Believed(state=state, marks=checked(case))

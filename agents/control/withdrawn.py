@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from driftline.agents.control.deeds import staged
-from driftline.agents.control.grants import asked, shadows_of, standing
+from driftline.agents.control.grants import asked, believed_grants, shadows_of
 from driftline.agents.control.lifecycle import At, cancel
 from driftline.agents.control.stops import without_rollout
 from driftline.agents.control.tiers import judged_by
@@ -35,7 +35,7 @@ def withdrawn(before: ServingState | None, after: ServingState, history: History
     if not history.now.ring.state.revocations:
         return None
     try:
-        new = standing(after) - (frozenset() if before is None else standing(before))
+        new = believed_grants(after) - (frozenset() if before is None else believed_grants(before))
         grants = (one for one in after.basis if (one.command, one.approvals) in new)
         faults = (_fault(after, grant, history) for grant in grants)
         return next((one for one in faults if one is not None), None)

@@ -53,14 +53,11 @@ class Deployment:
 
     Args:
         name: of it.
-        slots: the first ones.
         on_idle: called with a version of an old generation whose last call has ended, and with None when a generation
             is drained.
     """
 
-    def __init__(
-        self, name: str, slots: Slots | None = None, on_idle: Callable[[Loaded | None], None] = lambda _: None
-    ) -> None:
+    def __init__(self, name: str, on_idle: Callable[[Loaded | None], None] = lambda _: None) -> None:
         self.name: Final = name
         self.canary_failures = 0
         """Of the canary, one after another."""
@@ -69,7 +66,7 @@ class Deployment:
         self.suspended: str | None = None
         """Why it answers nobody whatever its slots say, as when its state is too old."""
         self._on_idle = on_idle
-        self._current = Generation(slots or Slots())
+        self._current = Generation(Slots())
         self._draining: Generation | None = None
         self._drained = asyncio.Event()
         self._drained.set()

@@ -28,13 +28,13 @@ class Tally:
         self._held: dict[Labels, list[int]] = {}
         registry.register(self)
 
-    def inc(self, labels: Labels, by: int = 1) -> None:
+    def inc(self, labels: Labels) -> None:
         """Count."""
         count = self._held.get(labels)
         if count is not None:
-            count[0] += by
+            count[0] += 1
         elif len(self._held) < MOST:
-            self._held[labels] = [by]
+            self._held[labels] = [1]
 
     def value(self, *labels: str) -> int:
         """What was counted."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from driftline.agents.control.controller.phases import standing
+from driftline.agents.control.controller.phases import progress
 from driftline.agents.control.grants import held
 from driftline.deploy.control.shown import moment
 from driftline.schemas.control.command import Command
@@ -36,7 +36,7 @@ def stood_table(past: Past, state: ServingState) -> dict[str, Any]:
         "decided": moment(state.decided_at_ms),
         "tier": state.tier,
         "phase": state.phase,
-        "standing": standing(
+        "standing": progress(
             state, ledger.answers.round(state.deployment), ledger.members.of(state.deployment)
         ),
         "champion": _by(past, state, state.champion, "champion"),

@@ -100,7 +100,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
 
     steps: tuple[Step, ...] = ()
-    max_wait_s: Annotated[float, msgspec.Meta(gt=0, le=90 * 86_400)] = 86_400.0
+    max_wait_s: Annotated[float, msgspec.Meta(gt=0, le=90 * 86_400)] = 3 * 86_400.0
     bake_s: Annotated[float, msgspec.Meta(ge=0, le=30 * 86_400)] = 3_600.0
     prepare_s: Annotated[float, msgspec.Meta(gt=0, le=3_600)] = 120.0
     cold_rollback: bool = False

@@ -35,7 +35,7 @@ class Agent:
         """Let the agent be shown the bytes of a state."""
         now_ms = self.office.now_ms if at_ms is None else at_ms
         self.believed = verify_state(
-            data, "churn", self.believed, self.office.desk.history, now_ms, tiers or {}
+            data, "churn", self.believed, self.office.desk.history, now_ms, tiers or {}, ()
         )
         return self.believed
 

@@ -78,7 +78,7 @@ def convergence(
     return DEGRADED, (f"{len(members) - len(lacking)}/{len(members)}, without {_some(lacking)}",)
 
 
-def standing(state: ServingState, round_: Round | None, members: Mapping[str, Member]) -> str:
+def progress(state: ServingState, round_: Round | None, members: Mapping[str, Member]) -> str:
     """How far the newest revision has come, in words: applied, converging n/m, degraded with names, preparing n/m."""
     if round_ is None or not members:
         return "preparing" if state.phase == "prepare" else "no instance is live"

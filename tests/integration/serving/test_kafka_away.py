@@ -107,7 +107,7 @@ def without_kafka(town: Town, stack: TestStack, agent: AgentProcess, seconds: fl
         while time.monotonic() - away_s < seconds:
             one.reach(5)
         assert one.failed == {}
-        assert not second.process.poll()
+        assert second.process.poll() is None
     stack.kafka.start()
     agent.until(lambda: agent.ask(body=body)[0] == 200)
     say(f"{len(one.answered) + len(two.answered)} requests, {time.monotonic() - away_s:.1f} s without Kafka")

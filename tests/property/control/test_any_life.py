@@ -102,9 +102,9 @@ def test_every_life_keeps_the_laws(seed: int, tier: Tier) -> None:
         if before is not None:
             _one_step_at_a_time(before, state)
         data, now_ms = office.published(state), state.decided_at_ms
-        awake = verify_state(data, "churn", awake, office.desk.history, now_ms, {})
+        awake = verify_state(data, "churn", awake, office.desk.history, now_ms, {}, ())
         if chance.random() < 0.25:
-            sleepy = verify_state(data, "churn", sleepy, office.desk.history, now_ms, {})
+            sleepy = verify_state(data, "churn", sleepy, office.desk.history, now_ms, {}, ())
     audit = lines(office)
     assert Verifier(Pins(digest(audit[0])), signatures=True).run(iter(audit)).fault is None
     again = rebuilt(map(AuditRecord.from_bytes, audit), office.look)

@@ -128,7 +128,10 @@ def test_any_signed_command_gets_one_answer(fields: dict[str, Any], words: list[
     assert decision.event in ("decided", "waits", "rejected", "unsigned")
     if decision.after is not None:
         data = office.published()
-        assert verify_state(data, "churn", None, office.desk.history, office.now_ms, {}).state == office.state
+        assert (
+            verify_state(data, "churn", None, office.desk.history, office.now_ms, {}, ()).state
+            == office.state
+        )
 
 
 @settings(max_examples=200)
@@ -164,7 +167,7 @@ def test_any_bytes_are_a_state_or_refused(office: Office, value: bytes) -> None:
     """Whether raw or signed by the controller: an agent refuses them with a sentence."""
     for data in (value, sign(STATE, value, key("controller")).to_bytes()):
         with pytest.raises(StateError):
-            verify_state(data, "churn", None, office.desk.history, NOW_MS, {})
+            verify_state(data, "churn", None, office.desk.history, NOW_MS, {}, ())
 
 
 @settings(max_examples=200)
@@ -178,7 +181,7 @@ def test_any_changed_field_of_a_state_is_refused_or_harmless(office: Office, see
     try:
         found = verify_state(
             sign(STATE, bytes(body), key("controller")).to_bytes(), "churn", None, office.desk.history,
-            office.now_ms, {},
+            office.now_ms, {}, (),
         ).state  # fmt: skip
     except StateError:
         return

@@ -12,6 +12,7 @@ from signed import NOW_MS, key, model, number, signed
 
 from driftline.agents.control import moves
 from driftline.agents.control.signing import sign
+from driftline.agents.control.verdicts import Refusal
 from driftline.agents.control.verify_state import Believed, StateError, verify_state
 from driftline.schemas.control.command import ModelRef, Plan
 from driftline.schemas.control.envelope import ACK, STATE, Envelope
@@ -24,7 +25,7 @@ def test_what_the_controller_publishes_is_believed_and_stored(high: Agent) -> No
     assert high.believed.state == high.office.state
     assert Believed.from_bytes(high.believed.to_bytes()) == high.believed
     fresh = verify_state(
-        high.office.published(), "churn", None, high.office.desk.history, NOW_MS + DAY_MS, {}
+        high.office.published(), "churn", None, high.office.desk.history, NOW_MS + DAY_MS, {}, ()
     )
     assert fresh.state == high.office.state
     assert fresh.marks.champion == high.believed.marks.champion > 0
@@ -187,13 +188,13 @@ def test_a_tier_is_not_lowered(high: Agent) -> None:
     fresh = replace(state, tier="low", max_stale_s=1.0, revision=state.revision + 1)
     with pytest.raises(StateError, match="the tier low is below high"):
         verify_state(
-            high.office.published(fresh), "churn", None, high.office.desk.history, NOW_MS + DAY_MS, {}
+            high.office.published(fresh), "churn", None, high.office.desk.history, NOW_MS + DAY_MS, {}, ()
         )
     fresh = replace(fresh, versions=low)
     with pytest.raises(StateError, match="is of tier high, not low"):
         verify_state(
             high.office.published(fresh), "churn", None, high.office.desk.history, NOW_MS + DAY_MS,
-            {model("2").manifest: "high"},
+            {model("2").manifest: "high"}, ()
         )  # fmt: skip
 
 
@@ -224,6 +225,20 @@ def test_windows_go_back_where_a_plan_says_so() -> None:
     agent = Agent(office)
     office.desk.move(moves.back(office.state, office.desk.at(office.now_ms)), "worse", office.now_ms)
     assert agent.sees(office.published()).state.champion == model("1")
+
+
+def test_windows_go_back_once_and_not_to_and_fro() -> None:
+    """After that there is nothing more to go back to: whoever has the controller's key shows no previous champion."""
+    office = Office("high")
+    office.promoted()
+    agent, fallen = Agent(office), office.state.champion
+    made = moves.back(office.state, office.desk.at(office.now_ms))
+    assert not isinstance(made, Refusal)
+    grant = replace(stood(office.state, "champion"), of="earlier")
+    data = office.published(replace(made, previous=fallen, basis=(*made.basis, grant)))
+    with pytest.raises(StateError, match="after going back there is nothing more to go back to"):
+        agent.sees(data)
+    assert agent.sees(office.published(made)).state.previous is None
 
 
 def test_going_back_stays_within_the_plan() -> None:

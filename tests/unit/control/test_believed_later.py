@@ -39,7 +39,7 @@ def test_a_state_stays_true_when_people_leave(high: Agent) -> None:
     )  # fmt: skip
     office.now_ms += 3_600_000
     assert office.send(signed(asked, "root-1", "root-2").to_bytes())[0].event == "decided"
-    fresh = verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
+    fresh = verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {}, ())
     assert fresh.state.champion == model("2")
 
 
@@ -49,12 +49,12 @@ def test_what_a_revoked_key_approved_is_believed_no_more(high: Agent) -> None:
     asked = command("key-revoke", "", at_ms=office.now_ms, expected_revision=1, key=key("cat").keyid)
     office.send(signed(asked, "root-1", "root-2").to_bytes())
     with pytest.raises(StateError, match="with 1 approvals"):
-        verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
+        verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {}, ())
     office.does("promote", "ann", approvers=("bob", "eve"), model=model("2"))
     office.now_ms = office.state.bake_until_ms + DAY_MS
     for _ in range(2):
         office.desk.move(moves.baked(office.state, office.desk.at(office.now_ms)), "baked", office.now_ms)
-    fresh = verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
+    fresh = verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {}, ())
     assert fresh.state.champion == model("2")
 
 
@@ -106,7 +106,7 @@ def test_what_an_older_champion_stood_by_keeps_no_newer_one_away() -> None:
         office.does("promote", "eve", model=model(version))
     asked = command("key-revoke", "", at_ms=office.now_ms, expected_revision=1, key=key("ann").keyid)
     office.send(signed(asked, "root-1", "root-2").to_bytes())
-    fresh = verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
+    fresh = verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {}, ())
     assert fresh.state.previous == model("2")
 
 
@@ -119,7 +119,7 @@ def test_a_stricter_policy_lets_stand_what_stands(high: Agent) -> None:
     office.now_ms += 30 * DAY_MS
     asked = command("policy-set", "", at_ms=office.now_ms, expected_revision=1, policy=stricter)
     office.send(signed(asked, "root-1", "root-2").to_bytes())
-    assert verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
+    assert verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {}, ())
     office.now_ms += 61_000
     grant = unapproved(office, "bob", "cat")
     high.refuses("with 2 approvals", champion=model("3"), basis=swapped(office.state, "champion", grant))

@@ -10,7 +10,7 @@ from signed import number
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.notes import Note
 from driftline.agents.audit.record import AuditRecord
-from driftline.agents.control.controller.phases import standing
+from driftline.agents.control.controller.phases import progress
 from driftline.agents.control.verify_state import verify_state
 from driftline.schemas.alert import Alert, State
 from driftline.schemas.control.envelope import Envelope
@@ -47,7 +47,7 @@ def test_a_change_is_so_once_all_live_instances_have_prepared_it() -> None:
     assert room.state is not None
     assert (room.state.phase, room.state.champion) == ("activate", ONE)
     ledger = room.clerk.ledger
-    said = standing(room.state, ledger.answers.round("churn"), ledger.members.of("churn"))
+    said = progress(room.state, ledger.answers.round("churn"), ledger.members.of("churn"))
     assert said == "converging 0/3"
     for name in INSTANCES:
         room.ack(name, "activated")
@@ -185,7 +185,7 @@ def test_agents_believe_what_the_clerk_publishes() -> None:
         history = room.clerk.ledger.desk.history
         if revision == room_revision(serving):
             continue
-        believed = verify_state(serving, "churn", believed, history, room.now_ms, {})
+        believed = verify_state(serving, "churn", believed, history, room.now_ms, {}, ())
     assert believed is not None
     assert believed.state == room.state
     assert [one.settings.owner for one in read_record(b"churn", room.states[-1][1])] == ["Ana"]

@@ -78,8 +78,8 @@ def test_systems_alone_approve_nothing_of_high_risk() -> None:
     (grant,) = (one for one in office.state.basis if one.of == "champion")
     shown = replace(office.state, basis=(replace(grant, approvals=grant.approvals[:2]),))
     with pytest.raises(StateError, match="with 2 approvals"):
-        verify_state(office.published(shown), "churn", None, office.desk.history, office.now_ms, {})
-    assert verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {})
+        verify_state(office.published(shown), "churn", None, office.desk.history, office.now_ms, {}, ())
+    assert verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {}, ())
 
 
 def test_the_policy_is_tested_again_at_the_effect() -> None:

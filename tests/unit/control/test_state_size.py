@@ -52,7 +52,7 @@ class Lengthy(Room):
         serving = serving_of(name.encode(), record)
         assert serving is not None
         history = self.clerk.ledger.desk.history
-        return verify_state(serving, name, None, history, self.now_ms, {}).state == self.so
+        return verify_state(serving, name, None, history, self.now_ms, {}, ()).state == self.so
 
 
 def test_a_command_that_lets_the_state_outgrow_what_agents_read_is_refused() -> None:

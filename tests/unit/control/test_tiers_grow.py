@@ -36,7 +36,7 @@ def everybody_believes(office: Office) -> None:
     for state in states:
         data = office.published(state)
         for before in known:
-            found = verify_state(data, "churn", before, office.desk.history, office.now_ms, {})
+            found = verify_state(data, "churn", before, office.desk.history, office.now_ms, {}, ())
         known.append(found)
 
 

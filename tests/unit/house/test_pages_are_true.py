@@ -12,11 +12,13 @@ import click
 import msgspec
 import pytest
 
+from driftline.agents.control.policy import POLICY_OPS, USUAL, Question, default_policy
 from driftline.deploy.board.panel import VERDICT_CODES
 from driftline.deploy.board.panels import DASHBOARDS
 from driftline.deploy.cli import _group
 from driftline.deploy.local.board import BOARD
 from driftline.schemas.control.command import REJECT_CODES
+from driftline.schemas.control.trust import Person
 from driftline.schemas.deployment import Subject
 from driftline.schemas.settings import Settings
 
@@ -172,6 +174,27 @@ def test_reject_codes_are_explained(pages: dict[str, str]) -> None:
     """The table of docs/control.md has each code that a command is refused with, and no other."""
     section = pages["docs/control.md"].split("## Refusals\n")[1].split("\n## ", maxsplit=1)[0]
     assert sorted(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == sorted(REJECT_CODES)
+
+
+def test_who_may_do_what_is_what_the_packaged_policy_says(pages: dict[str, str]) -> None:
+    """Each cell of the table of docs/control.md: the roles, and the number of other persons by tier."""
+    section = pages["docs/control.md"].split("## Who may do what\n")[1].split("\n\n", maxsplit=1)[1]
+    head, _, *lines = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in section.split("\n\n")[0].splitlines()
+    ]
+    roles, tiers, policy = head[1:-3], head[-3:], default_policy()
+    assert tiers == ["low", "medium", "high"]
+    for names, *cells in lines:
+        for op in names.split(", "):
+            for role, said in zip(roles, cells, strict=False):
+                person = Person(id="p-1", roles=(role,), keys=("A" * 43 + "=",))
+                named = op.replace(" ", "-")
+                stage = USUAL.get(named, "")  # type: ignore[call-overload]
+                found = [policy.lacking(Question(person, named, "churn", tier, stage)) for tier in tiers]  # type: ignore[arg-type]
+                wanted = [int(one) for one in cells[-3:]] if said else [None] * 3
+                assert (op, role, found) == (op, role, wanted)
+    told = {op.replace(" ", "-") for names, *_ in lines for op in names.split(", ")}
+    assert told == set(POLICY_OPS)
 
 
 def test_comparisons_are_those_that_were_measured(pages: dict[str, str]) -> None:
