@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from believing import Life
 from office import EVIDENCE, PROFILE, Office
-from packaged import KEYS, Packed, about, linear, packed, signed_again
+from packaged import KEYS, Betrayal, Packed, about, linear, packed, signed_again
 
 from driftline.agents.serving import loader
 from driftline.agents.serving.loader import PackageLoader
@@ -22,6 +23,7 @@ from driftline.schemas.control.command import ModelRef
 
 Patch = pytest.MonkeyPatch
 QUICK = Bounds(timeout_s=0.01)
+SMALL = Bounds(memory_bytes=1 << 20)
 
 
 def made(folder: Path, version: str) -> Packed:
@@ -48,9 +50,24 @@ def pushed(folder: Path, store: Path) -> ModelRef:
     return signed.ref
 
 
-def damaged(store: Path, of: bytes) -> None:
-    """Damage an object of the store."""
+def unlisted_data(folder: Path) -> None:
+    """Let the model of a signed package read a file that its manifest does not list."""
+    shutil.copy(linear(folder / "other.onnx", data="w.bin"), folder / "package" / "model.onnx")
+    signed_again(folder / "package")
+
+
+def pickled(folder: Path) -> None:
+    """Let the model of a signed package be a pickle, which would betray itself."""
+    (folder / "package" / "model.onnx").write_bytes(pickle.dumps(Betrayal(folder / "witness")))
+    signed_again(folder / "package")
+
+
+def damaged(store: Path, of: bytes, *, is_lost: bool) -> None:
+    """Damage an object of the store, or lose it."""
     found = next(one for one in store.rglob("*") if one.is_file() and one.read_bytes() == of)
+    if is_lost:
+        found.unlink()
+        return
     found.chmod(0o600)
     found.write_bytes(b"x" * len(of))
 
@@ -62,12 +79,17 @@ def damaged(store: Path, of: bytes) -> None:
         ("slow", "it was stopped before it loaded, for it took longer than 0.01 s"),
         ("digest", "is not the one that was signed"),
         ("lies", "was loaded, and its answer 'p' differs in row"),
+        ("lacking", "is not in"),
+        ("unlisted", "reads the file 'w.bin' beside itself, which the manifest does not list"),
+        ("pickle", "pickle"),
+        ("memory", "ran out of memory while"),
+        ("crash", "it crashed with SIGSEGV while it loaded"),
     ],
 )
 def test_what_breaks_is_acked_and_what_serves_goes_on(
     tmp_path: Path, monkeypatch: Patch, why: str, said: str
 ) -> None:
-    """Other answers, a trial without end, other bytes, answers that differ but here: nothing of it is kept."""
+    """Whatever breaks, on the way, in the trial or behind it: nothing of the package is kept, and the ack says why."""
     office, store = Office("low"), tmp_path / "store"
 
     async def whole() -> None:
@@ -90,15 +112,20 @@ def test_what_breaks_is_acked_and_what_serves_goes_on(
         breaks: dict[str, Callable[[], object]] = {
             "golden": lambda: other_model(tmp_path / "2"),
             "lies": lambda: other_model(tmp_path / "2"),
+            "unlisted": lambda: unlisted_data(tmp_path / "2"),
+            "pickle": lambda: pickled(tmp_path / "2"),
         }
         breaks.get(why, lambda: None)()
         ref = pushed(tmp_path / "2", store)
         known(office, ref)
         if why == "lies":
             monkeypatch.setattr(loader, "trial", lambda *_, **__: Trial("passed", "", 0.0))
-        if why == "digest":
-            damaged(store, model.read_bytes())
-        bounds = QUICK if why == "slow" else bounds
+        if why == "crash":
+            crash = Trial("crashed", "it crashed with SIGSEGV while it loaded", 0.0)
+            monkeypatch.setattr(loader, "trial", lambda *_, **__: crash)
+        if why in ("digest", "lacking"):
+            damaged(store, model.read_bytes(), is_lost=why == "lacking")
+        bounds = {"slow": QUICK, "memory": SMALL}.get(why, bounds)
         office.does("shadow", "ann", model=ref)
         told = next(one for one in office.told[shown:] if one.after and one.after.phase == "prepare")
         changed = told.after
@@ -111,6 +138,7 @@ def test_what_breaks_is_acked_and_what_serves_goes_on(
         assert said in ack.reason
         assert (life.slots.champion.version, life.agent.swappers["churn"].versions) == ("1", {"1"})
         assert life.agent.app._unready() is None
+        assert not (tmp_path / "2" / "witness").exists()
         await life.end()
 
     asyncio.run(whole())
