@@ -157,9 +157,10 @@ def _promote(state: ServingState, deed: Deed) -> ServingState | Refusal:
     if state.champion is None or why is not None:
         return refuse(why or f"{state.deployment} has no champion yet: create it with its first one")
     if version.model == state.champion:
-        # The same answers as before, by a grant whose keys count now.
-        return replace(state, basis=with_one(state.basis, deed.grant, "champion"))
-    bake_s = (deed.command.plan or Plan()).bake_s
+        # The same answers as before, by a grant whose keys count now; whoever went back to it need not count any more.
+        basis = with_one(without(state.basis, "rollback"), deed.grant, "champion")
+        bake_until_ms = 0 if state.previous is None else deed.now_ms + _bake_ms(deed)
+        return replace(state, basis=basis, bake_until_ms=bake_until_ms)
     made = staged(staged(state, state.champion, "validated"), version.model, "champion")
     shadows = tuple(one for one in state.shadows if one != version.model)
     basis = succeeded(without(state.basis, *CANARYS), deed.grant)
@@ -169,10 +170,14 @@ def _promote(state: ServingState, deed: Deed) -> ServingState | Refusal:
         previous=state.champion,
         rollout=None,
         shadows=shadows,
-        bake_until_ms=deed.now_ms + round(bake_s * 1000),
+        bake_until_ms=deed.now_ms + _bake_ms(deed),
         basis=shadows_of(basis, shadows),
     )
     return tiered(made, version.tier)
+
+
+def _bake_ms(deed: Deed) -> int:
+    return round((deed.command.plan or Plan()).bake_s * 1000)
 
 
 def _not_promoted(state: ServingState, deed: Deed, version: Version) -> str | None:

@@ -83,7 +83,7 @@ def judge(
         command.deployment,
         tier,
         # Of an unknown model nothing is denied for its stage: it is said to be unknown.
-        stage_of(state, command) or USUAL.get(command.op, ""),
+        (stage_of(state, command) or USUAL[command.op]) if command.op in USUAL else "",
         approvers=len(approved),
         human_approvers=sum(one.kind == "human" for one in approved),
         age_s=_age_s(command, grant),

@@ -121,12 +121,14 @@ def _champion(case: Case) -> int:
     grant = _one(case, "champion", state.champion, *CHAMPIONS)
     if before is None or before.champion == state.champion:
         return max(mark, grant.expected)
+    if grant.expected > mark:
+        _fresh(grant, before)
+        return grant.expected
     rollback = _found(case, "rollback", state.champion, "rollback")
-    for one in (grant, rollback):
-        if one is not None and one.expected > mark:
-            _fresh(one, before)
-            _must(one is grant or state.previous is None, BACK)
-            return one.expected
+    if rollback is not None and rollback.expected > mark:
+        _fresh(rollback, before)
+        _must(state.previous is None, BACK)
+        return rollback.expected
     _must(
         state.champion == before.previous and _automatic(case, before),
         f"version {state.champion.version} was made champion by an older command than the last, and nobody went back",
@@ -143,10 +145,12 @@ def _previous(case: Case) -> None:
     once = _one(case, "earlier", state.previous, *CHAMPIONS)
     if before is None or state.previous in (before.champion, before.previous):
         return
-    # Of states that were missed, the one before this one was made champion, or again, by a command since then.
+    if once.expected > case.marks.champion:
+        return
+    # Of states that were missed, the one before this one was made champion again by a command since then.
     again = _found(case, "rollback", state.previous, "rollback")
     _must(
-        any(one is not None and one.expected > case.marks.champion for one in (once, again)),
+        again is not None and again.expected > case.marks.champion,
         f"version {state.previous.version} is shown as the previous champion, and another one was since",
     )
 

@@ -123,14 +123,17 @@ def _over(state: ServingState, local: Local) -> ServingState:
 def is_settled(local: Local, state: ServingState) -> bool:
     """Whether a state knows of a local command, or of a later one that ends it."""
     command = asked(local.command)
-    if any(grant.command == local.command for grant in state.basis):
+    if state.is_retired or any(grant.command == local.command for grant in state.basis):
         return True
+    version = None if command.model is None else state.version(command.model)
+    if command.model is not None and (version is None or version.stage == "retired"):
+        return True  # what it names serves nowhere any more, by a later command
     if command.op == "rollback":
         stands = (held(state, "champion"), held(state, "rollback"))
         is_back = state.champion == command.model and not _goes_on(local.rollout, state.rollout)
         return is_back or _later(stands, command)
     ends = held(state, "resumed-serving" if command.op == "halt-serving" else "resumed-rollout")
-    return state.is_retired or _later((ends,), command)
+    return _later((ends,), command)
 
 
 def _goes_on(then: Rollout | None, now: Rollout | None) -> bool:

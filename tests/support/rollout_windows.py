@@ -6,14 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 from clerked import Room
-from controlled import PROFILE
+from controlled import PROFILE, package
 
 from driftline.agents.audit.record import AuditRecord
 from driftline.schemas.advice import Advice, Word
+from driftline.schemas.control.command import Plan, Step
 from driftline.schemas.window import Figure, WindowResult
 
 START_MS = 1_700_000_000_000
 HOUR_MS = 3_600_000
+PLAN = Plan(steps=(Step(weight=500, bake_s=60, min_rows=300), Step(weight=5_000, bake_s=60)), max_wait_s=600)
+ONE, TWO = package("1").model, package("2").model
 
 
 def window(
@@ -100,3 +103,15 @@ def later(room: Room, seconds: float) -> list[AuditRecord]:
     """Let time go by, and the clerk look."""
     room.now_ms += round(seconds * 1000)
     return room.turn()
+
+
+def on_canary() -> Room:
+    """Return a room in which a canary is on its first step; its windows are followed."""
+    room = Room()
+    room.registered("1", "2")
+    room.ask("create", "ann", model=ONE)
+    room.ask("canary", "ann", model=TWO, plan=PLAN)
+    room.turn()
+    assert room.state is not None
+    assert room.state.rollout is not None
+    return room

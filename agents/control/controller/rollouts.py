@@ -27,21 +27,21 @@ class Due(NamedTuple):
 
 
 def is_under_way(state: ServingState) -> bool:
-    """Whether windows of a deployment decide something: a rollout that has not passed, or a bake time."""
-    return (state.rollout is not None and not state.rollout.passed) or state.previous is not None
+    """Whether windows of a deployment decide something: in a rollout, or in a bake time."""
+    return state.rollout is not None or state.previous is not None
 
 
 def next_move(state: ServingState, windows: Windows, settings: DeploymentSettings, at: At) -> Due | None:
     """What is due; None while nothing is, and whenever nothing is known.
 
+    A champion in its bake time comes first: it answers most callers, and what a canary is held against is no better.
     A change that is being prepared keeps no worse version serving: what is taken back ends it, as a person's halt does.
     A rollback that is being prepared is left alone: it says already what people want to be rid of.
     """
     if state.is_retired or _goes_back(state):
         return None
-    if state.rollout is not None:
-        return _of_rollout(state, windows, settings, at)
-    return _of_bake(state, windows, settings, at) if state.previous is not None else None
+    due = _of_bake(state, windows, settings, at) if state.previous is not None else None
+    return due or _of_rollout(state, windows, settings, at)
 
 
 def _goes_back(state: ServingState) -> bool:
@@ -52,7 +52,7 @@ def _goes_back(state: ServingState) -> bool:
 
 def _of_rollout(state: ServingState, windows: Windows, settings: DeploymentSettings, at: At) -> Due | None:
     rollout, champion = state.rollout, state.champion
-    if rollout is None or champion is None or rollout.passed:
+    if rollout is None or champion is None:
         return None
     judged = beside(
         windows.of(state.deployment, rollout.model.version, "canary"),
@@ -62,10 +62,13 @@ def _of_rollout(state: ServingState, windows: Windows, settings: DeploymentSetti
         rollout.step_since_ms,
     )
     step = f"step {rollout.step + 1} of {len(rollout.plan.steps)}"
+    # One that has passed waits for people, and may still turn out to be worse: labels come late.
     if judged.evidence.verdict == "worse" and rollout.plan.automatic_rollback:
         return _due(
             abandon(state, at), f"taken back at {step}, worse than the champion: {judged.reason}", judged
         )
+    if rollout.passed:
+        return None
     if is_overdue(state, at.ms):
         waited = f"taken back at {step}: nothing was decided in {rollout.plan.max_wait_s:g} s"
         return _due(abandon(state, at), waited, judged)

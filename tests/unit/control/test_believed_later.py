@@ -175,3 +175,23 @@ def test_moves_are_made_at_their_place() -> None:
     made = moves.next_step(office.state, PASS, At(office.now_ms + 61_000, 77))
     assert isinstance(made, ServingState)
     assert (made.audit_seq, made.decided_at_ms) == (77, office.now_ms + 61_000)
+
+
+@pytest.mark.parametrize("who", ["ann", "eve"])
+def test_a_rollback_that_was_missed_and_whose_key_is_revoked_is_mended_by_people_that_count(who: str) -> None:
+    """The agent that missed it believes nothing until they name the champion again; then it does, and goes on."""
+    office = Office("low")
+    office.created("1")
+    office.registered("2")
+    office.does("promote", "eve", model=model("2"))
+    agent = Agent(office)
+    office.does("rollback", "oli", model=model("1"))
+    asked = command("key-revoke", "", at_ms=office.now_ms, expected_revision=1, key=key("oli").keyid)
+    office.send(signed(asked, "root-1", "root-2").to_bytes())
+    with pytest.raises(StateError, match="nobody whose key counts signed a rollback"):
+        agent.sees(office.published())
+    office.does("promote", who, model=model("1"))
+    assert agent.sees(office.published()).state.champion == model("1")
+    office.registered("3")
+    office.ask("promote", who, model=model("3"))
+    assert agent.sees(office.published()).state.phase == "prepare"

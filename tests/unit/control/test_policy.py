@@ -75,6 +75,22 @@ def test_a_rule_about_time_means_the_same_to_controllers_and_agents(minutes: int
     Agent(office)
 
 
+def test_a_policy_that_agents_would_judge_otherwise_is_not_sound() -> None:
+    """They do not know the stage that a model had: what is allowed from another one than the usual would be refused."""
+    text = (
+        ALL + 'forbid (principal, action == Action::"canary", resource) when { context.stage == "shadow" };'
+    )
+    assert "lets canary at tier low from the stage '' and not from 'shadow'" in (sound(Policy(text)) or "")
+    rollback = (
+        ALL
+        + 'forbid (principal, action == Action::"rollback", resource) unless { context.stage == "canary" };'
+    )
+    office = Office("low", History.of(first_state(trust(), rollback), rollback))
+    office.promoted()
+    assert office.ask("rollback", "oli", model=model("1")).event == "rejected"
+    assert Policy(text).ask(Question(OPERATOR, "promote", "churn", "low", "canary")).allowed
+
+
 def test_a_policy_that_would_make_somebody_wait_is_not_sound() -> None:
     """What is denied at once is refused: nobody looks at it again later."""
     text = ALL + 'forbid (principal, action == Action::"promote", resource) when { context.age_s < 3600 };'

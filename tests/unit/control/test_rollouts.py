@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from clerked import Room
 from controlled import PROFILE, package
 from office import Office
-from rollout_windows import HOUR_MS, START_MS, drift, good, hour, later, show, truth
+from rollout_windows import HOUR_MS, ONE, START_MS, TWO, drift, good, hour, later, on_canary, show, truth
 from signed import model
 
 from driftline.agents.control.controller import windows as windows_module
@@ -16,13 +15,11 @@ from driftline.agents.control.controller.judging import Judgement, beside
 from driftline.agents.control.controller.rollouts import next_move
 from driftline.agents.control.controller.windows import Kept, Windows
 from driftline.agents.control.lifecycle import At
-from driftline.schemas.control.command import Plan, Step
+from driftline.schemas.control.command import Plan
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.floors import Floor
 from driftline.schemas.window import WindowResult
 
-PLAN = Plan(steps=(Step(weight=500, bake_s=60, min_rows=300), Step(weight=5_000, bake_s=60)), max_wait_s=600)
-ONE, TWO = package("1").model, package("2").model
 SETTINGS = DeploymentSettings(deployment="churn")
 
 
@@ -131,18 +128,6 @@ def test_an_estimate_speaks_while_labels_do_not(*, provisional: bool, verdict: s
     assert found.evidence.verdict == verdict
     told = {one.name: one.detail for one in found.checks}
     assert told["estimate"].startswith(f"{verdict}: ")
-
-
-def on_canary() -> Room:
-    """Return a room in which a canary is on its first step; its windows are followed."""
-    room = Room()
-    room.registered("1", "2")
-    room.ask("create", "ann", model=ONE)
-    room.ask("canary", "ann", model=TWO, plan=PLAN)
-    room.turn()
-    assert room.state is not None
-    assert room.state.rollout is not None
-    return room
 
 
 def test_a_rollout_passes_its_steps_by_windows_of_each() -> None:

@@ -10,10 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 from believing import Life
-from office import Office
+from office import EVIDENCE, Office
 from served import Package
 from signed import model, signed
 
+from driftline.agents.control import moves
+from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import Plan, Step
 
 HALF = Plan(steps=(Step(weight=5_000, bake_s=60.0, min_rows=1),))
@@ -85,5 +87,33 @@ def test_a_canary_is_taken_back_here(tmp_path: Path) -> None:
         await life.catches_up()
         assert life.controlled.belief.local == {}
         assert (life.slots.answering.version, life.slots.weight) == ("1", 0)
+
+    run(tmp_path, whole)
+
+
+@pytest.mark.parametrize("whole_deployment", [False, True])
+@pytest.mark.parametrize(("op", "ends"), [("rollback", {}), ("halt-serving", {"reason": "harms people"})])
+def test_what_is_retired_answers_by_no_local_command(
+    tmp_path: Path, op: str, ends: dict[str, str], *, whole_deployment: bool
+) -> None:
+    """Going back to a version here, or letting it answer instead, ends when that is retired, or the deployment is."""
+
+    async def whole(office: Office, life: Life) -> None:
+        office.does("rollback", "oli", model=model("1"))
+        office.does("validate", "val", model=model("2"), evidence=EVIDENCE)
+        office.does("promote", "ann", model=model("2"))
+        await life.catches_up()
+        await says(office, life, op, "oli", model=model("1"), **ends)
+        assert life.slots.answering.version == "1"
+        office.now_ms += 2 * 3_600_000
+        baked = moves.baked(office.state, office.desk.at(office.now_ms))
+        assert not isinstance(baked, Refusal)
+        office.told += office.desk.move(baked, "the bake time is over", office.now_ms)
+        await life.catches_up()
+        assert life.slots.answering.version == "1"
+        office.does("retire", "sue", **({} if whole_deployment else {"model": model("1")}))
+        await life.catches_up()
+        assert life.controlled.belief.local == {}
+        assert getattr(life.slots.answering, "version", None) == (None if whole_deployment else "2")
 
     run(tmp_path, whole)
