@@ -81,14 +81,20 @@ def act(office: Office, what: str, version: str) -> None:
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 1 << 32), st.sampled_from(TIERS))
-def test_every_life_keeps_the_laws(seed: int, tier: Tier) -> None:
-    """Revisions grow by one, one version is champion, weights wait, agents believe it all, and the audit tells all."""
-    office = Office(tier)
+@given(st.integers(0, 1 << 32), st.tuples(*[st.sampled_from(TIERS)] * 3))
+def test_every_life_keeps_the_laws(seed: int, tiers: tuple[Tier, ...]) -> None:
+    """Revisions grow by one, one version is champion, weights wait, agents believe it all, and the audit tells all.
+
+    Each version has a tier of its own; an agent saw every state, one some of them, and one that starts none.
+    """
+    of = dict(zip("123", tiers, strict=True))
+    office = Office(of["1"])
     office.created("1")
-    office.registered("2")
-    office.registered("3")
+    for version in "23":
+        office.tier = of[version]
+        office.registered(version)
     for what, version in life_of(seed):
+        office.tier = of[version]
         office.now_ms += 61_000
         act(office, what, version)
     revisions = [one.after for one in office.told if one.after is not None]
@@ -103,6 +109,7 @@ def test_every_life_keeps_the_laws(seed: int, tier: Tier) -> None:
             _one_step_at_a_time(before, state)
         data, now_ms = office.published(state), state.decided_at_ms
         awake = verify_state(data, "churn", awake, office.desk.history, now_ms, {}, ())
+        verify_state(data, "churn", None, office.desk.history, now_ms, {}, ())
         if chance.random() < 0.25:
             sleepy = verify_state(data, "churn", sleepy, office.desk.history, now_ms, {}, ())
     audit = lines(office)
