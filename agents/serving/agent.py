@@ -172,8 +172,9 @@ class Agent:
 
     async def close(self) -> None:
         """Close models and Emitters."""
-        for swapper in self.swappers.values():
-            await swapper.close(self.settings.serve.request_seconds)
+        self.recorder.flush()
+        longest_s = self.settings.serve.request_seconds
+        await asyncio.gather(*(one.close(longest_s) for one in self.swappers.values()))
         self.answerer.close()
         await asyncio.to_thread(self.recorder.close, CLOSE_S)
         if self.doors is not None:

@@ -10,7 +10,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from driftline.agents.serving.bounds import Bounds
+from driftline.agents.serving.bounds import ON_LOOP_BYTES, Bounds
 from driftline.agents.serving.call import Call, Outputs, Request
 from driftline.agents.serving.errors import (
     BAD_GATEWAY,
@@ -64,6 +64,11 @@ class Answerer:
         """Calls that callers wait for."""
         return self._pools[CHAMPION].under_way + self._pools[CANARY].under_way
 
+    @property
+    def hung(self) -> int:
+        """Calls that were given up, and hold a thread."""
+        return sum(one.hung for one in self._pools.values())
+
     async def answer(self, deployment: Deployment, request: Request) -> tuple[Loaded, Outputs]:
         """Answer a request.
 
@@ -87,7 +92,9 @@ class Answerer:
         call = self._call(deployment, champion, CHAMPION, request, rows)
         # Beside a canary it is asked as that is, in a thread: what threads cost would else pass for a slow canary.
         is_tried = slots.weight > 0 and not deployment.canary_closed
-        here = not is_tried and self._is_quick(champion, rows)
+        # Pace counts rows: what is large takes long, however few they are.
+        is_small = request.size_bytes <= ON_LOOP_BYTES
+        here = is_small and not is_tried and self._is_quick(champion, rows)
         outputs = self._ask_here(call) if here else await self._ask_champion(call)
         if slots.shadows:
             self._ask_shadows(deployment, request, rows)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+ON_LOOP_BYTES: Final = 64 * 1024
+"""Requests and answers up to here are read, answered and written by the event loop, larger ones by a thread."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from driftline.agents.emit import ids
 from driftline.agents.serving import v2
+from driftline.agents.serving.bounds import ON_LOOP_BYTES
 from driftline.agents.serving.call import Request
 from driftline.agents.serving.errors import FAILED, UNSUPPORTED, AnswerError
 from driftline.agents.serving.http import (
@@ -41,8 +42,6 @@ KEY_HEADER: Final = b"driftline-key"
 """Names the caller whom a canary keeps, over the parameter `driftline_key`; without either the request's id does."""
 ENCODING: Final = b"content-encoding"
 WANTED: Final = frozenset((LENGTH, ENCODING, KEY_HEADER, v2.LENGTH_HEADER))
-ON_LOOP_BYTES: Final = 64 * 1024
-"""Requests and answers up to here are read and written by the event loop, larger ones by a thread."""
 GONE: Final = 499
 """How requests are counted whose caller left before the answer."""
 _OK: Final = 200

@@ -1,4 +1,4 @@
-"""Pools: the threads of a slot, apart for each deployment: a model that hangs or is slow holds up no other's."""
+"""Pools: the threads of a slot, apart for each deployment: a model that hangs in one holds up no other's."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ class Pools:
     def under_way(self) -> int:
         """Calls that somebody waits for."""
         return sum(one.under_way for one in self._of.values())
+
+    @property
+    def hung(self) -> int:
+        """Calls that were given up, and hold a thread."""
+        return sum(one.hung for one in self._of.values())
 
     def of(self, deployment: str) -> Pool:
         """The pool of a deployment."""

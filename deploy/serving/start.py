@@ -34,6 +34,7 @@ from driftline.agents.serving.package.trial import Bounds
 from driftline.agents.serving.package.verify import verify
 from driftline.agents.serving.server import listening
 from driftline.agents.serving.upstream import Behind, Upstream, UpstreamLoader
+from driftline.agents.serving.watchdog import leave, limit_of, watched
 from driftline.schemas.control.envelope import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -77,12 +78,16 @@ def run(settings: Settings, single: Single | None, number: int | None = None) ->
         raise ServingError("acks are signed: name the agent's key file with DRIFTLINE_SERVE_KEY")
     with kept_alone(private(Path(settings.serve.state_dir) / instance), GONE_S) as folder:
         if single is not None:
-            return uvloop.run(_alone(settings, single, instance, folder, number))
-        return uvloop.run(_controlled(settings, load(Path(settings.serve.key)), instance, folder, number))
+            hung = uvloop.run(_alone(settings, single, instance, folder, number))
+        else:
+            hung = uvloop.run(_controlled(settings, load(Path(settings.serve.key)), instance, folder, number))
+        if hung:
+            leave(0)
+    return 0
 
 
 async def _alone(settings: Settings, single: Single, instance: str, folder: Path, number: int | None) -> int:
-    """Serve one package."""
+    """Serve one package; says how many of its calls hang when it ends."""
     upstream = _upstream(settings)
     found: Fetched | Behind
     if upstream is not None:
@@ -94,15 +99,16 @@ async def _alone(settings: Settings, single: Single, instance: str, folder: Path
     agent = Agent(settings, instance, _nothing_else, folder)
     try:
         agent.swapper(single.deployment).adopt(await asyncio.to_thread(found.load))
-        await agent.run(_listener(agent, shared=number is not None), number=number or 0)
+        with watched(asyncio.get_running_loop(), limit_of(settings.serve.request_seconds)):
+            await agent.run(_listener(agent, shared=number is not None), number=number or 0)
     finally:
         if upstream is not None:
             await upstream.close()
-    return 0
+    return agent.answerer.hung
 
 
 async def _controlled(settings: Settings, key: Key, instance: str, folder: Path, number: int | None) -> int:
-    """Serve what signed states say."""
+    """Serve what signed states say; says how many calls hang when it ends."""
     packages = settings.packages
     upstream = _upstream(settings)
     loader: PackageLoader | UpstreamLoader
@@ -123,7 +129,8 @@ async def _controlled(settings: Settings, key: Key, instance: str, folder: Path,
     controlled.resume()
     follower.start()
     try:
-        await agent.run(listener, number=number or 0)
+        with watched(asyncio.get_running_loop(), limit_of(settings.serve.request_seconds)):
+            await agent.run(listener, number=number or 0)
     finally:
         watching.cancel()
         local.close()
@@ -131,7 +138,7 @@ async def _controlled(settings: Settings, key: Key, instance: str, folder: Path,
         await asyncio.to_thread(follower.stop, STOP_S)
         if upstream is not None:
             await upstream.close()
-    return 0
+    return agent.answerer.hung
 
 
 def _upstream(settings: Settings) -> Upstream | None:

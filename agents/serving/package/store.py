@@ -7,6 +7,7 @@ believed for its digest alone, so a store is trusted with keeping things and wit
 
 from __future__ import annotations
 
+import stat
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -51,10 +52,11 @@ class Store:
     Args:
         objects: obstore's store, at the place where packages lie.
         place: how sentences call it.
+        folder: where objects are files of this machine; else None.
     """
 
-    def __init__(self, objects: LocalStore | S3Store, place: str) -> None:
-        self._objects = objects
+    def __init__(self, objects: LocalStore | S3Store, place: str, folder: Path | None = None) -> None:
+        self._objects, self._folder = objects, folder
         self.place = place
 
     def manifest(self, digest: str) -> bytes:
@@ -112,21 +114,29 @@ class Store:
     def _put(self, folder: Path, file: File) -> int:
         """Put a file unless it is there; say how many were put. What lies there is read: it may be damaged."""
         key = _object(file.sha256)
-        held = self._size(key)
-        if held is not None:
-            if held != file.size or digest_of(self._chunks(key, held)) != file.sha256:
-                raise StoreError(
-                    f"{self.place} holds {key} with {held:,} bytes, which is not {shown(file.path)} of {file.size:,}: "
-                    "what lies there is damaged, or was put by somebody else; take it away and push again"
-                )
+        if self._size(key) is not None:
+            self._compare(file)
             return 0
         with opened(folder, file.path) as source:
             pieces = as_signed(iter(lambda: source.read(CHUNK_BYTES), b""), file, str(folder))
             if file.size <= WHOLE_BYTES:
-                return int(self._create(key, b"".join(pieces)))
+                if self._create(key, b"".join(pieces)):
+                    return 1
+                self._compare(file)  # somebody was faster
+                return 0
             with self._asked(key):
                 obstore.put(self._objects, key, pieces, chunk_size=WHOLE_BYTES, max_concurrency=2)
         return 1
+
+    def _compare(self, file: File) -> None:
+        """Hold what lies there against what was signed; raises StoreError for anything else."""
+        key = _object(file.sha256)
+        held = self._known_size(key)
+        if held != file.size or digest_of(self._chunks(key, held)) != file.sha256:
+            raise StoreError(
+                f"{self.place} holds {key} with {held:,} bytes, which is not {shown(file.path)} of {file.size:,}: "
+                "what lies there is damaged, or was put by somebody else; take it away and push again"
+            )
 
     def _create(self, key: str, data: bytes) -> bool:
         """Put an object unless there is one; say whether there was none."""
@@ -146,6 +156,8 @@ class Store:
         return size
 
     def _size(self, key: str) -> int | None:
+        if self._folder is not None and not _is_plain(self._folder / key):
+            raise StoreError(f"{key} in {self.place} is no file: take it away")
         try:
             with self._asked(key):
                 return int(obstore.head(self._objects, key)["size"])
@@ -240,9 +252,17 @@ def folder_store(folder: Path, *, make: bool = False) -> Store:
             folder.mkdir(parents=True, exist_ok=True)
         if not folder.is_dir():
             raise StoreError(f"the store of packages {folder} is no folder: name one that is there")
-        return Store(LocalStore(folder.resolve()), str(folder))
+        return Store(LocalStore(folder.resolve()), str(folder), folder.resolve())
     except OSError as error:
         raise StoreError(f"the store of packages {folder} cannot be made: {error.strerror}") from error
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether a file lies there, or nothing: a pipe would hold up whoever opens it."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return True  # what is wrong says whoever opens it
 
 
 def _outside(error: Exception) -> str:

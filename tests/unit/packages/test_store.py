@@ -109,6 +109,44 @@ def test_a_file_that_changed_since_it_was_verified_is_not_put(
     assert store._size(f"objects/{file.sha256}") is None
 
 
+def test_what_is_no_file_is_neither_taken_for_one_nor_waited_for(
+    tmp_path: Path, made: Packed, store: Store
+) -> None:
+    """A folder, a link or a pipe in the place of an object: one sentence, at once, for whoever pushes or serves."""
+    file = made.signed.manifest.files[0]
+    place = tmp_path / "store" / "objects" / file.sha256
+    place.parent.mkdir()
+    for lay in (place.mkdir, lambda: place.symlink_to("/dev/zero"), lambda: os.mkfifo(place)):
+        lay()
+        for ask in (
+            lambda: store.push(made.folder, made.signed),
+            lambda: store.chunks(file.sha256, file.size),
+        ):
+            with pytest.raises(StoreError, match="is no file: take it away"):
+                ask()
+        place.rmdir() if place.is_dir() else place.unlink()
+
+
+def test_somebody_who_was_faster_is_not_believed(
+    tmp_path: Path, made: Packed, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came into the place between the look and the push is read, as what was there before is."""
+    sizes = store._size
+    seen: list[str] = []
+
+    def size(key: str) -> int | None:
+        found = sizes(key)
+        if not seen and key.startswith("objects/"):
+            seen.append(key)
+            (tmp_path / "store" / key).parent.mkdir(parents=True)
+            (tmp_path / "store" / key).write_bytes(b"junk")
+        return found
+
+    monkeypatch.setattr(store, "_size", size)
+    with pytest.raises(StoreError, match="damaged, or was put by somebody else"):
+        store.push(made.folder, made.signed)
+
+
 @pytest.mark.parametrize("place", ["gs://models/churn", "http://127.0.0.1/models", "file:///models"])
 def test_a_store_of_an_unknown_kind_is_no_folder(place: str) -> None:
     """Else packages would be pushed into a folder of that name, which nobody serves from."""

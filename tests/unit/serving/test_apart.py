@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,9 +47,9 @@ def run(make: Callable[[], Agent], whole: Callable[[Agent, Ask], Awaitable[None]
             made.swapper(name)
         async with asyncio.timeout(60), running(made) as port, aiohttp.ClientSession() as session:
 
-            async def ask(name: str, rows: int = 1) -> tuple[int, dict[str, Any]]:
+            async def ask(name: str, rows: int = 1, spaces: int = 0) -> tuple[int, dict[str, Any]]:
                 url = f"http://127.0.0.1:{port}/v2/models/{name}/infer"
-                async with session.post(url, data=request(rows)) as answer:
+                async with session.post(url, data=request(rows) + b" " * spaces) as answer:
                     return answer.status, json.loads(await answer.read())
 
             await whole(made, ask)
@@ -160,3 +161,47 @@ def test_a_shadow_that_hangs_is_told_of_and_leaves_the_next_one_alone(tmp_path: 
         assert kept.counts[("3", "ok")] == 1
 
     run(lambda: agent(tmp_path, kept=kept, threads=1, request_seconds=0.2), whole)
+
+
+def test_a_stop_waits_once_for_all_calls_that_hang(tmp_path: Path) -> None:
+    """Not for one deployment after another: whoever stops agents kills those that take too long."""
+
+    async def whole() -> None:
+        made = agent(tmp_path, threads=1, request_seconds=1.0, inline_seconds=0.0)
+        names = [f"d{number}" for number in range(6)]
+        with hanging() as hang:
+            for name in names:
+                made.swapper(name).deployment.switch(Slots(champion=loaded("1", hang)))
+            async with running(made) as port, aiohttp.ClientSession() as session:
+
+                async def ask(name: str) -> int:
+                    url = f"http://127.0.0.1:{port}/v2/models/{name}/infer"
+                    async with session.post(url, data=request(2)) as answer:
+                        return answer.status
+
+                assert await asyncio.gather(*map(ask, names)) == [504] * 6
+                assert made.answerer.hung == 6
+                began_s = time.monotonic()
+            assert time.monotonic() - began_s < 4.0
+
+    asyncio.run(whole())
+
+
+def test_a_large_request_of_one_row_is_answered_in_a_thread(tmp_path: Path) -> None:
+    """How fast a model is, is known by the row: a text of megabytes would hold up everybody."""
+    on_loop: list[bool] = []
+
+    def told(inputs: Mapping[str, Any]) -> dict[str, Any]:
+        on_loop.append(threading.current_thread() is threading.main_thread())
+        return constant(1.0)(inputs)
+
+    async def whole(made: Agent, ask: Ask) -> None:
+        champion = loaded("1", told)
+        champion.pace.took(1e-6, 1)
+        made.swapper("one").deployment.switch(Slots(champion=champion))
+        assert (await ask("one"))[0] == 200
+        assert (await ask("one", spaces=40_000))[0] == 200
+        assert (await ask("one", spaces=70_000))[0] == 200
+
+    run(lambda: agent(tmp_path, inline_seconds=0.001), whole)
+    assert on_loop == [True, True, False]

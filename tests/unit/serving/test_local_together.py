@@ -117,3 +117,23 @@ def test_what_is_retired_answers_by_no_local_command(
         assert getattr(life.slots.answering, "version", None) == (None if whole_deployment else "2")
 
     run(tmp_path, whole)
+
+
+def test_a_second_halt_of_a_rollout_raises_no_weight(tmp_path: Path) -> None:
+    """The controller steps on, for it has not heard of the first one; the second one keeps what the first one kept."""
+
+    async def bounded() -> None:
+        office = Office("low")
+        life = Life(tmp_path, office, Package("1", tier="low"), Package("2", tier="low"))
+        life.hears()
+        office.canary(plan=Plan(steps=(Step(weight=500, bake_s=60.0), Step(weight=5_000, bake_s=60.0))))
+        await life.catches_up()
+        await says(office, life, "halt-rollout", "oli")
+        office.stepped()
+        await life.catches_up()
+        assert life.slots.weight == 500
+        await says(office, life, "halt-rollout", "val")
+        assert life.slots.weight == 500
+        await life.end()
+
+    asyncio.run(bounded())
