@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from driftline.agents.audit.believed import Believed
+    from driftline.schemas.control.command import ModelRef
 
 KEPT: Final = 1_024
 """How many envelopes are remembered: one stands in the record of its admission and in that of its effect."""
@@ -49,20 +50,20 @@ class Signatures:
             AuditError: a signature does not hold, or belongs to somebody whom the record does not name.
         """
         if record.envelope is None:
-            if record.approvals or record.event == EFFECTIVE:
-                raise AuditError("it carries no command that was approved or took effect")
+            _unsigned(record)
             return frozenset()
         allowed = believed.signers if record.event == EFFECTIVE else believed.known
         envelope, keys = self._read(record.envelope, allowed)
         if record.command is not None and envelope.digest != record.command:
             raise AuditError("its envelope holds another command than the digest that it names")
+        _same(record, _command(envelope), believed.ring.state.trust.installation)
         if record.actor and record.actor not in believed.ring.persons_of(keys):
             raise AuditError(f"it names {record.actor} as who asked, whose key did not sign")
         approvers: set[str] = set()
         for text in record.approvals:
             answer, added = self._read(text, allowed)
             command = _command(answer)
-            if command.op not in ("approve", "deny") or command.target != record.command:
+            if command is None or command.op not in ("approve", "deny") or command.target != record.command:
                 raise AuditError("one of its approvals is about another command")
             if command.op == "approve":
                 approvers |= believed.ring.persons_of(added).keys()
@@ -98,11 +99,43 @@ def _checked(text: str, keys: Mapping[str, bytes]) -> tuple[Envelope, frozenset[
     return envelope, held
 
 
-def _command(envelope: Envelope) -> Command:
+def _command(envelope: Envelope) -> Command | None:
+    """The command in an envelope; None where there is none, as in one that was refused for that."""
     try:
         return Command.from_bytes(envelope.body)
-    except msgspec.MsgspecError as error:
-        raise AuditError(f"one of its approvals is no command: {error}") from error
+    except msgspec.MsgspecError:
+        return None
+
+
+def _unsigned(record: AuditRecord) -> None:
+    """Hold a record without an envelope to what the controller may say alone; raises AuditError."""
+    if record.approvals or record.event == EFFECTIVE:
+        raise AuditError("it carries no command that was approved or took effect")
+    if record.actor or record.approvers:
+        raise AuditError("it names persons, and carries nothing that they signed")
+
+
+def _same(record: AuditRecord, command: Command | None, installation: str) -> None:
+    """Hold what a record says was asked for against what was signed; raises AuditError."""
+    if command is None:
+        if record.op or record.deployment or record.model is not None or record.event == EFFECTIVE:
+            raise AuditError("it says what was asked for, and its envelope holds no command")
+        return
+    if record.event == EFFECTIVE and command.audience != installation:
+        raise AuditError("its command was meant for another installation")
+    # An approval may leave out the deployment that it is about.
+    is_about_any = command.op in ("approve", "deny") and not command.deployment
+    for what, said, signed in (
+        ("to do", record.op, command.op),
+        ("of the deployment", record.deployment, record.deployment if is_about_any else command.deployment),
+        ("of the version", _named_model(record.model), _named_model(command.model)),
+    ):
+        if said and said != signed:
+            raise AuditError(f"it says that {said} was asked for {what}, and {signed or 'none'} was signed")
+
+
+def _named_model(model: ModelRef | None) -> str:
+    return "" if model is None else f"{model.name} {model.version} {model.manifest}"
 
 
 def leaning(records: Iterable[bytes], compromised: Mapping[str, int]) -> Iterator[tuple[int, str]]:

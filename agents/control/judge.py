@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from driftline.agents.control.effects import EFFECTS
@@ -83,15 +83,14 @@ def judge(
         command.deployment,
         tier,
         # Of an unknown model nothing is denied for its stage: it is said to be unknown.
-        (stage_of(state, command) or USUAL[command.op]) if command.op in USUAL else "",
+        stage_of(state, command) or USUAL.get(command.op, ""),
         approvers=len(approved),
         human_approvers=sum(one.kind == "human" for one in approved),
         age_s=_age_s(command, grant),
         break_glass=command.break_glass,
         own=is_own(state, command, asker.id),
     )
-    answer = rule.policy.ask(question)
-    lacking = 0 if answer.allowed else rule.policy.lacking(question)
+    answer, lacking = _answered(rule.policy, question)
     if answer.errors or lacking is None:
         # Said before anything of the deployment is: who may not ask learns nothing of it.
         return Judgement(denied(answer), rules=answer.rules)
@@ -106,6 +105,19 @@ def judge(
         after=made,
         tier=tier,
     )
+
+
+def _answered(policy: Policy, question: Question) -> tuple[Answer, int | None]:
+    """The stricter of two answers, and how many approvals it lacks: as it is, and as agents ask, who see no stage."""
+    answer, lacking = Answer(allowed=True, rules=()), 0
+    for one in dict.fromkeys((replace(question, stage=USUAL.get(question.op, "")), question)):
+        found = policy.ask(one)
+        more = 0 if found.allowed else policy.lacking(one)
+        if more is None:
+            return found, None
+        if more or lacking == 0:
+            answer, lacking = found, max(more, lacking)
+    return answer, lacking
 
 
 def _age_s(command: Command, grant: Grant) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from driftline.agents.control.history import History
     from driftline.agents.control.verify_state import Believed
-    from driftline.schemas.control.command import Command
+    from driftline.schemas.control.command import Command, ModelRef
 
 
 class Local(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +113,8 @@ def _over(state: ServingState, local: Local) -> ServingState:
             return state
         return msgspec.structs.replace(state, rollout=then)
     if command.op == "halt-serving":
-        halt = Halt(reason=command.reason, by=local.by, revision=state.revision, instead=command.model)
+        instead = None if _is_gone(command.model, state) else command.model
+        halt = Halt(reason=command.reason, by=local.by, revision=state.revision, instead=instead)
         return msgspec.structs.replace(state, halt=halt)
     others = (state.champion, state.previous)
     previous = next((one for one in others if one is not None and one != command.model), None)
@@ -125,15 +126,20 @@ def is_settled(local: Local, state: ServingState) -> bool:
     command = asked(local.command)
     if state.is_retired or any(grant.command == local.command for grant in state.basis):
         return True
-    version = None if command.model is None else state.version(command.model)
-    if command.model is not None and (version is None or version.stage == "retired"):
-        return True  # what it names serves nowhere any more, by a later command
     if command.op == "rollback":
+        if _is_gone(command.model, state):
+            return True
         stands = (held(state, "champion"), held(state, "rollback"))
         is_back = state.champion == command.model and not _goes_on(local.rollout, state.rollout)
         return is_back or _later(stands, command)
     ends = held(state, "resumed-serving" if command.op == "halt-serving" else "resumed-rollout")
     return _later((ends,), command)
+
+
+def _is_gone(model: ModelRef | None, state: ServingState) -> bool:
+    """Whether a version serves nowhere any more, by a later command than the one that names it."""
+    version = None if model is None else state.version(model)
+    return version is None or version.stage == "retired"
 
 
 def _goes_on(then: Rollout | None, now: Rollout | None) -> bool:

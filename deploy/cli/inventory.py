@@ -63,13 +63,17 @@ def command(folder: Path | None, genesis: str | None, signatures: bool, as_json:
     print_table(HEAD, [_cells(table) for table in tables])
 
 
+def _halted(halt: dict[str, Any]) -> str:
+    return "halted" if halt["instead"] is None else f"halted, {halt['instead']} answers"
+
+
 def _cells(table: dict[str, Any]) -> tuple[str, ...]:
     champion, validated = table["champion"], table["validated"]
     return (
         table["deployment"],
         table["tier"],
         "nothing" if champion is None else champion["version"],
-        "halted" if table["halt"] else "retired" if table["retired"] else table["standing"],
+        _halted(table["halt"]) if table["halt"] else "retired" if table["retired"] else table["standing"],
         table["owner"] or "",
         table["oversight"] or "",
         "" if validated is None else f"by {validated['by']}",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from driftline.agents.control.controller.phases import progress
-from driftline.agents.control.grants import held
+from driftline.agents.control.grants import asked, held
 from driftline.deploy.control.shown import moment
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope, EnvelopeError
@@ -39,7 +39,7 @@ def stood_table(past: Past, state: ServingState) -> dict[str, Any]:
         "standing": progress(
             state, ledger.answers.round(state.deployment), ledger.members.of(state.deployment)
         ),
-        "champion": _by(past, state, state.champion, "champion"),
+        "champion": _by(past, state, state.champion, _made_by(state)),
         "previous": None if state.previous is None else state.previous.version,
         "canary": None
         if rollout is None
@@ -52,7 +52,14 @@ def stood_table(past: Past, state: ServingState) -> dict[str, Any]:
             "paused": rollout.paused,
         },
         "shadows": [one.version for one in state.shadows],
-        "halt": None if halt is None else {"by": halt.by, "reason": halt.reason, "revision": halt.revision},
+        "halt": None
+        if halt is None
+        else {
+            "by": halt.by,
+            "reason": halt.reason,
+            "revision": halt.revision,
+            "instead": None if halt.instead is None else halt.instead.version,
+        },
         "retired": state.is_retired,
     }
 
@@ -70,7 +77,9 @@ def stood_lines(table: dict[str, Any]) -> Iterator[str]:
     if table["shadows"]:
         yield f"  shadows   {', '.join(table['shadows'])}"
     if table["halt"] is not None:
-        yield f"  halted    by {table['halt']['by']}: {table['halt']['reason']}"
+        instead = table["halt"]["instead"]
+        answers = "" if instead is None else f", {instead} answers instead"
+        yield f"  halted    by {table['halt']['by']}: {table['halt']['reason']}{answers}"
     if table["retired"]:
         yield "  retired"
 
@@ -101,6 +110,17 @@ def inventory_table(past: Past, state: ServingState) -> dict[str, Any]:
         "instances": sorted(members),
         "versions": [{"version": one.model.version, "stage": one.stage} for one in state.versions],
     }
+
+
+def _made_by(state: ServingState) -> Standing:
+    """Whether the champion stands by a promotion, or by a rollback that came after it."""
+    back, grant = held(state, "rollback"), held(state, "champion")
+    if back is None or grant is None:
+        return "champion"
+    went, made = asked(back.command), asked(grant.command)
+    return (
+        "rollback" if went.model == state.champion and went.issued_at_ms > made.issued_at_ms else "champion"
+    )
 
 
 def _by(past: Past, state: ServingState, model: ModelRef | None, of: Standing) -> dict[str, Any] | None:

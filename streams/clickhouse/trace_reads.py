@@ -17,7 +17,7 @@ REPLAYED: Final = timedelta(days=7)
 """No spool is older: an event time further before its arrival is a replay's, which happened when it arrived."""
 # What puts a version where it is, by the slot that it answered in.
 _OPS: Final = {"canary": ("canary",), "shadow": ("shadow",), "challenger": ("register",)}
-_PROMOTING: Final = ("create", "promote", "rollback")
+_PROMOTING: Final = ("create", "promote", "rollback", "halt-serving")
 Row = dict[str, Any]
 
 

@@ -96,7 +96,7 @@ def test_a_canary_is_taken_back_here(tmp_path: Path) -> None:
 def test_what_is_retired_answers_by_no_local_command(
     tmp_path: Path, op: str, ends: dict[str, str], *, whole_deployment: bool
 ) -> None:
-    """Going back to a version here, or letting it answer instead, ends when that is retired, or the deployment is."""
+    """Going back to a version ends when it is retired, or the deployment is; what is halted here stays halted."""
 
     async def whole(office: Office, life: Life) -> None:
         office.does("rollback", "oli", model=model("1"))
@@ -113,8 +113,10 @@ def test_what_is_retired_answers_by_no_local_command(
         assert life.slots.answering.version == "1"
         office.does("retire", "sue", **({} if whole_deployment else {"model": model("1")}))
         await life.catches_up()
-        assert life.controlled.belief.local == {}
-        assert getattr(life.slots.answering, "version", None) == (None if whole_deployment else "2")
+        stays = op == "halt-serving" and not whole_deployment
+        assert bool(life.controlled.belief.local) == stays
+        nobody = whole_deployment or stays
+        assert getattr(life.slots.answering, "version", None) == (None if nobody else "2")
 
     run(tmp_path, whole)
 
