@@ -100,7 +100,7 @@ def _checked(text: str, keys: Mapping[str, bytes]) -> tuple[Envelope, frozenset[
 
 
 def _command(envelope: Envelope) -> Command | None:
-    """The command in an envelope; None where there is none, as in one that was refused for that."""
+    """The command in an envelope; None where there is none, as in an ack, or in what was refused for that."""
     try:
         return Command.from_bytes(envelope.body)
     except msgspec.MsgspecError:
@@ -118,7 +118,7 @@ def _unsigned(record: AuditRecord) -> None:
 def _same(record: AuditRecord, command: Command | None, installation: str) -> None:
     """Hold what a record says was asked for against what was signed; raises AuditError."""
     if command is None:
-        if record.op or record.deployment or record.model is not None or record.event == EFFECTIVE:
+        if record.op or record.event == EFFECTIVE:  # an agent's ack is about a deployment too
             raise AuditError("it says what was asked for, and its envelope holds no command")
         return
     if record.event == EFFECTIVE and command.audience != installation:

@@ -173,7 +173,7 @@ def sound(policy: Policy) -> str | None:
     """Say what is wrong with a policy as a whole; None when nothing is.
 
     A person must be able to stop a model: with every tier, some role must be allowed to halt alone, at once. No
-    question that can be foreseen may make a rule err, or be denied at once and allowed later: what is denied is refused.
+    question that can be foreseen may make a rule err, or be denied at once and allowed later: what is denied is over.
     """
     roles = policy.roles or ("any",)
     for tier in TIERS:

@@ -108,13 +108,23 @@ def _followed(
             data = os.read(child.stdout.fileno(), 8_192)
             if not data:
                 _log(rest)
-                return said, ""
+                return said, _waited(child, deadline_s, stopping)
             if said < MOST_BYTES:
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     _log(line)
                 rest = rest[:_LINE_CHARS]
             said += len(data)
+
+
+def _waited(child: subprocess.Popen[bytes], deadline_s: float, stopping: threading.Event) -> str:
+    """Wait for a child that says nothing here any more, as one that writes to a file; gives why it had to end."""
+    while child.poll() is None:
+        if stopping.wait(_LOOK_S):
+            return "it was stopped with the worker"
+        if time.monotonic() > deadline_s:
+            return "it took too long and was stopped"
+    return ""
 
 
 def _log(line: bytes) -> None:

@@ -43,7 +43,6 @@ logger = logging.getLogger(__name__)
 
 STALE_EVERY_S: Final = 1.0
 NOT_FOR_IT: Final = "this agent is not for it any more, as its trust or its settings say"
-"""Of it no state is looked at any more, and no halt is heard."""
 CATCH_UP_S: Final = 10.0
 """How long a restarted agent waits for Kafka before it is ready with what it believed before."""
 
@@ -203,14 +202,17 @@ class Controlled:
 
     # What the socket calls.
 
-    def command(self, data: bytes) -> str:
-        """Obey a command that was given here; raises ServingError when it is not obeyed."""
+    def command(self, data: bytes) -> tuple[str, str | None]:
+        """Obey a command that was given here; gives the deployment, and why a restart would forget it, if it would.
+
+        Raises ServingError when it is not obeyed.
+        """
         with self._lock:
             deployment, local = self.belief.command(data, self._now_ms())
-            self._keep()
+            unkept = self._keep()
         self._loop.call_soon_threadsafe(self._direct, deployment)
         logger.warning("%s obeys a local command of %s", deployment, local.by)
-        return deployment
+        return deployment, unkept
 
     def about(self) -> dict[str, object]:
         """What is so, for whoever builds a local command."""
@@ -245,13 +247,11 @@ class Controlled:
 
     async def settled(self) -> None:
         """Wait until every state is carried out."""
-        for director in list(self._directors.values()):
-            await director.settled()
+        await asyncio.gather(*(one.settled() for one in self._directors.values()))
 
     async def close(self) -> None:
         """Give up what is under way."""
-        for director in self._directors.values():
-            await director.close()
+        await asyncio.gather(*(one.close() for one in self._directors.values()))
 
     def _tiers(self, deployment: str) -> dict[str, Tier]:
         swapper = self._agent.swappers.get(deployment)
@@ -272,13 +272,14 @@ class Controlled:
     def _ack(self, deployment: str, revision: int, outcome: Outcome, reason: str, seconds: float) -> None:
         self._acks.tell(self.belief.installation, deployment, revision, outcome, reason, seconds)
 
-    def _keep(self) -> None:
+    def _keep(self) -> str | None:
+        """Keep what is believed; why it cannot be, if not."""
         try:
             keep(self._folder, self.belief.kept)
-        except ServingError:
-            logger.exception(
-                "what is believed cannot be kept; a restart would begin with what was kept before"
-            )
+        except ServingError as error:
+            logger.exception("what is believed cannot be kept; a restart begins with what was kept before")
+            return str(error)
+        return None
 
     def _lacking(self) -> str | None:
         if not self._heard and (self._is_first_life or not self._directors):

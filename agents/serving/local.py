@@ -87,10 +87,11 @@ async def _answered(controlled: Controlled, line: bytes) -> dict[str, Any]:
     if line == ABOUT:
         return {"ok": True, **controlled.about()}
     try:
-        deployment = await asyncio.to_thread(controlled.command, line)
+        deployment, unkept = await asyncio.to_thread(controlled.command, line)
     except ServingError as error:
         return {"ok": False, "error": str(error)}
-    return {"ok": True, "deployment": deployment}
+    warning = {} if unkept is None else {"warning": f"it is obeyed, and a restart forgets it: {unkept}"}
+    return {"ok": True, "deployment": deployment, **warning}
 
 
 def ask(path: Path, line: bytes) -> dict[str, Any]:

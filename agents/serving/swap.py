@@ -7,8 +7,10 @@ ends what is being prepared for an older one.
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from driftline.agents.serving.arrangement import is_cold, needed, slots_of
@@ -17,7 +19,7 @@ from driftline.agents.serving.lease import Deployment
 from driftline.agents.serving.package.errors import said
 from driftline.agents.serving.package.replacement import misfits
 from driftline.agents.serving.slots import Slots
-from driftline.agents.serving.work import in_thread
+from driftline.agents.serving.work import background, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +87,8 @@ class Swapper:
         self._wanted: frozenset[ModelRef] = frozenset()
         """What a prepared revision will need beside what serves."""
         self._closing: set[asyncio.Future[None]] = set()
+        self._switched_s = 0.0
+        """When who answers changed last: since then the generation before it drains."""
 
     @property
     def versions(self) -> set[str]:
@@ -127,13 +131,17 @@ class Swapper:
         self._wanted = state.loaded
         try:
             if state.halt is not None and (state.halt.instead is None or state.halt.instead in self._loaded):
-                await self._switch(slots_of(state, self._loaded))
+                self._switch_now(slots_of(state, self._loaded))
             for ref in needed(state):
                 await self._hold(ref, state)
             if state.previous is not None:
                 with suppress(SwapError):
                     await self._hold(state.previous, state)
-            await self._switch(slots_of(state, self._loaded))
+            slots = slots_of(state, self._loaded)
+            if _is_urgent(self.deployment.slots, slots):
+                self._switch_now(slots)
+            else:
+                await self._switch(slots)
         finally:
             self.cancel()
 
@@ -215,10 +223,17 @@ class Swapper:
             )
 
     async def _switch(self, slots: Slots) -> None:
-        """Change who answers, once at most one generation would drain."""
-        if not await self.deployment.drained(self._means.drain_s):
+        """Change who answers, once at most one generation would drain; however many want to, one drains for so long."""
+        left_s = self._switched_s + self._means.drain_s - time.monotonic()
+        await self.deployment.drained(max(0.0, left_s))
+        self._switch_now(slots)
+
+    def _switch_now(self, slots: Slots) -> None:
+        """Change who answers; what still drains closes when its last call ends."""
+        if self.deployment.is_draining:
             self._means.abandoned(self.deployment.abandon())
         self.deployment.switch(slots)
+        self._switched_s = time.monotonic()
 
     def _on_idle(self, loaded: Loaded | None) -> None:
         del loaded
@@ -230,12 +245,18 @@ class Swapper:
         for ref, loaded in list(self._loaded.items()):
             if loaded not in held_now and ref not in self._wanted and not loaded.calls:
                 del self._loaded[ref]
-                self._closing.add(closing := asyncio.ensure_future(asyncio.to_thread(_close, loaded)))
+                self._closing.add(closing := asyncio.ensure_future(background(partial(_close, loaded))))
                 closing.add_done_callback(self._closing.discard)
 
     async def _closed(self) -> None:
         if self._closing:
             await asyncio.wait(self._closing, timeout=self._means.drain_s)
+
+
+def _is_urgent(now: Slots, then: Slots) -> bool:
+    """Whether somebody is to answer no more: a halt, a canary taken back, the champion before again."""
+    is_back = now.previous is not None and then.champion is now.previous
+    return then.halted is not None or (now.canary is not None and then.canary is None) or is_back
 
 
 def _fits(present: Manifest | None, following: Manifest) -> None:

@@ -83,15 +83,18 @@ def halted(
     envelope = sign(COMMAND, command.to_bytes(), *signers)
     texts = [text_of(one, MAX_BYTES) for one in approvals]
     line = msgspec.json.encode({"command": envelope.to_bytes().decode(), "approvals": texts})
-    obeys = []
+    obeys, unkept = [], []
     for place, answer in _answers(serving, line + b"\n", silent):
         if answer.get("ok"):
             obeys.append(serving[place]["instance"])
+            unkept += [f"{place}: {answer['warning']}"] if "warning" in answer else []
         else:
             silent.append(f"{place}: {answer.get('error', 'the agent gave no reason')}")
     if silent:
         some = f"obeyed by {', '.join(obeys)}, and not by all: " if obeys else ""
-        raise ServingError(some + "; ".join(silent))
+        raise ServingError(some + "; ".join([*silent, *unkept]))
+    if unkept:
+        raise ServingError("; ".join(unkept))
     return {"instances": obeys, "op": op, "command": envelope.digest, "deployment": wanted.deployment}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 AGAIN_S: Final = 1.0
 """Least time between two starts of one process."""
-SERVES_S: Final = 10.0
-"""After which a process that goes on is taken to serve: then what keeps another from starting is not every one's."""
 _POLL_S: Final = 0.2
 
 
@@ -36,11 +35,11 @@ def run(serve: Serve, single: Single | None) -> int:
         code, have_served = 0, False
         while not stopping and code == 0:
             time.sleep(_POLL_S)
+            have_served = have_served or _listens(serve.host, port)
             for number, child in children.items():
                 ended = child.poll()
                 if ended is None:
                     continue
-                have_served |= time.monotonic() - min(began_s.values()) >= SERVES_S
                 if ended > 0 and not have_served:
                     code = ended  # it said why: a wrong setting is wrong for all of them
                     break
@@ -56,6 +55,15 @@ def run(serve: Serve, single: Single | None) -> int:
                 child.kill()
                 child.wait()
         return code
+
+
+def _listens(host: str, port: int) -> bool:
+    """Whether one of them takes connections: then what keeps another from starting is not every one's."""
+    try:
+        with socket.create_connection((host, port), _POLL_S):
+            return True
+    except OSError:
+        return False
 
 
 def _start(serve: Serve, port: int, single: Single | None, number: int) -> subprocess.Popen[Any]:

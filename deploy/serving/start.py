@@ -35,6 +35,7 @@ from driftline.agents.serving.package.verify import verify
 from driftline.agents.serving.server import listening
 from driftline.agents.serving.upstream import Behind, Upstream, UpstreamLoader
 from driftline.agents.serving.watchdog import leave, limit_of, watched
+from driftline.agents.serving.work import under_way
 from driftline.schemas.control.envelope import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def run(settings: Settings, single: Single | None, number: int | None = None) ->
             hung = uvloop.run(_alone(settings, single, instance, folder, number))
         else:
             hung = uvloop.run(_controlled(settings, load(Path(settings.serve.key)), instance, folder, number))
-        if hung:
+        if hung or under_way():
             leave(0)
     return 0
 

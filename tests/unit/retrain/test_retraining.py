@@ -191,3 +191,14 @@ def test_a_failure_is_told_with_its_code() -> None:
     entry = Entry(deployments=("flights",), argv=("/no/such/program",))
     missing = run(entry, advice(), {}, threading.Event())
     assert (missing.code, missing.why) == (None, "it cannot be started: No such file or directory")
+
+
+def test_a_command_that_says_nothing_here_is_waited_for(tmp_path: Path) -> None:
+    """One that writes its log elsewhere, as training scripts do, goes on to its end; it is ended as any other."""
+    elsewhere = "import os, time; f = os.open('log', os.O_CREAT | os.O_WRONLY); "
+    elsewhere += "os.dup2(f, 1); os.dup2(f, 2); os.close(f); "
+    ended = ran(elsewhere + "time.sleep(1.5); print('trained')", folder=str(tmp_path))
+    assert (ended.code, ended.why, (tmp_path / "log").read_text()) == (0, "", "trained\n")
+    assert ran(elsewhere + "time.sleep(600)", folder=str(tmp_path), timeout_s=1.0).why == (
+        "it took too long and was stopped"
+    )

@@ -166,7 +166,7 @@ def test_a_local_halt_is_obeyed_kept_and_told(tmp_path: Path) -> None:
         office.created()
         await life.sees(*office.told)
         halt = office.build("halt-serving")
-        assert life.controlled.command(local(halt, "oli")) == "churn"
+        assert life.controlled.command(local(halt, "oli")) == ("churn", None)
         await life.settled()
         assert life.slots.answering is None
         assert life.slots.halted == "halted by oli: because"

@@ -16,6 +16,8 @@ from signed import model, signed
 
 from driftline.agents.control import moves
 from driftline.agents.control.verdicts import Refusal
+from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.local import _answered
 from driftline.schemas.control.command import Plan, Step
 
 HALF = Plan(steps=(Step(weight=5_000, bake_s=60.0, min_rows=1),))
@@ -139,3 +141,28 @@ def test_a_second_halt_of_a_rollout_raises_no_weight(tmp_path: Path) -> None:
         await life.end()
 
     asyncio.run(bounded())
+
+
+def test_a_halt_that_cannot_be_kept_is_obeyed_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full: it holds now, and whoever gave it hears that a restart forgets it."""
+
+    async def whole(office: Office, life: Life) -> None:
+        def full(*_: object) -> None:
+            raise ServingError("no space left on the disk")
+
+        monkeypatch.setattr("driftline.agents.serving.controlled.keep", full)
+        office.now_ms += 1_000
+        asked = signed(office.build("halt-serving"), "oli").to_bytes()
+        line = msgspec.json.encode({"command": asked.decode()})
+        told = await _answered(life.controlled, line)
+        await life.settled()
+        assert life.slots.answering is None
+        assert told == {
+            "ok": True,
+            "deployment": "churn",
+            "warning": "it is obeyed, and a restart forgets it: no space left on the disk",
+        }
+
+    run(tmp_path, whole)

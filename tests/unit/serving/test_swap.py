@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -195,7 +196,7 @@ def test_a_swap_waits_for_the_calls_that_the_one_before_left() -> None:
     office = Office("low")
 
     async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(package("1"), package("2")).fetch, lambda: 100))
+        swapper = Swapper("churn", Means(Shelf(package("1"), package("2"), package("3")).fetch, lambda: 100))
         deployment = swapper.deployment
         office.created("1")
         await swapper.activate(office.state)
@@ -205,15 +206,43 @@ def test_a_swap_waits_for_the_calls_that_the_one_before_left() -> None:
         office.registered("2")
         office.does("promote", "ann", model=model("2"))
         await swapper.activate(office.state)
-        office.does("halt-serving", "oli")
-        halting = asyncio.ensure_future(swapper.activate(office.state))
-        await asyncio.sleep(0)
+        office.registered("3")
+        office.does("promote", "ann", model=model("3"))
+        following = asyncio.ensure_future(swapper.activate(office.state))
+        await until(lambda: model("3") in swapper._loaded)
         with pytest.raises(RuntimeError, match="an old generation of churn still drains"):
             deployment.switch(Slots())
-        assert (deployment.slots.halted, halting.done()) == (None, False)
+        assert (deployment.slots.champion.version, following.done()) == ("2", False)  # type: ignore[union-attr]
         call.release()
-        await halting
-        assert deployment.slots.halted is not None
+        await following
+        assert deployment.slots.champion.version == "3"  # type: ignore[union-attr]
+
+
+def test_states_that_follow_each_other_wait_no_longer_than_one() -> None:
+    """A newer state gives up what is under way for the one before it, and not the time that was waited already."""
+    office = Office("low")
+
+    async def whole() -> None:
+        shelf = Shelf(package("1"), package("2"), package("3"))
+        swapper = Swapper("churn", Means(shelf.fetch, lambda: 100, drain_s=1.0))
+        office.created("1")
+        await swapper.activate(office.state)
+        champion = swapper.deployment.slots.champion
+        assert champion is not None
+        call = swapper.deployment.lease(champion)
+        office.registered("2")
+        office.does("promote", "ann", model=model("2"))
+        await swapper.activate(office.state)
+        office.registered("3")
+        office.does("promote", "ann", model=model("3"))
+        began_s = time.monotonic()
+        while swapper.deployment.slots.champion.version != "3":  # type: ignore[union-attr]
+            following = asyncio.ensure_future(swapper.activate(office.state))
+            await asyncio.wait([following], timeout=0.4)
+            following.cancel()
+            await asyncio.wait([following])
+            assert time.monotonic() - began_s < 10.0
+        call.release()
 
     run(whole)
 
