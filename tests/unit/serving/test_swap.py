@@ -217,6 +217,8 @@ def test_a_swap_waits_for_the_calls_that_the_one_before_left() -> None:
         await following
         assert deployment.slots.champion.version == "3"  # type: ignore[union-attr]
 
+    run(whole)
+
 
 def test_states_that_follow_each_other_wait_no_longer_than_one() -> None:
     """A newer state gives up what is under way for the one before it, and not the time that was waited already."""
