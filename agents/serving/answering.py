@@ -85,9 +85,8 @@ class Answerer:
             if outputs is not None:
                 self._ask_shadows(deployment, request, rows)
                 return canary, outputs
-            champion = champion_of(
-                deployment, request.version
-            )  # perhaps swapped meanwhile, for one that takes others
+            # Perhaps it was swapped meanwhile, for one that takes other tensors.
+            champion = champion_of(deployment, request.version)
             rows = self._rows(champion, request)
         call = self._call(deployment, champion, CHAMPION, request, rows)
         # Beside a canary it is asked as that is, in a thread: what threads cost would else pass for a slow canary.
@@ -245,7 +244,8 @@ class Answerer:
             self._metrics.shadow_dropped.labels(call.deployment.name, call.loaded.version).inc()
             return
         if error is not None:
-            seconds, status = (self._bounds.request_s, "timeout") if _is_late(error) else (0.0, "error")
+            is_late = isinstance(error, TimeoutError)
+            seconds, status = (self._bounds.request_s, "timeout") if is_late else (0.0, "error")
             self._tell(call, None, seconds, status)
             return
         outputs, seconds = future.result()
@@ -263,10 +263,6 @@ class Answerer:
             self._metrics.call_seconds.observe(key, seconds)
         if call.rows:
             self._recorder.record(key, call, outputs, seconds, status)
-
-
-def _is_late(error: BaseException) -> bool:
-    return isinstance(error, TimeoutError)
 
 
 def _full(deployment: str, pool: Pool) -> AnswerError:

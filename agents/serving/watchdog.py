@@ -46,7 +46,7 @@ def watched(
     """
     pause_s, stopping = limit_s / _LOOKS, threading.Event()
     seen_s = [time.monotonic()]
-    timer = loop.call_soon(lambda: None)
+    timer: asyncio.TimerHandle
 
     def tick() -> None:
         nonlocal timer
@@ -64,7 +64,7 @@ def watched(
                 (end or _end)(now_s - seen_s[0])
                 return
 
-    tick()
+    timer = loop.call_later(pause_s, tick)
     thread = threading.Thread(target=watch, name="watchdog", daemon=True)
     thread.start()
     try:

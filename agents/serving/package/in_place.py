@@ -102,11 +102,3 @@ def as_signed(chunks: Iterable[bytes], file: File, place: str) -> Iterator[bytes
         )
     if last:
         yield last
-
-
-def digest_of(chunks: Iterable[bytes]) -> str:
-    """The sha256 of what comes piece by piece."""
-    state = hashlib.sha256()
-    for chunk in chunks:
-        state.update(chunk)
-    return state.hexdigest()

@@ -8,6 +8,7 @@ believed for its digest alone, so a store is trusted with keeping things and wit
 from __future__ import annotations
 
 import stat
+from collections import deque
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -23,9 +24,9 @@ from obstore.exceptions import (
 )
 from obstore.store import LocalStore, S3Store
 
-from driftline.agents.serving.package.errors import StoreError, said
+from driftline.agents.serving.package.errors import BrokenPackageError, StoreError, said
 from driftline.agents.serving.package.folder import opened, read, shown
-from driftline.agents.serving.package.in_place import as_signed, digest_of
+from driftline.agents.serving.package.in_place import as_signed
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.signed import opened_manifest
 from driftline.schemas.control import envelope as envelopes
@@ -132,11 +133,13 @@ class Store:
         """Hold what lies there against what was signed; raises StoreError for anything else."""
         key = _object(file.sha256)
         held = self._known_size(key)
-        if held != file.size or digest_of(self._chunks(key, held)) != file.sha256:
+        try:
+            deque(as_signed(self._chunks(key, held), file, self.place), maxlen=0)
+        except BrokenPackageError as error:
             raise StoreError(
                 f"{self.place} holds {key} with {held:,} bytes, which is not {shown(file.path)} of {file.size:,}: "
                 "what lies there is damaged, or was put by somebody else; take it away and push again"
-            )
+            ) from error
 
     def _create(self, key: str, data: bytes) -> bool:
         """Put an object unless there is one; say whether there was none."""
