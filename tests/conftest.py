@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -49,3 +50,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=tests)
     gone = {id(test) for tests in missing.values() for test in tests}
     items[:] = [item for item in items if id(item) not in gone]
+
+
+def pytest_collection_finish() -> None:
+    """Keep what collecting made out of every later collection of garbage: it stays until the end."""
+    gc.collect()
+    gc.freeze()

@@ -33,7 +33,7 @@ def lived(deployments: int, hours: int, rows: int) -> Shard:
     return shard
 
 
-@pytest.mark.parametrize(("deployments", "hours", "rows"), [(20, 1, 3), (2, 60, 3), (2, 2, 10_000)])
+@pytest.mark.parametrize(("deployments", "hours", "rows"), [(10, 1, 3), (2, 30, 3), (2, 2, 5_000)])
 def test_small_cells_weigh_what_they_take(deployments: int, hours: int, rows: int) -> None:
     """Bytes said lie within a quarter of those that Python and numpy have taken."""
     lived(2, 2, 3)
