@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from driftline.agents.serving.app import Door
+    from driftline.agents.serving.fetched import Fetched
     from driftline.agents.serving.lease import Deployment
     from driftline.agents.serving.package.manifest import Manifest
     from driftline.agents.serving.recording import Key, Sink
-    from driftline.agents.serving.swap import Fetched
     from driftline.schemas.control.command import ModelRef
     from driftline.schemas.settings import Settings
 

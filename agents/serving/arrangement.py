@@ -47,6 +47,36 @@ def needed(state: ServingState) -> Iterable[ModelRef]:
     return dict.fromkeys(ref for ref in refs if ref is not None)
 
 
+def answers(state: ServingState) -> ModelRef | None:
+    """Give what must be in memory for callers to be answered as a state says; None when nobody is."""
+    return state.champion if state.halt is None else state.halt.instead
+
+
+def is_urgent(now: Slots, then: Slots, state: ServingState) -> bool:
+    """Whether somebody is to answer no more: a halt, a canary taken back, an earlier champion again.
+
+    Args:
+        now: who answers.
+        then: who will.
+        state: that says so.
+    """
+    if then.halted is not None and (now.halted is None or now.instead is not then.instead):
+        return True
+    if now.canary is not None and then.canary is None and then.champion is not now.canary:
+        return True
+    return (
+        now.champion is not None and then.champion is not now.champion and _goes_back(now.champion.ref, state)
+    )
+
+
+def _goes_back(before: ModelRef, state: ServingState) -> bool:
+    """Whether a champion was taken back: by its stage, or because a command of this agent lets another one answer."""
+    fallen = state.version(before)
+    champion = None if state.champion is None else state.version(state.champion)
+    by_controller = fallen is not None and fallen.stage == "rolled_back"
+    return by_controller or (champion is not None and champion.stage != "champion")
+
+
 def is_cold(state: ServingState) -> bool:
     """Whether the command that is being prepared lets a rollback load its model again."""
     return plan_of(state, "change").cold_rollback

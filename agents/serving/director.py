@@ -1,7 +1,8 @@
 """Director: carries out one deployment's states, a newer one in place of an older, and says how it went.
 
 A state in phase `prepare` says what serves now and what is to be loaded; one in phase `activate` what serves. Whatever
-fails leaves what serves as it is; it is tried again until a newer state comes.
+fails leaves what answers as it is; it is tried again until a newer state comes. A canary or a shadow that cannot be
+loaded is told as a failure, and stops nobody who answers.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ class Director:
         self._task: asyncio.Task[None] | None = None
         self._latest: ServingState | None = None
         self.active = 0
-        """Revision that serves."""
+        """Revision that serves, though a canary or a shadow of it may not be here."""
         self.lacking: str | None = "it has not begun yet"
-        """Why what should serve does not; None when it does."""
+        """Why what should answer does not; None when it does."""
 
     @property
     def name(self) -> str:
@@ -89,7 +90,7 @@ class Director:
         """Carry a state out; say whether it need not be tried again."""
         began_s = time.monotonic()
         try:
-            await self._serve(state)
+            beside = await self._serve(state)
         except SwapError as error:
             self.lacking = f"revision {state.revision} cannot serve: {error}"
             self._tell(state, "failed", str(error), began_s)
@@ -103,15 +104,17 @@ class Director:
             else:
                 self._tell(state, "prepared", "", began_s)
             return True
-        self._tell(state, "activated", "", began_s)
-        return True
+        self._tell(state, "activated" if beside is None else "failed", beside or "", began_s)
+        return beside is None
 
-    async def _serve(self, state: ServingState) -> None:
-        """Let serve what a state says is so now."""
+    async def _serve(self, state: ServingState) -> str | None:
+        """Let serve what a state says is so now; why something beside what answers is not here."""
+        beside = None
         if state.phase != "prepare" or not self._swapper.serves(state):
-            await self._swapper.activate(state)
+            beside = await self._swapper.activate(state)
         self.active = state.revision
         self.lacking = None
+        return beside
 
     def _tell(self, state: ServingState, outcome: Outcome, reason: str, began_s: float) -> None:
         logger.info("%s revision %d: %s %s", self.name, state.revision, outcome, reason)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from driftline.agents.serving.arrangement import is_cold, needed, slots_of
+from driftline.agents.serving.arrangement import answers, is_cold, is_urgent, needed, slots_of
 from driftline.agents.serving.errors import SwapError
+from driftline.agents.serving.fetched import SAID_CHARS, close, load
 from driftline.agents.serving.lease import Deployment
 from driftline.agents.serving.package.errors import said
 from driftline.agents.serving.package.replacement import misfits
@@ -24,35 +25,11 @@ from driftline.agents.serving.work import background, in_thread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from driftline.agents.serving.fetched import Fetched
     from driftline.agents.serving.package.manifest import Manifest
     from driftline.agents.serving.slots import Loaded
     from driftline.schemas.control.command import ModelRef
     from driftline.schemas.control.serving_state import ServingState
-
-_SAID_CHARS: Final = 450
-"""Of the sentence of an error, which an ack carries."""
-
-
-class Fetched(Protocol):
-    """A package that is here, verified and tried, and not loaded yet."""
-
-    @property
-    def manifest(self) -> Manifest:
-        """As it was signed."""
-        ...
-
-    @property
-    def memory_bytes(self) -> int:
-        """What its model took in its trial; 0 when that is not known."""
-        ...
-
-    def load(self) -> Loaded:
-        """Load and warm it; blocks."""
-        ...
-
-    def release(self) -> None:
-        """Let it go unloaded."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,31 +96,38 @@ class Swapper:
         for ref in state.prepares:
             await self._hold(ref, state, present=self._present(), cold=is_cold(state))
 
-    async def activate(self, state: ServingState) -> None:
-        """Let a state serve.
+    async def activate(self, state: ServingState) -> str | None:
+        """Let a state serve: whoever answers callers as soon as that one is here, then all that stands beside it.
 
-        What it needs and nobody prepared, as after a start, is loaded first; a halt does not wait for that. A previous
-        champion that cannot be loaded leaves its slot empty.
+        A halt stops what serves before anything is loaded. What is not here leaves its slot empty: callers of a
+        canary go to the champion.
+
+        Returns:
+            Why a champion that is halted, a canary or a shadow is not in memory; None when all are.
 
         Raises:
             SwapError: what must answer cannot be loaded; the slots stay as they are, but for a halt.
         """
-        self._wanted = state.loaded
+        self._wanted, lacking = state.loaded, None
         try:
-            if state.halt is not None and (state.halt.instead is None or state.halt.instead in self._loaded):
-                self._switch_now(slots_of(state, self._loaded))
+            if state.halt is not None:
+                await self._turn(state)
+            answering = answers(state)
+            if answering is not None:
+                await self._hold(answering, state)
+            await self._turn(state)
             for ref in needed(state):
-                await self._hold(ref, state)
+                try:
+                    await self._hold(ref, state)
+                except SwapError as error:
+                    lacking = lacking or str(error)
             if state.previous is not None:
                 with suppress(SwapError):
                     await self._hold(state.previous, state)
-            slots = slots_of(state, self._loaded)
-            if _is_urgent(self.deployment.slots, slots):
-                self._switch_now(slots)
-            else:
-                await self._switch(slots)
+            await self._turn(state)
         finally:
             self.cancel()
+        return lacking
 
     def serves(self, state: ServingState) -> bool:
         """Whether what a state says is so now is what serves, and all of it is in memory."""
@@ -190,7 +174,7 @@ class Swapper:
         except BaseException:
             fetched.release()
             raise
-        loaded = await in_thread(lambda: _load(fetched), _close)
+        loaded = await in_thread(lambda: load(fetched), close)
         self._loaded[ref] = loaded
 
     def _fetched(self, ref: ModelRef) -> Fetched:
@@ -201,7 +185,7 @@ class Swapper:
         except SwapError:
             raise
         except Exception as error:
-            raise SwapError(said(error, _SAID_CHARS)) from error
+            raise SwapError(said(error, SAID_CHARS)) from error
 
     async def _has_room(self, fetched: Fetched, *, cold: bool) -> None:
         """Refuse what does not fit into memory; where the plan lets a rollback be cold, the previous one goes first."""
@@ -221,6 +205,16 @@ class Swapper:
                 f"{fetched.manifest.title} takes {fetched.memory_bytes:,} bytes of memory, and {free:,} are free "
                 f"beside {held_now}: let the plan say cold_rollback, or give more memory"
             )
+
+    async def _turn(self, state: ServingState) -> None:
+        """Let the slots of a state answer, with what is in memory by now; what is urgent waits for nobody."""
+        now, slots = self.deployment.slots, slots_of(state, self._loaded)
+        if slots == now:
+            return
+        if is_urgent(now, slots, state):
+            self._switch_now(slots)
+        else:
+            await self._switch(slots)
 
     async def _switch(self, slots: Slots) -> None:
         """Change who answers, once at most one generation would drain; however many want to, one drains for so long."""
@@ -245,18 +239,12 @@ class Swapper:
         for ref, loaded in list(self._loaded.items()):
             if loaded not in held_now and ref not in self._wanted and not loaded.calls:
                 del self._loaded[ref]
-                self._closing.add(closing := asyncio.ensure_future(background(partial(_close, loaded))))
+                self._closing.add(closing := asyncio.ensure_future(background(partial(close, loaded))))
                 closing.add_done_callback(self._closing.discard)
 
     async def _closed(self) -> None:
         if self._closing:
             await asyncio.wait(self._closing, timeout=self._means.drain_s)
-
-
-def _is_urgent(now: Slots, then: Slots) -> bool:
-    """Whether somebody is to answer no more: a halt, a canary taken back, the champion before again."""
-    is_back = now.previous is not None and then.champion is now.previous
-    return then.halted is not None or (now.canary is not None and then.canary is None) or is_back
 
 
 def _fits(present: Manifest | None, following: Manifest) -> None:
@@ -273,26 +261,3 @@ def _is_of_its_tier(ref: ModelRef, state: ServingState, manifest: Manifest) -> N
             f"{manifest.title} is of tier {manifest.tier}, and the state calls it {version.tier}: approvals for "
             f"that say nothing of it"
         )
-
-
-def _load(fetched: Fetched) -> Loaded:
-    """Load a package; what does not load is let go of."""
-    try:
-        with ExitStack() as undone:
-            undone.callback(fetched.release)
-            loaded = fetched.load()
-            undone.pop_all()
-            return loaded
-    except MemoryError as error:
-        raise SwapError(f"{fetched.manifest.title} ran out of memory while it was loaded") from error
-    except SwapError:
-        raise
-    except Exception as error:
-        raise SwapError(said(error, _SAID_CHARS)) from error
-
-
-def _close(loaded: Loaded) -> None:
-    try:
-        loaded.model.close()
-    finally:
-        loaded.release()

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from believing import Life
-from office import Office
-from served import Package, constant, loaded, until
+from office import PLAN, Office
+from served import Package, Shelf, until
 from signed import model, signed
 
+from driftline.agents.control.moves import baked
+from driftline.agents.control.verdicts import Refusal
 from driftline.agents.serving import work
-from driftline.agents.serving.slots import Slots
-from driftline.agents.serving.swap import _is_urgent
+from driftline.agents.serving.lease import Lease
+from driftline.agents.serving.swap import Means, Swapper
 
 
 def said(office: Office, op: Any, **fields: Any) -> bytes:
@@ -78,21 +80,67 @@ def test_what_loads_takes_no_thread_of_anything_else() -> None:
     asyncio.run(whole())
 
 
-def test_what_is_urgent() -> None:
-    """A halt, the champion before again, a canary taken back; not a promotion, a canary, a shadow."""
+@pytest.mark.parametrize(
+    ("changes", "is_urgent"),
+    [
+        (("canary", "back"), True),
+        (("promote", "back"), True),
+        (("promote", "baked", "back"), True),
+        (("promote", "promote 3", "back"), True),
+        (("promote", "back", "promote 3"), False),
+        (("promote", "promote 3"), False),
+        (("canary", "promote"), False),
+        (("promote", "canary 3"), False),
+    ],
+)
+def test_whoever_is_taken_back_waits_for_no_call(changes: tuple[str, ...], *, is_urgent: bool) -> None:
+    """Back to an earlier champion, or from a canary: at once, though calls of before hang; all else waits for them."""
+    office = Office("low")
 
-    def version(number: str) -> Any:
-        def answer(inputs: Mapping[str, Any]) -> dict[str, Any]:
-            return constant(1.0)(inputs)
+    async def whole() -> None:
+        shelf = Shelf(*(Package(str(n), tier="low") for n in range(1, 4)))
+        swapper = Swapper("churn", Means(shelf.fetch, lambda: 100, drain_s=1.0))
+        for number in "123":
+            office.registered(number)
+        office.does("create", "ann", model=model("1"))
+        await swapper.activate(office.state)
+        for change in changes[:-1]:
+            changed(office, change)
+            await swapper.activate(office.state)
+        hung = hanging(swapper)
+        changed(office, changes[-1])
+        began_s = time.monotonic()
+        await swapper.activate(office.state)
+        assert (time.monotonic() - began_s < 0.5) == is_urgent
+        hung.release()
 
-        return loaded(number, answer)
+    asyncio.run(whole())
 
-    one, two, three = version("1"), version("2"), version("3")
-    baking = Slots(champion=two, previous=one)
-    tried = Slots(champion=one, canary=two, rollout_id="r", weight=500)
-    assert _is_urgent(baking, Slots(champion=two, halted="why"))
-    assert _is_urgent(baking, Slots(champion=one))
-    assert _is_urgent(tried, Slots(champion=one))
-    assert not _is_urgent(Slots(champion=one), baking)
-    assert not _is_urgent(Slots(champion=one), tried)
-    assert not _is_urgent(baking, Slots(champion=two, shadows=(three,), previous=one))
+
+def changed(office: Office, change: str) -> None:
+    """Let something change; version 2 is meant where none is named, and version 1 is gone back to."""
+    office.now_ms += 1_000
+    word, _, number = change.partition(" ")
+    if word == "back":
+        office.does("rollback", "oli", model=model("1"))
+    elif word == "canary":
+        office.does("canary", "ann", model=model(number or "2"), plan=PLAN)
+    elif word == "promote":
+        for _ in PLAN.steps if office.state.rollout is not None else ():
+            office.stepped()
+        office.does("promote", "ann", model=model(number or "2"))
+    else:
+        office.now_ms += 10_000_000
+        made = baked(office.state, office.desk.at(office.now_ms))
+        assert not isinstance(made, Refusal)
+        office.told += office.desk.move(made, "its bake time is over", office.now_ms)
+
+
+def hanging(swapper: Swapper) -> Lease:
+    """Return a call of the champion that hangs, its generation draining since just now."""
+    deployment = swapper.deployment
+    champion = deployment.slots.champion
+    assert champion is not None
+    hung = deployment.lease(champion)
+    swapper._switch_now(replace(deployment.slots, weight=deployment.slots.weight + 1))
+    return hung

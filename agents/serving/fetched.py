@@ -1,0 +1,62 @@
+"""Fetched: a package that is here and not in memory yet; loading and closing it, whatever its model does."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final, Protocol
+
+from driftline.agents.serving.errors import SwapError
+from driftline.agents.serving.package.errors import said
+
+if TYPE_CHECKING:
+    from driftline.agents.serving.package.manifest import Manifest
+    from driftline.agents.serving.slots import Loaded
+
+SAID_CHARS: Final = 450
+"""Of the sentence of an error, which an ack carries."""
+
+
+class Fetched(Protocol):
+    """A package that is here, verified and tried, and not loaded yet."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """As it was signed."""
+        ...
+
+    @property
+    def memory_bytes(self) -> int:
+        """What its model took in its trial; 0 when that is not known."""
+        ...
+
+    def load(self) -> Loaded:
+        """Load and warm it; blocks."""
+        ...
+
+    def release(self) -> None:
+        """Let it go unloaded."""
+        ...
+
+
+def load(fetched: Fetched) -> Loaded:
+    """Load a package; what does not load is let go of."""
+    try:
+        with ExitStack() as undone:
+            undone.callback(fetched.release)
+            loaded = fetched.load()
+            undone.pop_all()
+            return loaded
+    except MemoryError as error:
+        raise SwapError(f"{fetched.manifest.title} ran out of memory while it was loaded") from error
+    except SwapError:
+        raise
+    except Exception as error:
+        raise SwapError(said(error, SAID_CHARS)) from error
+
+
+def close(loaded: Loaded) -> None:
+    """Close a model, and let go of its files."""
+    try:
+        loaded.model.close()
+    finally:
+        loaded.release()
