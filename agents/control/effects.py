@@ -43,11 +43,14 @@ FROM: Final[Mapping[Op, tuple[Stage, ...]]] = {
     "shadow": ("validated",),
     "canary": ("validated", "shadow"),
     "promote": ("validated", "shadow", "canary", "champion"),
-    "rollback": ("validated", "shadow", "canary", "champion"),
-    "halt-serving": ("validated", "shadow", "canary"),
+    # An earlier champion that was tried again as a canary and taken back is one that people can still go back to.
+    "rollback": ("validated", "shadow", "canary", "champion", "rolled_back"),
+    "halt-serving": ("validated", "shadow", "canary", "rolled_back"),
     "retire": ("registered", "validated", "shadow", "rolled_back"),
 }
 """The stages of the named model in which an op may take it."""
+_OVER: Final = ("retired", "rolled_back")
+"""The stages of versions that make room for a new one, unless they are loaded."""
 
 
 def effect(state: ServingState, deed: Deed) -> ServingState | Refusal:
@@ -80,7 +83,7 @@ def _register(state: ServingState, deed: Deed) -> ServingState | Refusal:
         return Refusal("malformed", "register names no profile")
     versions = state.versions
     if len(versions) >= MAX_VERSIONS:
-        spare = next((one for one in versions if one.stage in ("retired", "rolled_back")), None)
+        spare = next((one for one in versions if one.stage in _OVER and one.model not in state.loaded), None)
         if spare is None:
             return refuse(f"{state.deployment} knows {MAX_VERSIONS} versions, which is the most: retire one")
         versions = tuple(one for one in versions if one is not spare)

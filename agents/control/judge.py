@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.agents.control.effects import EFFECTS
@@ -10,8 +10,9 @@ from driftline.agents.control.errors import PolicyError
 from driftline.agents.control.grants import asked
 from driftline.agents.control.lifecycle import INTERRUPTING, At, begin, is_own, stage_of, tier_of
 from driftline.agents.control.pending import Book, Waiting
-from driftline.agents.control.policy import USUAL, Answer, Policy, Question, sound
+from driftline.agents.control.policy import USUAL, Answer, Policy, Question
 from driftline.agents.control.size import too_large
+from driftline.agents.control.soundness import sound
 from driftline.agents.control.verdicts import Refusal
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def judge(
         break_glass=command.break_glass,
         own=is_own(state, command, asker.id),
     )
-    answer, lacking = _answered(rule.policy, question)
+    answer, lacking = rule.policy.decide(question)
     if answer.errors or lacking is None:
         # Said before anything of the deployment is: who may not ask learns nothing of it.
         return Judgement(denied(answer), rules=answer.rules)
@@ -105,19 +106,6 @@ def judge(
         after=made,
         tier=tier,
     )
-
-
-def _answered(policy: Policy, question: Question) -> tuple[Answer, int | None]:
-    """The stricter of two answers, and how many approvals it lacks: as it is, and as agents ask, who see no stage."""
-    answer, lacking = Answer(allowed=True, rules=()), 0
-    for one in dict.fromkeys((replace(question, stage=USUAL.get(question.op, "")), question)):
-        found = policy.ask(one)
-        more = 0 if found.allowed else policy.lacking(one)
-        if more is None:
-            return found, None
-        if more or lacking == 0:
-            answer, lacking = found, max(more, lacking)
-    return answer, lacking
 
 
 def _age_s(command: Command, grant: Grant) -> int:

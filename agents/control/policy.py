@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 import cedarpy
@@ -19,17 +18,16 @@ import cedarpy
 from driftline.agents.control.errors import PolicyError
 from driftline.agents.control.trust import ROOT_OPS, covers, policy_digest
 from driftline.schemas.control.command import OPS, Op
-from driftline.schemas.control.serving_state import TIERS, Stage, Tier
+from driftline.schemas.control.serving_state import Stage, Tier
 from driftline.schemas.control.trust import Person
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 POLICY_OPS: Final = tuple(op for op in OPS if op not in ROOT_OPS)
 MOST_APPROVERS: Final = 8
 """A policy that asks for more persons asks for what nobody has: envelopes of a state would not hold them."""
 MAX_POLICY_BYTES: Final = 32 * 1024
-_LONG_S: Final = 30 * 86_400
 MAX_DEPTH: Final = 64
 """Of brackets in brackets: Cedar's parser recurses, and some ten thousand end the process."""
 
@@ -41,7 +39,6 @@ USUAL: Final[Mapping[Op, Stage]] = {
     "promote": "canary",
 }
 """The stage that an op finds its model in on the longest path: for questions about models whose stage is not known."""
-HALTS: Final[tuple[Op, ...]] = ("halt-rollout", "halt-serving")
 
 _ROLE: Final = re.compile(r'Role::"([^"]{1,100})"')
 _QUOTED: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\r\n]*', re.DOTALL)
@@ -168,36 +165,21 @@ class Policy:
                 return more
         return None
 
+    def decide(self, question: Question) -> tuple[Answer, int | None]:
+        """Decide a question as it is and as agents ask it, who see no stage but the usual one: both must allow it.
 
-def sound(policy: Policy) -> str | None:
-    """Say what is wrong with a policy as a whole; None when nothing is.
-
-    A person must be able to stop a model: with every tier, some role must be allowed to halt alone, at once. No
-    question that can be foreseen may make a rule err, or be denied at once and allowed later: what is denied is over.
-    """
-    roles = policy.roles or ("any",)
-    for tier in TIERS:
-        for op in HALTS:
-            halting = (Question(_probe((role,)), op, "probe", tier) for role in roles)
-            if not any(policy.ask(one).allowed for one in halting):
-                return f"no role could {op} a deployment of tier {tier} without an approval"
-    for one in _foreseen(roles):
-        answer, later = policy.ask(one), policy.ask(replace(one, age_s=_LONG_S))
-        for error in (*answer.errors, *later.errors):
-            return f"a rule errs: {error}"
-        if later.allowed and not answer.allowed:
-            return f"a rule lets {one.op} at tier {one.tier} after a while alone, and what is denied at once is refused"
-    return None
-
-
-def _foreseen(roles: tuple[str, ...]) -> Iterator[Question]:
-    """What may be asked, by somebody of all roles, at once."""
-    for op, tier, stage, n, broken in product(
-        POLICY_OPS, TIERS, ("", "validated", "canary"), (0, 1, 2, MOST_APPROVERS), (False, True)
-    ):
-        yield Question(
-            _probe(roles), op, "probe", tier, stage, approvers=n, human_approvers=n, break_glass=broken
-        )
+        Returns:
+            The stricter answer, and how many more humans must approve: 0 for none; None if no number would do.
+        """
+        answer, lacking = Answer(allowed=True, rules=()), 0
+        for one in dict.fromkeys((replace(question, stage=USUAL.get(question.op, "")), question)):
+            found = self.ask(one)
+            more = 0 if found.allowed else self.lacking(one)
+            if more is None:
+                return found, None
+            if more or lacking == 0:
+                answer, lacking = found, max(more, lacking)
+        return answer, lacking
 
 
 def default_policy() -> Policy:
@@ -217,10 +199,6 @@ def _depth(text: str) -> int:
         depth = depth + 1 if sign in "([{" else max(0, depth - 1)
         deepest = max(deepest, depth)
     return deepest
-
-
-def _probe(roles: tuple[str, ...]) -> Person:
-    return Person(id="probe", roles=roles, keys=("A" * 43 + "=",))
 
 
 @cache

@@ -15,8 +15,8 @@ from driftline.agents.control.policy import (
     Policy,
     Question,
     default_policy,
-    sound,
 )
+from driftline.agents.control.soundness import sound
 from driftline.deploy.control.errors import AskingError
 from driftline.deploy.control.files import text_of
 from driftline.schemas.control.command import Op
@@ -102,8 +102,7 @@ def explained(
         person, question.op, "deployment", question.tier, stage or str(USUAL.get(question.op, "")), approvers=approvers,
         human_approvers=approvers, break_glass=break_glass, own=own,
     )  # fmt: skip
-    answer = policy.ask(asked)
-    return Explained(answer, 0 if answer.allowed else policy.lacking(asked))
+    return Explained(*policy.decide(asked))
 
 
 class _Asked(msgspec.Struct):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driftline.agents.control.controller.answers import APPLIED, DEGRADED, Round
+from driftline.agents.control.deeds import refuse
 from driftline.agents.control.grants import plan_of
 from driftline.agents.control.lifecycle import At, activate, cancel
 from driftline.agents.control.verdicts import Refusal, one_line
-from driftline.agents.control.withdrawn import withdrawn
+from driftline.agents.control.withdrawn import UNREADABLE, withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,10 +46,9 @@ def next_phase(
     """
     if state.phase != "prepare":
         return None
-    made = activate(state, at)
-    wrong = made.sentence if isinstance(made, Refusal) else withdrawn(state, made, history)
-    if isinstance(made, Refusal) or wrong is not None:
-        return _cancelled(state, at, wrong or "")
+    made = _made(state, history, at)
+    if isinstance(made, Refusal):
+        return _cancelled(state, at, made.sentence)
     round_ = round_ or Round(state.revision, state.decided_at_ms)
     failures = round_.failures(members)
     if failures:
@@ -90,6 +90,17 @@ def progress(state: ServingState, round_: Round | None, members: Mapping[str, Me
     if not lacking:
         return APPLIED
     return f"degraded {come}, without {_some(lacking)}" if round_.told == DEGRADED else f"converging {come}"
+
+
+def _made(state: ServingState, history: History, at: At) -> ServingState | Refusal:
+    """The state that a preparation leads to, if agents would believe it."""
+    try:
+        made = activate(state, at)
+    except (ValueError, *UNREADABLE) as error:
+        # What whoever stole the controller's keys told of.
+        return refuse(f"what it prepares cannot be read: {error}")
+    wrong = None if isinstance(made, Refusal) else withdrawn(state, made, history)
+    return made if wrong is None else refuse(wrong)
 
 
 def _cancelled(state: ServingState, at: At, why: str) -> tuple[ServingState, str]:

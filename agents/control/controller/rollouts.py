@@ -8,6 +8,7 @@ from driftline.agents.control.controller.judging import Judgement, after, beside
 from driftline.agents.control.grants import asked, held, plan_of
 from driftline.agents.control.moves import abandon, back, is_overdue, next_step
 from driftline.agents.control.verdicts import Refusal, one_line
+from driftline.agents.control.withdrawn import UNREADABLE
 
 if TYPE_CHECKING:
     from driftline.agents.audit.record import Check
@@ -36,12 +37,16 @@ def next_move(state: ServingState, windows: Windows, settings: DeploymentSetting
 
     A champion in its bake time comes first: it answers most callers, and what a canary is held against is no better.
     A change that is being prepared keeps no worse version serving: what is taken back ends it, as a person's halt does.
-    A rollback that is being prepared is left alone: it says already what people want to be rid of.
+    A rollback that is being prepared is left alone: it says already what people want to be rid of. So is a state that
+    stands by what cannot be read: agents believe none of it, and people halt or retire it.
     """
-    if state.is_retired or _goes_back(state):
+    try:
+        if state.is_retired or _goes_back(state):
+            return None
+        due = _of_bake(state, windows, settings, at) if state.previous is not None else None
+        return due or _of_rollout(state, windows, settings, at)
+    except UNREADABLE:
         return None
-    due = _of_bake(state, windows, settings, at) if state.previous is not None else None
-    return due or _of_rollout(state, windows, settings, at)
 
 
 def _goes_back(state: ServingState) -> bool:

@@ -15,8 +15,9 @@ from signed import NOW_MS, command, key, model, plain, policy, signed, trust
 
 from driftline.agents.control.decisions import Decision
 from driftline.agents.control.errors import PolicyError, TrustError
-from driftline.agents.control.policy import Policy, sound
+from driftline.agents.control.policy import Policy
 from driftline.agents.control.signing import sign
+from driftline.agents.control.soundness import sound
 from driftline.agents.control.telling import told
 from driftline.agents.control.trust_file import parse_trust
 from driftline.agents.control.verify_state import StateError, verify_state

@@ -158,7 +158,7 @@ def test_the_last_champions_alone_are_gone_back_to() -> None:
     assert stages(office.state) == {
         "0": "validated", "1": "validated", "2": "champion", "3": "validated", "4": "rolled_back"
     }  # fmt: skip
-    refused(office.ask("rollback", "oli", model=model("4")), "is rolled_back")
+    refused(office.ask("rollback", "oli", model=model("4")), "none of the last champions")
     office.does("rollback", "oli", model=model("1"))
     assert office.state.champion == model("1")
 
@@ -171,6 +171,40 @@ def test_a_rollback_takes_a_canary_back() -> None:
     assert (state.rollout, state.champion, stages(state)["2"]) == (None, model("1"), "rolled_back")
     refused(office.ask("canary", "ann", model=model("2"), plan=PLAN), "is rolled_back")
     office.does("validate", "val", model=model("2"), evidence=EVIDENCE)
+
+
+def tried_again() -> Office:
+    """Return an office whose previous champion was a canary again and was taken back."""
+    office = Office("low")
+    office.created("1")
+    office.registered("2")
+    office.does("promote", "ann", model=model("2"), plan=Plan(bake_s=86_400.0))
+    office.does("canary", "ann", model=model("1"), plan=PLAN)
+    state = office.does("rollback", "oli", model=model("2"))
+    assert (state.previous, stages(state)["1"]) == (model("1"), "rolled_back")
+    return office
+
+
+@pytest.mark.parametrize("op", ["rollback", "halt-serving"])
+def test_a_previous_champion_that_was_tried_again_is_gone_back_to(op: Op) -> None:
+    """It was approved once and is loaded; worse than the champion of now it may be, and better than a broken one."""
+    office = tried_again()
+    state = office.does(op, "oli", model=model("1"))
+    assert model("1") in (state.champion, state.halt and state.halt.instead)
+    Agent(office)
+
+
+def test_what_is_loaded_makes_no_room_for_another_version() -> None:
+    """A previous champion stays known as long as a rollback may go back to it, whatever its stage."""
+    office = tried_again()
+    for number in range(3, MAX_VERSIONS + 1):
+        office.does("register", "ann", model=model(str(number)), manifest="e30=", profile=PROFILE)
+    refused(
+        office.ask("register", "ann", model=model("x"), manifest="e30=", profile=PROFILE),
+        "64 versions",
+    )
+    office.does("halt-serving", "oli")
+    Agent(office)
 
 
 def test_a_champion_may_be_affirmed() -> None:

@@ -9,8 +9,10 @@ from signed import command, model, signed, trust
 
 from driftline.agents.control.errors import PolicyError
 from driftline.agents.control.history import History
-from driftline.agents.control.policy import MAX_POLICY_BYTES, Policy, Question, default_policy, sound
+from driftline.agents.control.policy import MAX_POLICY_BYTES, Policy, Question, default_policy
+from driftline.agents.control.soundness import sound
 from driftline.agents.control.trust import first_state
+from driftline.deploy.control.policies import explained
 from driftline.schemas.control.command import Op
 from driftline.schemas.control.trust import Person
 
@@ -77,17 +79,29 @@ def test_a_rule_about_time_means_the_same_to_controllers_and_agents(minutes: int
 
 
 @pytest.mark.parametrize(
-    ("op", "rule"),
+    ("op", "rule", "wrong"),
     [
-        ("rollback", 'unless { context.stage == "validated" }'),  # agents ask with no stage
-        ("promote", 'when { context.stage == "canary" }'),  # and here with this one
-        ("promote", 'when { context.stage == "validated" }'),  # which the version has
+        # Agents ask with no stage.
+        (
+            "rollback",
+            'unless { context.stage == "validated" }',
+            "from the stage 'validated' and none from ''",
+        ),
+        # And here with this one.
+        (
+            "promote",
+            'when { context.stage == "canary" }',
+            "from the stage 'validated' and none from 'canary'",
+        ),
+        # Which the version has; from others it may come.
+        ("promote", 'when { context.stage == "validated" }', None),
     ],
 )
-def test_what_agents_would_not_believe_is_not_carried_out(op: Op, rule: str) -> None:
-    """They do not know what stage a model had: the controller asks as it is and as they do, and both must allow it."""
+def test_what_agents_would_not_believe_is_not_carried_out(op: Op, rule: str, wrong: str | None) -> None:
+    """They do not know what stage a model had: both must be allowed, and a policy where they never are is none."""
     text = ALL + f'forbid (principal, action == Action::"{op}", resource) {rule};'
-    assert sound(Policy(text)) is None
+    said = sound(Policy(text))
+    assert said is None if wrong is None else wrong in (said or "")
     office = Office("low", History.of(first_state(trust(), ALL), ALL))
     office.created()
     office.registered("2")
@@ -97,12 +111,27 @@ def test_what_agents_would_not_believe_is_not_carried_out(op: Op, rule: str) -> 
     wanted = model("1" if op == "rollback" else "2")
     refused = office.ask(op, "ann", model=wanted)
     assert (refused.event, refused.refusal and refused.refusal.code) == ("rejected", "forbidden")
+    told = explained(
+        Policy(text), op, OPERATOR, tier="low", stage="validated", approvers=0, break_glass=False, own=False
+    )
+    assert (told.answer.allowed, told.lacking) == (False, None)
 
 
-def test_a_policy_that_would_make_somebody_wait_is_not_sound() -> None:
-    """What is denied at once is refused: nobody looks at it again later."""
-    text = ALL + 'forbid (principal, action == Action::"promote", resource) when { context.age_s < 3600 };'
-    assert "lets promote at tier low after a while alone" in (sound(Policy(text)) or "")
+@pytest.mark.parametrize(
+    ("op", "more"), [("promote", ""), ("canary", 'context.stage == "shadow" && '), ("validate", "")]
+)
+def test_a_policy_that_would_make_somebody_wait_is_not_sound(op: Op, more: str) -> None:
+    """What is denied at once is refused: nobody looks at it again later; from whatever stage it is asked."""
+    rule = f'forbid (principal, action == Action::"{op}", resource) when {{ {more}context.age_s < 3600 }};'
+    assert f"lets {op} at tier low after a while alone" in (sound(Policy(ALL + rule)) or "")
+
+
+@pytest.mark.parametrize("stage", ["registered", "rolled_back", "validated", "shadow", "canary", "champion"])
+def test_a_rule_that_errs_from_any_stage_is_not_sound(stage: str) -> None:
+    """A sum that no number holds is found before a model ever gets there."""
+    rule = f'forbid (principal, action, resource) when {{ context.stage == "{stage}" && '
+    rule += "9223372036854775807 + context.approvers < 0 };"
+    assert "a rule errs" in (sound(Policy(ALL + rule)) or "")
 
 
 def test_a_policy_under_which_nobody_could_halt_is_not_sound() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from clerked import Room, created
 from controlled import package, serving_trust
@@ -12,9 +14,10 @@ from signed import command, key, model, person, plain, signed, text
 
 from driftline.agents.control.controller.members import Member
 from driftline.agents.control.controller.phases import next_phase
+from driftline.agents.control.controller.turn import Turn
 from driftline.agents.control.withdrawn import without_withdrawn
 from driftline.schemas.control.command import Op
-from driftline.schemas.control.serving_state import Grant, Tier
+from driftline.schemas.control.serving_state import Grant, Standing, Tier
 
 ONE, TWO = package("1").model, package("2").model
 LIVE: dict[str, Member] = {}
@@ -194,3 +197,28 @@ def test_a_canary_ends_with_the_key_under_it() -> None:
     fresh = Agent(Office("low"))
     fresh.office = office
     assert fresh.sees(office.published()).state.champion == model("1")
+
+
+@pytest.mark.parametrize("of", ["change", "champion"])
+def test_a_grant_that_nobody_can_read_stops_no_controller(of: Standing) -> None:
+    """Whoever stole its keys told of it: a preparation is cancelled, all else goes on, and people halt."""
+    room = created()
+    state = room.state
+    assert state is not None
+    forged = Grant(of=of, command="garbage")
+    fields: dict[str, Any] = {"previous": ONE, "bake_until_ms": room.now_ms + 60_000}
+    if of == "change":
+        fields = {"phase": "prepare", "change": "ab" * 32, "prepares": (TWO,)}
+    basis = (*(one for one in state.basis if one.of != of), forged)
+    made = replace(state, revision=state.revision + 1, basis=basis, **fields)
+    room.clerk._turn = Turn()
+    room.clerk.move(made, "said by nobody", room.now_ms)
+    room.clerk._sign()
+    room.commit(room.clerk._turn)
+    for _ in range(3):
+        room.now_ms += 11_000
+        room.beat()
+        room.turn()
+    assert room.state is not None
+    assert room.state.phase == "activate"
+    assert room.ask("halt-serving", "oli")[0].event == "effective"
