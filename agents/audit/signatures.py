@@ -13,6 +13,7 @@ from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import EFFECTIVE, AuditRecord
 from driftline.agents.control.errors import SignatureError
 from driftline.agents.control.signing import verified
+from driftline.agents.control.trust import ROOT_OPS
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope, EnvelopeError
 
@@ -54,7 +55,7 @@ class Signatures:
             return frozenset()
         allowed = believed.signers if record.event == EFFECTIVE else believed.known
         envelope, keys = self._read(record.envelope, allowed)
-        if record.command is not None and envelope.digest != record.command:
+        if record.command != envelope.digest and (record.command is not None or record.event == EFFECTIVE):
             raise AuditError("its envelope holds another command than the digest that it names")
         _same(record, _command(envelope), believed.ring.state.trust.installation)
         if record.actor and record.actor not in believed.ring.persons_of(keys):
@@ -121,8 +122,11 @@ def _same(record: AuditRecord, command: Command | None, installation: str) -> No
         if record.op or record.event == EFFECTIVE:  # an agent's ack is about a deployment too
             raise AuditError("it says what was asked for, and its envelope holds no command")
         return
-    if record.event == EFFECTIVE and command.audience != installation:
+    is_whole = record.event == EFFECTIVE  # what took effect says all that was asked for, and who asked
+    if is_whole and command.audience != installation:
         raise AuditError("its command was meant for another installation")
+    if is_whole and not record.actor and command.op not in ROOT_OPS:
+        raise AuditError("it names nobody as who asked, and its command is a person's")
     # An approval may leave out the deployment that it is about.
     is_about_any = command.op in ("approve", "deny") and not command.deployment
     for what, said, signed in (
@@ -130,8 +134,10 @@ def _same(record: AuditRecord, command: Command | None, installation: str) -> No
         ("of the deployment", record.deployment, record.deployment if is_about_any else command.deployment),
         ("of the version", _named_model(record.model), _named_model(command.model)),
     ):
-        if said and said != signed:
-            raise AuditError(f"it says that {said} was asked for {what}, and {signed or 'none'} was signed")
+        if said != signed and (said or is_whole):
+            raise AuditError(
+                f"it says that {said or 'nothing'} was asked for {what}, and {signed or 'none'} was signed"
+            )
 
 
 def _named_model(model: ModelRef | None) -> str:

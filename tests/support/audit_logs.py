@@ -60,6 +60,7 @@ class Book:
             "approvals": tuple(one.to_bytes().decode() for one in answers),
             "approvers": approvers,
             "deployment": said.deployment,
+            "model": said.model,
             "policy": self.state.policy,
             "trust": self.state.digest,
         }

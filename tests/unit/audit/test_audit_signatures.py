@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 from audit_logs import NOON_MS, Book, new_book
-from signed import command, key, signed, text, trust
+from signed import command, key, model, signed, text, trust
 from two_verifiers import spoilt
 
 from driftline.agents.audit.record import AuditRecord
@@ -86,6 +86,38 @@ def test_what_took_effect_carries_its_command() -> None:
     fault = verified(book).fault
     assert fault is not None
     assert (fault.kind, fault.seq) == ("forged", 1)
+
+
+OMISSIONS: dict[str, dict[str, object]] = {
+    "another command than the digest": {"command": None},
+    "nothing was asked for to do, and promote": {"op": None},
+    "nothing was asked for of the deployment, and churn": {"deployment": ""},
+    "nothing was asked for of the version, and churn 2": {"model": None},
+    "names nobody as who asked": {"actor": ""},
+}
+
+
+@pytest.mark.parametrize("why", OMISSIONS)
+def test_what_took_effect_says_all_that_was_signed(why: str) -> None:
+    """Without digest, op, deployment, version or who asked, an effect would vanish from a history, or be nobody's."""
+    promotion = command("promote", model=model("2"))
+    book = new_book()
+    book.decide(promotion, "ann", approvers=("bob",))
+    assert verified(book).fault is None
+    book.decide(promotion, "ann", approvers=("bob",), **OMISSIONS[why])
+    fault = verified(book).fault
+    assert fault is not None
+    assert (fault.kind, fault.seq) == ("forged", 2)
+    assert why in fault.why
+
+
+def test_nobody_approves_what_they_asked_for_under_no_name() -> None:
+    """An effect whose only approver is who asked is forged, though the record leaves out who asked."""
+    book = new_book()
+    book.decide(command("promote"), "ann", approvers=("ann",), actor="")
+    fault = verified(book).fault
+    assert fault is not None
+    assert "names nobody as who asked" in fault.why
 
 
 def test_a_false_signature_is_forged() -> None:
