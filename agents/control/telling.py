@@ -151,6 +151,20 @@ def hear(desk: Desk, record: AuditRecord) -> None:
     desk.seq = record.seq + 1
 
 
+def hold(desk: Desk, believed: TrustState, record: AuditRecord) -> None:
+    """Hold what a desk trusts against what the roots signed up to a record that it took in.
+
+    Raises:
+        AuditError: what the record tells of trust is not what is believed after it.
+    """
+    held = desk.history.now.ring.state
+    if held != believed and held.digest != believed.digest:
+        raise AuditError(
+            f"audit record {record.seq} ({record.event}) leads to a trust (version {held.version}) that is not the one "
+            f"that roots signed (version {believed.version})"
+        )
+
+
 @contextmanager
 def taken_in(record: AuditRecord) -> Iterator[None]:
     """Take in a record inside; raises AuditError when it lacks what its event needs, or fits none before it."""

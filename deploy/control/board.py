@@ -10,7 +10,7 @@ from driftline.agents.audit.signatures import Signatures
 from driftline.agents.control.controller.vouched import is_end_signed
 from driftline.agents.control.judge import judge
 from driftline.agents.control.looking import look
-from driftline.agents.control.telling import begun, hear
+from driftline.agents.control.telling import begun, hear, hold
 from driftline.deploy.control.errors import AskingError
 from driftline.deploy.control.verified import Verified
 from driftline.schemas.sources import nearest
@@ -45,11 +45,11 @@ class Board:
     def __init__(self, wire: Wire, genesis: str) -> None:
         self._desk: Desk | None = None
         verified = Verified(wire.notes(), genesis, wire.every_note, signatures=True)
+        self._chain, self._signatures = verified.chain, Signatures()
         for record in verified.read(wire.so_far()):
             self._hear(record)
         verified.require()
         verified.require_end()
-        self._chain, self._signatures = verified.chain, Signatures()
         self._logs = verified.chain.believed.logs
 
     @property
@@ -151,3 +151,4 @@ class Board:
             self._desk = begun(record, self.look)
         else:
             hear(self._desk, record)
+        hold(self._desk, self._chain.believed.state, record)

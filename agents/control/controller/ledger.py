@@ -17,7 +17,7 @@ from driftline.agents.control.controller.members import Members
 from driftline.agents.control.controller.news import News
 from driftline.agents.control.controller.place import Place
 from driftline.agents.control.pending import LIMITS_MS
-from driftline.agents.control.telling import begun, hear, taken_in
+from driftline.agents.control.telling import begun, hear, hold, taken_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -43,8 +43,8 @@ class Ledger:
         limits_ms: how long a command of each tier waits for approvals, ms.
 
     Raises:
-        AuditError: the audit is empty, is not the one that is pinned, or a record does not follow the one before it, or
-            is not whole.
+        AuditError: the audit is empty, is not the one that is pinned, or a record does not follow the one before it, is
+            not whole, or leads to a trust that no roots signed.
         ControllerError: no controller signed its end.
 
     Attributes:
@@ -78,6 +78,7 @@ class Ledger:
                     desk = begun(record, look, limits_ms)
                 else:
                     hear(desk, record)
+                hold(desk, chain.believed.state, record)
                 self._take(record)
             each(record)
         if desk is None:
