@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from driftline.agents.control.controller.phases import progress
-from driftline.agents.control.grants import asked, held
+from driftline.agents.control.grants import held
 from driftline.deploy.control.shown import moment
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope, EnvelopeError
 
 if TYPE_CHECKING:
-    from driftline.deploy.control.past import Past
+    from driftline.deploy.control.past import Deed, Past
     from driftline.schemas.control.command import ModelRef
-    from driftline.schemas.control.serving_state import ServingState, Standing, Tier
+    from driftline.schemas.control.serving_state import ServingState, Tier
 
 REVIEW_DAYS: Final[dict[Tier, int]] = {"low": 730, "medium": 365, "high": 180}
 """How long a validation is held to be fresh, by tier, days."""
@@ -39,12 +39,12 @@ def stood_table(past: Past, state: ServingState) -> dict[str, Any]:
         "standing": progress(
             state, ledger.answers.round(state.deployment), ledger.members.of(state.deployment)
         ),
-        "champion": _by(past, state, state.champion, _made_by(state)),
+        "champion": _by(state.champion, past.placed.get(state.deployment)),
         "previous": None if state.previous is None else state.previous.version,
         "canary": None
         if rollout is None
         else {
-            **(_by(past, state, rollout.model, "rollout") or {}),
+            **(_by(rollout.model, _begun_by(past, state)) or {}),
             "weight": rollout.weight / 10_000,
             "step": rollout.step + 1,
             "steps": len(rollout.plan.steps),
@@ -112,23 +112,20 @@ def inventory_table(past: Past, state: ServingState) -> dict[str, Any]:
     }
 
 
-def _made_by(state: ServingState) -> Standing:
-    """Whether the champion stands by a promotion, or by a rollback that came after it."""
-    back, grant = held(state, "rollback"), held(state, "champion")
-    if back is None or grant is None:
-        return "champion"
-    went, made = asked(back.command), asked(grant.command)
-    return (
-        "rollback" if went.model == state.champion and went.issued_at_ms > made.issued_at_ms else "champion"
-    )
+def _begun_by(past: Past, state: ServingState) -> Deed | None:
+    """The command that a rollout stands by."""
+    grant = held(state, "rollout")
+    try:
+        return None if grant is None else past.deeds.get(Envelope.from_bytes(grant.command.encode()).digest)
+    except (EnvelopeError, ValueError):
+        # Nobody but a controller whose key was stolen tells of such a grant: it names nobody.
+        return None
 
 
-def _by(past: Past, state: ServingState, model: ModelRef | None, of: Standing) -> dict[str, Any] | None:
-    """A model and the command that it stands by."""
+def _by(model: ModelRef | None, deed: Deed | None) -> dict[str, Any] | None:
+    """A model and what it stands by."""
     if model is None:
         return None
-    grant = held(state, of)
-    deed = None if grant is None else past.deeds.get(Envelope.from_bytes(grant.command.encode()).digest)
     return {
         "name": model.name,
         "version": model.version,
