@@ -32,7 +32,7 @@ def command(
     """Show all that is known of prediction ID: an application's own id, or the UUID that the emitter made.
 
     Its version, slot and revision stay for years after its features are gone. With --verify the whole audit is
-    verified, and the record that put the version there is proved to lie in it.
+    verified, signatures too, and the record that put the version there is proved to lie in it and to say what is shown.
     """
     from driftline.deploy.control.traced import traced
     from driftline.deploy.local.discover import settings_here
@@ -42,9 +42,9 @@ def command(
         found = traced(settings, prediction_id, deployment)
     proofs: dict[int, dict[str, Any]] = {}
     if to_verify:
-        seqs = {one.placed["seq"]: one.placed["digest"] for one in found if one.placed is not None}
+        rows = [one.placed for one in found if one.placed is not None]
         with telling("verifying the audit"):
-            proofs = _proofs(seqs, genesis)
+            proofs = _proofs(rows, genesis)
     for number, one in enumerate(found):
         facts = {**one.facts(), **({"proof": proofs.get(one.seq)} if to_verify else {})}
         if as_json:
@@ -55,13 +55,13 @@ def command(
         _show(one, proofs.get(one.seq) if to_verify else None)
 
 
-def _proofs(digests: dict[int, str], genesis: str | None) -> dict[int, dict[str, Any]]:
+def _proofs(rows: list[dict[str, Any]], genesis: str | None) -> dict[int, dict[str, Any]]:
     try:
         from driftline.deploy.control.inclusion import included
     except ModuleNotFoundError as error:
         raise MissingExtraError(CommandEntry("trace --verify", "control", ""), str(error.name)) from error
     settings, read, notes = what_lies(None)
-    return included(pinned(settings, genesis), read, notes, digests)
+    return included(pinned(settings, genesis), read, notes, rows)
 
 
 def _show(one: Traced, proof: dict[str, Any] | None) -> None:

@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.proof_file import prove
 from driftline.agents.audit.proofs import is_included
-from driftline.agents.audit.record import digest
+from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.report import Pins
 from driftline.agents.audit.tree import leaf_hash
 from driftline.agents.audit.verify import Verifier
 from driftline.deploy.control.errors import TraceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
+
+Row = dict[str, Any]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NOT_TRUE: Final = (
+    "what it says of people is not true; see the view audit_gaps, and read the record with "
+    "'driftline audit prove'"
+)
 
 
 def included(
-    genesis: str, read: Callable[[], Iterator[bytes]], notes: list[bytes], digests: Mapping[int, str]
-) -> dict[int, dict[str, Any]]:
-    """Prove records of the audit by their seq, and that the archive's copies of them are true ones.
+    genesis: str, read: Callable[[], Iterator[bytes]], notes: list[bytes], rows: Iterable[Row]
+) -> dict[int, Row]:
+    """Prove records of the audit, and that what the archive says of them is what they say.
 
     Args:
         genesis: the pinned digest of record 0.
         read: gives all records at each call.
         notes: the checkpoints beside them.
-        digests: seq to the sha256 of the record, as the archive has it.
+        rows: of the archive's table, as `trace_reads.placed` gives them.
 
     Returns:
         seq to seq, size (of the checkpoint that it lies in) and witnesses (who signed that too).
 
     Raises:
-        TraceError: the audit is not as it was written, no checkpoint covers a record, or a copy differs.
+        TraceError: the audit is not as it was written and signed, no checkpoint covers a record, or a row differs.
         AuditError: the audit cannot be read.
     """
-    report = Verifier(Pins(genesis), notes).run(read())
+    report = Verifier(Pins(genesis), notes, signatures=True).run(read())
     if report.fault is not None:
         raise TraceError(f"nothing of this audit is proved: {report.fault}")
     if report.note is None:
@@ -43,17 +51,46 @@ def included(
             "the audit has no checkpoint yet: nothing can be proved until the controller signs one"
         )
     head = Checkpoint.of(report.note)
-    found = {}
-    for seq, copy in digests.items():
-        proof = prove(seq, read(), report.note)
-        if not is_included(leaf_hash(proof.record), seq, head.size, proof.hashes, head.root):
+    held: dict[int, bytes] = {}
+    for row in rows:
+        seq = row["seq"]
+        if seq not in held:
+            proof = prove(seq, read(), report.note)
+            if not is_included(leaf_hash(proof.record), seq, head.size, proof.hashes, head.root):
+                raise TraceError(
+                    f"record {seq} does not lead to the root of the checkpoint of {head.size:,} records"
+                )
+            held[seq] = proof.record
+        _hold(row, held[seq])
+    return {seq: {"seq": seq, "size": head.size, "witnesses": list(report.witnesses)} for seq in held}
+
+
+def _hold(row: Row, data: bytes) -> None:
+    """Hold a row of the archive, and the copy in it, against the record that was proved; raises TraceError."""
+    if row["record"] != data or row["digest"] != digest(data):
+        raise TraceError(
+            f"the archive's copy of record {row['seq']} is not what the audit holds: {_NOT_TRUE}"
+        )
+    record = AuditRecord.from_bytes(data)
+    model = record.model
+    said = {
+        **row,
+        "approvers": tuple(row["approvers"]),
+        "decided_at": row["decided_at"].replace(tzinfo=UTC),
+    }
+    for name, held in (
+        ("event", record.event),
+        ("op", record.op or ""),
+        ("actor", record.actor),
+        ("approvers", record.approvers),
+        ("deployment", record.deployment),
+        ("model", "" if model is None else model.name),
+        ("model_version", "" if model is None else model.version),
+        ("manifest", "" if model is None else model.manifest),
+        ("decided_at", _EPOCH + timedelta(milliseconds=record.decided_at_ms)),
+    ):
+        if said[name] != held:
             raise TraceError(
-                f"record {seq} does not lead to the root of the checkpoint of {head.size:,} records"
+                f"the archive says of record {row['seq']} that its {name} is {str(said[name])[:200]!r}, and the audit "
+                f"says {str(held)[:200]!r}: {_NOT_TRUE}"
             )
-        if digest(proof.record) != copy:
-            raise TraceError(
-                f"the archive's copy of record {seq} is not what the audit holds: what it says of people is not "
-                "true; see the view audit_gaps, and read the record with 'driftline audit prove'"
-            )
-        found[seq] = {"seq": seq, "size": head.size, "witnesses": list(report.witnesses)}
-    return found

@@ -121,14 +121,14 @@ def revision(client: Client, place: Row) -> Row | None:
 def placed(client: Client, place: Row) -> Row | None:
     """Give the command that had put the version where it answered, the last before the prediction.
 
-    Keys: op, seq, decided_at, actor, approvers, model, manifest, digest and record (the archive's copy of the audit's
-    bytes); None where the audit tells of none. Raises as `lineage`.
+    Keys: event, op, seq, decided_at, actor, approvers, deployment, model, model_version, manifest, digest and record
+    (the archive's copy of the audit's bytes); None where the audit tells of none. Raises as `lineage`.
     """
     found = client.query(
-        "SELECT op, seq, decided_at, actor, approvers, model, manifest, digest, record FROM audit "
-        "WHERE deployment = {deployment:String} AND event = 'effective' AND op IN {ops:Array(String)} "
-        "AND model_version = {version:String} AND decided_at <= {at:DateTime64(3, 'UTC')} "
-        "ORDER BY seq DESC LIMIT 1",
+        "SELECT event, op, seq, decided_at, actor, approvers, deployment, model, model_version, manifest, digest, "
+        "record FROM audit WHERE deployment = {deployment:String} AND event = 'effective' "
+        "AND op IN {ops:Array(String)} AND model_version = {version:String} "
+        "AND decided_at <= {at:DateTime64(3, 'UTC')} ORDER BY seq DESC LIMIT 1",
         {
             "deployment": place["deployment"],
             "ops": list(_OPS.get(place["slot"], _PROMOTING)),

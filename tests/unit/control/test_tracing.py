@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from audit_logs import Book, filled
+from signed import command, model
 
 from driftline.agents.audit.record import digest
 from driftline.deploy.control import traced as module
@@ -15,6 +16,7 @@ from driftline.deploy.control.inclusion import included
 from driftline.deploy.control.traced import Traced
 from driftline.schemas.ids import ids_named
 from driftline.schemas.settings import Settings
+from driftline.streams.clickhouse.audit_rows import audit_rows, line_of
 from driftline.streams.clickhouse.trace_reads import served_at
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -90,39 +92,95 @@ def test_a_replayed_event_goes_by_its_arrival() -> None:
     assert served_at({**PLACE, "ts": NOON - timedelta(days=8)}) == PLACE["arrived"]
 
 
-def proved(book: Book, digests: dict[int, str]) -> dict[int, dict[str, Any]]:
-    """Prove records of a log in memory."""
-    return included(book.pins.genesis, lambda: iter(book.records), book.notes, digests)
+def governed() -> Book:
+    """A log whose record 7 says that version 2 was promoted by Ann, with Bob's approval."""
+    book = filled(7)
+    book.decide(command("promote", model=model("2")), "ann", approvers=("bob",))
+    book.checkpoint()
+    return book
+
+
+def row_of(book: Book, seq: int = 7, **over: Any) -> dict[str, Any]:
+    """The archive's row of a record, as it is written there and read; arguments replace columns."""
+    table = audit_rows([line_of(book.records[seq])], [seq], [0])
+    return {**table.to_pylist()[0], **over}
+
+
+def proved(book: Book, *rows: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """Prove rows of a log in memory."""
+    return included(book.pins.genesis, lambda: iter(book.records), book.notes, rows)
 
 
 def test_a_record_is_proved_by_the_whole_audit() -> None:
-    """It lies in the checkpoint that a witness signed, and the archive's copy is the same bytes."""
-    book = filled(25)
-    assert proved(book, {7: digest(book.records[7])}) == {
-        7: {"seq": 7, "size": 25, "witnesses": ["witness.example/1"]}
+    """It lies in the checkpoint that a witness signed, and the archive says of it what it says."""
+    book = governed()
+    assert proved(book, row_of(book), row_of(book)) == {
+        7: {"seq": 7, "size": 8, "witnesses": ["witness.example/1"]}
     }
 
 
-def test_a_copy_that_differs_is_found() -> None:
+@pytest.mark.parametrize("column", ["digest", "record"])
+def test_a_copy_that_differs_is_found(column: str) -> None:
     """ClickHouse is a view: whoever writes there changes nothing that is proved."""
+    book = governed()
+    other = {"digest": digest(b"another"), "record": b"another"}[column]
     with pytest.raises(TraceError, match="archive's copy of record 7"):
-        proved(filled(25), {7: digest(b"another")})
+        proved(book, row_of(book, **{column: other}))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("event", "waits"),
+        ("op", "create"),
+        ("actor", "vera"),
+        ("approvers", ["bob", "cat"]),
+        ("deployment", "fraud"),
+        ("model", "chorn"),
+        ("model_version", "3"),
+        ("manifest", "ab" * 32),
+        ("decided_at", NOON),
+    ],
+)
+def test_a_column_that_differs_from_the_record_is_named(column: str, value: object) -> None:
+    """A row of true digest and true bytes, in which another stands beside them, is refused."""
+    book = governed()
+    with pytest.raises(TraceError, match=f"the archive says of record 7 that its {column} is"):
+        proved(book, row_of(book, **{column: value}))
+
+
+def test_a_row_that_borrows_another_record_is_refused() -> None:
+    """Place, digest and bytes of any record lend no truth to what is invented beside them."""
+    book = governed()
+    borrowed = {name: row_of(book, 3)[name] for name in ("seq", "digest", "record")}
+    with pytest.raises(TraceError, match="the archive says of record 3"):
+        proved(book, {**row_of(book), **borrowed})
+
+
+def test_nothing_is_proved_of_names_that_nobody_signed() -> None:
+    """An audit, below a checkpoint, in which a record names another than who signed is a fault of the whole."""
+    book = governed()
+    book.decide(command("promote", model=model("2")), "ann", actor="bob")
+    book.checkpoint()
+    with pytest.raises(TraceError, match="nothing of this audit is proved: record 8"):
+        proved(book, row_of(book))
 
 
 def test_nothing_is_proved_of_an_audit_that_was_changed() -> None:
     """An edited record is a fault of the whole."""
-    book = filled(25)
+    book = governed()
+    row = row_of(book)
     book.records[3] = book.records[3].replace(b"number 3", b"number 4")
     with pytest.raises(TraceError, match="nothing of this audit is proved"):
-        proved(book, {7: digest(book.records[7])})
+        proved(book, row)
 
 
 def test_nothing_is_proved_without_a_checkpoint() -> None:
     """The log must have signed what the record is held against."""
-    book = filled(25)
+    book = governed()
     book.notes.clear()
     with pytest.raises(TraceError, match="no checkpoint yet"):
-        proved(book, {7: ""})
+        proved(book, row_of(book))
 
 
 def test_the_id_of_a_request_of_several_rows_leads_to_those_of_its_rows(
