@@ -108,7 +108,7 @@ def heard(record: AuditRecord) -> Decision | None:
             seq=record.seq,
             at_ms=record.decided_at_ms,
             event=event,
-            by=detail.get("by", record.actor),
+            by=record.actor or detail.get("by", ""),
             command=_command(envelope, record),
             envelope=envelope,
             digest=record.command or "",

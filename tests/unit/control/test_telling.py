@@ -127,3 +127,13 @@ def test_a_record_names_the_command_that_it_carries() -> None:
         hear(desk, replace(last, command="ab" * 32))
     hear(desk, last)
     assert len(list(desk.book)) == 1
+
+
+def test_who_asked_is_who_the_record_names() -> None:
+    """Nothing beside the name that signatures are held against says otherwise to a desk."""
+    office = Office("low")
+    office.created()
+    record = next(one for one in map(AuditRecord.from_bytes, lines(office)) if one.op == "register")
+    told = heard(replace(record, detail={**(record.detail or {}), "by": "val"}))
+    assert told is not None
+    assert told.by == record.actor == "ann"
