@@ -23,7 +23,7 @@ from driftline.agents.serving.errors import (
     bad_request,
 )
 from driftline.agents.serving.package.errors import InputError, said
-from driftline.agents.serving.pool import NeverBegunError, Pool, PoolFullError
+from driftline.agents.serving.pool import NeverBegunError, NoThreadError, Pool, PoolFullError
 from driftline.agents.serving.pools import Pools
 from driftline.agents.serving.slots import CANARY, CHAMPION, SHADOW, Slot
 from driftline.agents.serving.worth import ERROR, OK
@@ -156,6 +156,9 @@ class Answerer:
         limit_s, pool = self._bounds.request_s, self._pools[CHAMPION].of(call.deployment.name)
         try:
             outputs, seconds = await pool.submit(call.in_thread, call.lease(), limit_s)
+        except NoThreadError:
+            sentence = f"{call.deployment.name} has no thread, and none can be started: let the agent have more"
+            raise AnswerError(UNAVAILABLE, sentence, retry_after_s=1) from None
         except PoolFullError:
             raise _full(call.deployment.name, pool) from None
         except TimeoutError as error:

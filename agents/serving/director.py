@@ -13,7 +13,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from driftline.agents.serving.errors import SwapError
+from driftline.agents.serving.fetched import SAID_CHARS
+from driftline.agents.serving.package.errors import said
+from driftline.agents.serving.work import DEPLOYMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +81,7 @@ class Director:
                 await task
 
     async def _through(self, state: ServingState, before: asyncio.Task[None] | None) -> None:
+        DEPLOYMENT.set(self.name)
         if before is not None:
             await asyncio.wait([before])
         while True:
@@ -91,16 +94,17 @@ class Director:
         began_s = time.monotonic()
         try:
             beside = await self._serve(state)
-        except SwapError as error:
-            self.lacking = f"revision {state.revision} cannot serve: {error}"
-            self._tell(state, "failed", str(error), began_s)
+        except Exception as error:  # noqa: BLE001 - whatever fails is told, and tried again
+            why = said(error, SAID_CHARS)
+            self.lacking = f"revision {state.revision} cannot serve: {why}"
+            self._tell(state, "failed", why, began_s)
             return False
         if state.phase == "prepare":
             try:
                 await self._swapper.prepare(state)
-            except SwapError as error:
+            except Exception as error:  # noqa: BLE001 - as above
                 # The controller cancels the revision; what serves is as it was.
-                self._tell(state, "failed", str(error), began_s)
+                self._tell(state, "failed", said(error, SAID_CHARS), began_s)
             else:
                 self._tell(state, "prepared", "", began_s)
             return True

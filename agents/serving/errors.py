@@ -57,3 +57,10 @@ class AnswerError(Exception):
 def bad_request(sentence: str) -> AnswerError:
     """A request that is wrong in itself."""
     return AnswerError(BAD_REQUEST, sentence)
+
+
+def shown(error: BaseException) -> Exception:
+    """An error that a future takes: a model may raise SystemExit, and StopIteration would end whoever waits."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    return RuntimeError(f"{type(error).__name__}: {error}")

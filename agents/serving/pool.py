@@ -13,6 +13,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from driftline.agents.serving.errors import shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,6 +28,10 @@ MOST_HUNG: Final = 32
 
 class PoolFullError(Exception):
     """More calls wait than may, or all threads hang."""
+
+
+class NoThreadError(PoolFullError):
+    """No thread lives that takes calls, and the machine gives none."""
 
 
 class NeverBegunError(TimeoutError):
@@ -83,16 +89,20 @@ class Pool:
             NeverBegunError when it waited for so long. Cancel it to give the call up.
 
         Raises:
-            PoolFullError: too many wait; the lease is let go of.
+            PoolFullError: too many wait, or there is no thread; the lease is let go of.
         """
         if self.under_way >= self._most or self.is_stuck:
             lease.release()
             raise PoolFullError
         loop = asyncio.get_running_loop()
-        job = _Job(call, lease, loop.create_future())
-        job.timer = loop.call_later(timeout_s, self._expire, job)
         self.under_way += 1
         self._staff(loop)
+        if not self._alive:
+            self.under_way -= 1
+            lease.release()
+            raise NoThreadError
+        job = _Job(call, lease, loop.create_future())
+        job.timer = loop.call_later(timeout_s, self._expire, job)
         self._jobs.put(job)
         return job.future
 
@@ -104,10 +114,13 @@ class Pool:
     def _staff(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start a thread, if there is more to do than there are threads for, and one may be had."""
         if self._alive < min(self._threads, self.under_way) and not self._is_staffed:
+            name = f"{self._name}-{self._made + 1}"
+            try:
+                threading.Thread(target=self._run, args=(loop,), name=name, daemon=True).start()
+            except RuntimeError:  # the machine gives none now; the next call tries again
+                return
             self._alive += 1
             self._made += 1
-            name = f"{self._name}-{self._made}"
-            threading.Thread(target=self._run, args=(loop,), name=name, daemon=True).start()
 
     def _expire(self, job: _Job) -> None:
         """Give a call up whose time is over; also one that nobody waits for any more, for it may hold a thread."""
@@ -170,7 +183,7 @@ class Pool:
             if error is None:
                 job.future.set_result((result, seconds))
             else:
-                job.future.set_exception(_shown(error))
+                job.future.set_exception(shown(error))
 
     def _back(self) -> None:
         """A thread that hung takes calls again; one more than there may be ends."""
@@ -179,10 +192,3 @@ class Pool:
             self._alive += 1
         else:
             self._jobs.put(None)
-
-
-def _shown(error: BaseException) -> Exception:
-    """An error that a future takes: a model may raise SystemExit, and StopIteration would end whoever waits."""
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    return RuntimeError(f"{type(error).__name__}: {error}")

@@ -1,15 +1,21 @@
 """Work that takes long, as loading a model: in threads of its own, so that nothing else waits for it.
 
 The threads that read large requests, obey local halts and deliver what is left are others. A process that ends waits
-for none of these. Nothing that work makes is lost when nobody waits for it any more.
+for none of these. Nothing that work makes is lost when nobody waits for it any more; its turn is another's then, though
+it may hang.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeVar
+from weakref import WeakKeyDictionary
+
+from driftline.agents.serving.errors import SwapError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +23,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AT_ONCE: Final = 6
-"""Pieces of work at a time; more wait for their turn."""
-_TURNS: Final = threading.BoundedSemaphore(AT_ONCE)
+"""Loads that are waited for at a time; more wait for their turn."""
+MOST_HUNG: Final = 4
+"""Loads of a deployment that nobody waits for any more, and that have not ended; then no other is begun."""
+DEPLOYMENT: Final[ContextVar[str]] = ContextVar("deployment", default="the agent")
+"""Whose work it is."""
+_TURNS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]] = WeakKeyDictionary()
+_HUNG: Final[Counter[str]] = Counter()
+_LOCK: Final = threading.Lock()
 _THREAD: Final = "work"
 
 
@@ -28,7 +40,7 @@ def under_way() -> int:
 
 
 async def background(work: Callable[[], T]) -> T:
-    """Do work in a thread, when it is its turn."""
+    """Do work in a thread; raises SwapError when there is none to be had."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -38,49 +50,65 @@ async def background(work: Callable[[], T]) -> T:
         if error is None:
             future.set_result(found)  # type: ignore[arg-type]
         else:
-            future.set_exception(error)
+            future.set_exception(shown(error))
 
     def whole() -> None:
         found, error = None, None
-        with _TURNS:
-            try:
-                found = work()
-            except BaseException as raised:  # noqa: BLE001 - raised where it is waited for
-                error = raised
+        try:
+            found = work()
+        except BaseException as raised:  # noqa: BLE001 - raised where it is waited for
+            error = raised
         with suppress(RuntimeError):  # the loop has ended: nobody waits any more
             loop.call_soon_threadsafe(settle, found, error)
 
-    threading.Thread(target=whole, name=_THREAD, daemon=True).start()
+    try:
+        threading.Thread(target=whole, name=_THREAD, daemon=True).start()
+    except RuntimeError as error:
+        raise SwapError(f"no thread can be had to load in ({error}): let the agent have more") from error
     return await future
 
 
-class _GivenUpError(Exception):
-    """Nobody waits for work that had not its turn yet."""
-
-
 async def in_thread(work: Callable[[], T], dispose: Callable[[T], object]) -> T:
-    """Do work in a thread; when nobody waits for it any more, what it gives is disposed of."""
-    lock = threading.Lock()
-    is_given_up = False
+    """Do work in a thread, when it is its turn; when nobody waits for it any more, what it gives is disposed of.
+
+    Raises:
+        SwapError: too much of its deployment's work hangs, or no thread can be had.
+    """
+    of = DEPLOYMENT.get()
+    is_given_up = has_ended = False
     made: list[T] = []
 
+    def end(*found: T) -> bool:
+        """Note that it has ended; says whether somebody wants what it gave."""
+        nonlocal has_ended
+        with _LOCK:
+            has_ended = True
+            made.extend(found)
+            _HUNG[of] -= is_given_up
+            return not is_given_up
+
     def whole() -> T:
-        if is_given_up:
-            raise _GivenUpError
-        found = work()
-        with lock:
-            made.append(found)
-            is_wanted = not is_given_up
-        if not is_wanted:
+        try:
+            found = work()
+        except BaseException:
+            end()
+            raise
+        if not end(found):
             dispose(found)
         return found
 
-    try:
-        return await background(whole)
-    except asyncio.CancelledError:
-        with lock:
-            is_given_up = True
-            lost = list(made)
-        for one in lost:  # it came while we were told to stop
-            dispose(one)
-        raise
+    async with _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
+        if _HUNG[of] >= MOST_HUNG:
+            raise SwapError(
+                f"{_HUNG[of]} loads of {of} were given up and have not ended: if they hang, restart the agent"
+            )
+        try:
+            return await background(whole)
+        except asyncio.CancelledError:
+            with _LOCK:
+                is_given_up = True
+                _HUNG[of] += not has_ended
+                lost = list(made)
+            for one in lost:  # it came while we were told to stop
+                dispose(one)
+            raise

@@ -11,7 +11,7 @@ import pytest
 from served import loaded, until
 
 from driftline.agents.serving.lease import Deployment
-from driftline.agents.serving.pool import MOST_HUNG, NeverBegunError, Pool, PoolFullError
+from driftline.agents.serving.pool import MOST_HUNG, NeverBegunError, NoThreadError, Pool, PoolFullError
 
 
 def test_a_call_that_was_given_up_before_a_thread_took_it_is_never_made() -> None:
@@ -140,3 +140,26 @@ def test_threads_that_hang_are_bounded() -> None:
         assert (await pool.submit(lambda: "answer", deployment.lease(model), 30.0))[0] == "answer"
 
     run(whole, threads=1)
+
+
+def test_threads_that_cannot_be_started_take_nothing_once_they_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Meanwhile a call is refused at once where no thread lives, and its lease is let go of."""
+
+    def none(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def whole(pool: Pool, deployment: Deployment) -> None:
+        model = loaded("1")
+        with monkeypatch.context() as without:
+            without.setattr(threading.Thread, "start", none)
+            for _ in range(3):
+                with pytest.raises(NoThreadError):
+                    pool.submit(lambda: "answer", deployment.lease(model), 30.0)
+            assert (pool.under_way, pool.waiting, pool.is_stuck, model.calls) == (0, 0, False, 0)
+        assert (await pool.submit(lambda: "answer", deployment.lease(model), 30.0))[0] == "answer"
+        with monkeypatch.context() as without:
+            without.setattr(threading.Thread, "start", none)
+            both = [pool.submit(lambda: "answer", deployment.lease(model), 30.0) for _ in range(2)]
+            assert [(await one)[0] for one in both] == ["answer"] * 2
+
+    run(whole)

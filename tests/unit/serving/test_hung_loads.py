@@ -1,0 +1,185 @@
+"""Loads that hang or end strangely, and threads that cannot be had: they hold up their own deployment, for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from office import Office
+from served import Package, Shelf, agent, until
+from signed import model
+from wired import Line, posted, run
+
+from driftline.agents.control.lifecycle import cancel
+from driftline.agents.serving import director, work
+from driftline.agents.serving.agent import Agent
+from driftline.agents.serving.director import Director
+from driftline.agents.serving.errors import SwapError
+from driftline.agents.serving.slots import Loaded
+from driftline.agents.serving.swap import Means, Swapper
+
+Told = list[tuple[str, str]]
+
+
+def directed(told: Told, *packages: Package, name: str = "churn") -> tuple[Swapper, Director]:
+    """A deployment's swapper and its director, which tells outcomes and reasons."""
+    swapper = Swapper(name, Means(Shelf(*packages).fetch, lambda: 100))
+    return swapper, Director(swapper, lambda _name, _revision, outcome, why, _s: told.append((outcome, why)))
+
+
+@pytest.fixture
+def _soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(director, "RETRY_S", 0.02)
+    return iter(())
+
+
+class Raises(Package):
+    """A package whose first load raises what is no error of a model."""
+
+    raised: BaseException | None = None
+
+    def load(self) -> Loaded:
+        """Raise, once."""
+        error, self.raised = self.raised, None
+        if error is not None:
+            raise error
+        return super().load()
+
+
+def test_a_deployment_whose_loads_hang_holds_up_no_other() -> None:
+    """Each that was given up leaves its turn; with four of them no other of the deployment is begun, and it is said."""
+    go_on = threading.Event()
+
+    class Hangs(Package):
+        def load(self) -> Loaded:
+            assert go_on.wait(60)
+            return super().load()
+
+    async def whole() -> None:
+        office, told = Office("low"), Told()
+        office.created("1")
+        office.registered("2")
+        hangs = Hangs("2", tier="low")
+        _, one = directed(told, Package("1", tier="low"), hangs)
+        one.take(office.state)
+        await one.settled()
+        before = work.under_way()
+        for turn in range(work.AT_ONCE + 2):
+            office.ask("promote", "ann", model=model("2"))
+            one.take(office.state)
+            if turn < work.MOST_HUNG:
+                await until(lambda: work.under_way() - before > turn)  # noqa: B023 - it is over within the turn
+            else:
+                await one.settled()
+                assert told[-1] == (
+                    "failed",
+                    "4 loads of churn were given up and have not ended: if they hang, restart the agent",
+                )
+            office.told += office.desk.move(
+                cancel(office.state, office.desk.at(office.now_ms)), "slow", office.now_ms
+            )
+            one.take(office.state)
+            await one.settled()
+        assert work.under_way() - before == work.MOST_HUNG
+        other, two = directed(told, Package("1", tier="low"), name="fraud")
+        beside = Office("low")
+        beside.created("1")
+        two.take(beside.state)
+        async with asyncio.timeout(10):
+            await two.settled()
+        assert other.versions == {"1"}
+        go_on.set()
+        await until(lambda: work.under_way() == before)
+        office.ask("promote", "ann", model=model("2"))
+        one.take(office.state)
+        await one.settled()
+        assert told[-1] == ("prepared", "")
+        await until(lambda: hangs.releases == work.MOST_HUNG)
+
+    asyncio.run(whole())
+
+
+@pytest.mark.usefixtures("_soon")
+@pytest.mark.parametrize("raised", [SystemExit(3), StopIteration("odd"), KeyboardInterrupt()])
+def test_whatever_a_load_raises_is_told_and_tried_again(raised: BaseException) -> None:
+    """It ends neither the loop nor the deployment's director."""
+
+    async def whole() -> None:
+        office, told = Office("low"), Told()
+        office.created("1")
+        package = Raises("1", tier="low")
+        package.raised = raised
+        swapper, one = directed(told, package)
+        one.take(office.state)
+        await until(lambda: bool(told))
+        assert told[0][0] == "failed"
+        assert str(raised) in told[0][1]
+        async with asyncio.timeout(10):
+            await one.settled()
+        assert (told[-1][0], swapper.versions, one.lacking) == ("activated", {"1"}, None)
+
+    asyncio.run(whole())
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), StopIteration("odd")])
+def test_work_that_raises_what_no_future_takes_wakes_whoever_waits(raised: BaseException) -> None:
+    """With an error that names it."""
+
+    def odd() -> None:
+        raise raised
+
+    async def whole() -> None:
+        async with asyncio.timeout(10):
+            with pytest.raises(RuntimeError, match=type(raised).__name__):
+                await work.background(odd)
+
+    asyncio.run(whole())
+
+
+@pytest.mark.usefixtures("_soon")
+def test_a_thread_that_cannot_be_had_is_a_failed_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, and tried again until there is one."""
+
+    def none(_thread: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def whole() -> None:
+        office, told = Office("low"), Told()
+        office.created("1")
+        swapper, one = directed(told, Package("1", tier="low"))
+        with monkeypatch.context() as without:
+            without.setattr(threading.Thread, "start", none)
+            with pytest.raises(SwapError, match="no thread can be had"):
+                await work.background(lambda: None)
+            one.take(office.state)
+            await until(lambda: len(told) > 1)
+        assert told[0] == (
+            "failed",
+            "no thread can be had to load in (can't start new thread): let the agent have more",
+        )
+        async with asyncio.timeout(10):
+            await one.settled()
+        assert (told[-1][0], swapper.versions, one.lacking) == ("activated", {"1"}, None)
+
+    asyncio.run(whole())
+
+
+def test_an_agent_that_gets_no_thread_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503, to be tried again; it answers as soon as there is one."""
+
+    def none(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def whole(_made: Agent, line: Line) -> None:
+        with monkeypatch.context() as without:
+            without.setattr(threading.Thread, "start", none)
+            status, headers, told = await line.ask(posted())
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert told["error"] == "churn has no thread, and none can be started: let the agent have more"
+        assert (await line.ask(posted()))[0] == 200
+
+    run(lambda: agent(tmp_path, threads=1, inline_seconds=0.0), whole)
