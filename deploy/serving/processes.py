@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
+import psutil
+
 from driftline.agents.serving.server import listening
 from driftline.deploy.local.guard import tied
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from driftline.deploy.serving.start import Single
     from driftline.schemas.settings_serve import Serve
 
@@ -31,11 +34,10 @@ def run(serve: Serve, single: Single | None) -> int:
         for word in (signal.SIGTERM, signal.SIGINT):
             signal.signal(word, lambda received, _frame: stopping.append(received))
         children = {number: _start(serve, port, single, number) for number in range(serve.processes)}
-        began_s = dict.fromkeys(children, time.monotonic())
         code, have_served = 0, False
         while not stopping and code == 0:
             time.sleep(_POLL_S)
-            have_served = have_served or _listens(serve.host, port)
+            have_served = have_served or _listens(children.values(), port)
             for number, child in children.items():
                 ended = child.poll()
                 if ended is None:
@@ -44,7 +46,7 @@ def run(serve: Serve, single: Single | None) -> int:
                     code = ended  # it said why: a wrong setting is wrong for all of them
                     break
                 time.sleep(AGAIN_S)
-                children[number], began_s[number] = _start(serve, port, single, number), time.monotonic()
+                children[number] = _start(serve, port, single, number)
         for child in children.values():
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
@@ -57,13 +59,16 @@ def run(serve: Serve, single: Single | None) -> int:
         return code
 
 
-def _listens(host: str, port: int) -> bool:
-    """Whether one of them takes connections: then what keeps another from starting is not every one's."""
-    try:
-        with socket.create_connection((host, port), _POLL_S):
-            return True
-    except OSError:
-        return False
+def _listens(children: Iterable[subprocess.Popen[Any]], port: int) -> bool:
+    """Whether one of them takes connections: then what keeps another from starting is not every one's.
+
+    Others may listen on the port too, as those of an installation that was started twice.
+    """
+    own = {child.pid for child in children}
+    return any(
+        one.pid in own and one.status == psutil.CONN_LISTEN and one.laddr.port == port
+        for one in psutil.net_connections("tcp")
+    )
 
 
 def _start(serve: Serve, port: int, single: Single | None, number: int) -> subprocess.Popen[Any]:

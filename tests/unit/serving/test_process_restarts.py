@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
 import pytest
 
+from driftline.agents.serving.server import listening
 from driftline.deploy.serving import processes
 from driftline.deploy.serving.start import Single
 from driftline.schemas.settings import Serve
@@ -23,6 +27,8 @@ class Child:
 
     started: ClassVar[list[Child]] = []
     codes: ClassVar[list[int | None]] = []
+
+    pid = 0
 
     def __init__(self, words: list[str]) -> None:
         self.words, self.code, self.asked = words, self.codes.pop(0) if self.codes else None, 0
@@ -79,6 +85,20 @@ def test_one_that_never_served_ends_them_all(monkeypatch: pytest.MonkeyPatch) ->
 def test_one_that_cannot_start_again_ends_none_that_serve(monkeypatch: pytest.MonkeyPatch) -> None:
     """One was killed, and finds the disk full or its port taken: it is tried again, and the other goes on meanwhile."""
     monkeypatch.setattr(Child, "codes", [None, -signal.SIGKILL, 1])
-    monkeypatch.setattr(processes, "_listens", lambda _host, _port: len(Child.started) > 1)
+    monkeypatch.setattr(processes, "_listens", lambda _children, _port: len(Child.started) > 1)
     assert processes.run(TWO, None) == 0
     assert [one.code for one in Child.started] == [0, -signal.SIGKILL, 1, 0]
+
+
+def test_one_that_never_served_ends_them_all_though_others_listen_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As those of an installation that was started twice; what one of its own processes does is seen."""
+    monkeypatch.setattr(Child, "codes", [None, 2])
+    with closing(listening("127.0.0.1", 0, shared=True)) as other:
+        other.listen()
+        port = other.getsockname()[1]
+        assert processes.run(msgspec.structs.replace(TWO, port=port), None) == 2
+        monkeypatch.setattr(Child, "pid", os.getpid())
+        assert processes._listens([Child([])], port)  # type: ignore[list-item]
+    assert not processes._listens([Child([])], port)  # type: ignore[list-item]
