@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import selectors
 import signal
 import subprocess
+import sys
 import tempfile
+import termios
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -30,6 +33,7 @@ GRACE_S: Final = 10.0
 """Between the signal that asks and the one that does not."""
 _LOOK_S: Final = 0.2
 _LINE_CHARS: Final = 500
+_READ_BYTES: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,37 +97,52 @@ def _followed(
 ) -> tuple[int, str]:
     """Log what a child says until it ends or has to; gives how many bytes, and why it had to."""
     assert child.stdout is not None  # noqa: S101 - it was asked for
-    said, rest = 0, b""
+    said, rest, why, pipe = 0, b"", "", child.stdout.fileno()
+    left: int | None = None
+    """What a child that has ended left in the pipe: what it left running may go on to write there."""
     with selectors.DefaultSelector() as ready:
-        ready.register(child.stdout, selectors.EVENT_READ)
-        while True:
-            if stopping.is_set():
-                return said, "it was stopped with the worker"
-            if time.monotonic() > deadline_s:
-                return said, "it took too long and was stopped"
-            if not ready.select(_LOOK_S):
-                if child.poll() is not None:
-                    return said, ""  # a grandchild holds the pipe open: the command itself has ended
+        ready.register(pipe, selectors.EVENT_READ)
+        while left != 0:
+            if left is None and child.poll() is not None:
+                left = _unread(pipe)
                 continue
-            data = os.read(child.stdout.fileno(), 8_192)
+            if left is None and (why := _over(deadline_s, stopping)):
+                break
+            if left is None and not ready.select(_LOOK_S):
+                continue
+            data = os.read(pipe, min(left or _READ_BYTES, _READ_BYTES))
             if not data:
-                _log(rest)
-                return said, _waited(child, deadline_s, stopping)
+                why = _waited(child, deadline_s, stopping)
+                break
             if said < MOST_BYTES:
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     _log(line)
                 rest = rest[:_LINE_CHARS]
             said += len(data)
+            left = None if left is None else left - len(data)
+    _log(rest)
+    return said, why
+
+
+def _unread(pipe: int) -> int:
+    """How many bytes lie in a pipe."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def _over(deadline_s: float, stopping: threading.Event) -> str:
+    """Why a child has to end now; empty when it need not."""
+    if stopping.is_set():
+        return "it was stopped with the worker"
+    return "it took too long and was stopped" if time.monotonic() > deadline_s else ""
 
 
 def _waited(child: subprocess.Popen[bytes], deadline_s: float, stopping: threading.Event) -> str:
     """Wait for a child that says nothing here any more, as one that writes to a file; gives why it had to end."""
     while child.poll() is None:
-        if stopping.wait(_LOOK_S):
-            return "it was stopped with the worker"
-        if time.monotonic() > deadline_s:
-            return "it took too long and was stopped"
+        if why := _over(deadline_s, stopping):
+            return why
+        stopping.wait(_LOOK_S)
     return ""
 
 

@@ -105,12 +105,26 @@ class Store:
         data = read(folder, FILE, envelopes.MAX_BYTES)
         if opened_manifest(data, None).digest != signed.digest:
             raise StoreError(f"the package {folder} changed while it was pushed: push it again")
-        key = _manifest(signed.digest)
-        if not self._create(key, data) and self.manifest(signed.digest) != data:
-            raise StoreError(
-                f"{signed.manifest.title} is in {self.place} already, signed by others; it stays as it is"
-            )
+        if not self._create(_manifest(signed.digest), data):
+            self._compare_manifest(signed, data)
         return new
+
+    def _compare_manifest(self, signed: Signed, data: bytes) -> None:
+        """Hold the manifest that lies there against what is pushed; raises StoreError for anything else."""
+        held = self.manifest(signed.digest)
+        if held == data:
+            return
+        title = signed.manifest.title
+        try:
+            is_damaged = opened_manifest(held, None).digest != signed.digest
+        except BrokenPackageError:
+            is_damaged = True
+        if is_damaged:
+            raise StoreError(
+                f"{self.place} holds {_manifest(signed.digest)} with {len(held):,} bytes, which is not the manifest "
+                f"of {title}: what lies there is damaged, or was put by somebody else; take it away and push again"
+            )
+        raise StoreError(f"{title} is in {self.place} already, signed by others; it stays as it is")
 
     def _put(self, folder: Path, file: File) -> int:
         """Put a file unless it is there; say how many were put. What lies there is read: it may be damaged."""

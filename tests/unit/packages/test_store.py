@@ -6,6 +6,7 @@ import hashlib
 import os
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,24 @@ def test_a_damaged_object_is_told(tmp_path: Path, made: Packed, store: Store) ->
         store.push(made.folder, made.signed)
     with pytest.raises(StoreError, match="has 5 bytes; the manifest says"):
         store.chunks(file.sha256, file.size)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [lambda data: b"", lambda data: data[:-1], lambda data: data + b"x", lambda data: b"{}"],
+    ids=["empty", "shorter", "longer", "another"],
+)
+def test_a_damaged_manifest_is_told(
+    tmp_path: Path, made: Packed, store: Store, damaged: Callable[[bytes], bytes]
+) -> None:
+    """It is not taken for one that others signed: the sentence says to take it away."""
+    store.push(made.folder, made.signed)
+    place = tmp_path / "store" / "manifests" / made.signed.digest
+    place.write_bytes(damaged(place.read_bytes()))
+    with pytest.raises(StoreError, match=r"is not the manifest of churn 3: .*damaged.*take it away and push again"):
+        store.push(made.folder, made.signed)
+    place.unlink()
+    assert store.push(made.folder, made.signed) == 0
 
 
 @pytest.mark.parametrize("size", [100, WHOLE_BYTES + 1])

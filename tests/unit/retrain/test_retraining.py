@@ -202,3 +202,27 @@ def test_a_command_that_says_nothing_here_is_waited_for(tmp_path: Path) -> None:
     assert ran(elsewhere + "time.sleep(600)", folder=str(tmp_path), timeout_s=1.0).why == (
         "it took too long and was stopped"
     )
+
+
+def test_a_command_that_has_ended_is_not_held_by_what_it_left_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Which goes on to write: the command is over, with its own code, and what it said last is logged."""
+    caplog.set_level(logging.INFO)
+    entry = Entry(
+        deployments=("flights",),
+        argv=("sh", "-c", "(while true; do echo behind; sleep .02; done) & sleep .1; printf last; exit 3"),
+        timeout_s=60,
+    )
+    ended = run(entry, advice(), {"PATH": "/usr/bin:/bin"}, threading.Event())
+    assert (ended.code, ended.why) == (3, "it ended with exit code 3")
+    assert any("last" in record.getMessage() for record in caplog.records)
+
+
+def test_what_a_command_said_without_an_end_of_line_is_logged_when_it_is_stopped(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It may say why the command hung."""
+    caplog.set_level(logging.INFO)
+    ran("import time; print('waits', end='', flush=True); time.sleep(600)", timeout_s=2.0)
+    assert "says: waits" in caplog.messages
