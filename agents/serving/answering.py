@@ -157,7 +157,9 @@ class Answerer:
         try:
             outputs, seconds = await pool.submit(call.in_thread, call.lease(), limit_s)
         except NoThreadError:
-            sentence = f"{call.deployment.name} has no thread, and none can be started: let the agent have more"
+            sentence = (
+                f"{call.deployment.name} has no thread, and none can be started: let the agent have more"
+            )
             raise AnswerError(UNAVAILABLE, sentence, retry_after_s=1) from None
         except PoolFullError:
             raise _full(call.deployment.name, pool) from None

@@ -19,7 +19,17 @@ from driftline.agents.serving.errors import (
     UNAVAILABLE,
     AnswerError,
 )
-from driftline.agents.serving.http import LENGTH, Bodies, Gone, chosen, send, send_error, whole_number
+from driftline.agents.serving.http import (
+    ENCODING,
+    LENGTH,
+    Bodies,
+    Gone,
+    chosen,
+    must_be_plain,
+    send,
+    send_error,
+    whole_number,
+)
 from driftline.agents.serving.inference import Inference
 
 if TYPE_CHECKING:
@@ -36,7 +46,7 @@ logger = logging.getLogger(__name__)
 _MODELS: Final = "/v2/models/"
 _ABOUT: Final = frozenset(("/v2", "/v2/", "/v2/health/live", "/v2/health/ready"))
 _OK: Final = 200
-_LENGTH: Final = frozenset((LENGTH,))
+_WANTED: Final = frozenset((LENGTH, ENCODING))
 _KEPT_CHARS: Final = 512
 """Of a path whose route is remembered: one of a deployment has 200 at most, those of strangers up to 64 Ki."""
 
@@ -110,8 +120,9 @@ class App:
         path, method = scope["path"], scope["method"]
         if path in self._doors:
             _only("POST", method)
-            length = whole_number(chosen(scope["headers"], _LENGTH), LENGTH)
-            body = await self._bodies.read(length, receive)
+            headers = chosen(scope["headers"], _WANTED)
+            must_be_plain(headers)
+            body = await self._bodies.read(whole_number(headers, LENGTH), receive)
             try:
                 await send(send_to, *await self._doors[path](scope, body))
             finally:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from driftline.agents.serving.errors import TIMED_OUT, TOO_LARGE, UNAVAILABLE, AnswerError, bad_request
+from driftline.agents.serving.errors import (
+    TIMED_OUT,
+    TOO_LARGE,
+    UNAVAILABLE,
+    UNSUPPORTED,
+    AnswerError,
+    bad_request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 JSON: Final = b"application/json"
 BINARY: Final = b"application/octet-stream"
 LENGTH: Final = b"content-length"
+ENCODING: Final = b"content-encoding"
 LARGE_BYTES: Final = 64 * 1024
 """Of an answer: the request of a larger one counts as under way until the caller has taken nearly all of it."""
 
@@ -133,6 +141,12 @@ class Bodies:
 def chosen(headers: Headers, wanted: frozenset[bytes]) -> dict[bytes, bytes]:
     """Give some of the headers by their names in small letters; of one that stands there twice the last."""
     return {name: value for name, value in headers if name in wanted}
+
+
+def must_be_plain(headers: Mapping[bytes, bytes]) -> None:
+    """Raise AnswerError for a body that is compressed."""
+    if headers.get(ENCODING, b"identity").lower() != b"identity":
+        raise AnswerError(UNSUPPORTED, "compressed bodies are not read: send it as it is")
 
 
 def whole_number(headers: Mapping[bytes, bytes], wanted: bytes) -> int | None:

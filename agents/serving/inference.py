@@ -13,9 +13,10 @@ from driftline.agents.emit import ids
 from driftline.agents.serving import v2
 from driftline.agents.serving.bounds import ON_LOOP_BYTES
 from driftline.agents.serving.call import Request
-from driftline.agents.serving.errors import FAILED, UNSUPPORTED, AnswerError
+from driftline.agents.serving.errors import FAILED, AnswerError
 from driftline.agents.serving.http import (
     BINARY,
+    ENCODING,
     JSON,
     LENGTH,
     NO_HEADERS,
@@ -23,6 +24,7 @@ from driftline.agents.serving.http import (
     Gone,
     answered,
     chosen,
+    must_be_plain,
     send,
     told,
     whole_number,
@@ -40,7 +42,6 @@ logger = logging.getLogger(__name__)
 
 KEY_HEADER: Final = b"driftline-key"
 """Names the caller whom a canary keeps, over the parameter `driftline_key`; without either the request's id does."""
-ENCODING: Final = b"content-encoding"
 WANTED: Final = frozenset((LENGTH, ENCODING, KEY_HEADER, v2.LENGTH_HEADER))
 GONE: Final = 499
 """How requests are counted whose caller left before the answer."""
@@ -145,8 +146,7 @@ class Inference:
 
 def _json_bytes(headers: dict[bytes, bytes]) -> int | None:
     """How many bytes of the body are JSON; raises AnswerError for a body that is compressed."""
-    if headers.get(ENCODING, b"identity").lower() != b"identity":
-        raise AnswerError(UNSUPPORTED, "compressed bodies are not read: send it as it is")
+    must_be_plain(headers)
     return whole_number(headers, v2.LENGTH_HEADER)
 
 

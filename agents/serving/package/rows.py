@@ -42,13 +42,25 @@ def read_rows(path: Path) -> Rows:
         if path.suffix == ".npz" and path.is_file():
             return _arrays(path)
         asked = json.loads(read_whole(path, _MAX_FILE_BYTES))
-        return {each["name"]: np.asarray(each["data"]).reshape(each["shape"]) for each in asked["inputs"]}
+        return {each["name"]: _told(each) for each in asked["inputs"]}
     except OSError as error:
         raise PackageError(f"the rows {path} cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, RecursionError, *_ZIPPED) as error:
         raise PackageError(
             f"the rows {path} are neither an .npz of arrays nor the JSON of a v2 request: {error}"
         ) from error
+
+
+def _told(each: Mapping[str, Any]) -> NDArray[Any]:
+    """A tensor of a v2 request, as the type that it says; PackageError where its values are not of it."""
+    values, datatype = np.asarray(each["data"]).reshape(each["shape"]), each.get("datatype")
+    if datatype is None:
+        return values
+    if datatype not in DTYPES:
+        raise PackageError(
+            f"the rows say that {each['name']!r} is {datatype!r:.40}; there are {', '.join(DTYPES)}"
+        )
+    return _cast(each["name"], values, datatype, "the file says")
 
 
 def _arrays(path: Path) -> Rows:
@@ -123,7 +135,7 @@ def _tensor(rows: Rows, tensor: Tensor, *, alone: bool) -> NDArray[Any]:
         only = next(iter(rows.values()))
         given = only if only.ndim == len(tensor.shape) else None
     if given is not None:
-        return _shaped(_cast(tensor.name, given, tensor), tensor)
+        return _shaped(_cast(tensor.name, given, tensor.datatype), tensor)
     for name in tensor.columns:
         if name not in rows:
             raise PackageError(f"the rows lack the column {name!r}; they have {', '.join(list(rows)[:20])}")
@@ -132,30 +144,26 @@ def _tensor(rows: Rows, tensor: Tensor, *, alone: bool) -> NDArray[Any]:
             f"the rows lack the input {tensor.name!r} {list(tensor.shape)}; name the columns of a matrix with "
             "columns = [...], or give its values under that name"
         )
-    return np.stack([_cast(name, rows[name], tensor) for name in tensor.columns], axis=1)
+    return np.stack([_cast(name, rows[name], tensor.datatype) for name in tensor.columns], axis=1)
 
 
-def _cast(name: str, values: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
+def _cast(name: str, values: NDArray[Any], datatype: str, who: str = "the model takes") -> NDArray[Any]:
     """Values as the type of a tensor, none of them changed but by rounding of floats."""
-    dtype = DTYPES[tensor.datatype]
-    if tensor.datatype == "BYTES":
+    dtype = DTYPES[datatype]
+    if datatype == "BYTES":
         texts = values.astype(object)
         for row, value in enumerate(texts.ravel().tolist()):
             if not isinstance(value, str):
                 raise PackageError(
-                    f"row {row} of {name!r} is {value!r:.60}, and the model takes texts there: give other rows"
+                    f"row {row} of {name!r} is {value!r:.60}, and {who} texts there: give other rows"
                 )
         return texts
     if values.dtype.kind not in "fiub":
-        raise PackageError(f"{name!r} holds {values.dtype}, and the model takes {tensor.datatype} there")
+        raise PackageError(f"{name!r} holds {values.dtype}, and {who} {datatype} there")
     with np.errstate(invalid="ignore", over="ignore"):
         cast = values.astype(dtype)
-    if tensor.datatype not in FLOATS and not np.array_equal(
-        cast.astype(np.float64), values.astype(np.float64)
-    ):
-        raise PackageError(
-            f"{name!r} holds values that {tensor.datatype} cannot take, which the model takes there"
-        )
+    if datatype not in FLOATS and not np.array_equal(cast.astype(np.float64), values.astype(np.float64)):
+        raise PackageError(f"{name!r} holds values that {datatype} cannot take, which {who} there")
     return cast
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -70,3 +71,29 @@ def test_what_unpacks_to_too_much_is_not_unpacked(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "r.npz").stat().st_size < 1 << 16
     with pytest.raises(PackageError, match="unpack to more than 1,048,576 bytes: give fewer"):
         rows.read_rows(tmp_path / "r.npz")
+
+
+@pytest.mark.parametrize(
+    ("datatype", "data", "said"),
+    [
+        ("BF32", [1, 2], r"the rows say that 'X' is 'BF32'; there are BOOL, "),
+        ("UINT8", [1, 300], r"'X' holds values that UINT8 cannot take, which the file says there"),
+        ("FP32", ["a", "b"], r"'X' holds <U1, and the file says FP32 there"),
+        ("BYTES", [1, 2], r"row 0 of 'X' is 1, and the file says texts there"),
+    ],
+)
+def test_values_that_are_not_of_the_type_that_they_are_said_to_be_are_refused(
+    tmp_path: Path, datatype: str, data: list[object], said: str
+) -> None:
+    """Rows in the JSON of a v2 request say their types."""
+    asked = {"inputs": [{"name": "X", "datatype": datatype, "shape": [2, 1], "data": data}]}
+    (tmp_path / "r.json").write_text(json.dumps(asked))
+    with pytest.raises(PackageError, match=said):
+        rows.read_rows(tmp_path / "r.json")
+
+
+def test_rows_are_of_the_type_that_they_are_said_to_be(tmp_path: Path) -> None:
+    """Whole numbers that are said to be floats are floats."""
+    asked = {"inputs": [{"name": "X", "datatype": "FP32", "shape": [2, 1], "data": [1, 2]}]}
+    (tmp_path / "r.json").write_text(json.dumps(asked))
+    assert rows.read_rows(tmp_path / "r.json")["X"].dtype == np.float32

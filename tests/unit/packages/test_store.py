@@ -109,7 +109,9 @@ def test_a_damaged_manifest_is_told(
     store.push(made.folder, made.signed)
     place = tmp_path / "store" / "manifests" / made.signed.digest
     place.write_bytes(damaged(place.read_bytes()))
-    with pytest.raises(StoreError, match=r"is not the manifest of churn 3: .*damaged.*take it away and push again"):
+    with pytest.raises(
+        StoreError, match=r"is not the manifest of churn 3: .*damaged.*take it away and push again"
+    ):
         store.push(made.folder, made.signed)
     place.unlink()
     assert store.push(made.folder, made.signed) == 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 
-from driftline.agents.serving.cloudevents import rows_of
+from driftline.agents.serving.cloudevents import REQUEST, RESPONSE, Pair, Pairs, rows_of
 from driftline.agents.serving.errors import AnswerError
 
 
@@ -42,3 +43,24 @@ def test_tensors_that_contradict_themselves_are_refused(inputs: list[Any], said:
     with pytest.raises(AnswerError) as refused:
         rows_of(json.dumps({"inputs": tensors}).encode(), b"{}")
     assert said in refused.value.sentence
+
+
+@pytest.mark.parametrize(
+    "kind", [b"application/cloudevents+json", b"Application/CloudEvents+JSON; charset=UTF-8"]
+)
+def test_a_structured_event_carries_its_payload_as_json_or_base64(kind: bytes) -> None:
+    """Whatever the case of its content type."""
+    asked = {"inputs": [{"name": "a", "datatype": "FP32", "shape": [1, 1], "data": [1.5]}]}
+    told = base64.b64encode(b'{"outputs": []}').decode()
+    pairs, headers = Pairs(), [(b"content-type", kind)]
+
+    def event(**fields: Any) -> Pair | None:
+        return pairs.take("churn", headers, json.dumps({"id": "a", **fields}).encode(), 0.0)
+
+    assert event(type=REQUEST, data=asked) is None
+    pair = event(type=RESPONSE, data_base64=told)
+    assert pair is not None
+    assert (json.loads(pair.request), pair.response) == (asked, b'{"outputs": []}')
+    for wrong in ("no base64", "é", None, 3):
+        with pytest.raises(AnswerError, match="the data_base64 of the event is no base64"):
+            event(type=REQUEST, data_base64=wrong)

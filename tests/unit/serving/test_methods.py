@@ -46,6 +46,18 @@ def test_another_method_is_answered_by_those_that_are_allowed(tmp_path: Path, to
     run(lambda: agent(tmp_path, tokens=tokens), whole)
 
 
+def test_a_compressed_body_is_read_by_no_door(tmp_path: Path, tokens: str) -> None:
+    """415 and a sentence, before anything is made of its bytes."""
+
+    async def whole(_made: Agent, line: Line) -> None:
+        for path in ("/v1/events", "/v1/labels", "/v1/cloudevents"):
+            sent = asked("POST", path).replace(b"host: a", b"host: a\r\ncontent-encoding: gzip")
+            status, _, told = await line.ask(sent)
+            assert (status, told["error"]) == (415, "compressed bodies are not read: send it as it is"), path
+
+    run(lambda: agent(tmp_path, tokens=tokens), whole)
+
+
 def test_a_path_that_leads_nowhere_allows_nothing(tmp_path: Path) -> None:
     """404 whatever the method: a slip in the address of a POST is no wrong method."""
 
