@@ -71,6 +71,9 @@ def exported_records(folder: Path) -> Iterator[bytes]:
 def exported_notes(folder: Path) -> Iterator[bytes]:
     """Give the notes of an export; what is no text is given as it is, and is no note."""
     for line in _lines(folder / CHECKPOINTS, _NOTE_LINE_BYTES):
+        if len(line) > _NOTE_LINE_BYTES:
+            yield line
+            continue
         try:
             yield msgspec.json.decode(line, type=str).encode()
         except (msgspec.MsgspecError, UnicodeError):
@@ -78,11 +81,13 @@ def exported_notes(folder: Path) -> Iterator[bytes]:
 
 
 def _lines(path: Path, most: int) -> Iterator[bytes]:
-    """Give lines without their ends; one that is too long comes in parts, which are no records."""
+    """Give lines without their ends; of one that is too long only its beginning, which is too long as well."""
     try:
         with path.open("rb") as file:
             while line := file.readline(most + 2):
                 yield line.removesuffix(b"\n")
+                while len(line) == most + 2 and not line.endswith(b"\n"):
+                    line = file.readline(most + 2)
     except OSError as error:
         raise AuditError(f"the export {path.parent} cannot be read: {path.name}: {error.strerror}") from error
 

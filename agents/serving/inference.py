@@ -13,7 +13,7 @@ from driftline.agents.emit import ids
 from driftline.agents.serving import v2
 from driftline.agents.serving.bounds import ON_LOOP_BYTES
 from driftline.agents.serving.call import Request
-from driftline.agents.serving.errors import FAILED, AnswerError
+from driftline.agents.serving.errors import BAD_GATEWAY, FAILED, AnswerError
 from driftline.agents.serving.http import (
     BINARY,
     ENCODING,
@@ -84,7 +84,14 @@ class Inference:
             whole = (deployment.name, loaded.version, request.identity, ask, outputs)
             large = any(array.nbytes > ON_LOOP_BYTES for array in outputs.values())
             loaded.is_large = loaded.is_large or large
-            answer, size = await asyncio.to_thread(v2.written, *whole) if large else v2.written(*whole)
+            try:
+                answer, size = await asyncio.to_thread(v2.written, *whole) if large else v2.written(*whole)
+            except AnswerError as error:
+                if error.status == FAILED and not loaded.is_verified:  # what is behind the agent failed
+                    raise AnswerError(
+                        BAD_GATEWAY, f"version {loaded.version} failed: {error.sentence}"
+                    ) from error
+                raise
             code = _OK
             await send(send_to, _OK, answer, *_kind(size))
         except AnswerError as error:

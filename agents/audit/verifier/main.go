@@ -237,13 +237,14 @@ func (l *log) compare(heads []*head) error {
 	return nil
 }
 
-// each gives every line of a file of the export; one that is longer than any record or note is an error.
+// each gives every line of a file of the export; of one that is longer than any record or note, only its beginning.
 func each(path string, give func([]byte) error) error {
 	file, err := os.Open(path)
-	for reader, line, more := bufio.NewReaderSize(file, maxBytes+2), []byte{}, error(nil); err == nil && more == nil; {
-		if line, more = reader.ReadSlice('\n'); more != nil && more != io.EOF {
+	reader, inside := bufio.NewReaderSize(file, maxBytes+2), false
+	for line, more := []byte{}, error(nil); err == nil && (more == nil || inside); inside = more == bufio.ErrBufferFull {
+		if line, more = reader.ReadSlice('\n'); more != nil && more != io.EOF && more != bufio.ErrBufferFull {
 			err = more
-		} else if len(line) > 0 {
+		} else if !inside && len(line) > 0 {
 			err = give(bytes.TrimSuffix(line, []byte{'\n'}))
 		}
 	}
@@ -260,7 +261,7 @@ func run(genesis, folder, remembered string) error {
 		var note string
 		wrong := fields(bytes.Join([][]byte{[]byte(`{"note":`), line, {'}'}}, nil), map[string]any{"note": &note})
 		found := form.FindStringSubmatch(note)
-		if wrong == nil && json.Valid(line) && found != nil && len(note) <= 16384 {
+		if wrong == nil && json.Valid(line) && found != nil && len(note) <= 16384 && len(line) <= 98304 {
 			h := &head{found[1], found[2], 0, decode(found[4]), strings.Split(found[5], "\n")}
 			h.size, _ = strconv.ParseUint(found[3], 10, 63)
 			heads[h.size] = append(heads[h.size], h)

@@ -110,6 +110,45 @@ def test_both_pass_over_what_the_log_cannot_have_said(
     assert said.stdout.startswith("record 29 is missing")
 
 
+PADS: dict[str, tuple[bytes, bool]] = {
+    "as long as a line may be": (b" " * 98_304, True),
+    "longer": (b" " * 98_305, False),
+    "longer than a record": (b" " * 1_000_001, False),
+    "much longer": (b" " * 3_000_000, False),
+}
+
+
+@pytest.mark.parametrize(("pad", "is_good"), PADS.values(), ids=PADS)
+@pytest.mark.parametrize("is_before", [True, False])
+def test_both_pass_over_a_line_that_no_note_has(
+    program: Path,
+    book: Book,
+    tmp_path: Path,
+    pad: bytes,
+    is_good: bool,  # noqa: FBT001 - a case
+    is_before: bool,  # noqa: FBT001 - a case
+) -> None:
+    """What is too long is none, wherever in it a note stands; the lines after it are read."""
+    export(tmp_path / "log", book.records, [])
+    last = json.dumps(book.notes[-1].decode()).encode()
+    line = pad[: -len(last)] + last if is_before else (last + pad)[: len(pad)]
+    (tmp_path / "log" / CHECKPOINTS).write_bytes(line + b"\n")
+    report, said = both(program, tmp_path / "log", book.pins.genesis)
+    assert (report.fault, report.is_anchored, said.returncode == 0) == (None, is_good, is_good)
+    (tmp_path / "log" / CHECKPOINTS).write_bytes(line + b"\n" + last + b"\n")
+    report, said = both(program, tmp_path / "log", book.pins.genesis)
+    assert (report.fault, report.is_anchored, said.stdout) == (None, True, "ok\n")
+
+
+def test_both_name_the_record_whose_line_is_too_long(program: Path, book: Book, tmp_path: Path) -> None:
+    """It is a fault of that record."""
+    export(tmp_path / "log", [*book.records[:5], b" " * 3_000_000, *book.records[5:]], book.notes)
+    report, said = both(program, tmp_path / "log", book.pins.genesis)
+    assert report.fault is not None
+    assert (report.fault.seq, said.returncode) == (5, 1)
+    assert said.stdout.startswith("record 5: it cannot be read")
+
+
 @pytest.mark.parametrize(("at_s", "is_good"), [((1 << 63) - 1, True), (1 << 63, False)])
 def test_both_believe_times_alike(
     program: Path,

@@ -99,7 +99,7 @@ def test_a_damaged_object_is_told(tmp_path: Path, made: Packed, store: Store) ->
 
 @pytest.mark.parametrize(
     "damaged",
-    [lambda data: b"", lambda data: data[:-1], lambda data: data + b"x", lambda data: b"{}"],
+    [lambda _: b"", lambda data: data[:-1], lambda data: data + b"x", lambda _: b"{}"],
     ids=["empty", "shorter", "longer", "another"],
 )
 def test_a_damaged_manifest_is_told(

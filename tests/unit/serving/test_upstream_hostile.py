@@ -89,6 +89,10 @@ WRONG: dict[str, tuple[Deed, str]] = {
         answering(shape=[2, 1], data=bytes(8), parameters={"binary_data_size": 8}), "2 rows where 1"),
     "answers another request": (answering(id="another"), "answers 'another', which was not asked"),
     "answers by another version": (answering(version="6"), "with its version '6'"),
+    "answers NaN": (answering(data=b"\x00\x00\xc0\x7f"), "holds NaN or infinity, which JSON does not carry"),
+    "answers NaN in JSON": (
+        saying(whole_answer(b'{"outputs":[{"name":"p","datatype":"FP32","shape":[1,1],"data":[NaN]}]}')),
+        "is no answer of the protocol"),
     "says fewer bytes than its shape": (answering(parameters={"binary_data_size": 3}), "has 3 bytes"),
     "says more bytes than it sends": (answering(parameters={"binary_data_size": 5}), "and 4 bytes follow"),
     "says fewer than no bytes": (answering(parameters={"binary_data_size": -1}), "and 4 bytes follow"),
