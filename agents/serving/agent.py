@@ -28,6 +28,7 @@ from driftline.agents.serving.recording import LINGER_S, Recorder
 from driftline.agents.serving.server import Server
 from driftline.agents.serving.swap import Means, Swapper
 from driftline.agents.serving.tokens import read_tokens
+from driftline.agents.serving.work import AT_ONCE
 from driftline.schemas.ports import metrics_on
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Agent:
         )
         self.answerer: Final = Answerer(self.recorder, self.metrics, bounds, _now_ms)
         self.deployments: Final[dict[str, Deployment]] = {}
+        self._turns: Final = asyncio.Semaphore(AT_ONCE)
         self.bodies: Final = Bodies(serve.body_bytes, serve.bodies_bytes, serve.body_seconds)
         self.app: Final = App(
             self.deployments,
@@ -136,6 +138,7 @@ class Agent:
                 partial(free_bytes, self.settings.serve.memory_bytes),
                 drain_s=self.settings.serve.request_seconds * 2,
                 abandoned=lambda count: self.metrics.abandoned.labels(name).inc(count),
+                turns=self._turns,
             )
             found = self.swappers[name] = Swapper(name, means)
             self.deployments[name] = found.deployment

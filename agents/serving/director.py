@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.agents.serving.fetched import SAID_CHARS
 from driftline.agents.serving.package.errors import said
-from driftline.agents.serving.work import DEPLOYMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +80,6 @@ class Director:
                 await task
 
     async def _through(self, state: ServingState, before: asyncio.Task[None] | None) -> None:
-        DEPLOYMENT.set(self.name)
         if before is not None:
             await asyncio.wait([before])
         while True:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +20,7 @@ from driftline.agents.serving.lease import Deployment
 from driftline.agents.serving.package.errors import said
 from driftline.agents.serving.package.replacement import misfits
 from driftline.agents.serving.slots import Slots
-from driftline.agents.serving.work import background, in_thread
+from driftline.agents.serving.work import AT_ONCE, Work, background
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,12 +41,14 @@ class Means:
         free_bytes: memory that a model may still take.
         drain_s: how long the calls of an old generation are waited for, s.
         abandoned: told how many calls are waited for no longer.
+        turns: to load, of all deployments of an agent.
     """
 
     fetch: Callable[[ModelRef], Fetched]
     free_bytes: Callable[[], int]
     drain_s: float = 30.0
     abandoned: Callable[[int], None] = lambda _count: None
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
 
 class Swapper:
@@ -59,7 +61,7 @@ class Swapper:
 
     def __init__(self, name: str, means: Means) -> None:
         self.deployment: Final = Deployment(name, on_idle=self._on_idle)
-        self._means = means
+        self._means, self._work = means, Work(name, means.turns)
         self._loaded: dict[ModelRef, Loaded] = {}
         self._wanted: frozenset[ModelRef] = frozenset()
         """What a prepared revision will need beside what serves."""
@@ -166,7 +168,7 @@ class Swapper:
         """Have a package in memory that a state names."""
         if ref in self._loaded:
             return
-        fetched = await in_thread(lambda: self._fetched(ref), lambda one: one.release())
+        fetched = await self._work.do(lambda: self._fetched(ref), lambda one: one.release())
         try:
             _is_of_its_tier(ref, state, fetched.manifest)
             _fits(present, fetched.manifest)
@@ -174,7 +176,7 @@ class Swapper:
         except BaseException:
             fetched.release()
             raise
-        loaded = await in_thread(lambda: load(fetched), close)
+        loaded = await self._work.do(lambda: load(fetched), close)
         self._loaded[ref] = loaded
 
     def _fetched(self, ref: ModelRef) -> Fetched:

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import Counter
 from contextlib import suppress
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeVar
-from weakref import WeakKeyDictionary
 
 from driftline.agents.serving.errors import SwapError, shown
 
@@ -26,11 +23,6 @@ AT_ONCE: Final = 6
 """Loads that are waited for at a time; more wait for their turn."""
 MOST_HUNG: Final = 4
 """Loads of a deployment that nobody waits for any more, and that have not ended; then no other is begun."""
-DEPLOYMENT: Final[ContextVar[str]] = ContextVar("deployment", default="the agent")
-"""Whose work it is."""
-_TURNS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]] = WeakKeyDictionary()
-_HUNG: Final[Counter[str]] = Counter()
-_LOCK: Final = threading.Lock()
 _THREAD: Final = "work"
 
 
@@ -68,47 +60,60 @@ async def background(work: Callable[[], T]) -> T:
     return await future
 
 
-async def in_thread(work: Callable[[], T], dispose: Callable[[T], object]) -> T:
-    """Do work in a thread, when it is its turn; when nobody waits for it any more, what it gives is disposed of.
+class Work:
+    """The long work of one deployment.
 
-    Raises:
-        SwapError: too much of its deployment's work hangs, or no thread can be had.
+    Args:
+        of: the deployment.
+        turns: of the agent: so many pieces of work are waited for at a time.
     """
-    of = DEPLOYMENT.get()
-    is_given_up = has_ended = False
-    made: list[T] = []
 
-    def end(*found: T) -> bool:
-        """Note that it has ended; says whether somebody wants what it gave."""
-        nonlocal has_ended
-        with _LOCK:
-            has_ended = True
-            made.extend(found)
-            _HUNG[of] -= is_given_up
-            return not is_given_up
+    def __init__(self, of: str, turns: asyncio.Semaphore) -> None:
+        self._of, self._turns = of, turns
+        self._hung = 0
+        self._lock: Final = threading.Lock()
 
-    def whole() -> T:
-        try:
-            found = work()
-        except BaseException:
-            end()
-            raise
-        if not end(found):
-            dispose(found)
-        return found
+    async def do(self, work: Callable[[], T], dispose: Callable[[T], object]) -> T:
+        """Do work in a thread, when it is its turn; when nobody waits for it any more, what it gives is disposed of.
 
-    async with _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
-        if _HUNG[of] >= MOST_HUNG:
-            raise SwapError(
-                f"{_HUNG[of]} loads of {of} were given up and have not ended: if they hang, restart the agent"
-            )
-        try:
-            return await background(whole)
-        except asyncio.CancelledError:
-            with _LOCK:
-                is_given_up = True
-                _HUNG[of] += not has_ended
-                lost = list(made)
-            for one in lost:  # it came while we were told to stop
-                dispose(one)
-            raise
+        Raises:
+            SwapError: too much work hangs, or no thread can be had.
+        """
+        is_given_up = has_ended = False
+        made: list[T] = []
+
+        def end(*found: T) -> bool:
+            """Note that it has ended; says whether somebody wants what it gave."""
+            nonlocal has_ended
+            with self._lock:
+                has_ended = True
+                made.extend(found)
+                self._hung -= is_given_up
+                return not is_given_up
+
+        def whole() -> T:
+            try:
+                found = work()
+            except BaseException:
+                end()
+                raise
+            if not end(found):
+                dispose(found)
+            return found
+
+        async with self._turns:
+            if self._hung >= MOST_HUNG:
+                raise SwapError(
+                    f"{self._hung} loads of {self._of} were given up and have not ended: if they hang, restart "
+                    "the agent"
+                )
+            try:
+                return await background(whole)
+            except asyncio.CancelledError:
+                with self._lock:
+                    is_given_up = True
+                    self._hung += not has_ended
+                    lost = list(made)
+                for one in lost:  # it came while we were told to stop
+                    dispose(one)
+                raise

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import psutil
@@ -64,11 +64,12 @@ def _listens(children: Iterable[subprocess.Popen[Any]], port: int) -> bool:
 
     Others may listen on the port too, as those of an installation that was started twice.
     """
-    own = {child.pid for child in children}
-    return any(
-        one.pid in own and one.status == psutil.CONN_LISTEN and one.laddr.port == port
-        for one in psutil.net_connections("tcp")
-    )
+    for child in children:
+        with suppress(psutil.Error):  # it has just ended
+            found = psutil.Process(child.pid).net_connections("tcp")
+            if any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found):
+                return True
+    return False
 
 
 def _start(serve: Serve, port: int, single: Single | None, number: int) -> subprocess.Popen[Any]:

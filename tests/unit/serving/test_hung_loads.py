@@ -25,9 +25,12 @@ from driftline.agents.serving.swap import Means, Swapper
 Told = list[tuple[str, str]]
 
 
-def directed(told: Told, *packages: Package, name: str = "churn") -> tuple[Swapper, Director]:
+def directed(
+    told: Told, *packages: Package, name: str = "churn", turns: asyncio.Semaphore | None = None
+) -> tuple[Swapper, Director]:
     """A deployment's swapper and its director, which tells outcomes and reasons."""
-    swapper = Swapper(name, Means(Shelf(*packages).fetch, lambda: 100))
+    means = Means(Shelf(*packages).fetch, lambda: 100, turns=turns or asyncio.Semaphore(work.AT_ONCE))
+    swapper = Swapper(name, means)
     return swapper, Director(swapper, lambda _name, _revision, outcome, why, _s: told.append((outcome, why)))
 
 
@@ -64,7 +67,8 @@ def test_a_deployment_whose_loads_hang_holds_up_no_other() -> None:
         office.created("1")
         office.registered("2")
         hangs = Hangs("2", tier="low")
-        _, one = directed(told, Package("1", tier="low"), hangs)
+        turns = asyncio.Semaphore(work.AT_ONCE)
+        _, one = directed(told, Package("1", tier="low"), hangs, turns=turns)
         one.take(office.state)
         await one.settled()
         before = work.under_way()
@@ -85,7 +89,7 @@ def test_a_deployment_whose_loads_hang_holds_up_no_other() -> None:
             one.take(office.state)
             await one.settled()
         assert work.under_way() - before == work.MOST_HUNG
-        other, two = directed(told, Package("1", tier="low"), name="fraud")
+        other, two = directed(told, Package("1", tier="low"), name="fraud", turns=turns)
         beside = Office("low")
         beside.created("1")
         two.take(beside.state)
