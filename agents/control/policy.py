@@ -177,7 +177,7 @@ class Policy:
             more = 0 if found.allowed else self.lacking(one)
             if more is None:
                 return found, None
-            if more or lacking == 0:
+            if more > lacking or lacking == 0:
                 answer, lacking = found, max(more, lacking)
         return answer, lacking
 

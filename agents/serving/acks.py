@@ -49,9 +49,6 @@ class Acks:
     ) -> None:  # fmt: skip
         """Say it; nobody is told while no installation is known."""
         self._metrics.swaps.labels(deployment if is_served else UNKNOWN, outcome).inc()
-        if outcome == "activated":
-            self._metrics.revision.labels(deployment).set(revision)
-            self._metrics.canary_closed.labels(deployment).set(0)
         if not installation:
             return
         ack = Ack(

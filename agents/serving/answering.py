@@ -218,8 +218,8 @@ class Answerer:
             return outputs
         self._tell(call, None, seconds, status)
         self._metrics.fallbacks.inc((deployment.name,))
-        if deployment.slots.canary is loaded and deployment.canary_failed(self._bounds.canary_failures):
-            self._metrics.canary_closed.labels(deployment.name).set(1)
+        if deployment.slots.canary is loaded:
+            deployment.canary_failed(self._bounds.canary_failures)
         return None
 
     def _ask_shadows(self, deployment: Deployment, request: Request, rows: int) -> None:
@@ -275,7 +275,7 @@ def _full(deployment: str, pool: Pool) -> AnswerError:
         sentence = (
             f"{pool.hung} calls of {deployment} hang and hold all threads that it may have: restart the agent"
         )
-        return AnswerError(UNAVAILABLE, sentence)
+        return AnswerError(UNAVAILABLE, sentence, retry_after_s=30)
     return AnswerError(TOO_MANY, f"{deployment} has as many requests waiting as it may", retry_after_s=1)
 
 

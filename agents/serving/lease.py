@@ -125,13 +125,11 @@ class Deployment:
         self._close()
         return left
 
-    def canary_failed(self, most: int) -> bool:
-        """Count a failure of the canary; say whether it was one too many and the slot is closed now."""
+    def canary_failed(self, most: int) -> None:
+        """Count a failure of the canary; with so many, one after another, the slot is closed."""
         self.canary_failures += 1
-        if self.canary_failures >= most and not self.canary_closed:
+        if self.canary_failures >= most:
             self.canary_closed = True
-            return True
-        return False
 
     def canary_answered(self) -> None:
         """Count an answer of the canary."""

@@ -12,6 +12,8 @@ from driftline.agents.serving.tally import Spread, Tally
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+    from driftline.agents.serving.lease import Deployment
+
 SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Buckets of durations, seconds."""
 
@@ -120,3 +122,8 @@ class ServingMetrics:
         process = psutil.Process()
         self.cpu_seconds.set_function(lambda: sum(process.cpu_times()[:2]))
         self.memory_bytes.set_function(lambda: process.memory_info().rss)
+
+    def follow(self, deployment: Deployment) -> None:
+        """Tell what serves in a deployment whenever somebody asks."""
+        self.revision.labels(deployment.name).set_function(lambda: deployment.slots.revision)
+        self.canary_closed.labels(deployment.name).set_function(lambda: deployment.canary_closed)

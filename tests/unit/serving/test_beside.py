@@ -87,6 +87,34 @@ def test_a_shadow_that_does_not_load_is_in_the_way_of_no_way_back(tmp_path: Path
     asyncio.run(whole())
 
 
+def test_gauges_tell_of_a_revision_that_serves_in_part(tmp_path: Path) -> None:
+    """Its number, and that its canary is asked again, though a shadow of it does not load."""
+    office = Office("low")
+
+    async def whole() -> None:
+        life = Life(tmp_path, office, package("1"), package("2"), package("3", fails="its weights are torn"))
+        life.hears()
+        office.canary("2")
+        await life.catches_up()
+        life.agent.deployments["churn"].canary_failed(1)
+        assert gauges(life) == (office.state.revision, 1)
+        office.registered("3")
+        office.does("shadow", "ann", model=model("3"))
+        life.follows()
+        life.controlled.state("churn", office.published())
+        await until(lambda: life.outcomes()[-1] == (office.state.revision, "failed"))
+        assert gauges(life) == (office.state.revision, 0)
+        await life.end()
+
+    asyncio.run(whole())
+
+
+def gauges(life: Life) -> tuple[float | None, ...]:
+    """Return what Prometheus reads of the revision, and of the canary."""
+    names = "driftline_serving_revision", "driftline_serving_canary_closed"
+    return tuple(life.agent.registry.get_sample_value(name, {"deployment": "churn"}) for name in names)
+
+
 def test_a_halt_waits_for_no_version_that_is_to_answer_instead() -> None:
     """Nobody answers until it is here, and nobody at all when it never comes; the halted one does not."""
     office, instead = Office("low"), package("1")
