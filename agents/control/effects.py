@@ -1,7 +1,8 @@
 """Effects: what each op makes of the state of a deployment, and the sentence when it cannot.
 
 A model's path is registered, validated, shadow, canary, champion; a rollback makes it rolled_back, and it begins again
-with a validation. Which steps of the path may be left out is the policy's business, by tier.
+with a validation, unless people go back to it as an earlier champion. Which steps of the path may be left
+out is the policy's business, by tier.
 """
 
 from __future__ import annotations

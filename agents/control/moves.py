@@ -1,6 +1,6 @@
 """Moves: what the controller does of its own accord, by its signature alone, along the plan that people signed.
 
-The next weight, the weight taken back to nothing, back to the previous champion, a halt; and the end of the bake time.
+The next weight, the weight taken back to nothing, back to the previous champion; and the end of the bake time.
 Nothing here makes a model serve that no person asked for.
 """
 
@@ -12,15 +12,15 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from driftline.agents.control.deeds import refuse
-from driftline.agents.control.grants import plan_of, without
+from driftline.agents.control.grants import plan_of
 from driftline.agents.control.lifecycle import At, cancel
 from driftline.agents.control.stops import without_champion, without_rollout
 from driftline.agents.control.verdicts import Refusal
-from driftline.schemas.control.serving_state import Halt, Rollout, ServingState
+from driftline.schemas.control.serving_state import Rollout, ServingState
 
 Verdict: TypeAlias = Literal["pass", "worse", "wait"]
 CONTROLLER: Final = "controller"
-"""Who halted, when no person did."""
+"""Who moved, when no person did."""
 
 replace = msgspec.structs.replace
 
@@ -75,17 +75,6 @@ def back(state: ServingState, at: At) -> ServingState | Refusal:
     if state.previous is not None and not plan_of(state, "champion").automatic_rollback:
         return refuse("the plan of the promotion leaves going back to people")
     return without_champion(cancel(state, at))
-
-
-def halted(state: ServingState, reason: str, at: At) -> ServingState | Refusal:
-    """Stop serving."""
-    if state.champion is None:
-        return refuse(f"nothing serves in {state.deployment}")
-    if state.halt is not None:
-        return refuse(f"{state.deployment} is halted already")
-    made = cancel(state, at)
-    halt = Halt(reason=reason, by=CONTROLLER, revision=made.revision)
-    return replace(made, halt=halt, basis=without(made.basis, "resumed-serving"))
 
 
 def baked(state: ServingState, at: At) -> ServingState | Refusal:

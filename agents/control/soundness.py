@@ -26,6 +26,7 @@ def sound(policy: Policy) -> str | None:
     A person must be able to stop a model: with every tier, some role must be allowed to halt alone, at once. No
     question that can be foreseen may make a rule err, or be denied at once and allowed later: what is denied is over.
     And what is allowed from some stage alone must be allowed from one together with the usual one, or it never is.
+    Asked is as a human of all roles, in scope, approved by 0, 1, 2 and 8 humans; a rule that errs otherwise denies.
     """
     roles = policy.roles or ("any",)
     return _unstoppable(policy, roles) or _unanswered(policy, roles) or _never(policy, roles)

@@ -43,8 +43,8 @@ class Case:
     marks: Marks
     history: History
     tiers: Mapping[str, Tier]
-    ended: Collection[str] = ()
-    stood: Collection[tuple[str, tuple[str, ...]]] = ()
+    ended: Collection[str]
+    stood: Collection[tuple[str, tuple[str, ...]]]
 
 
 def checked(case: Case) -> Marks:

@@ -142,25 +142,28 @@ def begun(
     return Desk(History.of(state, laid.policy, record.decided_at_ms), look, record.seq + 1, limits_ms)
 
 
-def hear(desk: Desk, record: AuditRecord) -> None:
-    """Let a desk take in the next record; raises AuditError when it tells of half a decision."""
+def hear(desk: Desk, record: AuditRecord, believed: TrustState) -> None:
+    """Let a desk take in the next record.
+
+    Args:
+        desk: that heard all before it.
+        record: the next one.
+        believed: the trust after it, as its roots signed it.
+
+    Raises:
+        AuditError: it tells of half a decision, or of another trust.
+    """
     with taken_in(record):
         decision = heard(record)
         if decision is not None:
             desk.apply(decision)
     desk.seq = record.seq + 1
-
-
-def hold(desk: Desk, believed: TrustState, record: AuditRecord) -> None:
-    """Hold what a desk trusts against what the roots signed up to a record that it took in.
-
-    Raises:
-        AuditError: what the record tells of trust is not what is believed after it.
-    """
-    held = desk.history.now.ring.state
-    if held != believed and held.digest != believed.digest:
+    told = desk.history.now.ring.state
+    if (
+        told != believed and told.digest != believed.digest
+    ):  # digests take longer, and two texts may say the same
         raise AuditError(
-            f"audit record {record.seq} ({record.event}) leads to a trust (version {held.version}) that is not the one "
+            f"audit record {record.seq} ({record.event}) leads to a trust (version {told.version}) that is not the one "
             f"that roots signed (version {believed.version})"
         )
 

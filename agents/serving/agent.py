@@ -142,6 +142,7 @@ class Agent:
             )
             found = self.swappers[name] = Swapper(name, means)
             self.deployments[name] = found.deployment
+            self.metrics.follow(found.deployment)
         return found
 
     async def run(self, listener: socket.socket, *, number: int = 0) -> None:

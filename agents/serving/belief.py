@@ -241,7 +241,7 @@ class Belief:
             approvals=given.approvals,
             by=found.by,
             revision=before.revision,
-            rollout=None if (now := self.effective(deployment)) is None else now.rollout,
+            rollout=over(before, self.local.get(deployment, ())).rollout,
         )
         if is_settled(local, before):
             raise ServingError("the command is not obeyed: what is so already rests on it, or on a later one")

@@ -266,9 +266,7 @@ class Controlled:
         if state is None:
             return
         if deployment not in self._directors:
-            swapper = self._agent.swapper(deployment)
-            self._agent.metrics.follow(swapper.deployment)
-            self._directors[deployment] = Director(swapper, self._ack)
+            self._directors[deployment] = Director(self._agent.swapper(deployment), self._ack)
         self._directors[deployment].take(state)
 
     def _ack(self, deployment: str, revision: int, outcome: Outcome, reason: str, seconds: float) -> None:

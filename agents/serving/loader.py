@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +28,7 @@ WARM_CALLS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class Cached:
     """A package in the cache, verified and tried."""
 
     ref: ModelRef
@@ -41,18 +42,23 @@ class Fetched:
         """Load and warm it.
 
         Raises:
-            PackageError: it does not load, or does not answer its golden rows.
+            PackageError: it does not load.
+            SwapError: it does not answer its golden rows.
         """
         manifest = self.manifest
-        model = load(self.folder, manifest, trusted=self.trusted)
-        held = read(self.folder, manifest.golden.file, golden.MAX_BYTES)
-        rows = golden.read(held, manifest.inputs, manifest.outputs)
-        for _ in range(WARM_CALLS):
-            found = model.predict(rows.inputs)
-        wrong = golden.difference(rows.outputs, found, rtol=manifest.golden.rtol, atol=manifest.golden.atol)
-        if wrong is not None:
-            model.close()
-            raise SwapError(f"{manifest.title} was loaded, and its answer {wrong}")
+        with ExitStack() as undone:
+            model = load(self.folder, manifest, trusted=self.trusted)
+            undone.callback(model.close)
+            held = read(self.folder, manifest.golden.file, golden.MAX_BYTES)
+            rows = golden.read(held, manifest.inputs, manifest.outputs)
+            for _ in range(WARM_CALLS):
+                found = model.predict(rows.inputs)
+            wrong = golden.difference(
+                rows.outputs, found, rtol=manifest.golden.rtol, atol=manifest.golden.atol
+            )
+            if wrong is not None:
+                raise SwapError(f"{manifest.title} was loaded, and its answer {wrong}")
+            undone.pop_all()
         return Loaded(self.ref, manifest, model, self.let_go)
 
     def release(self) -> None:
@@ -84,7 +90,7 @@ class PackageLoader:
         self._trusted, self._bounds = trusted, bounds
         self._launcher = Launcher()
 
-    def fetch(self, ref: ModelRef) -> Fetched:
+    def fetch(self, ref: ModelRef) -> Cached:
         """Copy, verify and try a package.
 
         Raises:
@@ -100,4 +106,4 @@ class PackageLoader:
         except BaseException:
             held.release()
             raise
-        return Fetched(ref, held.folder, manifest, tried.memory_bytes, self._trusted, held.release)
+        return Cached(ref, held.folder, manifest, tried.memory_bytes, self._trusted, held.release)

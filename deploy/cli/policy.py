@@ -42,7 +42,7 @@ def show(as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @json_option
 def check(file: Path, as_json: bool) -> None:
-    """Say whether the policy in FILE can be set: it fits the schema, no rule errs, somebody could halt each tier."""
+    """Say whether the policy in FILE can be set: it fits the schema, and an installation can live with it."""
     from driftline.deploy.control.policies import usable
 
     found = usable(file)

@@ -10,7 +10,7 @@ from driftline.agents.audit.signatures import Signatures
 from driftline.agents.control.controller.vouched import is_end_signed
 from driftline.agents.control.judge import judge
 from driftline.agents.control.looking import look
-from driftline.agents.control.telling import begun, hear, hold
+from driftline.agents.control.telling import begun, hear
 from driftline.deploy.control.errors import AskingError
 from driftline.deploy.control.verified import Verified
 from driftline.schemas.sources import nearest
@@ -150,5 +150,4 @@ class Board:
         if self._desk is None:
             self._desk = begun(record, self.look)
         else:
-            hear(self._desk, record)
-        hold(self._desk, self._chain.believed.state, record)
+            hear(self._desk, record, self._chain.believed.state)

@@ -39,7 +39,7 @@ def usable(path: Path | None) -> Policy:
 
     Raises:
         PolicyError: it cannot be read.
-        AskingError: a rule errs, or nobody could halt under it.
+        AskingError: it is not sound; the sentence says why.
     """
     found = policy_of(path)
     wrong = sound(found)

@@ -27,7 +27,6 @@ ROLES, SERVERS = "roles", ("kafka", "clickhouse", GRAFANA)
 FILE: Final = "driftline.toml"
 READABLE: Final = 0o444
 """Of the files of servers, which run as users of their own: a folder is mounted for its server alone."""
-_PRIVATE: Final = 0o700
 _OPEN: Final = 0o755
 _PASSWORDS: Final = "passwords"
 CONTROLLER_PORT, OUTSIDE_PORT, INNER_PORT = 9093, 9094, 9095

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from driftline.schemas.settings_serve import Serve
 
 AGAIN_S: Final = 1.0
-"""Least time between two starts of one process."""
+"""How long a process that ended is waited with before it is started again."""
 _POLL_S: Final = 0.2
 
 

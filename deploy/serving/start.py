@@ -22,7 +22,7 @@ from driftline.agents.serving.agent import Agent
 from driftline.agents.serving.controlled import Controlled
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.follow import Follower
-from driftline.agents.serving.loader import Fetched, PackageLoader
+from driftline.agents.serving.loader import Cached, PackageLoader
 from driftline.agents.serving.local import listen
 from driftline.agents.serving.package.cache import Cache
 from driftline.agents.serving.package.folder import read
@@ -90,7 +90,7 @@ def run(settings: Settings, single: Single | None, number: int | None = None) ->
 async def _alone(settings: Settings, single: Single, instance: str, folder: Path, number: int | None) -> int:
     """Serve one package; says how many of its calls hang when it ends."""
     upstream = _upstream(settings)
-    found: Fetched | Behind
+    found: Cached | Behind
     if upstream is not None:
         manifest = read(single.folder, FILE, MAX_BYTES)
         signed = opened_manifest(manifest, keys_of(single.signers))
@@ -148,7 +148,7 @@ def _upstream(settings: Settings) -> Upstream | None:
     return Upstream(serve.upstream, serve.request_seconds, serve.bodies_bytes) if serve.upstream else None
 
 
-def _fetched(settings: Settings, single: Single) -> Fetched:
+def _fetched(settings: Settings, single: Single) -> Cached:
     """A package in the private cache: what lies in its folder may be written to while it is tried and loaded."""
     keys = keys_of(single.signers)
     signed = verify(single.folder, keys)
@@ -168,7 +168,7 @@ def _loader(
     )
 
 
-def _nothing_else(ref: ModelRef) -> Fetched:
+def _nothing_else(ref: ModelRef) -> Cached:
     raise ServingError(f"{ref.name} {ref.version} is not served: this agent serves one package alone")
 
 

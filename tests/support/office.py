@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
 from signed import NOW_MS, command, key, model, policy, signed, trust
 
 from driftline.agents.control.admission import Arrived
 from driftline.agents.control.decisions import Decision
 from driftline.agents.control.desk import Desk
+from driftline.agents.control.grants import without
 from driftline.agents.control.history import History
 from driftline.agents.control.judge import Facts
-from driftline.agents.control.lifecycle import activate
-from driftline.agents.control.moves import Evidence, next_step
+from driftline.agents.control.lifecycle import At, activate, cancel
+from driftline.agents.control.moves import CONTROLLER, Evidence, next_step
 from driftline.agents.control.pending import LIMITS_MS
 from driftline.agents.control.signing import sign
 from driftline.agents.control.trust import first_state
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import Command, Op, Plan, Step
 from driftline.schemas.control.envelope import STATE, Envelope
-from driftline.schemas.control.serving_state import ServingState, Tier
+from driftline.schemas.control.serving_state import Halt, ServingState, Tier
 
 PROFILE = "cd" * 32
 EVIDENCE = "ef" * 32
@@ -131,6 +133,15 @@ class Office:
     def published(self, state: ServingState | None = None, word: str = "controller") -> bytes:
         """Return a state as it lies in `deployment-state`."""
         return sign(STATE, (state or self.state).to_bytes(), key(word)).to_bytes()
+
+
+def halted(state: ServingState, at: At) -> ServingState | Refusal:
+    """Return a state with a halt that no person asked for: no controller makes one, and agents obey it."""
+    if state.champion is None or state.halt is not None:
+        return Refusal("precondition_failed", "there is nothing to halt")
+    made = cancel(state, at)
+    halt = Halt(reason="why", by=CONTROLLER, revision=made.revision)
+    return replace(made, halt=halt, basis=without(made.basis, "resumed-serving"))
 
 
 def broken(envelope: Envelope) -> bytes:

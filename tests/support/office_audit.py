@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from office import Office
 from signed import NOW_MS, policy, trust
 
-from driftline.agents.audit.record import AuditRecord, Source
+from driftline.agents.audit.chain import Chain
+from driftline.agents.audit.record import AuditRecord, Source, digest
 from driftline.agents.audit.writer import begin
 from driftline.agents.control.desk import Desk
 from driftline.agents.control.judge import Facts
@@ -32,7 +33,10 @@ def lines(office: Office) -> list[bytes]:
 def rebuilt(records: Iterable[AuditRecord], look: Callable[[Command], Facts | Refusal]) -> Desk:
     """Return the desk that stands where an audit ends."""
     first, *rest = records
-    desk = begun(first, look)
+    desk, data = begun(first, look), first.to_bytes()
+    chain = Chain(digest(data))
+    chain.take(data)
     for record in rest:
-        hear(desk, record)
+        chain.take(record.to_bytes())
+        hear(desk, record, chain.believed.state)
     return desk

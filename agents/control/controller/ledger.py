@@ -17,7 +17,7 @@ from driftline.agents.control.controller.members import Members
 from driftline.agents.control.controller.news import News
 from driftline.agents.control.controller.place import Place
 from driftline.agents.control.pending import LIMITS_MS
-from driftline.agents.control.telling import begun, hear, hold, taken_in
+from driftline.agents.control.telling import begun, hear, taken_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -77,8 +77,7 @@ class Ledger:
                 if desk is None:
                     desk = begun(record, look, limits_ms)
                 else:
-                    hear(desk, record)
-                hold(desk, chain.believed.state, record)
+                    hear(desk, record, chain.believed.state)
                 self._take(record)
             each(record)
         if desk is None:

@@ -6,7 +6,7 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from office import EVIDENCE, PASS, PLAN, PROFILE, Office
+from office import EVIDENCE, PASS, PLAN, PROFILE, Office, halted
 from office_audit import lines, rebuilt
 from signed import model
 
@@ -53,7 +53,7 @@ def act(office: Office, what: str, version: str) -> None:
             "step": lambda: moves.next_step(state, PASS, at),
             "abandon": lambda: moves.abandon(state, at),
             "back": lambda: moves.back(state, at),
-            "halted": lambda: moves.halted(state, "why", at),
+            "halted": lambda: halted(state, at),
             "baked": lambda: moves.baked(state, at),
         }[what]()
         office.told += office.desk.move(made, what, office.now_ms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doubting import Agent
 from msgspec.structs import replace
-from office import PASS, PLAN, PROFILE, Office, refused, stages
+from office import PASS, PLAN, PROFILE, Office, halted, refused, stages
 from signed import model
 
 from driftline.agents.control import moves
@@ -143,15 +143,13 @@ def test_the_bake_time_ends() -> None:
     assert office.prepared().champion == model("1")
 
 
-def test_a_controller_may_halt() -> None:
-    """Its halt says that it was the controller, and only a person resumes."""
+def test_a_halt_that_no_person_asked_for_is_obeyed() -> None:
+    """It says that it was a controller, and only a person resumes."""
     office = Office("low")
     office.created()
-    made = moves.halted(office.state, "no instance answers", office.desk.at(office.now_ms))
-    office.desk.move(made, "no instance answers", office.now_ms)
-    assert office.state.halt is not None
-    assert (office.state.halt.by, office.state.halt.revision) == ("controller", office.state.revision)
-    assert isinstance(moves.halted(office.state, "again", office.desk.at(office.now_ms)), Refusal)
+    agent = Agent(office)
+    office.desk.move(halted(office.state, office.desk.at(office.now_ms)), "why", office.now_ms)
+    agent.sees(office.published())
     refused(office.ask("promote", "ann", model=model("1")), "halted")
     assert office.does("resume", "oli", target="serving").halt is None
 
@@ -162,11 +160,11 @@ def test_an_earlier_champion_answers_instead() -> None:
     office.promoted()
     office.now_ms = office.state.bake_until_ms
     office.desk.move(moves.baked(office.state, office.desk.at(office.now_ms)), "baked", office.now_ms)
-    halted = office.ask("halt-serving", "oli", model=model("1"))
-    assert halted.after is not None
-    assert halted.after.halt is not None
-    assert (halted.after.phase, halted.after.halt.instead) == ("activate", model("1"))
-    assert model("1") in halted.after.loaded
+    asked = office.ask("halt-serving", "oli", model=model("1"))
+    assert asked.after is not None
+    assert asked.after.halt is not None
+    assert (asked.after.phase, asked.after.halt.instead) == ("activate", model("1"))
+    assert model("1") in asked.after.loaded
 
 
 def test_who_answers_instead_becomes_champion_and_is_not_retired() -> None:
@@ -195,7 +193,6 @@ def test_without_anything_to_move_nothing_moves() -> None:
         (moves.abandon(state, at), "no rollout"),
         (moves.back(state, at), "no previous champion"),
         (moves.baked(state, at), "no previous champion"),
-        (moves.halted(state, "why", at), "nothing serves"),
     ):
         assert isinstance(made, Refusal)
         assert said in made.sentence

@@ -113,7 +113,7 @@ def test_a_decision_that_fits_none_before_it_is_one_sentence(event: str) -> None
         given = {"op": "approve", "command": envelope.digest, "envelope": envelope.to_bytes().decode()}
         record = replace(record, **given)
     with pytest.raises(AuditError, match=rf"audit record 1 \({event}\) is not whole"):
-        hear(desk, record)
+        hear(desk, record, desk.history.now.ring.state)
 
 
 def test_a_record_names_the_command_that_it_carries() -> None:
@@ -124,8 +124,8 @@ def test_a_record_names_the_command_that_it_carries() -> None:
     *held, last = [AuditRecord.from_bytes(one) for one in lines(office)]
     desk = rebuilt(held, office.look)
     with pytest.raises(AuditError, match="carries another command than the digest that it names"):
-        hear(desk, replace(last, command="ab" * 32))
-    hear(desk, last)
+        hear(desk, replace(last, command="ab" * 32), desk.history.now.ring.state)
+    hear(desk, last, desk.history.now.ring.state)
     assert len(list(desk.book)) == 1
 
 

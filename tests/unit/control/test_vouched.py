@@ -9,6 +9,7 @@ import pytest
 from audit_logs import Book, filled, new_book
 from clerked import Room
 from controlled import INSTANCES, package
+from office import halted
 from signed import command, key, text, trust
 
 from driftline.agents.audit.chain import Chain
@@ -17,7 +18,6 @@ from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.control.controller.errors import ControllerError
 from driftline.agents.control.controller.vouched import Vouched
 from driftline.agents.control.lifecycle import At
-from driftline.agents.control.moves import halted
 from driftline.schemas.control.serving_state import ServingState
 
 ONE = package("1").model
@@ -44,7 +44,7 @@ def test_who_may_write_the_audit_makes_no_controller_sign() -> None:
     room.turn()
     room.crash()
     assert room.state is not None
-    made = halted(room.state, "because I can", At(room.now_ms, len(room.audit)))
+    made = halted(room.state, At(room.now_ms, len(room.audit)))
     assert isinstance(made, ServingState)
     forged = AuditRecord(
         seq=len(room.audit),
