@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 POLL_S: Final = 0.5
+A_WHILE_S: Final = 5.0
 
 
 def follow(kafka: Kafka, witness: Witness, store: Store, stop: Event, now_s: Callable[[], float]) -> None:
     """Follow the log and sign until told to stop.
 
-    1. Records are read to the end; a log that is not the one that was signed ends the process.
-    2. Checkpoints are read and held against the records.
+    1. Records are read, as far as they go in a while; a log that is not the one that was signed ends the process.
+    2. Checkpoints are read, for as long, and held against the records.
     3. A new one is signed, stored, and only then published; what was stored before is published again at the start.
 
     Args:
@@ -48,9 +50,8 @@ def follow(kafka: Kafka, witness: Witness, store: Store, stop: Event, now_s: Cal
                 witness.record(data)
             for data in _what_came(notes, stop):
                 witness.note(data)
-            if not records.is_at_end:
-                continue
-            witness.ended()
+            if records.is_at_end:
+                witness.ended()
             refused = witness.compare()
             if refused is not None:
                 raise WitnessError(
@@ -68,8 +69,9 @@ def follow(kafka: Kafka, witness: Witness, store: Store, stop: Event, now_s: Cal
 
 
 def _what_came(reader: Reader, stop: Event) -> Iterator[bytes]:
-    """Give what there is; the end is told by a read that finds nothing."""
-    while not stop.is_set():
+    """Give what there is, for a while at most: whoever may write goes on for as long as they like."""
+    until_s = time.monotonic() + A_WHILE_S
+    while not stop.is_set() and time.monotonic() < until_s:
         values = reader.read(POLL_S)
         if not values:
             return

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.audit.chain import Chain
-from driftline.agents.audit.checkpoint import Checkpoint, cosigned, seen
+from driftline.agents.audit.checkpoint import Checkpoint, cosigned
 from driftline.agents.audit.errors import AuditError, NoteError, WitnessError
 from driftline.agents.audit.notes import Note
 from driftline.agents.audit.tree import Frontier, leaf_hash
@@ -42,7 +42,7 @@ class Witness:
         self._chain = Chain(genesis)
         self._signed = None if last is None else Checkpoint.of(last)
         self._base, self._leaves = Frontier(), deque[bytes]()
-        self._ahead: deque[Note] = deque(maxlen=MOST_AHEAD)
+        self._ahead: dict[str, Note] = {}
         self._unknown: deque[Note] = deque(maxlen=MOST_UNKNOWN)
         self._agreed: Note | None = None
 
@@ -88,7 +88,11 @@ class Witness:
             Checkpoint.of(note)
         except NoteError:
             return
-        (self._ahead if self._is_of_the_log(note) else self._unknown).append(note)
+        bare = self._bare(note)
+        if bare is None:
+            self._unknown.append(note)
+        else:
+            self._look_at(bare)
 
     def compare(self) -> Note | None:
         """Hold the checkpoints that came against the records that were read.
@@ -96,14 +100,15 @@ class Witness:
         Returns:
             One that the log signed and that its records contradict; None when there is none.
         """
-        notes = [*self._ahead, *(one for one in self._unknown if self._is_of_the_log(one))]
-        self._unknown = deque((one for one in self._unknown if one not in notes), MOST_UNKNOWN)
-        self._ahead.clear()
+        unknown, self._unknown = self._unknown, deque(maxlen=MOST_UNKNOWN)
+        for one in unknown:
+            self.note(one.to_bytes())
+        notes, self._ahead = self._ahead, {}
         tree, leaves = self._base.copy(), iter(self._leaves)
-        for note in sorted(notes, key=_size):
+        for note in sorted(notes.values(), key=_size):
             found = Checkpoint.of(note)
             if found.size > self._chain.size:
-                self._ahead.append(note)
+                self._look_at(note)
             elif found.size >= self._base.size:
                 for leaf in islice(leaves, found.size - tree.size):
                     tree.push(leaf)
@@ -134,12 +139,21 @@ class Witness:
         self._signed, self._agreed = Checkpoint.of(note), None
         return note
 
-    def _is_of_the_log(self, note: Note) -> bool:
+    def _look_at(self, bare: Note) -> None:
+        """Keep a checkpoint of the log until its records are read; the same one that comes again is the same."""
+        self._ahead[bare.text] = bare
+        if len(self._ahead) > MOST_AHEAD:
+            del self._ahead[next(iter(self._ahead))]
+
+    def _bare(self, note: Note) -> Note | None:
+        """The note with the signatures of the log alone: nobody signs what others put below it; None without any."""
         if not self._chain.has_begun:
-            return False
+            return None
         believed = self._chain.believed
-        found = seen(note, believed.logs, ())
-        return found is not None and found.checkpoint.origin == believed.state.trust.origin
+        held = tuple(one for key in believed.logs if (one := note.signed_by(key)) is not None)
+        if not held or Checkpoint.of(note).origin != believed.state.trust.origin:
+            return None
+        return Note(note.text, held)
 
 
 def _size(signed: Checkpoint | Note | None) -> int:

@@ -63,6 +63,8 @@ def effect(state: ServingState, deed: Deed) -> ServingState | Refusal:
     if state.is_retired:
         return refuse(f"{state.deployment} is retired")
     op, model = deed.command.op, deed.command.model
+    if op not in EFFECTS:
+        return refuse(f"{op} changes nothing that serves")
     if model is not None and op != "register":
         found = state.version(model)
         if found is None:

@@ -91,6 +91,8 @@ def baked(state: ServingState, at: At) -> ServingState | Refusal:
 
 def _stays(state: ServingState, rollout: Rollout, evidence: Evidence, now_ms: int) -> str | None:
     """Why a step does not pass; None when it does."""
+    if not 0 <= rollout.step < len(rollout.plan.steps):
+        return "its plan has no such step"
     step, version = rollout.plan.steps[rollout.step], state.version(rollout.model)
     least = max(1, step.min_rows)
     checks = (

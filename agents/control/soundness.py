@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from driftline.schemas.control.command import Op
 
 HALTS: Final[tuple[Op, ...]] = ("halt-rollout", "halt-serving")
+MOST_ROLES: Final = 16
+"""That are asked as alone: each takes a sixth of a second."""
 _LONG_S: Final = 30 * 86_400
 
 
@@ -26,39 +28,37 @@ def sound(policy: Policy) -> str | None:
     A person must be able to stop a model: with every tier, some role must be allowed to halt alone, at once. No
     question that can be foreseen may make a rule err, or be denied at once and allowed later: what is denied is over.
     And what is allowed from some stage alone must be allowed from one together with the usual one, or it never is.
-    Asked is as a human of all roles, in scope, approved by 0, 1, 2 and 8 humans; a rule that errs otherwise denies.
+    Asked is as a human of each role (the first 16), and of all; in scope, approved by 0, 1, 2 and 8 humans. A rule that
+    errs otherwise denies.
     """
     roles = policy.roles or ("any",)
-    return _unstoppable(policy, roles) or _unanswered(policy, roles) or _never(policy, roles)
-
-
-def _unstoppable(policy: Policy, roles: tuple[str, ...]) -> str | None:
+    alone = tuple((role,) for role in roles[:MOST_ROLES])
     for tier, op in product(TIERS, HALTS):
-        halting = (Question(_probe((role,)), op, "probe", tier) for role in roles)
-        if not any(policy.ask(one).allowed for one in halting):
+        if not any(policy.ask(Question(_probe(one), op, "probe", tier)).allowed for one in alone):
             return f"no role could {op} a deployment of tier {tier} without an approval"
-    return None
+    faults = (_fault(policy, one) for one in dict.fromkeys((*alone, roles)))
+    return next((one for one in faults if one is not None), None)
 
 
-def _unanswered(policy: Policy, roles: tuple[str, ...]) -> str | None:
-    for one in _foreseen(roles):
-        answer, later = policy.ask(one), policy.ask(replace(one, age_s=_LONG_S))
-        for error in (*answer.errors, *later.errors):
+def _fault(policy: Policy, roles: tuple[str, ...]) -> str | None:
+    """What is wrong with what a policy says to a person of some roles."""
+    asked = list(_foreseen(roles))
+    answers = policy.ask_each(asked)
+    later = policy.ask_each([replace(one, age_s=_LONG_S) for one in asked])
+    usual = policy.ask_each([replace(one, stage=_usual(one.op)) for one in asked])
+    for one, at_once, after in zip(asked, answers, later, strict=True):
+        for error in (*at_once.errors, *after.errors):
             return f"a rule errs: {error}"
-        if later.allowed and not answer.allowed:
+        if after.allowed and not at_once.allowed:
             return f"a rule lets {one.op} at tier {one.tier} after a while alone, and what is denied at once is refused"
-    return None
-
-
-def _never(policy: Policy, roles: tuple[str, ...]) -> str | None:
-    allowed = [one for one in _foreseen(roles) if policy.ask(one).allowed]
-    met = {(one.op, one.tier) for one in allowed if policy.ask(replace(one, stage=_usual(one.op))).allowed}
-    for one in allowed:
-        usual = _usual(one.op)
-        if (one.op, one.tier) not in met:
+    whole = list(zip(asked, answers, usual, strict=True))
+    met = {(one.op, one.tier) for one, answer, also in whole if answer.allowed and also.allowed}
+    for one, answer, _ in whole:
+        if answer.allowed and (one.op, one.tier) not in met:
             return (
-                f"a rule lets {one.op} at tier {one.tier} from the stage {one.stage!r} and none from {usual!r}, for "
-                "which agents ask: they do not know the stage that was, and both must be allowed"
+                f"a rule lets {one.op} at tier {one.tier} from the stage {one.stage!r} and none from "
+                f"{_usual(one.op)!r}, for which agents ask: they do not know the stage that was, and both must be "
+                "allowed"
             )
     return None
 
@@ -68,11 +68,10 @@ def _usual(op: Op) -> str:
 
 
 def _foreseen(roles: tuple[str, ...]) -> Iterator[Question]:
-    """What may be asked, by somebody of all roles, at once, from each stage that an op takes a model in."""
+    """What may be asked, by somebody of these roles, at once, from each stage that an op takes a model in."""
     for op in POLICY_OPS:
-        for stage, tier, n, broken in product(
-            dict.fromkeys((_usual(op), *FROM.get(op, ()))), TIERS, (0, 1, 2, MOST_APPROVERS), (False, True)
-        ):
+        stages = dict.fromkeys((_usual(op), *FROM.get(op, ())))
+        for stage, tier, n, broken in product(stages, TIERS, (0, 1, 2, MOST_APPROVERS), (False, True)):
             yield Question(
                 _probe(roles), op, "probe", tier, stage, approvers=n, human_approvers=n, break_glass=broken
             )

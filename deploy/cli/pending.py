@@ -51,20 +51,20 @@ def command(deployment: str | None, follow: bool, route: str | None, as_json: bo
             _show(board, _names(settings.control.trust), deployment, as_json=as_json)
             return
         telling = None if route is None else _telling(settings.alerts.routes, route)
-        for board_now in _followed(board, wire):
+        for board_now in _followed(board, wire, deployment):
             for waiting in board_now:
                 print_json(waiting)
             if telling is not None:
-                telling.round(board, time.time())
+                telling.round(board, time.time(), deployment)
 
 
-def _followed(board: Board, wire: Wire) -> Iterator[list[dict[str, Any]]]:
+def _followed(board: Board, wire: Wire, deployment: str | None) -> Iterator[list[dict[str, Any]]]:
     """Give, again and again, what came to wait since."""
     from driftline.deploy.control.shown import waiting_table
 
     known: set[str] = set()
     while True:
-        waiting = {one.digest: one for one in board.desk.book}
+        waiting = {one.digest: one for one in board.desk.book if deployment in (None, one.command.deployment)}
         now_ms = time.time_ns() // 1_000_000
         yield [
             waiting_table(one, board.lacking(one, now_ms))

@@ -50,14 +50,15 @@ class Telling:
     _failures: dict[str, int] = field(default_factory=dict)
     _due_s: dict[str, float] = field(default_factory=dict)
 
-    def round(self, board: Board, now_s: float) -> int:
+    def round(self, board: Board, now_s: float, deployment: str | None = None) -> int:
         """Tell what is due, and give how many commands were taken; what waits no more is dropped.
 
         Args:
             board: what waits.
             now_s: s since 1970.
+            deployment: of which it tells; None for all.
         """
-        waiting = {one.digest: one for one in board.desk.book}
+        waiting = {one.digest: one for one in board.desk.book if deployment in (None, one.command.deployment)}
         self._told &= waiting.keys()
         self._failures = {one: count for one, count in self._failures.items() if one in waiting}
         self._due_s = {one: due_s for one, due_s in self._due_s.items() if one in waiting}

@@ -44,10 +44,12 @@ def main(key_file: Path, tickets_file: Path, port: int) -> None:
     settings, key = settings_of(os.environ), load(key_file)
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = 30  # s, for a caller that sends nothing
+
         def do_POST(self) -> None:
             """Take one command that waits; one that cannot be decided now comes again."""
             size = int(self.headers.get("Content-Length", "0"))
-            status = 413 if size > MOST_BYTES else self.told(json.loads(self.rfile.read(size)))
+            status = self.told(json.loads(self.rfile.read(size))) if 0 <= size <= MOST_BYTES else 413
             self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -12,7 +12,7 @@ from signed import command, key, text, trust
 from driftline.agents.audit import witness as witness_module
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.errors import WitnessError
-from driftline.agents.audit.notes import Note
+from driftline.agents.audit.notes import MAX_SIGNATURES, Note, NoteSignature
 from driftline.agents.audit.record import AuditRecord
 from driftline.agents.audit.store import Store
 from driftline.agents.audit.verify import Verifier
@@ -197,3 +197,25 @@ def test_the_store_keeps_what_was_signed_for_one_process(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(WitnessError, match="cannot be used"):
         Store(tmp_path / "file" / "store")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_lines_that_others_put_below_a_checkpoint_are_not_signed_on(*, known: bool) -> None:
+    """Copies of a true one with all the lines that a note may have push it out of no memory; what is signed is read."""
+    book = filled(20, every=10, witnessed=False)
+    true = Note.parse(book.notes[-1])
+    junk = [
+        NoteSignature(f"j{number}", b"abcd", bytes([number]) * 64) for number in range(MAX_SIGNATURES - 1)
+    ]
+    copies = [true.with_signatures(*junk).to_bytes()] * (witness_module.MOST_AHEAD + 1)
+    one = fresh(book)
+    if known:
+        told(one, book)
+    for data in copies:
+        one.note(data)
+    told(one, book)
+    assert one.compare() is None
+    note = one.sign(NOW_S)
+    assert note is not None
+    assert len(Note.parse(note.to_bytes()).signatures) == 2
+    assert Verifier(book.pins, [note.to_bytes()]).run(book.records).witnessed == 20

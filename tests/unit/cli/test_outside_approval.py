@@ -59,6 +59,16 @@ def test_what_waits_is_told_once(wire: MemoryWire) -> None:
     assert Envelope.from_bytes(said["envelope"].encode()).digest == waiting.digest
 
 
+def test_what_waits_elsewhere_is_not_told(wire: MemoryWire) -> None:
+    """Following one deployment, neither the program nor the receiver hears of another's commands."""
+    board = Board(wire, wire.genesis)
+    assert [len(next(pending._followed(board, wire, name))) for name in ("churn", "other", None)] == [1, 0, 1]
+    with receiving() as receiver:
+        route = Route(name="itsm", kind="webhook", url=receiver.url)
+        telling = Telling(route, post, pytest.fail, Random(1))
+        assert [telling.round(board, 1_000.0, name) for name in ("other", "churn")] == [0, 1]
+
+
 def test_a_webhook_needs_a_file_that_says_what_it_is() -> None:
     """Where no file of routes is named, that is what is said, and how to name one."""
     with pytest.raises(AskingError, match="no file says what 'itsm' is: set DRIFTLINE_ALERTS_ROUTES"):

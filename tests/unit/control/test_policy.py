@@ -126,12 +126,38 @@ def test_a_policy_that_would_make_somebody_wait_is_not_sound(op: Op, more: str) 
     assert f"lets {op} at tier low after a while alone" in (sound(Policy(ALL + rule)) or "")
 
 
+AUDITOR = 'forbid (principal in Role::"auditor", action, resource);'
+ONLY = 'forbid (principal, action == Action::"promote", resource) unless { context.stage == "validated" };'
+LATE = 'forbid (principal, action == Action::"promote", resource) when { context.age_s < 3600 };'
+ERRS = 'forbid (principal, action, resource) when { !(principal in Role::"auditor") && '
+ERRS += "context.approvers * 9223372036854775807 > 0 };"
+
+
+@pytest.mark.parametrize(
+    ("rules", "wrong"),
+    [(AUDITOR + ONLY, "none from 'canary'"), (AUDITOR + LATE, "after a while alone"), (ERRS, "a rule errs")],
+)
+def test_a_policy_is_asked_as_each_role_alone(rules: str, wrong: str) -> None:
+    """A rule against one role hides from nobody what is wrong with the rules for another."""
+    text = ALL + 'permit (principal in Role::"engineer", action, resource);' + rules
+    assert wrong in (sound(Policy(text)) or "")
+
+
 @pytest.mark.parametrize("stage", ["registered", "rolled_back", "validated", "shadow", "canary", "champion"])
 def test_a_rule_that_errs_from_any_stage_is_not_sound(stage: str) -> None:
     """A sum that no number holds is found before a model ever gets there."""
     rule = f'forbid (principal, action, resource) when {{ context.stage == "{stage}" && '
     rule += "9223372036854775807 + context.approvers < 0 };"
     assert "a rule errs" in (sound(Policy(ALL + rule)) or "")
+
+
+def test_what_is_lacking_and_by_which_rule_belong_together() -> None:
+    """Of two answers the one that asks for more is given, whichever came first."""
+    two = '@id("two") forbid (principal, action, resource) when { context.stage == "canary" && context.approvers < 2 };'
+    one = '@id("one") forbid (principal, action, resource) when { context.stage == "shadow" && context.approvers < 1 };'
+    for text in (ALL + two + one, ALL + one + two):
+        answer, lacking = Policy(text).decide(Question(OPERATOR, "promote", "churn", "low", "shadow"))
+        assert (answer.rules, lacking) == (("two",), 2)
 
 
 def test_a_policy_under_which_nobody_could_halt_is_not_sound() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,8 +18,8 @@ from driftline.agents.control.controller.members import Member
 from driftline.agents.control.controller.phases import next_phase
 from driftline.agents.control.controller.turn import Turn
 from driftline.agents.control.withdrawn import without_withdrawn
-from driftline.schemas.control.command import Op
-from driftline.schemas.control.serving_state import Grant, Standing, Tier
+from driftline.schemas.control.command import Op, Plan
+from driftline.schemas.control.serving_state import Grant, Rollout, Standing, Tier
 
 ONE, TWO = package("1").model, package("2").model
 LIVE: dict[str, Member] = {}
@@ -199,18 +201,53 @@ def test_a_canary_ends_with_the_key_under_it() -> None:
     assert fresh.sees(office.published()).state.champion == model("1")
 
 
-@pytest.mark.parametrize("of", ["change", "champion"])
-def test_a_grant_that_nobody_can_read_stops_no_controller(of: Standing) -> None:
-    """Whoever stole its keys told of it: a preparation is cancelled, all else goes on, and people halt."""
+def unreadable(of: Standing, room: Room) -> dict[str, Any]:
+    """A grant that is no envelope."""
+    basis = (*(one for one in room.state.basis if one.of != of), Grant(of=of, command="garbage"))  # type: ignore[union-attr]
+    if of == "change":
+        return {"phase": "prepare", "change": "ab" * 32, "prepares": (TWO,), "basis": basis}
+    return {"previous": ONE, "bake_until_ms": room.now_ms + 60_000, "basis": basis}
+
+
+def preparing(op: Op, room: Room, **more: Any) -> dict[str, Any]:
+    """A change by a command that changes nothing that serves."""
+    assert room.state is not None
+    asked = signed(command(op, at_ms=room.now_ms, **more), "ann").to_bytes().decode()
+    basis = (*room.state.basis, Grant(of="change", command=asked))
+    return {"phase": "prepare", "change": "ab" * 32, "prepares": (TWO,), "basis": basis}
+
+
+def astray(step: int, plan: Plan, room: Room) -> dict[str, Any]:
+    """A rollout at a step that its plan has not."""
+    identity = command("canary").command_id
+    made = Rollout(
+        rollout_id=identity, model=TWO, weight=500, step=step, step_since_ms=room.now_ms, plan=plan
+    )
+    return {"rollout": made}
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        partial(unreadable, "change"),
+        partial(unreadable, "champion"),
+        partial(preparing, "configure"),
+        partial(preparing, "approve", target="ab" * 32),
+        partial(preparing, "acknowledge", model=TWO),
+        partial(astray, 7, PLAN),
+        partial(astray, -9, PLAN),
+        partial(astray, 0, Plan()),
+    ],
+    ids=str,
+)
+def test_what_a_thief_of_its_keys_told_of_stops_no_controller(
+    forged: Callable[[Room], dict[str, Any]],
+) -> None:
+    """Grants that nobody can read, changes that change nothing, steps that no plan has: people halt all the same."""
     room = created()
     state = room.state
     assert state is not None
-    forged = Grant(of=of, command="garbage")
-    fields: dict[str, Any] = {"previous": ONE, "bake_until_ms": room.now_ms + 60_000}
-    if of == "change":
-        fields = {"phase": "prepare", "change": "ab" * 32, "prepares": (TWO,)}
-    basis = (*(one for one in state.basis if one.of != of), forged)
-    made = replace(state, revision=state.revision + 1, basis=basis, **fields)
+    made = replace(state, revision=state.revision + 1, **forged(room))
     room.clerk._turn = Turn()
     room.clerk.move(made, "said by nobody", room.now_ms)
     room.clerk._sign()
