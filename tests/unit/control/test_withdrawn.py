@@ -238,7 +238,7 @@ def astray(step: int, plan: Plan, room: Room) -> dict[str, Any]:
         partial(astray, -9, PLAN),
         partial(astray, 0, Plan()),
     ],
-    ids=str,
+    ids=["change", "champion", "configures", "approves", "acknowledges", "step 7", "step -9", "no steps"],
 )
 def test_what_a_thief_of_its_keys_told_of_stops_no_controller(
     forged: Callable[[Room], dict[str, Any]],
