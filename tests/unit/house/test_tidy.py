@@ -9,6 +9,8 @@ from pathlib import Path
 HOSTS = ("pypi.org", "pythonhosted.org", "registry.npmjs", "repo.maven.apache", "repo1.maven")
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:root|work|home/\w+)/")
 OWN_NAME = Path(__file__).name  # this file names what it forbids
+LONGEST_LINE = 125
+BUILT = ("docs/reference/", "docs/runbooks/panels/")
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
 
 
@@ -88,3 +90,23 @@ def test_the_changelog_has_an_unreleased_section(checkout: Path) -> None:
     """CHANGELOG.md is in keep-a-changelog form and its first section collects what is not released."""
     text = (checkout / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (.*)$", text, re.MULTILINE)[0] == "[Unreleased]"
+
+
+def test_pages_are_read_without_scrolling(checkout: Path, tracked: list[Path]) -> None:
+    """No line of prose is longer than 125 characters, but tables, code and links; each page ends with a newline."""
+    wrong = []
+    for file, text in texts(checkout, tracked).items():
+        if not file.endswith(".md") or file.startswith(BUILT):
+            continue
+        is_code = False
+        for number, line in enumerate(text.splitlines(), start=1):
+            is_code ^= line.lstrip().startswith("```")
+            if (
+                len(line) > LONGEST_LINE
+                and not is_code
+                and not line.lstrip().startswith("|")
+                and "](" not in line
+            ):
+                wrong.append(f"{file}:{number}")
+        wrong += [] if text.endswith("\n") else [f"{file}: no newline at its end"]
+    assert wrong == []
