@@ -90,11 +90,11 @@ def local(
 ) -> int:
     """Halt DEPLOYMENT on the agents of this machine, without Kafka: they obey, and tell the controller later."""
     from driftline.deploy.local.discover import load_here
-    from driftline.deploy.serving.locally import Wanted, halted
+    from driftline.deploy.serving.locally import Wanted, given
 
     settings = load_here(os.environ, Path.cwd())
     wanted = Wanted(deployment, instead, back_to, reason, rollout=of_rollout)
-    told = halted(settings, path, wanted, keys, approvals)
+    told = given(settings, path, wanted, keys, approvals)
     if as_json:
         print_json(told)
     else:

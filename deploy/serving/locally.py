@@ -21,7 +21,7 @@ from driftline.schemas.control.envelope import COMMAND, MAX_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from driftline.schemas.control.command import Op
+    from driftline.schemas.control.command import Command, Op
     from driftline.schemas.settings import Settings
 
 
@@ -44,7 +44,7 @@ class Wanted:
     rollout: bool = False
 
 
-def halted(
+def given(
     settings: Settings, path: Path | None, wanted: Wanted, keys: Sequence[Path], approvals: Sequence[Path]
 ) -> dict[str, Any]:
     """Build, sign and give a command; tells which instances obey.
@@ -64,7 +64,17 @@ def halted(
         about = told[0][1]
         there = ", ".join(sorted(about["deployments"])) or "nothing"
         raise ServingError(f"{about['instance']} does not serve {wanted.deployment!r}; it serves {there}")
-    about = max(serving.values(), key=lambda one: int(one["deployments"][wanted.deployment]["revision"]))
+    command = _command(wanted, list(serving.values()))
+    envelope = sign(COMMAND, command.to_bytes(), *signers)
+    texts = [text_of(one, MAX_BYTES) for one in approvals]
+    line = msgspec.json.encode({"command": envelope.to_bytes().decode(), "approvals": texts})
+    obeys = _obeying(serving, line + b"\n", silent)
+    return {"instances": obeys, "op": command.op, "command": envelope.digest, "deployment": wanted.deployment}
+
+
+def _command(wanted: Wanted, serving: Sequence[dict[str, Any]]) -> Command:
+    """The command for what the newest of the agents believes; raises ServingError for a version that it knows not."""
+    about = max(serving, key=lambda one: int(one["deployments"][wanted.deployment]["revision"]))
     known = about["deployments"][wanted.deployment]
     op: Op = "rollback" if wanted.back_to else "halt-rollout" if wanted.rollout else "halt-serving"
     version = wanted.back_to or wanted.instead
@@ -79,12 +89,13 @@ def halted(
     if op == "rollback":
         fields["expected_revision"] = known["revision"]
     now_ms = time.time_ns() // 1_000_000
-    command = drafted(op, about["installation"], now_ms=now_ms, chance=os.urandom, **fields)
-    envelope = sign(COMMAND, command.to_bytes(), *signers)
-    texts = [text_of(one, MAX_BYTES) for one in approvals]
-    line = msgspec.json.encode({"command": envelope.to_bytes().decode(), "approvals": texts})
+    return drafted(op, about["installation"], now_ms=now_ms, chance=os.urandom, **fields)
+
+
+def _obeying(serving: dict[Path, dict[str, Any]], line: bytes, silent: list[str]) -> list[str]:
+    """Give a command to agents; names those that obey, and raises ServingError unless all do and keep it."""
     obeys, unkept = [], []
-    for place, answer in _answers(serving, line + b"\n", silent):
+    for place, answer in _answers(serving, line, silent):
         if answer.get("ok"):
             obeys.append(serving[place]["instance"])
             unkept += [f"{place}: {answer['warning']}"] if "warning" in answer else []
@@ -95,7 +106,7 @@ def halted(
         raise ServingError(some + "; ".join([*silent, *unkept]))
     if unkept:
         raise ServingError("; ".join(unkept))
-    return {"instances": obeys, "op": op, "command": envelope.digest, "deployment": wanted.deployment}
+    return obeys
 
 
 def _answers(places: Iterable[Path], line: bytes, silent: list[str]) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -44,7 +44,7 @@ class Machine:
 
     def halt(self) -> dict[str, Any]:
         """Halt churn on all of them."""
-        return locally.halted(Settings(serve=Serve(state_dir=str(self.folder))), None, WANTED, [], [])
+        return locally.given(Settings(serve=Serve(state_dir=str(self.folder))), None, WANTED, [], [])
 
 
 @pytest.fixture
