@@ -26,11 +26,20 @@ class Packages(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="an address that begins with http:// or https://, or nothing",
-            pattern=r"\A(https?://[!-~]{1,2000})?\Z",
+            pattern=r"\A(https?://(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253})"
+            r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
+            r"(/[!-~]{0,2000})?)?\Z",
         ),
     ] = ""
-    region: Annotated[str, Meta(description="a text that is not empty", min_length=1)] = "us-east-1"
-    access_key: Annotated[str, Meta(description="a key id, or nothing")] = ""
+    region: Annotated[
+        str, Meta(description="small letters, digits and '-'", pattern=r"\A[a-z0-9-]{1,100}\Z")
+    ] = "us-east-1"
+    access_key: Annotated[
+        str,
+        Meta(
+            description="a key id without spaces and ends of lines, or nothing", pattern=r"\A[!-~]{0,1000}\Z"
+        ),
+    ] = ""
     secret_key: Annotated[Secret, Meta(description="a secret key, or nothing")] = Secret("")
     cache_dir: Annotated[str, Meta(description="the path of a folder", pattern=r"\A[^\x00]+\Z")] = (
         ".driftline/packages"

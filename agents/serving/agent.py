@@ -28,7 +28,7 @@ from driftline.agents.serving.recording import LINGER_S, Recorder
 from driftline.agents.serving.server import Server
 from driftline.agents.serving.swap import Means, Swapper
 from driftline.agents.serving.tokens import read_tokens
-from driftline.agents.serving.work import AT_ONCE
+from driftline.agents.serving.work import Turns
 from driftline.schemas.ports import metrics_on
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Agent:
         )
         self.answerer: Final = Answerer(self.recorder, self.metrics, bounds, _now_ms)
         self.deployments: Final[dict[str, Deployment]] = {}
-        self._turns: Final = asyncio.Semaphore(AT_ONCE)
+        self._turns: Final = Turns()
         self.bodies: Final = Bodies(serve.body_bytes, serve.bodies_bytes, serve.body_seconds)
         self.app: Final = App(
             self.deployments,

@@ -132,7 +132,7 @@ def rows_of(request: bytes, response: bytes) -> Rows:
     """Make rows of the payloads of a request and of its response, of v1 or v2.
 
     A tensor of one value a row is a column of its name, a wider one columns NAME_0, NAME_1 and so on. Outputs of
-    floats are scores; one output of whole numbers or texts is the predicted class.
+    floats are scores, null among them NaN; one output of whole numbers or texts is the predicted class.
 
     Raises:
         AnswerError: the request is neither, or has no rows.
@@ -158,8 +158,10 @@ def rows_of(request: bytes, response: bytes) -> Rows:
         made.status = "error"
     classes = []
     for name, values in answers.items():
-        if all(isinstance(one, float) for one in values):
-            made.scores[name] = values
+        if any(isinstance(one, float) for one in values) and all(
+            isinstance(one, float | None) for one in values
+        ):
+            made.scores[name] = [math.nan if one is None else one for one in values]
         else:
             classes.append(values)
     if len(classes) == 1:

@@ -98,9 +98,8 @@ class Director:
             self._tell(state, "failed", why, began_s)
             return False
         if state.phase == "prepare":
-            if (
-                beside is not None
-            ):  # told of again once nothing is being prepared: a failure would cancel the change
+            if beside is not None:
+                # Told of again once nothing is being prepared: a failure would cancel the change.
                 logger.warning("%s revision %d: %s", self.name, state.revision, beside)
             try:
                 await self._swapper.prepare(state)

@@ -20,7 +20,7 @@ from driftline.agents.serving.lease import Deployment
 from driftline.agents.serving.package.errors import said
 from driftline.agents.serving.package.replacement import misfits
 from driftline.agents.serving.slots import Slots
-from driftline.agents.serving.work import AT_ONCE, Work, background
+from driftline.agents.serving.work import Turns, Work, background
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ class Means:
     free_bytes: Callable[[], int]
     drain_s: float = 30.0
     abandoned: Callable[[int], None] = lambda _count: None
-    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    turns: Turns = field(default_factory=Turns)
 
 
 class Swapper:
@@ -176,8 +176,8 @@ class Swapper:
         except BaseException:
             fetched.release()
             raise
-        loaded = await self._work.do(lambda: load(fetched), close)
-        self._loaded[ref] = loaded
+        with self._means.turns.taking(fetched.memory_bytes):
+            self._loaded[ref] = await self._work.do(lambda: load(fetched), close, fetched.release)
 
     def _fetched(self, ref: ModelRef) -> Fetched:
         try:
@@ -191,7 +191,7 @@ class Swapper:
 
     async def _has_room(self, fetched: Fetched, *, cold: bool) -> None:
         """Refuse what does not fit into memory; where the plan lets a rollback be cold, the previous one goes first."""
-        if fetched.memory_bytes <= self._means.free_bytes():
+        if fetched.memory_bytes <= await self._free_for(fetched):
             return
         slots = self.deployment.slots
         if cold and slots.previous is not None:
@@ -200,13 +200,16 @@ class Swapper:
             await self.deployment.drained(self._means.drain_s)
             self._sweep()
             await self._closed()
-        free = self._means.free_bytes()
+        free = await self._free_for(fetched)
         if fetched.memory_bytes > free:
             held_now = ", ".join(sorted(one.manifest.title for one in self._loaded.values())) or "nothing"
             raise SwapError(
                 f"{fetched.manifest.title} takes {fetched.memory_bytes:,} bytes of memory, and {free:,} are free "
                 f"beside {held_now}: let the plan say cold_rollback, or give more memory"
             )
+
+    async def _free_for(self, fetched: Fetched) -> int:
+        return await self._means.turns.free_for(fetched.memory_bytes, self._means.free_bytes)
 
     async def _turn(self, state: ServingState) -> None:
         """Let the slots of a state answer, with what is in memory by now; what is urgent waits for nobody."""
@@ -240,9 +243,11 @@ class Swapper:
         held_now = self.deployment.slots.held
         for ref, loaded in list(self._loaded.items()):
             if loaded not in held_now and ref not in self._wanted and not loaded.calls:
-                del self._loaded[ref]
-                self._closing.add(closing := asyncio.ensure_future(background(partial(close, loaded))))
-                closing.add_done_callback(self._closing.discard)
+                with suppress(SwapError):  # without a thread it is closed by the next sweep
+                    closing = background(partial(close, loaded))
+                    del self._loaded[ref]
+                    self._closing.add(closing)
+                    closing.add_done_callback(self._closing.discard)
 
     async def _closed(self) -> None:
         if self._closing:

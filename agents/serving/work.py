@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from driftline.agents.serving.errors import SwapError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
@@ -31,8 +31,8 @@ def under_way() -> int:
     return sum(one.name == _THREAD for one in threading.enumerate())
 
 
-async def background(work: Callable[[], T]) -> T:
-    """Do work in a thread; raises SwapError when there is none to be had."""
+def background(work: Callable[[], T]) -> asyncio.Future[T]:
+    """Begin work in a thread; raises SwapError when there is none to be had."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -57,7 +57,33 @@ async def background(work: Callable[[], T]) -> T:
         threading.Thread(target=whole, name=_THREAD, daemon=True).start()
     except RuntimeError as error:
         raise SwapError(f"no thread can be had to load in ({error}): let the agent have more") from error
-    return await future
+    return future
+
+
+class Turns:
+    """What the deployments of an agent share: turns to work, and the memory that those who load will take."""
+
+    def __init__(self) -> None:
+        self.at_once: Final = asyncio.Semaphore(AT_ONCE)
+        self.taking_bytes = 0
+        self._ended = asyncio.Event()
+
+    async def free_for(self, wanted_bytes: int, free_bytes: Callable[[], int]) -> int:
+        """Wait until there is room beside all that load, or none do any more; gives how many bytes are free then."""
+        while self.taking_bytes and wanted_bytes > free_bytes() - self.taking_bytes:
+            await self._ended.wait()
+        return free_bytes() - self.taking_bytes
+
+    @contextmanager
+    def taking(self, some_bytes: int) -> Iterator[None]:
+        """Load what will take so much; others count with it meanwhile."""
+        self.taking_bytes += some_bytes
+        try:
+            yield
+        finally:
+            self.taking_bytes -= some_bytes
+            ended, self._ended = self._ended, asyncio.Event()
+            ended.set()
 
 
 class Work:
@@ -65,21 +91,31 @@ class Work:
 
     Args:
         of: the deployment.
-        turns: of the agent: so many pieces of work are waited for at a time.
+        turns: of its agent.
     """
 
-    def __init__(self, of: str, turns: asyncio.Semaphore) -> None:
+    def __init__(self, of: str, turns: Turns) -> None:
         self._of, self._turns = of, turns
         self._hung = 0
         self._lock: Final = threading.Lock()
 
-    async def do(self, work: Callable[[], T], dispose: Callable[[T], object]) -> T:
+    async def do(
+        self,
+        work: Callable[[], T],
+        dispose: Callable[[T], object],
+        unbegun: Callable[[], object] = lambda: None,
+    ) -> T:
         """Do work in a thread, when it is its turn; when nobody waits for it any more, what it gives is disposed of.
+
+        Args:
+            work: blocks.
+            dispose: takes what nobody waited for.
+            unbegun: called in place of work that never begins.
 
         Raises:
             SwapError: too much work hangs, or no thread can be had.
         """
-        is_given_up = has_ended = False
+        is_begun = is_given_up = has_ended = False
         made: list[T] = []
 
         def end(*found: T) -> bool:
@@ -101,19 +137,24 @@ class Work:
                 dispose(found)
             return found
 
-        async with self._turns:
-            if self._hung >= MOST_HUNG:
-                raise SwapError(
-                    f"{self._hung} loads of {self._of} were given up and have not ended: if they hang, restart "
-                    "the agent"
-                )
-            try:
-                return await background(whole)
-            except asyncio.CancelledError:
-                with self._lock:
-                    is_given_up = True
-                    self._hung += not has_ended
-                    lost = list(made)
-                for one in lost:  # it came while we were told to stop
-                    dispose(one)
-                raise
+        try:
+            async with self._turns.at_once:
+                if self._hung >= MOST_HUNG:
+                    raise SwapError(
+                        f"{self._hung} loads of {self._of} were given up and have not ended: if they hang, restart "
+                        "the agent"
+                    )
+                future = background(whole)
+                is_begun = True
+                return await future
+        except asyncio.CancelledError:
+            with self._lock:
+                is_given_up = is_begun
+                self._hung += is_begun and not has_ended
+                lost = list(made)
+            for one in lost:  # it came while we were told to stop
+                dispose(one)
+            raise
+        finally:
+            if not is_begun:
+                unbegun()

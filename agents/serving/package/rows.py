@@ -54,6 +54,8 @@ def read_rows(path: Path) -> Rows:
 def _told(each: Mapping[str, Any]) -> NDArray[Any]:
     """A tensor of a v2 request, as the type that it says; PackageError where its values are not of it."""
     values, datatype = np.asarray(each["data"]).reshape(each["shape"]), each.get("datatype")
+    if not isinstance(each["name"], str):
+        raise PackageError(f"the rows name a tensor {each['name']!r:.40}, which is no text")
     if datatype is None:
         return values
     if datatype not in DTYPES:
@@ -162,7 +164,12 @@ def _cast(name: str, values: NDArray[Any], datatype: str, who: str = "the model 
         raise PackageError(f"{name!r} holds {values.dtype}, and {who} {datatype} there")
     with np.errstate(invalid="ignore", over="ignore"):
         cast = values.astype(dtype)
-    if datatype not in FLOATS and not np.array_equal(cast.astype(np.float64), values.astype(np.float64)):
+    whole = values.astype(np.float64)
+    if datatype in FLOATS:
+        is_lost = bool((np.isinf(cast) & np.isfinite(whole)).any())
+    else:
+        is_lost = not np.array_equal(cast.astype(np.float64), whole)
+    if is_lost:
         raise PackageError(f"{name!r} holds values that {datatype} cannot take, which {who} there")
     return cast
 

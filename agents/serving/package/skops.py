@@ -23,6 +23,7 @@ NUMBER: Final = "variable"
 """Outputs are called as skl2onnx calls them, so that an estimator has one face in both formats."""
 
 _SHOWN: Final = 5
+_SEVERAL: Final = "the estimator predicts several targets at once, and a package has one"
 # Their class is the one of the greatest probability, always: asked once instead of twice.
 _BY_PROBABILITY: Final = frozenset((
     "DecisionTreeClassifier", "ExtraTreeClassifier", "ExtraTreesClassifier", "GaussianNB",
@@ -61,7 +62,10 @@ class SkopsModel:
         """Answer rows; raises what the estimator raises."""
         rows = self._rows(inputs)
         if self.outputs[0].name == NUMBER:
-            return {NUMBER: self._typed(self._estimator.predict(rows), 0)}
+            numbers = self._typed(self._estimator.predict(rows), 0)
+            if numbers.size != len(numbers):
+                raise LoadError(_SEVERAL)
+            return {NUMBER: numbers.reshape(-1, 1)}
         if len(self.outputs) == 1:
             return {LABEL: self._typed(self._estimator.predict(rows), 0)}
         probabilities = self._typed(self._estimator.predict_proba(rows), 1)
@@ -137,7 +141,7 @@ def outputs_of(estimator: Any) -> tuple[Tensor, ...]:  # noqa: ANN401 - an estim
     """Give the tensors that an estimator answers: class and probabilities, class alone, or a number."""
     classes = getattr(estimator, "classes_", None)
     if classes is None:
-        return (Tensor(name=NUMBER, datatype="FP64", shape=(-1,)),)
+        return (Tensor(name=NUMBER, datatype="FP64", shape=(-1, 1)),)
     label = Tensor(name=LABEL, datatype=_class_type(np.asarray(classes)), shape=(-1,))
     if not hasattr(estimator, "predict_proba"):
         return (label,)
@@ -146,7 +150,7 @@ def outputs_of(estimator: Any) -> tuple[Tensor, ...]:  # noqa: ANN401 - an estim
 
 def _class_type(classes: NDArray[Any]) -> Datatype:
     if classes.ndim != 1:
-        raise LoadError("the estimator predicts several targets at once, and a package has one")
+        raise LoadError(_SEVERAL)
     kind = datatype_of(classes.dtype)
     if kind in FLOATS and not np.array_equal(classes, np.floor(classes)):
         return "FP64"

@@ -205,7 +205,10 @@ class Store:
             raise StoreError(
                 f"{self.place} does not let us at {key}: look at its keys (one that may read suffices to serve)"
             ) from error
-        except (BaseError, OSError) as error:
+        except BaseException as error:
+            # The library panics at what it cannot send, and Python has no name for that.
+            if not isinstance(error, BaseError | OSError) and type(error).__name__ != "PanicException":
+                raise
             raise StoreError(f"{self.place} cannot be reached for {key}: {_outside(error)}") from error
 
 
@@ -282,7 +285,7 @@ def _is_plain(path: Path) -> bool:
         return True  # what is wrong says whoever opens it
 
 
-def _outside(error: Exception) -> str:
+def _outside(error: BaseException) -> str:
     """What obstore says for people of an error, without the insides of its types that it adds."""
     return " ".join(str(error).partition("Debug source:")[0].split())[:300] or type(error).__name__
 

@@ -12,7 +12,7 @@ import pytest
 from packaged import COLUMNS, KEYS, about, order
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
@@ -173,6 +173,22 @@ def test_what_stays_an_estimator_takes_the_place_of_what_became_onnx(tmp_path: P
     assert misfits(one, two) == misfits(two, one) == []
 
 
+@pytest.mark.parametrize("axes", [1, 2])
+def test_a_regressor_follows_one_in_the_other_format(tmp_path: Path, axes: int) -> None:
+    """Its number is a column of one in both, learnt from a vector or from a column."""
+    target = MATRIX[:, 0] if axes == 1 else MATRIX[:, :1]
+    model = Ridge().fit(MATRIX, target)
+    one, two = (
+        pack_estimator(
+            model, order(tmp_path / str(convert), rows=TABLE, about=FOUR), convert=convert
+        ).signed.manifest
+        for convert in (True, False)
+    )
+    assert {one.format, two.format} == {"onnx", "skops"}
+    assert misfits(one, two) == misfits(two, one) == []
+    assert one.scores == two.scores == (Score(name="score", output="variable"),)
+
+
 @pytest.mark.parametrize(("name", "said"), [("a" * 250, "it has 250 characters"), ("b\nc", "does not print")])
 def test_a_column_that_no_event_can_carry_is_named(tmp_path: Path, name: str, said: str) -> None:
     """The sentence names the column and what is wrong with its name; nothing is left of the package."""
@@ -194,11 +210,13 @@ def test_several_classes_have_a_score_each(tmp_path: Path) -> None:
     ]
 
 
-def test_one_target_at_a_time(tmp_path: Path) -> None:
-    """An estimator of several targets is refused."""
-    model = RandomForestClassifier(3).fit(MATRIX, np.stack([TRUTH, TRUTH], axis=1))
+@pytest.mark.parametrize("convert", [True, False])
+@pytest.mark.parametrize("kind", [RandomForestClassifier, Ridge])
+def test_one_target_at_a_time(tmp_path: Path, kind: Any, *, convert: bool) -> None:
+    """An estimator of several targets is refused, of classes as of numbers."""
+    model = kind().fit(MATRIX, np.stack([TRUTH, TRUTH], axis=1))
     with pytest.raises(PackageError, match="predicts several targets at once"):
-        pack_estimator(model, order(tmp_path / "package", rows=TABLE, about=FOUR))
+        pack_estimator(model, order(tmp_path / "package", rows=TABLE, about=FOUR), convert=convert)
 
 
 def test_numbers_and_classes_without_probabilities(tmp_path: Path) -> None:
@@ -206,7 +224,8 @@ def test_numbers_and_classes_without_probabilities(tmp_path: Path) -> None:
     forest = RandomForestRegressor(5, n_jobs=2).fit(MATRIX, MATRIX[:, 0])
     made = pack_estimator(forest, order(tmp_path / "one", rows=TABLE, about=FOUR), convert=False)
     assert made.signed.manifest.scores == (Score(name="score", output="variable"),)
-    assert np.allclose(answers(made, ["sklearn.tree._tree.Tree"])["variable"], forest.predict(MATRIX[:8]))
+    found = answers(made, ["sklearn.tree._tree.Tree"])["variable"]
+    assert np.allclose(found, forest.predict(MATRIX[:8])[:, None])
     support = LinearSVC().fit(MATRIX, TRUTH)
     made = pack_estimator(support, order(tmp_path / "two", rows=TABLE, about=FOUR), convert=False)
     assert (made.signed.manifest.predicted, made.signed.manifest.scores) == ("label", ())

@@ -78,6 +78,8 @@ def test_what_unpacks_to_too_much_is_not_unpacked(tmp_path: Path, monkeypatch: p
     [
         ("BF32", [1, 2], r"the rows say that 'X' is 'BF32'; there are BOOL, "),
         ("UINT8", [1, 300], r"'X' holds values that UINT8 cannot take, which the file says there"),
+        ("FP32", [1, 1e300], r"'X' holds values that FP32 cannot take, which the file says there"),
+        ("FP16", [1, 1e6], r"'X' holds values that FP16 cannot take"),
         ("FP32", ["a", "b"], r"'X' holds <U1, and the file says FP32 there"),
         ("BYTES", [1, 2], r"row 0 of 'X' is 1, and the file says texts there"),
     ],
@@ -89,6 +91,14 @@ def test_values_that_are_not_of_the_type_that_they_are_said_to_be_are_refused(
     asked = {"inputs": [{"name": "X", "datatype": datatype, "shape": [2, 1], "data": data}]}
     (tmp_path / "r.json").write_text(json.dumps(asked))
     with pytest.raises(PackageError, match=said):
+        rows.read_rows(tmp_path / "r.json")
+
+
+def test_a_tensor_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    """In a sentence: a number for a name is a common slip of whoever writes JSON by hand."""
+    asked = {"inputs": [{"name": 1, "datatype": "FP32", "shape": [1, 1], "data": [1]}]}
+    (tmp_path / "r.json").write_text(json.dumps(asked))
+    with pytest.raises(PackageError, match="the rows name a tensor 1, which is no text"):
         rows.read_rows(tmp_path / "r.json")
 
 

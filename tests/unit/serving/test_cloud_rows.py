@@ -24,6 +24,9 @@ def test_whole_numbers_of_a_float_tensor_are_scores() -> None:
     assert (told.scores, told.predicted) == ({"prediction": [1.0, 0.5]}, None)
     untyped = b'{"outputs": [{"name": "p", "datatype": null, "shape": [2], "data": [1, 0.5]}]}'
     assert rows_of(json.dumps(asked).encode(), untyped).scores == {"p": [1.0, 0.5]}
+    gaps = b'{"outputs": [{"name": "p", "datatype": "FP64", "shape": [2], "data": [null, 0.5]}]}'
+    told = rows_of(json.dumps(asked).encode(), gaps)
+    assert (str(told.scores["p"]), told.predicted) == ("[nan, 0.5]", None)
     told = rows_of(b'{"instances": [1, 2]}', b'{"predictions": [1, 0]}')
     assert (told.scores, told.predicted) == ({}, [1, 0])
     with pytest.raises(AnswerError, match="a whole number that no float takes"):

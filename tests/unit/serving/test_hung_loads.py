@@ -26,10 +26,10 @@ Told = list[tuple[str, str]]
 
 
 def directed(
-    told: Told, *packages: Package, name: str = "churn", turns: asyncio.Semaphore | None = None
+    told: Told, *packages: Package, name: str = "churn", turns: work.Turns | None = None
 ) -> tuple[Swapper, Director]:
     """A deployment's swapper and its director, which tells outcomes and reasons."""
-    means = Means(Shelf(*packages).fetch, lambda: 100, turns=turns or asyncio.Semaphore(work.AT_ONCE))
+    means = Means(Shelf(*packages).fetch, lambda: 100, turns=turns or work.Turns())
     swapper = Swapper(name, means)
     return swapper, Director(swapper, lambda _name, _revision, outcome, why, _s: told.append((outcome, why)))
 
@@ -67,7 +67,7 @@ def test_a_deployment_whose_loads_hang_holds_up_no_other() -> None:
         office.created("1")
         office.registered("2")
         hangs = Hangs("2", tier="low")
-        turns = asyncio.Semaphore(work.AT_ONCE)
+        turns = work.Turns()
         _, one = directed(told, Package("1", tier="low"), hangs, turns=turns)
         one.take(office.state)
         await one.settled()
@@ -158,7 +158,7 @@ def test_a_thread_that_cannot_be_had_is_a_failed_load(monkeypatch: pytest.Monkey
         with monkeypatch.context() as without:
             without.setattr(threading.Thread, "start", none)
             with pytest.raises(SwapError, match="no thread can be had"):
-                await work.background(lambda: None)
+                work.background(lambda: None)
             one.take(office.state)
             await until(lambda: len(told) > 1)
         assert told[0] == (
@@ -187,3 +187,87 @@ def test_an_agent_that_gets_no_thread_says_so(tmp_path: Path, monkeypatch: pytes
         assert (await line.ask(posted()))[0] == 200
 
     run(lambda: agent(tmp_path, threads=1, inline_seconds=0.0), whole)
+
+
+@pytest.mark.parametrize("why", ["turn", "thread"])
+def test_what_never_begins_is_let_go_of(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given up while it waited for its turn, or without a thread: its files are not held for ever."""
+    said = list[str]()
+
+    def none(_thread: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def whole() -> None:
+        turns, go_on = work.Turns(), threading.Event()
+        busy = work.Work("fraud", turns)
+        many = work.AT_ONCE if why == "turn" else 0
+        loads = [asyncio.create_task(busy.do(go_on.wait, lambda _: None)) for _ in range(many)]
+        await asyncio.sleep(0)
+        with monkeypatch.context() as without:
+            if why == "thread":
+                without.setattr(threading.Thread, "start", none)
+            asked = work.Work("churn", turns).do(
+                lambda: said.append("begun"), lambda _: said.append("disposed"), lambda: said.append("let go")
+            )
+            waiting = asyncio.create_task(asked)
+            await asyncio.wait([waiting], timeout=0.05)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+        go_on.set()
+        await asyncio.gather(*loads)
+
+    asyncio.run(whole())
+    assert said == ["let go"]
+
+
+def test_what_gets_no_thread_to_close_in_is_closed_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays in memory until there is one, and is not forgotten."""
+    packages = [Package(str(number), tier="low") for number in (1, 2)]
+
+    def none(_thread: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def whole() -> None:
+        office = Office("low")
+        office.created("1")
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, lambda: 100))
+        await swapper.activate(office.state)
+        office.registered("2")
+        office.ask("promote", "ann", model=model("2"))
+        await swapper.prepare(office.state)
+        with monkeypatch.context() as without:
+            without.setattr(threading.Thread, "start", none)
+            swapper.cancel()
+        assert swapper.versions == {"1", "2"}
+        swapper.cancel()
+        assert swapper.versions == {"1"}
+        await until(packages[1].made[0].is_closed.is_set)
+
+    asyncio.run(whole())
+
+
+def test_deployments_that_load_at_the_same_time_count_with_each_other() -> None:
+    """What both will take is more than there is: the second waits for the first, and is refused with figures."""
+    one, two = (Package("1", tier="low", memory_bytes=70) for _ in range(2))
+
+    def free_bytes() -> int:
+        return 100 - 70 * (len(one.made) + len(two.made))
+
+    async def whole() -> None:
+        office, turns = Office("low"), work.Turns()
+        office.created("1")
+        first = Swapper("churn", Means(Shelf(one).fetch, free_bytes, turns=turns))
+        second = Swapper("fraud", Means(Shelf(two).fetch, free_bytes, turns=turns))
+        one.may_load.clear()
+        loading = asyncio.create_task(first.activate(office.state))
+        await until(lambda: turns.taking_bytes == 70)
+        beside = asyncio.create_task(second.activate(office.state))
+        await asyncio.wait([beside], timeout=0.2)
+        assert not beside.done()
+        one.may_load.set()
+        await loading
+        with pytest.raises(SwapError, match="takes 70 bytes of memory, and 30 are free"):
+            await beside
+        assert turns.taking_bytes == 0
+
+    asyncio.run(whole())

@@ -101,4 +101,5 @@ def test_one_that_never_served_ends_them_all_though_others_listen_there(
         assert processes.run(msgspec.structs.replace(TWO, port=port), None) == 2
         monkeypatch.setattr(Child, "pid", os.getpid())
         assert processes._listens([Child([])], port)  # type: ignore[list-item]
+        assert not processes._listens([Child([])], port + 1)  # type: ignore[list-item]
     assert not processes._listens([Child([])], port)  # type: ignore[list-item]

@@ -66,7 +66,7 @@ def test_what_loads_takes_no_thread_of_anything_else() -> None:
     go_on = threading.Event()
 
     async def whole() -> None:
-        churn = work.Work("churn", asyncio.Semaphore(work.AT_ONCE))
+        churn = work.Work("churn", work.Turns())
         loads = [asyncio.create_task(churn.do(lambda: go_on.wait(30), lambda _: None)) for _ in range(20)]
         await until(lambda: work.under_way() == work.AT_ONCE)
         assert await asyncio.wait_for(asyncio.to_thread(lambda: "at once"), 5.0) == "at once"
