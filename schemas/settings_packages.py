@@ -32,7 +32,7 @@ class Packages(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     region: Annotated[
-        str, Meta(description="small letters, digits and '-'", pattern=r"\A[a-z0-9-]{1,100}\Z")
+        str, Meta(description="a name of letters, digits, '-' and '_'", pattern=r"\A[A-Za-z0-9_-]{1,100}\Z")
     ] = "us-east-1"
     access_key: Annotated[
         str,

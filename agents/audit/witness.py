@@ -42,7 +42,7 @@ class Witness:
         self._chain = Chain(genesis)
         self._signed = None if last is None else Checkpoint.of(last)
         self._base, self._leaves = Frontier(), deque[bytes]()
-        self._ahead: dict[str, Note] = {}
+        self._ahead: dict[bytes, Note] = {}
         self._unknown: deque[Note] = deque(maxlen=MOST_UNKNOWN)
         self._agreed: Note | None = None
 
@@ -109,6 +109,8 @@ class Witness:
             found = Checkpoint.of(note)
             if found.size > self._chain.size:
                 self._look_at(note)
+            elif self._bare(note) is None:
+                continue  # whoever signed it was the log's key then, and is none any more
             elif found.size >= self._base.size:
                 for leaf in islice(leaves, found.size - tree.size):
                     tree.push(leaf)
@@ -141,7 +143,7 @@ class Witness:
 
     def _look_at(self, bare: Note) -> None:
         """Keep a checkpoint of the log until its records are read; the same one that comes again is the same."""
-        self._ahead[bare.text] = bare
+        self._ahead[bare.to_bytes()] = bare
         if len(self._ahead) > MOST_AHEAD:
             del self._ahead[next(iter(self._ahead))]
 

@@ -40,7 +40,7 @@ USUAL: Final[Mapping[Op, Stage]] = {
 }
 """The stage that an op finds its model in on the longest path: for questions about models whose stage is not known."""
 
-_ROLE: Final = re.compile(r'Role::"([^"]{1,100})"')
+_ROLE: Final = re.compile(r'\bRole\s*::\s*"([^"]{1,100})"')
 _QUOTED: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\r\n]*', re.DOTALL)
 
 

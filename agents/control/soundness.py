@@ -32,35 +32,50 @@ def sound(policy: Policy) -> str | None:
     errs otherwise denies.
     """
     roles = policy.roles or ("any",)
-    alone = tuple((role,) for role in roles[:MOST_ROLES])
     for tier, op in product(TIERS, HALTS):
-        if not any(policy.ask(Question(_probe(one), op, "probe", tier)).allowed for one in alone):
+        alone = (Question(_probe((role,)), op, "probe", tier) for role in roles)
+        if not any(policy.ask(one).allowed for one in alone):
             return f"no role could {op} a deployment of tier {tier} without an approval"
-    faults = (_fault(policy, one) for one in dict.fromkeys((*alone, roles)))
+    together = _Asked(policy, roles)
+    each = (_Asked(policy, (role,)) for role in roles[:MOST_ROLES])
+    faults = (one.fault or one.never(together) for one in (together, *each))
     return next((one for one in faults if one is not None), None)
 
 
-def _fault(policy: Policy, roles: tuple[str, ...]) -> str | None:
-    """What is wrong with what a policy says to a person of some roles."""
-    asked = list(_foreseen(roles))
-    answers = policy.ask_each(asked)
-    later = policy.ask_each([replace(one, age_s=_LONG_S) for one in asked])
-    usual = policy.ask_each([replace(one, stage=_usual(one.op)) for one in asked])
-    for one, at_once, after in zip(asked, answers, later, strict=True):
-        for error in (*at_once.errors, *after.errors):
-            return f"a rule errs: {error}"
-        if after.allowed and not at_once.allowed:
-            return f"a rule lets {one.op} at tier {one.tier} after a while alone, and what is denied at once is refused"
-    whole = list(zip(asked, answers, usual, strict=True))
-    met = {(one.op, one.tier) for one, answer, also in whole if answer.allowed and also.allowed}
-    for one, answer, _ in whole:
-        if answer.allowed and (one.op, one.tier) not in met:
-            return (
-                f"a rule lets {one.op} at tier {one.tier} from the stage {one.stage!r} and none from "
-                f"{_usual(one.op)!r}, for which agents ask: they do not know the stage that was, and both must be "
-                "allowed"
-            )
-    return None
+class _Asked:
+    """What a policy answers a person of some roles: at once, after a long while, and from the usual stage."""
+
+    def __init__(self, policy: Policy, roles: tuple[str, ...]) -> None:
+        asked = list(_foreseen(roles))
+        later = [replace(one, age_s=_LONG_S) for one in asked]
+        usual = [replace(one, stage=_usual(one.op)) for one in asked]
+        answers = (policy.ask_each(many) for many in (asked, later, usual))
+        self._whole = list(zip(asked, *answers, strict=True))
+        self.met = {(one.op, one.tier) for one, now, _, also in self._whole if now.allowed and also.allowed}
+
+    @property
+    def fault(self) -> str | None:
+        """What errs, or is denied at once and allowed later."""
+        for one, now, after, _ in self._whole:
+            for error in (*now.errors, *after.errors):
+                return f"a rule errs: {error}"
+            if after.allowed and not now.allowed:
+                return (
+                    f"a rule lets {one.op} at tier {one.tier} after a while alone, and what is denied at once is "
+                    "refused"
+                )
+        return None
+
+    def never(self, together: _Asked) -> str | None:
+        """What is allowed to these roles from some stage and never is, not even beside all other roles."""
+        for one, now, _, _ in self._whole:
+            if now.allowed and (one.op, one.tier) not in self.met | together.met:
+                usual = repr(_usual(one.op)) if _usual(one.op) else "no stage at all ('')"
+                return (
+                    f"a rule lets {one.op} at tier {one.tier} from the stage {one.stage!r} and none from {usual}, for "
+                    "which agents ask: they do not know the stage that was, and both must be allowed"
+                )
+        return None
 
 
 def _usual(op: Op) -> str:

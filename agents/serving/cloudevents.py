@@ -153,15 +153,17 @@ def rows_of(request: bytes, response: bytes) -> Rows:
         raise bad_request("the inputs of the event have no rows, or not as many of each")
     version = told.get("model_version")
     made = Rows(rows, columns, version=version[:200] if isinstance(version, str) else "")
-    answers = {name: one for name, one in _columns(outputs).items() if len(one) == rows} if outputs else {}
+    answers = (
+        {name: one for name, one in _columns(outputs, math.nan).items() if len(one) == rows}
+        if outputs
+        else {}
+    )
     if not answers:
         made.status = "error"
     classes = []
     for name, values in answers.items():
-        if any(isinstance(one, float) for one in values) and all(
-            isinstance(one, float | None) for one in values
-        ):
-            made.scores[name] = [math.nan if one is None else one for one in values]
+        if all(isinstance(one, float) for one in values):
+            made.scores[name] = values
         else:
             classes.append(values)
     if len(classes) == 1:
@@ -206,13 +208,14 @@ def _object(body: bytes, what: str) -> dict[str, Any]:
     return found
 
 
-def _columns(tensors: Any) -> dict[str, list[Any]]:  # noqa: ANN401 - whatever the JSON holds
+def _columns(tensors: Any, gap: float | None = None) -> dict[str, list[Any]]:  # noqa: ANN401 - whatever the JSON holds
+    """Columns by name; `gap` stands for null among floats."""
     columns: dict[str, list[Any]] = {}
     for tensor in tensors if isinstance(tensors, list) else []:
         if not isinstance(tensor, dict) or not isinstance(tensor.get("data"), list):
             raise bad_request("a tensor of the event has no data in JSON; binary ones are not read")
         name = str(tensor.get("name", "input"))[:180] or "input"
-        table = _table(tensor)
+        table = _table(tensor, gap)
         for place, values in enumerate(table):
             column = name if len(table) == 1 else f"{name}_{place}"
             if column in columns:
@@ -223,7 +226,7 @@ def _columns(tensors: Any) -> dict[str, list[Any]]:  # noqa: ANN401 - whatever t
     return columns
 
 
-def _table(tensor: dict[str, Any]) -> list[list[Any]]:
+def _table(tensor: dict[str, Any], gap: float | None) -> list[list[Any]]:
     """The columns of a tensor; whole numbers among floats are floats, which some servers write without a point."""
     data, shape = tensor["data"], tensor.get("shape")
     rows = [one if isinstance(one, list) else [one] for one in data]
@@ -247,7 +250,7 @@ def _table(tensor: dict[str, Any]) -> list[list[Any]]:
     columns = [[row[place] for row in rows] for place in range(width)]
     told = str(tensor.get("datatype") or "")
     if told.startswith("FP") or (not told and any(isinstance(one, float) for row in rows for one in row)):
-        columns = [[_as_float(one) for one in column] for column in columns]
+        columns = [[gap if one is None else _as_float(one) for one in column] for column in columns]
     return columns
 
 

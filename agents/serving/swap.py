@@ -176,8 +176,9 @@ class Swapper:
         except BaseException:
             fetched.release()
             raise
-        with self._means.turns.taking(fetched.memory_bytes):
-            self._loaded[ref] = await self._work.do(lambda: load(fetched), close, fetched.release)
+        self._loaded[ref] = await self._work.do(
+            lambda: load(fetched), close, fetched.release, fetched.memory_bytes
+        )
 
     def _fetched(self, ref: ModelRef) -> Fetched:
         try:
@@ -191,7 +192,8 @@ class Swapper:
 
     async def _has_room(self, fetched: Fetched, *, cold: bool) -> None:
         """Refuse what does not fit into memory; where the plan lets a rollback be cold, the previous one goes first."""
-        if fetched.memory_bytes <= await self._free_for(fetched):
+        turns, free_bytes = self._means.turns, self._means.free_bytes
+        if await turns.room_for(fetched.memory_bytes, free_bytes):
             return
         slots = self.deployment.slots
         if cold and slots.previous is not None:
@@ -200,16 +202,15 @@ class Swapper:
             await self.deployment.drained(self._means.drain_s)
             self._sweep()
             await self._closed()
-        free = await self._free_for(fetched)
-        if fetched.memory_bytes > free:
-            held_now = ", ".join(sorted(one.manifest.title for one in self._loaded.values())) or "nothing"
-            raise SwapError(
-                f"{fetched.manifest.title} takes {fetched.memory_bytes:,} bytes of memory, and {free:,} are free "
-                f"beside {held_now}: let the plan say cold_rollback, or give more memory"
-            )
-
-    async def _free_for(self, fetched: Fetched) -> int:
-        return await self._means.turns.free_for(fetched.memory_bytes, self._means.free_bytes)
+            if await turns.room_for(fetched.memory_bytes, free_bytes):
+                return
+        held_now = ", ".join(sorted(one.manifest.title for one in self._loaded.values())) or "nothing"
+        loading = f" and {turns.taking_bytes:,} bytes that are being loaded" if turns.taking_bytes else ""
+        raise SwapError(
+            f"{fetched.manifest.title} takes {fetched.memory_bytes:,} bytes of memory, and "
+            f"{max(0, free_bytes() - turns.taking_bytes):,} are free beside {held_now}{loading}: let the plan say "
+            "cold_rollback, or give more memory"
+        )
 
     async def _turn(self, state: ServingState) -> None:
         """Let the slots of a state answer, with what is in memory by now; what is urgent waits for nobody."""

@@ -8,19 +8,25 @@ it may hang.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from driftline.agents.serving.errors import SwapError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 AT_ONCE: Final = 6
 """Loads that are waited for at a time; more wait for their turn."""
+WAIT_S: Final = 30.0
+"""How long a load waits for others to end that may take the memory it needs."""
 MOST_HUNG: Final = 4
 """Loads of a deployment that nobody waits for any more, and that have not ended; then no other is begun."""
 _THREAD: Final = "work"
@@ -31,12 +37,21 @@ def under_way() -> int:
     return sum(one.name == _THREAD for one in threading.enumerate())
 
 
-def background(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Begin work in a thread; raises SwapError when there is none to be had."""
+def background(work: Callable[[], T], ended: Callable[[], object] = lambda: None) -> asyncio.Future[T]:
+    """Begin work in a thread.
+
+    Args:
+        work: blocks.
+        ended: called by the loop when it has ended, whether somebody still waits or not.
+
+    Raises:
+        SwapError: there is no thread to be had.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
     def settle(found: T | None, error: BaseException | None) -> None:
+        ended()
         if future.done():
             return
         if error is None:
@@ -68,22 +83,29 @@ class Turns:
         self.taking_bytes = 0
         self._ended = asyncio.Event()
 
-    async def free_for(self, wanted_bytes: int, free_bytes: Callable[[], int]) -> int:
-        """Wait until there is room beside all that load, or none do any more; gives how many bytes are free then."""
-        while self.taking_bytes and wanted_bytes > free_bytes() - self.taking_bytes:
-            await self._ended.wait()
-        return free_bytes() - self.taking_bytes
+    async def room_for(self, wanted_bytes: int, free_bytes: Callable[[], int]) -> bool:
+        """Whether there is room beside all that load, once some have ended where need be; after a while there is not.
 
-    @contextmanager
-    def taking(self, some_bytes: int) -> Iterator[None]:
-        """Load what will take so much; others count with it meanwhile."""
+        What takes nobody knows how much has room.
+        """
+        if not wanted_bytes:
+            return True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_S):
+                while self.taking_bytes and wanted_bytes > free_bytes() - self.taking_bytes:
+                    await self._ended.wait()
+        return wanted_bytes <= free_bytes() - self.taking_bytes
+
+    def take(self, some_bytes: int) -> Callable[[], None]:
+        """Count what is about to be taken; gives what ends that, to be called once."""
         self.taking_bytes += some_bytes
-        try:
-            yield
-        finally:
+
+        def end() -> None:
             self.taking_bytes -= some_bytes
             ended, self._ended = self._ended, asyncio.Event()
             ended.set()
+
+        return end
 
 
 class Work:
@@ -104,19 +126,22 @@ class Work:
         work: Callable[[], T],
         dispose: Callable[[T], object],
         unbegun: Callable[[], object] = lambda: None,
+        takes_bytes: int = 0,
     ) -> T:
         """Do work in a thread, when it is its turn; when nobody waits for it any more, what it gives is disposed of.
 
         Args:
             work: blocks.
-            dispose: takes what nobody waited for.
+            dispose: takes what nobody waited for, in a thread.
             unbegun: called in place of work that never begins.
+            takes_bytes: of memory, which others count with until the work has ended.
 
         Raises:
             SwapError: too much work hangs, or no thread can be had.
         """
         is_begun = is_given_up = has_ended = False
         made: list[T] = []
+        taken = self._turns.take(takes_bytes)
 
         def end(*found: T) -> bool:
             """Note that it has ended; says whether somebody wants what it gave."""
@@ -134,7 +159,7 @@ class Work:
                 end()
                 raise
             if not end(found):
-                dispose(found)
+                _let_go(partial(dispose, found))
             return found
 
         try:
@@ -144,7 +169,7 @@ class Work:
                         f"{self._hung} loads of {self._of} were given up and have not ended: if they hang, restart "
                         "the agent"
                     )
-                future = background(whole)
+                future = background(whole, taken)
                 is_begun = True
                 return await future
         except asyncio.CancelledError:
@@ -153,8 +178,24 @@ class Work:
                 self._hung += is_begun and not has_ended
                 lost = list(made)
             for one in lost:  # it came while we were told to stop
-                dispose(one)
+                _disposed(partial(dispose, one))
             raise
         finally:
             if not is_begun:
+                taken()
                 unbegun()
+
+
+def _disposed(dispose: Callable[[], object]) -> None:
+    """Let something go in a thread: freeing what is large takes long."""
+    try:
+        background(partial(_let_go, dispose))
+    except SwapError:
+        _let_go(dispose)
+
+
+def _let_go(dispose: Callable[[], object]) -> None:
+    try:
+        dispose()
+    except Exception:
+        logger.exception("what nobody waited for does not close")

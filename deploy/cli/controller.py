@@ -32,7 +32,7 @@ def command(genesis: str | None) -> None:
     from driftline.agents.control.controller.metrics import ControllerMetrics
     from driftline.agents.control.controller.service import serve
     from driftline.agents.control.controller.tenure import Setup
-    from driftline.agents.serving.package.store import store_of
+    from driftline.agents.serving.package.stores import store_of
     from driftline.streams.processors.service import served_metrics, told_to_stop
 
     log_to_stderr()

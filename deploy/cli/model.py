@@ -142,7 +142,7 @@ def push(package: Path, as_json: bool) -> None:
 
     Its files are verified first; who may sign packages is for those to check who take it.
     """
-    from driftline.agents.serving.package.store import store_of
+    from driftline.agents.serving.package.stores import store_of
     from driftline.agents.serving.package.verify import verify
 
     store = store_of(_settings().packages, make=True)

@@ -12,7 +12,7 @@ from pyarrow import parquet as pq
 from driftline.agents.serving.package.about import About
 from driftline.agents.serving.package.manifest import Score
 from driftline.agents.serving.package.pack import Order, pack_estimator
-from driftline.agents.serving.package.store import store_of
+from driftline.agents.serving.package.stores import store_of
 from driftline.deploy.demo.flights import LEVELS, NUMBERS
 from driftline.deploy.demo.model import columns_of
 from driftline.deploy.tables.build import build_from_table

@@ -29,7 +29,7 @@ from driftline.agents.serving.package.folder import read
 from driftline.agents.serving.package.in_place import InPlace, Source
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.signed import opened_manifest
-from driftline.agents.serving.package.store import store_of
+from driftline.agents.serving.package.stores import store_of
 from driftline.agents.serving.package.trial import Bounds
 from driftline.agents.serving.package.verify import verify
 from driftline.agents.serving.server import listening

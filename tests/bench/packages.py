@@ -30,7 +30,7 @@ from driftline.agents.serving.package.about import About
 from driftline.agents.serving.package.cache import Cache
 from driftline.agents.serving.package.loading import load
 from driftline.agents.serving.package.pack import Order, Packed, pack_file
-from driftline.agents.serving.package.store import folder_store
+from driftline.agents.serving.package.stores import folder_store
 from driftline.agents.serving.package.trial import trial
 
 if TYPE_CHECKING:

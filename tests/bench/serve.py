@@ -32,7 +32,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from driftline.agents.control.keys import of_seed, public_text
 from driftline.agents.serving.package.about import About
 from driftline.agents.serving.package.pack import Order, pack_estimator
-from driftline.agents.serving.package.store import folder_store
+from driftline.agents.serving.package.stores import folder_store
 from driftline.deploy.local.kafka_topics import ensure_topics
 from driftline.schemas.settings import Kafka, Settings
 

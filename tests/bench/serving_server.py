@@ -27,7 +27,7 @@ from driftline.agents.emit import Emitter
 from driftline.agents.serving.agent import Agent
 from driftline.agents.serving.loader import PackageLoader
 from driftline.agents.serving.package.cache import Cache
-from driftline.agents.serving.package.store import folder_store
+from driftline.agents.serving.package.stores import folder_store
 from driftline.agents.serving.package.verify import verify
 from driftline.agents.serving.server import listening
 from driftline.schemas.control.command import ModelRef

@@ -20,7 +20,7 @@ from driftline.agents.serving.package.golden import GoldenRows
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.manifest import File, Golden, Manifest
 from driftline.agents.serving.package.pack import Order, Packed, pack_file
-from driftline.agents.serving.package.store import folder_store
+from driftline.agents.serving.package.stores import folder_store
 from driftline.agents.serving.package.tensors import Tensor, datatype_of
 from driftline.schemas.control import envelope as envelopes
 from driftline.schemas.control.envelope import Envelope

@@ -24,7 +24,7 @@ from signed import key
 from driftline.agents.audit.record import AuditRecord
 from driftline.agents.audit.topic import Reader
 from driftline.agents.serving.package.layout import FILE
-from driftline.agents.serving.package.store import folder_store
+from driftline.agents.serving.package.stores import folder_store
 from driftline.deploy.local.compacted import records
 from driftline.deploy.local.environment import child_environment
 from driftline.schemas.control.ack import Ack

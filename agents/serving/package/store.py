@@ -10,9 +10,7 @@ from __future__ import annotations
 import stat
 from collections import deque
 from contextlib import contextmanager
-from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import obstore
 from obstore.exceptions import (
@@ -22,9 +20,8 @@ from obstore.exceptions import (
     PermissionDeniedError,
     UnauthenticatedError,
 )
-from obstore.store import LocalStore, S3Store
 
-from driftline.agents.serving.package.errors import BrokenPackageError, StoreError, said
+from driftline.agents.serving.package.errors import BrokenPackageError, StoreError
 from driftline.agents.serving.package.folder import opened, read, shown
 from driftline.agents.serving.package.in_place import as_signed
 from driftline.agents.serving.package.layout import FILE
@@ -33,18 +30,17 @@ from driftline.schemas.control import envelope as envelopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from obstore.store import LocalStore, S3Store
 
     from driftline.agents.serving.package.manifest import File
     from driftline.agents.serving.package.signed import Signed
-    from driftline.schemas.settings_packages import Packages
 
 CHUNK_BYTES: Final = 8 << 20
 """Got in one request: each has a time-out and tries of its own, however large the file."""
 WHOLE_BYTES: Final = 16 << 20
 """Up to here an object is put in one request, which fails when it is there; a larger one goes up in parts."""
-TIMEOUT_S: Final = 30
-CONNECT_S: Final = 5
-RETRIES: Final = 3
 
 
 class Store:
@@ -218,63 +214,6 @@ class _NotThereError(Exception):
 
 class _ThereAlreadyError(Exception):
     """There is such an object."""
-
-
-def store_of(settings: Packages, *, make: bool = False, timeout_s: float = TIMEOUT_S) -> Store:
-    """Give the store that settings name.
-
-    Args:
-        settings: the section [packages].
-        make: whether a folder that is not there is made.
-        timeout_s: of a bucket: how long a request may take, with its retries, s.
-
-    Raises:
-        StoreError: none is named, or the folder is not there.
-    """
-    if not settings.store:
-        raise StoreError(
-            "no store of packages is named: set DRIFTLINE_PACKAGES_STORE (or packages.store in driftline.toml) to a "
-            "folder or to s3://BUCKET/PREFIX"
-        )
-    if not settings.store.startswith("s3://"):
-        if "://" in settings.store:
-            raise StoreError(
-                f"the store {settings.store} is of a kind that nobody knows: name a folder, or s3://BUCKET/PREFIX"
-            )
-        return folder_store(Path(settings.store), make=make)
-    bucket, _, prefix = settings.store.removeprefix("s3://").partition("/")
-    config: dict[str, Any] = {"region": settings.region, "virtual_hosted_style_request": False}
-    if settings.endpoint:
-        config["endpoint"] = settings.endpoint
-    if settings.access_key:
-        config |= {"access_key_id": settings.access_key, "secret_access_key": str(settings.secret_key)}
-    try:
-        objects = S3Store(
-            bucket,
-            prefix=prefix.strip("/") or None,
-            client_options={
-                "timeout": timedelta(seconds=timeout_s),
-                "connect_timeout": timedelta(seconds=CONNECT_S),
-                "allow_http": settings.endpoint.startswith("http://"),
-            },
-            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=timeout_s)},
-            **config,
-        )
-    except (BaseError, ValueError) as error:
-        raise StoreError(f"the store {settings.store} cannot be used: {said(error)}") from error
-    return Store(objects, settings.store)
-
-
-def folder_store(folder: Path, *, make: bool = False) -> Store:
-    """Give the store in a folder; raises StoreError when it is not there and is not to be made."""
-    try:
-        if make:
-            folder.mkdir(parents=True, exist_ok=True)
-        if not folder.is_dir():
-            raise StoreError(f"the store of packages {folder} is no folder: name one that is there")
-        return Store(LocalStore(folder.resolve()), str(folder), folder.resolve())
-    except OSError as error:
-        raise StoreError(f"the store of packages {folder} cannot be made: {error.strerror}") from error
 
 
 def _is_plain(path: Path) -> bool:

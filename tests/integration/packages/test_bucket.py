@@ -13,7 +13,8 @@ from s3 import READER, WRITER, Bucket, bucket
 from driftline.agents.serving.package.cache import Cache
 from driftline.agents.serving.package.errors import BrokenPackageError, StoreError
 from driftline.agents.serving.package.pack import Packed, pack_file
-from driftline.agents.serving.package.store import WHOLE_BYTES, store_of
+from driftline.agents.serving.package.store import WHOLE_BYTES
+from driftline.agents.serving.package.stores import store_of
 from driftline.agents.serving.package.trial import trial
 
 pytestmark = pytest.mark.needs("versitygw")

@@ -24,7 +24,7 @@ from signed import key
 from steady import Steady
 from town import Town
 
-from driftline.agents.serving.package.store import folder_store
+from driftline.agents.serving.package.stores import folder_store
 from driftline.deploy.local.compacted import produce, records
 from driftline.deploy.local.environment import child_environment
 from driftline.schemas.columns import read_predictions

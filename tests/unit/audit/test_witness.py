@@ -166,6 +166,29 @@ def test_a_new_key_of_the_log_may_come_before_its_record() -> None:
     assert Checkpoint.of(note).size == 10
 
 
+def test_a_key_that_was_taken_away_accuses_no_log() -> None:
+    """What it signed for a size behind its end counts nothing, though it came before the record that took it away."""
+    book = filled(9, witnessed=False)
+    after = msgspec.to_builtins(trust(checkpoints=(text("checkpoint-2"),)))
+    book.change_trust(command("trust-set", "", trust=after, expected_revision=1), "root-2", "root-3")
+    for number in range(10):
+        book.write("seen", deployment="churn", reasons=(f"number {number}",))
+    book.notes = [book.log.checkpoint(key("checkpoint-2")).to_bytes()]
+    ahead = Checkpoint("driftline.example/test", 15, bytes(32)).signed(
+        "driftline.example/test", key("checkpoint")
+    )
+    one = fresh(book)
+    for data in book.records[:6]:
+        one.record(data)
+    one.note(ahead.to_bytes())
+    assert one.compare() is None
+    told(one, book)
+    assert one.compare() is None
+    note = one.sign(NOW_S)
+    assert note is not None
+    assert Checkpoint.of(note).size == len(book.records)
+
+
 def test_it_needs_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """It keeps the hashes of a window of records; a checkpoint from before that is passed over."""
     monkeypatch.setattr(witness_module, "WINDOW", 8)

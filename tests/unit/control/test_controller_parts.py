@@ -31,7 +31,8 @@ from driftline.agents.control.pending import LIMIT_MS
 from driftline.agents.control.signing import sign
 from driftline.agents.control.trust import Keyring, first_state
 from driftline.agents.control.verdicts import Refusal
-from driftline.agents.serving.package.store import Store, folder_store
+from driftline.agents.serving.package.store import Store
+from driftline.agents.serving.package.stores import folder_store
 from driftline.agents.serving.package.verify import verify
 from driftline.schemas.control.ack import Ack, Heartbeat
 from driftline.schemas.control.command import ModelRef

@@ -85,7 +85,7 @@ def test_a_rule_about_time_means_the_same_to_controllers_and_agents(minutes: int
         (
             "rollback",
             'unless { context.stage == "validated" }',
-            "from the stage 'validated' and none from ''",
+            "from the stage 'validated' and none from no stage",
         ),
         # And here with this one.
         (
@@ -141,6 +141,39 @@ def test_a_policy_is_asked_as_each_role_alone(rules: str, wrong: str) -> None:
     """A rule against one role hides from nobody what is wrong with the rules for another."""
     text = ALL + 'permit (principal in Role::"engineer", action, resource);' + rules
     assert wrong in (sound(Policy(text)) or "")
+
+
+HALT = (
+    'permit (principal in Role::"zoe", action in [Action::"halt-rollout", Action::"halt-serving"], resource);'
+)
+
+
+def may(role: str, op: Op, when: str = "") -> str:
+    """A rule that lets a role do something."""
+    return f'permit (principal in Role :: "{role}", action == Action::"{op}", resource){when};'
+
+
+def test_a_policy_of_many_roles_is_asked_for_a_halt_as_each() -> None:
+    """The last of them may be the only one that halts."""
+    assert sound(Policy("".join(may(f"dept-{number}", "register") for number in range(20)) + HALT)) is None
+
+
+def test_roles_that_are_held_beside_each_other_are_asked_together() -> None:
+    """A right for a senior who is an engineer too needs no rule of its own for what an engineer may already."""
+    text = HALT + "".join(
+        may(role, "promote", f' when {{ context.stage == "{stage}" }}')
+        for role, stage in (("engineer", "canary"), ("senior", "shadow"))
+    )
+    assert sound(Policy(text)) is None
+    both = Person(id="p-2", roles=("engineer", "senior"), keys=OPERATOR.keys)
+    answer, lacking = Policy(text).decide(Question(both, "promote", "churn", "low", "shadow"))
+    assert (answer.allowed, lacking) == (True, 0)
+
+
+def test_what_only_all_roles_together_are_told_is_found() -> None:
+    """Each role alone is denied, and all of them are let after a while alone."""
+    rule = may("a", "promote", ' when { principal in Role::"b" && context.age_s > 60 }')
+    assert "after a while alone" in (sound(Policy(HALT + rule)) or "")
 
 
 @pytest.mark.parametrize("stage", ["registered", "rolled_back", "validated", "shadow", "canary", "champion"])

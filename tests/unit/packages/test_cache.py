@@ -17,7 +17,8 @@ from signed import key
 from driftline.agents.serving.package.cache import Cache, CacheError
 from driftline.agents.serving.package.errors import BrokenPackageError, StoreError, UntrustedPackageError
 from driftline.agents.serving.package.pack import Packed
-from driftline.agents.serving.package.store import Store, folder_store
+from driftline.agents.serving.package.store import Store
+from driftline.agents.serving.package.stores import folder_store
 
 ROOM = 1 << 24
 

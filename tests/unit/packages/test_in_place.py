@@ -16,7 +16,7 @@ from signed import key
 from driftline.agents.serving.package.cache import Cache, CacheError
 from driftline.agents.serving.package.errors import BrokenPackageError, StoreError, UntrustedPackageError
 from driftline.agents.serving.package.in_place import InPlace
-from driftline.agents.serving.package.store import folder_store
+from driftline.agents.serving.package.stores import folder_store
 from driftline.agents.serving.package.verify import verify
 
 OTHER = key("other packer")

@@ -81,6 +81,7 @@ def test_what_unpacks_to_too_much_is_not_unpacked(tmp_path: Path, monkeypatch: p
         ("FP32", [1, 1e300], r"'X' holds values that FP32 cannot take, which the file says there"),
         ("FP16", [1, 1e6], r"'X' holds values that FP16 cannot take"),
         ("FP32", ["a", "b"], r"'X' holds <U1, and the file says FP32 there"),
+        ("BYTES", ["a", 1], r"row 1 of 'X' is 1, and the file says texts there"),
         ("BYTES", [1, 2], r"row 0 of 'X' is 1, and the file says texts there"),
     ],
 )

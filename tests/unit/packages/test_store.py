@@ -14,12 +14,13 @@ from packaged import KEYS, linear, order, packed
 from signed import key
 
 from driftline.agents.control.signing import countersigned
-from driftline.agents.serving.package import store as stores
+from driftline.agents.serving.package import stores
 from driftline.agents.serving.package.errors import BrokenPackageError, StoreError
 from driftline.agents.serving.package.layout import FILE
 from driftline.agents.serving.package.manifest import File
 from driftline.agents.serving.package.pack import Packed, pack_file
-from driftline.agents.serving.package.store import CHUNK_BYTES, WHOLE_BYTES, Store, folder_store, store_of
+from driftline.agents.serving.package.store import CHUNK_BYTES, WHOLE_BYTES, Store
+from driftline.agents.serving.package.stores import folder_store, store_of
 from driftline.agents.serving.package.verify import verify
 from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.settings_packages import Packages
@@ -208,6 +209,13 @@ def test_a_server_that_never_answers_is_waited_for_no_longer_than_said() -> None
         with pytest.raises(StoreError, match="cannot be reached"):
             store_of(mute, timeout_s=0.3).manifest("0" * 64)
         assert time.monotonic() - began_s < stores.TIMEOUT_S / 2
+
+
+@pytest.mark.parametrize("address", ["http://999.1.1.1", "http://[::::]", "http://1.2.3"])
+def test_an_address_that_is_none_is_told_before_anything_is_asked(address: str) -> None:
+    """The library of stores panics at it."""
+    with pytest.raises(StoreError, match=r"of the store names no machine: .* is no address"):
+        store_of(Packages(store="s3://models", endpoint=address))
 
 
 def test_a_manifest_is_bounded(tmp_path: Path, store: Store) -> None:

@@ -15,6 +15,7 @@ from driftline.schemas.settings import SettingsError, load
         ("ENDPOINT", "https://[::1"),
         ("ENDPOINT", 'http://"x"'),
         ("REGION", "us-east-1\n"),
+        ("REGION", ""),
         ("ACCESS_KEY", "a\n"),
     ],
 )

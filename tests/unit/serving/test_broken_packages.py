@@ -17,7 +17,7 @@ from driftline.agents.serving import loader
 from driftline.agents.serving.loader import PackageLoader
 from driftline.agents.serving.package.cache import Cache
 from driftline.agents.serving.package.signed import opened_manifest
-from driftline.agents.serving.package.store import folder_store
+from driftline.agents.serving.package.stores import folder_store
 from driftline.agents.serving.package.trial import BOUNDS, Bounds, Trial
 from driftline.schemas.control.command import ModelRef
 

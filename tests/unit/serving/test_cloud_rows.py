@@ -27,6 +27,9 @@ def test_whole_numbers_of_a_float_tensor_are_scores() -> None:
     gaps = b'{"outputs": [{"name": "p", "datatype": "FP64", "shape": [2], "data": [null, 0.5]}]}'
     told = rows_of(json.dumps(asked).encode(), gaps)
     assert (str(told.scores["p"]), told.predicted) == ("[nan, 0.5]", None)
+    gaps = {"outputs": [{"name": "p", "datatype": "FP32", "shape": [2], "data": [None, None]}, label]}
+    told = rows_of(json.dumps(asked).encode(), json.dumps(gaps).encode())
+    assert (str(told.scores["p"]), told.predicted) == ("[nan, nan]", [1, 0])
     told = rows_of(b'{"instances": [1, 2]}', b'{"predictions": [1, 0]}')
     assert (told.scores, told.predicted) == ({}, [1, 0])
     with pytest.raises(AnswerError, match="a whole number that no float takes"):

@@ -246,28 +246,25 @@ def test_what_gets_no_thread_to_close_in_is_closed_later(monkeypatch: pytest.Mon
     asyncio.run(whole())
 
 
-def test_deployments_that_load_at_the_same_time_count_with_each_other() -> None:
-    """What both will take is more than there is: the second waits for the first, and is refused with figures."""
-    one, two = (Package("1", tier="low", memory_bytes=70) for _ in range(2))
+def test_a_load_that_gets_no_thread_lets_its_files_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was fetched, and is tried again: with its files held each time none would be left."""
+    package, start = Package("1", tier="low"), threading.Thread.start
+    begun = list[None]()
 
-    def free_bytes() -> int:
-        return 100 - 70 * (len(one.made) + len(two.made))
+    def first(thread: threading.Thread) -> None:
+        begun.append(None)
+        if len(begun) > 1:
+            raise RuntimeError("can't start new thread")
+        start(thread)
 
     async def whole() -> None:
         office, turns = Office("low"), work.Turns()
         office.created("1")
-        first = Swapper("churn", Means(Shelf(one).fetch, free_bytes, turns=turns))
-        second = Swapper("fraud", Means(Shelf(two).fetch, free_bytes, turns=turns))
-        one.may_load.clear()
-        loading = asyncio.create_task(first.activate(office.state))
-        await until(lambda: turns.taking_bytes == 70)
-        beside = asyncio.create_task(second.activate(office.state))
-        await asyncio.wait([beside], timeout=0.2)
-        assert not beside.done()
-        one.may_load.set()
-        await loading
-        with pytest.raises(SwapError, match="takes 70 bytes of memory, and 30 are free"):
-            await beside
-        assert turns.taking_bytes == 0
+        swapper = Swapper("churn", Means(Shelf(package).fetch, lambda: 100, turns=turns))
+        with monkeypatch.context() as scarce:
+            scarce.setattr(threading.Thread, "start", first)
+            with pytest.raises(SwapError, match="no thread can be had"):
+                await swapper.activate(office.state)
+        assert (package.releases, turns.taking_bytes) == (1, 0)
 
     asyncio.run(whole())
