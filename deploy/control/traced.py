@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from driftline.agents.control.moves import CONTROLLER
 from driftline.deploy.control.errors import TraceError
 from driftline.schemas.ids import ids_named
 from driftline.streams.clickhouse import trace_reads
@@ -47,7 +48,7 @@ class Traced:
             "time": _utc(self.place["ts"]),
             "arrived": _utc(self.place["arrived"]),
             "revision": None if self.state is None else self.state["revision"],
-            "manifest": None if put is None else put["manifest"] or None,
+            "manifest": None if put is None else put["package"] or None,
             "is_stored": said is not None,
             **{
                 name: None if said is None else said[name]
@@ -59,8 +60,8 @@ class Traced:
             "placed_by": None
             if put is None
             else {
-                "op": put["op"],
-                "actor": put["actor"],
+                "op": put["op"] or put["event"],
+                "actor": put["actor"] or CONTROLLER,
                 "approvers": list(put["approvers"]),
                 "at": _utc(put["decided_at"]),
                 "seq": put["seq"],
@@ -94,7 +95,8 @@ class Traced:
         approved = (
             f", approved by {', '.join(put['approvers'])}" if put["approvers"] else ", without approvals"
         )
-        yield "put there", f"by {put['actor']} ({put['op']}){approved}, {_utc(put['decided_at'])}"
+        by = facts["placed_by"]
+        yield "put there", f"by {by['actor']} ({by['op']}){approved}, {by['at']}"
         yield "audit", f"record {put['seq']}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,8 @@ REPLAYED: Final = timedelta(days=7)
 """No spool is older: an event time further before its arrival is a replay's, which happened when it arrived."""
 # What puts a version where it is, by the slot that it answered in.
 _OPS: Final = {"canary": ("canary",), "shadow": ("shadow",), "challenger": ("register",)}
-_PROMOTING: Final = ("create", "promote", "rollback", "halt-serving")
+_INSTEAD: Final = ("halt-serving",)
+_BY_THEN: Final = "deployment = {deployment:String} AND decided_at <= {at:DateTime64(3, 'UTC')}"
 Row = dict[str, Any]
 
 
@@ -119,25 +121,85 @@ def revision(client: Client, place: Row) -> Row | None:
 
 
 def placed(client: Client, place: Row) -> Row | None:
-    """Give the command that had put the version where it answered, the last before the prediction.
+    """Give what had put the version where it answered, the last before the prediction.
+
+    Of a champion that is the record by which it became champion, or was promoted again: a command, or, where nobody
+    had asked for that one, the move of a controller. Of what answers through a halt it is the halt.
 
     Keys: event, op, seq, decided_at, actor, approvers, deployment, model, model_version, manifest, digest and record
-    (the archive's copy of the audit's bytes); None where the audit tells of none. Raises as `lineage`.
+    (the archive's copy of the audit's bytes), package (digest of the manifest that answered); None where the audit
+    tells of none. Raises as `lineage`.
     """
+    ops = _OPS.get(place["slot"])
+    if ops is not None:
+        return _commanded(client, place, ops)
+    found = [one for one in (_became_champion(client, place), _commanded(client, place, _INSTEAD)) if one]
+    return max(found, key=lambda one: int(one["seq"]), default=None)
+
+
+def _became_champion(client: Client, place: Row) -> Row | None:
+    found = client.query(
+        "SELECT seq, before_seq FROM (SELECT seq, event, op, model_version, champion, "
+        "lagInFrame(toString(champion)) OVER told AS before, lagInFrame(seq) OVER told AS before_seq FROM audit "
+        f"WHERE {_BY_THEN} AND revision_after IS NOT NULL "
+        "WINDOW told AS (ORDER BY seq ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)) "
+        "WHERE champion = {version:String} AND (before != champion OR "
+        "(event = 'effective' AND op = 'promote' AND model_version = champion)) ORDER BY seq DESC LIMIT 1",
+        _then(place),
+    )
+    if not found:
+        return None
+    made = _record(client, place, "seq = {seq:UInt64}", seq=found[0]["seq"])
+    if made is None or made["event"] == "effective":
+        return made
+    before = _record(client, place, "seq = {seq:UInt64}", seq=found[0]["before_seq"])
+    prepared = None if before is None else _state(before).get("change")
+    asked = prepared and _record(
+        client, place, "event = 'effective' AND command = {command:String}", command=prepared
+    )
+    return asked if asked and asked["model_version"] == place["model_version"] else made
+
+
+def _commanded(client: Client, place: Row, ops: Sequence[str]) -> Row | None:
+    """The last command of some kinds that took effect and names the version."""
+    return _record(
+        client,
+        place,
+        "event = 'effective' AND op IN {ops:Array(String)} AND model_version = {version:String}",
+        ops=list(ops),
+    )
+
+
+def _record(client: Client, place: Row, which: str, **more: Any) -> Row | None:  # noqa: ANN401 - parameters of SQL
+    """The last record of the deployment before the prediction of which something holds."""
     found = client.query(
         "SELECT event, op, seq, decided_at, actor, approvers, deployment, model, model_version, manifest, digest, "
-        "record FROM audit WHERE deployment = {deployment:String} AND event = 'effective' "
-        "AND op IN {ops:Array(String)} AND model_version = {version:String} "
-        "AND decided_at <= {at:DateTime64(3, 'UTC')} ORDER BY seq DESC LIMIT 1",
-        {
-            "deployment": place["deployment"],
-            "ops": list(_OPS.get(place["slot"], _PROMOTING)),
-            "version": place["model_version"],
-            "at": served_at(place),
-        },
+        f"record FROM audit WHERE {_BY_THEN} AND {which} ORDER BY seq DESC LIMIT 1",
+        {**_then(place), **more},
         formats={"record": "bytes"},
     )
-    return found[0] if found else None
+    if not found:
+        return None
+    row = found[0]
+    return {**row, "package": row["manifest"] or (_state(row).get("champion") or {}).get("manifest", "")}
+
+
+def _then(place: Row) -> Row:
+    return {
+        "deployment": place["deployment"],
+        "version": place["model_version"],
+        "at": served_at(place),
+    }
+
+
+def _state(row: Row) -> Row:
+    """The state in a record of the audit, as far as it can be read; empty where it has none."""
+    try:
+        detail = json.loads(row["record"]).get("detail") or {}
+        found = json.loads(detail.get("state") or "{}")
+    except (ValueError, AttributeError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _bytes(value: bytes) -> str:

@@ -44,6 +44,7 @@ PLACED = {
     "actor": "ann",
     "approvers": ("bob", "cat"),
     "manifest": "ab" * 32,
+    "package": "ab" * 32,
     "digest": "cd" * 32,
 }
 
