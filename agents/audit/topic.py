@@ -124,8 +124,8 @@ class Reader:
         known = self._consumer.list_topics(self._name, timeout=ANSWER_S).topics[self._name]
         if known.error is not None:
             raise AuditError(
-                f"Kafka at {self._kafka.bootstrap} has no topic {self._name!r}: 'driftline up' or 'driftline migrate' "
-                "makes it"
+                f"Kafka at {self._kafka.bootstrap} has no topic {self._name!r}: 'driftline up' or 'driftline migrate "
+                "--topics' makes it"
             )
         if last is None:
             return OFFSET_BEGINNING

@@ -20,7 +20,7 @@ def restore(folder: Path, genesis: str | None, as_json: bool) -> None:
 
     For a log that was lost, or that no controller goes on with because somebody else wrote behind its signed end. Stop
     controllers, witnesses and the archive first, export what is there, delete the topics audit and checkpoints, and
-    make them anew with 'driftline migrate'. An export that lacks records that were signed is refused.
+    make them anew with 'driftline migrate --topics'. An export that lacks records that were signed is refused.
     """
     from driftline.agents.audit.export import exported_notes, exported_records
     from driftline.deploy.control.restored import require_empty, signed_part

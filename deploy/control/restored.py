@@ -92,12 +92,12 @@ def require_empty(kafka: Kafka) -> None:
             except KafkaException as error:
                 raise AuditError(
                     f"topic {name!r} of Kafka at {kafka.bootstrap} cannot be read ({error.args[0].str()}): 'driftline "
-                    "migrate' makes it"
+                    "migrate --topics' makes it"
                 ) from error
             if high > low:
                 raise AuditError(
                     f"topic {name!r} holds {high - low:,} records, and nothing is written behind them: export it, "
-                    "delete it, and make it anew with 'driftline migrate'"
+                    "delete it, and make it anew with 'driftline migrate --topics'"
                 )
 
 

@@ -54,8 +54,8 @@ def records(kafka: Kafka, topic: str) -> Iterator[Message]:
         consumer.close()
 
 
-def produce(kafka: Kafka, topic: str, key: bytes, value: bytes) -> int:
-    """Put one record on a topic (named without prefix), wait until the broker has it, and give its offset.
+def produce(kafka: Kafka, topic: str, key: bytes, value: bytes | None) -> int:
+    """Put one record, or a tombstone, on a topic (named without prefix), wait for the broker, and give its offset.
 
     Raises:
         BrokerError: Kafka did not take it.

@@ -1,6 +1,6 @@
 """A system that approves with a key of its own: it hears of what waits by webhook, and looks a change's ticket up.
 
-Usage: approver.py KEY_FILE TICKETS_FILE PORT
+Usage: approver.py KEY_FILE TICKETS_FILE PORT, with DRIFTLINE_KAFKA_BOOTSTRAP and DRIFTLINE_CONTROL_GENESIS set
 
 Its key belongs to a person of kind "system" with the role approver in the trust file. It believes nothing that the
 webhook says but the digest: what waits, and that a known person asked for it, it reads out of the verified audit.
@@ -59,11 +59,10 @@ def main(key_file: Path, tickets_file: Path, port: int) -> None:
             tickets = set(tickets_file.read_text(encoding="utf-8").split())
             try:
                 with closing(wire_of(settings.kafka)) as wire:
-                    print(
-                        said["digest"], decide(wire, settings.control.genesis, key, tickets, said["digest"])
-                    )
+                    found = decide(wire, settings.control.genesis, key, tickets, said["digest"])
+                    print(said["digest"], found, flush=True)
             except DriftlineError as error:
-                print(error)
+                print(error, flush=True)
                 return 503
             return 200
 

@@ -64,8 +64,9 @@ def fill(client: Client, start_ms: int) -> None:
         )
     client.command(
         "INSERT INTO audit (seq, event, op, decided_at, actor, approvers, deployment, model_version, champion, "
-        f"revision_after, record, arrived) SELECT n, 'effective', 'promote', fromUnixTimestamp64Milli(toInt64({start_ms}) - {RECORDS} "
-        f"+ n, 'UTC'), 'ann', ['bob', 'cat'], {DEPLOYMENT}, '7', '7', n, repeat('r', 3000), "
+        "revision_after, record, arrived) SELECT n, 'effective', 'promote', "
+        f"fromUnixTimestamp64Milli(toInt64({start_ms}) - {RECORDS} + n, 'UTC'), 'ann', ['bob', 'cat'], {DEPLOYMENT}, "
+        "'7', '7', n, repeat('r', 3000), "
         f"fromUnixTimestamp64Milli(toInt64({start_ms}), 'UTC') FROM (SELECT number AS n FROM numbers({RECORDS}))"
     )
 

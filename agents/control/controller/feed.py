@@ -99,7 +99,7 @@ class Broker:
         except KafkaException as error:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise ControllerError(
-                    f"Kafka at {self._kafka.bootstrap} has no topic {name!r}: 'driftline migrate' or 'driftline up' "
-                    "makes it"
+                    f"Kafka at {self._kafka.bootstrap} has no topic {name!r}: 'driftline migrate --topics' or "
+                    "'driftline up' makes it"
                 ) from error
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,8 @@ from driftline.schemas.control.ack import LIVE_MS, Heartbeat
 if TYPE_CHECKING:
     from driftline.agents.audit.record import AuditRecord
     from driftline.schemas.control.trust import Agent
+
+logger = logging.getLogger(__name__)
 
 JOINED: Final = "joined"
 SILENT: Final = "silent"
@@ -56,6 +59,9 @@ class Members:
         self._members: dict[tuple[str, str], Member] = {}
         """By the agent and the name."""
         self._served: set[str] = set()
+        self._replaced: dict[tuple[str, str], str] = {}
+        """Boot ids of before: one that is heard again is a second process of the same name."""
+        self._of_two: set[tuple[str, str]] = set()
 
     def __len__(self) -> int:
         return len(self._members)
@@ -95,7 +101,8 @@ class Members:
             return LEFT if known is not None and known.boot_id == said.boot_id else None
         serves = served(said, agent)
         if known is None or (known.boot_id, known.deployments) != (said.boot_id, serves):
-            if self._is_another_s(said.instance, agent, serves):
+            if self._is_another_s(said.instance, agent, serves) or said.boot_id == self._replaced.get(place):
+                self._tell_of_two(place)
                 return None
             return JOINED if self._may_join(known, agent, at_ms) else None
         self._members[place] = replace(known, heard_ms=max(at_ms, known.heard_ms), said_ms=said.at_ms)
@@ -107,6 +114,16 @@ class Members:
             name == instance and whose != agent.id and not deployments.isdisjoint(one.deployments)
             for (whose, name), one in self._members.items()
         )
+
+    def _tell_of_two(self, place: tuple[str, str]) -> None:
+        if place not in self._of_two and len(self._of_two) < MAX_MEMBERS:
+            self._of_two.add(place)
+            logger.warning(
+                "a second process of the name %s beats with the key of %s and counts nothing: give each agent a name "
+                "of its own (DRIFTLINE_SERVE_INSTANCE)",
+                place[1],
+                place[0],
+            )
 
     def _may_join(self, known: Member | None, agent: Agent, at_ms: int) -> bool:
         if known is not None:
@@ -127,6 +144,9 @@ class Members:
         detail = record.detail or {}
         if record.event == JOINED:
             self._served.update(detail["deployments"])
+            before = self._members.get((detail["agent"], record.agent))
+            if before is not None and before.boot_id != detail["boot_id"]:
+                self._replaced[detail["agent"], record.agent] = before.boot_id
             self._members[detail["agent"], record.agent] = Member(
                 agent=detail["agent"],
                 boot_id=detail["boot_id"],
@@ -139,6 +159,7 @@ class Members:
             for whose, name in tuple(self._members):
                 if name == record.agent and detail.get("agent", whose) == whose:
                     del self._members[whose, name]
+                    self._replaced.pop((whose, name), None)
 
 
 def served(said: Heartbeat, agent: Agent) -> frozenset[str]:

@@ -41,8 +41,14 @@ class Published:
         self._restated_ms: dict[str, int] = {}
 
     def hear(self, values: Iterable[bytes], known: Collection[str]) -> None:
-        """Take in what came; of other deployments than the known ones nothing is to be written."""
+        """Take in what came; of other deployments than the known ones nothing is to be written.
+
+        Whose record a tombstone takes away its value does not tell: all that is known is written again.
+        """
+        values = list(values)
         self._foreign |= {name: value for name, value in self.take(values)[0].items() if name in known}
+        if not all(values):
+            self._foreign = dict.fromkeys(known, b"") | self._foreign
 
     def late(self, now_ms: int) -> dict[str, bytes]:
         """Give somebody else's records that are to be written over now; those of a deployment that just was wait."""

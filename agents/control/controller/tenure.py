@@ -85,7 +85,7 @@ class Tenure:
         self._setup, self._seat = setup, seat
         kafka, now_ms = setup.kafka, setup.now_ms()
         self._broker = Broker(kafka)
-        self._topics = {name: self._broker.topic_id(name) for name in (COMMANDS, ACKS)}
+        self._topics = {name: self._broker.topic_id(name) for name in (COMMANDS, ACKS, STATES)}
         self._guarded_ms = self._rested_ms = now_ms
         self._first: list[Arrived] = []
         self._passed: Flooded | None = None
@@ -215,7 +215,7 @@ class Tenure:
         self._rested_ms = now_ms
 
     def _guard(self, now_ms: int) -> None:
-        """Stop when the topic of commands is not the one that was read."""
+        """Stop when the topic of commands is not the one that was read; begin anew where that of states is not."""
         self._guarded_ms, kafka = now_ms, self._setup.kafka
         bounds = self._commands.bounds()
         topic_id = self._broker.topic_id(COMMANDS)
@@ -224,6 +224,8 @@ class Tenure:
             wrong = f"it has the id {topic_id}, and had {self._topics[COMMANDS]}: it was made anew"
         if wrong is not None:
             raise ControllerError(_stop(kafka, wrong, topic_id))
+        if self._broker.topic_id(STATES) != self._topics[STATES]:
+            raise KafkaException(f"{STATES} was made anew: what is so is written there again")
 
 
 def _records(reader: Reader) -> Iterator[bytes]:

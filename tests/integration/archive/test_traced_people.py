@@ -1,4 +1,4 @@
-"""Who put a champion there: what the archive says of a prediction is what the replay of the audit says, at every moment."""
+"""Who put a champion there: the archive says of a prediction what the replay of the audit says, at every moment."""
 
 from __future__ import annotations
 

@@ -50,6 +50,18 @@ def test_of_two_controllers_one_writes(hall: Hall) -> None:
     assert first.wait(30) == 0
 
 
+def made_anew(hall: Hall, topic: str) -> str:
+    """Let a topic be deleted and made again; return its name."""
+    kafka = hall.settings.kafka
+    name, admin = kafka.topic_prefix + topic, AdminClient(kafka_config(kafka))
+    admin.delete_topics([name])[name].result(WAIT_S)
+    deadline = time.monotonic() + WAIT_S
+    while name in admin.list_topics(timeout=10).topics:
+        assert time.monotonic() < deadline
+    ensure_topics(hall.settings)
+    return name
+
+
 def test_a_topic_made_anew_stops_the_controller_until_roots_say_so(hall: Hall) -> None:
     """It ends with one sentence until a log-reset names the new topic; what lies before that is passed over."""
     running = hall.start()
@@ -57,14 +69,7 @@ def test_a_topic_made_anew_stops_the_controller_until_roots_say_so(hall: Hall) -
     stale = hall.send("halt-serving", "oli")
     hall.flush()
     hall.wait(lambda told: any(one.command == stale.digest for one in told))
-    kafka = hall.settings.kafka
-    name = kafka.topic_prefix + "deployment-control"
-    admin = AdminClient(kafka_config(kafka))
-    admin.delete_topics([name])[name].result(WAIT_S)
-    deadline = time.monotonic() + WAIT_S
-    while name in admin.list_topics(timeout=10).topics:
-        assert time.monotonic() < deadline
-    ensure_topics(hall.settings)
+    kafka, name = hall.settings.kafka, made_anew(hall, "deployment-control")
     assert running.wait(60) == 1
     topic_id = Broker(kafka).topic_id("deployment-control")
     said = hall.log().splitlines()[-1]
@@ -103,3 +108,18 @@ def test_what_somebody_else_writes_over_a_state_is_said_over(hall: Hall) -> None
         assert [message.value() for message in records(*topic)][-1] == held
         running.kill()
         running.wait(10)
+
+
+def test_states_whose_topic_is_made_anew_are_written_there_again(hall: Hall) -> None:
+    """By the controller that runs, within seconds: whoever starts an agent then finds what is so; a tombstone too."""
+    hall.start()
+    made = package("1")
+    hall.does("register", "ann", model=made.model, manifest=made.manifest, profile=PROFILE)
+    topic = hall.settings.kafka, "deployment-state"
+    held = [message.value() for message in records(*topic)][-1]
+    made_anew(hall, "deployment-state")
+    hall.wait(lambda told: any(one.event == "restated" for one in told))
+    assert [message.value() for message in records(*topic)] == [held]
+    produce(*topic, b"churn", None)
+    hall.wait(lambda told: sum(one.event == "restated" for one in told) == 2)
+    assert [message.value() for message in records(*topic)][-1] == held
