@@ -82,7 +82,11 @@ class Reader:
         self._consumer.close()
 
     def read(self, timeout_s: float) -> list[bytes]:
-        """Give the next records, none when none came within a time.
+        """Give the values of the next records, none when none came within a time; raises as `pairs`."""
+        return [value for _, value in self.pairs(timeout_s)]
+
+    def pairs(self, timeout_s: float) -> list[tuple[bytes, bytes]]:
+        """Give the next records, keys and values, none when none came within a time; what is null is empty.
 
         Raises:
             AuditError: Kafka cannot be read.
@@ -93,32 +97,36 @@ class Reader:
             messages += self._consumer.consume(_BATCH - 1, 0) if messages else []
         except KafkaException as error:
             raise self._away(error.args[0].str()) from error
-        values = []
+        found = []
         for message in messages:
             wrong = message.error()
             if wrong is None:
                 self.is_at_end = False
-                values.append(message.value() or b"")
+                found.append((message.key() or b"", message.value() or b""))
             elif wrong.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public code
                 self.is_at_end = True
             elif wrong.fatal() or not wrong.retriable():
                 raise self._away(wrong.str())
-        return values
+        return found
 
     def to_the_end(self) -> Iterator[bytes]:
-        """Give every record up to the end as it is once reached.
+        """Give the value of every record up to the end as it is once reached; raises as `pairs_to_the_end`."""
+        return (value for _, value in self.pairs_to_the_end())
+
+    def pairs_to_the_end(self) -> Iterator[tuple[bytes, bytes]]:
+        """Give every record, key and value, up to the end as it is once reached.
 
         Raises:
             AuditError: Kafka cannot be read, or stopped answering.
         """
         heard_s = time.monotonic()
         while not self.is_at_end:
-            values = self.read(1.0)
-            if values or self.is_at_end:
+            found = self.pairs(1.0)
+            if found or self.is_at_end:
                 heard_s = time.monotonic()
             elif time.monotonic() - heard_s > ANSWER_S:
                 raise self._away("it stopped answering")
-            yield from values
+            yield from found
 
     def _start(self, last: int | None) -> int:
         known = self._consumer.list_topics(self._name, timeout=ANSWER_S).topics[self._name]

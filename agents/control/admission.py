@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from driftline.agents.control import shape
 from driftline.agents.control.errors import SignatureError
 from driftline.agents.control.signing import held_by, verified
-from driftline.agents.control.trust import ROOT_OPS, Keyring, asked_trust
+from driftline.agents.control.trust import ROOT, ROOT_OPS, Keyring, asked_trust
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import AHEAD_MS, LONGEST_MS, Command, RejectCode
 from driftline.schemas.control.envelope import COMMAND, MAX_BYTES, Envelope, EnvelopeError
@@ -27,9 +27,6 @@ from driftline.schemas.control.trust import Person
 
 if TYPE_CHECKING:
     from driftline.agents.control.replays import Seen
-
-ROOT: Final = "root"
-"""Who asks, when root keys do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,9 @@ from driftline.agents.control.decisions import Decision, Event, history_after
 from driftline.agents.control.flood import Flood
 from driftline.agents.control.judge import Facts, judge, may_vote, policy_fault
 from driftline.agents.control.lifecycle import AT_ONCE, At, activate
-from driftline.agents.control.moves import CONTROLLER
 from driftline.agents.control.pending import LIMITS_MS, REVIEW_MS, Approval, Book, Review, Waiting
 from driftline.agents.control.replays import Seen
-from driftline.agents.control.trust import changed, lacks
+from driftline.agents.control.trust import CONTROLLER, changed, lacks
 from driftline.agents.control.verdicts import UNSEEN, Refusal
 from driftline.agents.control.withdrawn import withdrawn
 

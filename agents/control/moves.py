@@ -7,7 +7,7 @@ Nothing here makes a model serve that no person asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -19,9 +19,6 @@ from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.serving_state import Rollout, ServingState
 
 Verdict: TypeAlias = Literal["pass", "worse", "wait"]
-CONTROLLER: Final = "controller"
-"""Who moved, when no person did."""
-
 replace = msgspec.structs.replace
 
 

@@ -41,6 +41,7 @@ USUAL: Final[Mapping[Op, Stage]] = {
 """The stage that an op finds its model in on the longest path: for questions about models whose stage is not known."""
 
 _ROLE: Final = re.compile(r'\bRole\s*::\s*"([^"]{1,100})"')
+_ESCAPED: Final = re.compile(r'\bRole\s*::\s*"[^"]*\\')
 _QUOTED: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\r\n]*', re.DOTALL)
 
 
@@ -109,6 +110,8 @@ class Policy:
         depth = _depth(text)
         if depth > MAX_DEPTH:
             raise PolicyError(f"the policy nests {depth} brackets; {MAX_DEPTH} are allowed")
+        if _ESCAPED.search(text):
+            raise PolicyError("the policy writes a role with an escape: write its letters")
         self.roles: Final = tuple(sorted(set(_ROLE.findall(text))))
         """Those it speaks of."""
         found = cedarpy.validate_policies(text, schema_text())

@@ -14,13 +14,11 @@ import msgspec
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import EFFECTIVE, AuditRecord, Source, Unread
-from driftline.agents.control.admission import ROOT
 from driftline.agents.control.decisions import Decision, Event
 from driftline.agents.control.desk import Desk
 from driftline.agents.control.history import History
-from driftline.agents.control.moves import CONTROLLER
 from driftline.agents.control.pending import LIMITS_MS
-from driftline.agents.control.trust import ROOT_OPS, first_state
+from driftline.agents.control.trust import CONTROLLER, ROOT, ROOT_OPS, first_state
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope, EnvelopeError

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ROOT: Final = "root"
+CONTROLLER: Final = "controller"
+"""Who did something, where no person did: no person has such an id."""
 ROOT_OPS: Final = frozenset({"trust-set", "key-revoke", "policy-set", "log-reset"})
 """What k root keys sign, on one envelope, and no policy is asked about."""
 MAX_REVOCATIONS: Final = 2_000
@@ -107,7 +110,8 @@ def fault(trust: Trust) -> str | None:
         name = _twice(names)
         if name:
             return f"the {what} {name} is named twice"
-    return None
+    machine = next((one.id for one in trust.persons if one.id in (ROOT, CONTROLLER)), None)
+    return None if machine is None else f"the person {machine} has the name of a machine: choose another id"
 
 
 def first_state(trust: Trust, policy: str) -> TrustState:

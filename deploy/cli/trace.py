@@ -15,6 +15,9 @@ from driftline.deploy.cli.output import json_option, print_json
 from driftline.deploy.cli.telling import telling
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from driftline.deploy.control.inclusion import Claim
     from driftline.deploy.control.traced import Traced
 
 
@@ -42,9 +45,9 @@ def command(
         found = traced(settings, prediction_id, deployment)
     proofs: dict[int, dict[str, Any]] = {}
     if to_verify:
-        rows = [one.placed for one in found if one.placed is not None]
+        claims = [(one.place, one.placed) for one in found]
         with telling("verifying the audit"):
-            proofs = _proofs(rows, genesis)
+            proofs = _proofs(claims, genesis)
     for number, one in enumerate(found):
         facts = {**one.facts(), **({"proof": proofs.get(one.seq)} if to_verify else {})}
         if as_json:
@@ -55,13 +58,13 @@ def command(
         _show(one, proofs.get(one.seq) if to_verify else None)
 
 
-def _proofs(rows: list[dict[str, Any]], genesis: str | None) -> dict[int, dict[str, Any]]:
+def _proofs(claims: Sequence[Claim], genesis: str | None) -> dict[int, dict[str, Any]]:
     try:
         from driftline.deploy.control.inclusion import included
     except ModuleNotFoundError as error:
         raise MissingExtraError(CommandEntry("trace --verify", "control", ""), str(error.name)) from error
     settings, read, notes = what_lies(None)
-    return included(pinned(settings, genesis), read, notes, rows)
+    return included(pinned(settings, genesis), read, notes, claims)
 
 
 def _show(one: Traced, proof: dict[str, Any] | None) -> None:

@@ -13,11 +13,15 @@ from driftline.agents.audit.report import Pins
 from driftline.agents.audit.tree import leaf_hash
 from driftline.agents.audit.verify import Verifier
 from driftline.deploy.control.errors import TraceError
+from driftline.deploy.control.placing import Placing
+from driftline.streams.clickhouse.trace_reads import served_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Row = dict[str, Any]
+Claim = tuple[Row, Row | None]
+"""Where something answered, and what the archive says of who put it there."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_TRUE: Final = (
     "what it says of people is not true; see the view audit_gaps, and read the record with "
@@ -26,15 +30,15 @@ _NOT_TRUE: Final = (
 
 
 def included(
-    genesis: str, read: Callable[[], Iterator[bytes]], notes: list[bytes], rows: Iterable[Row]
+    genesis: str, read: Callable[[], Iterator[bytes]], notes: list[bytes], claims: Iterable[Claim]
 ) -> dict[int, Row]:
-    """Prove records of the audit, and that what the archive says of them is what they say.
+    """Prove that what the archive says of people is what the audit says: which record it was, and what it holds.
 
     Args:
         genesis: the pinned digest of record 0.
         read: gives all records at each call.
         notes: the checkpoints beside them.
-        rows: of the archive's table, as `trace_reads.placed` gives them.
+        claims: rows of `lineage`, each with the row of the audit's copy that `trace_reads.placed` gives for it.
 
     Returns:
         seq to seq, size (of the checkpoint that it lies in) and witnesses (who signed that too).
@@ -51,8 +55,9 @@ def included(
             "the audit has no checkpoint yet: nothing can be proved until the controller signs one"
         )
     head = Checkpoint.of(report.note)
+    claims = list(claims)
     held: dict[int, bytes] = {}
-    for row in rows:
+    for row in _as_placed(claims, read()):
         seq = row["seq"]
         if seq not in held:
             proof = prove(seq, read(), report.note)
@@ -63,6 +68,33 @@ def included(
             held[seq] = proof.record
         _hold(row, held[seq])
     return {seq: {"seq": seq, "size": head.size, "witnesses": list(report.witnesses)} for seq in held}
+
+
+def _as_placed(claims: Sequence[Claim], records: Iterable[bytes]) -> list[Row]:
+    """The rows that the archive names; raises TraceError unless the audit names the same records for these places."""
+    placings = [
+        Placing(place["deployment"], place["model_version"], place["slot"], _ms(served_at(place)))
+        for place, _ in claims
+    ]
+    for record in map(AuditRecord.from_bytes, records):
+        for placing in placings:
+            placing.take(record)
+    rows = []
+    for placing, (_, row) in zip(placings, claims, strict=True):
+        told = -1 if row is None else int(row["seq"])
+        if told != placing.seq:
+            says, truth = (f"record {one}" if one >= 0 else "no record" for one in (told, placing.seq))
+            raise TraceError(
+                f"the archive says that {says} put version {placing.version} of {placing.deployment} there, and the "
+                f"audit says {truth}: {_NOT_TRUE}"
+            )
+        if row is not None:
+            rows.append(row)
+    return rows
+
+
+def _ms(at: datetime) -> int:
+    return (at.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _hold(row: Row, data: bytes) -> None:

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import EFFECTIVE, AuditRecord, Link
 from driftline.agents.control.controller.answers import ACKED
 from driftline.agents.control.controller.ledger import Ledger
-from driftline.agents.control.grants import CHAMPIONS
 from driftline.agents.control.judge import Facts
-from driftline.agents.control.moves import CONTROLLER
-from driftline.agents.control.telling import BACK
+from driftline.deploy.control.placing import Champions
 from driftline.deploy.control.verified import Verified
-from driftline.schemas.control.serving_state import ServingState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from driftline.schemas.control.command import ModelRef
-
 Row = TypeVar("Row")
 UNTOLD = frozenset((ACKED, "approved"))
 """Events that a history leaves out: an approval stands with the command that it approved."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """What was done: where it stands in the audit, when, who asked and approved, and what it makes champion, if any."""
-
-    seq: int
-    at_ms: int
-    by: str
-    approvers: tuple[str, ...] = ()
-    champion: ModelRef | None = None
 
 
 class Past:
@@ -57,44 +40,18 @@ class Past:
     """
 
     def __init__(self, records: Iterable[bytes], genesis: str) -> None:
-        self.deeds: dict[str, Deed] = {}
+        self._champions = Champions()
+        self.deeds, self.placed = self._champions.deeds, self._champions.placed
         self.registers: dict[tuple[str, str], AuditRecord] = {}
         self.validations: dict[tuple[str, str], AuditRecord] = {}
-        self.placed: dict[str, Deed] = {}
-        self._stood: dict[str, ServingState] = {}
         self.ledger = Ledger(records, genesis, lambda _: Facts(), self._take)
 
     def _take(self, record: AuditRecord) -> None:
         """Keep what is asked for later."""
-        if record.event == EFFECTIVE:
-            self.deeds[record.command or ""] = Deed(
-                record.seq,
-                record.decided_at_ms,
-                record.actor,
-                record.approvers,
-                record.model if record.op in (*CHAMPIONS, "rollback") else None,
-            )
-            held = {"register": self.registers, "validate": self.validations}.get(record.op or "")
-            if held is not None and record.model is not None:
-                held[record.deployment, record.model.version] = record
-        text = (record.detail or {}).get("state") if record.event in BACK else None
-        if text is not None:
-            self._place(record, ServingState.from_bytes(text.encode()))
-
-    def _place(self, record: AuditRecord, state: ServingState) -> None:
-        """Keep who put the champion there, where a record makes it another one, or promotes it again."""
-        before = self._stood.get(state.deployment)
-        self._stood[state.deployment] = state
-        is_same = before is not None and before.champion == state.champion
-        # What windows go back to is never what was being prepared: it is loaded already.
-        prepared = None if before is None else before.change
-        change = record.command if record.event == EFFECTIVE else prepared
-        deed = None if change is None else self.deeds.get(change)
-        if deed is not None and deed.champion is not None and deed.champion == state.champion:
-            if not is_same or record.op == "promote":
-                self.placed[state.deployment] = deed
-        elif not is_same:
-            self.placed[state.deployment] = Deed(record.seq, record.decided_at_ms, CONTROLLER)
+        self._champions.take(record)
+        held = {"register": self.registers, "validate": self.validations}.get(record.op or "")
+        if record.event == EFFECTIVE and held is not None and record.model is not None:
+            held[record.deployment, record.model.version] = record
 
 
 def past_of(

@@ -15,7 +15,8 @@ from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope, EnvelopeError
 
 if TYPE_CHECKING:
-    from driftline.deploy.control.past import Deed, Past
+    from driftline.deploy.control.past import Past
+    from driftline.deploy.control.placing import Deed
     from driftline.schemas.control.command import ModelRef
     from driftline.schemas.control.serving_state import ServingState, Tier
 

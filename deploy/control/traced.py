@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from driftline.agents.control.moves import CONTROLLER
+from driftline.agents.control.trust import CONTROLLER
 from driftline.deploy.control.errors import TraceError
 from driftline.schemas.ids import ids_named
 from driftline.streams.clickhouse import trace_reads

@@ -15,10 +15,10 @@ from driftline.agents.control.grants import without
 from driftline.agents.control.history import History
 from driftline.agents.control.judge import Facts
 from driftline.agents.control.lifecycle import At, activate, cancel
-from driftline.agents.control.moves import CONTROLLER, Evidence, next_step
+from driftline.agents.control.moves import Evidence, next_step
 from driftline.agents.control.pending import LIMITS_MS
 from driftline.agents.control.signing import sign
-from driftline.agents.control.trust import first_state
+from driftline.agents.control.trust import CONTROLLER, first_state
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import Command, Op, Plan, Step
 from driftline.schemas.control.envelope import STATE, Envelope

@@ -90,7 +90,7 @@ class Clerk:
         for name in sorted(self.deployments.intersection(names)):
             value = self.value(name)
             if published.get(name) != value:
-                lacks = "its record is gone" if name not in published else "another record lies there"
+                lacks = "another record lies there" if published.get(name) else "its record is gone"
                 self._write(RESTATED, now_ms, deployment=name, reasons=(lacks,))
                 self._turn.states.append((name, value))
         self._sign()

@@ -59,8 +59,8 @@ class Members:
         self._members: dict[tuple[str, str], Member] = {}
         """By the agent and the name."""
         self._served: set[str] = set()
-        self._replaced: dict[tuple[str, str], str] = {}
-        """Boot ids of before: one that is heard again is a second process of the same name."""
+        self._replaced: dict[tuple[str, str], tuple[str, ...]] = {}
+        """Boot ids of before, the last ones: one that is heard again is another process of the same name."""
         self._of_two: set[tuple[str, str]] = set()
 
     def __len__(self) -> int:
@@ -101,7 +101,9 @@ class Members:
             return LEFT if known is not None and known.boot_id == said.boot_id else None
         serves = served(said, agent)
         if known is None or (known.boot_id, known.deployments) != (said.boot_id, serves):
-            if self._is_another_s(said.instance, agent, serves) or said.boot_id == self._replaced.get(place):
+            if self._is_another_s(said.instance, agent, serves) or said.boot_id in self._replaced.get(
+                place, ()
+            ):
                 self._tell_of_two(place)
                 return None
             return JOINED if self._may_join(known, agent, at_ms) else None
@@ -119,7 +121,7 @@ class Members:
         if place not in self._of_two and len(self._of_two) < MAX_MEMBERS:
             self._of_two.add(place)
             logger.warning(
-                "a second process of the name %s beats with the key of %s and counts nothing: give each agent a name "
+                "another process of the name %s beats with the key of %s and counts nothing: give each agent a name "
                 "of its own (DRIFTLINE_SERVE_INSTANCE)",
                 place[1],
                 place[0],
@@ -146,7 +148,8 @@ class Members:
             self._served.update(detail["deployments"])
             before = self._members.get((detail["agent"], record.agent))
             if before is not None and before.boot_id != detail["boot_id"]:
-                self._replaced[detail["agent"], record.agent] = before.boot_id
+                place = detail["agent"], record.agent
+                self._replaced[place] = (*self._replaced.get(place, ()), before.boot_id)[-MAX_OF_AGENT:]
             self._members[detail["agent"], record.agent] = Member(
                 agent=detail["agent"],
                 boot_id=detail["boot_id"],

@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from driftline.schemas import codec
 from driftline.schemas.deployment_state import DeploymentState, read_record
 from driftline.schemas.refusal import Refused
 from driftline.schemas.topics import STATES
@@ -40,15 +39,9 @@ class Published:
         self._foreign: dict[str, bytes] = {}
         self._restated_ms: dict[str, int] = {}
 
-    def hear(self, values: Iterable[bytes], known: Collection[str]) -> None:
-        """Take in what came; of other deployments than the known ones nothing is to be written.
-
-        Whose record a tombstone takes away its value does not tell: all that is known is written again.
-        """
-        values = list(values)
-        self._foreign |= {name: value for name, value in self.take(values)[0].items() if name in known}
-        if not all(values):
-            self._foreign = dict.fromkeys(known, b"") | self._foreign
+    def hear(self, pairs: Iterable[tuple[bytes, bytes]], known: Collection[str]) -> None:
+        """Take in what came; of other deployments than the known ones nothing is to be written."""
+        self._foreign |= {name: value for name, value in self.take(pairs)[0].items() if name in known}
 
     def late(self, now_ms: int) -> dict[str, bytes]:
         """Give somebody else's records that are to be written over now; those of a deployment that just was wait."""
@@ -70,24 +63,24 @@ class Published:
             owed.append(hashlib.sha256(value).digest())
 
     def take(
-        self, values: Iterable[bytes]
+        self, pairs: Iterable[tuple[bytes, bytes]]
     ) -> tuple[dict[str, bytes], dict[str, tuple[DeploymentState, ...]]]:
-        """Give the newest record by deployment that is not this controller's own, and the settings in it.
+        """Give what lies newest under each key and is not this controller's own, and the settings in it.
 
-        What cannot be read is left out; so is a tombstone, whose deployment nobody can tell from its value.
+        A tombstone is empty. What cannot be read lies there all the same.
         """
         found: dict[str, bytes] = {}
         revisions: dict[str, tuple[DeploymentState, ...]] = {}
         left_out, why = 0, ""
-        for value in values:
+        for key, value in pairs:
+            name = key.decode(errors="replace")
+            if self._is_mine(name, value):
+                found.pop(name, None)
+                self._foreign.pop(name, None)
+                continue
+            found[name] = value
             try:
-                name = codec.decode_as("DeploymentState", value)["deployment"]
-                if self._is_mine(name, value):
-                    found.pop(name, None)
-                    self._foreign.pop(name, None)
-                    continue
-                found[name] = value
-                read = read_record(name.encode(), value)
+                read = read_record(key, value) if value else ()
             except Refused as refused:
                 left_out, why = left_out + 1, why or str(refused)
                 continue

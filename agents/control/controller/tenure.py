@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Closes = TypeVar("Closes", Feed, WindowFeed, Stream, Reader)
+Read = TypeVar("Read")
 
 BATCH: Final = 64
 ACKS_BATCH: Final = 500
@@ -150,7 +151,7 @@ class Tenure:
         self._shown = self._opened(WindowFeed(kafka))
         self._alerts = self._opened(Stream(kafka, ALERTS, now_ms - ALERTS_BACK_MS))
         self._published = Published(self._opened(Reader(kafka, STATES)))
-        published, revisions = self._published.take(_records(self._published.reader))
+        published, revisions = self._published.take(_read(self._published.reader.pairs_to_the_end()))
         self._write(self.clerk.inherit(revisions, now_ms), now_ms)
         self._write(self.clerk.restate(published, self.clerk.deployments, now_ms), now_ms)
 
@@ -202,7 +203,7 @@ class Tenure:
     def _hold(self, now_ms: int) -> None:
         """Say again what is so where somebody else wrote in `deployment-state`."""
         try:
-            self._published.hear(self._published.reader.read(0), self.clerk.deployments)
+            self._published.hear(self._published.reader.pairs(0), self.clerk.deployments)
         except AuditError as error:
             raise KafkaException(str(error)) from error
         late = self._published.late(now_ms)
@@ -232,7 +233,7 @@ def _records(reader: Reader) -> Iterator[bytes]:
     return _read(reader.to_the_end())
 
 
-def _read(values: Iterator[bytes]) -> Iterator[bytes]:
+def _read(values: Iterator[Read]) -> Iterator[Read]:
     """Read to the end; a broker that went away ends the tenure, not the process."""
     try:
         yield from values

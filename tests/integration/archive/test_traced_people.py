@@ -12,7 +12,8 @@ from office_audit import lines
 from signed import model
 
 from driftline.agents.audit.record import digest
-from driftline.agents.control.moves import CONTROLLER, abandon, back, baked
+from driftline.agents.control.moves import abandon, back, baked
+from driftline.agents.control.trust import CONTROLLER
 from driftline.agents.control.verdicts import Refusal
 from driftline.deploy.control.past import Past
 from driftline.schemas.settings import Settings

@@ -14,6 +14,7 @@ from driftline.deploy.control import traced as module
 from driftline.deploy.control.errors import TraceError
 from driftline.deploy.control.inclusion import included
 from driftline.deploy.control.traced import Traced
+from driftline.schemas.control.serving_state import ServingState
 from driftline.schemas.ids import ids_named
 from driftline.schemas.settings import Settings
 from driftline.streams.clickhouse.audit_rows import audit_rows, line_of
@@ -96,7 +97,11 @@ def test_a_replayed_event_goes_by_its_arrival() -> None:
 def governed() -> Book:
     """A log whose record 7 says that version 2 was promoted by Ann, with Bob's approval."""
     book = filled(7)
-    book.decide(command("promote", model=model("2")), "ann", approvers=("bob",))
+    state = ServingState(
+        deployment="churn", revision=2, audit_seq=7, decided_at_ms=1, tier="high", champion=model("2")
+    )
+    detail = {"state": state.to_bytes().decode()}
+    book.decide(command("promote", model=model("2")), "ann", approvers=("bob",), detail=detail)
     book.checkpoint()
     return book
 
@@ -107,9 +112,11 @@ def row_of(book: Book, seq: int = 7, **over: Any) -> dict[str, Any]:
     return {**table.to_pylist()[0], **over}
 
 
-def proved(book: Book, *rows: dict[str, Any]) -> dict[int, dict[str, Any]]:
-    """Prove rows of a log in memory."""
-    return included(book.pins.genesis, lambda: iter(book.records), book.notes, rows)
+def proved(book: Book, *rows: dict[str, Any] | None, **over: Any) -> dict[int, dict[str, Any]]:
+    """Prove, by a log in memory, rows that the archive names for a prediction of long after it."""
+    late = datetime(2100, 1, 1, tzinfo=UTC)
+    place = {**PLACE, "ts": late, "arrived": late, **over}
+    return included(book.pins.genesis, lambda: iter(book.records), book.notes, [(place, row) for row in rows])
 
 
 def test_a_record_is_proved_by_the_whole_audit() -> None:
@@ -154,8 +161,31 @@ def test_a_row_that_borrows_another_record_is_refused() -> None:
     """Place, digest and bytes of any record lend no truth to what is invented beside them."""
     book = governed()
     borrowed = {name: row_of(book, 3)[name] for name in ("seq", "digest", "record")}
-    with pytest.raises(TraceError, match="the archive says of record 3"):
+    with pytest.raises(
+        TraceError, match=r"says that record 3 put version 2 of churn there, .* says record 7"
+    ):
         proved(book, {**row_of(book), **borrowed})
+
+
+@pytest.mark.parametrize(
+    ("seq", "over", "said"),
+    [
+        (3, {}, "record 3 put version 2 of churn there, and the audit says record 7"),
+        (None, {}, "no record put version 2 of churn there, and the audit says record 7"),
+        (7, {"model_version": "9"}, "record 7 put version 9 of churn there, and the audit says no record"),
+        (7, {"slot": "canary"}, "record 7 put version 2 of churn there, and the audit says no record"),
+        (7, {"ts": datetime(2000, 1, 1, tzinfo=UTC)}, "and the audit says no record"),
+    ],
+)
+def test_a_true_record_that_put_nothing_there_proves_nothing(
+    seq: int | None, over: dict[str, Any], said: str
+) -> None:
+    """Which record it was is found in the audit itself: no cell of ClickHouse leads to other people."""
+    book = governed()
+    if "ts" in over:
+        over["arrived"] = over["ts"]
+    with pytest.raises(TraceError, match=said):
+        proved(book, None if seq is None else row_of(book, seq), **over)
 
 
 def test_nothing_is_proved_of_names_that_nobody_signed() -> None:

@@ -39,14 +39,17 @@ def told(event: str, at_ms: int, detail: dict[str, object]) -> AuditRecord:
     )
 
 
-def test_two_processes_with_one_key_and_one_name_join_once_each(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("words", ["ab", "abc", "abcdef"])
+def test_processes_with_one_key_and_one_name_join_once_each(
+    words: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """The later one counts; the earlier one does again once that is silent. Which name it is stands in the log."""
     members = Members()
     with caplog.at_level(logging.WARNING):
-        found = [heard(members, word, at * 2_000) for at in range(1, 50) for word in ("a", "b")]
-    assert found.count(JOINED) == 2
+        found = [heard(members, word, at * 2_000) for at in range(1, 50) for word in words]
+    assert found.count(JOINED) == len(words)
     assert [
-        one.getMessage() for one in caplog.records if "a second process of the name vm-0" in one.getMessage()
+        one.getMessage() for one in caplog.records if "another process of the name vm-0" in one.getMessage()
     ] != []
     assert len(caplog.records) == 1
     last = 50 * 2_000
