@@ -97,13 +97,14 @@ class Cache:
 
     def _taken(self, ref: ModelRef, keys: Mapping[str, bytes], source: Source) -> Held:
         try:
-            held = self._here(ref, keys)
+            held = self._here(ref, keys) or self._copied(ref, keys, source)
         except UntrustedPackageError as error:
             held = self._signed_again(ref, keys, source, error)
-        if held is not None:
-            return held
+        return held or self._copied(ref, keys, source)
+
+    def _copied(self, ref: ModelRef, keys: Mapping[str, bytes], source: Source) -> Held:
         with self._alone():
-            # Another process may have copied it while we waited.
+            # Another process may have copied it while we waited, signed by others.
             return self._here(ref, keys) or self._fetched(ref, keys, source)
 
     def _here(self, ref: ModelRef, keys: Mapping[str, bytes]) -> Held | None:

@@ -44,7 +44,10 @@ def code(result: TrustState | Refusal) -> str:
         ({"controllers": (text("ann"),)}, "named twice"),
         ({"persons": (person("ann", "x"), person("ann", "y", keys=("z",)))}, "person ann is named twice"),
         ({"persons": (person("root", "x", keys=("y",)),)}, "the person root has the name of a machine"),
-        ({"persons": (person("controller", "x", keys=("z",)),)}, "the person controller has the name of a machine"),
+        (
+            {"persons": (person("controller", "x", keys=("z",)),)},
+            "the person controller has the name of a machine",
+        ),
         ({"persons": (person("a", "x", keys=("k",)), person("b", "x", keys=("k",)))}, "one holder's alone"),
         ({"witnesses": (Witness(name="w", key=text("w")), Witness(name="w", key=text("v")))}, "witness w"),
     ],

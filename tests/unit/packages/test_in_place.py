@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,31 @@ def test_a_copy_takes_over_signatures_that_were_replaced(tmp_path: Path) -> None
             assert held.signed.signers == frozenset({OTHER.keyid})
     with pytest.raises(UntrustedPackageError):
         cache.take(ref, {SIGNER.keyid: SIGNER.public}, store)
+
+
+def test_a_copy_that_another_signer_made_meanwhile_is_signed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came while this process waited to be the one that copies."""
+    made = packed(tmp_path / "one")
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    signed_again(tmp_path / "two" / "package", OTHER)
+    theirs = verify(tmp_path / "two" / "package", OTHERS)
+    alone = Cache._alone
+
+    @contextmanager
+    def faster(self: Cache) -> Iterator[None]:
+        monkeypatch.setattr(Cache, "_alone", alone)
+        Cache(tmp_path / "cache", max_bytes=1 << 24).take(
+            theirs.ref, OTHERS, InPlace(tmp_path / "two" / "package", theirs)
+        ).release()
+        with alone(self):
+            yield
+
+    cache = Cache(tmp_path / "cache", max_bytes=1 << 24)
+    monkeypatch.setattr(Cache, "_alone", faster)
+    with cache.take(made.signed.ref, KEYS, InPlace(made.folder, made.signed)) as held:
+        assert held.signed.signers == frozenset({SIGNER.keyid})
 
 
 def take(folder: Path, word: str, times: int) -> None:
