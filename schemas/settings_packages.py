@@ -28,7 +28,7 @@ class Packages(msgspec.Struct, frozen=True, kw_only=True):
             description="an address that begins with http:// or https://, or nothing",
             pattern=r"\A(https?://(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253})"
             r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
-            r"(/[!-~]{0,2000})?)?\Z",
+            r"(/[A-Za-z0-9._~%/-]{0,2000})?)?\Z",
         ),
     ] = ""
     region: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from driftline.agents.control.grants import plan_of
@@ -50,6 +51,23 @@ def needed(state: ServingState) -> Iterable[ModelRef]:
 def answers(state: ServingState) -> ModelRef | None:
     """Give what must be in memory for callers to be answered as a state says; None when nobody is."""
     return state.champion if state.halt is None else state.halt.instead
+
+
+def spared(now: Slots, state: ServingState, *, cold: bool) -> Slots:
+    """Give the slots without what a state does not load; `cold` leaves the previous champion out too."""
+
+    def stays(one: Loaded | None) -> bool:
+        return one is not None and one.ref in state.loaded
+
+    has_canary = stays(now.canary)
+    return replace(
+        now,
+        previous=now.previous if stays(now.previous) and not cold else None,
+        canary=now.canary if has_canary else None,
+        rollout_id=now.rollout_id if has_canary else "",
+        weight=now.weight if has_canary else 0,
+        shadows=tuple(one for one in now.shadows if stays(one)),
+    )
 
 
 def is_urgent(now: Slots, then: Slots, state: ServingState) -> bool:

@@ -249,7 +249,10 @@ def _table(tensor: dict[str, Any], gap: float | None) -> list[list[Any]]:
         raise bad_request("a tensor of the event is no table of rows")
     columns = [[row[place] for row in rows] for place in range(width)]
     told = str(tensor.get("datatype") or "")
-    if told.startswith("FP") or (not told and any(isinstance(one, float) for row in rows for one in row)):
+    values = [one for row in rows for one in row]
+    # Outputs that are nothing but null are scores that nobody knows, not classes.
+    is_gap = gap is not None and all(one is None for one in values)
+    if told.startswith("FP") or (not told and (is_gap or any(isinstance(one, float) for one in values))):
         columns = [[gap if one is None else _as_float(one) for one in column] for column in columns]
     return columns
 

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.package.errors import said
+from driftline.agents.serving.package.replacement import misfits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from driftline.agents.serving.package.manifest import Manifest
     from driftline.agents.serving.slots import Loaded
+    from driftline.schemas.control.command import ModelRef
+    from driftline.schemas.control.serving_state import ServingState
 
 SAID_CHARS: Final = 450
 """Of the sentence of an error, which an ack carries."""
@@ -36,6 +41,35 @@ class Fetched(Protocol):
     def release(self) -> None:
         """Let it go unloaded."""
         ...
+
+
+def fetch(how: Callable[[ModelRef], Fetched], ref: ModelRef) -> Fetched:
+    """Fetch a package; raises SwapError whatever goes wrong."""
+    try:
+        return how(ref)
+    except MemoryError as error:
+        raise SwapError(f"{ref.name} {ref.version} ran out of memory") from error
+    except SwapError:
+        raise
+    except Exception as error:
+        raise SwapError(said(error, SAID_CHARS)) from error
+
+
+def fits(present: Manifest | None, following: Manifest) -> None:
+    """Refuse a package that callers of what answers now cannot ask; raises SwapError."""
+    wrong = misfits(present, following) if present is not None else []
+    if wrong:
+        raise SwapError(wrong[0])
+
+
+def is_of_its_tier(ref: ModelRef, state: ServingState, manifest: Manifest) -> None:
+    """Refuse a package of another tier than the state says: its approvals were counted for that one."""
+    version = state.version(ref)
+    if version is not None and version.tier != manifest.tier:
+        raise SwapError(
+            f"{manifest.title} is of tier {manifest.tier}, and the state calls it {version.tier}: approvals for "
+            f"that say nothing of it"
+        )
 
 
 def load(fetched: Fetched) -> Loaded:

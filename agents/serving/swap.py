@@ -7,18 +7,17 @@ ends what is being prepared for an older one.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from driftline.agents.serving.arrangement import answers, is_cold, is_urgent, needed, slots_of
+from driftline.agents.serving.arrangement import answers, is_cold, is_urgent, needed, slots_of, spared
 from driftline.agents.serving.errors import SwapError
-from driftline.agents.serving.fetched import SAID_CHARS, close, load
+from driftline.agents.serving.fetched import close, fetch, fits, is_of_its_tier, load
 from driftline.agents.serving.lease import Deployment
-from driftline.agents.serving.package.errors import said
-from driftline.agents.serving.package.replacement import misfits
 from driftline.agents.serving.slots import Slots
 from driftline.agents.serving.work import Turns, Work, background
 
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
     from driftline.agents.serving.slots import Loaded
     from driftline.schemas.control.command import ModelRef
     from driftline.schemas.control.serving_state import ServingState
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,11 @@ class Swapper:
         self.deployment: Final = Deployment(name, on_idle=self._on_idle)
         self._means, self._work = means, Work(name, means.turns)
         self._loaded: dict[ModelRef, Loaded] = {}
+        self._state: ServingState
+        """The newest that was to be prepared or to serve."""
         self._wanted: frozenset[ModelRef] = frozenset()
         """What a prepared revision will need beside what serves."""
+        self._loading: dict[ModelRef, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Future[None]] = set()
         self._switched_s = 0.0
         """When who answers changed last: since then the generation before it drains."""
@@ -92,7 +97,7 @@ class Swapper:
         Raises:
             SwapError: it cannot be loaded, does not fit what serves, or finds no memory; nothing is kept of it.
         """
-        self._wanted = frozenset(state.prepares)
+        self._want(frozenset(state.prepares), state)
         self._sweep()
         await self._closed()
         for ref in state.prepares:
@@ -110,10 +115,12 @@ class Swapper:
         Raises:
             SwapError: what must answer cannot be loaded; the slots stay as they are, but for a halt.
         """
-        self._wanted, lacking = state.loaded, None
+        self._want(state.loaded, state)
+        lacking = None
         try:
             if state.halt is not None:
                 await self._turn(state)
+            self._drop_canary(state)
             answering = answers(state)
             if answering is not None:
                 await self._hold(answering, state)
@@ -124,8 +131,10 @@ class Swapper:
                 except SwapError as error:
                     lacking = lacking or str(error)
             if state.previous is not None:
-                with suppress(SwapError):
+                try:
                     await self._hold(state.previous, state)
+                except SwapError as error:
+                    logger.warning("a way back of %s is not in memory: %s", self.deployment.name, error)
             await self._turn(state)
         finally:
             self.cancel()
@@ -144,6 +153,8 @@ class Swapper:
 
     async def close(self, timeout_s: float) -> None:
         """Serve nothing any more, and let go of all that ends its calls in time."""
+        for loading in self._loading.values():
+            loading.cancel()
         await self.deployment.drained(timeout_s)
         self.deployment.abandon()
         self.deployment.switch(Slots())
@@ -162,16 +173,48 @@ class Swapper:
         found = self.deployment.slots.champion
         return None if found is None else found.manifest
 
+    def _want(self, wanted: frozenset[ModelRef], state: ServingState) -> None:
+        """Want some packages in memory; loads of others, which an older state began, are given up."""
+        self._wanted, self._state = wanted, state
+        for ref, loading in self._loading.items():
+            if ref not in wanted | state.loaded:
+                loading.cancel()
+
+    def _drop_canary(self, state: ServingState) -> None:
+        """Let a canary answer nobody that a state has no place for, whatever is still to be loaded for it."""
+        now, rollout = self.deployment.slots, state.rollout
+        if now.canary is not None and now.canary.ref not in (state.champion, rollout and rollout.model):
+            self._switch_now(replace(now, canary=None, rollout_id="", weight=0))
+
     async def _hold(
         self, ref: ModelRef, state: ServingState, *, present: Manifest | None = None, cold: bool = False
     ) -> None:
-        """Have a package in memory that a state names."""
+        """Have a package in memory that a state names; a load of it that an older state began goes on."""
         if ref in self._loaded:
             return
-        fetched = await self._work.do(lambda: self._fetched(ref), lambda one: one.release())
+        loading = self._loading.get(ref)
+        if loading is None or loading.cancelling():
+            loading = self._loading[ref] = asyncio.ensure_future(self._load(ref, state, present, cold=cold))
+            loading.add_done_callback(partial(self._ended, ref))
+        await asyncio.shield(loading)
+        manifest = self._loaded[ref].manifest
+        is_of_its_tier(ref, state, manifest)
+        fits(present, manifest)
+
+    def _ended(self, ref: ModelRef, loading: asyncio.Task[None]) -> None:
+        if self._loading.get(ref) is loading:
+            del self._loading[ref]
+        if not loading.cancelled():
+            loading.exception()  # whoever still waits is told
+
+    async def _load(
+        self, ref: ModelRef, state: ServingState, present: Manifest | None, *, cold: bool
+    ) -> None:
+        """Load a package; what is refused is let go of unloaded."""
+        fetched = await self._work.do(partial(fetch, self._means.fetch, ref), lambda one: one.release())
         try:
-            _is_of_its_tier(ref, state, fetched.manifest)
-            _fits(present, fetched.manifest)
+            is_of_its_tier(ref, state, fetched.manifest)
+            fits(present, fetched.manifest)
             await self._has_room(fetched, cold=cold)
         except BaseException:
             fetched.release()
@@ -180,30 +223,24 @@ class Swapper:
             lambda: load(fetched), close, fetched.release, fetched.memory_bytes
         )
 
-    def _fetched(self, ref: ModelRef) -> Fetched:
-        try:
-            return self._means.fetch(ref)
-        except MemoryError as error:
-            raise SwapError(f"{ref.name} {ref.version} ran out of memory") from error
-        except SwapError:
-            raise
-        except Exception as error:
-            raise SwapError(said(error, SAID_CHARS)) from error
-
     async def _has_room(self, fetched: Fetched, *, cold: bool) -> None:
-        """Refuse what does not fit into memory; where the plan lets a rollback be cold, the previous one goes first."""
+        """Refuse what does not fit into memory; before that all goes that the newest state has no place for.
+
+        Where the plan lets a rollback be cold, the previous champion does too.
+        """
         turns, free_bytes = self._means.turns, self._means.free_bytes
         if await turns.room_for(fetched.memory_bytes, free_bytes):
             return
-        slots = self.deployment.slots
-        if cold and slots.previous is not None:
-            kept = {name: getattr(slots, name) for name in Slots.__dataclass_fields__ if name != "previous"}
-            await self._switch(Slots(**kept))
+        await self._drained()
+        now = self.deployment.slots
+        kept = spared(now, self._state, cold=cold)
+        if kept != now:
+            self._switch_now(kept)
             await self.deployment.drained(self._means.drain_s)
-            self._sweep()
-            await self._closed()
-            if await turns.room_for(fetched.memory_bytes, free_bytes):
-                return
+        self._sweep()
+        await self._closed()
+        if fetched.memory_bytes <= free_bytes() - turns.taking_bytes:
+            return
         held_now = ", ".join(sorted(one.manifest.title for one in self._loaded.values())) or "nothing"
         loading = f" and {turns.taking_bytes:,} bytes that are being loaded" if turns.taking_bytes else ""
         raise SwapError(
@@ -224,9 +261,13 @@ class Swapper:
 
     async def _switch(self, slots: Slots) -> None:
         """Change who answers, once at most one generation would drain; however many want to, one drains for so long."""
+        await self._drained()
+        self._switch_now(slots)
+
+    async def _drained(self) -> None:
+        """Wait until no generation drains, for as long as the one that does may."""
         left_s = self._switched_s + self._means.drain_s - time.monotonic()
         await self.deployment.drained(max(0.0, left_s))
-        self._switch_now(slots)
 
     def _switch_now(self, slots: Slots) -> None:
         """Change who answers; what still drains closes when its last call ends."""
@@ -253,19 +294,3 @@ class Swapper:
     async def _closed(self) -> None:
         if self._closing:
             await asyncio.wait(self._closing, timeout=self._means.drain_s)
-
-
-def _fits(present: Manifest | None, following: Manifest) -> None:
-    wrong = misfits(present, following) if present is not None else []
-    if wrong:
-        raise SwapError(wrong[0])
-
-
-def _is_of_its_tier(ref: ModelRef, state: ServingState, manifest: Manifest) -> None:
-    """Refuse a package of another tier than the state says: its approvals were counted for that one, unseen."""
-    version = state.version(ref)
-    if version is not None and version.tier != manifest.tier:
-        raise SwapError(
-            f"{manifest.title} is of tier {manifest.tier}, and the state calls it {version.tier}: approvals for "
-            f"that say nothing of it"
-        )

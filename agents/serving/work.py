@@ -80,11 +80,12 @@ class Turns:
 
     def __init__(self) -> None:
         self.at_once: Final = asyncio.Semaphore(AT_ONCE)
+        self._begun = 0
         self.taking_bytes = 0
         self._ended = asyncio.Event()
 
     async def room_for(self, wanted_bytes: int, free_bytes: Callable[[], int]) -> bool:
-        """Whether there is room beside all that load, once some have ended where need be; after a while there is not.
+        """Whether there is room beside all that work, once some have ended where need be; after a while there is not.
 
         What takes nobody knows how much has room.
         """
@@ -92,15 +93,18 @@ class Turns:
             return True
         with suppress(TimeoutError):
             async with asyncio.timeout(WAIT_S):
-                while self.taking_bytes and wanted_bytes > free_bytes() - self.taking_bytes:
+                # What is tried in a child takes memory too, for a moment.
+                while self._begun and wanted_bytes > free_bytes() - self.taking_bytes:
                     await self._ended.wait()
         return wanted_bytes <= free_bytes() - self.taking_bytes
 
     def take(self, some_bytes: int) -> Callable[[], None]:
-        """Count what is about to be taken; gives what ends that, to be called once."""
+        """Count work that begins, and what it is about to take; gives what ends that, to be called once."""
+        self._begun += 1
         self.taking_bytes += some_bytes
 
         def end() -> None:
+            self._begun -= 1
             self.taking_bytes -= some_bytes
             ended, self._ended = self._ended, asyncio.Event()
             ended.set()

@@ -97,10 +97,9 @@ class Cache:
 
     def _taken(self, ref: ModelRef, keys: Mapping[str, bytes], source: Source) -> Held:
         try:
-            held = self._here(ref, keys) or self._copied(ref, keys, source)
+            return self._here(ref, keys) or self._copied(ref, keys, source)
         except UntrustedPackageError as error:
-            held = self._signed_again(ref, keys, source, error)
-        return held or self._copied(ref, keys, source)
+            return self._signed_again(ref, keys, source, error) or self._copied(ref, keys, source)
 
     def _copied(self, ref: ModelRef, keys: Mapping[str, bytes], source: Source) -> Held:
         with self._alone():

@@ -68,16 +68,14 @@ def store_of(settings: Packages, *, make: bool = False, timeout_s: float = TIMEO
 
 
 def _address(endpoint: str) -> str:
-    """An endpoint whose host is no wrong number, at which the library panics; raises StoreError."""
-    host = endpoint
+    """An endpoint whose host can be one: the library panics at any other; raises StoreError."""
     try:
         host = urlsplit(endpoint).hostname or ""
-        if ":" in host or host.replace(".", "").isdigit():
+        if ":" in host or host.rpartition(".")[2][:1].isdigit():
             ip_address(host)
+        host.encode("ascii").decode("idna")
     except ValueError:
-        raise StoreError(
-            f"the endpoint {endpoint} of the store names no machine: {host} is no address"
-        ) from None
+        raise StoreError(f"the endpoint {endpoint} of the store names no machine") from None
     return endpoint
 
 

@@ -114,7 +114,7 @@ def put_back(hall: Hall) -> None:
     for gone in admin.delete_topics(names).values():
         gone.result(60)
     assert settle(lambda: [name for name in names if name in admin.list_topics(timeout=10).topics], 60) == []
-    assert "'driftline migrate' makes it" in says("restore", "put-away")
+    assert "'driftline migrate --topics' makes it" in says("restore", "put-away")
     ensure_topics(hall.settings)
     told = says("restore", "put-away")
     assert told.splitlines()[1] == "1 records behind them are left out: no controller signed them", told

@@ -32,6 +32,8 @@ def test_whole_numbers_of_a_float_tensor_are_scores() -> None:
     assert (str(told.scores["p"]), told.predicted) == ("[nan, nan]", [1, 0])
     told = rows_of(b'{"instances": [1, 2]}', b'{"predictions": [1, 0]}')
     assert (told.scores, told.predicted) == ({}, [1, 0])
+    told = rows_of(b'{"instances": [1, 2]}', b'{"predictions": [null, null]}')
+    assert (str(told.scores["prediction"]), told.predicted) == ("[nan, nan]", None)
     with pytest.raises(AnswerError, match="a whole number that no float takes"):
         rows_of(b'{"instances": [0.5, 1%s]}' % (b"0" * 400), b"{}")
 

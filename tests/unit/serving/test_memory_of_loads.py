@@ -42,6 +42,35 @@ def test_deployments_that_load_at_the_same_time_count_with_each_other() -> None:
     asyncio.run(whole())
 
 
+def test_what_a_trial_takes_for_a_moment_refuses_nobody() -> None:
+    """While another package is tried in a child there is less memory: a load waits until that is over."""
+    one, two = Package("1", tier="low", memory_bytes=0), Package("1", tier="low", memory_bytes=40)
+    tries, may_end = threading.Event(), threading.Event()
+
+    def fetch(_ref: object) -> Package:
+        tries.set()
+        may_end.wait(30)
+        tries.clear()
+        return one
+
+    async def whole() -> None:
+        office, turns = Office("low"), work.Turns()
+        office.created("1")
+        first = Swapper("churn", Means(fetch, lambda: 100, turns=turns))
+        trying = asyncio.create_task(first.activate(office.state))
+        await until(tries.is_set)
+        second = Swapper("fraud", Means(Shelf(two).fetch, lambda: 30 if tries.is_set() else 100, turns=turns))
+        loading = asyncio.create_task(second.activate(office.state))
+        await asyncio.wait([loading], timeout=0.2)
+        assert not loading.done()
+        may_end.set()
+        await trying
+        await loading
+        assert second.versions == {"1"}
+
+    asyncio.run(whole())
+
+
 def test_a_load_that_hangs_is_waited_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then what needs its memory is refused, with figures; what needs less loads, and what nobody knows the size of."""
     monkeypatch.setattr(work, "WAIT_S", 0.1)
