@@ -7,13 +7,16 @@ import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from believing import Life
 from office import EVIDENCE, PROFILE, Office
 from packaged import KEYS, Betrayal, Packed, about, linear, packed, signed_again
 
 from driftline.agents.serving import loader
+from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.loader import PackageLoader
 from driftline.agents.serving.package.cache import Cache
 from driftline.agents.serving.package.signed import opened_manifest
@@ -142,3 +145,28 @@ def test_what_breaks_is_acked_and_what_serves_goes_on(
         await life.end()
 
     asyncio.run(whole())
+
+
+@pytest.mark.parametrize("fails", ["predict", "differs"])
+def test_a_model_whose_golden_rows_cannot_be_asked_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """It was loaded, and would stay in memory at each try; its files are let go of by whoever loads."""
+    held = made(tmp_path, "1")
+    closed = list[bool]()
+
+    class Odd:
+        def predict(self, inputs: dict[str, Any]) -> dict[str, Any]:
+            if fails == "predict":
+                raise RuntimeError("it cannot")
+            rows = len(next(iter(inputs.values())))
+            return {one.name: np.full((rows, 1), 1e9) for one in held.signed.manifest.outputs}
+
+        def close(self) -> None:
+            closed.append(True)
+
+    monkeypatch.setattr(loader, "load", lambda *_args, **_named: Odd())
+    cached = loader.Cached(held.signed.ref, held.folder, held.signed.manifest, 0)
+    with pytest.raises((RuntimeError, SwapError)):
+        cached.load()
+    assert closed == [True]
