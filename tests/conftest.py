@@ -10,6 +10,9 @@ import hypothesis
 import programs
 import pytest
 
+NOT_DONE = 3
+"""Exit code of a run of tests that something ended before they were done."""
+
 hypothesis.settings.register_profile(
     "driftline",
     deadline=None,  # a test states a fact; benchmarks measure speed
@@ -28,6 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith("DRIFTLINE_"):
             del os.environ[name]
+    own, leave = os.getpid(), os._exit
+    # What ends the process at once ends the tests too, and must not look as if they had passed.
+    os._exit = lambda code: leave(code or NOT_DONE if os.getpid() == own else code)
 
 
 @pytest.fixture(scope="session")

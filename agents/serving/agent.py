@@ -23,10 +23,11 @@ from driftline.agents.serving.bounds import Bounds
 from driftline.agents.serving.doors import Doors
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.http import Bodies
+from driftline.agents.serving.means import Means
 from driftline.agents.serving.metrics import ServingMetrics
 from driftline.agents.serving.recording import LINGER_S, Recorder
 from driftline.agents.serving.server import Server
-from driftline.agents.serving.swap import Means, Swapper
+from driftline.agents.serving.swap import Swapper
 from driftline.agents.serving.tokens import read_tokens
 from driftline.agents.serving.work import Turns
 from driftline.schemas.ports import metrics_on

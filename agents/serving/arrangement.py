@@ -62,6 +62,8 @@ def spared(now: Slots, state: ServingState, *, cold: bool) -> Slots:
     has_canary = stays(now.canary)
     return replace(
         now,
+        # A halted one answers nobody.
+        champion=now.champion if now.halted is None or stays(now.champion) else None,
         previous=now.previous if stays(now.previous) and not cold else None,
         canary=now.canary if has_canary else None,
         rollout_id=now.rollout_id if has_canary else "",

@@ -55,21 +55,21 @@ def fetch(how: Callable[[ModelRef], Fetched], ref: ModelRef) -> Fetched:
         raise SwapError(said(error, SAID_CHARS)) from error
 
 
-def fits(present: Manifest | None, following: Manifest) -> None:
-    """Refuse a package that callers of what answers now cannot ask; raises SwapError."""
+def unfit(present: Manifest | None, following: Manifest) -> str | None:
+    """Why callers of what answers now cannot ask a package; None when they can."""
     wrong = misfits(present, following) if present is not None else []
-    if wrong:
-        raise SwapError(wrong[0])
+    return wrong[0] if wrong else None
 
 
-def is_of_its_tier(ref: ModelRef, state: ServingState, manifest: Manifest) -> None:
-    """Refuse a package of another tier than the state says: its approvals were counted for that one."""
+def of_another_tier(ref: ModelRef, state: ServingState, manifest: Manifest) -> str | None:
+    """Why a package is another than a state says: its approvals were counted for another tier; None when it is that."""
     version = state.version(ref)
-    if version is not None and version.tier != manifest.tier:
-        raise SwapError(
-            f"{manifest.title} is of tier {manifest.tier}, and the state calls it {version.tier}: approvals for "
-            f"that say nothing of it"
-        )
+    if version is None or version.tier == manifest.tier:
+        return None
+    return (
+        f"{manifest.title} is of tier {manifest.tier}, and the state calls it {version.tier}: approvals for that say "
+        "nothing of it"
+    )
 
 
 def load(fetched: Fetched) -> Loaded:

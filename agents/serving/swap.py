@@ -10,21 +10,20 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.serving.arrangement import answers, is_cold, is_urgent, needed, slots_of, spared
 from driftline.agents.serving.errors import SwapError
-from driftline.agents.serving.fetched import close, fetch, fits, is_of_its_tier, load
+from driftline.agents.serving.fetched import close, fetch, load, of_another_tier, unfit
 from driftline.agents.serving.lease import Deployment
 from driftline.agents.serving.slots import Slots
-from driftline.agents.serving.work import Turns, Work, background
+from driftline.agents.serving.work import Work, background
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from driftline.agents.serving.fetched import Fetched
+    from driftline.agents.serving.means import Means
     from driftline.agents.serving.package.manifest import Manifest
     from driftline.agents.serving.slots import Loaded
     from driftline.schemas.control.command import ModelRef
@@ -32,25 +31,6 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What swapping needs of the world.
-
-    Attributes:
-        fetch: copies, verifies and tries a package; blocks, and raises DriftlineError.
-        free_bytes: memory that a model may still take.
-        drain_s: how long the calls of an old generation are waited for, s.
-        abandoned: told how many calls are waited for no longer.
-        turns: to load, of all deployments of an agent.
-    """
-
-    fetch: Callable[[ModelRef], Fetched]
-    free_bytes: Callable[[], int]
-    drain_s: float = 30.0
-    abandoned: Callable[[int], None] = lambda _count: None
-    turns: Turns = field(default_factory=Turns)
 
 
 class Swapper:
@@ -101,7 +81,7 @@ class Swapper:
         self._sweep()
         await self._closed()
         for ref in state.prepares:
-            await self._hold(ref, state, present=self._present(), cold=is_cold(state))
+            await self._hold(ref, state, cold=is_cold(state))
 
     async def activate(self, state: ServingState) -> str | None:
         """Let a state serve: whoever answers callers as soon as that one is here, then all that stands beside it.
@@ -115,15 +95,19 @@ class Swapper:
         Raises:
             SwapError: what must answer cannot be loaded; the slots stay as they are, but for a halt.
         """
-        self._want(state.loaded, state)
-        lacking = None
+        answering, lacking = answers(state), None
+        # What answers comes first: for its room, loads of what stands beside are given up.
+        if answering is None or answering in self._loaded:
+            self._want(state.loaded, state)
+        else:
+            self._want(frozenset((answering,)), state)
         try:
             if state.halt is not None:
                 await self._turn(state)
             self._drop_canary(state)
-            answering = answers(state)
             if answering is not None:
                 await self._hold(answering, state)
+            self._want(state.loaded, state)
             await self._turn(state)
             for ref in needed(state):
                 try:
@@ -137,12 +121,13 @@ class Swapper:
                     logger.warning("a way back of %s is not in memory: %s", self.deployment.name, error)
             await self._turn(state)
         finally:
-            self.cancel()
+            self._wanted = frozenset(state.prepares)
+            self._sweep()
         return lacking
 
     def serves(self, state: ServingState) -> bool:
         """Whether what a state says is so now is what serves, and all of it is in memory."""
-        now, wanted = self.deployment.slots, slots_of(state, self._loaded)
+        now, wanted = self.deployment.slots, self._slots(state)
         is_whole = all(ref in self._loaded for ref in needed(state))
         return is_whole and replace(now, revision=0) == replace(wanted, revision=0)
 
@@ -177,8 +162,19 @@ class Swapper:
         """Want some packages in memory; loads of others, which an older state began, are given up."""
         self._wanted, self._state = wanted, state
         for ref, loading in self._loading.items():
-            if ref not in wanted | state.loaded:
+            if ref not in wanted.union(state.prepares):
                 loading.cancel()
+
+    def _slots(self, state: ServingState) -> Slots:
+        """The slots of a state, with what is in memory and is what the state says it is."""
+        return slots_of(
+            state,
+            {
+                ref: one
+                for ref, one in self._loaded.items()
+                if of_another_tier(ref, state, one.manifest) is None
+            },
+        )
 
     def _drop_canary(self, state: ServingState) -> None:
         """Let a canary answer nobody that a state has no place for, whatever is still to be loaded for it."""
@@ -186,35 +182,39 @@ class Swapper:
         if now.canary is not None and now.canary.ref not in (state.champion, rollout and rollout.model):
             self._switch_now(replace(now, canary=None, rollout_id="", weight=0))
 
-    async def _hold(
-        self, ref: ModelRef, state: ServingState, *, present: Manifest | None = None, cold: bool = False
-    ) -> None:
+    async def _hold(self, ref: ModelRef, state: ServingState, *, cold: bool = False) -> None:
         """Have a package in memory that a state names; a load of it that an older state began goes on."""
-        if ref in self._loaded:
-            return
-        loading = self._loading.get(ref)
-        if loading is None or loading.cancelling():
-            loading = self._loading[ref] = asyncio.ensure_future(self._load(ref, state, present, cold=cold))
-            loading.add_done_callback(partial(self._ended, ref))
-        await asyncio.shield(loading)
-        manifest = self._loaded[ref].manifest
-        is_of_its_tier(ref, state, manifest)
-        fits(present, manifest)
+        if ref not in self._loaded:
+            loading = self._loading.get(ref)
+            if loading is None or loading.done() or loading.cancelling():
+                loading = self._loading[ref] = asyncio.ensure_future(self._load(ref, cold=cold))
+                loading.add_done_callback(partial(self._ended, ref))
+            await asyncio.shield(loading)
+        try:
+            self._judge(ref, state, self._loaded[ref].manifest)
+        except SwapError:
+            self._wanted -= {ref}
+            raise
+
+    def _judge(self, ref: ModelRef, state: ServingState, manifest: Manifest) -> None:
+        """Refuse a package that is another than a state says, or that callers of what answers now cannot ask."""
+        wrong = of_another_tier(ref, state, manifest)
+        if wrong is None and ref in state.prepares:
+            wrong = unfit(self._present(), manifest)
+        if wrong is not None:
+            raise SwapError(wrong)
 
     def _ended(self, ref: ModelRef, loading: asyncio.Task[None]) -> None:
         if self._loading.get(ref) is loading:
             del self._loading[ref]
-        if not loading.cancelled():
-            loading.exception()  # whoever still waits is told
+        if not loading.cancelled() and (error := loading.exception()) is not None:
+            logger.info("%s %s was not loaded: %s", ref.name, ref.version, error)
 
-    async def _load(
-        self, ref: ModelRef, state: ServingState, present: Manifest | None, *, cold: bool
-    ) -> None:
-        """Load a package; what is refused is let go of unloaded."""
+    async def _load(self, ref: ModelRef, *, cold: bool) -> None:
+        """Load a package; what the newest state refuses is let go of unloaded."""
         fetched = await self._work.do(partial(fetch, self._means.fetch, ref), lambda one: one.release())
         try:
-            is_of_its_tier(ref, state, fetched.manifest)
-            fits(present, fetched.manifest)
+            self._judge(ref, self._state, fetched.manifest)
             await self._has_room(fetched, cold=cold)
         except BaseException:
             fetched.release()
@@ -251,7 +251,7 @@ class Swapper:
 
     async def _turn(self, state: ServingState) -> None:
         """Let the slots of a state answer, with what is in memory by now; what is urgent waits for nobody."""
-        now, slots = self.deployment.slots, slots_of(state, self._loaded)
+        now, slots = self.deployment.slots, self._slots(state)
         if slots == now:
             return
         if is_urgent(now, slots, state):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 TIMEOUT_S: Final = 30
 CONNECT_S: Final = 5
 RETRIES: Final = 3
+_NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+"""The last label of a host that is read as an address."""
 
 
 def store_of(settings: Packages, *, make: bool = False, timeout_s: float = TIMEOUT_S) -> Store:
@@ -70,8 +73,8 @@ def store_of(settings: Packages, *, make: bool = False, timeout_s: float = TIMEO
 def _address(endpoint: str) -> str:
     """An endpoint whose host can be one: the library panics at any other; raises StoreError."""
     try:
-        host = urlsplit(endpoint).hostname or ""
-        if ":" in host or host.rpartition(".")[2][:1].isdigit():
+        host = (urlsplit(endpoint).hostname or "").removesuffix(".")
+        if ":" in host or _NUMBER.fullmatch(host.rpartition(".")[2]):
             ip_address(host)
         host.encode("ascii").decode("idna")
     except ValueError:

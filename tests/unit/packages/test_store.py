@@ -220,6 +220,7 @@ def test_a_server_that_never_answers_is_waited_for_no_longer_than_said() -> None
         "http://1.2.3",
         "http://foo.1:1",
         "http://a.0x1",
+        "http://1.2.3.999.:1",
         "http://xn--a:1",
     ],
 )
@@ -227,6 +228,12 @@ def test_an_address_that_is_none_is_told_before_anything_is_asked(address: str) 
     """The library of stores panics at it."""
     with pytest.raises(StoreError, match=r"^the endpoint http\S+ of the store names no machine$"):
         store_of(Packages(store="s3://models", endpoint=address))
+
+
+@pytest.mark.parametrize("host", ["4f2b3c1d9e0a:7070", "1minio:9000", "minio.3rd", "127.0.0.1:9", "[::1]:9"])
+def test_a_host_may_begin_with_a_digit(host: str) -> None:
+    """As those of containers do."""
+    assert store_of(Packages(store="s3://models", endpoint=f"http://{host}")).place == "s3://models"
 
 
 def test_a_manifest_is_bounded(tmp_path: Path, store: Store) -> None:

@@ -15,7 +15,9 @@ from signed import model, signed
 
 from driftline.agents.control.moves import baked
 from driftline.agents.control.verdicts import Refusal
-from driftline.agents.serving.swap import Means, Swapper
+from driftline.agents.serving.errors import SwapError
+from driftline.agents.serving.means import Means
+from driftline.agents.serving.swap import Swapper
 
 
 def package(version: str, **fields: Any) -> Package:
@@ -156,5 +158,20 @@ def test_a_halted_champion_that_does_not_load_is_in_the_way_of_nobody_instead() 
         for _ in range(2):
             assert await swapper.activate(office.state) == "its weights are torn"
             assert swapper.deployment.slots.answering.version == "1"  # type: ignore[union-attr]
+
+    asyncio.run(whole())
+
+
+def test_what_does_not_load_is_let_go_of_each_time() -> None:
+    """It is tried again every half minute: with its files held each time, none would be left for connections."""
+    office, torn = Office("low"), package("1", fails="its weights are torn")
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(torn).fetch, lambda: 100))
+        office.created("1")
+        for times in (1, 2):
+            with pytest.raises(SwapError, match="its weights are torn"):
+                await swapper.activate(office.state)
+            assert torn.releases == times
 
     asyncio.run(whole())

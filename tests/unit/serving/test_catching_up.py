@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from office import PLAN, Office
 from served import Package, Shelf, until
 from signed import model
 
 from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import SwapError
-from driftline.agents.serving.swap import Means, Swapper
+from driftline.agents.serving.means import Means
+from driftline.agents.serving.swap import Swapper
 from driftline.schemas.control.command import Plan
 
 
@@ -135,5 +138,126 @@ def test_a_load_that_no_state_wants_any_more_is_given_up() -> None:
         slow.may_load.set()
         await until(lambda: bool(slow.made) and slow.made[0].is_closed.is_set())
         assert "2" not in swapper.versions
+
+    asyncio.run(whole())
+
+
+@pytest.mark.parametrize("phase", ["activate", "prepare"])
+def test_a_load_that_goes_on_is_judged_by_the_newest_state(phase: str) -> None:
+    """What a state calls another tier serves nowhere by it, though it loads for a state before; nor the next time."""
+    office, risky = Office("low"), package("2", tier="high")
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(package("1"), risky).fetch, lambda: 100))
+        office.created("1")
+        await swapper.activate(office.state)
+        office.registered("2")
+        office.ask("canary", "ann", model=model("2"), plan=PLAN)
+        false = office.state if phase == "prepare" else office.prepared()
+        true = replace(
+            false,
+            versions=tuple(
+                replace(one, tier="high") if one.model == model("2") else one for one in false.versions
+            ),
+        )
+        serve = swapper.activate if phase == "activate" else swapper.prepare
+        risky.may_load.clear()
+        first = asyncio.ensure_future(serve(true))
+        await until(lambda: bool(swapper._loading))
+        first.cancel()
+        following = asyncio.ensure_future(serve(false))
+        await asyncio.sleep(0)
+        risky.may_load.set()
+        for again in (following, serve(false)):
+            try:
+                said = await again
+            except SwapError as error:
+                said = str(error)
+            assert "of tier high, and the state calls it low" in (said or "")
+            assert swapper.deployment.slots.canary is None
+        swapper.cancel()
+        assert swapper.versions == {"1"}
+        assert await serve(true) is None
+        assert "2" in swapper.versions or phase == "prepare"
+
+    asyncio.run(whole())
+
+
+def test_a_true_state_is_not_told_what_a_false_one_was() -> None:
+    """The load that a false state began is judged by the true one that came meanwhile."""
+    office, slow = Office("low"), package("2")
+
+    async def whole() -> None:
+        may_fetch = threading.Event()
+        shelf = Shelf(package("1"), slow)
+
+        def fetch(ref: Any) -> Package:
+            assert ref.version == "1" or may_fetch.wait(30)
+            return shelf.fetch(ref)
+
+        swapper = Swapper("churn", Means(fetch, lambda: 100))
+        office.created("1")
+        await swapper.activate(office.state)
+        office.registered("2")
+        office.ask("promote", "ann", model=model("2"))
+        false = replace(
+            office.state, versions=tuple(replace(one, tier="high") for one in office.state.versions)
+        )
+        first = asyncio.ensure_future(swapper.prepare(false))
+        await until(lambda: bool(swapper._loading))
+        first.cancel()
+        following = asyncio.ensure_future(swapper.prepare(office.state))
+        await asyncio.sleep(0)
+        may_fetch.set()
+        await following
+        assert swapper.versions == {"1", "2"}
+
+    asyncio.run(whole())
+
+
+def test_a_halted_champion_that_is_over_makes_room() -> None:
+    """It answers nobody; an agent that missed the end of the halt serves what is champion by now."""
+    office = Office("low")
+    packages = [package(str(number), memory_bytes=some) for number, some in ((1, 60), (2, 10), (3, 50))]
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, room(100, *packages), drain_s=1.0))
+        for number in "123":
+            office.registered(number)
+        office.does("create", "ann", model=model("1"))
+        office.does("halt-serving", "oli")
+        await swapper.activate(office.state)
+        office.does("resume", "oli", target="serving")
+        for number in "23":
+            office.does("promote", "ann", model=model(number), plan=Plan(cold_rollback=True))
+        await swapper.activate(office.state)
+        assert swapper.deployment.slots.answering.version == "3"  # type: ignore[union-attr]
+        assert swapper.versions == {"2", "3"}
+
+    asyncio.run(whole())
+
+
+def test_what_is_to_answer_takes_the_room_of_a_shadow_that_loads() -> None:
+    """The load of the shadow is given up: it stands beside, and is what is lacking."""
+    office = Office("low")
+    packages = [package(str(number), memory_bytes=40) for number in (1, 2, 3)]
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, room(100, *packages), drain_s=1.0))
+        for number in "123":
+            office.registered(number)
+        office.does("create", "ann", model=model("1"))
+        await swapper.activate(office.state)
+        office.does("shadow", "ann", model=model("2"))
+        packages[1].may_load.clear()
+        first = asyncio.ensure_future(swapper.activate(office.state))
+        await until(lambda: bool(swapper._loading))
+        first.cancel()
+        office.does("promote", "ann", model=model("3"), plan=Plan(cold_rollback=True))
+        following = asyncio.ensure_future(swapper.activate(office.state))
+        await asyncio.sleep(0.05)
+        packages[1].may_load.set()
+        assert "churn 2 takes 40 bytes" in (await following or "")
+        assert swapper.deployment.slots.answering.version == "3"  # type: ignore[union-attr]
 
     asyncio.run(whole())

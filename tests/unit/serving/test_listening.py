@@ -54,6 +54,9 @@ def test_it_says_that_it_serves_once_connections_are_taken(
 
     monkeypatch.setattr(start, "_fetched", lambda _settings, _single: Package("1"))
     monkeypatch.setattr(click, "echo", echo)
+    monkeypatch.setattr(
+        start, "leave", lambda _code: pytest.fail("something hangs, and the tests would end here")
+    )
     wanted = settings(host="127.0.0.1", port=0, state_dir=str(tmp_path))
     at_last = threading.Timer(WITHIN_S, os.kill, (os.getpid(), signal.SIGTERM))
     at_last.start()

@@ -12,7 +12,8 @@ from served import Package, Shelf, until
 
 from driftline.agents.serving import work
 from driftline.agents.serving.errors import SwapError
-from driftline.agents.serving.swap import Means, Swapper
+from driftline.agents.serving.means import Means
+from driftline.agents.serving.swap import Swapper
 
 
 def test_deployments_that_load_at_the_same_time_count_with_each_other() -> None:

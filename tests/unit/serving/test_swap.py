@@ -16,9 +16,10 @@ from signed import model
 from driftline.agents.control.lifecycle import cancel
 from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import SwapError
+from driftline.agents.serving.means import Means
 from driftline.agents.serving.package.tensors import Tensor
 from driftline.agents.serving.slots import Slots
-from driftline.agents.serving.swap import Means, Swapper
+from driftline.agents.serving.swap import Swapper
 from driftline.schemas.control.command import Plan
 
 
@@ -281,20 +282,5 @@ def test_a_package_of_another_tier_than_the_state_says_does_not_serve() -> None:
         assert risky.releases == 2
         assert not risky.made
         assert swapper.versions == {"1"}
-
-    run(whole)
-
-
-def test_what_does_not_load_is_let_go_of_each_time() -> None:
-    """It is tried again every half minute: with its files held each time, none would be left for connections."""
-    office, torn = Office("low"), package("1", fails="its weights are torn")
-
-    async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(torn).fetch, lambda: 100))
-        office.created("1")
-        for times in (1, 2):
-            with pytest.raises(SwapError, match="its weights are torn"):
-                await swapper.activate(office.state)
-            assert torn.releases == times
 
     run(whole)

@@ -20,7 +20,8 @@ from driftline.agents.control.moves import baked
 from driftline.agents.control.verdicts import Refusal
 from driftline.agents.serving import work
 from driftline.agents.serving.lease import Lease
-from driftline.agents.serving.swap import Means, Swapper
+from driftline.agents.serving.means import Means
+from driftline.agents.serving.swap import Swapper
 
 
 def said(office: Office, op: Any, **fields: Any) -> bytes:
