@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from driftline.agents.control.grants import plan_of
+from driftline.agents.control.grants import asked, held, plan_of
 from driftline.agents.serving.slots import Slots
 
 if TYPE_CHECKING:
@@ -53,23 +53,35 @@ def answers(state: ServingState) -> ModelRef | None:
     return state.champion if state.halt is None else state.halt.instead
 
 
-def spared(now: Slots, state: ServingState, *, cold: bool) -> Slots:
-    """Give the slots without what a state does not load; `cold` leaves the previous champion out too."""
+def spared(now: Slots, state: ServingState, wanted: ModelRef) -> Slots:
+    """Give the slots that leave a version room: without what a state does not load, or may do without.
+
+    What is to answer callers, or is gone back to, needs the room of all that answers nobody; what is prepared by a plan
+    that lets a rollback be cold needs that of the previous champion.
+    """
+    is_needed = wanted == answers(state) or (wanted in state.prepares and _is_way_back(state))
+    is_cold = wanted in state.prepares and plan_of(state, "change").cold_rollback
 
     def stays(one: Loaded | None) -> bool:
-        return one is not None and one.ref in state.loaded
+        return one is not None and one.ref in state.loaded and not is_needed
 
-    has_canary = stays(now.canary)
+    has_canary = now.canary is not None and now.canary.ref in state.loaded
     return replace(
         now,
         # A halted one answers nobody.
         champion=now.champion if now.halted is None or stays(now.champion) else None,
-        previous=now.previous if stays(now.previous) and not cold else None,
+        previous=now.previous if stays(now.previous) and not is_cold else None,
         canary=now.canary if has_canary else None,
         rollout_id=now.rollout_id if has_canary else "",
         weight=now.weight if has_canary else 0,
         shadows=tuple(one for one in now.shadows if stays(one)),
     )
+
+
+def has_lost_canary(now: Slots, state: ServingState) -> bool:
+    """Whether a canary answers that a state has no place for: not even while what it wants is still to be loaded."""
+    rollout = state.rollout
+    return now.canary is not None and now.canary.ref not in (state.champion, rollout and rollout.model)
 
 
 def is_urgent(now: Slots, then: Slots, state: ServingState) -> bool:
@@ -97,9 +109,10 @@ def _goes_back(before: ModelRef, state: ServingState) -> bool:
     return by_controller or (champion is not None and champion.stage != "champion")
 
 
-def is_cold(state: ServingState) -> bool:
-    """Whether the command that is being prepared lets a rollback load its model again."""
-    return plan_of(state, "change").cold_rollback
+def _is_way_back(state: ServingState) -> bool:
+    """Whether a rollback is being prepared."""
+    grant = held(state, "change")
+    return grant is not None and asked(grant.command).op == "rollback"
 
 
 def _halted(state: ServingState) -> str | None:

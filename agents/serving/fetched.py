@@ -10,7 +10,7 @@ from driftline.agents.serving.package.errors import said
 from driftline.agents.serving.package.replacement import misfits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from driftline.agents.serving.package.manifest import Manifest
     from driftline.agents.serving.slots import Loaded
@@ -69,6 +69,16 @@ def of_another_tier(ref: ModelRef, state: ServingState, manifest: Manifest) -> s
     return (
         f"{manifest.title} is of tier {manifest.tier}, and the state calls it {version.tier}: approvals for that say "
         "nothing of it"
+    )
+
+
+def no_room(fetched: Fetched, held: Sequence[str], free_bytes: int, loading_bytes: int) -> str:
+    """Why a package does not fit into memory, beside titles that are there and bytes that are being loaded."""
+    loading = f" and {loading_bytes:,} bytes that are being loaded" if loading_bytes else ""
+    free = max(0, free_bytes - loading_bytes)
+    return (
+        f"{fetched.manifest.title} takes {fetched.memory_bytes:,} bytes of memory, and {free:,} are free beside "
+        f"{', '.join(held) or 'nothing'}{loading}: let the plan say cold_rollback, retire a shadow, or give more memory"
     )
 
 

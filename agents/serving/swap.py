@@ -14,14 +14,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from driftline.agents.serving.arrangement import answers, is_cold, is_urgent, needed, slots_of, spared
+from driftline.agents.serving.arrangement import answers, has_lost_canary, is_urgent, needed, slots_of, spared
 from driftline.agents.serving.errors import SwapError
-from driftline.agents.serving.fetched import close, fetch, load, of_another_tier, unfit
+from driftline.agents.serving.fetched import close, fetch, load, no_room, of_another_tier, unfit
 from driftline.agents.serving.lease import Deployment
 from driftline.agents.serving.slots import Slots
 from driftline.agents.serving.work import Work, background
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from driftline.agents.serving.fetched import Fetched
     from driftline.agents.serving.means import Means
     from driftline.agents.serving.package.manifest import Manifest
@@ -81,7 +83,7 @@ class Swapper:
         self._sweep()
         await self._closed()
         for ref in state.prepares:
-            await self._hold(ref, state, cold=is_cold(state))
+            await self._hold(ref, state)
 
     async def activate(self, state: ServingState) -> str | None:
         """Let a state serve: whoever answers callers as soon as that one is here, then all that stands beside it.
@@ -95,34 +97,44 @@ class Swapper:
         Raises:
             SwapError: what must answer cannot be loaded; the slots stay as they are, but for a halt.
         """
-        answering, lacking = answers(state), None
+        answering = answers(state)
         # What answers comes first: for its room, loads of what stands beside are given up.
-        if answering is None or answering in self._loaded:
-            self._want(state.loaded, state)
-        else:
-            self._want(frozenset((answering,)), state)
+        is_here = answering is None or answering in self._loaded
+        self._want(state.loaded if answering is None or is_here else frozenset((answering,)), state)
         try:
             if state.halt is not None:
                 await self._turn(state)
-            self._drop_canary(state)
+            now = self.deployment.slots
+            if has_lost_canary(now, state):
+                self._switch_now(replace(now, canary=None, rollout_id="", weight=0))
             if answering is not None:
                 await self._hold(answering, state)
             self._want(state.loaded, state)
             await self._turn(state)
-            for ref in needed(state):
-                try:
-                    await self._hold(ref, state)
-                except SwapError as error:
-                    lacking = lacking or str(error)
-            if state.previous is not None:
-                try:
-                    await self._hold(state.previous, state)
-                except SwapError as error:
-                    logger.warning("a way back of %s is not in memory: %s", self.deployment.name, error)
-            await self._turn(state)
-        finally:
-            self._wanted = frozenset(state.prepares)
-            self._sweep()
+            lacking = await self._beside(state)
+        except SwapError:
+            self._keep(state.prepares)
+            raise
+        # Not when it is cut off: the state that comes says what it wants of what is loaded by now.
+        self._keep(state.prepares)
+        return lacking
+
+    async def _beside(self, state: ServingState) -> str | None:
+        """Put what stands beside who answers into its slot, each as soon as it is here; say why one is not."""
+        lacking = None
+        for ref in needed(state):
+            try:
+                await self._hold(ref, state)
+            except SwapError as error:
+                lacking = lacking or str(error)
+            else:
+                await self._turn(state)
+        if state.previous is not None:
+            try:
+                await self._hold(state.previous, state)
+            except SwapError as error:
+                logger.warning("a way back of %s is not in memory: %s", self.deployment.name, error)
+        await self._turn(state)
         return lacking
 
     def serves(self, state: ServingState) -> bool:
@@ -133,7 +145,11 @@ class Swapper:
 
     def cancel(self) -> None:
         """Let go of everything that does not serve."""
-        self._wanted = frozenset()
+        self._keep(())
+
+    def _keep(self, refs: Iterable[ModelRef]) -> None:
+        """Let go of everything that does not serve, but of these."""
+        self._wanted = frozenset(refs)
         self._sweep()
 
     async def close(self, timeout_s: float) -> None:
@@ -176,24 +192,19 @@ class Swapper:
             },
         )
 
-    def _drop_canary(self, state: ServingState) -> None:
-        """Let a canary answer nobody that a state has no place for, whatever is still to be loaded for it."""
-        now, rollout = self.deployment.slots, state.rollout
-        if now.canary is not None and now.canary.ref not in (state.champion, rollout and rollout.model):
-            self._switch_now(replace(now, canary=None, rollout_id="", weight=0))
-
-    async def _hold(self, ref: ModelRef, state: ServingState, *, cold: bool = False) -> None:
+    async def _hold(self, ref: ModelRef, state: ServingState) -> None:
         """Have a package in memory that a state names; a load of it that an older state began goes on."""
         if ref not in self._loaded:
             loading = self._loading.get(ref)
             if loading is None or loading.done() or loading.cancelling():
-                loading = self._loading[ref] = asyncio.ensure_future(self._load(ref, cold=cold))
+                loading = self._loading[ref] = asyncio.ensure_future(self._load(ref))
                 loading.add_done_callback(partial(self._ended, ref))
             await asyncio.shield(loading)
         try:
             self._judge(ref, state, self._loaded[ref].manifest)
         except SwapError:
             self._wanted -= {ref}
+            self._sweep()
             raise
 
     def _judge(self, ref: ModelRef, state: ServingState, manifest: Manifest) -> None:
@@ -210,12 +221,12 @@ class Swapper:
         if not loading.cancelled() and (error := loading.exception()) is not None:
             logger.info("%s %s was not loaded: %s", ref.name, ref.version, error)
 
-    async def _load(self, ref: ModelRef, *, cold: bool) -> None:
+    async def _load(self, ref: ModelRef) -> None:
         """Load a package; what the newest state refuses is let go of unloaded."""
         fetched = await self._work.do(partial(fetch, self._means.fetch, ref), lambda one: one.release())
         try:
             self._judge(ref, self._state, fetched.manifest)
-            await self._has_room(fetched, cold=cold)
+            await self._has_room(ref, fetched)
         except BaseException:
             fetched.release()
             raise
@@ -223,17 +234,14 @@ class Swapper:
             lambda: load(fetched), close, fetched.release, fetched.memory_bytes
         )
 
-    async def _has_room(self, fetched: Fetched, *, cold: bool) -> None:
-        """Refuse what does not fit into memory; before that all goes that the newest state has no place for.
-
-        Where the plan lets a rollback be cold, the previous champion does too.
-        """
+    async def _has_room(self, ref: ModelRef, fetched: Fetched) -> None:
+        """Refuse what does not fit into memory; before that all goes that may, as `spared` says."""
         turns, free_bytes = self._means.turns, self._means.free_bytes
         if await turns.room_for(fetched.memory_bytes, free_bytes):
             return
         await self._drained()
         now = self.deployment.slots
-        kept = spared(now, self._state, cold=cold)
+        kept = spared(now, self._state, ref)
         if kept != now:
             self._switch_now(kept)
             await self.deployment.drained(self._means.drain_s)
@@ -241,13 +249,8 @@ class Swapper:
         await self._closed()
         if fetched.memory_bytes <= free_bytes() - turns.taking_bytes:
             return
-        held_now = ", ".join(sorted(one.manifest.title for one in self._loaded.values())) or "nothing"
-        loading = f" and {turns.taking_bytes:,} bytes that are being loaded" if turns.taking_bytes else ""
-        raise SwapError(
-            f"{fetched.manifest.title} takes {fetched.memory_bytes:,} bytes of memory, and "
-            f"{max(0, free_bytes() - turns.taking_bytes):,} are free beside {held_now}{loading}: let the plan say "
-            "cold_rollback, or give more memory"
-        )
+        titles = sorted(one.manifest.title for one in self._loaded.values())
+        raise SwapError(no_room(fetched, titles, free_bytes(), turns.taking_bytes))
 
     async def _turn(self, state: ServingState) -> None:
         """Let the slots of a state answer, with what is in memory by now; what is urgent waits for nobody."""

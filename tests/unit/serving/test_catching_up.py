@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,23 +16,11 @@ from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.means import Means
 from driftline.agents.serving.swap import Swapper
-from driftline.schemas.control.command import Plan
 
 
 def package(version: str, **fields: Any) -> Package:
     """Return a package of low tier."""
     return Package(version, **({"tier": "low"} | fields))
-
-
-def room(most: int, *packages: Package) -> Callable[[], int]:
-    """Return what is free beside the packages in memory, of so many bytes."""
-    return lambda: (
-        most
-        - sum(
-            one.memory_bytes * (len(one.made) - sum(made.is_closed.is_set() for made in one.made))
-            for one in packages
-        )
-    )
 
 
 def test_a_canary_that_was_taken_back_answers_nobody_while_a_champion_loads() -> None:
@@ -57,32 +44,6 @@ def test_a_canary_that_was_taken_back_answers_nobody_while_a_champion_loads() ->
         with pytest.raises(SwapError, match="its store is away"):
             await following
         assert swapper.deployment.slots.canary is None
-
-    asyncio.run(whole())
-
-
-@pytest.mark.parametrize("kind", ["previous", "canary"])
-def test_what_the_newest_state_has_no_place_for_makes_room(kind: str) -> None:
-    """An agent that missed what came between lets go of it before it refuses what is to answer now."""
-    office, packages = Office("low"), [package(str(number), memory_bytes=40) for number in (1, 2, 3)]
-
-    async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(*packages).fetch, room(100, *packages), drain_s=1.0))
-        for number in "123":
-            office.registered(number)
-        cold = Plan(cold_rollback=True)
-        office.does("create", "ann", model=model("1"))
-        if kind == "previous":
-            office.does("promote", "ann", model=model("2"), plan=cold)
-        else:
-            office.does("canary", "ann", model=model("2"), plan=PLAN)
-        await swapper.activate(office.state)
-        assert swapper.versions == {"1", "2"}
-        if kind == "canary":
-            office.does("rollback", "oli", model=model("1"))
-        office.does("promote", "ann", model=model("3"), plan=cold)
-        await swapper.activate(office.state)
-        assert swapper.deployment.slots.answering.version == "3"  # type: ignore[union-attr]
 
     asyncio.run(whole())
 
@@ -175,10 +136,32 @@ def test_a_load_that_goes_on_is_judged_by_the_newest_state(phase: str) -> None:
                 said = str(error)
             assert "of tier high, and the state calls it low" in (said or "")
             assert swapper.deployment.slots.canary is None
-        swapper.cancel()
         assert swapper.versions == {"1"}
         assert await serve(true) is None
         assert "2" in swapper.versions or phase == "prepare"
+
+    asyncio.run(whole())
+
+
+def test_what_is_prepared_stays_while_something_beside_does_not_load() -> None:
+    """States that prepare the same, one after another, load it once."""
+    office = Office("low")
+    packages = [package("1"), package("2", fails="its weights are torn"), package("3")]
+    said = list[str]()
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, lambda: 100))
+        director = Director(swapper, lambda _name, _revision, outcome, _why, _s: said.append(outcome))
+        for number in "123":
+            office.registered(number)
+        office.does("create", "ann", model=model("1"))
+        office.does("shadow", "ann", model=model("2"))
+        office.ask("promote", "ann", model=model("3"))
+        for _ in range(3):
+            director.take(office.state)
+            await director.settled()
+        assert (said, len(packages[2].made)) == (["prepared"] * 3, 1)
+        assert swapper.versions == {"1", "3"}
 
     asyncio.run(whole())
 
@@ -215,49 +198,27 @@ def test_a_true_state_is_not_told_what_a_false_one_was() -> None:
     asyncio.run(whole())
 
 
-def test_a_halted_champion_that_is_over_makes_room() -> None:
-    """It answers nobody; an agent that missed the end of the halt serves what is champion by now."""
-    office = Office("low")
-    packages = [package(str(number), memory_bytes=some) for number, some in ((1, 60), (2, 10), (3, 50))]
+def test_a_canary_answers_as_soon_as_it_is_here() -> None:
+    """It waits for no shadow, and states in a row load neither anew."""
+    office, slow = Office("low"), package("3")
+    packages = [package("1"), package("2"), slow]
 
     async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(*packages).fetch, room(100, *packages), drain_s=1.0))
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, lambda: 100))
         for number in "123":
             office.registered(number)
         office.does("create", "ann", model=model("1"))
-        office.does("halt-serving", "oli")
-        await swapper.activate(office.state)
-        office.does("resume", "oli", target="serving")
-        for number in "23":
-            office.does("promote", "ann", model=model(number), plan=Plan(cold_rollback=True))
-        await swapper.activate(office.state)
-        assert swapper.deployment.slots.answering.version == "3"  # type: ignore[union-attr]
-        assert swapper.versions == {"2", "3"}
-
-    asyncio.run(whole())
-
-
-def test_what_is_to_answer_takes_the_room_of_a_shadow_that_loads() -> None:
-    """The load of the shadow is given up: it stands beside, and is what is lacking."""
-    office = Office("low")
-    packages = [package(str(number), memory_bytes=40) for number in (1, 2, 3)]
-
-    async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(*packages).fetch, room(100, *packages), drain_s=1.0))
-        for number in "123":
-            office.registered(number)
-        office.does("create", "ann", model=model("1"))
-        await swapper.activate(office.state)
-        office.does("shadow", "ann", model=model("2"))
-        packages[1].may_load.clear()
-        first = asyncio.ensure_future(swapper.activate(office.state))
-        await until(lambda: bool(swapper._loading))
-        first.cancel()
-        office.does("promote", "ann", model=model("3"), plan=Plan(cold_rollback=True))
-        following = asyncio.ensure_future(swapper.activate(office.state))
-        await asyncio.sleep(0.05)
-        packages[1].may_load.set()
-        assert "churn 2 takes 40 bytes" in (await following or "")
-        assert swapper.deployment.slots.answering.version == "3"  # type: ignore[union-attr]
+        office.does("shadow", "ann", model=model("3"))
+        office.does("canary", "ann", model=model("2"), plan=PLAN)
+        slow.may_load.clear()
+        for _ in range(3):
+            serving = asyncio.ensure_future(swapper.activate(office.state))
+            await until(lambda: swapper.deployment.slots.canary is not None)
+            await until(lambda: bool(swapper._loading))
+            serving.cancel()
+            await asyncio.wait([serving])
+        slow.may_load.set()
+        assert await swapper.activate(office.state) is None
+        assert [len(one.made) for one in packages] == [1, 1, 1]
 
     asyncio.run(whole())

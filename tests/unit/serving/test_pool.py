@@ -129,8 +129,8 @@ def test_threads_that_hang_are_bounded() -> None:
     async def whole(pool: Pool, deployment: Deployment) -> None:
         model = loaded("1")
         with hanging() as hang:
-            for _ in range(1 + MOST_HUNG):
-                assert not pool.is_stuck
+            while not pool.is_stuck:  # on a machine that is busy some are given up before they begin
+                assert pool.hung <= MOST_HUNG
                 with pytest.raises(TimeoutError):
                     await pool.submit(hang, deployment.lease(model), 0.05)
             assert (pool.hung, pool.is_stuck) == (1 + MOST_HUNG, True)
