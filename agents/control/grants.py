@@ -65,6 +65,12 @@ def plan_of(state: ServingState, of: Standing) -> Plan:
     return (asked(grant.command).plan if grant is not None else None) or Plan()
 
 
+def goes_back(state: ServingState) -> bool:
+    """Whether a person's rollback is being prepared."""
+    grant = held(state, "change") if state.phase == "prepare" else None
+    return grant is not None and asked(grant.command).op == "rollback"
+
+
 def without(basis: Basis, *gone: Standing) -> Basis:
     """Take out all grants of some kinds."""
     return tuple(one for one in basis if one.of not in gone)

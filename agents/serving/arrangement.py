@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from driftline.agents.control.grants import asked, held, plan_of
+from driftline.agents.control.grants import goes_back, plan_of
 from driftline.agents.serving.slots import Slots
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def spared(now: Slots, state: ServingState, wanted: ModelRef) -> Slots:
     What is to answer callers, or is gone back to, needs the room of all that answers nobody; what is prepared by a plan
     that lets a rollback be cold needs that of the previous champion.
     """
-    is_needed = wanted == answers(state) or (wanted in state.prepares and _is_way_back(state))
+    is_needed = wanted == answers(state) or (wanted in state.prepares and goes_back(state))
     is_cold = wanted in state.prepares and plan_of(state, "change").cold_rollback
 
     def stays(one: Loaded | None) -> bool:
@@ -107,12 +107,6 @@ def _goes_back(before: ModelRef, state: ServingState) -> bool:
     champion = None if state.champion is None else state.version(state.champion)
     by_controller = fallen is not None and fallen.stage == "rolled_back"
     return by_controller or (champion is not None and champion.stage != "champion")
-
-
-def _is_way_back(state: ServingState) -> bool:
-    """Whether a rollback is being prepared."""
-    grant = held(state, "change")
-    return grant is not None and asked(grant.command).op == "rollback"
 
 
 def _halted(state: ServingState) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from driftline.agents.serving.errors import SwapError
@@ -10,7 +10,7 @@ from driftline.agents.serving.package.errors import said
 from driftline.agents.serving.package.replacement import misfits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from driftline.agents.serving.package.manifest import Manifest
     from driftline.agents.serving.slots import Loaded
@@ -45,14 +45,8 @@ class Fetched(Protocol):
 
 def fetch(how: Callable[[ModelRef], Fetched], ref: ModelRef) -> Fetched:
     """Fetch a package; raises SwapError whatever goes wrong."""
-    try:
+    with _in_words(f"{ref.name} {ref.version} ran out of memory"):
         return how(ref)
-    except MemoryError as error:
-        raise SwapError(f"{ref.name} {ref.version} ran out of memory") from error
-    except SwapError:
-        raise
-    except Exception as error:
-        raise SwapError(said(error, SAID_CHARS)) from error
 
 
 def unfit(present: Manifest | None, following: Manifest) -> str | None:
@@ -83,15 +77,21 @@ def no_room(fetched: Fetched, held: Sequence[str], free_bytes: int, loading_byte
 
 
 def load(fetched: Fetched) -> Loaded:
-    """Load a package; what does not load is let go of."""
+    """Load a package; what does not load is let go of, and raises SwapError."""
+    with _in_words(f"{fetched.manifest.title} ran out of memory while it was loaded"), ExitStack() as undone:
+        undone.callback(fetched.release)
+        loaded = fetched.load()
+        undone.pop_all()
+        return loaded
+
+
+@contextmanager
+def _in_words(without_memory: str) -> Iterator[None]:
+    """Turn whatever a package raises into SwapError."""
     try:
-        with ExitStack() as undone:
-            undone.callback(fetched.release)
-            loaded = fetched.load()
-            undone.pop_all()
-            return loaded
+        yield
     except MemoryError as error:
-        raise SwapError(f"{fetched.manifest.title} ran out of memory while it was loaded") from error
+        raise SwapError(without_memory) from error
     except SwapError:
         raise
     except Exception as error:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from driftline.agents.audit.record import EFFECTIVE, AuditRecord
 from driftline.agents.control.grants import CHAMPIONS
 from driftline.agents.control.telling import BACK
 from driftline.agents.control.trust import CONTROLLER
 from driftline.schemas.control.serving_state import ServingState
+from driftline.streams.clickhouse.trace_reads import INSTEAD, OPS
 
 if TYPE_CHECKING:
     from driftline.schemas.control.command import ModelRef
-
-COMMANDS: Final = {"canary": ("canary",), "shadow": ("shadow",), "challenger": ("register",)}
-"""What puts a version where it is, by the slot that it answers in; into any other, what makes it champion."""
-INSTEAD: Final = ("halt-serving",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ class Placing:
 
     def __init__(self, deployment: str, version: str, slot: str, at_ms: int) -> None:
         self.deployment, self.version = deployment, version
-        self._commands, self._at_ms = COMMANDS.get(slot), at_ms
+        self._commands, self._at_ms = OPS.get(slot), at_ms
         self._champions = Champions()
         self.seq = -1
 

@@ -16,9 +16,9 @@ MOST: Final = 100
 """Predictions of one id that are told of: versions and slots, repeats too."""
 REPLAYED: Final = timedelta(days=7)
 """No spool is older: an event time further before its arrival is a replay's, which happened when it arrived."""
-# What puts a version where it is, by the slot that it answered in.
-_OPS: Final = {"canary": ("canary",), "shadow": ("shadow",), "challenger": ("register",)}
-_INSTEAD: Final = ("halt-serving",)
+OPS: Final = {"canary": ("canary",), "shadow": ("shadow",), "challenger": ("register",)}
+"""What puts a version where it is, by the slot that it answers in; into any other, what makes it champion."""
+INSTEAD: Final = ("halt-serving",)
 _BY_THEN: Final = "deployment = {deployment:String} AND decided_at <= {at:DateTime64(3, 'UTC')}"
 Row = dict[str, Any]
 
@@ -130,10 +130,10 @@ def placed(client: Client, place: Row) -> Row | None:
     (the archive's copy of the audit's bytes), package (digest of the manifest that answered); None where the audit
     tells of none. Raises as `lineage`.
     """
-    ops = _OPS.get(place["slot"])
+    ops = OPS.get(place["slot"])
     if ops is not None:
         return _commanded(client, place, ops)
-    found = [one for one in (_became_champion(client, place), _commanded(client, place, _INSTEAD)) if one]
+    found = [one for one in (_became_champion(client, place), _commanded(client, place, INSTEAD)) if one]
     return max(found, key=lambda one: int(one["seq"]), default=None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from driftline.agents.control.controller.judging import Judgement, after, beside, covers
-from driftline.agents.control.grants import asked, held, plan_of
+from driftline.agents.control.grants import goes_back, held, plan_of
 from driftline.agents.control.moves import abandon, back, is_overdue, next_step
 from driftline.agents.control.verdicts import Refusal, one_line
 from driftline.agents.control.withdrawn import UNREADABLE
@@ -41,18 +41,12 @@ def next_move(state: ServingState, windows: Windows, settings: DeploymentSetting
     stands by what cannot be read: agents believe none of it, and people halt or retire it.
     """
     try:
-        if state.is_retired or _goes_back(state):
+        if state.is_retired or goes_back(state):
             return None
         due = _of_bake(state, windows, settings, at) if state.previous is not None else None
         return due or _of_rollout(state, windows, settings, at)
     except UNREADABLE:
         return None
-
-
-def _goes_back(state: ServingState) -> bool:
-    """Whether a person's rollback is being prepared."""
-    grant = held(state, "change") if state.phase == "prepare" else None
-    return grant is not None and asked(grant.command).op == "rollback"
 
 
 def _of_rollout(state: ServingState, windows: Windows, settings: DeploymentSettings, at: At) -> Due | None:

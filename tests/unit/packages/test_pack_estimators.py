@@ -22,7 +22,7 @@ from skops import io as skops_io
 from driftline.agents.serving.package import golden
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.loading import load
-from driftline.agents.serving.package.manifest import Score
+from driftline.agents.serving.package.manifest import Manifest, Score
 from driftline.agents.serving.package.pack import Packed, pack_estimator, pack_file
 from driftline.agents.serving.package.replacement import misfits
 from driftline.agents.serving.package.verify import verify
@@ -159,33 +159,30 @@ def test_classes_are_named_as_answers_are(tmp_path: Path, truth: Any, *, convert
     assert {text_of(label) for label in answers(made)["label"].tolist()} <= set(classes)
 
 
-@pytest.mark.parametrize("kind", [bool, float])
-def test_what_stays_an_estimator_takes_the_place_of_what_became_onnx(tmp_path: Path, kind: type) -> None:
-    """Truth values and whole floats are classes of one kind in both formats, and either version follows the other."""
-    model = LogisticRegression().fit(MATRIX, TRUTH.astype(kind))
+def follow_each_other(folder: Path, model: Any) -> tuple[Manifest, Manifest]:
+    """Pack an estimator in both formats, hold that either follows the other, and return the manifests."""
     one, two = (
         pack_estimator(
-            model, order(tmp_path / str(convert), rows=TABLE, about=FOUR), convert=convert
+            model, order(folder / str(convert), rows=TABLE, about=FOUR), convert=convert
         ).signed.manifest
         for convert in (True, False)
     )
     assert {one.format, two.format} == {"onnx", "skops"}
     assert misfits(one, two) == misfits(two, one) == []
+    return one, two
+
+
+@pytest.mark.parametrize("kind", [bool, float])
+def test_what_stays_an_estimator_takes_the_place_of_what_became_onnx(tmp_path: Path, kind: type) -> None:
+    """Truth values and whole floats are classes of one kind in both formats, and either version follows the other."""
+    follow_each_other(tmp_path, LogisticRegression().fit(MATRIX, TRUTH.astype(kind)))
 
 
 @pytest.mark.parametrize("axes", [1, 2])
 def test_a_regressor_follows_one_in_the_other_format(tmp_path: Path, axes: int) -> None:
     """Its number is a column of one in both, learnt from a vector or from a column."""
     target = MATRIX[:, 0] if axes == 1 else MATRIX[:, :1]
-    model = Ridge().fit(MATRIX, target)
-    one, two = (
-        pack_estimator(
-            model, order(tmp_path / str(convert), rows=TABLE, about=FOUR), convert=convert
-        ).signed.manifest
-        for convert in (True, False)
-    )
-    assert {one.format, two.format} == {"onnx", "skops"}
-    assert misfits(one, two) == misfits(two, one) == []
+    one, two = follow_each_other(tmp_path, Ridge().fit(MATRIX, target))
     assert one.scores == two.scores == (Score(name="score", output="variable"),)
 
 
