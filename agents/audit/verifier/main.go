@@ -1,6 +1,5 @@
 // Command verifier verifies an export of driftline's audit as agents/audit/FORMAT.md says: chain, tree, checkpoints,
-// witnesses and changes of trust. It shares no code with driftline and needs nothing but Go. It prints one line and ends
-// with 0 when all holds, with 1 when it does not, naming the record, and with 2 when it is called wrongly.
+// witnesses and changes of trust, with Go alone. It prints one line: 0 is all holds, 1 names the record, 2 is usage.
 // Usage: verifier GENESIS FOLDER [SIZE:ROOTHEX], the last being what an earlier verification found.
 package main
 
@@ -36,8 +35,8 @@ var form = regexp.MustCompile(strings.NewReplacer("B{", "[A-Za-z0-9+/]{", "E=", 
 		`((?:— [^+\pZ\x{85}\x00-\x1f]+ (?:B{4})+(?:B{4}|B{2}E=|B{5}[AQgw]==)\n){1,32})$`))
 var memory = regexp.MustCompile(`^[1-9][0-9]{0,17}:[0-9a-f]{64}$`)
 
-// keys are found in a trust by their form, which no name and no id has.
-var keys = regexp.MustCompile(`[A-Za-z0-9+/]{43}=`)
+// keys are found in a trust by their form, which no name and no id has; strange fields are none of the format's.
+var keys, strange = regexp.MustCompile(`[A-Za-z0-9+/]{43}=`), regexp.MustCompile(`"[^"\\]*[^a-z_"\\][^"\\]*":`)
 
 type trust struct {
 	Installation, Origin string
@@ -134,8 +133,9 @@ func (l *log) take(data []byte) error {
 // set takes a trust, in the form that is verified with and in the one whose digest records name.
 func (l *log) set(given []byte) error {
 	l.trust, l.state["trust"], l.known = trust{}, new(any), map[string]bool{}
-	err := errors.Join(json.Unmarshal(given, &l.trust), json.Unmarshal(given, l.state["trust"]))
+	err := json.Unmarshal(given, l.state["trust"])
 	whole, _ := json.Marshal(l.state["trust"])
+	err = errors.Join(err, json.Unmarshal(strange.ReplaceAll(whole, []byte(`"":`)), &l.trust))
 	for _, key := range keys.FindAllString(string(whole), -1) {
 		if l.known[keyID(key)] = true; l.revoked[keyID(key)] {
 			err = fmt.Errorf("a key that was revoked is back")

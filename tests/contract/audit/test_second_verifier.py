@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from audit_logs import Book
+from audit_logs import NOON_MS, WITNESS, Book
 from audit_tampering import tampered
 from signed import command, key, signed
 from two_verifiers import SOURCE, both, claimed, spoilt
 
-from driftline.agents.audit.checkpoint import Checkpoint
+from driftline.agents.audit.checkpoint import Checkpoint, cosigned
 from driftline.agents.audit.export import export
 from driftline.agents.audit.notes import Note
 from driftline.agents.audit.record import AuditRecord, digest
@@ -192,6 +192,20 @@ def test_both_say_the_same_of_anything(program: Path, book: Book, tmp_path: Path
         if report.fault is not None and named is not None:
             assert report.fault.seq <= int(named[1]) <= report.fault.until + 1
     assert 10 < accepted < 60
+
+
+def test_it_reads_names_as_they_are_written(program: Path, book: Book, tmp_path: Path) -> None:
+    """Go's reader of JSON takes `WITNESSES` for `witnesses`; a trust that writes it so has none."""
+    first = book.records[0].replace(b'"witnesses"', b'"WITNESSES"')
+    tree = Frontier()
+    tree.push(leaf_hash(first))
+    note = Checkpoint("driftline.example/test", 1, tree.root()).signed(
+        "driftline.example/test", key("checkpoint")
+    )
+    export(tmp_path / "log", [first], [cosigned(note, WITNESS, key("witness"), NOON_MS // 1_000).to_bytes()])
+    report, said = both(program, tmp_path / "log", digest(first))
+    assert report.fault is not None
+    assert (said.returncode, "no witness" in said.stdout) == (1, True)
 
 
 def test_both_find_a_roll_back_by_memory(program: Path, book: Book, tmp_path: Path) -> None:
