@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.audit.record import EFFECTIVE, AuditRecord
+from driftline.agents.audit.record import EFFECTIVE, AuditRecord, digest
 from driftline.agents.control.errors import SignatureError
 from driftline.agents.control.signing import verified
 from driftline.agents.control.trust import ROOT_OPS
@@ -50,6 +50,7 @@ class Signatures:
         Raises:
             AuditError: a signature does not hold, or belongs to somebody whom the record does not name.
         """
+        _tells_of_its_trust(record)
         if record.envelope is None:
             _unsigned(record)
             return frozenset()
@@ -106,6 +107,17 @@ def _command(envelope: Envelope) -> Command | None:
         return Command.from_bytes(envelope.body)
     except msgspec.MsgspecError:
         return None
+
+
+def _tells_of_its_trust(record: AuditRecord) -> None:
+    """Hold a trust that a record tells of in words against the one that it names by digest; raises AuditError."""
+    told = (record.detail or {}).get("trust")
+    if told is None:
+        return
+    if record.event != EFFECTIVE or record.op not in ROOT_OPS:
+        raise AuditError("it tells of a trust, and what it is about changes none")
+    if not isinstance(told, str) or digest(told.encode(errors="replace")) != record.trust:
+        raise AuditError("it tells of another trust than the one that roots signed")
 
 
 def _unsigned(record: AuditRecord) -> None:
