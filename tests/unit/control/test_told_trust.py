@@ -65,7 +65,9 @@ def test_trust_is_what_the_roots_signed_to_everybody(kind: str) -> None:
     found = Verifier(Pins(digest(records[0])), signatures=True).run(records).fault
     seen = None if found is None else (found.kind, found.seq)
     assert seen == (None if kind == "left out" else ("forged", len(records) - 1))
-    why = rf"record {len(records) - 1}(.*: it tells of a|.*leads to a trust \(version \d\) that is not the one)"
+    why = (
+        rf"record {len(records) - 1}(.*: it tells of a|.*leads to a trust \(version \d\) that is not the one)"
+    )
     with pytest.raises(AuditError, match=why):
         Ledger(records, digest(records[0]), lambda _: Facts())
     with pytest.raises(AuditError, match=why):
