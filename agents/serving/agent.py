@@ -147,7 +147,7 @@ class Agent:
         return found
 
     async def run(self, listener: socket.socket, *, number: int = 0) -> None:
-        """Serve until told to stop.
+        """Serve until told to stop; models and Emitters stay until `close`.
 
         Args:
             listener: what requests come from.
@@ -173,7 +173,6 @@ class Agent:
             flushing.cancel()
             with suppress(asyncio.CancelledError):
                 await flushing
-            await self.close()
 
     async def close(self) -> None:
         """Close models and Emitters."""

@@ -81,7 +81,7 @@ class Controlled:
         # A restart is no news: an agent that is started again and again may serve on no longer than one that is not.
         self._is_first_life = not self.belief.believed
         self._silence = Silence(0.0 if self._is_first_life else silent_s(folder, now_ms()))
-        self._heard = self._is_behind = False
+        self._heard = self._is_behind = self._is_closed = False
         agent.lacking = self._lacking
         agent.metrics.stale_seconds.set_function(self._silence.whole_s)
 
@@ -250,7 +250,8 @@ class Controlled:
         await asyncio.gather(*(one.settled() for one in self._directors.values()))
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Give up what is under way, and carry out nothing any more."""
+        self._is_closed = True
         await asyncio.gather(*(one.close() for one in self._directors.values()))
 
     def _tiers(self, deployment: str) -> dict[str, Tier]:
@@ -263,7 +264,7 @@ class Controlled:
     def _direct(self, deployment: str) -> None:
         with self._lock:
             state = self.belief.effective(deployment)
-        if state is None:
+        if state is None or self._is_closed:
             return
         if deployment not in self._directors:
             self._directors[deployment] = Director(self._agent.swapper(deployment), self._ack)
@@ -291,10 +292,9 @@ class Controlled:
         """Why a restarted agent has not caught up with what was changed meanwhile; None once it has, or never will."""
         if not self._is_behind:
             return None
-        if not self._heard:
-            if time.monotonic() - self._began_s < CATCH_UP_S:
-                return "its newest state was not heard yet"
-        elif any(not one.is_done for one in self._directors.values()):
+        if not self._heard and time.monotonic() - self._began_s < CATCH_UP_S:
+            return "its newest state was not heard yet"
+        if self._heard and any(not one.is_done for one in self._directors.values()):
             return "its newest state is being carried out"
         self._is_behind = False
         return None

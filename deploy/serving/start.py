@@ -103,6 +103,7 @@ async def _alone(settings: Settings, single: Single, instance: str, folder: Path
         with watched(asyncio.get_running_loop(), limit_of(settings.serve.request_seconds)):
             await agent.run(_listener(agent, shared=number is not None), number=number or 0)
     finally:
+        await agent.close()
         if upstream is not None:
             await upstream.close()
     return agent.answerer.hung
@@ -136,6 +137,7 @@ async def _controlled(settings: Settings, key: Key, instance: str, folder: Path,
         watching.cancel()
         local.close()
         await controlled.close()
+        await agent.close()
         await asyncio.to_thread(follower.stop, STOP_S)
         if upstream is not None:
             await upstream.close()

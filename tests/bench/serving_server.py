@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,9 @@ async def main(kind: str, folder: Path, key: str, kafka: Kafka) -> None:
             told["delivered"] = await asyncio.to_thread(_delivered, agent)
         print(json.dumps(told), flush=True)
     serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+    await agent.close()
 
 
 async def _swaps(agent: Agent, loader: PackageLoader, ref: ModelRef, count: int) -> dict[str, list[float]]:

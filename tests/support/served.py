@@ -189,6 +189,7 @@ async def running(agent: Agent) -> AsyncIterator[int]:
     finally:
         agent.server.stop()
         await serving
+        await agent.close()
 
 
 async def until(holds: Callable[[], bool]) -> None:
