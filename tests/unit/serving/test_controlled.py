@@ -296,20 +296,3 @@ def test_a_canary_and_its_weight_follow_the_states(tmp_path: Path) -> None:
         await life.end()
 
     run(whole)
-
-
-def test_an_agent_that_stops_carries_out_nothing_any_more(tmp_path: Path) -> None:
-    """A state that comes while it closes loads nothing: what it let go of stays let go of."""
-    office = Office("low")
-
-    async def whole() -> None:
-        life = Life(tmp_path, office, low("1"))
-        life.hears()
-        office.created()
-        life.follows()
-        await life.controlled.close()
-        await life.catches_up()
-        assert (life.agent.swappers, life.outcomes()) == ({}, [])
-        await life.agent.close()
-
-    run(whole)

@@ -6,7 +6,9 @@ import asyncio
 import json
 from pathlib import Path
 
-from served import agent
+from believing import Life
+from office import Office
+from served import Package, agent
 from wired import Line, posted, run
 
 from driftline.agents.serving.agent import Agent
@@ -30,3 +32,20 @@ def test_an_agent_goes_on_answering_while_it_drains(tmp_path: Path) -> None:
         made.server.should_exit = True
 
     run(lambda: agent(tmp_path, drain_seconds=30.0), whole)
+
+
+def test_an_agent_that_stops_carries_out_nothing_any_more(tmp_path: Path) -> None:
+    """A state that comes while it closes loads nothing: what it let go of stays let go of."""
+    office = Office("low")
+
+    async def whole() -> None:
+        life = Life(tmp_path, office, Package("1", tier="low"))
+        life.hears()
+        office.created()
+        life.follows()
+        await life.controlled.close()
+        await life.catches_up()
+        assert (life.agent.swappers, life.outcomes()) == ({}, [])
+        await life.agent.close()
+
+    asyncio.run(whole())
