@@ -175,3 +175,38 @@ def test_what_does_not_load_is_let_go_of_each_time() -> None:
             assert torn.releases == times
 
     asyncio.run(whole())
+
+
+def test_a_shadow_in_memory_is_kept_while_its_champion_comes_and_an_older_one_drains() -> None:
+    """Until both turn, the last call of an older champion ends: what is to stand beside is not swept away with it."""
+    office, beside = Office("low"), package("4")
+
+    async def whole() -> None:
+        shelf = Shelf(package("1"), package("2"), package("3"), beside)
+        swapper = Swapper("churn", Means(shelf.fetch, lambda: 100))
+        deployment = swapper.deployment
+        office.created("1")
+        await swapper.activate(office.state)
+        oldest = deployment.slots.champion
+        assert oldest is not None
+        call = deployment.lease(oldest)
+        office.registered("2")
+        office.does("promote", "ann", model=model("2"))
+        await swapper.activate(office.state)
+        office.registered("3")
+        office.does("promote", "ann", model=model("3"))
+        office.registered("4")
+        office.ask("shadow", "ann", model=model("4"))
+        await swapper.prepare(office.state)
+        office.prepared()
+        following = asyncio.ensure_future(swapper.activate(office.state))
+        await until(lambda: model("3") in swapper._loaded)
+        await asyncio.sleep(0)
+        call.release()
+        await following
+        slots = deployment.slots
+        assert slots.champion is not None
+        assert (slots.champion.version, [one.version for one in slots.shadows]) == ("3", ["4"])
+        assert not beside.made[0].is_closed.is_set()
+
+    asyncio.run(whole())

@@ -284,35 +284,3 @@ def test_a_package_of_another_tier_than_the_state_says_does_not_serve() -> None:
         assert swapper.versions == {"1"}
 
     run(whole)
-
-
-def test_a_shadow_in_memory_is_kept_while_its_champion_comes_and_an_older_one_drains() -> None:
-    """Until both turn, the last call of an older champion ends: what is to stand beside is not swept away with it."""
-    office, beside = Office("low"), package("4")
-
-    async def whole() -> None:
-        swapper = await serving(office, Shelf(package("1"), package("2"), package("3"), beside))
-        deployment = swapper.deployment
-        oldest = deployment.slots.champion
-        assert oldest is not None
-        call = deployment.lease(oldest)
-        office.registered("2")
-        office.does("promote", "ann", model=model("2"))
-        await swapper.activate(office.state)
-        office.registered("3")
-        office.does("promote", "ann", model=model("3"))
-        office.registered("4")
-        office.ask("shadow", "ann", model=model("4"))
-        await swapper.prepare(office.state)
-        office.prepared()
-        following = asyncio.ensure_future(swapper.activate(office.state))
-        await until(lambda: model("3") in swapper._loaded)
-        await asyncio.sleep(0)
-        call.release()
-        await following
-        slots = deployment.slots
-        assert slots.champion is not None
-        assert (slots.champion.version, [one.version for one in slots.shadows]) == ("3", ["4"])
-        assert not beside.made[0].is_closed.is_set()
-
-    run(whole)
