@@ -10,7 +10,7 @@ from driftline.agents.control.errors import PolicyError
 from driftline.agents.control.grants import asked
 from driftline.agents.control.lifecycle import INTERRUPTING, At, begin, is_own, stage_of, tier_of
 from driftline.agents.control.pending import Book, Waiting
-from driftline.agents.control.policy import USUAL, Answer, Policy, Question
+from driftline.agents.control.policy import Answer, Policy, Question, usual_stage
 from driftline.agents.control.size import too_large
 from driftline.agents.control.soundness import sound
 from driftline.agents.control.verdicts import Refusal
@@ -84,7 +84,7 @@ def judge(
         command.deployment,
         tier,
         # Of an unknown model nothing is denied for its stage: it is said to be unknown.
-        stage_of(state, command) or USUAL.get(command.op, ""),
+        stage_of(state, command) or usual_stage(command.op),
         approvers=len(approved),
         human_approvers=sum(one.kind == "human" for one in approved),
         age_s=_age_s(command, grant),

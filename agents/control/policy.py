@@ -31,18 +31,22 @@ MAX_POLICY_BYTES: Final = 32 * 1024
 MAX_DEPTH: Final = 64
 """Of brackets in brackets: Cedar's parser recurses, and some ten thousand end the process."""
 
-USUAL: Final[Mapping[Op, Stage]] = {
+_USUAL: Final[Mapping[Op, Stage]] = {
     "validate": "registered",
     "create": "validated",
     "shadow": "validated",
     "canary": "shadow",
     "promote": "canary",
 }
-"""The stage that an op finds its model in on the longest path: for questions about models whose stage is not known."""
 
 _ROLE: Final = re.compile(r'\bRole\s*::\s*"([^"]{1,100})"')
 _ESCAPED: Final = re.compile(r'\bRole\s*::\s*"[^"]*\\')
 _QUOTED: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\r\n]*', re.DOTALL)
+
+
+def usual_stage(op: Op) -> str:
+    """The stage that an op finds its model in on the longest path: to ask about models of unknown stage."""
+    return _USUAL.get(op, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,7 @@ class Policy:
             The stricter answer, and how many more humans must approve: 0 for none; None if no number would do.
         """
         answer, lacking = Answer(allowed=True, rules=()), 0
-        for one in dict.fromkeys((replace(question, stage=USUAL.get(question.op, "")), question)):
+        for one in dict.fromkeys((replace(question, stage=usual_stage(question.op)), question)):
             found = self.ask(one)
             more = 0 if found.allowed else self.lacking(one)
             if more is None:

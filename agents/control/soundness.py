@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.control.effects import FROM
-from driftline.agents.control.policy import MOST_APPROVERS, POLICY_OPS, USUAL, Policy, Question
+from driftline.agents.control.policy import MOST_APPROVERS, POLICY_OPS, Policy, Question, usual_stage
 from driftline.schemas.control.serving_state import TIERS
 from driftline.schemas.control.trust import Person
 
@@ -48,7 +48,7 @@ class _Asked:
     def __init__(self, policy: Policy, roles: tuple[str, ...]) -> None:
         asked = list(_foreseen(roles))
         later = [replace(one, age_s=_LONG_S) for one in asked]
-        usual = [replace(one, stage=_usual(one.op)) for one in asked]
+        usual = [replace(one, stage=usual_stage(one.op)) for one in asked]
         answers = (policy.ask_each(many) for many in (asked, later, usual))
         self._whole = list(zip(asked, *answers, strict=True))
         self.met = {(one.op, one.tier) for one, now, _, also in self._whole if now.allowed and also.allowed}
@@ -70,7 +70,7 @@ class _Asked:
         """What is allowed to these roles from some stage and never is, not even beside all other roles."""
         for one, now, _, _ in self._whole:
             if now.allowed and (one.op, one.tier) not in self.met | together.met:
-                usual = repr(_usual(one.op)) if _usual(one.op) else "no stage at all ('')"
+                usual = repr(usual_stage(one.op)) if usual_stage(one.op) else "no stage at all ('')"
                 return (
                     f"a rule lets {one.op} at tier {one.tier} from the stage {one.stage!r} and none from {usual}, for "
                     "which agents ask: they do not know the stage that was, and both must be allowed"
@@ -78,14 +78,10 @@ class _Asked:
         return None
 
 
-def _usual(op: Op) -> str:
-    return USUAL.get(op, "")
-
-
 def _foreseen(roles: tuple[str, ...]) -> Iterator[Question]:
     """What may be asked, by somebody of these roles, at once, from each stage that an op takes a model in."""
     for op in POLICY_OPS:
-        stages = dict.fromkeys((_usual(op), *FROM.get(op, ())))
+        stages = dict.fromkeys((usual_stage(op), *FROM.get(op, ())))
         for stage, tier, n, broken in product(stages, TIERS, (0, 1, 2, MOST_APPROVERS), (False, True)):
             yield Question(
                 _probe(roles), op, "probe", tier, stage, approvers=n, human_approvers=n, break_glass=broken

@@ -10,7 +10,7 @@ import msgspec
 from driftline.agents.control import shape
 from driftline.agents.control.errors import SignatureError
 from driftline.agents.control.pending import LIMIT_MS
-from driftline.agents.control.policy import USUAL, Question
+from driftline.agents.control.policy import Question, usual_stage
 from driftline.agents.control.signing import verified
 from driftline.schemas.control.command import AHEAD_MS, LONGEST_MS, Command, ModelRef
 from driftline.schemas.control.envelope import COMMAND, Envelope, EnvelopeError
@@ -143,7 +143,7 @@ def _allows(
         command.op,
         command.deployment,
         tier,
-        USUAL.get(command.op, ""),
+        usual_stage(command.op),
         approvers=len(may),
         human_approvers=sum(one.kind == "human" for one in may),
         age_s=(last_ms - command.issued_at_ms) // 1000,

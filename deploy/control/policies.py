@@ -10,11 +10,11 @@ import msgspec
 from driftline.agents.control.policy import (
     MAX_POLICY_BYTES,
     POLICY_OPS,
-    USUAL,
     Answer,
     Policy,
     Question,
     default_policy,
+    usual_stage,
 )
 from driftline.agents.control.soundness import sound
 from driftline.deploy.control.errors import AskingError
@@ -99,7 +99,7 @@ def explained(
             raise AskingError(f"the policy speaks of no role {role!r}{nearest(role, policy.roles)}")
     question = msgspec.convert({"op": op, "tier": tier}, type=_Asked)
     asked = Question(
-        person, question.op, "deployment", question.tier, stage or str(USUAL.get(question.op, "")), approvers=approvers,
+        person, question.op, "deployment", question.tier, stage or usual_stage(question.op), approvers=approvers,
         human_approvers=approvers, break_glass=break_glass, own=own,
     )  # fmt: skip
     return Explained(*policy.decide(asked))

@@ -12,7 +12,7 @@ import click
 import msgspec
 import pytest
 
-from driftline.agents.control.policy import POLICY_OPS, USUAL, Question, default_policy
+from driftline.agents.control.policy import POLICY_OPS, Question, default_policy, usual_stage
 from driftline.deploy.board.panel import VERDICT_CODES
 from driftline.deploy.board.panels import DASHBOARDS
 from driftline.deploy.cli import _group
@@ -189,7 +189,7 @@ def test_who_may_do_what_is_what_the_packaged_policy_says(pages: dict[str, str])
             for role, said in zip(roles, cells, strict=False):
                 person = Person(id="p-1", roles=(role,), keys=("A" * 43 + "=",))
                 named = op.replace(" ", "-")
-                stage = USUAL.get(named, "")  # type: ignore[call-overload]
+                stage = usual_stage(named)  # type: ignore[arg-type]
                 found = [policy.lacking(Question(person, named, "churn", tier, stage)) for tier in tiers]  # type: ignore[arg-type]
                 wanted = [int(one) for one in cells[-3:]] if said else [None] * 3
                 assert (op, role, found) == (op, role, wanted)
