@@ -3,9 +3,10 @@
 The checks come in this order, and the first that fails is the answer: too_large; malformed (no envelope of a command);
 bad_signature; unknown_key; malformed (no command); forbidden (a root key on what persons ask for); malformed (more than
 one asker); bad_signature (new root keys that did not sign); malformed (fields that its op does not have);
-wrong_audience; expired; replayed; precondition_failed (too many commands of one signer). What comes before `malformed
-(no command)` has no signature that counts, and is told of by digest, size and offset alone. Policy, revision and
-preconditions come after admission, and again at the effect.
+wrong_audience; expired; approvals_missing (too few root keys); replayed; precondition_failed (too many commands of one
+signer). What comes before `malformed (no command)` has no signature that counts, and is told of by digest, size and
+offset alone. What too few root keys signed is of no signer: a thief of one uses up nothing of the others. Policy,
+revision and preconditions come after admission, and again at the effect.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import msgspec
 from driftline.agents.control import shape
 from driftline.agents.control.errors import SignatureError
 from driftline.agents.control.signing import held_by, verified
-from driftline.agents.control.trust import ROOT, ROOT_OPS, Keyring, asked_trust
+from driftline.agents.control.trust import ROOT, ROOT_OPS, Keyring, asked_trust, lacks
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import AHEAD_MS, LONGEST_MS, Command, RejectCode
 from driftline.schemas.control.envelope import COMMAND, MAX_BYTES, Envelope, EnvelopeError
@@ -119,7 +120,8 @@ def admit(record: Arrived, ring: Keyring, seen: Seen, now_ms: int) -> Admitted |
         _malformed(command)
         or _meant_elsewhere(command, ring)
         or _untimely(command, record.at_ms, now_ms)
-        or _replayed(command, asker, seen)
+        or (lacks(ring, signers) if asker is None else None)
+        or _replayed(command, asker, seen, now_ms)
     )
     if refusal is not None:
         return Rejected(refusal, envelope, signers, asker, command)
@@ -212,10 +214,10 @@ def _untimely(command: Command, at_ms: int, now_ms: int) -> Refusal | None:
     return None
 
 
-def _replayed(command: Command, asker: Person | None, seen: Seen) -> Refusal | None:
+def _replayed(command: Command, asker: Person | None, seen: Seen, now_ms: int) -> Refusal | None:
     who = ROOT if asker is None else asker.id
     if seen.holds(command):
         return Refusal("replayed", "a command of this id or nonce was seen before: sign a new one")
-    if not seen.has_room(who):
+    if not seen.has_room(who, now_ms):
         return Refusal("precondition_failed", f"{who} sent too many commands in a short time: wait an hour")
     return None

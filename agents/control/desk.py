@@ -16,7 +16,7 @@ from driftline.agents.control.judge import Facts, judge, may_vote, policy_fault
 from driftline.agents.control.lifecycle import AT_ONCE, At, activate
 from driftline.agents.control.pending import LIMITS_MS, REVIEW_MS, Approval, Book, Review, Waiting
 from driftline.agents.control.replays import Seen
-from driftline.agents.control.trust import CONTROLLER, changed, lacks
+from driftline.agents.control.trust import CONTROLLER, changed
 from driftline.agents.control.verdicts import UNSEEN, Refusal
 from driftline.agents.control.withdrawn import withdrawn
 
@@ -189,10 +189,7 @@ class Desk:
         base = replace(self._about(found, now_ms), event="decided")
         if command.op == "log-reset":
             facts = self._look(command)
-            refusal = lacks(self.history.now.ring, found.signers) or (
-                facts if isinstance(facts, Refusal) else None
-            )
-            return base if refusal is None else replace(base, event="rejected", refusal=refusal)
+            return replace(base, event="rejected", refusal=facts) if isinstance(facts, Refusal) else base
         made = changed(state, command, found.signers, now_ms)
         if not isinstance(made, Refusal) and command.op == "policy-set":
             made = policy_fault(command.policy or "") or made
@@ -205,9 +202,8 @@ class Desk:
         new = replace(self._new(now_ms), refusal=found.refusal)
         if isinstance(found, Unsigned):
             return self._done(replace(new, unsigned=found)) if self._flood.is_single(record) else []
-        # Of what is refused before its id and nonce are looked at, or for them, every copy is refused again.
-        is_again = found.asker is None or found.refusal.code in UNSEEN
-        if is_again and not self._flood.is_single(record, is_signed=True):
+        # It is not taken in as seen: every copy of it is refused again.
+        if not self._flood.is_single(record, is_signed=True):
             return []
         return self._done(
             replace(

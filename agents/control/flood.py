@@ -1,7 +1,7 @@
 """Flood: records that are told of one by one up to a number a minute, and beyond it as one.
 
 They are those that no known key signed, and those that one did, but that anybody may send again who has seen them: what
-is expired, replayed, malformed or for another installation. Each kind has a number of its own.
+is not admitted. Each kind has a number of its own.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
+from bisect import bisect_left, insort
 from collections import Counter
 from typing import Final
 
@@ -31,24 +31,28 @@ class Seen:
         """Whether its id or its nonce was seen."""
         return command.command_id in self._ids or command.nonce in self._ids
 
-    def has_room(self, signer: str) -> bool:
-        """Whether one more command of a signer can be known."""
-        return self._of[signer] < MAX_OF_ONE
+    def has_room(self, signer: str, now_ms: int) -> bool:
+        """Whether one more command of a signer can be known, once what can be admitted no more is dropped."""
+        return self._of[signer] < MAX_OF_ONE or any(one[1] == signer for one in self._over(now_ms))
 
     def take(self, command: Command, signer: str) -> None:
         """Know a command from now on; beyond the bound of its signer, whose commands are refused, nothing is added."""
-        if not self.has_room(signer) or self.holds(command):
+        if self._of[signer] >= MAX_OF_ONE or self.holds(command):
             return
         self._ids |= {command.command_id, command.nonce}
         self._of[signer] += 1
         end = command.expires_at_ms + KEPT_MS
-        heapq.heappush(self._ends, (end, signer, command.command_id, command.nonce))
+        insort(self._ends, (end, signer, command.command_id, command.nonce))
 
     def forget(self, now_ms: int) -> None:
         """Drop what can be admitted no more; `now_ms` is the time, ms since 1970."""
-        while self._ends and self._ends[0][0] < now_ms:
-            _, signer, command_id, nonce = heapq.heappop(self._ends)
+        over = self._over(now_ms)
+        del self._ends[: len(over)]
+        for _, signer, command_id, nonce in over:
             self._ids -= {command_id, nonce}
             self._of[signer] -= 1
             if not self._of[signer]:
                 del self._of[signer]
+
+    def _over(self, now_ms: int) -> list[tuple[int, str, str, str]]:
+        return self._ends[: bisect_left(self._ends, (now_ms, "", "", ""))]

@@ -34,6 +34,18 @@ class WarrantError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class _Signer:
+    """Who signed: the id of a person, and the keys of theirs that did."""
+
+    id: str
+    keys: frozenset[str]
+
+    def at(self, rule: Rule) -> Person | None:
+        """The person as trust has them at a time, if a key that signed is theirs then."""
+        return rule.ring.persons_of(self.keys).get(self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class Warrant:
     """A command of a person that was approved as the policy wants.
 
@@ -70,14 +82,14 @@ def warranted(grant: Grant, history: History, tier: Tier, *, stood: bool = False
         stood: it was believed before: keys of it that were revoked since still count.
 
     Raises:
-        WarrantError: a signature is false or of nobody who counts, it is meant for another installation, or the policy
-            of no time at which it could take effect allows it with these approvals.
+        WarrantError: a signature is false or of nobody who counts, it is meant for another installation, or at no time
+            at which it could take effect do the roles and the policy of then allow it with these approvals.
     """
     envelope, command = _read(grant.command)
     asker = _signer(envelope, command, history, stood=stood)
     if asker is None:
         raise WarrantError(f"nobody whose key counts signed a {command.op}")
-    counted: dict[str, Person] = {}
+    counted: dict[str, _Signer] = {}
     last_ms = command.issued_at_ms
     for text in grant.approvals:
         approval_envelope, approval = _read(text)
@@ -85,9 +97,9 @@ def warranted(grant: Grant, history: History, tier: Tier, *, stood: bool = False
             raise WarrantError("an approval is shown that is for another command")
         if approval.deployment not in ("", command.deployment):
             raise WarrantError("an approval is shown that is for another deployment")
-        person = _signer(approval_envelope, approval, history, stood=stood)
-        if person is not None and person.id != asker.id:
-            counted[person.id] = person
+        signer = _signer(approval_envelope, approval, history, stood=stood)
+        if signer is not None and signer.id != asker.id:
+            counted[signer.id] = signer
             last_ms = max(last_ms, approval.issued_at_ms)
     if last_ms > command.issued_at_ms + LATEST_MS:
         raise WarrantError(f"a command to {command.op} is shown that was approved after it had lapsed")
@@ -111,7 +123,7 @@ def _read(text: str) -> tuple[Envelope, Command]:
     return envelope, command
 
 
-def _signer(envelope: Envelope, command: Command, history: History, *, stood: bool) -> Person | None:
+def _signer(envelope: Envelope, command: Command, history: History, *, stood: bool) -> _Signer | None:
     """The one person who signed, by the trust of the time; None when their key is unknown, or revoked by now."""
     # A key may have become known while the command was on its way, and clocks differ.
     for rule in history.between(command.issued_at_ms - AHEAD_MS, command.issued_at_ms + LONGEST_MS):
@@ -122,24 +134,29 @@ def _signer(envelope: Envelope, command: Command, history: History, *, stood: bo
             signers = verified(envelope, ring.persons)
         except SignatureError as error:
             raise WarrantError(str(error)) from error
-        persons = ring.persons_of(one for one in signers if stood or not history.is_revoked(one))
+        keys = frozenset(one for one in signers if stood or not history.is_revoked(one))
+        persons = ring.persons_of(keys)
         if len(persons) > 1:
             raise WarrantError(f"{len(persons)} persons signed a {command.op}; one must")
         if persons:
-            return next(iter(persons.values()))
+            return _Signer(next(iter(persons)), keys)
     return None
 
 
 def _allows(
-    rule: Rule, command: Command, asker: Person, approvers: tuple[Person, ...], tier: Tier, last_ms: int
+    rule: Rule, command: Command, asker: _Signer, approvers: tuple[_Signer, ...], tier: Tier, last_ms: int
 ) -> bool:
+    """Whether it takes effect by the roles and the policy of one time, as a controller judges it."""
+    person = asker.at(rule)
+    if person is None:
+        return False
     may = [
         one
-        for one in approvers
-        if rule.policy.ask(Question(one, "approve", command.deployment, tier)).allowed
+        for one in (approver.at(rule) for approver in approvers)
+        if one is not None and rule.policy.ask(Question(one, "approve", command.deployment, tier)).allowed
     ]
     question = Question(
-        asker,
+        person,
         command.op,
         command.deployment,
         tier,

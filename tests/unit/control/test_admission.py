@@ -12,7 +12,7 @@ from signed import INSTALLATION, NOW_MS, command, key, model, plain, signed, tex
 from driftline.agents.audit.tree import Frontier, leaf_hash
 from driftline.agents.control.decisions import Decision
 from driftline.agents.control.flood import A_MINUTE
-from driftline.agents.control.replays import KEPT_MS, MAX_OF_ONE, Seen
+from driftline.agents.control.replays import KEPT_MS, Seen
 from driftline.agents.control.signing import sign
 from driftline.schemas.control.command import Plan, Step
 from driftline.schemas.control.envelope import ACK, COMMAND, MAX_BYTES
@@ -173,20 +173,6 @@ def test_a_replay_is_known_until_it_would_be_expired() -> None:
     assert seen.holds(asked)
     seen.forget(asked.expires_at_ms + KEPT_MS + 1)
     assert (seen.holds(asked), len(seen)) == (False, 0)
-
-
-def test_one_signer_fills_no_memory() -> None:
-    """Beyond its bound a signer is refused in words, while another one is not."""
-    seen = Seen()
-    for _ in range(MAX_OF_ONE + 10):
-        seen.take(command("halt-serving"), "oli")
-    assert (len(seen), seen.has_room("oli"), seen.has_room("ann")) == (MAX_OF_ONE, False, True)
-    office = Office()
-    office.created()
-    for _ in range(MAX_OF_ONE):
-        office.desk.seen.take(command("halt-serving"), "oli")
-    assert code(office.send(halt())[0]) == "precondition_failed"
-    assert office.ask("halt-serving", "ann").event == "decided"
 
 
 def test_a_flood_is_told_of_as_one() -> None:
