@@ -231,7 +231,8 @@ class Belief:
             raise ServingError("this agent knows no trust yet: it never heard the audit")
         given, found, before = ordered(data, self._history, self.believed, now_ms)
         command, deployment = found.command, found.command.deployment
-        wrong = "it was obeyed before" if command.command_id in self._seen else impossible(command, before)
+        wrong = "it was obeyed before" if command.command_id in self._seen else None
+        wrong = wrong or impossible(given, found, before, self._history)
         if found.digest in self._ended.digests:
             wrong = "it was denied, refused or lapsed, as the audit tells: ask again with a new one"
         if wrong is not None:

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from driftline.agents.control.deeds import Deed
+from driftline.agents.control.effects import effect
 from driftline.agents.control.grants import asked, held
-from driftline.agents.control.lifecycle import INTERRUPTING
+from driftline.agents.control.lifecycle import INTERRUPTING, cleared
+from driftline.agents.control.verdicts import Refusal
 from driftline.agents.control.warrant import Warrant, WarrantError, warranted
+from driftline.agents.control.withdrawn import withdrawn
 from driftline.agents.serving.errors import ServingError
 from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.envelope import EnvelopeError
@@ -132,8 +136,9 @@ def is_settled(local: Local, state: ServingState) -> bool:
         stands = (held(state, "champion"), held(state, "rollback"))
         is_back = state.champion == command.model and not _goes_on(local.rollout, state.rollout)
         return is_back or _later(stands, command)
-    ends = held(state, "resumed-serving" if command.op == "halt-serving" else "resumed-rollout")
-    return _later((ends,), command)
+    if command.op == "halt-rollout":
+        return _later((held(state, "resumed-rollout"),), command)
+    return _later((held(state, "resumed-serving"), held(state, "halt")), command)
 
 
 def _is_gone(model: ModelRef | None, state: ServingState) -> bool:
@@ -152,17 +157,11 @@ def _later(grants: Iterable[Grant | None], command: Command) -> bool:
     )
 
 
-def impossible(command: Command, state: ServingState) -> str | None:
-    """Why a local command can have no effect; None when it can."""
-    model = command.model
-    if model is not None and not any(
-        grant.of in ("earlier", "champion") and asked(grant.command).model == model for grant in state.basis
-    ):
-        return (
-            f"version {model.version} is none of the last champions, which alone serve without new approvals"
-        )
-    if command.op == "halt-rollout" and state.rollout is None:
-        return f"no rollout of {state.deployment} is under way"
-    if command.op == "rollback" and model is None:
-        return "it names no version to go back to"
-    return None
+def impossible(given: Given, warrant: Warrant, state: ServingState, history: History) -> str | None:
+    """Why a local command has no effect, or one that no controller would give it; None when it has one."""
+    command = warrant.command
+    if command.op == "halt-serving" and command.model is None:
+        return None
+    grant = Grant(of="change", command=given.command, approvals=given.approvals)
+    made = effect(cleared(state), Deed(command, grant, warrant.by, command.issued_at_ms, state.tier))
+    return made.sentence if isinstance(made, Refusal) else withdrawn(state, made, history)
