@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 
 LONGEST_S: Final = 900.0
 
+prepare_option = click.option(
+    "--prepare", metavar="TIME", help="How long instances may take to load what they have not; default: 2m."
+)
+cold_option = click.option(
+    "--cold-rollback", is_flag=True, default=None,
+    help="Where memory is short, let go of a previous champion to load it: going back loads that again.",
+)  # fmt: skip
+"""Only where a change is prepared while a previous champion may be held."""
+
 
 @dataclass(frozen=True, slots=True)
 class How:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from driftline.deploy.cli.asking import How, ask, asking_options
+from driftline.deploy.cli.asking import How, ask, asking_options, prepare_option
 
 if TYPE_CHECKING:
     from driftline.deploy.control.board import Board
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 @click.option(
     "--break-glass", is_flag=True, help="Lift approvals and bake time; another person reviews it within 72 h."
 )
+@prepare_option
 @asking_options()
-def command(deployment: str, version: str | None, break_glass: bool, how: How) -> int:
+def command(deployment: str, version: str | None, break_glass: bool, prepare: str | None, how: How) -> int:
     """Let VERSION answer all callers of DEPLOYMENT again, and take a rollout back.
 
     Without VERSION: while a canary is on its way, the champion; else the champion before this one. Only the last
     champions can be gone back to; it needs no approval.
     """
+    from driftline.deploy.control.drafts import plan
     from driftline.deploy.control.targets import target
 
     def fields(board: Board) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def command(deployment: str, version: str | None, break_glass: bool, how: How) -
             "deployment": deployment,
             "model": target(state) if version is None else board.model(deployment, version),
             "expected_revision": state.revision,
+            "plan": plan(prepare_s=prepare),
             "break_glass": break_glass,
         }
 

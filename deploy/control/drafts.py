@@ -95,8 +95,14 @@ def step(text: str) -> Step:
 
 
 def plan(**fields: Any) -> Plan | None:  # noqa: ANN401 - fields of Plan
-    """A plan of what was said; None when nothing was. Raises AskingError for a value that is not allowed."""
-    given = {name: msgspec.to_builtins(value) for name, value in fields.items() if value not in (None, ())}
+    """A plan of what was said, spans of time as people write them; None when nothing was.
+
+    Raises:
+        AskingError: a value is not allowed.
+    """
+    said = {name: value for name, value in fields.items() if value not in (None, ())}
+    spans = {name: seconds(value) for name, value in said.items() if isinstance(value, str)}
+    given = {name: msgspec.to_builtins(value) for name, value in {**said, **spans}.items()}
     try:
         return msgspec.convert(given, type=Plan) if given else None
     except msgspec.ValidationError as error:

@@ -12,7 +12,7 @@ import msgspec
 from driftline.agents.control.pending import Review
 from driftline.agents.control.verdicts import one_line
 from driftline.deploy.control.outcome import ACTIVATED
-from driftline.schemas.control.command import Command
+from driftline.schemas.control.command import Command, Plan
 
 if TYPE_CHECKING:
     from driftline.agents.control.pending import Waiting
@@ -56,6 +56,10 @@ def _plan_lines(command: Command) -> Iterator[str]:
         yield f"  step {number}    {step.weight / 100:g}% for {step.bake_s:g} s and {step.min_rows:,} rows at least"
     back = "windows may take it back" if plan.automatic_rollback else "only people take it back"
     yield f"  plan      waits {plan.max_wait_s:g} s at most, bakes {plan.bake_s:g} s, {back}"
+    if plan.prepare_s != Plan().prepare_s:
+        yield f"  prepare   {plan.prepare_s:g} s at most"
+    if plan.cold_rollback:
+        yield "  memory    a previous champion may be let go of, and is loaded again to go back"
 
 
 def waiting_lines(waiting: Waiting, lacking: int | None, names: dict[str, str]) -> Iterator[str]:

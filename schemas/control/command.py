@@ -123,7 +123,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         expected_revision: of the deployment's state, or of the trust's version; another one is `revision_conflict`.
             None for ops without state, and for halts, which hold whatever it is.
         ticket: of the change in another system.
-        plan: of create, canary, promote, rollback.
+        plan: of create, shadow, canary, promote, rollback.
         break_glass: whether approvals and bake time are lifted, to be reviewed within 72 h.
         target: approve, deny: digest of the command's payload; resume: `serving` or `rollout`; forget: prediction id;
             acknowledge: key of the alert; log-reset: id of the new topic; configure: event time from which the settings
