@@ -135,9 +135,8 @@ class Clerk:
             self._write(PASSED_OVER, now_ms, reasons=(why,), unread=unread(passed))
         for one in acks:
             self._hear(one, now_ms)
-        for advice in self.ledger.news.fresh(now_ms):
-            if advice.deployment in desk.states:
-                self._write(ADVISED, now_ms, **advised(advice))
+        for advice in self.ledger.news.fresh(desk.states, now_ms):
+            self._write(ADVISED, now_ms, **advised(advice))
         for agent, name in self.ledger.members.silent(now_ms):
             self._write(SILENT, now_ms, agent=name, reasons=("not heard for 30 s",), detail={"agent": agent})
         self._all_go_on(now_ms)
