@@ -2,7 +2,8 @@
 
 A figure is `pass` when its 95 % bound (one-sided) lies within the margin, `worse` when it is beyond the margin and the
 interval does not reach the other's value, and `wait` in between: no data is no verdict. Of windows of other times the
-interval is that in which one more window of the other would lie: days differ by more than chance among rows.
+interval is that in which one more window of the other would lie: days differ by more than chance among rows. A number
+that no figure of its kind can have is no data either, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def waited(new: Sequence[WindowResult], old: Sequence[WindowResult], *, apart: b
     if ratio <= LATENCY_MARGIN or more <= LATENCY_MS:
         return "pass", said
     if apart:
-        usual = _typical(_latencies(f"latency_{name}", old))
+        usual = _typical(_health(f"latency_{name}", old))
         if usual is None or more <= TWO_SIDED * usual[1]:
             return "wait", f"{said}, as windows of the other differ by themselves"
     return ("worse" if ratio > LATENCY_WORSE else "wait"), said
@@ -177,14 +178,11 @@ def _sure(kind: str, metric: str, windows: Sequence[WindowResult]) -> Weighted:
         if figure.value is None or figure.low is None or figure.high is None:
             continue
         error = (figure.high - figure.low) / (2 * TWO_SIDED)
-        if error > 0 and math.isfinite(error):
-            found.append((figure.value, 1 / error**2))
+        square = error * error  # as a power it raises where it is too large
+        weight = 1 / square if square > 0 else math.inf
+        if error > 0 and 0 < weight < math.inf and math.isfinite(figure.value):
+            found.append((figure.value, weight))
     return found
-
-
-def _latencies(metric: str, windows: Sequence[WindowResult]) -> Weighted:
-    known = [one for one in _figures("health", metric, windows) if one.value is not None and one.rows]
-    return [(one.value or 0.0, float(one.rows)) for one in known]
 
 
 def _pooled(told: Weighted) -> tuple[float, float] | None:
@@ -203,7 +201,12 @@ def _typical(told: Weighted) -> tuple[float, float] | None:
     if count < LEAST_WINDOWS:
         return None
     mean, weights = _mean(told), sum(weight for _, weight in told)
-    spread = sum(weight * (value - mean) ** 2 for value, weight in told) / weights * count / (count - 1)
+    spread = (
+        sum(weight * (value - mean) * (value - mean) for value, weight in told)
+        / weights
+        * count
+        / (count - 1)
+    )
     return mean, math.sqrt(spread * (1 + 1 / count)) * _student(count - 1) / TWO_SIDED
 
 
@@ -223,14 +226,24 @@ def _student(freedom: int) -> float:
     return z + sum(term / float(freedom) ** power for power, term in enumerate(terms, 1))
 
 
-def _counted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, int]:
-    known = [one for one in _figures("health", metric, windows) if one.value is not None]
-    return sum((one.value or 0.0) * one.rows for one in known), sum(one.rows for one in known)
+def _counted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, float]:
+    """How many calls something is so of, by its shares of them, and of how many this is known."""
+    known = [(share, rows) for share, rows in _health(metric, windows) if share <= 1]
+    return sum(share * rows for share, rows in known), sum(rows for _, rows in known)
+
+
+def _health(metric: str, windows: Sequence[WindowResult]) -> Weighted:
+    """A figure of health of windows, none of which is below 0, each with its calls."""
+    return [
+        (one.value, float(one.rows))
+        for one in _figures("health", metric, windows)
+        if one.value is not None and 0 <= one.value < math.inf and one.rows > 0
+    ]
 
 
 def _weighted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, float] | None:
     """The mean of a latency over windows by their calls, and how many these are; None of no call."""
-    told = _latencies(metric, windows)
+    told = _health(metric, windows)
     return (_mean(told), sum(rows for _, rows in told)) if told else None
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple, ParamSpec
 
 from driftline.agents.control.controller.comparing import (
     Found,
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from driftline.agents.control.moves import Verdict
     from driftline.schemas.deployment import DeploymentSettings
     from driftline.schemas.window import WindowResult
+
+logger = logging.getLogger(__name__)
+Given = ParamSpec("Given")
 
 NOT_FOR_IT: Final = "there is none for this kind of model"
 COVERED: Final = 0.5
@@ -135,18 +140,33 @@ def _judged(
         apart: the other's windows are of other times.
     """
     closed = whole.where(lambda one: one.final)
-    performance = measured("performance", *whole.where(_is_mature), settings, apart=apart)
+    performance = _tried(measured, "performance", *whole.where(_is_mature), settings, apart=apart)
     found: dict[str, Found] = {
         "performance": performance,
-        "estimate": _estimated(performance, closed, settings, apart=apart),
-        "prediction": predicted(*closed),
-        "errors": failed(*every.where(_tells_of_calls)),
-        "latency": waited(*whole.where(_tells_of_calls), apart=apart),
+        "estimate": _tried(_estimated, performance, closed, settings, apart=apart),
+        "prediction": _tried(predicted, *closed),
+        "errors": _tried(failed, *every.where(_tells_of_calls)),
+        "latency": _tried(waited, *whole.where(_tells_of_calls), apart=apart),
     }
     said = {verdict for verdict, _ in found.values()}
     verdict: Verdict = "worse" if "worse" in said else "pass" if said == {"pass"} else "wait"
     checks = tuple(checked(name, one) for name, one in found.items())
     return Judgement(Evidence(verdict, _rows(whole.mine), profile), checks)
+
+
+def _tried(compare: Callable[Given, Found], *given: Given.args, **named: Given.kwargs) -> Found:
+    """What a comparison finds; figures that it cannot reckon with are no evidence, and never end a controller."""
+    try:
+        return compare(*given, **named)
+    except (ArithmeticError, ValueError) as error:
+        _tell(f"{getattr(compare, '__name__', compare)}: {error}")
+        return "wait", f"its figures cannot be reckoned with: {error}"
+
+
+@lru_cache(maxsize=64)
+def _tell(why: str) -> None:
+    """Log it once: a rollout is looked at every second."""
+    logger.warning("figures of windows cannot be reckoned with, and are no evidence: %s", why)
 
 
 def _estimated(performance: Found, closed: Sides, settings: DeploymentSettings, *, apart: bool) -> Found:
