@@ -1,9 +1,9 @@
 """Tiers: how strictly what a state stands by is judged: as it was decided, which may be milder than what is so by now.
 
-A deployment is of the strictest tier of what answered callers in it, and it never goes down. What was decided before it
-grew, and stands on, as a champion that can be gone back to, had the approvals that it needed then. By which tier that
-was says the state; an agent holds against it the tier of the model, and what the tier was at the revision that the
-person who asked has signed, as far as it knows.
+A deployment is of the strictest tier of what answered callers in it, before the first champion of what was registered,
+and it never goes down. What was decided before it grew, and stands on, as a champion that can be gone back to, had the
+approvals that it needed then. By which tier that was says the state; an agent holds against it the tier of the model,
+and what the tier was at the revision that the person who asked has signed, as far as it knows.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from doubting import Agent, stood, swapped, text
 from msgspec.structs import replace
-from office import PLAN, Office
+from office import PLAN, PROFILE, Office
 from signed import model, signed
 
 from driftline.agents.control import moves
@@ -62,6 +62,18 @@ def test_a_riskier_model_walks_its_path_and_can_be_gone_back_from(old: Tier, new
     does(office, new, "promote", "2")
     office.does("rollback", "oli", model=model("1"))
     assert (office.state.champion, office.state.tier) == (model("1"), new)
+    everybody_believes(office)
+
+
+def test_before_the_first_champion_whatever_was_registered_decides() -> None:
+    """A model of a higher tier, by whoever may register, lets the first champion wait for as many, and for good."""
+    office = Office("low")
+    office.registered("1")
+    office.tier = "high"
+    office.ask("register", "bot", model=model("9"), manifest="e30=", profile=PROFILE)
+    assert office.state.tier == "high"
+    does(office, "high", "create", "1")
+    assert office.state.tier == "high"
     everybody_believes(office)
 
 
