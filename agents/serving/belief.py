@@ -59,7 +59,7 @@ class Belief:
         self.believed: dict[str, Believed] = dict(kept.believed)
         self.local: dict[str, tuple[Local, ...]] = dict(kept.local)
         self._seen: list[str] = list(kept.seen)
-        self._halts, self.newest = Halts(), Newest()
+        self.halts, self.newest = Halts(), Newest()
         self.untold: tuple[str, ...] = kept.untold
         """Envelopes of local commands that the controller was not told of, also of those that no longer hold."""
         for text in kept.records:
@@ -104,20 +104,20 @@ class Belief:
         known = (one for rule in history.rules for one in rule.ring.persons.items())
         return {keyid: public for keyid, public in known if serves or not history.is_revoked(keyid)}
 
+    @property
+    def is_known(self) -> bool:
+        """Whether trust names this agent's key, as far as it was heard."""
+        return self._history is None or self._key in self._history.now.ring.serving
+
     def serves(self, deployment: str) -> bool:
         """Whether this agent's key is for a deployment."""
         agent = None if self._history is None else self._history.now.ring.serving.get(self._key)
         return agent is not None and covers(agent.deployments, deployment) and is_name(deployment)
 
     def silenced(self, deployment: str, silent_s: float) -> str | None:
-        """Why nobody is to be answered by what is believed; None when all are.
-
-        It is halted in a newer state that is not believed, or too old when nothing was heard for so long.
-        """
-        found, halted = self.believed.get(deployment), self._halts.why(deployment)
-        if halted is not None or found is None or silent_s <= found.state.max_stale_s:
-            return halted
-        return f"nothing was heard of its state for {silent_s:,.0f} s"
+        """Why nobody is to be answered by what is believed; None when all are."""
+        found = self.believed.get(deployment)
+        return self.halts.silenced(deployment, None if found is None else found.state, silent_s)
 
     def hear(self, data: bytes) -> bool:
         """Take the next record of the audit; say whether trust changed.
@@ -171,15 +171,15 @@ class Belief:
         if before is not None and state == before.state:
             if is_newest:
                 self.newest.believed(deployment, data)
-                self._halts.lift(deployment)
+                self.halts.lift(deployment)
             return None
         try:
             found = self._verified(deployment, data, before, self._history, now_ms, tiers)
-        except StateError:
+        except StateError as error:
             if is_newest and state is not None and self.unsigned(deployment, data) is None:
-                self._halts.heed(state)
+                self.halts.heed(state, str(error))
             raise
-        self._halts.lift(deployment)
+        self.halts.lift(deployment)
         self.newest.believed(deployment, data)
         self.believed[deployment] = found
         self._settle(deployment, found.state)

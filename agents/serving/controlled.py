@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -24,6 +23,7 @@ from driftline.agents.serving.belief import Belief
 from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.memory import keep, keep_news, kept_in, silent_s
+from driftline.agents.serving.readiness import Readiness
 from driftline.agents.serving.silence import Silence
 from driftline.schemas.control.ack import Heartbeat
 from driftline.schemas.control.envelope import HEARTBEAT
@@ -43,8 +43,6 @@ logger = logging.getLogger(__name__)
 
 STALE_EVERY_S: Final = 1.0
 NOT_FOR_IT: Final = "this agent is not for it any more, as its trust or its settings say"
-CATCH_UP_S: Final = 10.0
-"""How long a restarted agent waits for Kafka before it is ready with what it believed before."""
 
 
 class Controlled:
@@ -77,17 +75,15 @@ class Controlled:
         self._lock: Final = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self._directors: dict[str, Director] = {}
-        self._began_s = time.monotonic()
+        self._is_closed = False
+        self._readiness = Readiness(self.belief, self._directors)
         # A restart is no news: an agent that is started again and again may serve on no longer than one that is not.
-        self._is_first_life = not self.belief.believed
-        self._silence = Silence(0.0 if self._is_first_life else silent_s(folder, now_ms()))
-        self._heard = self._is_behind = self._is_closed = False
-        agent.lacking = self._lacking
+        self._silence = Silence(0.0 if self._readiness.is_first_life else silent_s(folder, now_ms()))
+        agent.lacking = self._readiness.lacking
         agent.metrics.stale_seconds.set_function(self._silence.whole_s)
 
     def resume(self) -> None:
         """Serve what was believed last; it is ready once it has caught up, or Kafka is away."""
-        self._is_behind = bool(self.belief.believed)
         for deployment in self.belief.believed:
             if not self._only or deployment in self._only:
                 self._direct(deployment)
@@ -171,7 +167,7 @@ class Controlled:
         self._silence.end()
         keep_news(self._folder, self._now_ms())
         # Behind the states that came before it: they are carried out by the loop, and not yet when this is called.
-        self._loop.call_soon_threadsafe(self._note_heard)
+        self._loop.call_soon_threadsafe(self._readiness.note_heard)
 
     def heartbeat(self) -> tuple[str, bytes] | None:
         """Give the key and the value of a heartbeat."""
@@ -237,12 +233,15 @@ class Controlled:
     async def watch(self) -> None:
         """Stop serving what is too stale, halted, or not this agent's, as long as it is."""
         while True:
-            for name, swapper in self._agent.swappers.items():
+            # Of what is not believed callers hear that, and not that there is none.
+            for name in {*self._agent.swappers, *self.belief.halts.doubted}:
+                deployment = self._agent.swapper(name).deployment
                 with self._lock:
                     is_behind = self.belief.is_behind(name)
                 silenced = self.belief.silenced(name, self._silence.of_s(name, is_behind=is_behind))
-                swapper.deployment.suspended = silenced if self.wants(name) else NOT_FOR_IT
+                deployment.suspended = silenced if self.wants(name) else NOT_FOR_IT
             self._agent.retire_sinks()
+            self._readiness.tell()
             await asyncio.sleep(STALE_EVERY_S)
 
     async def settled(self) -> None:
@@ -257,9 +256,6 @@ class Controlled:
     def _tiers(self, deployment: str) -> dict[str, Tier]:
         swapper = self._agent.swappers.get(deployment)
         return {digest: one.tier for digest, one in swapper.manifests.items()} if swapper else {}
-
-    def _note_heard(self) -> None:
-        self._heard = True
 
     def _direct(self, deployment: str) -> None:
         with self._lock:
@@ -280,21 +276,4 @@ class Controlled:
         except ServingError as error:
             logger.exception("what is believed cannot be kept; a restart begins with what was kept before")
             return str(error)
-        return None
-
-    def _lacking(self) -> str | None:
-        if not self._heard and (self._is_first_life or not self._directors):
-            return "no state was heard yet"
-        found = next(((name, one.lacking) for name, one in self._directors.items() if one.lacking), None)
-        return self._behind() if found is None else f"{found[0]}: {found[1]}"
-
-    def _behind(self) -> str | None:
-        """Why a restarted agent has not caught up with what was changed meanwhile; None once it has, or never will."""
-        if not self._is_behind:
-            return None
-        if not self._heard and time.monotonic() - self._began_s < CATCH_UP_S:
-            return "its newest state was not heard yet"
-        if self._heard and any(not one.is_done for one in self._directors.values()):
-            return "its newest state is being carried out"
-        self._is_behind = False
         return None

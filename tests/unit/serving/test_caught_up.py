@@ -16,7 +16,7 @@ from signed import model, signed
 
 from driftline.agents.control.verify_state import StateError
 from driftline.agents.serving.agent import Agent
-from driftline.agents.serving.controlled import CATCH_UP_S
+from driftline.agents.serving.readiness import CATCH_UP_S
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.settings import Kafka, Settings
@@ -70,7 +70,7 @@ def test_a_restarted_agent_without_kafka_is_ready_after_a_while(tmp_path: Path) 
 
     async def then(life: Life) -> None:
         assert life.agent.app._unready() is not None
-        life.controlled._began_s -= CATCH_UP_S
+        life.controlled._readiness._began_s -= CATCH_UP_S
         assert life.agent.app._unready() is None
 
     lived(tmp_path, Office("low"), then)
