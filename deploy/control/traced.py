@@ -36,6 +36,15 @@ class Traced:
         """Of the record that put the version where it answered; -1 without one."""
         return -1 if self.placed is None else int(self.placed["seq"])
 
+    @property
+    def is_aside(self) -> bool:
+        """Whether it answered callers though the revision in force then let another version answer, or none."""
+        return (
+            self.state is not None
+            and self.place["slot"] == "champion"
+            and self.state["answering"] != self.place["model_version"]
+        )
+
     def facts(self) -> dict[str, Any]:
         """Give all of it as `--json` prints it."""
         said, put = self.prediction, self.placed
@@ -48,6 +57,7 @@ class Traced:
             "time": _utc(self.place["ts"]),
             "arrived": _utc(self.place["arrived"]),
             "revision": None if self.state is None else self.state["revision"],
+            "answering": None if self.state is None else self.state["answering"] or None,
             "manifest": None if put is None else put["package"] or None,
             "is_stored": said is not None,
             **{
@@ -76,6 +86,14 @@ class Traced:
         revision = "" if facts["revision"] is None else f", revision {facts['revision']}"
         package = "" if facts["manifest"] is None else f", package {facts['manifest'][:16]}"
         yield "version", f"{facts['model_version']} as {facts['slot']}{revision}{package}"
+        if self.is_aside:
+            yield (
+                "",
+                (
+                    f"that revision lets {facts['answering'] or 'nobody'} answer: this agent was not there yet, or it obeyed a "
+                    "command that was given to it alone"
+                ),
+            )
         if said is None:
             yield "features", "gone: retention has removed them, or they were forgotten"
         else:

@@ -108,16 +108,21 @@ def served_at(place: Row) -> datetime:
 
 
 def revision(client: Client, place: Row) -> Row | None:
-    """Give the state that was in force: revision, seq, decided_at; None where the audit tells of none then.
+    """Give the state that was in force; None where the audit tells of none then. Raises as `lineage`.
 
-    Raises as `lineage`.
+    Keys: revision, seq, decided_at, answering (the version that it lets answer callers; empty for none).
     """
     found = client.query(
-        "SELECT revision_after AS revision, seq, decided_at FROM audit WHERE deployment = {deployment:String} "
+        "SELECT revision_after AS revision, seq, decided_at, record FROM audit WHERE deployment = {deployment:String} "
         "AND revision_after IS NOT NULL AND decided_at <= {at:DateTime64(3, 'UTC')} ORDER BY seq DESC LIMIT 1",
         {"deployment": place["deployment"], "at": served_at(place)},
+        formats={"record": "bytes"},
     )
-    return found[0] if found else None
+    if not found:
+        return None
+    state = _state(found[0])
+    answers = (state.get("halt") or {}).get("instead") if state.get("halt") else state.get("champion")
+    return {**found[0], "answering": (answers or {}).get("version", "")}
 
 
 def placed(client: Client, place: Row) -> Row | None:

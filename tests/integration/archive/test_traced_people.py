@@ -114,3 +114,8 @@ def test_what_answers_through_a_halt_is_traced_to_it(lane: Settings) -> None:
         client.insert("audit", table, "whole")
         assert asked(client, halted_ms, "1")["op"] == "halt-serving"
         assert asked(client, office.now_ms, "1")["op"] == "rollback"
+        for at_ms, wanted in ((halted_ms - 5_000, "2"), (halted_ms, "1"), (office.now_ms, "1")):
+            place = {"deployment": "churn", "ts": EPOCH + timedelta(milliseconds=at_ms + 1)}
+            found = trace_reads.revision(client, {**place, "arrived": place["ts"]})
+            assert found is not None
+            assert found["answering"] == wanted

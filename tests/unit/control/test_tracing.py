@@ -56,7 +56,7 @@ def traced(**over: Any) -> Traced:
         "place": PLACE,
         "prediction": PREDICTION,
         "label": {"value": 1.0, "known_at": NOON},
-        "state": {"revision": 9, "seq": 13, "decided_at": NOON},
+        "state": {"revision": 9, "seq": 13, "decided_at": NOON, "answering": "2"},
         "placed": PLACED,
     }
     return Traced(**{**whole, **over})
@@ -78,6 +78,17 @@ def test_all_of_a_prediction_is_told() -> None:
     assert dict(traced().lines())["put there"] == (
         "by ann (promote), approved by bob, cat, 2026-01-04T12:00:00.000Z"
     )
+
+
+@pytest.mark.parametrize(("answering", "said"), [("4", "lets 4 answer"), ("", "lets nobody answer")])
+def test_an_answer_beside_its_revision_is_said_to_be_one(answering: str, said: str) -> None:
+    """An agent that obeys a local command, or has not carried a change out yet, answers by no revision of the audit."""
+    state = {"revision": 9, "seq": 13, "decided_at": NOON, "answering": answering}
+    one = traced(state=state)
+    assert said in dict(one.lines())[""]
+    assert one.facts()["answering"] == (answering or None)
+    assert "" not in dict(traced(state=state, place={**PLACE, "slot": "canary"}).lines())
+    assert "" not in dict(traced().lines())
 
 
 def test_lineage_outlives_features() -> None:
