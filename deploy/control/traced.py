@@ -90,8 +90,8 @@ class Traced:
             yield (
                 "",
                 (
-                    f"that revision lets {facts['answering'] or 'nobody'} answer: this agent was not there yet, or it obeyed a "
-                    "command that was given to it alone"
+                    f"that revision lets {facts['answering'] or 'nobody'} answer: this agent was not there yet, or "
+                    "obeyed a command that was given to it alone"
                 ),
             )
         if said is None:
