@@ -284,7 +284,7 @@ def champion_of(deployment: Deployment, version: str | None) -> Loaded:
     slots = deployment.slots
     found = slots.answering
     if found is None or deployment.suspended is not None:
-        why = deployment.suspended or slots.halted or "it has no champion yet"
+        why = deployment.suspended or slots.halted or "no champion of it is in memory yet"
         raise AnswerError(UNAVAILABLE, f"{deployment.name} serves nothing: {why}", retry_after_s=30)
     if version is not None and found.version != version:
         raise AnswerError(
