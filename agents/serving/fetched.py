@@ -66,6 +66,19 @@ def of_another_tier(ref: ModelRef, state: ServingState, manifest: Manifest) -> s
     )
 
 
+def judge(ref: ModelRef, state: ServingState, manifest: Manifest, present: Manifest | None) -> None:
+    """Refuse a package that is another than a state says, or that callers of what answers now cannot ask.
+
+    Raises:
+        SwapError: it is refused.
+    """
+    wrong = of_another_tier(ref, state, manifest)
+    if wrong is None and ref in state.prepares:
+        wrong = unfit(present, manifest)
+    if wrong is not None:
+        raise SwapError(wrong)
+
+
 def no_room(fetched: Fetched, held: Sequence[str], free_bytes: int, loading_bytes: int) -> str:
     """Why a package does not fit into memory, beside titles that are there and bytes that are being loaded."""
     loading = f" and {loading_bytes:,} bytes that are being loaded" if loading_bytes else ""

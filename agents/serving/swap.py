@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.agents.serving.arrangement import answers, has_lost_canary, is_urgent, needed, slots_of, spared
 from driftline.agents.serving.errors import SwapError
-from driftline.agents.serving.fetched import close, fetch, load, no_room, of_another_tier, unfit
+from driftline.agents.serving.fetched import close, fetch, judge, load, no_room, of_another_tier
 from driftline.agents.serving.lease import Deployment
 from driftline.agents.serving.slots import Slots
+from driftline.agents.serving.turning import Turning
 from driftline.agents.serving.work import Work, background
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Swapper:
     def __init__(self, name: str, means: Means) -> None:
         self.deployment: Final = Deployment(name, on_idle=self._on_idle)
         self._means, self._work = means, Work(name, means.turns)
+        self._turning: Final = Turning(self.deployment, means)
         self._loaded: dict[ModelRef, Loaded] = {}
         self._state: ServingState
         """The newest that was to be prepared or to serve."""
@@ -53,8 +54,6 @@ class Swapper:
         """What a prepared revision will need beside what serves."""
         self._loading: dict[ModelRef, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Future[None]] = set()
-        self._switched_s = 0.0
-        """When who answers changed last: since then the generation before it drains."""
 
     @property
     def versions(self) -> set[str]:
@@ -106,7 +105,7 @@ class Swapper:
                 await self._turn(state)
             now = self.deployment.slots
             if has_lost_canary(now, state):
-                self._switch_now(replace(now, canary=None, rollout_id="", weight=0))
+                self._turning.at_once(replace(now, canary=None, rollout_id="", weight=0))
             if answering is not None:
                 await self._hold(answering, state)
             self._want(state.loaded, state)
@@ -201,19 +200,11 @@ class Swapper:
                 loading.add_done_callback(partial(self._ended, ref))
             await asyncio.shield(loading)
         try:
-            self._judge(ref, state, self._loaded[ref].manifest)
+            judge(ref, state, self._loaded[ref].manifest, self._present())
         except SwapError:
             self._wanted -= {ref}
             self._sweep()
             raise
-
-    def _judge(self, ref: ModelRef, state: ServingState, manifest: Manifest) -> None:
-        """Refuse a package that is another than a state says, or that callers of what answers now cannot ask."""
-        wrong = of_another_tier(ref, state, manifest)
-        if wrong is None and ref in state.prepares:
-            wrong = unfit(self._present(), manifest)
-        if wrong is not None:
-            raise SwapError(wrong)
 
     def _ended(self, ref: ModelRef, loading: asyncio.Task[None]) -> None:
         if self._loading.get(ref) is loading:
@@ -225,7 +216,7 @@ class Swapper:
         """Load a package; what the newest state refuses is let go of unloaded."""
         fetched = await self._work.do(partial(fetch, self._means.fetch, ref), lambda one: one.release())
         try:
-            self._judge(ref, self._state, fetched.manifest)
+            judge(ref, self._state, fetched.manifest, self._present())
             await self._has_room(ref, fetched)
         except BaseException:
             fetched.release()
@@ -239,11 +230,11 @@ class Swapper:
         turns, free_bytes = self._means.turns, self._means.free_bytes
         if await turns.room_for(fetched.memory_bytes, free_bytes):
             return
-        await self._drained()
+        await self._turning.drained()
         now = self.deployment.slots
         kept = spared(now, self._state, ref)
         if kept != now:
-            self._switch_now(kept)
+            self._turning.at_once(kept)
             await self.deployment.drained(self._means.drain_s)
         self._sweep()
         await self._closed()
@@ -258,26 +249,9 @@ class Swapper:
         if slots == now:
             return
         if is_urgent(now, slots, state):
-            self._switch_now(slots)
+            self._turning.at_once(slots)
         else:
-            await self._switch(slots)
-
-    async def _switch(self, slots: Slots) -> None:
-        """Change who answers, once at most one generation would drain; however many want to, one drains for so long."""
-        await self._drained()
-        self._switch_now(slots)
-
-    async def _drained(self) -> None:
-        """Wait until no generation drains, for as long as the one that does may."""
-        left_s = self._switched_s + self._means.drain_s - time.monotonic()
-        await self.deployment.drained(max(0.0, left_s))
-
-    def _switch_now(self, slots: Slots) -> None:
-        """Change who answers; what still drains closes when its last call ends."""
-        if self.deployment.is_draining:
-            self._means.abandoned(self.deployment.abandon())
-        self.deployment.switch(slots)
-        self._switched_s = time.monotonic()
+            await self._turning.in_turn(slots)
 
     def _on_idle(self, loaded: Loaded | None) -> None:
         del loaded

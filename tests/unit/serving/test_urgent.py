@@ -143,5 +143,5 @@ def hanging(swapper: Swapper) -> Lease:
     champion = deployment.slots.champion
     assert champion is not None
     hung = deployment.lease(champion)
-    swapper._switch_now(replace(deployment.slots, weight=deployment.slots.weight + 1))
+    swapper._turning.at_once(replace(deployment.slots, weight=deployment.slots.weight + 1))
     return hung
