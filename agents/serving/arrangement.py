@@ -62,13 +62,13 @@ def spared(now: Slots, state: ServingState, wanted: ModelRef) -> Slots:
     is_needed = wanted == answers(state) or (wanted in state.prepares and goes_back(state))
     is_cold = wanted in state.prepares and plan_of(state, "change").cold_rollback
 
-    def stays(one: Loaded | None) -> bool:
-        return one is not None and one.ref in state.loaded and not is_needed
+    def stays(one: Loaded | None, *, is_asked: bool = False) -> bool:
+        return one is not None and one.ref in state.loaded and (is_asked or not is_needed)
 
-    has_canary = now.canary is not None and now.canary.ref in state.loaded
+    # In a halt neither the champion nor the canary answers anybody.
+    has_canary = stays(now.canary, is_asked=now.halted is None)
     return replace(
         now,
-        # A halted one answers nobody.
         champion=now.champion if now.halted is None or stays(now.champion) else None,
         previous=now.previous if stays(now.previous) and not is_cold else None,
         canary=now.canary if has_canary else None,
