@@ -53,13 +53,18 @@ def answers(state: ServingState) -> ModelRef | None:
     return state.champion if state.halt is None else state.halt.instead
 
 
+def must_answer(state: ServingState, wanted: ModelRef) -> bool:
+    """Whether a version is to answer callers, or is gone back to: all that answers nobody gives it room."""
+    return wanted == answers(state) or (wanted in state.prepares and goes_back(state))
+
+
 def spared(now: Slots, state: ServingState, wanted: ModelRef) -> Slots:
     """Give the slots that leave a version room: without what a state does not load, or may do without.
 
-    What is to answer callers, or is gone back to, needs the room of all that answers nobody; what is prepared by a plan
-    that lets a rollback be cold needs that of the previous champion.
+    What must answer needs the room of all that answers nobody; what is prepared by a plan that lets a rollback be cold
+    needs that of the previous champion.
     """
-    is_needed = wanted == answers(state) or (wanted in state.prepares and goes_back(state))
+    is_needed = must_answer(state, wanted)
     is_cold = wanted in state.prepares and plan_of(state, "change").cold_rollback
 
     def stays(one: Loaded | None, *, is_asked: bool = False) -> bool:

@@ -13,7 +13,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from driftline.agents.serving.arrangement import answers, has_lost_canary, is_urgent, needed, slots_of, spared
+from driftline.agents.serving.arrangement import (
+    answers,
+    has_lost_canary,
+    is_urgent,
+    must_answer,
+    needed,
+    slots_of,
+    spared,
+)
 from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.fetched import close, fetch, judge, load, no_room, of_another_tier
 from driftline.agents.serving.lease import Deployment
@@ -226,9 +234,14 @@ class Swapper:
         )
 
     async def _has_room(self, ref: ModelRef, fetched: Fetched) -> None:
-        """Refuse what does not fit into memory; before that all goes that may, as `spared` says."""
-        turns, free_bytes = self._means.turns, self._means.free_bytes
-        if await turns.room_for(fetched.memory_bytes, free_bytes):
+        """Refuse what does not fit into memory; before that all goes that may, as `spared` says.
+
+        Loads of other deployments are waited for before that, but by what must answer, which waits for them last.
+        """
+        turns, free_bytes, some_bytes = self._means.turns, self._means.free_bytes, fetched.memory_bytes
+        if turns.has_room(some_bytes, free_bytes):
+            return
+        if not must_answer(self._state, ref) and await turns.room_for(some_bytes, free_bytes):
             return
         await self._turning.drained()
         now = self.deployment.slots
@@ -238,7 +251,9 @@ class Swapper:
             await self.deployment.drained(self._means.drain_s)
         self._sweep()
         await self._closed()
-        if fetched.memory_bytes <= free_bytes() - turns.taking_bytes:
+        if turns.has_room(some_bytes, free_bytes):
+            return
+        if must_answer(self._state, ref) and await turns.room_for(some_bytes, free_bytes):
             return
         titles = sorted(one.manifest.title for one in self._loaded.values())
         raise SwapError(no_room(fetched, titles, free_bytes(), turns.taking_bytes))

@@ -84,19 +84,18 @@ class Turns:
         self.taking_bytes = 0
         self._ended = asyncio.Event()
 
-    async def room_for(self, wanted_bytes: int, free_bytes: Callable[[], int]) -> bool:
-        """Whether there is room beside all that work, once some have ended where need be; after a while there is not.
+    def has_room(self, wanted_bytes: int, free_bytes: Callable[[], int]) -> bool:
+        """Whether there is room beside all that work; what takes nobody knows how much has room."""
+        return not wanted_bytes or wanted_bytes <= free_bytes() - self.taking_bytes
 
-        What takes nobody knows how much has room.
-        """
-        if not wanted_bytes:
-            return True
+    async def room_for(self, wanted_bytes: int, free_bytes: Callable[[], int]) -> bool:
+        """Whether there is room, once some that work have ended where need be; after a while there is not."""
         with suppress(TimeoutError):
             async with asyncio.timeout(WAIT_S):
                 # What is tried in a child takes memory too, for a moment.
-                while self._begun and wanted_bytes > free_bytes() - self.taking_bytes:
+                while self._begun and not self.has_room(wanted_bytes, free_bytes):
                     await self._ended.wait()
-        return wanted_bytes <= free_bytes() - self.taking_bytes
+        return self.has_room(wanted_bytes, free_bytes)
 
     def take(self, some_bytes: int) -> Callable[[], None]:
         """Count work that begins, and what it is about to take; gives what ends that, to be called once."""

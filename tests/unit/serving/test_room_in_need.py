@@ -1,15 +1,18 @@
-"""Room in need: a halt, and a way back, take the room of all that answers nobody, and wait for no other's load first."""
+"""Room in need: a halt and a way back take the room of all that answers nobody, and wait for other loads last."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
+import pytest
 from office import PLAN, Office
-from served import Package, Shelf
+from served import Package, Shelf, until
 from signed import model
 
 from driftline.agents.control.moves import baked
+from driftline.agents.serving import work
+from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.means import Means
 from driftline.agents.serving.swap import Swapper
 
@@ -52,5 +55,59 @@ def test_a_canary_gives_its_room_to_what_answers_in_a_halt() -> None:
         assert await swapper.activate(office.state) is None
         slots = swapper.deployment.slots
         assert (slots.champion.version, slots.canary.version) == ("1", "2")  # type: ignore[union-attr]
+
+    asyncio.run(whole())
+
+
+def test_what_must_answer_waits_for_no_load_of_another_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the room of the shadow first, though a load of a stranger may end and leave some."""
+    monkeypatch.setattr(work, "WAIT_S", 3_600.0)
+    office, packages, free_bytes = world(100, v1=45, v2=30, v3=45)
+    stranger = Package("1", tier="low", memory_bytes=1)
+
+    async def whole() -> None:
+        turns = work.Turns()
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes, drain_s=1.0, turns=turns))
+        beside = Swapper("fraud", Means(Shelf(stranger).fetch, lambda: 1_000, turns=turns))
+        office.does("create", "ann", model=model("1"))
+        first = office.state
+        office.does("promote", "ann", model=model("3"))
+        bakes(office)
+        office.does("shadow", "ann", model=model("2"))
+        await swapper.activate(office.state)
+        stranger.may_load.clear()
+        loading = asyncio.ensure_future(beside.activate(first))
+        await until(lambda: turns.taking_bytes > 0)
+        office.does("halt-serving", "oli", model=model("1"))
+        halting = asyncio.ensure_future(swapper.activate(office.state))
+        await until(lambda: getattr(swapper.deployment.slots.answering, "version", "") == "1")
+        assert not loading.done()
+        stranger.may_load.set()
+        await halting
+        await loading
+
+    asyncio.run(whole())
+
+
+def test_what_must_answer_waits_for_a_load_of_another_deployment_last() -> None:
+    """With nothing of its own to give, it has the room that the other leaves."""
+    office, packages, free_bytes = world(100, v1=60)
+    stranger = Package("1", tier="low", memory_bytes=50, fails="its weights are torn")
+
+    async def whole() -> None:
+        turns = work.Turns()
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes, turns=turns))
+        beside = Swapper("fraud", Means(Shelf(stranger).fetch, free_bytes, turns=turns))
+        office.does("create", "ann", model=model("1"))
+        stranger.may_load.clear()
+        loading = asyncio.ensure_future(beside.activate(office.state))
+        await until(lambda: turns.taking_bytes > 0)
+        following = asyncio.ensure_future(swapper.activate(office.state))
+        await asyncio.wait([following], timeout=0.2)
+        assert not following.done()
+        stranger.may_load.set()
+        assert await following is None
+        with pytest.raises(SwapError, match="its weights are torn"):
+            await loading
 
     asyncio.run(whole())
