@@ -37,14 +37,13 @@ def slots_of(state: ServingState, loaded: Mapping[ModelRef, Loaded]) -> Slots:
 
 
 def needed(state: ServingState) -> Iterable[ModelRef]:
-    """Give what must be in memory for a state, the most urgent first; a previous champion only should."""
-    halt, rollout = state.halt, state.rollout
-    refs = (
-        halt.instead if halt is not None else None,
-        state.champion,
-        rollout.model if rollout is not None else None,
-        *state.shadows,
-    )
+    """Give what must be in memory for a state, the most urgent first; a previous champion only should.
+
+    While a way back is being prepared nothing is loaded beside who answers: it would take time and room of that.
+    """
+    rollout = state.rollout
+    beside = (state.champion, rollout.model if rollout is not None else None, *state.shadows)
+    refs = (answers(state), *(() if goes_back(state) else beside))
     return dict.fromkeys(ref for ref in refs if ref is not None)
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from driftline.agents.control.grants import goes_back
 from driftline.agents.serving.arrangement import (
     answers,
     has_lost_canary,
@@ -105,9 +106,8 @@ class Swapper:
             SwapError: what must answer cannot be loaded; the slots stay as they are, but for a halt.
         """
         answering = answers(state)
-        # What answers comes first: for its room, loads of what stands beside are given up.
-        is_here = answering is None or answering in self._loaded
-        self._want(state.loaded if answering is None or is_here else frozenset((answering,)), state)
+        whole = state.loaded.union(state.prepares)
+        self._want(whole, state, first=answering if answering not in self._loaded else None)
         try:
             if state.halt is not None:
                 await self._turn(state)
@@ -116,7 +116,7 @@ class Swapper:
                 self._turning.at_once(replace(now, canary=None, rollout_id="", weight=0))
             if answering is not None:
                 await self._hold(answering, state)
-            self._want(state.loaded, state)
+            self._want(whole, state)
             await self._turn(state)
             lacking = await self._beside(state)
         except SwapError:
@@ -136,7 +136,7 @@ class Swapper:
                 lacking = lacking or str(error)
             else:
                 await self._turn(state)
-        if state.previous is not None:
+        if state.previous is not None and not goes_back(state):
             try:
                 await self._hold(state.previous, state)
             except SwapError as error:
@@ -181,11 +181,15 @@ class Swapper:
         found = self.deployment.slots.champion
         return None if found is None else found.manifest
 
-    def _want(self, wanted: frozenset[ModelRef], state: ServingState) -> None:
-        """Want some packages in memory; loads of others, which an older state began, are given up."""
+    def _want(self, wanted: frozenset[ModelRef], state: ServingState, first: ModelRef | None = None) -> None:
+        """Want some packages in memory; loads of others, which an older state began, are given up.
+
+        What comes first, as it is to answer, has the room of all that loads.
+        """
         self._wanted, self._state = wanted, state
+        loads = wanted if first is None else (first,)
         for ref, loading in self._loading.items():
-            if ref not in wanted.union(state.prepares):
+            if ref not in loads:
                 loading.cancel()
 
     def _slots(self, state: ServingState) -> Slots:
@@ -249,6 +253,8 @@ class Swapper:
         if kept != now:
             self._turning.at_once(kept)
             await self.deployment.drained(self._means.drain_s)
+        if must_answer(self._state, ref):
+            self._wanted = frozenset((ref,))
         self._sweep()
         await self._closed()
         if turns.has_room(some_bytes, free_bytes):

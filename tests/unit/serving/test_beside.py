@@ -177,12 +177,13 @@ def test_what_does_not_load_is_let_go_of_each_time() -> None:
     asyncio.run(whole())
 
 
-def test_a_shadow_in_memory_is_kept_while_its_champion_comes_and_an_older_one_drains() -> None:
+@pytest.mark.parametrize("when", ["it loads", "it is here"])
+def test_a_shadow_in_memory_is_kept_while_its_champion_comes_and_an_older_one_drains(when: str) -> None:
     """Until both turn, the last call of an older champion ends: what is to stand beside is not swept away with it."""
-    office, beside = Office("low"), package("4")
+    office, coming, beside = Office("low"), package("3"), package("4")
 
     async def whole() -> None:
-        shelf = Shelf(package("1"), package("2"), package("3"), beside)
+        shelf = Shelf(package("1"), package("2"), coming, beside)
         swapper = Swapper("churn", Means(shelf.fetch, lambda: 100))
         deployment = swapper.deployment
         office.created("1")
@@ -199,10 +200,14 @@ def test_a_shadow_in_memory_is_kept_while_its_champion_comes_and_an_older_one_dr
         office.ask("shadow", "ann", model=model("4"))
         await swapper.prepare(office.state)
         office.prepared()
+        coming.may_load.clear()
         following = asyncio.ensure_future(swapper.activate(office.state))
-        await until(lambda: model("3") in swapper._loaded)
-        await asyncio.sleep(0)
+        await until(lambda: model("3") in swapper._loading)
+        if when == "it is here":
+            coming.may_load.set()
+            await until(lambda: model("3") in swapper._loaded)
         call.release()
+        coming.may_load.set()
         await following
         slots = deployment.slots
         assert slots.champion is not None

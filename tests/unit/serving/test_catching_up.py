@@ -157,8 +157,8 @@ def test_what_is_prepared_stays_while_something_beside_does_not_load() -> None:
         office.does("create", "ann", model=model("1"))
         office.does("shadow", "ann", model=model("2"))
         office.ask("promote", "ann", model=model("3"))
-        for _ in range(3):
-            director.take(office.state)
+        for later in range(3):
+            director.take(replace(office.state, revision=office.state.revision + later))
             await director.settled()
         assert (said, len(packages[2].made)) == (["prepared"] * 3, 1)
         assert swapper.versions == {"1", "3"}

@@ -10,8 +10,10 @@ from office import PLAN, Office
 from served import Package, Shelf, until
 from signed import model
 
+from driftline.agents.control.lifecycle import cancel
 from driftline.agents.control.moves import baked
 from driftline.agents.serving import work
+from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.means import Means
 from driftline.agents.serving.swap import Swapper
@@ -109,5 +111,51 @@ def test_what_must_answer_waits_for_a_load_of_another_deployment_last() -> None:
         assert await following is None
         with pytest.raises(SwapError, match="its weights are torn"):
             await loading
+
+    asyncio.run(whole())
+
+
+def test_whoever_asks_for_a_way_back_again_loads_nothing_anew() -> None:
+    """Neither the version that is prepared by then, nor the shadows that gave it their room."""
+    office, packages, free_bytes = world(90, v1=30, v2=30, v3=30, v4=30)
+    said = list[str]()
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes, drain_s=1.0))
+        director = Director(swapper, lambda _name, _revision, outcome, _why, _s: said.append(outcome))
+        office.does("create", "ann", model=model("1"))
+        office.does("promote", "ann", model=model("2"))
+        bakes(office)
+        for number in "34":
+            office.does("shadow", "ann", model=model(number))
+        director.take(office.state)
+        await director.settled()
+        for _ in range(3):
+            assert office.ask("rollback", "oli", model=model("1")).event == "decided"
+            director.take(office.state)
+            await director.settled()
+        assert said == ["activated", *["prepared"] * 3]
+        assert [len(one.made) for one in packages] == [1, 1, 1, 1]
+        assert swapper.versions == {"1", "2"}
+
+    asyncio.run(whole())
+
+
+def test_what_is_prepared_gives_its_room_to_what_must_answer() -> None:
+    """An agent that missed how the champion changed holds what is to be loaded next, and no champion."""
+    office, packages, free_bytes = world(100, v1=40, v2=40, v3=40)
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes, drain_s=1.0))
+        office.does("create", "ann", model=model("1"))
+        await swapper.activate(office.state)
+        office.ask("promote", "ann", model=model("3"))
+        await swapper.prepare(office.state)
+        assert swapper.versions == {"1", "3"}
+        office.desk.move(cancel(office.state, office.desk.at(office.now_ms)), "not yet", office.now_ms)
+        office.does("promote", "ann", model=model("2"))
+        office.ask("promote", "ann", model=model("3"))
+        assert await swapper.activate(office.state) is None
+        assert swapper.deployment.slots.answering.version == "2"  # type: ignore[union-attr]
 
     asyncio.run(whole())
