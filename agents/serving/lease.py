@@ -95,7 +95,7 @@ class Deployment:
             self._on_idle(lease.loaded)
 
     def switch(self, slots: Slots) -> None:
-        """Let other slots answer from now on.
+        """Let other slots answer from now on; a canary that failed is tried again in another revision, or rollout.
 
         Raises:
             RuntimeError: an old generation still drains; wait for it first.
@@ -103,7 +103,8 @@ class Deployment:
         if self._draining is not None:
             raise RuntimeError(f"an old generation of {self.name} still drains")
         old, self._current = self._current, Generation(slots)
-        self.canary_failures, self.canary_closed = 0, False
+        if (slots.revision, slots.rollout_id) != (old.slots.revision, old.slots.rollout_id):
+            self.canary_failures, self.canary_closed = 0, False
         if old.leases:
             self._draining = old
             self._drained.clear()

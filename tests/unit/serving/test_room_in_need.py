@@ -159,3 +159,25 @@ def test_what_is_prepared_gives_its_room_to_what_must_answer() -> None:
         assert swapper.deployment.slots.answering.version == "2"  # type: ignore[union-attr]
 
     asyncio.run(whole())
+
+
+def test_making_room_opens_no_canary_that_failed_too_often() -> None:
+    """What serves is the same revision still, though a way back takes the room of a shadow."""
+    office, packages, free_bytes = world(90, v1=30, v2=30, v3=30, v4=30)
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes, drain_s=1.0))
+        office.does("create", "ann", model=model("1"))
+        office.does("promote", "ann", model=model("2"))
+        bakes(office)
+        office.does("canary", "ann", model=model("3"), plan=PLAN)
+        office.does("shadow", "ann", model=model("4"))
+        await swapper.activate(office.state)
+        swapper.deployment.canary_failed(1)
+        assert swapper.deployment.canary_closed
+        office.ask("rollback", "oli", model=model("1"))
+        await swapper.prepare(office.state)
+        assert swapper.versions == {"1", "2", "3"}
+        assert swapper.deployment.canary_closed
+
+    asyncio.run(whole())
