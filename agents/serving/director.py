@@ -68,8 +68,7 @@ class Director:
     async def settled(self) -> None:
         """Wait until nothing is under way."""
         while (task := self._task) is not None and not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
+            await asyncio.wait([task])
 
     async def close(self) -> None:
         """Give up what is under way."""

@@ -222,3 +222,25 @@ def test_a_canary_answers_as_soon_as_it_is_here() -> None:
         assert [len(one.made) for one in packages] == [1, 1, 1]
 
     asyncio.run(whole())
+
+
+def test_whoever_waits_for_a_state_may_stop_waiting() -> None:
+    """It is carried out all the same."""
+    office, slow = Office("low"), package("1")
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(slow).fetch, lambda: 100))
+        director = Director(swapper, lambda *_said: None)
+        office.created("1")
+        slow.may_load.clear()
+        director.take(office.state)
+        waiting = asyncio.ensure_future(director.settled())
+        await until(lambda: bool(swapper._loading))
+        waiting.cancel()
+        await asyncio.wait([waiting], timeout=1.0)
+        assert waiting.cancelled()
+        slow.may_load.set()
+        await director.settled()
+        assert director.is_done
+
+    asyncio.run(whole())
