@@ -82,6 +82,18 @@ def spared(now: Slots, state: ServingState, wanted: ModelRef) -> Slots:
     )
 
 
+def advice(now: Slots, state: ServingState, wanted: ModelRef) -> str:
+    """Say what would make room for a version that found none, by what the slots hold still."""
+    may_be_cold = wanted in state.prepares and not goes_back(state) and now.previous is not None
+    ways = (
+        (now.instead is not None and state.halt is None, "halt serving without a version, then resume"),
+        (may_be_cold, "ask again with --cold-rollback"),
+        (bool(now.shadows), "retire a shadow"),
+        (now.canary is not None, "roll the canary back"),
+    )
+    return "".join(f"{way}, or " for helps, way in ways if helps) + "give more memory"
+
+
 def has_lost_canary(now: Slots, state: ServingState) -> bool:
     """Whether a canary answers that a state has no place for: not even while what it wants is still to be loaded."""
     rollout = state.rollout

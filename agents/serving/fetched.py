@@ -79,13 +79,13 @@ def judge(ref: ModelRef, state: ServingState, manifest: Manifest, present: Manif
         raise SwapError(wrong)
 
 
-def no_room(fetched: Fetched, held: Sequence[str], free_bytes: int, loading_bytes: int) -> str:
-    """Why a package does not fit into memory, beside titles that are there and bytes that are being loaded."""
+def no_room(fetched: Fetched, held: Sequence[str], free_bytes: int, loading_bytes: int, advice: str) -> str:
+    """Why a package does not fit beside titles that are in memory and bytes that are being loaded, and what helps."""
     loading = f" and {loading_bytes:,} bytes that are being loaded" if loading_bytes else ""
     free = max(0, free_bytes - loading_bytes)
     return (
         f"{fetched.manifest.title} takes {fetched.memory_bytes:,} bytes of memory, and {free:,} are free beside "
-        f"{', '.join(held) or 'nothing'}{loading}: let the plan say cold_rollback, retire a shadow, or give more memory"
+        f"{', '.join(held) or 'nothing'}{loading}: {advice}"
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from driftline.agents.control.grants import goes_back
 from driftline.agents.serving.arrangement import (
+    advice,
     answers,
     has_lost_canary,
     is_urgent,
@@ -262,7 +263,8 @@ class Swapper:
         if must_answer(self._state, ref) and await turns.room_for(some_bytes, free_bytes):
             return
         titles = sorted(one.manifest.title for one in self._loaded.values())
-        raise SwapError(no_room(fetched, titles, free_bytes(), turns.taking_bytes))
+        ways = advice(self.deployment.slots, self._state, ref)
+        raise SwapError(no_room(fetched, titles, free_bytes(), turns.taking_bytes, ways))
 
     async def _turn(self, state: ServingState) -> None:
         """Let the slots of a state answer, with what is in memory by now; what is urgent waits for nobody."""

@@ -195,7 +195,7 @@ def test_whether_a_rollback_may_be_cold_says_the_newest_plan(*, is_cold: bool) -
             await following
             assert swapper.versions == {"2", "3"}
         else:
-            with pytest.raises(SwapError, match="let the plan say cold_rollback"):
+            with pytest.raises(SwapError, match="ask again with --cold-rollback, or give"):
                 await following
             assert swapper.versions == {"1", "2"}
 
