@@ -84,7 +84,7 @@ def spared(now: Slots, state: ServingState, wanted: ModelRef) -> Slots:
 
 def advice(now: Slots, state: ServingState, wanted: ModelRef) -> str:
     """Say what would make room for a version that found none, by what the slots hold still."""
-    may_be_cold = wanted in state.prepares and not goes_back(state) and now.previous is not None
+    may_be_cold = wanted in state.prepares and now.previous is not None
     ways = (
         (now.instead is not None and state.halt is None, "halt serving without a version, then resume"),
         (may_be_cold, "ask again with --cold-rollback"),

@@ -12,6 +12,7 @@ from office import PLAN, Office
 from served import Package, Shelf, until
 from signed import model
 
+from driftline.agents.control.lifecycle import cancel
 from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.means import Means
@@ -242,5 +243,30 @@ def test_whoever_waits_for_a_state_may_stop_waiting() -> None:
         slow.may_load.set()
         await director.settled()
         assert director.is_done
+
+    asyncio.run(whole())
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_what_an_older_state_prepared_goes_though_what_is_to_answer_does_not_load(*, again: bool) -> None:
+    """Unless the newest state prepares it too."""
+    office = Office("low")
+    packages = [package("1"), package("2"), package("3", fails="its weights are torn")]
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, lambda: 100))
+        for number in "123":
+            office.registered(number)
+        office.does("create", "ann", model=model("1"))
+        await swapper.activate(office.state)
+        office.ask("promote", "ann", model=model("2"))
+        await swapper.prepare(office.state)
+        office.desk.move(cancel(office.state, office.desk.at(office.now_ms)), "not yet", office.now_ms)
+        office.does("promote", "ann", model=model("3"))
+        if again:
+            office.ask("promote", "ann", model=model("2"))
+        with pytest.raises(SwapError, match="its weights are torn"):
+            await swapper.activate(office.state)
+        assert swapper.versions == ({"1", "2"} if again else {"1"})
 
     asyncio.run(whole())

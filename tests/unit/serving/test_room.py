@@ -14,6 +14,7 @@ from signed import model
 
 from driftline.agents.control.lifecycle import cancel
 from driftline.agents.control.moves import baked
+from driftline.agents.serving.arrangement import spared
 from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.means import Means
 from driftline.agents.serving.swap import Swapper
@@ -198,5 +199,28 @@ def test_whether_a_rollback_may_be_cold_says_the_newest_plan(*, is_cold: bool) -
             with pytest.raises(SwapError, match="ask again with --cold-rollback, or give"):
                 await following
             assert swapper.versions == {"1", "2"}
+
+    asyncio.run(whole())
+
+
+def test_a_shadow_takes_no_previous_champions_room_by_the_plan_of_what_is_prepared() -> None:
+    """That lets the way back be cold for what it prepares alone."""
+    office = Office("low")
+    packages = [package(str(number), memory_bytes=30) for number in (1, 2, 3, 4)]
+
+    async def whole() -> None:
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, room(80, *packages), drain_s=1.0))
+        for number in "1234":
+            office.registered(number)
+        office.does("create", "ann", model=model("1"))
+        office.does("promote", "ann", model=model("2"))
+        await swapper.activate(office.state)
+        office.does("shadow", "ann", model=model("3"))
+        office.ask("promote", "ann", model=model("4"), plan=Plan(cold_rollback=True))
+        assert "churn 3 takes 30 bytes" in (await swapper.activate(office.state) or "")
+        assert swapper.versions == {"1", "2"}
+        now = swapper.deployment.slots
+        assert spared(now, office.state, model("3")) == now
+        assert spared(now, office.state, model("4")).previous is None
 
     asyncio.run(whole())

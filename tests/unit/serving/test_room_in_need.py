@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
-from office import PLAN, Office
+from office import PLAN
+from roomy import bakes, world
 from served import Package, Shelf, until
 from signed import model
 
 from driftline.agents.control.lifecycle import cancel
-from driftline.agents.control.moves import baked
 from driftline.agents.serving import work
 from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.means import Means
 from driftline.agents.serving.swap import Swapper
-
-
-def world(most: int, **sizes: int) -> tuple[Office, list[Package], Callable[[], int]]:
-    """Return an office that knows versions 1, 2 and so on, their packages, and what is free of so many bytes."""
-    office = Office("low")
-    packages = [Package(name[1:], tier="low", memory_bytes=some) for name, some in sizes.items()]
-    for one in packages:
-        office.registered(one.version)
-
-    def free_bytes() -> int:
-        held = ((one.memory_bytes, made) for one in packages for made in one.made)
-        return most - sum(some for some, made in held if not made.is_closed.is_set())
-
-    return office, packages, free_bytes
-
-
-def bakes(office: Office) -> None:
-    """Let the bake time end: there is no previous champion any more."""
-    office.now_ms = office.state.bake_until_ms + 1
-    office.desk.move(baked(office.state, office.desk.at(office.now_ms)), "baked", office.now_ms)
 
 
 def test_a_canary_gives_its_room_to_what_answers_in_a_halt() -> None:
@@ -183,73 +162,21 @@ def test_making_room_opens_no_canary_that_failed_too_often() -> None:
     asyncio.run(whole())
 
 
-@pytest.mark.parametrize(
-    ("stands", "said"),
-    [
-        ("canary", "beside churn 2, churn 3: roll the canary back, or give more memory"),
-        ("shadow", "beside churn 2: give more memory"),
-    ],
-)
-def test_a_way_back_that_finds_no_room_says_what_helps(stands: str, said: str) -> None:
-    """A shadow gave its room, and no plan lets a way back be cold; a canary answers until it is taken back."""
-    office, packages, free_bytes = world(100, v1=75, v2=20, v3=15)
+def test_a_restart_while_a_way_back_is_prepared_loads_nothing_else() -> None:
+    """Who answers comes first, then the way back; a previous champion and a shadow would be in its way."""
+    office, packages, free_bytes = world(100, v1=10, v2=10, v3=10, v4=10)
+    said = list[str]()
+    office.does("create", "ann", model=model("1"))
+    for number in "23":
+        office.does("promote", "ann", model=model(number))
+    office.does("shadow", "ann", model=model("4"))
+    office.ask("rollback", "oli", model=model("1"))
 
     async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes, drain_s=1.0))
-        office.does("create", "ann", model=model("1"))
-        office.does("promote", "ann", model=model("2"))
-        bakes(office)
-        if stands == "canary":
-            office.does("canary", "ann", model=model("3"), plan=PLAN)
-        else:
-            packages[0].memory_bytes = 85
-            office.does("shadow", "ann", model=model("3"))
-        assert await swapper.activate(office.state) is None
-        office.ask("rollback", "oli", model=model("1"))
-        with pytest.raises(SwapError, match=said):
-            await swapper.prepare(office.state)
-
-    asyncio.run(whole())
-
-
-def test_a_promotion_that_finds_no_room_is_told_of_the_shadow() -> None:
-    """With no previous champion in memory, a cold rollback would leave none."""
-    office, packages, free_bytes = world(100, v1=40, v2=40, v3=40)
-
-    async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes, drain_s=1.0))
-        office.does("create", "ann", model=model("1"))
-        office.does("shadow", "ann", model=model("2"))
-        assert await swapper.activate(office.state) is None
-        office.ask("promote", "ann", model=model("3"))
-        with pytest.raises(SwapError, match="beside churn 1, churn 2: retire a shadow, or give more memory"):
-            await swapper.prepare(office.state)
-
-    asyncio.run(whole())
-
-
-def test_a_resumption_that_finds_no_room_says_the_way_out() -> None:
-    """What answers instead is stopped for nothing that may not load: people halt without it first, and resume."""
-    office, packages, free_bytes = world(100, v1=50, v2=60)
-
-    async def whole() -> None:
-        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes, drain_s=1.0))
-        office.does("create", "ann", model=model("1"))
-        office.does("promote", "ann", model=model("2"))
-        bakes(office)
-        await swapper.activate(office.state)
-        office.does("halt-serving", "oli", model=model("1"))
-        await swapper.activate(office.state)
-        office.does("resume", "oli", target="serving")
-        with pytest.raises(
-            SwapError, match="beside churn 1: halt serving without a version, then resume, or"
-        ):
-            await swapper.activate(office.state)
-        assert swapper.deployment.slots.answering.version == "1"  # type: ignore[union-attr]
-        office.does("halt-serving", "oli")
-        await swapper.activate(office.state)
-        office.does("resume", "oli", target="serving")
-        assert await swapper.activate(office.state) is None
-        assert swapper.deployment.slots.answering.version == "2"  # type: ignore[union-attr]
+        swapper = Swapper("churn", Means(Shelf(*packages).fetch, free_bytes))
+        director = Director(swapper, lambda _name, _revision, outcome, _why, _s: said.append(outcome))
+        director.take(office.state)
+        await director.settled()
+        assert (said, swapper.versions) == (["prepared"], {"1", "3"})
 
     asyncio.run(whole())
