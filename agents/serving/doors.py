@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from driftline.agents.control.verdicts import one_line
 from driftline.agents.serving.cloudevents import MAX_COLUMNS, Pairs, rows_of
 from driftline.agents.serving.errors import BAD_REQUEST, TOO_LARGE, AnswerError, bad_request
 from driftline.agents.serving.tellers import Tellers, no_room
@@ -35,6 +36,7 @@ MAX_PAYLOAD_BYTES: Final = 4 << 20
 """Of a CloudEvent: read in a thread, in whose one go nobody else is answered either."""
 SLICE_S: Final = 0.002
 """How long lines are read before models are asked again."""
+ERROR_CHARS: Final = 300
 MAX_ERRORS: Final = 100
 MAX_FIELDS: Final = 20
 """Of an address."""
@@ -145,7 +147,9 @@ class Doors:
             try:
                 check_columns(what, names)
             except Refused as error:
-                raise bad_request(f"the event cannot be taken: {error}") from error
+                raise bad_request(
+                    f"the event cannot be taken: {one_line(str(error), ERROR_CHARS)}"
+                ) from error
         self._tellers.begin()
         self._tellers.of(deployment, version, "champion").log_many(
             found.columns, found.scores or None, ids=ids, status=found.status, predicted=found.predicted
@@ -190,7 +194,7 @@ class Doors:
                 ) as error:
                     refused += 1
                     if len(errors) < MAX_ERRORS:
-                        errors.append({"line": number, "error": str(error)[:300]})
+                        errors.append({"line": number, "error": one_line(str(error), ERROR_CHARS)})
             lost = self._tellers.turned_away()
         taken, refused = taken - lost, refused + lost
         self._count(deployment, door, taken, refused)
