@@ -22,6 +22,7 @@ from driftline.schemas.clients import consumer_config, producer_config
 from driftline.schemas.columns import read_predictions
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.partition import partition_of
+from driftline.schemas.reach import QUIET, reach
 from driftline.schemas.refusal import Refused
 from driftline.schemas.topics import PREDICTIONS
 
@@ -93,8 +94,11 @@ class Challenger:
                 max_poll_interval_ms=LONGEST_MS,
                 queued_max_messages_kbytes=16_384,
             )
+            | reach(kafka, logger)
         )
-        self._producer = Producer(producer_config(kafka, message_timeout_ms=int(ANSWER_S * 1_000)))
+        self._producer = Producer(
+            producer_config(kafka, message_timeout_ms=int(ANSWER_S * 1_000)) | {"log_level": QUIET}
+        )
         self._faults: list[str] = []
         self._has_warned = False
 

@@ -23,6 +23,7 @@ from driftline.agents.retrain.run import run
 from driftline.schemas.advice import Advice
 from driftline.schemas.announced import announced
 from driftline.schemas.clients import consumer_config
+from driftline.schemas.reach import reach
 from driftline.schemas.refusal import Refused
 from driftline.schemas.topics import ALERTS
 
@@ -57,7 +58,8 @@ def follow(
         RetrainError: the topic cannot be read, or what was done cannot be remembered.
     """
     group = kafka.topic_prefix + GROUP
-    consumer = Consumer(consumer_config(kafka, group, queued_max_messages_kbytes=4_096))
+    config = consumer_config(kafka, group, queued_max_messages_kbytes=4_096)
+    consumer = Consumer(config | reach(kafka, logger))
     topic = kafka.topic_prefix + ALERTS
     consumer.subscribe([topic])
     try:

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from driftline.schemas.clients import producer_config
 from driftline.schemas.errors import DriftlineError
+from driftline.schemas.reach import QUIET
 from driftline.streams.archive.errors import KafkaAwayError
 from driftline.streams.archive.letter import RETRY_HEADER, Retry, retry_header
 from driftline.streams.clickhouse.client import Client
@@ -99,7 +100,7 @@ def retry(settings: Settings, chosen: LetterFilter, wait_seconds: float) -> Retr
         )
         if not rows:
             raise LetterError("no open dead letter matches: 'driftline dead-letter list' shows what there is")
-        producer = Producer(producer_config(settings.kafka))
+        producer = Producer(producer_config(settings.kafka) | {"log_level": QUIET})
         for start in range(0, len(rows), PAGE):
             _send(settings, producer, list(_whole(client, rows[start : start + PAGE])))
         return _judged(client, rows, wait_seconds)

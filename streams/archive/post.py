@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from driftline.schemas import codec
 from driftline.schemas.clients import producer_config
+from driftline.schemas.reach import QUIET
 from driftline.streams.archive.errors import KafkaAwayError
 from driftline.streams.archive.letter import TOPIC
 
@@ -46,6 +47,7 @@ class Post:
         if self._producer is None:
             self._producer = Producer(
                 producer_config(self._kafka, message_timeout_ms=str(int(ANSWER_SECONDS * 900)))
+                | {"log_level": QUIET}
             )
         faults: list[KafkaError] = []
 

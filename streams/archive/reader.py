@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from driftline.schemas.clients import consumer_config
+from driftline.schemas.reach import reach
 from driftline.schemas.topics import topic as contract
 from driftline.streams.archive import shelves, takeover, topics
 from driftline.streams.archive.errors import KafkaAwayError, TopicError
@@ -64,7 +65,8 @@ class Reader:
                 queued_max_messages_kbytes=max(worker.prefetch_bytes >> 10, 1),
                 fetch_max_bytes=max(worker.prefetch_bytes // 2, 4 << 20),
                 partition_assignment_strategy="range",
-            ),
+            )
+            | reach(settings.kafka, logger),
         )
         self.commits = Commits(self.consumer, worker.session_timeout_ms / 2000)
         archive = settings.archive

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from driftline.schemas.clients import consumer_config
+from driftline.schemas.reach import reach
 from driftline.schemas.refusal import Refused
 from driftline.streams.archive.errors import KafkaAwayError
 from driftline.streams.archive.takeover import bounds
@@ -87,6 +88,7 @@ class AccuracyWorker:
                 # Both topics have as many partitions, and this gives a member the same ones of each.
                 partition_assignment_strategy="range",
             )
+            | reach(settings.kafka, logger)
         )
         self._consumer.subscribe(
             list(self._names), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked

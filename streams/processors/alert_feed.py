@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from driftline.schemas.alert import Alert
 from driftline.schemas.announced import announced
 from driftline.schemas.clients import consumer_config
+from driftline.schemas.reach import reach
 from driftline.schemas.refusal import Refused
 from driftline.streams.archive.errors import KafkaAwayError
 
@@ -96,7 +97,7 @@ class Feed(ABC):
             enable_partition_eof="true",
             queued_max_messages_kbytes=FETCHED_KB,
         )
-        return Consumer(config)
+        return Consumer(config | reach(self._settings.kafka, logger))
 
     def read(self, message: Message) -> Alert | Advice | None:
         """The edge or the advice of a message, if this route wants it."""

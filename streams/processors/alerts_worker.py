@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from driftline.schemas.clients import consumer_config
 from driftline.schemas.partition import partition_of
+from driftline.schemas.reach import reach
 from driftline.schemas.refusal import Refused
 from driftline.schemas.topics import ALERTS
 from driftline.streams.alerts.desk import Desk
@@ -77,6 +78,7 @@ class AlertsWorker:
                 enable_partition_eof="true",
                 queued_max_messages_kbytes=max(worker.prefetch_bytes >> 10, 1),
             )
+            | reach(settings.kafka, logger)
         )
         self._consumer.subscribe(
             [windows.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked

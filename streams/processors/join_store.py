@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from driftline.schemas.clients import consumer_config, kafka_config, producer_config
+from driftline.schemas.reach import QUIET
 from driftline.schemas.topics import changelog_config
 from driftline.streams.archive.errors import KafkaAwayError, TopicError
 from driftline.streams.archive.takeover import bounds
@@ -48,7 +49,9 @@ class Store:
         self._kafka = settings.kafka
         self._reached = reached or _reached
         self.name = settings.kafka.topic_prefix + name
-        self._producer = Producer(producer_config(settings.kafka, delivery_timeout_ms=int(ANSWER_S * 1000)))
+        self._producer = Producer(
+            producer_config(settings.kafka, delivery_timeout_ms=int(ANSWER_S * 1000)) | {"log_level": QUIET}
+        )
         self._faults: list[KafkaError] = []
 
     def create(self) -> None:
@@ -83,7 +86,10 @@ class Store:
             KafkaAwayError: the broker does not answer.
         """
         place = TopicPartition(self.name, partition)
-        consumer = Consumer(consumer_config(self._kafka, f"{self.name}-reader", enable_partition_eof="true"))
+        consumer = Consumer(
+            consumer_config(self._kafka, f"{self.name}-reader", enable_partition_eof="true")
+            | {"log_level": QUIET}
+        )
         held: dict[bytes, bytes] = {}
         try:
             low, high = bounds(consumer, place)

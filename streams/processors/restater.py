@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 from confluent_kafka import Consumer, TopicPartition
 
 from driftline.schemas.clients import consumer_config
+from driftline.schemas.reach import QUIET
 from driftline.streams.archive.takeover import bounds
 from driftline.streams.complaints import Complaints
 
@@ -148,7 +149,9 @@ class Restater(Generic[Task]):
         """Wait until the archive holds every window published so far; raises ClickHouseError when it takes too long."""
         from driftline.streams.clickhouse import reads  # noqa: PLC0415 - 31 MB that only late facts need
 
-        consumer = Consumer(consumer_config(self._settings.kafka, "driftline-restater"))
+        consumer = Consumer(
+            consumer_config(self._settings.kafka, "driftline-restater") | {"log_level": QUIET}
+        )
         try:
             name = self._settings.kafka.topic_prefix + "windows"
             low, end = bounds(consumer, TopicPartition(name, partition))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
+from driftline.schemas.reach import reach
 from driftline.schemas.settings import consumer_config
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class TopicTail:
         self, settings: Settings, topic: str, on_record: Callable[[bytes | None, bytes | None, int], None]
     ) -> None:
         self._settings, self.topic, self._on_record = settings, topic, on_record
+        self._reach = reach(settings.kafka, logger)
         self._stopping, self._again = threading.Event(), threading.Event()
         self._progress = threading.Condition()
         self._read: dict[int, int] = {}
@@ -80,6 +82,7 @@ class TopicTail:
             "auto.offset.reset": "earliest",
             # Of a topic of hundreds of profiles the default would hold 64 MB ahead of the reader.
             "queued.max.messages.kbytes": 4_096,
+            **self._reach,
         }
 
     def _ends(self, consumer: Consumer, timeout_s: float) -> dict[int, int]:

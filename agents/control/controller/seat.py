@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from driftline.agents.control.controller.feed import ANSWER_S, QUIET
+from driftline.agents.control.controller.feed import ANSWER_S
+from driftline.schemas.reach import reach
 from driftline.schemas.settings import consumer_config
 from driftline.schemas.topics import COMMANDS
 
 if TYPE_CHECKING:
     from driftline.schemas.settings import Kafka
+
+logger = logging.getLogger(__name__)
 
 GROUP: Final = "driftline-controller"
 
@@ -27,7 +31,7 @@ class Seat:
     def __init__(self, kafka: Kafka, session_ms: int) -> None:
         self._name = kafka.topic_prefix + COMMANDS
         config = consumer_config(kafka, kafka.topic_prefix + GROUP, session_timeout_ms=session_ms)
-        self._consumer = Consumer(config | QUIET)
+        self._consumer = Consumer(config | reach(kafka, logger))
         self.is_owner = False
         self.turns = 0
         """How often the partition was given to it: another number is another tenure."""
