@@ -26,15 +26,19 @@ class Seat:
     Args:
         kafka: where the broker is.
         session_ms: after which a silent member is taken out, ms.
+
+    Attributes:
+        is_owner: whether the partition is this one's.
+        is_waiting: whether the group gave it to another.
+        turns: how often it was given to this one: another number is another tenure.
     """
 
     def __init__(self, kafka: Kafka, session_ms: int) -> None:
         self._name = kafka.topic_prefix + COMMANDS
         config = consumer_config(kafka, kafka.topic_prefix + GROUP, session_timeout_ms=session_ms)
         self._consumer = Consumer(config | reach(kafka, logger))
-        self.is_owner = False
+        self.is_owner = self.is_waiting = False
         self.turns = 0
-        """How often the partition was given to it: another number is another tenure."""
         self._consumer.subscribe(
             [self._name], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken
         )
@@ -67,6 +71,7 @@ class Seat:
 
     def _given(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.assign(partitions)
+        self.is_waiting = not partitions
         if partitions:
             consumer.pause(partitions)
             self.is_owner = True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from confluent_kafka import KafkaException
 
 from driftline.agents.control.controller.seat import Seat
+from driftline.agents.control.controller.standby import check
 from driftline.agents.control.controller.tenure import Setup, Tenure
 from driftline.agents.control.controller.witnessed import WitnessWatch
 
@@ -34,12 +35,14 @@ def serve(setup: Setup, session_ms: int, metrics: ControllerMetrics, stop: Event
         stop: set it to end.
 
     Raises:
-        AuditError: the audit cannot be believed.
+        AuditError: the audit is not the one that is pinned, or cannot be believed.
         ControllerError: this controller must not go on until a person has looked.
     """
+    is_checked = False
     while not stop.is_set():
         seat = Seat(setup.kafka, session_ms)
         try:
+            is_checked = is_checked or _wait(seat, setup, stop)
             _sit(seat, setup, metrics, stop)
         except KafkaException as error:
             # Fenced, or Kafka is away: whatever was not committed is not there, and the audit says where to go on.
@@ -49,6 +52,15 @@ def serve(setup: Setup, session_ms: int, metrics: ControllerMetrics, stop: Event
             metrics.active.set(0)
             seat.close()
         stop.wait(AGAIN_S)
+
+
+def _wait(seat: Seat, setup: Setup, stop: Event) -> bool:
+    """Wait until the partition is this one's, or another's: then see that this one could take its place."""
+    while not (stop.is_set() or seat.look(STANDBY_S) or seat.is_waiting):
+        pass
+    if seat.is_waiting:
+        check(setup.kafka, setup.genesis, setup.keys, lambda: stop.is_set() or seat.look(0))
+    return True
 
 
 def _sit(seat: Seat, setup: Setup, metrics: ControllerMetrics, stop: Event) -> None:

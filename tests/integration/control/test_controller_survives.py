@@ -7,9 +7,11 @@ import random
 import signal
 import time
 
+import msgspec
 from confluent_kafka.admin import AdminClient
 from controlled import PROFILE, WAIT_S, Hall, package
 from controller_faults import all_decided, asked
+from signed import key, pem
 
 from driftline.agents.control.controller.feed import Broker
 from driftline.deploy.local.compacted import produce, records
@@ -123,3 +125,27 @@ def test_states_whose_topic_is_made_anew_are_written_there_again(hall: Hall) -> 
     produce(*topic, b"churn", None)
     hall.wait(lambda told: sum(one.event == "restated" for one in told) == 2)
     assert [message.value() for message in records(*topic)][-1] == held
+
+
+def test_a_controller_that_could_not_take_over_ends_while_it_waits(hall: Hall) -> None:
+    """One with another genesis, and one whose key no trust names: with one sentence each; who decides goes on."""
+    hall.start()
+    hall.ask("halt-serving", "oli")
+    mine = hall.settings
+    stranger = hall.folder / "stranger.pem"
+    stranger.write_bytes(pem("stranger"))
+    stranger.chmod(0o600)
+    for over, sentence in (
+        (
+            {"genesis": "ab" * 32},
+            f"record 0 has the digest {mine.control.genesis}, and {'ab' * 32} is pinned",
+        ),
+        ({"controller_key": str(stranger)}, f"trust names no key {key('stranger').keyid[:16]} for states: "),
+    ):
+        hall.settings = msgspec.structs.replace(mine, control=msgspec.structs.replace(mine.control, **over))
+        assert hall.start().wait(60) == 1
+        assert sentence in hall.log().splitlines()[-1]
+    hall.settings = mine
+    hall.start()
+    hall.ask("halt-serving", "oli")
+    assert [one.poll() for one in hall.controllers] == [None, 1, 1, None]
