@@ -30,6 +30,8 @@ BY_TIER: Final = ("predictions", "labels")
 DECISIONS: Final = {"windows": "arrived", "alerts": "arrived", "advice": "arrived"}
 LINEAGE: Final = {"prediction_lookup": "arrived", "forgotten": "arrived"}
 AUDIT: Final = {"audit": "arrived"}
+AGES_ALONE: Final = "materialize_ttl_recalculate_only = 1"
+"""The setting by which a table writes only what its parts know of their age when its rule changes."""
 KEPT: Final = "kept_lookup"
 """The view of `prediction_lookup` without what retention takes from `predictions`."""
 
@@ -74,7 +76,8 @@ def longer(archive: Archive, tiers: Mapping[str, str]) -> dict[int, list[str]]:
 def apply(client: Client, archive: Archive) -> list[str]:
     """Set the retention of every table, and of the view `kept_lookup`, to the settings; give those that were changed.
 
-    Old parts are not rewritten at once: they take the new rule when they are next merged.
+    Old parts of `predictions` and `labels` learn of a new rule at once: one whose rows came together would go as a whole
+    when the rule of then says so. Only what a part knows of its age is written anew. Others learn of it when merged.
     """
     kept = longer(archive, _tiers(client))
     wanted = {
@@ -99,10 +102,9 @@ def apply(client: Client, archive: Archive) -> list[str]:
 
     for row in rows:
         table = str(row["name"])
-        if (
-            f"{'WHERE' if table == KEPT else 'TTL'} {_as_told(client, wanted[table])} "
-            in str(row["create_table_query"]) + " "
-        ):
+        now = str(row["create_table_query"]) + " "
+        is_so = f"{'WHERE' if table == KEPT else 'TTL'} {_as_told(client, wanted[table])} " in now
+        if is_so and (table not in BY_TIER or AGES_ALONE in now):
             continue
         changed.append(table)
         if table == KEPT:
@@ -113,8 +115,11 @@ def apply(client: Client, archive: Archive) -> list[str]:
             continue
         if table in BY_TIER:
             # A part holds rows of several deployments: those that go first must not wait for those that stay.
-            change(f"ALTER TABLE {table} MODIFY SETTING ttl_only_drop_parts = {int(not kept)}")
-        change(f"ALTER TABLE {table} MODIFY TTL {wanted[table]} SETTINGS materialize_ttl_after_modify = 0")
+            change(f"ALTER TABLE {table} MODIFY SETTING ttl_only_drop_parts = {int(not kept)}, {AGES_ALONE}")
+        change(
+            f"ALTER TABLE {table} MODIFY TTL {wanted[table]} "
+            f"SETTINGS materialize_ttl_after_modify = {int(table in BY_TIER)}"
+        )
     return changed
 
 
