@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,8 @@ WORDS: Final = {"fail": "FAIL", "warn": "WARN"}
 COLOURS: Final = {"fail": "red", "warn": "yellow"}
 COMMENT_CHARS: Final = 1_000
 WIDTH: Final = 80
+NEAR_LIMIT: Final = 1_000
+"""Alerts among which the one is looked for that was meant."""
 
 
 class _Alerts(Group):
@@ -85,26 +88,38 @@ def ack(alert_id: str, comment: str, as_json: bool) -> None:
     from driftline.deploy.local.operator import operator_name
     from driftline.schemas.alert import acknowledgement
     from driftline.schemas.topics import ALERTS
-    from driftline.streams.clickhouse.alert_reads import AlertFilter, alerts, edge_of
+    from driftline.streams.clickhouse.alert_reads import edge_of
 
     if len(comment) > COMMENT_CHARS:
         raise DriftlineError(
             f"the comment has {len(comment):,} characters; at most {COMMENT_CHARS:,} are allowed"
         )
     settings = _settings()
-    found = alerts(settings, AlertFilter(name=alert_id), 2) if alert_id else []
-    if len(found) != 1:
-        what = "is the beginning of several: give more of it" if found else "is no alert"
-        raise DriftlineError(f"{alert_id!r} {what}; 'driftline alerts --open' shows those that fire")
-    if found[0]["state"] != "firing":
-        raise DriftlineError(f"alert {found[0]['alert_id']} is resolved: there is nothing to acknowledge")
+    found = firing(settings, alert_id)
     by = operator_name(settings)
-    said = acknowledgement(edge_of(found[0]), by, comment, time.time_ns() // 1_000_000)
+    said = acknowledgement(edge_of(found), by, comment, time.time_ns() // 1_000_000)
     produce(settings.kafka, ALERTS, said.deployment.encode(), said.to_bytes())
     if as_json:
-        print_json({"alert_id": said.alert_id, "edge": found[0]["id"], "by": by, "comment": comment})
+        print_json({"alert_id": said.alert_id, "edge": found["id"], "by": by, "comment": comment})
     else:
-        click.echo(f"{_title(found[0])}: acknowledged by {by}")
+        click.echo(f"{_title(found)}: acknowledged by {by}")
+
+
+def firing(settings: Settings, alert_id: str, deployment: str | None = None) -> dict[str, Any]:
+    """Give the alert that an id names, or its first letters; raises DriftlineError unless one has it that fires."""
+    from driftline.streams.clickhouse.alert_reads import AlertFilter, alerts
+
+    found = alerts(settings, AlertFilter(deployment, name=alert_id), 2) if alert_id else []
+    if len(found) != 1:
+        of = "" if deployment is None else f" of {deployment!r}"
+        what = "is the beginning of several: give more of it" if found else f"is no alert{of}"
+        open_ = alerts(settings, AlertFilter(deployment, is_open=True), NEAR_LIMIT)
+        near = get_close_matches(alert_id, [one["alert_id"] for one in open_], 1)
+        meant = f"did you mean {near[0]}? " if near and not found else ""
+        raise DriftlineError(f"{alert_id!r} {what}; {meant}'driftline alerts --open' shows those that fire")
+    if found[0]["state"] != "firing":
+        raise DriftlineError(f"alert {found[0]['alert_id']} is resolved: there is nothing to acknowledge")
+    return found[0]
 
 
 def _check_known(settings: Settings, deployment: str) -> None:

@@ -76,8 +76,8 @@ def longer(archive: Archive, tiers: Mapping[str, str]) -> dict[int, list[str]]:
 def apply(client: Client, archive: Archive) -> list[str]:
     """Set the retention of every table, and of the view `kept_lookup`, to the settings; give those that were changed.
 
-    Old parts of `predictions` and `labels` learn of a new rule at once: one whose rows came together would go as a whole
-    when the rule of then says so. Only what a part knows of its age is written anew. Others learn of it when merged.
+    Old parts of `predictions` and `labels` learn of a new rule at once: one whose rows came together would go as a
+    whole when the rule of then says so. Only what a part knows of its age is written anew. Others learn when merged.
     """
     kept = longer(archive, _tiers(client))
     wanted = {
