@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DEGRADED_MS = 120_000
 """After which a revision that not all live instances serve is called degraded, ms."""
 MOST_NAMES = 10
+UNSERVED = "no instance has served this deployment yet"
 
 
 def next_phase(
@@ -57,7 +58,7 @@ def next_phase(
     if not members and is_served:
         lacking = ["any instance, of which none is live"]
     if not lacking:
-        return made, f"prepared by all {len(members)} live instances" if members else "no instance is live"
+        return made, f"prepared by all {len(members)} live instances" if members else UNSERVED
     prepare_s = plan_of(state, "change").prepare_s
     if at.ms - state.decided_at_ms > prepare_s * 1000:
         return _cancelled(state, at, f"not prepared in {prepare_s:g} s: {_some(lacking)}")

@@ -69,7 +69,7 @@ def test_windows_move_a_rollout_and_advice_is_told(hall: Hall) -> None:
         hall.flush()
 
     hall.does("create", "ann", model=package("1").model, expected_revision=6)
-    moved("no instance is live")
+    moved("no instance has served this deployment yet")
     plan = Plan(steps=(Step(weight=500, min_rows=100),), bake_s=0)
     hall.publish("alerts", advised_to("retrain", "edge-1").to_bytes(), "churn")
     hall.does("canary", "ann", model=package("2").model, expected_revision=8, plan=plan)

@@ -80,7 +80,7 @@ def test_a_change_goes_on_when_another_key_is_revoked() -> None:
     office.approve(office.ask("create", "ann", model=model("1")), "bob")
     agent = Agent(office)
     revoked(office, "cat")
-    assert moved(office) == "no instance is live"
+    assert moved(office) == "no instance has served this deployment yet"
     assert agent.sees(office.published()).state.champion == model("1")
 
 
@@ -101,7 +101,7 @@ def test_a_person_who_loses_a_role_meanwhile_takes_nothing_back() -> None:
         trust={**plain(now), "persons": plain(persons)},
     )
     assert office.send(signed(changed, "root-1", "root-2").to_bytes())[-1].event == "decided"
-    assert moved(office) == "no instance is live"
+    assert moved(office) == "no instance has served this deployment yet"
     assert agent.sees(office.published()).state.champion == model("2")
 
 
