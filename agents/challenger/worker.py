@@ -101,6 +101,7 @@ class Challenger:
         )
         self._faults: list[str] = []
         self._has_warned = False
+        self._is_mine, self._is_silent = False, True
 
     def run(self, stopping: threading.Event) -> None:
         """Score until told to stop.
@@ -116,6 +117,7 @@ class Challenger:
                 if time.monotonic() - told_s > TELL_S:
                     told_s = time.monotonic()
                     logger.info("scored %d rows in %d batches, %d errors", *self._counts())
+                    self._warn_of_silence()
         finally:
             self._consumer.close()
         logger.info("stopped: scored %d rows in %d batches, %d errors", *self._counts())
@@ -152,6 +154,7 @@ class Challenger:
     def _take(self, message: Message) -> None:
         if message.key() != self._deployment.encode():
             return
+        self._is_silent = False
         try:
             cols = scored(read_predictions(message.value() or b""), self._deployment, self._version)
         except Refused:
@@ -181,6 +184,15 @@ class Challenger:
         self.tally.rows += cols.rows
         self.tally.errors += errors
 
+    def _warn_of_silence(self) -> None:
+        """Say once that nothing came of the deployment: its name may be misspelt."""
+        if self._is_mine and self._is_silent:
+            self._is_silent = False
+            logger.warning(
+                "no event of %r has come yet: is it a deployment? 'driftline emitters' shows whose events come",
+                self._deployment,
+            )
+
     def _warn_once(self, sentence: str) -> None:
         if not self._has_warned:
             self._has_warned = True
@@ -194,6 +206,7 @@ class Challenger:
         """Take the deployment's partition alone: nothing of it lies in another."""
         mine = [one for one in partitions if one.partition == self._home]
         consumer.assign(mine)
+        self._is_mine = bool(mine)
         logger.info(
             "%s", f"answers {self._deployment!r}" if mine else "another member answers; this one waits"
         )

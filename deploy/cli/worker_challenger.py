@@ -44,8 +44,12 @@ def challenger(package: Path, deployment: str, signers: tuple[str, ...], *, from
     from driftline.agents.serving.package.trial import Bounds
     from driftline.deploy.cli.model import keys_of
     from driftline.deploy.local.discover import settings_here
+    from driftline.schemas.names import name_fault
     from driftline.streams.processors.service import told_to_stop
 
+    wrong = name_fault(deployment, slash=False)
+    if wrong is not None:
+        raise click.UsageError(f"{deployment!r} names no deployment: {wrong}")
     settings = settings_here(os.environ, Path.cwd(), role="challenger", needs=("kafka",))
     bounds = Bounds(settings.serve.trial_bytes, settings.serve.trial_seconds)
     with (
