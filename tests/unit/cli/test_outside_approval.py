@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import json
+import socket
+import threading
 import time
 from pathlib import Path
 from random import Random
 from types import ModuleType
 
 import pytest
-from memory_wire import MemoryWire
+from memory_wire import MemoryWire, key_file
 from msgspec.structs import replace
 from office import Office
 from receiver import receiving
@@ -24,10 +27,18 @@ from driftline.deploy.control.asking import built, published
 from driftline.deploy.control.board import Board
 from driftline.deploy.control.errors import AskingError
 from driftline.deploy.control.outside import Telling
+from driftline.deploy.local.ports import free_port
 from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.routes import Route
 from driftline.streams.alerts.webhook import KEY, SIGNATURE, signature
+from driftline.streams.clickhouse.reads import wait_until
 from driftline.streams.processors.alert_post import post
+
+
+def listens(port: int) -> bool:
+    """Whether somebody answers on a port of this machine."""
+    with socket.socket() as line:
+        return line.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -180,3 +191,44 @@ def test_the_worked_example_approves_by_ticket(
     assert wire.office.state.champion == model(version)
     told = json.loads(wire.audit[-1 if event == "denied" else -2])
     assert (told["event"], told["actor"]) == (event, "cat")
+
+
+def test_the_worked_example_ends_once_its_key_is_revoked(
+    wire: MemoryWire, approver: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is no webhook's body is 400, a lost file of tickets 503, a key that counts no more 403 and the end."""
+    port, tickets = free_port(set()), tmp_path / "tickets"
+    (waiting,) = wire.office.desk.book
+    named = json.dumps({"digest": waiting.digest}).encode()
+    monkeypatch.setattr(approver, "wire_of", lambda _kafka: wire)
+    monkeypatch.setenv("DRIFTLINE_KAFKA_BOOTSTRAP", "nowhere:1")
+    monkeypatch.setenv("DRIFTLINE_CONTROL_GENESIS", wire.genesis)
+    ends: list[object] = []
+
+    def serve() -> None:
+        try:
+            approver.main(Path(key_file(tmp_path, "stranger")), tickets, port)
+        except SystemExit as end:
+            ends.append(end.code)
+
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
+    wait_until(lambda: listens(port), seconds=60, what="that it listens")
+
+    def told(body: bytes) -> tuple[int, str]:
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        line.request("POST", "/", body)
+        answer = line.getresponse()
+        found = answer.status, answer.read().decode()
+        line.close()
+        return found
+
+    for body in (b"no", b"[]", b'{"digest": 1}'):
+        assert told(body) == (400, "the body is no JSON object with a digest\n")
+    status, words = told(named)
+    assert (status, "No such file" in words) == (503, True)
+    tickets.write_text("OPS-7")
+    status, words = told(named)
+    assert (status, words.endswith("is nobody's in this installation, or is revoked\n")) == (403, True)
+    serving.join(60)
+    assert ends == ["stopped: this key approves nothing here any more"]
