@@ -54,11 +54,10 @@ def asking_options(reason: str | None = None) -> Callable[[Callable[..., Any]], 
     Args:
         reason: the default of `--reason`; None where people must give one.
     """
+    # A default of None is one that click takes for given.
+    asked: dict[str, Any] = {"required": True} if reason is None else {"default": reason}
     options = (
-        click.option(
-            "--reason", required=reason is None, default=reason, metavar="TEXT",
-            help="Why, for the history.",
-        ),
+        click.option("--reason", **asked, metavar="TEXT", help="Why, for the history."),
         click.option("--ticket", default="", metavar="TEXT", help="Of the change in another system."),
         click.option(
             "--key", "keys", type=click.Path(path_type=Path, dir_okay=False), multiple=True, metavar="FILE",

@@ -50,8 +50,8 @@ def serving(deployment: str, instead: str | None, how: How) -> int:
 @command.command("local")
 @click.argument("deployment")
 @click.option(
-    "--socket", "path", type=click.Path(path_type=Path), metavar="FILE",
-    help="Of one agent; default: every halt.sock below the setting serve.state_dir.",
+    "--socket", "paths", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+    help="Of one agent; may be repeated; default: every halt.sock below the setting serve.state_dir.",
 )  # fmt: skip
 @click.option("--instead", metavar="VERSION", help="An earlier champion that answers instead; default: 503.")
 @click.option("--back-to", metavar="VERSION", help="Roll back to this version in place of a halt.")
@@ -79,7 +79,7 @@ def serving(deployment: str, instead: str | None, how: How) -> int:
 def local(
     deployment: str,
     *,
-    path: Path | None,
+    paths: tuple[Path, ...],
     instead: str | None,
     back_to: str | None,
     of_rollout: bool,
@@ -94,7 +94,7 @@ def local(
 
     settings = load_here(os.environ, Path.cwd())
     wanted = Wanted(deployment, instead, back_to, reason, rollout=of_rollout)
-    told = given(settings, path, wanted, keys, approvals)
+    told = given(settings, paths, wanted, keys, approvals)
     if as_json:
         print_json(told)
     else:

@@ -45,16 +45,23 @@ class Wanted:
 
 
 def given(
-    settings: Settings, path: Path | None, wanted: Wanted, keys: Sequence[Path], approvals: Sequence[Path]
+    settings: Settings, paths: Sequence[Path], wanted: Wanted, keys: Sequence[Path], approvals: Sequence[Path]
 ) -> dict[str, Any]:
     """Build, sign and give a command; tells which instances obey.
+
+    Args:
+        settings: where the agents keep their state.
+        paths: sockets of agents; none are all of those.
+        wanted: what is to be halted.
+        keys: key files.
+        approvals: envelopes.
 
     Raises:
         ServingError: an agent does not answer or does not obey, whatever the others do, or none serves that.
         AskingError: the command cannot be built.
     """
     signers = loaded(keys, settings.control.key)
-    places = [path] if path is not None else found(Path(settings.serve.state_dir))
+    places = list(dict.fromkeys(paths)) or found(Path(settings.serve.state_dir))
     silent: list[str] = []
     told = list(_answers(places, ABOUT, silent))
     if not told:
@@ -122,5 +129,8 @@ def found(folder: Path) -> list[Path]:
     """The sockets of the agents that keep their state below a folder; raises ServingError when there is none."""
     sockets = sorted(folder.glob(f"*/{NAME}"))
     if not sockets:
-        raise ServingError(f"no agent keeps its state below {folder}: name its socket with --socket")
+        raise ServingError(
+            f"no agent keeps its state below {folder}: set DRIFTLINE_SERVE_STATE_DIR to what the agents have, or name "
+            "a socket with --socket"
+        )
     return sockets

@@ -249,3 +249,15 @@ def test_a_manifest_travels_whole(wire: MemoryWire, say: Say, tmp_path: Path) ->
     assert command.model is not None
     assert base64.b64decode(command.manifest) == (path / "manifest.json").read_bytes()
     assert command.model.manifest == Envelope.from_bytes((path / "manifest.json").read_bytes()).digest
+
+
+@pytest.mark.parametrize(
+    "line", [("promote", "churn", "1"), ("rollback", "churn"), ("halt", "serving", "churn")]
+)
+def test_a_command_without_a_reason_is_typed_wrongly(
+    wire: MemoryWire, say: Say, line: tuple[str, ...]
+) -> None:
+    """It ends with 2 before anything is read, and names the option."""
+    code, _, err = say(*line, by="ann", reason="")
+    assert (code, "Missing option '--reason'" in err) == (2, True)
+    assert wire.published == []

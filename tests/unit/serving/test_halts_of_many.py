@@ -42,9 +42,10 @@ class Machine:
         self.told.append(name)
         return {"ok": True}
 
-    def halt(self) -> dict[str, Any]:
-        """Halt churn on all of them."""
-        return locally.given(Settings(serve=Serve(state_dir=str(self.folder))), None, WANTED, [], [])
+    def halt(self, *names: str) -> dict[str, Any]:
+        """Halt churn on all of them, or on those that are named."""
+        places = [self.folder / name / "halt.sock" for name in names]
+        return locally.given(Settings(serve=Serve(state_dir=str(self.folder))), places, WANTED, [], [])
 
 
 @pytest.fixture
@@ -65,6 +66,21 @@ def test_an_agent_that_is_gone_keeps_no_other_from_halting(machine: Machine) -> 
     assert machine.told == ["a", "d"]
     machine.agents["b"] = {"churn": 4}
     assert machine.halt()["instances"] == ["a", "b", "d"]
+
+
+def test_each_socket_that_is_named_is_told(machine: Machine) -> None:
+    """Once, also one that is named twice; the others are not asked."""
+    machine.agents["b"] = {"churn": 4}
+    assert machine.halt("a", "d", "a")["instances"] == ["a", "d"]
+    assert machine.told == ["a", "d"]
+
+
+def test_no_agent_below_a_folder_says_where_agents_are_looked_for(tmp_path: Path) -> None:
+    """Those with a state elsewhere are found by the setting that they have."""
+    with pytest.raises(
+        ServingError, match="set DRIFTLINE_SERVE_STATE_DIR to what the agents have, or name a socket"
+    ):
+        locally.found(tmp_path)
 
 
 def test_an_agent_that_does_not_obey_keeps_no_other_from_halting(machine: Machine) -> None:
