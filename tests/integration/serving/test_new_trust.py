@@ -21,7 +21,7 @@ def test_an_agent_that_trust_gets_to_know_serves_what_lay_there_before(town: Tow
     """Among states of deployments that somebody invented; when it is told to stop, it leaves no socket behind."""
     shutil.rmtree(town.folder / f"state-{INSTANCES[len(town.agents)]}", ignore_errors=True)
     late = town.agent(DRIFTLINE_SERVE_KEY=key_file(town.folder, "late"))
-    late.until(lambda: late.ask("/v2/health/ready")[0] == 200)
+    late.until(lambda: "the trust names its key for no agent" in str(late.ask("/v2/health/ready")))
     forged = sign(STATE, b"{}" + b" " * 50_000, key("mallory")).to_bytes()
     for number in range(100):
         name = f"invented-{number}"
@@ -32,6 +32,7 @@ def test_an_agent_that_trust_gets_to_know_serves_what_lay_there_before(town: Tow
     trust = msgspec.to_builtins(serving_trust(agents=agents))
     town.hall.does("trust-set", "root-1", "root-2", deployment="", trust=trust, expected_revision=1)
     late.until(lambda: late.ask("/v2/models/churn/ready")[0] == 200)
+    late.until(lambda: late.ask("/v2/health/ready")[0] == 200)
     assert "Traceback" not in late.log.read_text()
     folder = Path(late.env["DRIFTLINE_SERVE_STATE_DIR"]) / late.instance
     assert (folder / "halt.sock").is_socket()
