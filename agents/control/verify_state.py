@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from driftline.agents.control.errors import SignatureError
-from driftline.agents.control.grants import believed_grants
+from driftline.agents.control.grants import asked, believed_grants
 from driftline.agents.control.marks import Marks
 from driftline.agents.control.signing import verified
 from driftline.agents.control.standing import Case, checked
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from driftline.agents.control.history import History
-    from driftline.schemas.control.serving_state import Tier
+    from driftline.schemas.control.serving_state import Grant, Tier
 
 
 class StateError(ValueError):
@@ -81,6 +81,8 @@ def verify_state(
     state = signed_state(data, deployment, history)
     if state.decided_at_ms > now_ms + AHEAD_MS:
         raise StateError(f"the state was decided {state.decided_at_ms - now_ms:,} ms after now")
+    for grant in state.basis:
+        _read(grant)
     old = None if before is None else before.state
     if old is not None and state.revision <= old.revision:
         raise StateError(
@@ -92,6 +94,14 @@ def verify_state(
         return Believed(state=state, marks=checked(case))
     except WarrantError as error:
         raise StateError(str(error)) from error
+
+
+def _read(grant: Grant) -> None:
+    """Refuse a grant that cannot be read, though nobody looks at it while it changes nothing; raises StateError."""
+    try:
+        asked(grant.command)
+    except (EnvelopeError, msgspec.MsgspecError, UnicodeEncodeError) as error:
+        raise StateError(f"a grant of it ({grant.of}) holds no command: {error}") from error
 
 
 def signed_state(data: bytes, deployment: str, history: History) -> ServingState:

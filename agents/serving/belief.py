@@ -22,7 +22,8 @@ from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.halts import Halts
 from driftline.agents.serving.memory import Kept
 from driftline.agents.serving.newest import Newest
-from driftline.agents.serving.orders import Local, impossible, is_settled, ordered, over, with_one
+from driftline.agents.serving.orders import Local, impossible, ordered, over, with_one
+from driftline.agents.serving.settled import settled
 from driftline.agents.serving.told import said
 from driftline.schemas.control.command import is_name
 from driftline.schemas.control.serving_state import ServingState
@@ -244,8 +245,8 @@ class Belief:
             revision=before.revision,
             rollout=over(before, self.local.get(deployment, ())).rollout,
         )
-        if is_settled(local, before):
-            raise ServingError("the command is not obeyed: what is so already rests on it, or on a later one")
+        if (why := settled(local, before, self._history, self._ended.digests)) is not None:
+            raise ServingError(f"the command is not obeyed: {why}")
         self._seen = [*self._seen, command.command_id][-MOST_LOCAL:]
         self.local[deployment] = with_one(self.local.get(deployment, ()), local)
         self.untold = (*self.untold, given.command)[-MOST_LOCAL:]
@@ -275,9 +276,9 @@ class Belief:
 
     def _settle(self, deployment: str, state: ServingState) -> None:
         """Let go of local commands that the state took over, or that a person ended later."""
-        left = tuple(one for one in self.local.pop(deployment, ()) if not is_settled(one, state))
-        if left:
-            self.local[deployment] = left
+        now, ended, held = self._history, self._ended.digests, self.local.get(deployment, ())
+        left = tuple(one for one in held if now is None or settled(one, state, now, ended) is None)
+        self.local = {name: some for name, some in (self.local | {deployment: left}).items() if some}
 
     def _learn(self, text: str) -> None:
         """Take a record that changes trust into the history."""

@@ -8,12 +8,13 @@ import msgspec
 
 from driftline.agents.control.deeds import Deed
 from driftline.agents.control.effects import effect
-from driftline.agents.control.grants import asked, held
+from driftline.agents.control.grants import asked
 from driftline.agents.control.lifecycle import INTERRUPTING, cleared
 from driftline.agents.control.verdicts import Refusal
 from driftline.agents.control.warrant import Warrant, WarrantError, warranted
 from driftline.agents.control.withdrawn import withdrawn
 from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.settled import goes_on, is_gone
 from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.envelope import EnvelopeError
 from driftline.schemas.control.serving_state import Grant, Halt, Rollout, ServingState
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from driftline.agents.control.history import History
     from driftline.agents.control.verify_state import Believed
-    from driftline.schemas.control.command import Command, ModelRef
+    from driftline.schemas.control.command import Command
 
 
 class Local(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,48 +114,16 @@ def _over(state: ServingState, local: Local) -> ServingState:
     command = asked(local.command)
     if command.op == "halt-rollout":
         now, then = state.rollout, local.rollout
-        if now is None or then is None or not _goes_on(then, now) or now.weight <= then.weight:
+        if now is None or then is None or not goes_on(then, now) or now.weight <= then.weight:
             return state
         return msgspec.structs.replace(state, rollout=then)
     if command.op == "halt-serving":
-        instead = None if _is_gone(command.model, state) else command.model
+        instead = None if is_gone(command.model, state) else command.model
         halt = Halt(reason=command.reason, by=local.by, revision=state.revision, instead=instead)
         return msgspec.structs.replace(state, halt=halt)
     others = (state.champion, state.previous)
     previous = next((one for one in others if one is not None and one != command.model), None)
     return msgspec.structs.replace(state, champion=command.model, previous=previous, rollout=None)
-
-
-def is_settled(local: Local, state: ServingState) -> bool:
-    """Whether a state knows of a local command, or of a later one that ends it."""
-    command = asked(local.command)
-    if state.is_retired or any(grant.command == local.command for grant in state.basis):
-        return True
-    if command.op == "rollback":
-        if _is_gone(command.model, state):
-            return True
-        stands = (held(state, "champion"), held(state, "rollback"))
-        is_back = state.champion == command.model and not _goes_on(local.rollout, state.rollout)
-        return is_back or _later(stands, command)
-    if command.op == "halt-rollout":
-        return _later((held(state, "resumed-rollout"),), command)
-    return _later((held(state, "resumed-serving"), held(state, "halt")), command)
-
-
-def _is_gone(model: ModelRef | None, state: ServingState) -> bool:
-    """Whether a version serves nowhere any more, by a later command than the one that names it."""
-    version = None if model is None else state.version(model)
-    return version is None or version.stage == "retired"
-
-
-def _goes_on(then: Rollout | None, now: Rollout | None) -> bool:
-    return then is not None and now is not None and then.rollout_id == now.rollout_id
-
-
-def _later(grants: Iterable[Grant | None], command: Command) -> bool:
-    return any(
-        grant is not None and asked(grant.command).issued_at_ms > command.issued_at_ms for grant in grants
-    )
 
 
 def impossible(given: Given, warrant: Warrant, state: ServingState, history: History) -> str | None:

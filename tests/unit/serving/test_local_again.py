@@ -75,12 +75,12 @@ def test_a_command_that_the_controller_carried_out_is_not_obeyed_again_here(tmp_
         asked, line = halt()
         office.send(asked)
         await life.catches_up()
-        with pytest.raises(ServingError, match="or on a later one"):
+        with pytest.raises(ServingError, match="what is so already rests on it"):
             life.controlled.command(line)
         office.now_ms += 1_000
         office.does("resume", "oli", target="serving")
         await life.catches_up()
-        with pytest.raises(ServingError, match="or on a later one"):
+        with pytest.raises(ServingError, match="a resume stands that was signed"):
             life.controlled.command(line)
         assert life.slots.answering.version == "1"
         new = halt()[1]
