@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from driftline.schemas.control.command import Command, ModelRef, Op, Plan
-from driftline.schemas.control.envelope import Envelope
+from driftline.schemas.control.envelope import Envelope, EnvelopeError
 from driftline.schemas.control.serving_state import Grant, ServingState, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+UNREADABLE: Final = (EnvelopeError, msgspec.MsgspecError, UnicodeEncodeError)
+"""What reading a grant raises that holds no command."""
 Basis = tuple[Grant, ...]
 CANARYS: Final[tuple[Standing, ...]] = ("rollout", "pause", "resumed-rollout")
 """What goes when a rollout does."""
@@ -25,7 +27,7 @@ MAX_EARLIER: Final = 3
 
 @lru_cache(maxsize=512)
 def asked(command: str) -> Command:
-    """The command in the JSON text of an envelope; raises EnvelopeError or msgspec.MsgspecError."""
+    """The command in the JSON text of an envelope; raises `UNREADABLE`."""
     return Command.from_bytes(Envelope.from_bytes(command.encode()).body)
 
 

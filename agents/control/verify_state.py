@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from driftline.agents.control.errors import SignatureError
-from driftline.agents.control.grants import asked, believed_grants
+from driftline.agents.control.grants import UNREADABLE, asked, believed_grants
 from driftline.agents.control.marks import Marks
 from driftline.agents.control.signing import verified
 from driftline.agents.control.standing import Case, checked
@@ -100,7 +100,7 @@ def _read(grant: Grant) -> None:
     """Refuse a grant that cannot be read, though nobody looks at it while it changes nothing; raises StateError."""
     try:
         asked(grant.command)
-    except (EnvelopeError, msgspec.MsgspecError, UnicodeEncodeError) as error:
+    except UNREADABLE as error:
         raise StateError(f"a grant of it ({grant.of}) holds no command: {error}") from error
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from driftline.agents.control import shape
 from driftline.agents.control.errors import SignatureError
+from driftline.agents.control.grants import UNREADABLE
 from driftline.agents.control.pending import LIMIT_MS
 from driftline.agents.control.policy import Question, usual_stage
 from driftline.agents.control.signing import verified
 from driftline.schemas.control.command import AHEAD_MS, LONGEST_MS, Command, ModelRef
-from driftline.schemas.control.envelope import COMMAND, Envelope, EnvelopeError
+from driftline.schemas.control.envelope import COMMAND, Envelope
 from driftline.schemas.control.serving_state import Grant, Tier
 from driftline.schemas.control.trust import Person
 
@@ -115,7 +114,7 @@ def _read(text: str) -> tuple[Envelope, Command]:
     try:
         envelope = Envelope.from_bytes(text.encode())
         command = Command.from_bytes(envelope.body)
-    except (EnvelopeError, msgspec.MsgspecError, UnicodeEncodeError) as error:
+    except UNREADABLE as error:
         raise WarrantError(f"a grant holds no command: {error}") from error
     wrong = "its envelope is of another type" if envelope.payload_type != COMMAND else shape.fault(command)
     if wrong is not None:

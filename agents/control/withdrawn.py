@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from driftline.agents.control.deeds import staged
-from driftline.agents.control.grants import asked, believed_grants, shadows_of
+from driftline.agents.control.grants import UNREADABLE, asked, believed_grants, shadows_of
 from driftline.agents.control.lifecycle import At, cancel
 from driftline.agents.control.stops import without_rollout
 from driftline.agents.control.tiers import judged_by
 from driftline.agents.control.warrant import WarrantError, warranted
-from driftline.schemas.control.envelope import Envelope, EnvelopeError
+from driftline.schemas.control.envelope import Envelope
 
 if TYPE_CHECKING:
     from driftline.agents.control.history import History
     from driftline.schemas.control.serving_state import Grant, ServingState
-
-UNREADABLE = (EnvelopeError, msgspec.MsgspecError, UnicodeEncodeError)
 
 
 def withdrawn(before: ServingState | None, after: ServingState, history: History) -> str | None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from driftline.agents.control.grants import CHAMPIONS, asked, held
+from driftline.agents.control.grants import CHAMPIONS, UNREADABLE, asked, held
 from driftline.agents.control.tiers import judged_by
 from driftline.agents.control.warrant import WarrantError, warranted
-from driftline.agents.control.withdrawn import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -10,18 +10,24 @@ from served import Package
 from driftline.agents.control.moves import baked
 
 
+def room(most: int, *packages: Package) -> Callable[[], int]:
+    """Return what is free beside the packages in memory, of so many bytes."""
+    return lambda: (
+        most
+        - sum(
+            one.memory_bytes * (len(one.made) - sum(made.is_closed.is_set() for made in one.made))
+            for one in packages
+        )
+    )
+
+
 def world(most: int, **sizes: int) -> tuple[Office, list[Package], Callable[[], int]]:
     """Return an office that knows versions 1, 2 and so on, their packages, and what is free of so many bytes."""
     office = Office("low")
     packages = [Package(name[1:], tier="low", memory_bytes=some) for name, some in sizes.items()]
     for one in packages:
         office.registered(one.version)
-
-    def free_bytes() -> int:
-        held = ((one.memory_bytes, made) for one in packages for made in one.made)
-        return most - sum(some for some, made in held if not made.is_closed.is_set())
-
-    return office, packages, free_bytes
+    return office, packages, room(most, *packages)
 
 
 def bakes(office: Office) -> None:

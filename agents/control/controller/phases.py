@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from driftline.agents.control.controller.answers import APPLIED, DEGRADED, Round
 from driftline.agents.control.deeds import refuse
-from driftline.agents.control.grants import plan_of
+from driftline.agents.control.grants import UNREADABLE, plan_of
 from driftline.agents.control.lifecycle import At, activate, cancel
 from driftline.agents.control.verdicts import Refusal, one_line
-from driftline.agents.control.withdrawn import UNREADABLE, withdrawn
+from driftline.agents.control.withdrawn import withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from driftline.agents.control.controller.judging import Judgement, after, beside, covers
-from driftline.agents.control.grants import goes_back, held, plan_of
+from driftline.agents.control.grants import UNREADABLE, goes_back, held, plan_of
 from driftline.agents.control.moves import abandon, back, is_overdue, next_step
 from driftline.agents.control.verdicts import Refusal, one_line
-from driftline.agents.control.withdrawn import UNREADABLE
 
 if TYPE_CHECKING:
     from driftline.agents.audit.record import Check

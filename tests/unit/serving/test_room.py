@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from office import PLAN, Office
+from roomy import bakes, room
 from served import Package, Shelf, until
 from signed import model
 
 from driftline.agents.control.lifecycle import cancel
-from driftline.agents.control.moves import baked
 from driftline.agents.serving.arrangement import spared
 from driftline.agents.serving.errors import SwapError
 from driftline.agents.serving.means import Means
@@ -24,17 +23,6 @@ from driftline.schemas.control.command import Plan
 def package(version: str, **fields: Any) -> Package:
     """Return a package of low tier."""
     return Package(version, **({"tier": "low"} | fields))
-
-
-def room(most: int, *packages: Package) -> Callable[[], int]:
-    """Return what is free beside the packages in memory, of so many bytes."""
-    return lambda: (
-        most
-        - sum(
-            one.memory_bytes * (len(one.made) - sum(made.is_closed.is_set() for made in one.made))
-            for one in packages
-        )
-    )
 
 
 @pytest.mark.parametrize("kind", ["previous", "canary"])
@@ -147,8 +135,7 @@ def test_a_rollback_that_is_prepared_takes_the_room_of_shadows() -> None:
             office.registered(number)
         office.does("create", "ann", model=model("1"))
         office.does("promote", "ann", model=model("2"))
-        office.now_ms = office.state.bake_until_ms + 1
-        office.desk.move(baked(office.state, office.desk.at(office.now_ms)), "baked", office.now_ms)
+        bakes(office)
         for number in "34":
             office.does("shadow", "ann", model=model(number))
         await swapper.activate(office.state)
