@@ -17,7 +17,7 @@ from driftline.schemas.control.serving_state import Grant, Tier
 from driftline.schemas.control.trust import Person
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from driftline.agents.control.history import History, Rule
 
@@ -34,14 +34,15 @@ class WarrantError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Signer:
-    """Who signed: the id of a person, and the keys of theirs that did."""
+    """Who signed: ids that the one person may have had when it came, and their keys that did."""
 
-    id: str
+    ids: frozenset[str]
     keys: frozenset[str]
 
     def at(self, rule: Rule) -> Person | None:
-        """The person as trust has them at a time, if a key that signed is theirs then."""
-        return rule.ring.persons_of(self.keys).get(self.id)
+        """The person as trust has them at a time, if a key that signed is theirs then, by an id of when it came."""
+        found = [one for name, one in rule.ring.persons_of(self.keys).items() if name in self.ids]
+        return found[0] if len(found) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def warranted(grant: Grant, history: History, tier: Tier, *, stood: bool = False
     asker = _signer(envelope, command, history, stood=stood)
     if asker is None:
         raise WarrantError(f"nobody whose key counts signed a {command.op}")
-    counted: dict[str, _Signer] = {}
+    approvers: list[_Signer] = []
     last_ms = command.issued_at_ms
     for text in grant.approvals:
         approval_envelope, approval = _read(text)
@@ -97,17 +98,18 @@ def warranted(grant: Grant, history: History, tier: Tier, *, stood: bool = False
         if approval.deployment not in ("", command.deployment):
             raise WarrantError("an approval is shown that is for another deployment")
         signer = _signer(approval_envelope, approval, history, stood=stood)
-        if signer is not None and signer.id != asker.id:
-            counted[signer.id] = signer
+        if signer is not None and not signer.ids <= asker.ids:
+            approvers.append(signer)
             last_ms = max(last_ms, approval.issued_at_ms)
     if last_ms > command.issued_at_ms + LATEST_MS:
         raise WarrantError(f"a command to {command.op} is shown that was approved after it had lapsed")
-    rules = history.between(last_ms - AHEAD_MS, last_ms + LATEST_MS)
-    if not any(_allows(rule, command, asker, tuple(counted.values()), tier, last_ms) for rule in rules):
-        raise WarrantError(
-            f"the policy does not let {asker.id} {command.op} with {len(counted)} approvals at tier {tier}"
-        )
-    return Warrant(command, envelope.digest, asker.id, tuple(sorted(counted)))
+    for rule in history.between(last_ms - AHEAD_MS, last_ms + LATEST_MS):
+        person = asker.at(rule)
+        others = _others(rule, person, approvers)
+        if person is not None and _allows(rule, command, person, others, tier, last_ms):
+            return Warrant(command, envelope.digest, person.id, tuple(sorted(one.id for one in others)))
+    name, count = " or ".join(sorted(asker.ids)), len({one.ids for one in approvers})
+    raise WarrantError(f"the policy does not let {name} {command.op} with {count} approvals at tier {tier}")
 
 
 def _read(text: str) -> tuple[Envelope, Command]:
@@ -124,7 +126,10 @@ def _read(text: str) -> tuple[Envelope, Command]:
 
 def _signer(envelope: Envelope, command: Command, history: History, *, stood: bool) -> _Signer | None:
     """The one person who signed, by the trust of the time; None when their key is unknown, or revoked by now."""
-    # A key may have become known while the command was on its way, and clocks differ.
+    ids: set[str] = set()
+    keys: set[str] = set()
+    most = 0
+    # While the command was on its way, a key may have become known, or another person's, and clocks differ.
     for rule in history.between(command.issued_at_ms - AHEAD_MS, command.issued_at_ms + LONGEST_MS):
         ring = rule.ring
         if command.audience != ring.state.trust.installation:
@@ -133,29 +138,32 @@ def _signer(envelope: Envelope, command: Command, history: History, *, stood: bo
             signers = verified(envelope, ring.persons)
         except SignatureError as error:
             raise WarrantError(str(error)) from error
-        keys = frozenset(one for one in signers if stood or not history.is_revoked(one))
-        persons = ring.persons_of(keys)
-        if len(persons) > 1:
-            raise WarrantError(f"{len(persons)} persons signed a {command.op}; one must")
-        if persons:
-            return _Signer(next(iter(persons)), keys)
-    return None
+        counted = [one for one in signers if stood or not history.is_revoked(one)]
+        persons = ring.persons_of(counted)
+        most = max(most, len(persons))
+        if len(persons) == 1:
+            ids |= persons.keys()
+            keys.update(counted)
+    if most > 1 and not ids:
+        raise WarrantError(f"{most} persons signed a {command.op}; one must")
+    return _Signer(frozenset(ids), frozenset(keys)) if ids else None
+
+
+def _others(rule: Rule, asker: Person | None, approvers: Sequence[_Signer]) -> tuple[Person, ...]:
+    """The persons but the asker who approved, each once, as trust has them at a time."""
+    found = (one.at(rule) for one in approvers)
+    return tuple({one.id: one for one in found if one is not None and one != asker}.values())
 
 
 def _allows(
-    rule: Rule, command: Command, asker: _Signer, approvers: tuple[_Signer, ...], tier: Tier, last_ms: int
+    rule: Rule, command: Command, asker: Person, others: Sequence[Person], tier: Tier, last_ms: int
 ) -> bool:
     """Whether it takes effect by the roles and the policy of one time, as a controller judges it."""
-    person = asker.at(rule)
-    if person is None:
-        return False
     may = [
-        one
-        for one in (approver.at(rule) for approver in approvers)
-        if one is not None and rule.policy.ask(Question(one, "approve", command.deployment, tier)).allowed
+        one for one in others if rule.policy.ask(Question(one, "approve", command.deployment, tier)).allowed
     ]
     question = Question(
-        person,
+        asker,
         command.op,
         command.deployment,
         tier,

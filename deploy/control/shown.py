@@ -54,9 +54,17 @@ def _plan_lines(command: Command) -> Iterator[str]:
         return
     for number, step in enumerate(plan.steps, 1):
         yield f"  step {number}    {step.weight / 100:g}% for {step.bake_s:g} s and {step.min_rows:,} rows at least"
-    back = "windows may take it back" if plan.automatic_rollback else "only people take it back"
-    yield f"  plan      waits {plan.max_wait_s:g} s at most, bakes {plan.bake_s:g} s, {back}"
-    if plan.prepare_s != Plan().prepare_s:
+    usual, op = Plan(), command.op
+    parts = []
+    if op == "canary" or plan.max_wait_s != usual.max_wait_s:
+        parts.append(f"waits {plan.max_wait_s:g} s at most")
+    if op == "promote" or plan.bake_s != usual.bake_s:
+        parts.append(f"bakes {plan.bake_s:g} s")
+    if op in ("canary", "promote") or not plan.automatic_rollback:
+        parts.append("windows may take it back" if plan.automatic_rollback else "only people take it back")
+    if parts:
+        yield f"  plan      {', '.join(parts)}"
+    if plan.prepare_s != usual.prepare_s:
         yield f"  prepare   {plan.prepare_s:g} s at most"
     if plan.cold_rollback:
         yield "  memory    a previous champion may be let go of, and is loaded again to go back"

@@ -77,7 +77,8 @@ class News:
         for one in self._fresh:
             if one.deployment not in deployments:
                 continue
-            if one.id not in self._known and self._told[one.deployment] < MOST_AN_HOUR:
+            is_new = one.id not in self._known and one.id not in found
+            if is_new and self._told[one.deployment] < MOST_AN_HOUR:
                 found[one.id] = one
                 self._told[one.deployment] += 1
         self._fresh = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from office import EVIDENCE, PASS, PLAN, PROFILE, Office, halted
 from office_audit import lines, rebuilt
-from signed import command, model, plain, signed
+from signed import command, model, plain, signed, text
 
 from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.report import Pins
@@ -20,12 +21,13 @@ from driftline.agents.control.verdicts import Refusal
 from driftline.agents.control.verify_state import Believed, verify_state
 from driftline.schemas.control.command import Plan
 from driftline.schemas.control.serving_state import TIERS, ServingState, Tier
+from driftline.schemas.control.trust import Person
 
 WEIGHTS = {
     "validate": 4, "shadow": 2, "canary": 4, "promote": 5, "rollback": 1, "halt-rollout": 1, "halt-serving": 1,
     "halt-instead": 1,
     "resume-serving": 6, "resume-rollout": 3, "register": 1, "retire": 0.3, "prepared": 8, "step": 8, "cancel": 0.5,
-    "abandon": 0.5, "back": 1, "halted": 0.5, "baked": 1, "roles": 10,
+    "abandon": 0.5, "back": 1, "halted": 0.5, "baked": 1, "roles": 10, "names": 10,
 }  # fmt: skip
 """How often each is tried: lives go far before they end."""
 
@@ -37,15 +39,10 @@ def life_of(seed: int) -> list[tuple[str, str]]:
     return [(what, chance.choice(("1", "2", "3"))) for what in tried]
 
 
-def other_roles(office: Office, name: str) -> None:
-    """Let the roots make somebody an approver, or no approver any more."""
+def other_person(office: Office, word: str, other: Callable[[Person], Person]) -> None:
+    """Let the roots change what trust says of the person who has a key."""
     state = office.desk.history.now.ring.state
-    persons = tuple(
-        replace(one, roles=("validator",) if "approver" in one.roles else ("validator", "approver"))
-        if one.id == name
-        else one
-        for one in state.trust.persons
-    )
+    persons = tuple(other(one) if text(word) in one.keys else one for one in state.trust.persons)
     asked = command(
         "trust-set", "", at_ms=office.now_ms, expected_revision=state.version,
         trust=plain(replace(state.trust, persons=persons)),
@@ -53,10 +50,23 @@ def other_roles(office: Office, name: str) -> None:
     assert office.send(signed(asked, "root-1", "root-2").to_bytes())[-1].event == "decided"
 
 
-def act(office: Office, what: str, version: str) -> None:
-    """Do one thing, whether it may be or not."""
+def other_roles(one: Person) -> Person:
+    """Make somebody an approver, or no approver any more."""
+    return replace(one, roles=("validator",) if "approver" in one.roles else ("validator", "approver"))
+
+
+def other_id(one: Person) -> Person:
+    """Give somebody a longer id, or the one of before."""
+    return replace(one, id=one.id.removesuffix("-2") if one.id.endswith("-2") else f"{one.id}-2")
+
+
+def act(office: Office, what: str, version: str, pause_ms: int = 0) -> None:
+    """Do one thing, whether it may be or not; approvals come a while after it."""
     if what == "roles":
-        other_roles(office, {"1": "bob", "2": "cat", "3": "val"}[version])
+        other_person(office, {"1": "bob", "2": "cat", "3": "val"}[version], other_roles)
+        return
+    if what == "names":
+        other_person(office, {"1": "bob", "2": "ann", "3": "val"}[version], other_id)
         return
     at = office.desk.at(office.now_ms)
     state = office.desk.states.get("churn")
@@ -96,7 +106,9 @@ def act(office: Office, what: str, version: str) -> None:
     word = {"validate": "val", "rollback": "oli"}.get(op, "ann")
     asked = office.ask(op, word, **fields)  # type: ignore[arg-type]
     if asked.event == "waits":
+        office.now_ms += pause_ms
         office.approve(asked, "bob")
+        office.now_ms += pause_ms
         office.approve(asked, "cat")
 
 
@@ -105,7 +117,7 @@ def act(office: Office, what: str, version: str) -> None:
 def test_every_life_keeps_the_laws(seed: int, tiers: tuple[Tier, ...]) -> None:
     """Revisions grow by one, one version is champion, weights wait, agents believe it all, and the audit tells all.
 
-    People get and lose roles meanwhile, seconds before they use them.
+    People get and lose roles and names meanwhile, seconds before they use them.
 
     Each version has a tier of its own; an agent saw every state, one some of them, and one that starts none.
     """
@@ -119,7 +131,7 @@ def test_every_life_keeps_the_laws(seed: int, tiers: tuple[Tier, ...]) -> None:
     for what, version in life_of(seed):
         office.tier = of[version]
         office.now_ms += chance.choice((1_000, 5_000, 61_000))
-        act(office, what, version)
+        act(office, what, version, chance.choice((0, 5_000, 61_000)))
     revisions = [one.after for one in office.told if one.after is not None]
     assert [one.revision for one in revisions] == list(range(1, len(revisions) + 1))
     assert [one.seq for one in office.told] == list(range(1, len(office.told) + 1))

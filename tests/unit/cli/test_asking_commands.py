@@ -37,10 +37,12 @@ def test_a_model_walks_its_path_by_commands(wire: MemoryWire, say: Say, tmp_path
     assert (code, "decided: revision 5 is so (audit record 7)" in out) == (0, True), out
     code, out, _ = say("validate", "churn", "2", str(tmp_path / "report"), by="val")
     assert code == 0, out
-    assert say("shadow", "churn", "2")[0] == 0
+    code, out, _ = say("shadow", "churn", "2")
+    assert (code, "  plan " in out) == (0, False), out
     code, out, _ = say("canary", "churn", "2", "--step", "5%:1m:100", "--step", "50%")
     assert "waits for 1 more to approve" in out
     assert "step 1    5% for 60 s and 100 rows at least" in out
+    assert "plan      waits 259200 s at most, windows may take it back\n" in out
     code, out, _ = say("approve", digest_in(out)[:12], by="bob", reason="")
     assert (code, "approved (audit record" in out, "the command: decided, approved by bob" in out) == (
         0,

@@ -21,6 +21,15 @@ def other_roles(office: Office, **roles: tuple[str, ...]) -> None:
     assert office.send(signed(asked, "root-1", "root-2").to_bytes())[-1].event == "decided"
 
 
+def renamed(office: Office, old: str, new: str) -> None:
+    """Let the roots give somebody another id, and the same keys and roles."""
+    state = office.desk.history.now.ring.state
+    persons = tuple(replace(one, id=new) if one.id == old else one for one in state.trust.persons)
+    said = replace(state.trust, persons=persons)
+    asked = command("trust-set", "", at_ms=office.now_ms, expected_revision=state.version, trust=plain(said))
+    assert office.send(signed(asked, "root-1", "root-2").to_bytes())[-1].event == "decided"
+
+
 def rolled_out() -> Office:
     """A deployment of medium tier whose canary may be promoted; Dan may only validate."""
     office = Office("medium")
@@ -83,3 +92,57 @@ def test_roles_of_different_times_add_up_to_nothing() -> None:
         WarrantError, match="the policy does not let ann promote with 1 approvals at tier medium"
     ):
         warranted(grant, office.desk.history, "medium")
+
+
+@pytest.mark.parametrize("approved_s", [5, 600])
+@pytest.mark.parametrize("after_s", [1, 30, 59, 61])
+def test_who_asked_may_have_got_another_id_just_before(after_s: int, approved_s: int) -> None:
+    """Whichever id a controller knew the asker by, agents believe what it decided, however late the approval came."""
+    office = rolled_out()
+    renamed(office, "ann", "anna")
+    office.now_ms += after_s * 1_000
+    asked = office.ask("promote", "ann", model=model("2"))
+    assert (asked.event, asked.by) == ("waits", "anna")
+    office.now_ms += approved_s * 1_000
+    assert office.approve(asked, "bob").event == "decided"
+    office.prepared()
+    verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {}, ())
+
+
+def test_who_approved_may_have_got_another_id_just_before() -> None:
+    """The first of two who approve is renamed seconds before, and the second comes minutes later."""
+    office = Office("high")
+    office.canary()
+    office.stepped()
+    office.stepped()
+    asked = office.ask("promote", "ann", model=model("2"))
+    office.now_ms += 60_000
+    renamed(office, "bob", "robert")
+    office.now_ms += 20_000
+    assert office.approve(asked, "bob").by == "robert"
+    office.now_ms += 300_000
+    assert office.approve(asked, "cat").event == "decided"
+    office.prepared()
+    verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {}, ())
+
+
+def test_a_person_of_two_ids_is_one_and_approves_nothing_of_their_own() -> None:
+    """Bob signs as Bob and again as Robert, and Ann as Anna: one approval of the two that are needed, and none."""
+    office = Office("high")
+    office.canary()
+    office.stepped()
+    office.stepped()
+    asked = signed(office.build("promote", model=model("2")), "ann")
+    own = signed(office.build("approve", target=asked.digest), "ann")
+    first = signed(office.build("approve", target=asked.digest), "bob")
+    office.now_ms += 30_000
+    renamed(office, "bob", "robert")
+    renamed(office, "ann", "anna")
+    office.now_ms += 1_000
+    again = signed(office.build("approve", target=asked.digest), "bob-2")
+    approvals = tuple(one.to_bytes().decode() for one in (own, first, again))
+    grant = Grant(of="change", command=asked.to_bytes().decode(), approvals=approvals, tier="high")
+    with pytest.raises(
+        WarrantError, match="the policy does not let ann or anna promote with 1 approvals at tier high"
+    ):
+        warranted(grant, office.desk.history, "high")

@@ -73,6 +73,15 @@ def alert(deployment: str, number: int, state: str = "firing", reason: str = "ps
     return Alert(**whole).to_bytes()
 
 
+def test_the_same_advice_many_times_is_one() -> None:
+    """A copy uses up nothing of what a deployment may be told an hour."""
+    news = News()
+    for _ in range(what.MOST_AN_HOUR + 1):
+        news.hear(advised_to("retrain", "edge").to_bytes())
+    news.hear(advised_to("retrain", "other").to_bytes())
+    assert [one.id for one in news.fresh({"churn"}, 1)] == ["edge", "other"]
+
+
 def test_alerts_of_however_many_deployments_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the most of all, one of the deployment that was heard of first goes; names that are none are not kept."""
     monkeypatch.setattr(what, "MAX_ALL_FIRING", 10)
