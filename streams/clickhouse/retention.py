@@ -76,8 +76,8 @@ def longer(archive: Archive, tiers: Mapping[str, str]) -> dict[int, list[str]]:
 def apply(client: Client, archive: Archive) -> list[str]:
     """Set the retention of every table, and of the view `kept_lookup`, to the settings; give those that were changed.
 
-    Old parts of `predictions` and `labels` learn of a new rule at once: one whose rows came together would go as a
-    whole when the rule of then says so. Only what a part knows of its age is written anew. Others learn when merged.
+    Old parts learn of a new rule at once: one whose rows came together would go as a whole when the rule of then says
+    so. Only what a part knows of its age is written anew.
     """
     kept = longer(archive, _tiers(client))
     wanted = {
@@ -104,7 +104,7 @@ def apply(client: Client, archive: Archive) -> list[str]:
         table = str(row["name"])
         now = str(row["create_table_query"]) + " "
         is_so = f"{'WHERE' if table == KEPT else 'TTL'} {_as_told(client, wanted[table])} " in now
-        if is_so and (table not in BY_TIER or AGES_ALONE in now):
+        if is_so and (table == KEPT or AGES_ALONE in now):
             continue
         changed.append(table)
         if table == KEPT:
@@ -113,13 +113,11 @@ def apply(client: Client, archive: Archive) -> list[str]:
                 f"src_partition, src_offset, arrived FROM prediction_lookup WHERE {wanted[table]}"
             )
             continue
+        change(f"ALTER TABLE {table} MODIFY SETTING {AGES_ALONE}")
         if table in BY_TIER:
             # A part holds rows of several deployments: those that go first must not wait for those that stay.
-            change(f"ALTER TABLE {table} MODIFY SETTING ttl_only_drop_parts = {int(not kept)}, {AGES_ALONE}")
-        change(
-            f"ALTER TABLE {table} MODIFY TTL {wanted[table]} "
-            f"SETTINGS materialize_ttl_after_modify = {int(table in BY_TIER)}"
-        )
+            change(f"ALTER TABLE {table} MODIFY SETTING ttl_only_drop_parts = {int(not kept)}")
+        change(f"ALTER TABLE {table} MODIFY TTL {wanted[table]} SETTINGS materialize_ttl_after_modify = 1")
     return changed
 
 

@@ -1,6 +1,8 @@
-"""Rows that came before the tier of their deployment rose."""
+"""Rows that came before the rule of how long they stay was another."""
 
 from __future__ import annotations
+
+from msgspec.structs import replace
 
 from driftline.schemas.settings import Settings
 from driftline.streams.clickhouse import reads, retention
@@ -29,3 +31,20 @@ def test_rows_that_came_together_stay_as_long_as_a_tier_says_that_rose_later(lan
         client.command("OPTIMIZE TABLE labels FINAL")
         kept = client.query("SELECT deployment, count() AS n FROM labels GROUP BY deployment")
     assert [(row["deployment"], row["n"]) for row in kept] == [("churn", 2)]
+
+
+def test_windows_stay_as_long_as_a_setting_says_that_is_raised_later(lane: Settings) -> None:
+    """A part whose rows came when two years were the rule does not go by it when seven are."""
+    archive = replace(lane.archive, windows_retention_days=2_557)
+    with Client(lane.clickhouse) as client:
+        client.command("SYSTEM STOP TTL MERGES windows")
+        client.command(
+            "INSERT INTO windows (deployment, arrived) VALUES ('churn', now64(3) - toIntervalDay(800))"
+        )
+        assert "windows" in retention.apply(client, archive)
+        reads.wait_until(lambda: not client.query(UNDONE), seconds=60, what="that the parts know of the rule")
+        client.command("SYSTEM START TTL MERGES windows")
+        client.command("OPTIMIZE TABLE windows FINAL")
+        kept = client.query("SELECT count() AS n FROM windows WHERE deployment = 'churn'")
+        assert retention.apply(client, archive) == []
+    assert kept[0]["n"] == 1
