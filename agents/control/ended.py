@@ -1,4 +1,4 @@
-"""Ended: commands that the audit tells were denied, refused or lapsed. No state rests on one, whoever signs it."""
+"""Ended: commands and approvals that the audit tells were denied, refused or lapsed. No state rests on one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from driftline.agents.audit.record import EFFECTIVE, AuditRecord
 from driftline.agents.control.verdicts import UNSEEN
 
 ENDS: Final = frozenset(("denied", "failed", "lapsed", "rejected"))
-GOES_ON: Final = frozenset(("waits", EFFECTIVE))
+GOES_ON: Final = frozenset(("waits", "approved", EFFECTIVE))
 
 
 class Ended:
-    """Digests of such commands, by the records that an agent hears.
+    """Digests of such, by the records that an agent hears.
 
     Attributes:
         digests: of their payloads.

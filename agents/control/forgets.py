@@ -145,8 +145,13 @@ class Forgets:
             raise ForgetError(f"{where}, and its envelope holds another command, to {command.op}")
         if command.deployment != record.deployment:
             raise ForgetError(f"{where}, and its command is about {command.deployment}")
-        if found.digest in self._ended.digests:
-            raise ForgetError(f"{where} by a command that was denied, refused or lapsed")
+        # A record may claim any time, but none before the trust that it is judged by.
+        if found.is_over(self._ended.digests) or found.until_ms < max(
+            record.decided_at_ms, self._now.now.since_ms
+        ):
+            raise ForgetError(
+                f"{where} by a command, or with an approval, that was denied, refused or lapsed"
+            )
         try:
             self._signatures.check(record, self._chain.believed)
         except AuditError as error:

@@ -9,7 +9,7 @@ from driftline.agents.control.deeds import STALE_S
 from driftline.agents.control.grants import CHAMPIONS, asked, held
 from driftline.agents.control.marks import Marks
 from driftline.agents.control.tiers import answering, judged_by
-from driftline.agents.control.warrant import ARRIVES_MS, LATEST_MS, Warrant, WarrantError, names, warranted
+from driftline.agents.control.warrant import Warrant, WarrantError, names, warranted
 from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.serving_state import TIERS, Grant, Rollout, ServingState, Standing, strictest
 
@@ -34,7 +34,7 @@ class Case:
         marks: of what was believed before.
         history: of trust and policy.
         tiers: of manifests that are known, by their digests.
-        ended: digests of commands that were denied, refused or lapsed.
+        ended: digests of commands and approvals that were denied, refused or lapsed.
         stood: commands and approvals that were believed before; keys that were revoked since count in them.
     """
 
@@ -96,10 +96,8 @@ def _tiers(case: Case) -> None:
 
 def _fresh(asked: Warrant, before: ServingState) -> None:
     """Check that what was not so in the state before could have come to be so since."""
-    # What nobody approved had not to wait for approvals: it took effect when it came, or never.
-    lasts_ms = LATEST_MS if asked.approvers else ARRIVES_MS
     _must(
-        asked.command.issued_at_ms >= before.decided_at_ms - lasts_ms,
+        asked.until_ms >= before.decided_at_ms,
         f"a command to {asked.command.op} is shown that lapsed before the last state was decided",
     )
     _must(
@@ -281,7 +279,10 @@ def _granted(case: Case, grant: Grant) -> Warrant:
         found.command.deployment == case.state.deployment,
         f"a command for {found.command.deployment} is shown for {case.state.deployment}",
     )
-    _must(found.digest not in case.ended, f"a {found.command.op} is shown that was denied, refused or lapsed")
+    _must(
+        not found.is_over(case.ended),
+        f"a {found.command.op} is shown that was denied, refused or lapsed, or an approval of it that was refused",
+    )
     _must(found.expected < case.state.revision, "a command expects a later revision than the state's")
     return found
 

@@ -70,7 +70,7 @@ def verify_state(
         history: of trust and policy, as the audit tells it to the agent.
         now_ms: by the agent's clock, ms since 1970.
         tiers: of manifests that the agent holds and verified, by their digests.
-        ended: digests of commands that were denied, refused or lapsed, as the audit tells it to the agent.
+        ended: digests of commands and approvals that were denied, refused or lapsed, as the agent hears.
 
     Returns:
         What to believe and store from now on.

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from driftline.agents.control.history import History, Rule
 
 ARRIVES_MS: Final = AHEAD_MS + 2 * LONGEST_MS
-"""How long after it was issued a command may be decided first, at most, ms."""
+"""How long after it was issued a command or an approval may be judged, at most, ms; it is so once, when it comes."""
 LATEST_MS: Final = LIMIT_MS + ARRIVES_MS
 """How long after it was issued a command that waits for approvals may take effect, at most, ms. A controller may
-let those of a tier wait for less: what lapsed there the audit tells, and an agent believes it no more (`ended`)."""
+let those of a tier wait for less: what lapsed there the audit tells, and an agent believes it no more (`is_over`)."""
 
 
 class WarrantError(ValueError):
@@ -53,17 +53,25 @@ class Warrant:
         command, digest: it, and the sha256 of its payload.
         by: id of the person who asked.
         approvers: ids of the persons who approved.
+        votes: digests of the approvals that are shown.
+        until_ms: when it may have taken effect at the latest, ms since 1970.
     """
 
     command: Command
     digest: str
     by: str
     approvers: tuple[str, ...]
+    votes: tuple[str, ...]
+    until_ms: int
 
     @property
     def expected(self) -> int:
         """The revision that it expected; -1 when it holds whatever the revision is."""
         return -1 if self.command.expected_revision is None else self.command.expected_revision
+
+    def is_over(self, ended: Collection[str]) -> bool:
+        """Whether it, or an approval that is shown, was denied, refused or lapsed: `ended` are digests of what was."""
+        return any(one in ended for one in (self.digest, *self.votes))
 
 
 def names(grant: Grant, model: ModelRef | None, ops: Collection[str]) -> bool:
@@ -90,6 +98,7 @@ def warranted(grant: Grant, history: History, tier: Tier, *, stood: bool = False
     if asker is None:
         raise WarrantError(f"nobody whose key counts signed a {command.op}")
     approvers: list[_Signer] = []
+    votes: list[str] = []
     last_ms = command.issued_at_ms
     for text in grant.approvals:
         approval_envelope, approval = _read(text)
@@ -97,17 +106,20 @@ def warranted(grant: Grant, history: History, tier: Tier, *, stood: bool = False
             raise WarrantError("an approval is shown that is for another command")
         if approval.deployment not in ("", command.deployment):
             raise WarrantError("an approval is shown that is for another deployment")
+        votes.append(approval_envelope.digest)
         signer = _signer(approval_envelope, approval, history, stood=stood)
-        if signer is not None and not signer.ids <= asker.ids:
+        if signer is not None and signer.ids != asker.ids:
             approvers.append(signer)
             last_ms = max(last_ms, approval.issued_at_ms)
     if last_ms > command.issued_at_ms + LATEST_MS:
         raise WarrantError(f"a command to {command.op} is shown that was approved after it had lapsed")
-    for rule in history.between(last_ms - AHEAD_MS, last_ms + LATEST_MS):
+    until_ms = last_ms + ARRIVES_MS
+    for rule in history.between(last_ms - AHEAD_MS, until_ms):
         person = asker.at(rule)
         others = _others(rule, person, approvers)
         if person is not None and _allows(rule, command, person, others, tier, last_ms):
-            return Warrant(command, envelope.digest, person.id, tuple(sorted(one.id for one in others)))
+            ids = tuple(sorted(one.id for one in others))
+            return Warrant(command, envelope.digest, person.id, ids, tuple(votes), until_ms)
     name, count = " or ".join(sorted(asker.ids)), len({one.ids for one in approvers})
     raise WarrantError(f"the policy does not let {name} {command.op} with {count} approvals at tier {tier}")
 
@@ -130,7 +142,7 @@ def _signer(envelope: Envelope, command: Command, history: History, *, stood: bo
     keys: set[str] = set()
     most = 0
     # While the command was on its way, a key may have become known, or another person's, and clocks differ.
-    for rule in history.between(command.issued_at_ms - AHEAD_MS, command.issued_at_ms + LONGEST_MS):
+    for rule in history.between(command.issued_at_ms - AHEAD_MS, command.issued_at_ms + ARRIVES_MS):
         ring = rule.ring
         if command.audience != ring.state.trust.installation:
             raise WarrantError("a command for another installation is shown")

@@ -234,7 +234,7 @@ class Belief:
         command, deployment = found.command, found.command.deployment
         wrong = "it was obeyed before" if command.command_id in self._seen else None
         wrong = wrong or impossible(given, found, before, self._history)
-        if found.digest in self._ended.digests:
+        if found.is_over(self._ended.digests):
             wrong = "it was denied, refused or lapsed, as the audit tells: ask again with a new one"
         if wrong is not None:
             raise ServingError(f"the command is not obeyed: {wrong}")

@@ -35,7 +35,7 @@ def settled(local: Local, state: ServingState, history: History, ended: Collecti
         local: the command.
         state: that is believed.
         history: of trust and policy.
-        ended: digests of commands that were denied, refused or lapsed, as the audit tells.
+        ended: digests of commands and approvals that were denied, refused or lapsed, as the audit tells.
     """
     command = asked(local.command)
     if state.is_retired or (command.op == "rollback" and is_gone(command.model, state)):
@@ -89,6 +89,6 @@ def _signed_ms(
         command.deployment == state.deployment
         and command.target == _TARGETS.get(of, command.target)
         and (of != "halt" or state.halt is not None)
-        and found.digest not in ended
+        and not found.is_over(ended)
     )
     return command.issued_at_ms if counts else 0

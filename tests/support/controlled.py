@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 from office_audit import rebuilt
-from signed import command, key, pem, policy, signed, text, trust
+from signed import command, key, pem, person, policy, signed, text, trust
 
 from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.report import Pins
@@ -39,6 +39,8 @@ from driftline.schemas.settings import Control, Settings, producer_config
 PROFILE: Final = "cd" * 32
 APPROVAL_HOURS: Final = 6.0
 """What the settings of a hall's controllers say of tier low."""
+SHIFTS: Final = 40
+"""How many people of each kind take turns at asking: nobody may ask more than 1,000 times an hour."""
 WAIT_S: Final = 180.0
 INSTANCES: Final = ("serving-1", "serving-2", "serving-3")
 
@@ -69,9 +71,12 @@ def package(version: str, tier: Tier = "low", name: str = "churn", *, word: str 
 
 
 def serving_trust(**fields: Any) -> Any:
-    """Return the trust of `signed` with three agents."""
+    """Return the trust of `signed` with three agents, and with people who take turns at asking."""
     agents = tuple(Agent(id=name, keys=(text(name),)) for name in INSTANCES)
-    return trust(**{"agents": agents, **fields})
+    made = trust(**{"agents": agents, **fields})
+    roles = {"ann": ("engineer", "operator"), "val": ("validator",)}
+    shifts = (person(f"{name}-{shift}", *roles[name]) for name in roles for shift in range(SHIFTS))
+    return msgspec.structs.replace(made, persons=(*made.persons, *shifts))
 
 
 def now_ms() -> int:
@@ -85,6 +90,7 @@ class Hall:
     Attributes:
         settings: of the lane, with keys and genesis.
         controllers: processes, in the order in which they were started.
+        sent: digests of all that was asked.
     """
 
     def __init__(self, lane: Settings, folder: Path) -> None:
@@ -104,6 +110,7 @@ class Hall:
         )
         self.settings = msgspec.structs.replace(lane, control=control)
         self.controllers: list[subprocess.Popen[bytes]] = []
+        self.sent: list[str] = []
         self._producer = Producer(producer_config(lane.kafka, linger_ms=0))
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -142,6 +149,7 @@ class Hall:
         asked: Command = command(op, **{"at_ms": now_ms(), **fields})
         envelope = signed(asked, *words)
         self.publish("deployment-control", envelope.to_bytes())
+        self.sent.append(envelope.digest)
         return envelope
 
     def ask(self, op: Op, *words: str, **fields: Any) -> AuditRecord:

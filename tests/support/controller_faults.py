@@ -5,36 +5,45 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from typing import Final
 
-from controlled import PROFILE, WAIT_S, Hall, package
+from controlled import PROFILE, SHIFTS, WAIT_S, Hall, package
+
+SHIFT_TURNS: Final = 300
+"""How many turns people ask before others do."""
+TURN_S: Final = 0.02
+"""How long a turn lasts at least: a burst that no controller could follow would test the wait for it."""
 
 
 def asked(hall: Hall, rng: random.Random) -> Iterator[None]:
     """Let people and strangers send something of all kinds, a piece a turn."""
-    version = 0
-    while True:
-        kind = rng.randrange(6)
-        if kind <= 1:
-            version += 1
-            made = package(str(version), name=f"d{version % 3}")
-            about = {"deployment": made.model.name, "model": made.model}
-            hall.send("register", "ann", **about, manifest=made.manifest, profile=PROFILE)
-            hall.send("validate", "val", **about, evidence="ef" * 32)
-            hall.send("create", "ann", **about, expected_revision=2)
-        elif kind == 2:
-            name = f"d{rng.randrange(3)}"
-            hall.send(
-                "configure", "ann", deployment=name, settings={"deployment": name, "owner": str(version)}
-            )
-        elif kind == 3:
-            hall.send("halt-serving", "oli", deployment=f"d{rng.randrange(3)}")
-        elif kind == 4:
-            for _ in range(rng.randrange(1, 60)):
-                hall.publish("deployment-control", rng.randbytes(rng.randrange(1, 200)))
-        else:
-            envelope = hall.send("resume", "oli", deployment="d1", target="serving", expected_revision=4)
-            hall.publish("deployment-control", envelope.to_bytes())
+    for turn in range(SHIFTS * SHIFT_TURNS):
+        shift = turn // SHIFT_TURNS
+        _sent(hall, rng, turn, f"ann-{shift}", f"val-{shift}")
+        time.sleep(TURN_S)
         yield
+    raise AssertionError("more is asked than the people of a hall may")
+
+
+def _sent(hall: Hall, rng: random.Random, turn: int, ann: str, val: str) -> None:
+    kind = rng.randrange(6)
+    if kind <= 1:
+        made = package(str(turn), name=f"d{turn % 3}")
+        about = {"deployment": made.model.name, "model": made.model}
+        hall.send("register", ann, **about, manifest=made.manifest, profile=PROFILE)
+        hall.send("validate", val, **about, evidence="ef" * 32)
+        hall.send("create", ann, **about, expected_revision=2)
+    elif kind == 2:
+        name = f"d{rng.randrange(3)}"
+        hall.send("configure", ann, deployment=name, settings={"deployment": name, "owner": str(turn)})
+    elif kind == 3:
+        hall.send("halt-serving", ann, deployment=f"d{rng.randrange(3)}")
+    elif kind == 4:
+        for _ in range(rng.randrange(1, 60)):
+            hall.publish("deployment-control", rng.randbytes(rng.randrange(1, 200)))
+    else:
+        envelope = hall.send("resume", ann, deployment="d1", target="serving", expected_revision=4)
+        hall.publish("deployment-control", envelope.to_bytes())
 
 
 def all_decided(hall: Hall) -> None:
@@ -65,4 +74,5 @@ def killed(hall: Hall, rng: random.Random, times: int) -> None:
         controller.wait(10)
         controller = hall.start()
     all_decided(hall)
-    hall.agree()
+    told = hall.agree()
+    assert set(hall.sent) <= {one.command for one in told}

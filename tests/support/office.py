@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
-from signed import NOW_MS, command, key, model, policy, signed, trust
+from signed import NOW_MS, command, key, model, plain, policy, signed, trust
 
 from driftline.agents.control.admission import Arrived
 from driftline.agents.control.decisions import Decision
@@ -23,6 +23,7 @@ from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import Command, Op, Plan, Step
 from driftline.schemas.control.envelope import STATE, Envelope
 from driftline.schemas.control.serving_state import Halt, ServingState, Tier
+from driftline.schemas.control.trust import Person
 
 PROFILE = "cd" * 32
 EVIDENCE = "ef" * 32
@@ -62,6 +63,20 @@ class Office:
         made = self.desk.take(Arrived(value, self.offset, self.now_ms), self.now_ms + late_ms)
         self.told += made
         return made
+
+    def trusts(self, other: Callable[[Person], Person], *added: Person, late_ms: int = 0) -> None:
+        """Let the roots change what trust says of each person, and add some; it is decided `late_ms` later."""
+        state = self.desk.history.now.ring.state
+        persons = (*map(other, state.trust.persons), *added)
+        asked = command(
+            "trust-set",
+            "",
+            at_ms=self.now_ms,
+            expected_revision=state.version,
+            trust=plain(replace(state.trust, persons=persons)),
+        )
+        made = self.send(signed(asked, "root-1", "root-2").to_bytes(), late_ms=late_ms)
+        assert made[-1].event == "decided", made[-1]
 
     def build(self, op: Op, **fields: Any) -> Command:
         """Return a command that expects what is so."""

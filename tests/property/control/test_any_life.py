@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from office import EVIDENCE, PASS, PLAN, PROFILE, Office, halted
 from office_audit import lines, rebuilt
-from signed import command, model, plain, signed, text
+from signed import model, text
 
 from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.audit.report import Pins
@@ -28,6 +27,7 @@ WEIGHTS = {
     "halt-instead": 1,
     "resume-serving": 6, "resume-rollout": 3, "register": 1, "retire": 0.3, "prepared": 8, "step": 8, "cancel": 0.5,
     "abandon": 0.5, "back": 1, "halted": 0.5, "baked": 1, "roles": 10, "names": 10,
+    "keys": 3,
 }  # fmt: skip
 """How often each is tried: lives go far before they end."""
 
@@ -37,17 +37,6 @@ def life_of(seed: int) -> list[tuple[str, str]]:
     chance = random.Random(seed)
     tried = chance.choices(list(WEIGHTS), list(WEIGHTS.values()), k=80)
     return [(what, chance.choice(("1", "2", "3"))) for what in tried]
-
-
-def other_person(office: Office, word: str, other: Callable[[Person], Person]) -> None:
-    """Let the roots change what trust says of the person who has a key."""
-    state = office.desk.history.now.ring.state
-    persons = tuple(other(one) if text(word) in one.keys else one for one in state.trust.persons)
-    asked = command(
-        "trust-set", "", at_ms=office.now_ms, expected_revision=state.version,
-        trust=plain(replace(state.trust, persons=persons)),
-    )  # fmt: skip
-    assert office.send(signed(asked, "root-1", "root-2").to_bytes())[-1].event == "decided"
 
 
 def other_roles(one: Person) -> Person:
@@ -60,13 +49,20 @@ def other_id(one: Person) -> Person:
     return replace(one, id=one.id.removesuffix("-2") if one.id.endswith("-2") else f"{one.id}-2")
 
 
+def other_keys(one: Person) -> Person:
+    """Let somebody have a key more, or the first alone."""
+    return replace(one, keys=one.keys[:1] if len(one.keys) > 1 else (*one.keys, text(f"{one.id}'s new")))
+
+
+TOLD_OF_PERSONS = {"roles": other_roles, "names": other_id, "keys": other_keys}
+
+
 def act(office: Office, what: str, version: str, pause_ms: int = 0) -> None:
     """Do one thing, whether it may be or not; approvals come a while after it."""
-    if what == "roles":
-        other_person(office, {"1": "bob", "2": "cat", "3": "val"}[version], other_roles)
-        return
-    if what == "names":
-        other_person(office, {"1": "bob", "2": "ann", "3": "val"}[version], other_id)
+    if what in TOLD_OF_PERSONS:
+        word, other = {"1": "bob", "2": "cat", "3": "val"}[version], TOLD_OF_PERSONS[what]
+        word = "ann" if what != "roles" and version == "2" else word
+        office.trusts(lambda one: other(one) if text(word) in one.keys else one)
         return
     at = office.desk.at(office.now_ms)
     state = office.desk.states.get("churn")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 from office import Office
-from signed import command, model, person, plain, signed
+from signed import model, person, signed
 
 from driftline.agents.control.verify_state import verify_state
 from driftline.agents.control.warrant import WarrantError, warranted
@@ -14,20 +14,14 @@ from driftline.schemas.control.serving_state import Grant
 
 def other_roles(office: Office, **roles: tuple[str, ...]) -> None:
     """Let the roots say who has which roles, beside those of everybody else."""
-    state = office.desk.history.now.ring.state
-    others = tuple(one for one in state.trust.persons if one.id not in roles)
-    said = replace(state.trust, persons=others + tuple(person(name, *held) for name, held in roles.items()))
-    asked = command("trust-set", "", at_ms=office.now_ms, expected_revision=state.version, trust=plain(said))
-    assert office.send(signed(asked, "root-1", "root-2").to_bytes())[-1].event == "decided"
+    known = {one.id for one in office.desk.history.now.ring.state.trust.persons}
+    added = [person(name, *held) for name, held in roles.items() if name not in known]
+    office.trusts(lambda one: replace(one, roles=roles.get(one.id, one.roles)), *added)
 
 
 def renamed(office: Office, old: str, new: str) -> None:
     """Let the roots give somebody another id, and the same keys and roles."""
-    state = office.desk.history.now.ring.state
-    persons = tuple(replace(one, id=new) if one.id == old else one for one in state.trust.persons)
-    said = replace(state.trust, persons=persons)
-    asked = command("trust-set", "", at_ms=office.now_ms, expected_revision=state.version, trust=plain(said))
-    assert office.send(signed(asked, "root-1", "root-2").to_bytes())[-1].event == "decided"
+    office.trusts(lambda one: replace(one, id=new) if one.id == old else one)
 
 
 def rolled_out() -> Office:

@@ -121,6 +121,23 @@ def test_what_was_denied_is_not_forgotten(office: Office) -> None:
     assert "denied, refused or lapsed" in wrong[0]
 
 
+@pytest.mark.parametrize("came", ["in time", "never"])
+def test_an_approval_that_counted_nothing_when_it_came_counts_nothing_later(
+    office: Office, came: str
+) -> None:
+    """Val gets the role two days after she approved: nothing is forgotten by that, whatever time a record claims."""
+    waiting = office.ask("forget", "sue", target=OTHER)
+    assert waiting.envelope is not None
+    vote = signed(office.build("approve", target=waiting.digest), "val")
+    if came == "in time":
+        assert office.send(vote.to_bytes())[-1].event == "rejected"
+    office.now_ms += 2 * 86_400_000
+    office.trusts(lambda one: replace(one, roles=("approver",)) if one.id == "val" else one)
+    found, wrong, _ = told(claimed(lines(office), waiting.envelope, vote, approvers=("val",)))
+    assert [one.target for one in found] == [ID]
+    assert "denied, refused or lapsed" in wrong[0]
+
+
 @pytest.mark.parametrize("word", ["sue", "bob"])
 def test_a_revoked_key_counts_no_more(office: Office, word: str) -> None:
     """Of whoever asks and of whoever approves; what was forgotten before the revocation stays so."""

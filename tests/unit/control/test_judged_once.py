@@ -1,0 +1,147 @@
+"""Commands and approvals are judged once, when they come: agents believe what was decided then, and nothing more."""
+
+from __future__ import annotations
+
+import pytest
+from doubting import Agent, swapped
+from msgspec.structs import replace
+from office import Office, code
+from office_audit import lines
+from signed import model, person, signed, text
+
+from driftline.agents.audit.record import Link
+from driftline.agents.control.ended import Ended
+from driftline.agents.control.verify_state import StateError, verify_state
+from driftline.agents.control.warrant import WarrantError, warranted
+from driftline.schemas.control.serving_state import Grant
+from driftline.schemas.control.trust import Person
+
+
+def rolled_out() -> Office:
+    """Return an office of medium tier whose canary may be promoted."""
+    office = Office("medium")
+    office.canary()
+    office.stepped()
+    office.stepped()
+    office.now_ms += 3_600_000
+    return office
+
+
+def believed(office: Office) -> None:
+    """Hold that an agent that starts now believes what is so, and one that saw all before it too."""
+    verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {}, heard(office))
+
+
+def heard(office: Office) -> set[str]:
+    """Return what an agent knows to be over who heard all that an office told."""
+    ended = Ended()
+    for data in lines(office):
+        ended.take(Link.from_bytes(data).event, data)
+    return ended.digests
+
+
+def approved_in_vain(office: Office, later_s: int) -> Grant:
+    """Return what a thief of the controller's key shows: Val's vote was refused, and later she gets the role for it."""
+    command = signed(office.build("promote", model=model("2")), "ann")
+    (waits,) = office.send(command.to_bytes())
+    vote = signed(office.build("approve", target=waits.digest), "val")
+    assert code(office.send(vote.to_bytes())[-1]) == "forbidden"
+    office.now_ms += later_s * 1_000
+    office.trusts(lambda one: person("val", "validator", "approver") if one.id == "val" else one)
+    texts = (command.to_bytes().decode(), vote.to_bytes().decode())
+    return Grant(of="champion", command=texts[0], approvals=texts[1:], tier="medium")
+
+
+@pytest.mark.parametrize("later_s", [40 * 60, 2 * 86_400])
+def test_an_approval_that_was_refused_counts_nothing_later(later_s: int) -> None:
+    """The roles of half an hour later are no roles of when it came."""
+    office = rolled_out()
+    grant = approved_in_vain(office, later_s)
+    with pytest.raises(WarrantError, match="the policy does not let ann promote with 1 approvals"):
+        warranted(grant, office.desk.history, "medium")
+
+
+def test_an_approval_that_the_audit_tells_was_refused_counts_nothing_soon_after() -> None:
+    """By the clock it might have come after the role was given; the audit tells that it did not."""
+    office = rolled_out()
+    agent, grant = Agent(office), approved_in_vain(office, 10)
+    basis = swapped(office.state, "champion", grant)
+    state = replace(
+        office.state, revision=office.state.revision + 1, champion=model("2"), rollout=None, basis=basis
+    )
+    with pytest.raises(StateError, match="or an approval of it that was refused"):
+        verify_state(
+            office.published(state),
+            "churn",
+            agent.believed,
+            office.desk.history,
+            office.now_ms,
+            {},
+            heard(office),
+        )
+
+
+def test_a_command_of_somebody_without_a_role_counts_nothing_when_they_get_it() -> None:
+    """At tier low nobody approves: what Val may not ask today is not so two days later, when she may."""
+    office = Office("low")
+    office.canary()
+    command = signed(office.build("promote", model=model("2")), "val")
+    office.now_ms += 2 * 86_400_000
+    office.trusts(lambda one: person("val", "engineer") if one.id == "val" else one)
+    grant = Grant(of="change", command=command.to_bytes().decode(), approvals=(), tier="low")
+    with pytest.raises(WarrantError, match="the policy does not let val promote"):
+        warranted(grant, office.desk.history, "low")
+
+
+def test_who_became_known_while_a_command_lay_there_is_believed() -> None:
+    """Three minutes on its way and thirteen until a controller comes back, which learns of the person right before."""
+    office = rolled_out()
+    asked = signed(office.build("promote", model=model("2")), "new")
+    office.now_ms += 180_000
+    late_ms = 780_000
+    office.trusts(lambda one: one, person("new", "engineer"), late_ms=late_ms)
+    (waits,) = office.send(asked.to_bytes(), late_ms=late_ms)
+    office.now_ms += late_ms
+    assert office.approve(waits, "bob").event == "decided"
+    office.prepared()
+    believed(office)
+
+
+def other_holder(office: Office, word: str, to: str) -> None:
+    """Let a key be another person's; who had it keeps their others, or gets a new one."""
+
+    def other(one: Person) -> Person:
+        keys = tuple(held for held in one.keys if held != text(word))
+        return replace(one, keys=(*keys, text(word)) if one.id == to else keys or (text(f"{one.id}'s new"),))
+
+    office.trusts(other)
+
+
+def test_a_key_that_was_the_approvers_until_just_before_is_the_askers() -> None:
+    """Roots gave Ann's second key to Bob by mistake; seconds after they mend it she asks with it, and he approves."""
+    office = rolled_out()
+    other_holder(office, "second", "bob")
+    office.now_ms += 600_000
+    other_holder(office, "second", "ann")
+    office.now_ms += 30_000
+    asked = office.ask("promote", "second", model=model("2"))
+    office.now_ms += 120_000
+    assert office.approve(asked, "bob").event == "decided"
+    office.prepared()
+    believed(office)
+
+
+def test_a_key_that_becomes_the_approvers_unmakes_nothing() -> None:
+    """Minutes after a promotion that Ann asked for and Bob approved, her key is his: all stays believed."""
+    office = rolled_out()
+    asked = office.ask("promote", "ann", model=model("2"))
+    assert office.approve(asked, "bob").event == "decided"
+    office.prepared()
+    history = office.desk.history
+    before = verify_state(office.published(), "churn", None, history, office.now_ms, {}, ())
+    office.now_ms += 300_000
+    other_holder(office, "ann", "bob")
+    believed(office)
+    assert office.ask("halt-serving", "oli").event == "decided"
+    halted = verify_state(office.published(), "churn", before, office.desk.history, office.now_ms, {}, ())
+    assert halted.state.halt is not None
