@@ -77,7 +77,7 @@ def read_document(path: Path) -> dict[str, Any]:
     except OSError as error:
         message = f"the settings file {path} cannot be read: {error.strerror}"
         raise SettingsError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         message = f"the settings file {path} is no TOML: {error}"
         raise SettingsError(message) from error
 

@@ -51,7 +51,7 @@ def parse_trust(data: bytes, file: str) -> TrustFile:
     """Read the bytes of a trust file, which errors call `file`; raises as `read_trust_file` does."""
     try:
         document = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise TrustError(f"the trust file {file} is no TOML: {error}") from error
     try:
         found = msgspec.convert(document, type=_Written)

@@ -77,7 +77,7 @@ def read_commands(path: Path) -> Commands:
         found = msgspec.convert(tomllib.loads(read_whole(path, _MAX_FILE_BYTES).decode()), Commands)
     except OSError as error:
         raise RetrainError(f"the commands of retraining {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise RetrainError(f"{path} does not say which commands retrain: {error}") from error
     seen: set[str] = set()
     for name, entry in found.commands.items():

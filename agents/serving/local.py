@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NAME: Final = "halt.sock"
 MOST_BYTES: Final = MAX_BYTES * 8
 """Of a command with its approvals."""
+ANSWER_BYTES: Final = 64 << 20
+"""Of an answer at most: `about` tells of every version of every deployment."""
 ANSWER_S: Final = 10.0
 CALLERS: Final = 16
 """At a time; one more is sent away."""
@@ -108,7 +110,7 @@ def ask(path: Path, line: bytes) -> dict[str, Any]:
             to.connect(str(_short(path)))
             to.sendall(line)
             with to.makefile("rb") as read:
-                answer: dict[str, Any] = msgspec.json.decode(read.readline(MOST_BYTES), type=dict)
+                answer: dict[str, Any] = msgspec.json.decode(read.readline(ANSWER_BYTES), type=dict)
     except (OSError, msgspec.MsgspecError) as error:
         raise ServingError(
             f"no agent answers at {path}: {getattr(error, 'strerror', None) or error}"

@@ -68,9 +68,23 @@ def _is_so(local: Local, command: Command, state: ServingState) -> bool:
     if command.op == "rollback":
         return state.champion == command.model and not goes_on(local.rollout, state.rollout)
     if command.op == "halt-serving":
-        found = held(state, "halt") if state.halt is not None else None
-    else:
-        found = held(state, "pause") if state.rollout is not None and state.rollout.paused else None
+        says_so = state.halt is not None and state.halt.instead == command.model
+        return says_so and _rests_on(local, state, "halt")
+    rollout = state.rollout
+    if rollout is None or not rollout.paused:
+        return False
+    # One that went on before it was halted answers more callers than it may here.
+    grew = (
+        local.rollout is not None
+        and goes_on(local.rollout, rollout)
+        and rollout.weight > local.rollout.weight
+    )
+    return not grew and _rests_on(local, state, "pause")
+
+
+def _rests_on(local: Local, state: ServingState, of: Standing) -> bool:
+    """Whether what stands in a state stands by the command."""
+    found = held(state, of)
     return found is not None and found.command == local.command
 
 

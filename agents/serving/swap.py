@@ -77,8 +77,8 @@ class Swapper:
 
     @property
     def manifests(self) -> dict[str, Manifest]:
-        """Manifests of what is in memory, by their digests."""
-        return {ref.manifest: one.manifest for ref, one in self._loaded.items()}
+        """Manifests of what is in memory, by their digests; others' threads ask while it changes."""
+        return {ref.manifest: one.manifest for ref, one in tuple(self._loaded.items())}
 
     async def prepare(self, state: ServingState) -> None:
         """Load what a state prepares, which is one version; afterwards all serves as before.

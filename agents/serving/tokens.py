@@ -76,7 +76,7 @@ def read_tokens(path: Path) -> Tokens:
         table = tomllib.loads(read_whole(path, check=check).decode()).get("tokens")
     except OSError as error:
         raise ServingError(f"the tokens {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ServingError(f"the tokens {path} are no TOML: {error}") from error
     if not isinstance(table, dict) or not table:
         raise ServingError(f'the tokens {path} have no table [tokens] with DEPLOYMENT = "TOKEN"')

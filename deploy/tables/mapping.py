@@ -43,7 +43,7 @@ def read_mapping(path: Path) -> dict[str, dict[str, object]]:
         raise TableError(f"there is no mapping file {path}: check the path given with --columns") from None
     except OSError as error:
         raise TableError(f"the mapping file {path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise TableError(f"{path} is no TOML file: {error}") from error
     for key in document:
         if key != "columns":

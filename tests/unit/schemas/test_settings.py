@@ -158,6 +158,7 @@ def test_a_wrong_variable_is_one_sentence(env: dict[str, str], sentence: str) ->
         ),
         ("[kafka", "is no TOML"),
         ("a = " + "[" * 50_000, "is no TOML"),
+        ("a = " + "1" * 5_000, "is no TOML"),
         ('[local]\ndata_dir = "a\\u0000b"', "local.data_dir is 'a\\x00b'; it must be the path of a folder"),
         (f"[alerts]\nroutes = '{'x' * 5_000}'", "which is no file"),
     ],

@@ -83,6 +83,7 @@ def test_tokens_are_read_from_a_private_file(tmp_path: Path) -> None:
     for text, mode, said in (
         (f'[tokens]\nchurn = "{secret}"', 0o644, "chmod 600"),
         ("[tokens", 0o600, "no TOML"),
+        ("a = " + "1" * 5_000, 0o600, "no TOML"),
         ("", 0o600, "no table"),
         ('[tokens]\nchurn = "short"', 0o600, "shorter than 16"),
         (f'[tokens]\n"a/b" = "{secret}"', 0o600, "separates"),

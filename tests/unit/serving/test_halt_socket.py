@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from driftline.agents.serving.controlled import Controlled
-from driftline.agents.serving.local import ABOUT, CALLERS, MOST_BYTES, NAME, listen
+from driftline.agents.serving.local import ABOUT, CALLERS, MOST_BYTES, NAME, ask, listen
 
 
 class Silent:
@@ -75,3 +75,22 @@ def test_callers_and_lines_are_bounded(tmp_path: Path) -> None:
         server.close()
 
     asyncio.run(run())
+
+
+def test_an_agent_of_many_deployments_tells_of_them_all(tmp_path: Path) -> None:
+    """What is asked first in an emergency is answered however long it is: a hundred deployments of 64 versions."""
+    names = [f"{number:03}" + "d" * 97 for number in range(100)]
+    about = {"serves": names, "versions": {name: [{"manifest": "ab" * 32}] * 64 for name in names}}
+
+    class Large(Silent):
+        def about(self) -> dict[str, Any]:
+            return about
+
+    async def run() -> dict[str, Any]:
+        server = await listen(cast("Controlled", Large()), tmp_path)
+        try:
+            return await asyncio.to_thread(ask, tmp_path / NAME, ABOUT)
+        finally:
+            server.close()
+
+    assert asyncio.run(run()) == {"ok": True, **about}

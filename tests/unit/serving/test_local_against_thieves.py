@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from signed import command, model, signed
 from driftline.agents.control.lifecycle import cancel
 from driftline.agents.control.verify_state import StateError
 from driftline.agents.serving.errors import ServingError
-from driftline.schemas.control.serving_state import Grant
+from driftline.schemas.control.serving_state import Grant, Halt
 
 
 def run(folder: Path, whole: Callable[[Office, Life], Awaitable[None]]) -> None:
@@ -49,10 +50,10 @@ async def says(office: Office, life: Life, op: Any, **fields: Any) -> str:
     return asked
 
 
-def forged(office: Office, *grants: Grant) -> None:
-    """Let the controller make a revision that says the same as before, with more grants, and the audit tell of it."""
+def forged(office: Office, *grants: Grant, **fields: Any) -> None:
+    """Let the controller make a revision with more grants, and other fields, and the audit tell of it."""
     made = cancel(office.state, office.desk.at(office.now_ms))
-    made = replace(made, basis=(*made.basis, *grants))
+    made = replace(made, basis=(*made.basis, *grants), **fields)
     office.told += office.desk.move(made, "forged", office.now_ms)
 
 
@@ -105,9 +106,48 @@ def test_a_weight_that_was_held_here_grows_by_no_such_grant(tmp_path: Path, of: 
         office.stepped()
         await life.catches_up()
         resumed = by_nobody(office, "resume", target="rollout")
-        forged(office, Grant(of=of, command=asked if of == "pause" else resumed))
+        paused = replace(office.state.rollout, paused=of == "pause")
+        forged(office, Grant(of=of, command=asked if of == "pause" else resumed), rollout=paused)
         await life.catches_up()
         assert life.slots.weight == weight > 0
+
+    run(tmp_path, whole)
+
+
+def test_a_weight_that_was_held_here_grows_by_no_controller_that_hears_of_it_late(tmp_path: Path) -> None:
+    """What went a step on elsewhere before the same halt reached the controller goes on here after a resumption."""
+
+    async def whole(office: Office, life: Life) -> None:
+        office.registered("3")
+        office.does("canary", "ann", model=model("3"), plan=PLAN)
+        await life.catches_up()
+        asked = await says(office, life, "halt-rollout")
+        office.stepped()
+        await life.catches_up()
+        assert office.send(asked.encode())[-1].event == "decided"
+        await life.catches_up()
+        assert (life.slots.weight, office.state.rollout.weight) == (500, 5_000)
+        office.does("resume", "oli", target="rollout")
+        await life.catches_up()
+        assert (life.slots.weight, life.controlled.belief.local.get("churn", ())) == (5_000, ())
+
+    run(tmp_path, whole)
+
+
+def test_a_halt_of_all_is_ended_by_no_state_in_which_a_version_answers(tmp_path: Path) -> None:
+    """Oli once let version 1 answer instead, and took it back; now nothing may, whatever else a state shows."""
+
+    async def whole(office: Office, life: Life) -> None:
+        once = signed(office.build("halt-serving", model=model("1")), "oli").to_bytes()
+        assert office.send(once)[-1].event == "decided"
+        office.does("resume", "oli", target="serving")
+        await life.catches_up()
+        asked = await says(office, life, "halt-serving")
+        halt = Halt(reason="why", by="oli", revision=office.state.revision + 1, instead=model("1"))
+        forged(office, Grant(of="halt", command=asked), Grant(of="halt", command=once.decode()), halt=halt)
+        with suppress(StateError):
+            await life.catches_up()
+        assert life.slots.answering is None
 
     run(tmp_path, whole)
 
