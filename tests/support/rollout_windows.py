@@ -16,6 +16,8 @@ from driftline.schemas.window import Figure, WindowResult
 START_MS = 1_700_000_000_000
 HOUR_MS = 3_600_000
 PLAN = Plan(steps=(Step(weight=500, bake_s=60, min_rows=300), Step(weight=5_000, bake_s=60)), max_wait_s=600)
+BOUND = 0.0009
+"""How far the order inside bins may have an AUC from what it is."""
 ONE, TWO = package("1").model, package("2").model
 
 
@@ -63,10 +65,27 @@ def truth(
     guess: float | None = None,
     **fields: Any,
 ) -> WindowResult:
-    """Return what accuracy tells of a window; the estimate is as good as the truth unless it is given."""
+    """Return what accuracy tells of a window of some rows; the estimate is as good as the truth unless it is given.
+
+    A measured AUC has bounds of what its bins do not tell, and beside them its standard error; `half` is of its 95 %
+    interval by both.
+    """
+    guessed = auc if guess is None else guess
     made = [
-        Figure(kind, "", "auc", value, low=value - half, high=value + half, interval="iid", rows=1_000)
-        for kind, value in (("performance", auc), ("estimate", auc if guess is None else guess))
+        Figure(
+            "performance", "", "auc", auc, low=auc - BOUND, high=auc + BOUND, interval="bounds", rows=1_000
+        ),
+        Figure("performance", "", "auc_error", (half - BOUND) / 1.96, rows=1_000),
+        Figure(
+            "estimate",
+            "",
+            "auc",
+            guessed,
+            low=guessed - half,
+            high=guessed + half,
+            interval="iid",
+            rows=1_000,
+        ),
     ]
     return window("accuracy", version, slot, *made, **fields)
 

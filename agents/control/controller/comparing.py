@@ -174,15 +174,34 @@ def _worst(found: Sequence[Found]) -> Found:
 def _sure(kind: str, metric: str, windows: Sequence[WindowResult]) -> Weighted:
     """A metric of windows, each with how sure it is: one over its squared standard error, if told."""
     found = []
-    for figure in _figures(kind, metric, windows):
-        if figure.value is None or figure.low is None or figure.high is None:
+    for window in windows:
+        told = {
+            one.metric: one
+            for one in window.figures
+            if (one.kind, one.feature, one.segment) == (kind, "", "")
+        }
+        figure = told.get(metric)
+        error = None if figure is None else _standard_error(figure, told.get(f"{metric}_error"))
+        if figure is None or figure.value is None or error is None:
             continue
-        error = (figure.high - figure.low) / (2 * TWO_SIDED)
         square = error * error  # as a power it raises where it is too large
         weight = 1 / square if square > 0 else math.inf
         if error > 0 and 0 < weight < math.inf and math.isfinite(figure.value):
             found.append((figure.value, weight))
     return found
+
+
+def _standard_error(figure: Figure, chance: Figure | None) -> float | None:
+    """How far chance may have a figure from the truth; None where it is not told.
+
+    Bounds are of what bins do not tell; chance between rows comes on top of them, and stands in a figure of its own.
+    """
+    if figure.low is None or figure.high is None:
+        return None
+    half = (figure.high - figure.low) / (2 * TWO_SIDED)
+    if figure.interval != "bounds":
+        return half
+    return None if chance is None or not chance.value or chance.value < 0 else half + chance.value
 
 
 def _pooled(told: Weighted) -> tuple[float, float] | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from rollout_windows import drift
+import pytest
+from rollout_windows import BOUND, drift, truth, window
 
-from driftline.agents.control.controller.comparing import failed, predicted, waited
+from driftline.agents.control.controller.comparing import failed, measured, predicted, waited
+from driftline.schemas.deployment import DeploymentSettings
+from driftline.schemas.window import Figure
 
 
 def test_few_calls_prove_nothing() -> None:
@@ -40,3 +43,26 @@ def test_a_tail_of_few_calls_is_no_proof() -> None:
     assert waited(*few) == ("pass", "p50 10.0 ms, of the other's 10.0 ms")
     many = [drift("2", "canary", p95=60.0, rows=2_000)], [drift("1", "champion", rows=2_000)]
     assert waited(*many) == ("worse", "p95 60.0 ms, of the other's 20.0 ms")
+
+
+BY_AUC = DeploymentSettings(deployment="churn", primary_metric="auc")
+
+
+def test_an_auc_of_few_rows_proves_nothing() -> None:
+    """Bounds of an AUC tell nothing of chance: 0.034 between two windows of 700 rows each is none, of 70,000 it is."""
+    few = [truth("2", "canary", auc=0.7311, half=0.0466)], [truth("1", "champion", auc=0.7648, half=0.0515)]
+    assert measured("performance", *few, BY_AUC)[0] == "wait"
+    even = [truth("2", "canary", half=0.0466)], [truth("1", "champion", half=0.0515)]
+    assert measured("performance", *even, BY_AUC)[0] == "wait"
+    many = [truth("2", "canary", auc=0.7311, half=0.005)], [truth("1", "champion", auc=0.7648, half=0.005)]
+    assert measured("performance", *many, BY_AUC)[0] == "worse"
+
+
+@pytest.mark.parametrize("chance", [None, 0.0, -0.02, float("nan"), float("inf")])
+def test_an_auc_whose_chance_is_not_told_is_no_evidence(chance: float | None) -> None:
+    """Neither for the canary nor against it."""
+    auc = Figure(
+        "performance", "", "auc", 0.7, low=0.7 - BOUND, high=0.7 + BOUND, interval="bounds", rows=1_000
+    )
+    new = window("accuracy", "2", "canary", auc, Figure("performance", "", "auc_error", chance))
+    assert measured("performance", [new], [truth("1", "champion")], BY_AUC)[0] == "wait"
