@@ -39,5 +39,6 @@ class Ended:
         ended = (record.detail or {}).get("target") if event == "denied" else record.command
         if isinstance(ended, str):
             self.digests.add(ended)
-            if event != "rejected":
+            # By this code alone one is refused that may come again: of whoever sent too many.
+            if record.reject != "precondition_failed":
                 self._over.add(ended)

@@ -9,7 +9,7 @@ from office import Office, code
 from office_audit import lines
 from signed import model, person, signed, text
 
-from driftline.agents.audit.record import Link
+from driftline.agents.audit.record import AuditRecord, Link
 from driftline.agents.control.ended import Ended
 from driftline.agents.control.verify_state import StateError, verify_state
 from driftline.agents.control.warrant import WarrantError, warranted
@@ -79,6 +79,19 @@ def test_an_approval_that_the_audit_tells_was_refused_counts_nothing_soon_after(
             {},
             heard(office),
         )
+
+
+def test_an_approval_that_was_refused_stays_so_whatever_the_audit_tells_later() -> None:
+    """Whoever stole the controller's key and may write the audit tells that it was approved after all: it is over."""
+    office = rolled_out()
+    grant = approved_in_vain(office, 10)
+    ended, told = Ended(), lines(office)
+    for data in told:
+        ended.take(Link.from_bytes(data).event, data)
+    vote = next(one for one in told if AuditRecord.from_bytes(one).reject == "forbidden")
+    forged = replace(AuditRecord.from_bytes(vote), event="approved", reject=None)
+    ended.take("approved", forged.to_bytes())
+    assert warranted(grant, office.desk.history, "medium").is_over(ended.digests)
 
 
 def test_a_command_of_somebody_without_a_role_counts_nothing_when_they_get_it() -> None:
