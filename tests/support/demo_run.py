@@ -71,9 +71,17 @@ def all_of(state: StackState, demo: subprocess.Popen[bytes]) -> list[psutil.Proc
     """Everything that the demo started: Alertmanager where it is installed, and the supervisor with all below it."""
     processes = psutil.Process(demo.pid).children(recursive=True)
     assert {state.pid, *(part.pid for part in state.components)} <= {process.pid for process in processes}
-    told = any(PROGRAM in " ".join(process.cmdline()) for process in processes)
+    told = any(PROGRAM in _line(process) for process in processes)
     assert told is (shutil.which(PROGRAM) is not None)
     return processes
+
+
+def _line(process: psutil.Process) -> str:
+    """Return the command line of a process; of one that ends meanwhile there is none."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def still_alive(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
