@@ -14,7 +14,7 @@ from driftline.agents.control.verdicts import Refusal
 from driftline.agents.control.warrant import Warrant, WarrantError, warranted
 from driftline.agents.control.withdrawn import withdrawn
 from driftline.agents.serving.errors import ServingError
-from driftline.agents.serving.settled import goes_on, is_gone
+from driftline.agents.serving.settled import grew, is_gone
 from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.envelope import EnvelopeError
 from driftline.schemas.control.serving_state import Grant, Halt, Rollout, ServingState
@@ -113,10 +113,8 @@ def over(state: ServingState, held: Iterable[Local]) -> ServingState:
 def _over(state: ServingState, local: Local) -> ServingState:
     command = asked(local.command)
     if command.op == "halt-rollout":
-        now, then = state.rollout, local.rollout
-        if now is None or then is None or not goes_on(then, now) or now.weight <= then.weight:
-            return state
-        return msgspec.structs.replace(state, rollout=then)
+        held_back = grew(local.rollout, state.rollout)
+        return msgspec.structs.replace(state, rollout=local.rollout) if held_back else state
     if command.op == "halt-serving":
         instead = None if is_gone(command.model, state) else command.model
         halt = Halt(reason=command.reason, by=local.by, revision=state.revision, instead=instead)

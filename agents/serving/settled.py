@@ -58,6 +58,11 @@ def is_gone(model: ModelRef | None, state: ServingState) -> bool:
     return version is None or version.stage == "retired"
 
 
+def grew(then: Rollout | None, now: Rollout | None) -> bool:
+    """Whether a rollout went on and answers more callers than it did."""
+    return then is not None and now is not None and goes_on(then, now) and now.weight > then.weight
+
+
 def goes_on(then: Rollout | None, now: Rollout | None) -> bool:
     """Whether a rollout is still the one that it was."""
     return then is not None and now is not None and then.rollout_id == now.rollout_id
@@ -70,16 +75,9 @@ def _is_so(local: Local, command: Command, state: ServingState) -> bool:
     if command.op == "halt-serving":
         says_so = state.halt is not None and state.halt.instead == command.model
         return says_so and _rests_on(local, state, "halt")
-    rollout = state.rollout
-    if rollout is None or not rollout.paused:
-        return False
-    # One that went on before it was halted answers more callers than it may here.
-    grew = (
-        local.rollout is not None
-        and goes_on(local.rollout, rollout)
-        and rollout.weight > local.rollout.weight
-    )
-    return not grew and _rests_on(local, state, "pause")
+    # One that grew before it was halted answers more callers than it may here.
+    is_paused = state.rollout is not None and state.rollout.paused
+    return is_paused and not grew(local.rollout, state.rollout) and _rests_on(local, state, "pause")
 
 
 def _rests_on(local: Local, state: ServingState, of: Standing) -> bool:

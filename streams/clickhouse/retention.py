@@ -113,10 +113,9 @@ def apply(client: Client, archive: Archive) -> list[str]:
                 f"src_partition, src_offset, arrived FROM prediction_lookup WHERE {wanted[table]}"
             )
             continue
-        change(f"ALTER TABLE {table} MODIFY SETTING {AGES_ALONE}")
-        if table in BY_TIER:
-            # A part holds rows of several deployments: those that go first must not wait for those that stay.
-            change(f"ALTER TABLE {table} MODIFY SETTING ttl_only_drop_parts = {int(not kept)}")
+        # A part holds rows of several deployments: those that go first must not wait for those that stay.
+        whole = f", ttl_only_drop_parts = {int(not kept)}" if table in BY_TIER else ""
+        change(f"ALTER TABLE {table} MODIFY SETTING {AGES_ALONE}{whole}")
         change(f"ALTER TABLE {table} MODIFY TTL {wanted[table]} SETTINGS materialize_ttl_after_modify = 1")
     return changed
 

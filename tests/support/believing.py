@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import msgspec
 from office import Office
 from office_audit import HERE
 from served import Kept, Package, Shelf, settings
-from signed import key, policy, trust
+from signed import key, policy, signed, trust
 
 from driftline.agents.audit.chain import Chain
 from driftline.agents.audit.record import GENESIS, NO_HASH, AuditRecord, Genesis
@@ -21,6 +22,7 @@ from driftline.agents.control.telling import told
 from driftline.agents.serving.agent import Agent
 from driftline.agents.serving.controlled import Controlled
 from driftline.schemas.control.ack import Ack, Heartbeat
+from driftline.schemas.control.command import Op
 from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.settings import Control
 
@@ -131,6 +133,33 @@ class Life:
     def outcomes(self) -> list[tuple[int, str]]:
         """Revisions and outcomes that were acked."""
         return [(one.revision, one.outcome) for one in self.post.acks]
+
+
+def lived(
+    folder: Path, begin: Callable[[Office], None], whole: Callable[[Office, Life], Awaitable[None]]
+) -> None:
+    """Run a test with an agent of low tier that caught up with what began; it has packages of versions 1 to 3."""
+
+    async def bounded() -> None:
+        office = Office("low")
+        life = Life(folder, office, *(Package(version, tier="low") for version in "123"))
+        life.hears()
+        begin(office)
+        await life.catches_up()
+        async with asyncio.timeout(60):
+            await whole(office, life)
+        await life.end()
+
+    asyncio.run(bounded())
+
+
+async def says(office: Office, life: Life, op: Op, **fields: Any) -> str:
+    """Give the agent a command of Oli's itself, a second later; return its envelope."""
+    office.now_ms += 1_000
+    asked = signed(office.build(op, **fields), "oli").to_bytes().decode()
+    life.controlled.command(msgspec.json.encode({"command": asked}))
+    await life.settled()
+    return asked
 
 
 def beat(value: bytes) -> Heartbeat:

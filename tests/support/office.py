@@ -137,11 +137,15 @@ class Office:
         self.told += self.desk.move(made, "its windows passed", self.now_ms)
         return self.state
 
-    def promoted(self, version: str = "2", plan: Plan | None = None) -> ServingState:
-        """Let a canary pass all of its steps and become champion."""
+    def passed(self, version: str = "2") -> ServingState:
+        """Let a canary pass all of its steps."""
         self.canary(version)
         self.stepped()
-        self.stepped()
+        return self.stepped()
+
+    def promoted(self, version: str = "2", plan: Plan | None = None) -> ServingState:
+        """Let a canary pass all of its steps and become champion."""
+        self.passed(version)
         approvers = {"low": (), "medium": ("bob",), "high": ("bob", "cat")}[self.tier]
         return self.does("promote", "ann", approvers=approvers, model=model(version), plan=plan)
 
@@ -182,6 +186,13 @@ def refused(decision: Decision, *said: str) -> None:
 def stages(state: ServingState) -> dict[str, str]:
     """Return the stage of each version."""
     return {one.model.version: one.stage for one in state.versions}
+
+
+def rolled_out(tier: Tier = "medium") -> Office:
+    """Return an office whose canary may be promoted."""
+    office = Office(tier)
+    office.passed()
+    return office
 
 
 def shadowed(tier: Tier = "medium") -> Office:

@@ -8,9 +8,10 @@ from office import Office
 from signed import NOW_MS, policy, trust
 
 from driftline.agents.audit.chain import Chain
-from driftline.agents.audit.record import AuditRecord, Source, digest
+from driftline.agents.audit.record import AuditRecord, Link, Source, digest
 from driftline.agents.audit.writer import begin
 from driftline.agents.control.desk import Desk
+from driftline.agents.control.ended import Ended
 from driftline.agents.control.judge import Facts
 from driftline.agents.control.telling import begun, hear, told
 from driftline.agents.control.verdicts import Refusal
@@ -28,6 +29,14 @@ def lines(office: Office) -> list[bytes]:
         event, fields = told(decision, HERE)
         found.append(log.append(event, decision.at_ms, **fields))
     return found
+
+
+def heard(office: Office) -> set[str]:
+    """Return the digests of what an agent knows to be over that heard all that an office told."""
+    ended = Ended()
+    for data in lines(office):
+        ended.take(Link.from_bytes(data).event, data)
+    return ended.digests
 
 
 def rebuilt(records: Iterable[AuditRecord], look: Callable[[Command], Facts | Refusal]) -> Desk:

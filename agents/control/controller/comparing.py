@@ -175,13 +175,8 @@ def _sure(kind: str, metric: str, windows: Sequence[WindowResult]) -> Weighted:
     """A metric of windows, each with how sure it is: one over its squared standard error, if told."""
     found = []
     for window in windows:
-        told = {
-            one.metric: one
-            for one in window.figures
-            if (one.kind, one.feature, one.segment) == (kind, "", "")
-        }
-        figure = told.get(metric)
-        error = None if figure is None else _standard_error(figure, told.get(f"{metric}_error"))
+        figure, chance = (_last(kind, name, window) for name in (metric, f"{metric}_error"))
+        error = None if figure is None else _standard_error(figure, chance)
         if figure is None or figure.value is None or error is None:
             continue
         square = error * error  # as a power it raises where it is too large
@@ -275,6 +270,11 @@ def _verdicts(windows: Sequence[WindowResult]) -> set[str]:
         if figure.kind == "prediction" and not figure.segment
     }
     return {one for one in found if one not in (None, "inconclusive")}
+
+
+def _last(kind: str, metric: str, window: WindowResult) -> Figure | None:
+    found = _figures(kind, metric, (window,))
+    return found[-1] if found else None
 
 
 def _figures(kind: str, metric: str, windows: Sequence[WindowResult]) -> list[Figure]:

@@ -26,8 +26,8 @@ WEIGHTS = {
     "validate": 4, "shadow": 2, "canary": 4, "promote": 5, "rollback": 1, "halt-rollout": 1, "halt-serving": 1,
     "halt-instead": 1,
     "resume-serving": 6, "resume-rollout": 3, "register": 1, "retire": 0.3, "prepared": 8, "step": 8, "cancel": 0.5,
-    "abandon": 0.5, "back": 1, "halted": 0.5, "baked": 1, "roles": 10, "names": 10,
-    "keys": 3,
+    "abandon": 0.5, "back": 1, "halted": 0.5, "baked": 1, "roles": 10,
+    "names": 10, "keys": 3,
 }  # fmt: skip
 """How often each is tried: lives go far before they end."""
 
@@ -54,15 +54,20 @@ def other_keys(one: Person) -> Person:
     return replace(one, keys=one.keys[:1] if len(one.keys) > 1 else (*one.keys, text(f"{one.id}'s new")))
 
 
-TOLD_OF_PERSONS = {"roles": other_roles, "names": other_id, "keys": other_keys}
+TOLD_OF_PERSONS = {
+    "roles": (other_roles, ("bob", "cat", "val")),
+    "names": (other_id, ("bob", "ann", "val")),
+    "keys": (other_keys, ("bob", "ann", "val")),
+}
+"""What roots change, and of whom."""
 
 
 def act(office: Office, what: str, version: str, pause_ms: int = 0) -> None:
     """Do one thing, whether it may be or not; approvals come a while after it."""
     if what in TOLD_OF_PERSONS:
-        word, other = {"1": "bob", "2": "cat", "3": "val"}[version], TOLD_OF_PERSONS[what]
-        word = "ann" if what != "roles" and version == "2" else word
-        office.trusts(lambda one: other(one) if text(word) in one.keys else one)
+        other, words = TOLD_OF_PERSONS[what]
+        held = text(words[int(version) - 1])
+        office.trusts(lambda one: other(one) if held in one.keys else one)
         return
     at = office.desk.at(office.now_ms)
     state = office.desk.states.get("churn")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from office import Office
+from office import Office, rolled_out
 from signed import model, person, signed
 
 from driftline.agents.control.verify_state import verify_state
@@ -24,12 +24,9 @@ def renamed(office: Office, old: str, new: str) -> None:
     office.trusts(lambda one: replace(one, id=new) if one.id == old else one)
 
 
-def rolled_out() -> Office:
-    """A deployment of medium tier whose canary may be promoted; Dan may only validate."""
-    office = Office("medium")
-    office.canary()
-    office.stepped()
-    office.stepped()
+def with_dan() -> Office:
+    """A deployment of medium tier whose canary could be promoted an hour ago; Dan may only validate."""
+    office = rolled_out()
     other_roles(office, dan=("validator",))
     office.now_ms += 3_600_000
     return office
@@ -38,7 +35,7 @@ def rolled_out() -> Office:
 @pytest.mark.parametrize("who", ["approver", "asker"])
 def test_a_role_counts_from_the_second_on_in_which_it_is_given(who: str) -> None:
     """A promotion is believed by agents that fresh roles allowed, now and with every later revision."""
-    office = rolled_out()
+    office = with_dan()
     if who == "approver":
         other_roles(office, dan=("approver",))
     else:
@@ -57,7 +54,7 @@ def test_a_role_counts_from_the_second_on_in_which_it_is_given(who: str) -> None
 
 def test_a_role_that_is_given_while_a_command_is_on_its_way_counts() -> None:
     """A controller decides by the trust of that moment, minutes after the command was signed, and so do agents."""
-    office = rolled_out()
+    office = with_dan()
     asked = signed(office.build("promote", model=model("2")), "dan")
     office.now_ms += 300_000
     other_roles(office, dan=("engineer",))
@@ -68,7 +65,7 @@ def test_a_role_that_is_given_while_a_command_is_on_its_way_counts() -> None:
 
 def test_roles_of_different_times_add_up_to_nothing() -> None:
     """Who asked could by one trust, and who approved by the next: at no time did both, and no agent takes it."""
-    office = rolled_out()
+    office = with_dan()
     asked = signed(office.build("promote", model=model("2")), "ann")
     office.now_ms += 10_000
     other_roles(office, ann=("validator",), dan=("approver",))
@@ -92,7 +89,7 @@ def test_roles_of_different_times_add_up_to_nothing() -> None:
 @pytest.mark.parametrize("after_s", [1, 30, 59, 61])
 def test_who_asked_may_have_got_another_id_just_before(after_s: int, approved_s: int) -> None:
     """Whichever id a controller knew the asker by, agents believe what it decided, however late the approval came."""
-    office = rolled_out()
+    office = with_dan()
     renamed(office, "ann", "anna")
     office.now_ms += after_s * 1_000
     asked = office.ask("promote", "ann", model=model("2"))
@@ -105,10 +102,7 @@ def test_who_asked_may_have_got_another_id_just_before(after_s: int, approved_s:
 
 def test_who_approved_may_have_got_another_id_just_before() -> None:
     """The first of two who approve is renamed seconds before, and the second comes minutes later."""
-    office = Office("high")
-    office.canary()
-    office.stepped()
-    office.stepped()
+    office = rolled_out("high")
     asked = office.ask("promote", "ann", model=model("2"))
     office.now_ms += 60_000
     renamed(office, "bob", "robert")
@@ -122,10 +116,7 @@ def test_who_approved_may_have_got_another_id_just_before() -> None:
 
 def test_a_person_of_two_ids_is_one_and_approves_nothing_of_their_own() -> None:
     """Bob signs as Bob and again as Robert, and Ann as Anna: one approval of the two that are needed, and none."""
-    office = Office("high")
-    office.canary()
-    office.stepped()
-    office.stepped()
+    office = rolled_out("high")
     asked = signed(office.build("promote", model=model("2")), "ann")
     own = signed(office.build("approve", target=asked.digest), "ann")
     first = signed(office.build("approve", target=asked.digest), "bob")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from office import EVIDENCE, PLAN, PROFILE, Office, code, shadowed
+from office import EVIDENCE, PLAN, PROFILE, Office, code, rolled_out, shadowed
 from signed import command, key, model, plain, signed, text, trust
 
 from driftline.agents.control.desk import Desk
@@ -16,10 +16,7 @@ from driftline.agents.control.verdicts import Refusal
 
 def test_a_promotion_waits_for_two_persons_of_a_high_tier() -> None:
     """One approval is not enough, a second person's is; then the command takes effect with both of them told."""
-    office = Office("high")
-    office.canary()
-    office.stepped()
-    office.stepped()
+    office = rolled_out("high")
     asked = office.ask("promote", "ann", model=model("2"))
     assert (asked.event, asked.lacking) == ("waits", 2)
     assert office.approve(asked, "bob").event == "approved"

@@ -7,7 +7,7 @@ import pytest
 from doubting import Agent, swapped, unapproved
 from msgspec.structs import replace
 from office import PROFILE, Office, code, refused
-from office_audit import lines
+from office_audit import heard, lines
 from signed import key, model, signed
 
 from driftline.agents.audit.record import AuditRecord, Link, digest
@@ -19,14 +19,6 @@ from driftline.agents.control.verify_state import StateError, verify_state
 from driftline.agents.serving.belief import Belief
 from driftline.agents.serving.errors import ServingError
 from driftline.schemas.control.serving_state import Grant
-
-
-def heard(office: Office) -> set[str]:
-    """Return the digests that an agent knows who heard all that an office told."""
-    ended = Ended()
-    for data in lines(office):
-        ended.take(Link.from_bytes(data).event, data)
-    return ended.digests
 
 
 def shown(office: Office, agent: Agent, grant: Grant) -> None:

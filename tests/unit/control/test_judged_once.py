@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from doubting import Agent, swapped
 from msgspec.structs import replace
-from office import Office, code
-from office_audit import lines
+from office import Office, code, rolled_out
+from office_audit import heard, lines
 from signed import model, person, signed, text
 
 from driftline.agents.audit.record import AuditRecord, Link
@@ -17,27 +17,9 @@ from driftline.schemas.control.serving_state import Grant
 from driftline.schemas.control.trust import Person
 
 
-def rolled_out() -> Office:
-    """Return an office of medium tier whose canary may be promoted."""
-    office = Office("medium")
-    office.canary()
-    office.stepped()
-    office.stepped()
-    office.now_ms += 3_600_000
-    return office
-
-
 def believed(office: Office) -> None:
     """Hold that an agent that starts now believes what is so, and one that saw all before it too."""
     verify_state(office.published(), "churn", None, office.desk.history, office.now_ms, {}, heard(office))
-
-
-def heard(office: Office) -> set[str]:
-    """Return what an agent knows to be over who heard all that an office told."""
-    ended = Ended()
-    for data in lines(office):
-        ended.take(Link.from_bytes(data).event, data)
-    return ended.digests
 
 
 def approved_in_vain(office: Office, later_s: int) -> Grant:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doubting import Agent
 from msgspec.structs import replace
-from office import PASS, PLAN, PROFILE, Office, halted, refused, stages
+from office import PASS, PLAN, PROFILE, Office, halted, refused, rolled_out, stages
 from signed import model
 
 from driftline.agents.control import moves
@@ -80,10 +80,7 @@ def test_a_paused_rollout_stays_until_it_is_resumed() -> None:
 
 def test_a_rollout_that_passed_and_was_paused_is_not_promoted() -> None:
     """Whoever paused it after its last step wants it to stay where it is."""
-    office = Office("low")
-    office.canary()
-    office.stepped()
-    office.stepped()
+    office = rolled_out("low")
     office.does("halt-rollout", "cat")
     refused(office.ask("promote", "ann", model=model("2")), "the rollout is halted")
     office.does("resume", "oli", target="rollout")
@@ -220,10 +217,7 @@ def test_what_is_not_paused_is_not_resumed() -> None:
 
 def test_a_canary_that_passed_waits_for_people() -> None:
     """After its last step it is never overdue: how long people take to promote is theirs."""
-    office = Office("low")
-    office.canary()
-    office.stepped()
-    office.stepped()
+    office = rolled_out("low")
     assert not moves.is_overdue(office.state, office.now_ms + 10 * 86_400_000)
 
 

@@ -2,50 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from believing import Life
+from believing import Life, lived, says
 from msgspec.structs import replace
 from office import PLAN, Office
-from served import Package
 from signed import command, model, signed
 
 from driftline.agents.control.lifecycle import cancel
 from driftline.agents.control.verify_state import StateError
 from driftline.agents.serving.errors import ServingError
+from driftline.schemas.control.command import Op
 from driftline.schemas.control.serving_state import Grant, Halt
 
 
 def run(folder: Path, whole: Callable[[Office, Life], Awaitable[None]]) -> None:
     """Run a test with an agent whose champion is version 2, after 1."""
 
-    async def bounded() -> None:
-        office = Office("low")
-        life = Life(folder, office, *(Package(version, tier="low") for version in "123"))
-        life.hears()
+    def begin(office: Office) -> None:
         office.created("1")
         office.registered("2")
         office.does("promote", "ann", model=model("2"))
-        await life.catches_up()
-        async with asyncio.timeout(60):
-            await whole(office, life)
-        await life.end()
 
-    asyncio.run(bounded())
+    lived(folder, begin, whole)
 
 
-async def says(office: Office, life: Life, op: Any, **fields: Any) -> str:
-    """Give the agent a command of Oli's itself; returns its envelope."""
-    office.now_ms += 1_000
-    asked = signed(office.build(op, **fields), "oli").to_bytes().decode()
-    life.controlled.command(json.dumps({"command": asked}).encode())
-    await life.settled()
+async def says_first(office: Office, life: Life, op: Op, **fields: Any) -> str:
+    """Give the agent a command of Oli's itself, two seconds before what else comes; return its envelope."""
+    asked = await says(office, life, op, **fields)
     office.now_ms += 2_000
     return asked
 
@@ -67,7 +55,7 @@ def test_a_halt_is_ended_by_no_grant_that_warrants_nothing(tmp_path: Path, of: A
     """Neither by one of an unknown key, nor by a copy of itself under another name."""
 
     async def whole(office: Office, life: Life) -> None:
-        asked = await says(office, life, "halt-serving")
+        asked = await says_first(office, life, "halt-serving")
         forgeries = {
             "halt": by_nobody(office, "halt-serving"),
             "resumed-serving": by_nobody(office, "resume", target="serving"),
@@ -85,7 +73,7 @@ def test_a_rollback_is_ended_by_no_grant_of_a_key_that_nobody_knows(tmp_path: Pa
     """The version that was gone back to answers on."""
 
     async def whole(office: Office, life: Life) -> None:
-        await says(office, life, "rollback", model=model("1"))
+        await says_first(office, life, "rollback", model=model("1"))
         forged(office, Grant(of="rollback", command=by_nobody(office, "rollback", model=model("1"))))
         await life.catches_up()
         assert life.slots.answering.version == "1"
@@ -101,7 +89,7 @@ def test_a_weight_that_was_held_here_grows_by_no_such_grant(tmp_path: Path, of: 
         office.registered("3")
         office.does("canary", "ann", model=model("3"), plan=PLAN)
         await life.catches_up()
-        asked = await says(office, life, "halt-rollout")
+        asked = await says_first(office, life, "halt-rollout")
         weight = life.slots.weight
         office.stepped()
         await life.catches_up()
@@ -121,7 +109,7 @@ def test_a_weight_that_was_held_here_grows_by_no_controller_that_hears_of_it_lat
         office.registered("3")
         office.does("canary", "ann", model=model("3"), plan=PLAN)
         await life.catches_up()
-        asked = await says(office, life, "halt-rollout")
+        asked = await says_first(office, life, "halt-rollout")
         office.stepped()
         await life.catches_up()
         assert office.send(asked.encode())[-1].event == "decided"
@@ -142,7 +130,7 @@ def test_a_halt_of_all_is_ended_by_no_state_in_which_a_version_answers(tmp_path:
         assert office.send(once)[-1].event == "decided"
         office.does("resume", "oli", target="serving")
         await life.catches_up()
-        asked = await says(office, life, "halt-serving")
+        asked = await says_first(office, life, "halt-serving")
         halt = Halt(reason="why", by="oli", revision=office.state.revision + 1, instead=model("1"))
         forged(office, Grant(of="halt", command=asked), Grant(of="halt", command=once.decode()), halt=halt)
         with suppress(StateError):
@@ -156,13 +144,13 @@ def test_a_state_with_a_grant_that_cannot_be_read_is_refused(tmp_path: Path) -> 
     """Nothing that holds is thrown away for it, and what is given here afterwards is obeyed."""
 
     async def whole(office: Office, life: Life) -> None:
-        await says(office, life, "halt-serving")
+        await says_first(office, life, "halt-serving")
         forged(office, Grant(of="resumed-serving", command="garbage"))
         with pytest.raises(StateError, match=r"a grant of it \(resumed-serving\) holds no command"):
             await life.catches_up()
         assert life.slots.answering is None
         assert len(life.controlled.belief.local["churn"]) == 1
-        await says(office, life, "halt-serving")
+        await says_first(office, life, "halt-serving")
         assert life.slots.answering is None
 
     run(tmp_path, whole)
@@ -181,9 +169,9 @@ def test_a_halt_that_a_later_stamp_keeps_from_being_obeyed_says_what_to_do(tmp_p
         with pytest.raises(
             ServingError, match=r"is not obeyed: a resume stands that was signed 49\.0 s after it"
         ):
-            await says(office, life, "halt-serving")
+            await says_first(office, life, "halt-serving")
         office.now_ms += 50_000
-        await says(office, life, "halt-serving")
+        await says_first(office, life, "halt-serving")
         assert life.slots.answering is None
 
     run(tmp_path, whole)

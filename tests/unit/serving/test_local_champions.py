@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from believing import Life
+from believing import Life, lived, says
 from office import Office
-from served import Package
 from signed import command, key, model, signed
 
 from driftline.agents.serving.errors import ServingError
@@ -20,29 +16,14 @@ from driftline.agents.serving.errors import ServingError
 def run(folder: Path, whole: Callable[[Office, Life], Awaitable[None]]) -> None:
     """Run a test with an agent whose champion is version 3, after 2 and, before that, 1, which Eve put there."""
 
-    async def bounded() -> None:
-        office = Office("low")
-        life = Life(folder, office, *(Package(version, tier="low") for version in "123"))
-        life.hears()
+    def begin(office: Office) -> None:
         office.registered("1")
         office.does("create", "eve", model=model("1"))
         for version in "23":
             office.registered(version)
             office.does("promote", "ann", model=model(version))
-        await life.catches_up()
-        async with asyncio.timeout(60):
-            await whole(office, life)
-        await life.end()
 
-    asyncio.run(bounded())
-
-
-async def says(office: Office, life: Life, op: Any, version: str) -> None:
-    """Give the agent a command of Oli's itself."""
-    office.now_ms += 1_000
-    asked = signed(office.build(op, model=model(version)), "oli").to_bytes()
-    life.controlled.command(json.dumps({"command": asked.decode()}).encode())
-    await life.settled()
+    lived(folder, begin, whole)
 
 
 def test_the_champion_does_not_answer_in_place_of_itself(tmp_path: Path) -> None:
@@ -53,7 +34,7 @@ def test_the_champion_does_not_answer_in_place_of_itself(tmp_path: Path) -> None
         await life.catches_up()
         assert life.slots.answering is None
         with pytest.raises(ServingError, match="version 3 is champion; halt-serving takes"):
-            await says(office, life, "halt-serving", "3")
+            await says(office, life, "halt-serving", model=model("3"))
         assert life.slots.answering is None
 
     run(tmp_path, whole)
@@ -71,9 +52,9 @@ def test_what_a_revoked_key_put_there_answers_by_no_local_command(tmp_path: Path
         assert office.send(signed(revoke, "root-1", "root-2").to_bytes())[-1].event == "decided"
         await life.catches_up()
         with pytest.raises(ServingError, match="a key under the create of version 1 was revoked"):
-            await says(office, life, op, "1")
+            await says(office, life, op, model=model("1"))
         assert life.slots.answering.version == "3"
-        await says(office, life, op, "2")
+        await says(office, life, op, model=model("2"))
         assert life.slots.answering.version == "2"
 
     run(tmp_path, whole)
@@ -84,7 +65,7 @@ def test_a_later_halt_ends_one_that_was_given_here(tmp_path: Path, instead: str 
     """Whoever halts for all says what answers, whatever an agent was told to let answer before that."""
 
     async def whole(office: Office, life: Life) -> None:
-        await says(office, life, "halt-serving", "2")
+        await says(office, life, "halt-serving", model=model("2"))
         assert life.slots.answering.version == "2"
         office.now_ms += 1_000
         office.does("halt-serving", "oli", **({} if instead is None else {"model": model(instead)}))
@@ -93,6 +74,6 @@ def test_a_later_halt_ends_one_that_was_given_here(tmp_path: Path, instead: str 
         assert life.controlled.belief.local == {}
         office.now_ms -= 2_000
         with pytest.raises(ServingError, match=r"that was signed 1\.0 s after it"):
-            await says(office, life, "halt-serving", "2")
+            await says(office, life, "halt-serving", model=model("2"))
 
     run(tmp_path, whole)
