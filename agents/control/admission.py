@@ -3,8 +3,8 @@
 The checks come in this order, and the first that fails is the answer: too_large; malformed (no envelope of a command);
 bad_signature; unknown_key; malformed (no command); forbidden (a root key on what persons ask for); malformed (more than
 one asker); bad_signature (new root keys that did not sign); malformed (fields that its op does not have);
-wrong_audience; expired; approvals_missing (too few root keys); replayed; precondition_failed (too many commands of one
-signer). What comes before `malformed (no command)` has no signature that counts, and is told of by digest, size and
+wrong_audience; expired; approvals_missing (too few root keys); replayed (also of whoever sent too many to know). What
+comes before `malformed (no command)` has no signature that counts, and is told of by digest, size and
 offset alone. What too few root keys signed is of no signer: a thief of one uses up nothing of the others. Policy,
 revision and preconditions come after admission, and again at the effect.
 """
@@ -219,5 +219,5 @@ def _replayed(command: Command, asker: Person | None, seen: Seen, now_ms: int) -
     if seen.holds(command):
         return Refusal("replayed", "a command of this id or nonce was seen before: sign a new one")
     if not seen.has_room(who, now_ms):
-        return Refusal("precondition_failed", f"{who} sent too many commands in a short time: wait an hour")
+        return Refusal("replayed", f"{who} sent too many commands to know a replay by: wait an hour")
     return None

@@ -9,7 +9,7 @@ from driftline.schemas.control.command import RejectCode
 
 MAX_CHARS: Final = 1_000
 UNSEEN: Final[frozenset[RejectCode]] = frozenset(("malformed", "wrong_audience", "expired", "replayed"))
-"""Codes of what was refused before its id and nonce were looked at, or because of them."""
+"""Codes of what was refused before its id and nonce were looked at, or because of them: it may come again."""
 
 
 @dataclass(frozen=True, slots=True)

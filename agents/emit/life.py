@@ -27,6 +27,8 @@ from driftline.agents.emit.transport import KafkaTransport
 from driftline.agents.emit.values import wall_ms
 
 _JOIN_S: Final = 1.0
+_PROCESSES: Final = 4_096
+"""Consecutive process ids whose epochs never meet: children forked in one microsecond may share an instance."""
 _epochs = threading.Lock()
 _last_epoch_us = 0
 
@@ -41,10 +43,11 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def new_epoch() -> int:
-    """Microseconds since 1970, later than every epoch this process has used."""
+    """Microseconds since 1970, to 4 ms: later than every epoch of this process, and another than other processes'."""
     global _last_epoch_us  # noqa: PLW0603 - two emitters made in one microsecond must differ
     with _epochs:
-        _last_epoch_us = max(time.time_ns() // 1_000, _last_epoch_us + 1)
+        beat = max(time.time_ns() // 1_000, _last_epoch_us + _PROCESSES) // _PROCESSES
+        _last_epoch_us = beat * _PROCESSES + os.getpid() % _PROCESSES
         return _last_epoch_us
 
 

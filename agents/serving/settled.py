@@ -70,7 +70,8 @@ def goes_on(then: Rollout | None, now: Rollout | None) -> bool:
 
 def _is_so(local: Local, command: Command, state: ServingState) -> bool:
     """Whether a state does what the command asks for, and for a halt says that it is by this command."""
-    if command.op == "rollback":
+    # Of a halt: what was to answer instead became champion, so that no controller takes it over or can resume it.
+    if command.op == "rollback" or (command.op == "halt-serving" and command.model and state.halt is None):
         return state.champion == command.model and not goes_on(local.rollout, state.rollout)
     if command.op == "halt-serving":
         says_so = state.halt is not None and state.halt.instead == command.model

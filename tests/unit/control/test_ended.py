@@ -98,18 +98,32 @@ def test_what_lapsed_or_failed_has_ended_and_what_took_effect_has_not() -> None:
     assert heard(office) == {lapsing.digest, failing.digest}
 
 
-def test_the_last_word_of_the_audit_counts() -> None:
-    """Oli sent too much, his halt is refused for that alone, and sent again an hour later within its time it holds."""
+def test_what_was_refused_because_its_signer_sent_too_much_may_come_again() -> None:
+    """Oli's halt is refused for that alone, as one that nobody could know from a copy; sent again in time it holds."""
     office = Office("low")
     office.created()
     asked = signed(office.build("halt-serving"), "oli")
     for _ in range(MAX_OF_ONE):
         office.desk.seen.take(office.build("halt-serving"), "oli")
-    assert code(office.send(asked.to_bytes())[-1]) == "precondition_failed"
-    assert heard(office) == {asked.digest}
+    assert code(office.send(asked.to_bytes())[-1]) == "replayed"
+    assert heard(office) == set()
     office.desk.seen = Seen()
     assert office.send(asked.to_bytes())[-1].event == "decided"
     assert heard(office) == set()
+
+
+def test_what_was_refused_for_the_state_of_its_deployment_is_over() -> None:
+    """Ann asked for what was not validated yet; whoever may write the audit tells later that it took effect."""
+    office = Office("low")
+    office.promoted("2")
+    office.does("register", "ann", model=model("3"), manifest="e30=", profile=PROFILE)
+    asked = office.ask("promote", "ann", model=model("3"))
+    assert code(asked) == "precondition_failed"
+    ended = Ended()
+    told = [AuditRecord.from_bytes(one) for one in lines(office)]
+    for record in (*told, replace(told[-1], event="effective", reject=None)):
+        ended.take(record.event, record.to_bytes())
+    assert ended.digests == {asked.digest}
 
 
 @pytest.mark.parametrize("event", ["waits", "effective"])

@@ -102,6 +102,21 @@ def test_who_became_known_while_a_command_lay_there_is_believed() -> None:
     believed(office)
 
 
+def test_a_controller_whose_clock_is_behind_changes_trust_after_what_it_decided_before() -> None:
+    """Its clock is three minutes back; Bob leaves a minute after he approved: an agent that starts now believes it."""
+    late_ms = -180_000
+    office = rolled_out()
+    asked = signed(office.build("promote", model=model("2")), "ann")
+    (waits,) = office.send(asked.to_bytes(), late_ms=late_ms)
+    office.now_ms += 20_000
+    vote = signed(office.build("approve", target=waits.digest), "bob")
+    assert office.send(vote.to_bytes(), late_ms=late_ms)[-1].event == "decided"
+    office.prepared()
+    office.now_ms += 60_000
+    office.trusts(lambda one: person("bob", "engineer") if one.id == "bob" else one, late_ms=late_ms)
+    believed(office)
+
+
 def other_holder(office: Office, word: str, to: str) -> None:
     """Let a key be another person's; who had it keeps their others, or gets a new one."""
 

@@ -43,6 +43,21 @@ def test_a_fork_while_an_emitter_is_made_holds_up_no_child(tmp_path: Path) -> No
         assert ended(pid) == 0
 
 
+def test_processes_that_begin_in_one_microsecond_have_epochs_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Children of forks keep a given instance: with one epoch as well their batches were taken for copies."""
+    epochs = []
+    monkeypatch.setattr("time.time_ns", lambda: 1_795_850_457_346_469_000)
+    for pid in (4_000, 4_001, 4_096, 70_000):
+        monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
+        monkeypatch.setattr(life, "_last_epoch_us", 0)
+        epochs += [life.new_epoch(), life.new_epoch()]
+        assert epochs[-2] < epochs[-1]
+    assert len(set(epochs)) == len(epochs)
+    assert all(abs(one - 1_795_850_457_346_469) < 3 * 4_096 for one in epochs)
+
+
 def ended(pid: int) -> int | None:
     """Wait for a child and give its exit code; None when it had to be killed."""
     deadline = time.monotonic() + 20

@@ -77,3 +77,37 @@ def test_a_later_halt_ends_one_that_was_given_here(tmp_path: Path, instead: str 
             await says(office, life, "halt-serving", model=model("2"))
 
     run(tmp_path, whole)
+
+
+@pytest.mark.parametrize("later", ["halt", "rollback"])
+def test_a_halt_ends_when_what_answers_instead_is_champion(tmp_path: Path, later: str) -> None:
+    """The controller takes no such halt over, and there is nothing to resume: the next champion answers."""
+
+    async def whole(office: Office, life: Life) -> None:
+        rollback = signed(office.build("rollback", model=model("2")), "oli").to_bytes()
+        asked = await says(office, life, "halt-serving", model=model("2"))
+        office.now_ms += 1_000
+        if later == "rollback":
+            rollback = signed(office.build("rollback", model=model("2")), "oli").to_bytes()
+        assert office.send(rollback)[-1].event == "decided"
+        office.prepared()
+        assert office.send(asked.encode())[-1].event == "rejected"
+        await life.catches_up()
+        assert (office.state.champion, life.slots.answering.version) == (model("2"), "2")
+        assert life.controlled.belief.local == {}
+
+    run(tmp_path, whole)
+
+
+def test_a_halt_of_all_holds_whoever_is_champion(tmp_path: Path) -> None:
+    """Nothing was to answer: a rollback of before, or later, is no resumption."""
+
+    async def whole(office: Office, life: Life) -> None:
+        await says(office, life, "halt-serving")
+        office.now_ms += 1_000
+        office.does("rollback", "oli", model=model("2"))
+        await life.catches_up()
+        assert office.state.champion == model("2")
+        assert life.slots.answering is None
+
+    run(tmp_path, whole)
