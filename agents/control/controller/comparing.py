@@ -67,7 +67,7 @@ def measured(
     pairs = {name: (_pooled(_sure(kind, name, new)), other(_sure(kind, name, old))) for name in names}
     known = {name: (mine, its) for name, (mine, its) in pairs.items() if mine and its}
     if not known:
-        return "wait", "not enough is known of it yet"
+        return "wait", _lacking(kind, names, new)
     found = [
         _measured(name, settings.floor(name).warn, mine, its)
         for name, (mine, its) in known.items()
@@ -169,6 +169,17 @@ def _worst(found: Sequence[Found]) -> Found:
         if of_it:
             return verdict, "; ".join(of_it)
     return "wait", "nothing is known"
+
+
+def _lacking(kind: str, names: Iterable[str], windows: Sequence[WindowResult]) -> str:
+    """Why nothing is known: no figure is told, or none that tells how far chance may have it from the truth."""
+    told = [
+        name
+        for name in names
+        if any(one.value is not None for one in _figures(kind, name, windows))
+        and not _sure(kind, name, windows)
+    ]
+    return f"no window tells how sure {', '.join(told)} is" if told else "not enough is known of it yet"
 
 
 def _sure(kind: str, metric: str, windows: Sequence[WindowResult]) -> Weighted:

@@ -65,4 +65,5 @@ def test_an_auc_whose_chance_is_not_told_is_no_evidence(chance: float | None) ->
         "performance", "", "auc", 0.7, low=0.7 - BOUND, high=0.7 + BOUND, interval="bounds", rows=1_000
     )
     new = window("accuracy", "2", "canary", auc, Figure("performance", "", "auc_error", chance))
-    assert measured("performance", [new], [truth("1", "champion")], BY_AUC)[0] == "wait"
+    found = measured("performance", [new], [truth("1", "champion")], BY_AUC)
+    assert found == ("wait", "no window tells how sure auc is")
