@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,8 +83,9 @@ def main(parent: int) -> None:
 def _outcome(task: Task) -> Outcome:
     os.chdir(task.cwd)
     work, made = Path(task.work), Path(task.made)
-    # A child that finds no processor is begun again.
-    shutil.rmtree(made)
+    # A child that finds no processor is ended, between any two lines, and begun again.
+    with suppress(FileNotFoundError):
+        shutil.rmtree(made)
     made.mkdir(mode=0o755)
     wanted = Wanted(
         task.about,

@@ -97,7 +97,10 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 def test_up_and_down_leave_no_process(place: Place) -> None:
-    """After `up --detach` everything runs; after `down` no process is left; data survive to the next `up`."""
+    """After `up --detach` all runs, after `down` no process is left, data survive to the next `up`, and no two run.
+
+    A second `up`, detached or not, is one sentence and exit code 1, and the first goes on.
+    """
     place.up("--no-workers")
     assert len(place.processes()) == 3
     status = place.run("status", "--json")
@@ -115,33 +118,26 @@ def test_up_and_down_leave_no_process(place: Place) -> None:
     assert place.processes() == []
     assert place.run("status").returncode == 1
     place.up("--no-workers")
-    assert place.state()["bootstrap"] == first["bootstrap"]
-
-
-def test_a_killed_supervisor_leaves_no_process(place: Place) -> None:
-    """Once `up` returns all answer; after kill -9 of the supervisor all ends within 5 s; `up` then recovers."""
-    place.up()
-    assert {
-        each["name"]: each["phase"] for each in place.state()["components"] if each["phase"] != "running"
-    } == {}
-    pids = {each["name"]: each["pid"] for each in place.state()["components"]}
-    assert {"kafka", "clickhouse", "drift", "accuracy", "alerts", "archive", "board"} == set(pids)
-    os.kill(place.state()["pid"], signal.SIGKILL)
-    until(lambda: place.processes() == [], 5.0, "processes outlived their supervisor")
-    told = place.run("status")
-    assert told.returncode == 1
-    assert "was killed" in told.stderr
-    place.up("--no-workers")
+    before = place.state()
+    assert before["bootstrap"] == first["bootstrap"]
+    for words in (["up"], ["up", "--detach"]):
+        second = place.run(*words)
+        assert second.returncode == 1
+        assert second.stderr.count("\n") == 1
+        assert "already" in second.stderr
+    assert place.state() == before
     assert place.run("status").returncode == 0
 
 
-def test_killed_components_are_started_again(place: Place) -> None:
-    """After kill -9 of all: each comes back on its address, status counts the restart, and the board shows figures."""
+def test_what_is_killed_is_started_again_and_ends_with_its_supervisor(place: Place) -> None:
+    """After kill -9 of all: each comes back on its address, status counts the restart, and the board shows figures.
+
+    Once `up` returns all answer. After kill -9 of the supervisor all ends within 5 s, and `up` then recovers.
+    """
     said = place.up()
-    before = {
-        name: place.component(name)
-        for name in ("board", "drift", "accuracy", "alerts", "archive", "clickhouse", "kafka")
-    }
+    before = {each["name"]: each for each in place.state()["components"]}
+    assert {name: each["phase"] for name, each in before.items() if each["phase"] != "running"} == {}
+    assert {"kafka", "clickhouse", "drift", "accuracy", "alerts", "archive", "board"} == set(before)
     assert before["board"]["address"] in said
     for component in before.values():
         os.kill(component["pid"], signal.SIGKILL)
@@ -166,6 +162,13 @@ def test_killed_components_are_started_again(place: Place) -> None:
     )
     with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - as above
         assert json.load(answer)["choices"] == {"deployment": [], "resolution": []}
+    os.kill(place.state()["pid"], signal.SIGKILL)
+    until(lambda: place.processes() == [], 5.0, "processes outlived their supervisor")
+    told = place.run("status")
+    assert told.returncode == 1
+    assert "was killed" in told.stderr
+    place.up("--no-workers")
+    assert place.run("status").returncode == 0
 
 
 def answers(address: str) -> bool:
@@ -178,19 +181,6 @@ def answers(address: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def test_a_second_up_changes_nothing(place: Place) -> None:
-    """A second `up`, detached or not, is one sentence and exit code 1, and the first goes on."""
-    place.up("--no-workers")
-    before = place.state()
-    for words in (["up"], ["up", "--detach"]):
-        second = place.run(*words)
-        assert second.returncode == 1
-        assert second.stderr.count("\n") == 1
-        assert "already" in second.stderr
-    assert place.state() == before
-    assert place.run("status").returncode == 0
 
 
 def test_a_port_in_use_is_one_sentence(place: Place) -> None:

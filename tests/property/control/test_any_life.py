@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -113,9 +114,26 @@ def act(office: Office, what: str, version: str, pause_ms: int = 0) -> None:
         office.approve(asked, "cat")
 
 
-@settings(max_examples=40)
-@given(st.integers(0, 1 << 32), st.tuples(*[st.sampled_from(TIERS)] * 3))
+SEEDS = st.integers(0, 1 << 32)
+TIERS_OF_VERSIONS = st.tuples(*[st.sampled_from(TIERS)] * 3)
+
+
+@settings(max_examples=15)
+@given(SEEDS, TIERS_OF_VERSIONS)
 def test_every_life_keeps_the_laws(seed: int, tiers: tuple[Tier, ...]) -> None:
+    """The laws hold in a life: see `keeps_the_laws`."""
+    keeps_the_laws(seed, tiers)
+
+
+@pytest.mark.slow
+@settings(max_examples=200)
+@given(SEEDS, TIERS_OF_VERSIONS)
+def test_each_of_many_lives_keeps_the_laws(seed: int, tiers: tuple[Tier, ...]) -> None:
+    """The laws hold in hundreds of lives."""
+    keeps_the_laws(seed, tiers)
+
+
+def keeps_the_laws(seed: int, tiers: tuple[Tier, ...]) -> None:
     """Revisions grow by one, one version is champion, weights wait, agents believe it all, and the audit tells all.
 
     People get and lose roles and names meanwhile, seconds before they use them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import subprocess
 from pathlib import Path
 
@@ -23,17 +24,22 @@ def tracked(checkout: Path) -> list[Path]:
     return [Path(name) for name in listed if (checkout / name).is_file()]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sources(checkout: Path, tracked: list[Path]) -> dict[Path, ast.Module]:
     """Return the syntax tree of every tracked Python file, by its path in the checkout."""
-    return {
+    # Millions of objects without a cycle: looking for garbage among them takes a minute.
+    gc.disable()
+    found = {
         file: ast.parse((checkout / file).read_text(encoding="utf-8"), str(file))
         for file in tracked
         if file.suffix == ".py" and not (checkout / file).is_symlink()
     }
+    gc.freeze()
+    gc.enable()
+    return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def floors(sources: dict[Path, ast.Module]) -> dict[Path, ast.Module]:
     """Return the syntax trees of the four floors alone; examples are read and run by others."""
     return {

@@ -15,8 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from skops import io as skops_io
 
+from driftline.agents.serving.package.build import Wanted
 from driftline.agents.serving.package.build_child import Column, rows_in
-from driftline.agents.serving.package.build_in_child import columns_in
+from driftline.agents.serving.package.build_in_child import build_in_child, columns_in
 from driftline.agents.serving.package.errors import PackageError
 from driftline.agents.serving.package.pack import Packed, pack_file
 from driftline.agents.serving.package.trial import Bounds
@@ -78,6 +79,19 @@ def test_texts_are_asked_in_a_child_as_they_are_here(tmp_path: Path) -> None:
     here, child = both(tmp_path, tmp_path / "m.skops", rows=rows, about=about(columns=("town", "age")))
     assert child.signed.digest == here.signed.digest
     assert child.kept_because == here.kept_because
+
+
+@pytest.mark.parametrize("left", [None, "half a file"])
+def test_a_child_that_was_ended_at_any_line_is_begun_again(tmp_path: Path, left: str | None) -> None:
+    """Whether its folder was gone at that moment, or held what it had written: the package is whole."""
+    linear(tmp_path / "m.onnx")
+    made = tmp_path / "made"
+    if left is not None:
+        made.mkdir()
+        (made / left).write_text("")
+    wanted = Wanted(about(), ROWS, None)
+    build_in_child(tmp_path / "m.onnx", "onnx", wanted, made, trusted=(), convert=False, bounds=BOUNDS)
+    assert sorted(one.name for one in made.iterdir()) == ["golden.json", "model.onnx"]
 
 
 @pytest.mark.parametrize("architecture", ["hungry", "starving"])
