@@ -61,10 +61,9 @@ class Desk:
         found = admit(record, self.history.now.ring, self.seen, now_ms)
         if isinstance(found, Unsigned | Rejected):
             return self._refused(found, record, now_ms)
-        # By a clock that is behind trust would have changed before what was asked for under it.
-        now_ms = max(now_ms, record.at_ms)
         if found.asker is None:
-            return self._done(self._root(found, now_ms))
+            # By a clock that is behind trust would have changed before what was asked for under it.
+            return self._done(self._root(found, max(now_ms, record.at_ms)))
         if found.command.op in ("approve", "deny"):
             return self._vote(found, found.asker, now_ms)
         new = Waiting(

@@ -15,7 +15,7 @@ from driftline.agents.control.deeds import Deed, first, refuse
 from driftline.agents.control.effects import effect
 from driftline.agents.control.grants import asked, held, with_one, without
 from driftline.agents.control.verdicts import Refusal
-from driftline.schemas.control.command import Command, ModelRef, Op
+from driftline.schemas.control.command import AHEAD_MS, Command, ModelRef, Op
 from driftline.schemas.control.envelope import Envelope
 from driftline.schemas.control.serving_state import Grant, ServingState, Tier, strictest
 
@@ -66,12 +66,14 @@ def begin(
     base = first(command.deployment, tier) if state is None else state
     if base.phase == "prepare" and command.op not in INTERRUPTING:
         return refuse(f"revision {base.revision} is still being prepared: wait for it, or halt or roll back")
+    # Agents believe no step that began before its canary was asked for, and a clock may be minutes behind.
+    at = At(max(at.ms, command.issued_at_ms - AHEAD_MS), at.seq)
     following = (
         _next(cleared(base), at)
         if state is not None
         else replace(base, audit_seq=at.seq, decided_at_ms=at.ms)
     )
-    made = effect(following, Deed(command, grant, by, at.ms, tier))
+    made = effect(following, Deed(command, grant, by, following.decided_at_ms, tier))
     if isinstance(made, Refusal):
         return following if _ends_alone(base, command) else made
     prepares = () if command.op in AT_ONCE else tuple(sorted(made.loaded - base.loaded, key=_order))
@@ -96,7 +98,7 @@ def activate(state: ServingState, at: At) -> ServingState | Refusal:
     if state.phase != "prepare" or grant is None:
         raise ValueError(f"revision {state.revision} of {state.deployment} prepares nothing")
     following = _next(cleared(state), at)
-    return effect(following, Deed(asked(grant.command), grant, "", at.ms, state.tier))
+    return effect(following, Deed(asked(grant.command), grant, "", following.decided_at_ms, state.tier))
 
 
 def cancel(state: ServingState, at: At) -> ServingState:
@@ -155,7 +157,9 @@ def _conflict(state: ServingState | None, command: Command) -> Refusal | None:
 
 
 def _next(state: ServingState, at: At) -> ServingState:
-    return replace(state, revision=state.revision + 1, audit_seq=at.seq, decided_at_ms=at.ms)
+    # A clock that is set back, or another controller's, makes no state older than the one before it.
+    decided_ms = max(state.decided_at_ms, at.ms)
+    return replace(state, revision=state.revision + 1, audit_seq=at.seq, decided_at_ms=decided_ms)
 
 
 def _order(model: ModelRef) -> tuple[str, str]:

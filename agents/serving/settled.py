@@ -13,7 +13,7 @@ from driftline.agents.control.tiers import judged_by
 from driftline.agents.control.warrant import WarrantError, warranted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from driftline.agents.control.history import History
     from driftline.agents.serving.orders import Local
@@ -40,10 +40,14 @@ def settled(local: Local, state: ServingState, history: History, ended: Collecti
     command = asked(local.command)
     if state.is_retired or (command.op == "rollback" and is_gone(command.model, state)):
         return "what it names serves nowhere any more"
-    if _is_so(local, command, state):
+
+    def signed_ms(of: Standing, ops: tuple[Op, ...]) -> int:
+        return _signed_ms(state, of, ops, history, ended)
+
+    if _is_so(local, command, state, signed_ms):
         return "what is so already rests on it"
     for of, ops in _ENDS[command.op].items():
-        later_ms = _signed_ms(state, of, ops, history, ended) - command.issued_at_ms
+        later_ms = signed_ms(of, ops) - command.issued_at_ms
         if later_ms > 0:
             return (
                 f"a {' or '.join(ops)} stands that was signed {later_ms / 1_000:,.1f} s after it, by the clocks of who "
@@ -60,19 +64,22 @@ def is_gone(model: ModelRef | None, state: ServingState) -> bool:
 
 def grew(then: Rollout | None, now: Rollout | None) -> bool:
     """Whether a rollout went on and answers more callers than it did."""
-    return then is not None and now is not None and goes_on(then, now) and now.weight > then.weight
+    goes_on = then is not None and now is not None and then.rollout_id == now.rollout_id
+    return goes_on and now.weight > then.weight
 
 
-def goes_on(then: Rollout | None, now: Rollout | None) -> bool:
-    """Whether a rollout is still the one that it was."""
-    return then is not None and now is not None and then.rollout_id == now.rollout_id
-
-
-def _is_so(local: Local, command: Command, state: ServingState) -> bool:
+def _is_so(
+    local: Local,
+    command: Command,
+    state: ServingState,
+    signed_ms: Callable[[Standing, tuple[Op, ...]], int],
+) -> bool:
     """Whether a state does what the command asks for, and for a halt says that it is by this command."""
     # Of a halt: what was to answer instead became champion, so that no controller takes it over or can resume it.
     if command.op == "rollback" or (command.op == "halt-serving" and command.model and state.halt is None):
-        return state.champion == command.model and not goes_on(local.rollout, state.rollout)
+        # A canary of before, also one that was not known here, is not to answer beside it.
+        is_alone = state.rollout is None or signed_ms("rollout", ("canary",)) > command.issued_at_ms
+        return state.champion == command.model and is_alone
     if command.op == "halt-serving":
         says_so = state.halt is not None and state.halt.instead == command.model
         return says_so and _rests_on(local, state, "halt")

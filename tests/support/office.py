@@ -33,16 +33,17 @@ PASS = Evidence("pass", 1_000, PROFILE)
 
 
 class Office:
-    """A desk whose deployment `churn` is of one tier, and a clock that tests move."""
+    """A desk whose deployment `churn` is of one tier, and a clock that tests move; its own may be ahead of it."""
 
     def __init__(
         self,
         tier: Tier = "medium",
         history: History | None = None,
         limits_ms: Mapping[Tier, int] = LIMITS_MS,
+        ahead_ms: int = 0,
     ) -> None:
         self.tier: Tier = tier
-        self.now_ms = NOW_MS
+        self.now_ms, self.ahead_ms = NOW_MS, ahead_ms
         self.offset = 0
         self.told: list[Decision] = []
         self.history = history or History.of(first_state(trust(), policy().text), policy().text)
@@ -53,6 +54,11 @@ class Office:
         return Facts(self.tier if asked.op == "register" else None)
 
     @property
+    def clock_ms(self) -> int:
+        """Return the time by the controller's clock."""
+        return self.now_ms + self.ahead_ms
+
+    @property
     def state(self) -> ServingState:
         """Return the newest state of `churn`."""
         return self.desk.states["churn"]
@@ -60,7 +66,7 @@ class Office:
     def send(self, value: bytes, *, late_ms: int = 0) -> list[Decision]:
         """Let bytes come now, and be decided `late_ms` later."""
         self.offset += 1
-        made = self.desk.take(Arrived(value, self.offset, self.now_ms), self.now_ms + late_ms)
+        made = self.desk.take(Arrived(value, self.offset, self.now_ms), self.clock_ms + late_ms)
         self.told += made
         return made
 
@@ -95,9 +101,9 @@ class Office:
     def prepared(self) -> ServingState:
         """Let all instances have prepared; return the state that is active."""
         if self.state.phase == "prepare":
-            made = activate(self.state, self.desk.at(self.now_ms))
+            made = activate(self.state, self.desk.at(self.clock_ms))
             assert not isinstance(made, Refusal), made
-            self.told += self.desk.move(made, "prepared by all", self.now_ms)
+            self.told += self.desk.move(made, "prepared by all", self.clock_ms)
         return self.state
 
     def does(self, op: Op, *words: str, approvers: tuple[str, ...] = (), **fields: Any) -> ServingState:
@@ -132,9 +138,9 @@ class Office:
     def stepped(self) -> ServingState:
         """Let time go on, and a step of the rollout pass."""
         self.now_ms += 61_000
-        made = next_step(self.state, PASS, self.desk.at(self.now_ms))
+        made = next_step(self.state, PASS, self.desk.at(self.clock_ms))
         assert not isinstance(made, Refusal), made
-        self.told += self.desk.move(made, "its windows passed", self.now_ms)
+        self.told += self.desk.move(made, "its windows passed", self.clock_ms)
         return self.state
 
     def passed(self, version: str = "2") -> ServingState:

@@ -70,7 +70,7 @@ def act(office: Office, what: str, version: str, pause_ms: int = 0) -> None:
         held = text(words[int(version) - 1])
         office.trusts(lambda one: other(one) if held in one.keys else one)
         return
-    at = office.desk.at(office.now_ms)
+    at = office.desk.at(office.clock_ms)
     state = office.desk.states.get("churn")
     if what in ("prepared", "cancel", "step", "abandon", "back", "halted", "baked"):
         if state is None:
@@ -88,7 +88,7 @@ def act(office: Office, what: str, version: str, pause_ms: int = 0) -> None:
             "halted": lambda: halted(state, at),
             "baked": lambda: moves.baked(state, at),
         }[what]()
-        office.told += office.desk.move(made, what, office.now_ms)
+        office.told += office.desk.move(made, what, office.clock_ms)
         return
     op, _, target = what.partition("-") if what.startswith("resume") else (what, "", "")
     instead = {"model": model(version)} if what == "halt-instead" else {}
@@ -138,15 +138,16 @@ def keeps_the_laws(seed: int, tiers: tuple[Tier, ...]) -> None:
 
     People get and lose roles and names meanwhile, seconds before they use them.
 
-    Each version has a tier of its own; an agent saw every state, one some of them, and one that starts none.
+    Each version has a tier of its own, and the controller a clock of its own; an agent saw every state, one some of
+    them, and one that starts none.
     """
     of = dict(zip("123", tiers, strict=True))
-    office = Office(of["1"])
+    chance = random.Random(seed)
+    office = Office(of["1"], ahead_ms=chance.choice((0, -200_000, -60_000, -5_000, 5_000, 60_000)))
     office.created("1")
     for version in "23":
         office.tier = of[version]
         office.registered(version)
-    chance = random.Random(seed)
     for what, version in life_of(seed):
         office.tier = of[version]
         office.now_ms += chance.choice((1_000, 5_000, 61_000))

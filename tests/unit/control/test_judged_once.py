@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from doubting import Agent, swapped
 from msgspec.structs import replace
-from office import Office, code, rolled_out
+from office import PASS, PLAN, Office, code, rolled_out
 from office_audit import heard, lines
 from signed import model, person, signed, text
 
 from driftline.agents.audit.record import AuditRecord, Link
 from driftline.agents.control.ended import Ended
+from driftline.agents.control.moves import next_step
+from driftline.agents.control.verdicts import Refusal
 from driftline.agents.control.verify_state import StateError, verify_state
 from driftline.agents.control.warrant import WarrantError, warranted
 from driftline.schemas.control.serving_state import Grant
@@ -102,19 +104,54 @@ def test_who_became_known_while_a_command_lay_there_is_believed() -> None:
     believed(office)
 
 
-def test_a_controller_whose_clock_is_behind_changes_trust_after_what_it_decided_before() -> None:
-    """Its clock is three minutes back; Bob leaves a minute after he approved: an agent that starts now believes it."""
-    late_ms = -180_000
+BEHIND = pytest.mark.parametrize("ahead_ms", [-180_000, -90_000, -5_000, 0, 60_000])
+
+
+@BEHIND
+def test_a_controller_whose_clock_is_wrong_changes_trust_after_what_it_decided_before(ahead_ms: int) -> None:
+    """Bob leaves a minute after he approved: an agent that starts now believes what he approved."""
     office = rolled_out()
-    asked = signed(office.build("promote", model=model("2")), "ann")
-    (waits,) = office.send(asked.to_bytes(), late_ms=late_ms)
+    office.ahead_ms = ahead_ms
+    waits = office.ask("promote", "ann", model=model("2"))
     office.now_ms += 20_000
-    vote = signed(office.build("approve", target=waits.digest), "bob")
-    assert office.send(vote.to_bytes(), late_ms=late_ms)[-1].event == "decided"
+    assert office.approve(waits, "bob").event == "decided"
     office.prepared()
     office.now_ms += 60_000
-    office.trusts(lambda one: person("bob", "engineer") if one.id == "bob" else one, late_ms=late_ms)
+    office.trusts(lambda one: person("bob", "engineer") if one.id == "bob" else one)
     believed(office)
+
+
+@BEHIND
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_a_canary_of_a_controller_whose_clock_is_wrong_is_believed(ahead_ms: int, is_loaded: bool) -> None:  # noqa: FBT001
+    """Whether it was a shadow before or must be loaded first; also beside a shadow that comes seconds later."""
+    office = Office("low", ahead_ms=ahead_ms)
+    office.created()
+    office.registered("2")
+    if is_loaded:
+        office.does("shadow", "ann", model=model("2"))
+    office.does("canary", "ann", model=model("2"), plan=PLAN)
+    office.now_ms += 1_000
+    office.registered("3")
+    office.does("shadow", "ann", model=model("3"))
+    believed(office)
+    while isinstance(next_step(office.state, PASS, office.desk.at(office.clock_ms)), Refusal):
+        office.now_ms += 1_000
+    office.now_ms -= 61_000
+    office.stepped()
+    believed(office)
+
+
+def test_a_broker_whose_clock_is_ahead_holds_up_no_halt() -> None:
+    """Five minutes ahead of people, controller and agents: the state was decided now, and not after now."""
+    office = Office("low")
+    office.created()
+    asked = signed(office.build("halt-serving"), "oli")
+    office.now_ms += 300_000
+    office.send(asked.to_bytes(), late_ms=-300_000)
+    office.now_ms -= 300_000
+    believed(office)
+    assert office.state.halt is not None
 
 
 def other_holder(office: Office, word: str, to: str) -> None:

@@ -175,3 +175,19 @@ def test_a_halt_that_a_later_stamp_keeps_from_being_obeyed_says_what_to_do(tmp_p
         assert life.slots.answering is None
 
     run(tmp_path, whole)
+
+
+def test_a_halt_holds_while_a_canary_of_before_would_answer_beside(tmp_path: Path) -> None:
+    """The agent was away while version 1 became champion and 3 its canary: what Oli halted answers nobody here."""
+
+    async def whole(office: Office, life: Life) -> None:
+        office.does("rollback", "oli", model=model("1"))
+        office.registered("3")
+        office.does("canary", "ann", model=model("3"), plan=PLAN)
+        asked = await says(office, life, "halt-serving", model=model("1"))
+        assert office.send(asked.encode())[-1].event == "rejected"
+        await life.catches_up()
+        assert "churn" in life.controlled.belief.local
+        assert (life.slots.answering.version, life.slots.halted is None) == ("1", False)
+
+    run(tmp_path, whole)
