@@ -64,8 +64,9 @@ def is_gone(model: ModelRef | None, state: ServingState) -> bool:
 
 def grew(then: Rollout | None, now: Rollout | None) -> bool:
     """Whether a rollout went on and answers more callers than it did."""
-    goes_on = then is not None and now is not None and then.rollout_id == now.rollout_id
-    return goes_on and now.weight > then.weight
+    if then is None or now is None or then.rollout_id != now.rollout_id:
+        return False
+    return now.weight > then.weight
 
 
 def _is_so(

@@ -12,6 +12,16 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.audit.record import Check
+from driftline.agents.control.controller.pooling import (
+    TWO_SIDED,
+    Weighted,
+    figures,
+    pooled,
+    row_error,
+    told,
+    typical,
+    weighted_mean,
+)
 from driftline.schemas.floors import METRICS, PRIMARY
 
 if TYPE_CHECKING:
@@ -19,14 +29,11 @@ if TYPE_CHECKING:
 
     from driftline.agents.control.moves import Verdict
     from driftline.schemas.deployment import DeploymentSettings
-    from driftline.schemas.window import Figure, WindowResult
+    from driftline.schemas.window import WindowResult
 
 Found = tuple["Verdict", str]
-Weighted = list[tuple[float, float]]
-"""Values of windows, and what each weighs."""
 
 ONE_SIDED: Final = 1.645
-TWO_SIDED: Final = 1.96
 SURE: Final = 3.0
 """Standard errors beyond which a difference of shares is no chance."""
 ERRORS_MARGIN: Final = 0.01
@@ -38,8 +45,6 @@ LATENCY_MS: Final = 5.0
 LEAST_ROWS: Final = 200
 TAIL_ROWS: Final = 2_000
 """Calls that a comparison of tails needs: of fewer, p95 rests on a handful of slow moments that hit one of the two."""
-LEAST_WINDOWS: Final = 4
-"""Of so many windows one sees how much they differ by themselves."""
 PRIMARIES: Final = tuple(dict.fromkeys(name for names in PRIMARY.values() for name in names))
 
 
@@ -63,17 +68,15 @@ def measured(
         apart: the other's windows are of other times.
     """
     names = PRIMARIES if settings.primary_metric is None else (settings.primary_metric,)
-    other = _typical if apart else _pooled
-    pairs = {name: (_pooled(_sure(kind, name, new)), other(_sure(kind, name, old))) for name in names}
-    known = {name: (mine, its) for name, (mine, its) in pairs.items() if mine and its}
-    if not known:
-        return "wait", _lacking(kind, names, new)
-    found = [
-        _measured(name, settings.floor(name).warn, mine, its)
-        for name, (mine, its) in known.items()
-        if mine and its
-    ]
-    return _worst(found)
+    found = []
+    for name in names:
+        mine, its = told(kind, name, new), told(kind, name, old)
+        of_one = row_error((*mine, *its))
+        value = pooled(mine, name, of_one)
+        other = typical([one[:2] for one in its]) if apart else pooled(its, name, of_one)
+        if value is not None and other is not None:
+            found.append(_measured(name, settings.floor(name).warn, value, other))
+    return _worst(found) if found else ("wait", _lacking(kind, names, new))
 
 
 def has_none(kind: str, windows: Iterable[WindowResult]) -> bool:
@@ -140,7 +143,7 @@ def waited(new: Sequence[WindowResult], old: Sequence[WindowResult], *, apart: b
     if ratio <= LATENCY_MARGIN or more <= LATENCY_MS:
         return "pass", said
     if apart:
-        usual = _typical(_health(f"latency_{name}", old))
+        usual = typical(_health(f"latency_{name}", old))
         if usual is None or more <= TWO_SIDED * usual[1]:
             return "wait", f"{said}, as windows of the other differ by themselves"
     return ("worse" if ratio > LATENCY_WORSE else "wait"), said
@@ -173,82 +176,8 @@ def _worst(found: Sequence[Found]) -> Found:
 
 def _lacking(kind: str, names: Iterable[str], windows: Sequence[WindowResult]) -> str:
     """Why nothing is known: no figure is told, or none that tells how far chance may have it from the truth."""
-    told = [
-        name
-        for name in names
-        if any(one.value is not None for one in _figures(kind, name, windows))
-        and not _sure(kind, name, windows)
-    ]
-    return f"no window tells how sure {', '.join(told)} is" if told else "not enough is known of it yet"
-
-
-def _sure(kind: str, metric: str, windows: Sequence[WindowResult]) -> Weighted:
-    """A metric of windows, each with how sure it is: one over its squared standard error, if told."""
-    found = []
-    for window in windows:
-        figure, chance = (_last(kind, name, window) for name in (metric, f"{metric}_error"))
-        error = None if figure is None else _standard_error(figure, chance)
-        if figure is None or figure.value is None or error is None:
-            continue
-        square = error * error  # as a power it raises where it is too large
-        weight = 1 / square if square > 0 else math.inf
-        if error > 0 and 0 < weight < math.inf and math.isfinite(figure.value):
-            found.append((figure.value, weight))
-    return found
-
-
-def _standard_error(figure: Figure, chance: Figure | None) -> float | None:
-    """How far chance may have a figure from the truth; None where it is not told.
-
-    Bounds are of what bins do not tell; chance between rows comes on top of them, and stands in a figure of its own.
-    """
-    if figure.low is None or figure.high is None:
-        return None
-    half = (figure.high - figure.low) / (2 * TWO_SIDED)
-    if figure.interval != "bounds":
-        return half
-    return None if chance is None or not chance.value or chance.value < 0 else half + chance.value
-
-
-def _pooled(told: Weighted) -> tuple[float, float] | None:
-    """The mean over windows by their weights, and its standard error by these; None of no window."""
-    weights = sum(weight for _, weight in told)
-    return (_mean(told), 1 / math.sqrt(weights)) if told else None
-
-
-def _typical(told: Weighted) -> tuple[float, float] | None:
-    """The mean over windows by their weights, and how far one more may be from it, as a standard error; None of few.
-
-    As though what makes a time hard were the same in all windows of the new version: so many more of them, of one day,
-    tell no more of how days differ.
-    """
-    count = len(told)
-    if count < LEAST_WINDOWS:
-        return None
-    mean, weights = _mean(told), sum(weight for _, weight in told)
-    spread = (
-        sum(weight * (value - mean) * (value - mean) for value, weight in told)
-        / weights
-        * count
-        / (count - 1)
-    )
-    return mean, math.sqrt(spread * (1 + 1 / count)) * _student(count - 1) / TWO_SIDED
-
-
-def _mean(told: Weighted) -> float:
-    return sum(value * weight for value, weight in told) / sum(weight for _, weight in told)
-
-
-def _student(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t, from 3 degrees of freedom on, within 1 % (Abramowitz and Stegun, 26.7.5)."""
-    z = TWO_SIDED
-    terms: tuple[float, ...] = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
-    )
-    return z + sum(term / float(freedom) ** power for power, term in enumerate(terms, 1))
+    named = [name for name in names if any(one.value is not None for one in figures(kind, name, windows))]
+    return f"no window tells how sure {', '.join(named)} is" if named else "not enough is known of it yet"
 
 
 def _counted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, float]:
@@ -261,15 +190,15 @@ def _health(metric: str, windows: Sequence[WindowResult]) -> Weighted:
     """A figure of health of windows, none of which is below 0, each with its calls."""
     return [
         (one.value, float(one.rows))
-        for one in _figures("health", metric, windows)
+        for one in figures("health", metric, windows)
         if one.value is not None and 0 <= one.value < math.inf and one.rows > 0
     ]
 
 
 def _weighted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, float] | None:
     """The mean of a latency over windows by their calls, and how many these are; None of no call."""
-    told = _health(metric, windows)
-    return (_mean(told), sum(rows for _, rows in told)) if told else None
+    waits = _health(metric, windows)
+    return (weighted_mean(waits), sum(rows for _, rows in waits)) if waits else None
 
 
 def _verdicts(windows: Sequence[WindowResult]) -> set[str]:
@@ -281,17 +210,3 @@ def _verdicts(windows: Sequence[WindowResult]) -> set[str]:
         if figure.kind == "prediction" and not figure.segment
     }
     return {one for one in found if one not in (None, "inconclusive")}
-
-
-def _last(kind: str, metric: str, window: WindowResult) -> Figure | None:
-    found = _figures(kind, metric, (window,))
-    return found[-1] if found else None
-
-
-def _figures(kind: str, metric: str, windows: Sequence[WindowResult]) -> list[Figure]:
-    return [
-        figure
-        for one in windows
-        for figure in one.figures
-        if (figure.kind, figure.metric, figure.feature, figure.segment) == (kind, metric, "", "")
-    ]

@@ -58,7 +58,7 @@ def test_an_auc_of_few_rows_proves_nothing() -> None:
     assert measured("performance", *many, BY_AUC)[0] == "worse"
 
 
-@pytest.mark.parametrize("chance", [None, 0.0, -0.02, float("nan"), float("inf")])
+@pytest.mark.parametrize("chance", [None, -0.02, float("nan"), float("inf")])
 def test_an_auc_whose_chance_is_not_told_is_no_evidence(chance: float | None) -> None:
     """Neither for the canary nor against it."""
     auc = Figure(

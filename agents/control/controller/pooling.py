@@ -1,0 +1,153 @@
+"""Pooling: a figure of several windows as one value and its standard error, by how many rows each is about; pure.
+
+By rows, and not by how sure each window is of itself: one that looks good by chance is the surer, so that such weights
+would favour the version with the smaller windows, as a canary's are. Few rows that agree do not show how far chance
+may have them from the truth: none are taken for surer than those of both versions are by and large.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from driftline.schemas.window import Figure, WindowResult
+
+Pooled = tuple[float, float]
+"""A value and its standard error."""
+Weighted = list[tuple[float, float]]
+"""Values of windows, and what each weighs."""
+
+TWO_SIDED: Final = 1.96
+LEAST_WINDOWS: Final = 4
+"""Of so many windows one sees how much they differ by themselves."""
+
+
+class Told(NamedTuple):
+    """A figure of one window.
+
+    Attributes:
+        value: of it.
+        rows: that it is about; of an F1 those that were called so and those that are.
+        error: standard error; 0 where all rows agree.
+    """
+
+    value: float
+    rows: int
+    error: float
+
+
+def told(kind: str, metric: str, windows: Iterable[WindowResult]) -> list[Told]:
+    """A figure of windows, where one tells how sure it is, or that its rows all agree."""
+    found = []
+    for window in windows:
+        figure, chance = (_last(kind, name, window) for name in (metric, f"{metric}_error"))
+        if figure is None or figure.value is None or figure.rows <= 0:
+            continue
+        error, rows = _standard_error(figure, chance), figure.rows
+        if metric == "f1":
+            # A share of these, which few of many rows may be: small windows would be worse by their size alone.
+            said, true = (_last(kind, name, window) for name in ("precision", "recall"))
+            rows = rows if said is None or true is None else said.rows + true.rows
+        if error is not None and rows > 0 and math.isfinite(figure.value) and 0 <= error < math.inf:
+            found.append(Told(figure.value, rows, error))
+    return found
+
+
+def row_error(windows: Iterable[Told]) -> float:
+    """The standard error that one row has by itself, by windows whose rows differ; 0 where there is none."""
+    sure = [one for one in windows if one.error > 0]
+    squares = sum((one.rows * one.error) * (one.rows * one.error) for one in sure)
+    return math.sqrt(squares / sum(one.rows for one in sure)) if sure else 0.0
+
+
+def pooled(windows: Sequence[Told], metric: str, of_one: float) -> Pooled | None:
+    """The figure as of all rows of the windows at once.
+
+    Args:
+        windows: of one version.
+        metric: whose figure it is; squares are what rows add up to in an RMSE.
+        of_one: standard error of a row of either version, below which none is: few rows may seem to agree.
+
+    Returns:
+        None of no window, or where nobody knows how sure it is.
+    """
+    rows = sum(one.rows for one in windows)
+    if not rows:
+        return None
+    is_root = metric == "rmse"
+    mean = sum(one.rows * one.value * (one.value if is_root else 1.0) for one in windows) / rows
+    value = math.sqrt(mean) if is_root else mean
+    if not math.isfinite(value) or (is_root and value <= 0):
+        return None
+    parts = [one.rows * one.error * (one.value / value if is_root else 1.0) for one in windows]
+    error = max(math.sqrt(sum(part * part for part in parts)) / rows, of_one / math.sqrt(rows))
+    return (value, error) if 0 < error < math.inf else None
+
+
+def typical(windows: Weighted) -> Pooled | None:
+    """The mean over windows by their weights, and how far one more may be from it, as a standard error; None of few.
+
+    As though what makes a time hard were the same in all windows of the new version: so many more of them, of one day,
+    tell no more of how days differ.
+    """
+    count = len(windows)
+    if count < LEAST_WINDOWS:
+        return None
+    mean, weights = weighted_mean(windows), sum(weight for _, weight in windows)
+    spread = (
+        sum(weight * (value - mean) * (value - mean) for value, weight in windows)
+        / weights
+        * count
+        / (count - 1)
+    )
+    return mean, math.sqrt(spread * (1 + 1 / count)) * _student(count - 1) / TWO_SIDED
+
+
+def weighted_mean(windows: Weighted) -> float:
+    """The mean of values by their weights."""
+    return sum(value * weight for value, weight in windows) / sum(weight for _, weight in windows)
+
+
+def figures(kind: str, metric: str, windows: Iterable[WindowResult]) -> list[Figure]:
+    """The figures of whole windows of a kind and name."""
+    return [
+        figure
+        for one in windows
+        for figure in one.figures
+        if (figure.kind, figure.metric, figure.feature, figure.segment) == (kind, metric, "", "")
+    ]
+
+
+def _last(kind: str, metric: str, window: WindowResult) -> Figure | None:
+    found = figures(kind, metric, (window,))
+    return found[-1] if found else None
+
+
+def _standard_error(figure: Figure, chance: Figure | None) -> float | None:
+    """How far chance may have a figure from the truth; 0 where all rows agree, None where it is not told.
+
+    Bounds are of what bins do not tell; chance between rows comes on top of them, and stands in a figure of its own.
+    """
+    if figure.low is None or figure.high is None:
+        return 0.0 if figure.rows > 1 else None
+    half = (figure.high - figure.low) / (2 * TWO_SIDED)
+    if figure.interval != "bounds":
+        return half
+    if chance is None or chance.value is None or chance.value < 0:
+        return None
+    return half + chance.value if chance.value else 0.0
+
+
+def _student(freedom: int) -> float:
+    """The 97.5 % quantile of Student's t, from 3 degrees of freedom on, within 1 % (Abramowitz and Stegun, 26.7.5)."""
+    z = TWO_SIDED
+    terms: tuple[float, ...] = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
+    )
+    return z + sum(term / float(freedom) ** power for power, term in enumerate(terms, 1))

@@ -1,0 +1,103 @@
+"""Figures of several windows as one: by their rows, and never surer than rows are by and large."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rollout_windows import BOUND, truth, window
+
+from driftline.agents.control.controller.comparing import measured
+from driftline.agents.control.controller.pooling import Told, pooled, row_error, told
+from driftline.schemas.deployment import DeploymentSettings
+from driftline.schemas.window import Figure, WindowResult
+
+
+def figure(metric: str, value: float, rows: int, error: float = 0.0) -> Figure:
+    """Return a figure with a 95 % interval; without one where its error is 0."""
+    half = 1.96 * error
+    low, high = (value - half, value + half) if half else (None, None)
+    return Figure(
+        "performance", "", metric, value, low=low, high=high, interval="iid" if half else "", rows=rows
+    )
+
+
+def canary(*figures: Figure) -> WindowResult:
+    """Return a window of a canary."""
+    return window("accuracy", "2", "canary", *figures)
+
+
+def by(metric: str) -> DeploymentSettings:
+    """Return settings with a primary metric."""
+    return DeploymentSettings(deployment="churn", primary_metric=metric)
+
+
+def test_windows_count_by_their_rows() -> None:
+    """Not by how sure each is of itself: the one that looks best by chance is, and would count most."""
+    lucky, others = Told(0.9, 100, 0.001), [Told(0.7, 300, 0.05)]
+    found = pooled([lucky, *others], "accuracy", 0.0)
+    assert found is not None
+    assert found[0] == pytest.approx(0.75)
+    assert found[1] == pytest.approx(np.hypot(100 * 0.001, 300 * 0.05) / 400)
+
+
+def test_squares_are_what_rows_add_up_to_in_an_rmse() -> None:
+    """The RMSE of two windows is that of all their rows, and its error is theirs."""
+    rng = np.random.default_rng(7)
+    errors = rng.normal(0, 2, 1_000)
+    parts = np.split(errors, [250])
+    windows = [Told(float(np.sqrt((one**2).mean())), len(one), 0.1) for one in parts]
+    found = pooled(windows, "rmse", 0.0)
+    assert found is not None
+    assert found[0] == pytest.approx(float(np.sqrt((errors**2).mean())))
+
+
+def test_an_f1_is_that_of_all_its_rows() -> None:
+    """By those called so and those that are so: 2 of 4 and 3, then 1 of 2 and 5, is 3 of 14 halves."""
+    windows = [
+        canary(figure("f1", 4 / 7, 1_000, 0.1), figure("precision", 0.5, 4), figure("recall", 2 / 3, 3)),
+        canary(figure("f1", 2 / 7, 1_000, 0.1), figure("precision", 0.5, 2), figure("recall", 0.2, 5)),
+    ]
+    found = pooled(told("performance", "f1", windows), "f1", 0.0)
+    assert found is not None
+    assert found[0] == pytest.approx(6 / 14)
+
+
+def test_few_rows_that_agree_are_not_surer_than_others() -> None:
+    """Of one row by the others 0.3: of a hundred that all agree 0.03."""
+    sure = [Told(0.5, 900, 0.01)]
+    assert row_error(sure) == pytest.approx(0.3)
+    assert pooled([Told(0.0, 100, 0.0)], "f1", row_error(sure)) == pytest.approx((0.0, 0.03))
+    assert pooled([Told(0.0, 100, 0.0)], "f1", 0.0) is None
+
+
+@pytest.mark.parametrize("metric", ["f1", "balanced_accuracy"])
+def test_a_canary_that_never_says_yes_is_worse(metric: str) -> None:
+    """Not one hit of 1,200: no window tells how sure that is, and the champion's do."""
+    new = [canary(figure(metric, 0.0, 5_000)) for _ in range(12)]
+    old = [window("accuracy", "1", "champion", figure(metric, 0.6, 5_000, 0.03)) for _ in range(12)]
+    assert measured("performance", new, old, by(metric))[0] == "worse"
+
+
+def test_an_auc_of_one_is_as_sure_as_the_others_rows() -> None:
+    """Ranks that are all right have no error of their own; two that are held against nothing tell nothing."""
+    perfect = [canary(Figure("performance", "", "auc", 1.0, low=1.0 - BOUND, high=1.0, interval="bounds", rows=1_000),
+                      Figure("performance", "", "auc_error", 0.0, rows=1_000))]  # fmt: skip
+    assert measured("performance", perfect, [truth("1", "champion")], by("auc"))[0] == "pass"
+    assert measured("performance", perfect, perfect, by("auc")) == ("wait", "no window tells how sure auc is")
+
+
+def test_a_worse_regression_of_small_windows_does_not_pass() -> None:
+    """Errors 15 % larger, heavy-tailed, 250 rows a window beside 4,750: of fifty canaries hardly one passes."""
+    rng = np.random.default_rng(20261128)
+
+    def of(rows: int, scale: float) -> Figure:
+        squares = (rng.lognormal(0, 1.5, rows) * scale) ** 2
+        value = float(np.sqrt(squares.mean()))
+        return figure("rmse", value, rows, float(squares.std() / np.sqrt(rows) / (2 * value)))
+
+    passed = 0
+    for _ in range(50):
+        new = [canary(of(250, 1.15)) for _ in range(12)]
+        old = [window("accuracy", "1", "champion", of(4_750, 1.0)) for _ in range(12)]
+        passed += measured("performance", new, old, by("rmse"))[0] == "pass"
+    assert passed <= 2
