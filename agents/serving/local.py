@@ -96,8 +96,13 @@ async def _answered(controlled: Controlled, line: bytes) -> dict[str, Any]:
     return {"ok": True, "deployment": deployment, **warning}
 
 
-def ask(path: Path, line: bytes) -> dict[str, Any]:
+def ask(path: Path, line: bytes, answer_s: float = ANSWER_S) -> dict[str, Any]:
     """Send a line to an agent and give what it answers; blocks.
+
+    Args:
+        path: of its socket.
+        line: `about`, or a command.
+        answer_s: s that it may be silent.
 
     Raises:
         ServingError: nobody answers there.
@@ -106,7 +111,7 @@ def ask(path: Path, line: bytes) -> dict[str, Any]:
 
     try:
         with socket.socket(socket.AF_UNIX) as to:
-            to.settimeout(ANSWER_S)
+            to.settimeout(answer_s)
             to.connect(str(_short(path)))
             to.sendall(line)
             with to.makefile("rb") as read:

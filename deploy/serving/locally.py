@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from driftline.agents.control.signing import sign
 from driftline.agents.serving.errors import ServingError
-from driftline.agents.serving.local import ABOUT, NAME, ask
+from driftline.agents.serving.local import ABOUT, ANSWER_S, NAME, ask
 from driftline.deploy.control.asking import loaded
 from driftline.deploy.control.drafts import drafted
 from driftline.deploy.control.files import text_of
 from driftline.schemas.control.envelope import COMMAND, MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from driftline.schemas.control.command import Command, Op
     from driftline.schemas.settings import Settings
+
+AT_ONCE: Final = 64
+"""Agents asked at a time; more wait for these."""
+ABOUT_S: Final = 3.0
+"""That an agent may take to say what it serves: those that wait to obey wait as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ def given(
     signers = loaded(keys, settings.control.key)
     places = list(dict.fromkeys(paths)) or found(Path(settings.serve.state_dir))
     silent: list[str] = []
-    told = list(_answers(places, ABOUT, silent))
+    told = list(_answers(places, ABOUT, silent, ABOUT_S))
     if not told:
         raise ServingError("; ".join(silent))
     serving = {place: about for place, about in told if wanted.deployment in about["deployments"]}
@@ -102,7 +108,7 @@ def _command(wanted: Wanted, serving: Sequence[dict[str, Any]]) -> Command:
 def _obeying(serving: dict[Path, dict[str, Any]], line: bytes, silent: list[str]) -> list[str]:
     """Give a command to agents; names those that obey, and raises ServingError unless all do and keep it."""
     obeys, unkept = [], []
-    for place, answer in _answers(serving, line, silent):
+    for place, answer in _answers(serving, line, silent, ANSWER_S):
         if answer.get("ok"):
             obeys.append(serving[place]["instance"])
             unkept += [f"{place}: {answer['warning']}"] if "warning" in answer else []
@@ -116,13 +122,17 @@ def _obeying(serving: dict[Path, dict[str, Any]], line: bytes, silent: list[str]
     return obeys
 
 
-def _answers(places: Iterable[Path], line: bytes, silent: list[str]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Ask every agent: one that is gone keeps no other from obeying; why it is silent is put down."""
-    for place in places:
-        try:
-            yield place, ask(place, line)
-        except ServingError as error:
-            silent.append(str(error))
+def _answers(
+    places: Collection[Path], line: bytes, silent: list[str], answer_s: float
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Ask all agents at once: one that is gone or hangs keeps no other from obeying; why it is silent is put down."""
+    with ThreadPoolExecutor(min(len(places), AT_ONCE), thread_name_prefix="driftline-halt") as pool:
+        asked = [(place, pool.submit(ask, place, line, answer_s)) for place in places]
+        for place, answer in asked:
+            try:
+                yield place, answer.result()
+            except ServingError as error:
+                silent.append(str(error))
 
 
 def found(folder: Path) -> list[Path]:

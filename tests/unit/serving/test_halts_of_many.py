@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ class Machine:
             (folder / name).mkdir()
             (folder / name / NAME).touch()
 
-    def ask(self, place: Path, line: bytes) -> dict[str, Any]:
+    def ask(self, place: Path, line: bytes, _answer_s: float) -> dict[str, Any]:
         """Answer as the agent of a socket does."""
         name = place.parent.name
         serves = self.agents[name]
@@ -63,7 +66,7 @@ def test_an_agent_that_is_gone_keeps_no_other_from_halting(machine: Machine) -> 
         ServingError, match=r"^obeyed by a, d, and not by all: no agent answers at .*b/halt\.sock"
     ):
         machine.halt()
-    assert machine.told == ["a", "d"]
+    assert sorted(machine.told) == ["a", "d"]
     machine.agents["b"] = {"churn": 4}
     assert machine.halt()["instances"] == ["a", "b", "d"]
 
@@ -72,7 +75,7 @@ def test_each_socket_that_is_named_is_told(machine: Machine) -> None:
     """Once, also one that is named twice; the others are not asked."""
     machine.agents["b"] = {"churn": 4}
     assert machine.halt("a", "d", "a")["instances"] == ["a", "d"]
-    assert machine.told == ["a", "d"]
+    assert sorted(machine.told) == ["a", "d"]
 
 
 def test_no_agent_below_a_folder_says_where_agents_are_looked_for(tmp_path: Path) -> None:
@@ -99,3 +102,73 @@ def test_where_nobody_serves_a_deployment_that_is_said(machine: Machine) -> None
     machine.agents |= dict.fromkeys("abcd")
     with pytest.raises(ServingError, match=r"a/halt\.sock.*d/halt\.sock"):
         machine.halt()
+
+
+def test_an_agent_that_hangs_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its neighbour is asked while it is silent, and obeys; of the hung one is said that it does not answer."""
+    monkeypatch.setattr(locally, "loaded", lambda *_: [key("oli")])
+    monkeypatch.setattr(locally, "ABOUT_S", 1.0)
+    of = {"churn": {"revision": 3, "versions": []}}
+    about = msgspec.json.encode({"instance": "b", "installation": INSTALLATION, "deployments": of})
+    asked: list[bytes] = []
+    with _listening(tmp_path / "a") as hung, _listening(tmp_path / "b") as sound:
+
+        def answer() -> None:
+            waiting, _ = hung.accept()
+            with waiting:
+                for told in (about, b'{"ok":true}'):
+                    caller, _ = sound.accept()
+                    with caller, caller.makefile("rb") as read:
+                        asked.append(read.readline())
+                        asked.extend([_heard(waiting)] if told is about else [])
+                        caller.sendall(told + b"\n")
+
+        agent = threading.Thread(target=answer, daemon=True)
+        agent.start()
+        with pytest.raises(
+            ServingError,
+            match=r"^obeyed by b, and not by all: no agent answers at .*a/halt\.sock: timed out$",
+        ):
+            locally.given(Settings(serve=Serve(state_dir=str(tmp_path))), [], WANTED, [], [])
+        agent.join(30)
+    assert asked[:2] == [ABOUT, b"it still waits"]
+    command = msgspec.json.decode(msgspec.json.decode(asked[2])["command"])
+    assert b"halt-serving" in base64.b64decode(command["payload"])
+
+
+def test_an_agent_that_is_slow_to_obey_holds_up_no_other(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are given the command at once: the last has it while the first still thinks."""
+    machine.agents["b"] = {"churn": 4}
+    told = threading.Event()
+
+    def ask(place: Path, line: bytes, answer_s: float) -> dict[str, Any]:
+        if line != ABOUT and place.parent.name == "a":
+            assert told.wait(10), "d was told nothing while a was silent"
+        answer = machine.ask(place, line, answer_s)
+        if "d" in machine.told:
+            told.set()
+        return answer
+
+    monkeypatch.setattr(locally, "ask", ask)
+    assert machine.halt()["instances"] == ["a", "b", "d"]
+
+
+def _listening(folder: Path) -> socket.socket:
+    """A socket that takes callers, and answers none by itself."""
+    folder.mkdir()
+    made = socket.socket(socket.AF_UNIX)
+    made.settimeout(30)
+    made.bind(str(folder / NAME))
+    made.listen()
+    return made
+
+
+def _heard(waiting: socket.socket) -> bytes:
+    """What comes of who asked an agent that hangs, behind the question: nothing, or that it gave up."""
+    assert waiting.recv(len(ABOUT)) == ABOUT
+    try:
+        return waiting.recv(1, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return b"it still waits"
