@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from driftline.deploy.advice.slots import chosen, pairs_of
 from driftline.deploy.local.deployments import held
 from driftline.deploy.tables.errors import unknown_deployment
 from driftline.deploy.tables.shelf import NoProfileError, published_profile
@@ -63,7 +64,7 @@ class SideBySide:
 
     Attributes:
         deployment: which.
-        answered: what each answered, in the slot with the most rows.
+        answered: what each answered, in the slots in which they answered the most rows in common.
         pairs: labelled rows that both answered.
         share: one of so many predictions was read for them.
         performance: figures on these rows; empty below `LEAST_ROWS` of them.
@@ -98,7 +99,7 @@ def side_by_side(
     """
     if versions[0] == versions[1]:
         raise NoComparisonError(f"{versions[0]!r} is given twice: name two versions")
-    both = _both(version_reads.answered(settings, deployment, versions, span), versions)
+    both = _both(settings, deployment, versions, span)
     if both is None:
         raise NoComparisonError(_missing(settings, deployment, versions, span))
     drift = version_reads.drifted(settings, deployment, versions, span, resolution)
@@ -106,7 +107,10 @@ def side_by_side(
     performance = () if pairs is None or scheme is None else _compared(pairs, scheme, versions[1])
     count = 0 if pairs is None else len(pairs)
     if not why and not performance:
-        why = f"{count:,} labelled predictions were answered by both, and {LEAST_ROWS:,} are needed"
+        why = (
+            f"{count:,} labelled predictions were answered by both {_named(both)}, and {LEAST_ROWS:,} are needed: "
+            "--since and --until narrow the time that is looked at"
+        )
     return SideBySide(
         deployment=deployment,
         answered=both,
@@ -118,11 +122,20 @@ def side_by_side(
     )
 
 
-def _both(found: Sequence[Answered], versions: tuple[str, str]) -> tuple[Answered, Answered] | None:
-    """The slot of each version that answered most; where one did not answer, None."""
-    most = [next((one for one in found if one.version == version), None) for version in versions]
-    first, second = most
-    return None if first is None or second is None else (first, second)
+def _both(
+    settings: Settings, deployment: str, versions: tuple[str, str], span: Span
+) -> tuple[Answered, Answered] | None:
+    """The versions in the slots that share the most rows; where one did not answer, None."""
+    found = version_reads.answered(settings, deployment, versions, span)
+    pairs = pairs_of(found, versions)
+    if len(pairs) <= 1:
+        return pairs[0] if pairs else None
+    rows = sum(one.rows for one in found)
+    return chosen(pairs, version_reads.shared(settings, deployment, versions, span, rows))
+
+
+def _named(both: tuple[Answered, Answered]) -> str:
+    return " and ".join(f"{one.version} as {one.slot}" for one in both)
 
 
 def _missing(settings: Settings, deployment: str, versions: tuple[str, str], span: Span) -> str:
@@ -144,7 +157,8 @@ def _pairs(
     first, second = both
     since, until = max(first.first_ms, second.first_ms), min(first.last_ms, second.last_ms) + 1
     if since >= until:
-        return None, None, 1, "the two never answered at the same time"
+        why = f"{_named(both)} never answered at the same time: --since and --until narrow what is looked at"
+        return None, None, 1, why
     profile = None
     for one in both:
         try:

@@ -44,7 +44,8 @@ def command(
     """Put versions V1 and V2 of DEPLOYMENT side by side: drift, performance, errors and latency.
 
     Performance is of the labelled predictions that both answered, as a challenger, shadow or canary does beside the
-    champion; the interval of the difference is over days, and above 0 V2 is better.
+    champion; the interval of the difference is over days, and above 0 V2 is better. Each is taken in the slot in which
+    the two answered the most rows in common, which is named.
     """
     from driftline.deploy.advice.versions import facts, side_by_side
     from driftline.deploy.local.discover import settings_here

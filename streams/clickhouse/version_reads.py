@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 QUANTILES: Final = (0.5, 0.95, 0.99)
 FEATURES_MAX: Final = 1_000
 """Figures of drift that are told, of each version."""
+ROWS_MAX: Final = 2_000_000
+"""Predictions that are looked through for shared ones; of more, an even share, chosen by their ids."""
 _VERSIONS: Final = "deployment = {deployment:String} AND model_version IN {versions:Array(String)}"
 _TIME: Final = "DateTime64(3, 'UTC')"
 
@@ -46,6 +48,19 @@ class Answered(NamedTuple):
     errors: int
     timed: int
     latency_ms: tuple[float, ...] | None
+
+
+class Shared(NamedTuple):
+    """Predictions that two versions answered, each in one slot.
+
+    Attributes:
+        first, second: slots of the first and the second version.
+        rows: ids that both answered, of those that were looked through.
+    """
+
+    first: str
+    second: str
+    rows: int
 
 
 class Drifted(NamedTuple):
@@ -99,6 +114,37 @@ def answered(settings: Settings, deployment: str, versions: Sequence[str], span:
         )
         for row in found
     ]
+
+
+def shared(
+    settings: Settings, deployment: str, versions: tuple[str, str], span: Span, rows: int
+) -> list[Shared]:
+    """Give how many predictions each pair of slots shares, the most first; a pair that shares none is left out.
+
+    Args:
+        settings: where ClickHouse is.
+        deployment: its name.
+        versions: the first and the second.
+        span: of event time.
+        rows: that both answered, over all slots; of more than `ROWS_MAX` a share is looked through.
+
+    Raises:
+        ClickHouseError: the server is away or refuses.
+    """
+    where, given = _where("ts", deployment, versions, span)
+    slots = ", ".join(
+        f"groupUniqArrayIf(toString(slot), model_version = {{{name}:String}}) AS {name}s"
+        for name in ("one", "two")
+    )
+    with Client(settings.clickhouse) as client:
+        found = client.query(
+            f"SELECT first, second, count() AS n FROM (SELECT {slots} FROM predictions WHERE {where} "
+            "AND cityHash64(prediction_id) % {share:UInt32} = 0 GROUP BY prediction_id "
+            "HAVING notEmpty(ones) AND notEmpty(twos)) ARRAY JOIN ones AS first ARRAY JOIN twos AS second "
+            "GROUP BY first, second ORDER BY n DESC, first, second",
+            {**given, "one": versions[0], "two": versions[1], "share": max(1, -(-rows // ROWS_MAX))},
+        )
+    return [Shared(str(row["first"]), str(row["second"]), int(row["n"])) for row in found]
 
 
 def drifted(

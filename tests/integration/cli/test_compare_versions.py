@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -120,6 +121,53 @@ def test_a_better_challenger_is_seen_on_the_same_rows(
     assert "age psi" in shown
 
     assert main(["compare-versions", "churn", "1", "3"]) == 0
-    assert "performance: none, for the two never answered at the same time" in capsys.readouterr().out
+    why = "performance: none, for 1 as champion and 3 as champion never answered at the same time: --since and --until"
+    assert why in capsys.readouterr().out
     assert main(["compare-versions", "churn", "1", "4"]) == 1
     assert "version '4' of deployment 'churn' answered nothing" in capsys.readouterr().err
+
+
+def test_a_version_that_was_promoted_is_held_where_both_answered(
+    lane: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The 300 rows that it answered as shadow count, not the 1,000 that it answered alone as champion."""
+    draw = np.random.default_rng(4)
+    now_ms = time.time_ns() // 1_000_000
+    ids = draw.integers(0, 256, (1_300, 16), dtype=np.uint8)
+    times, scores = (now_ms // DAY_MS - 2) * DAY_MS + 60_000 * np.arange(1_300), draw.random(1_300)
+    beside, alone = slice(0, 300), slice(300, 1_300)
+    parts = [
+        said("1", "champion", ids[beside], scores[beside], times[beside], 4.0),
+        said("2", "shadow", ids[beside], scores[beside], times[beside], 2.0),
+        said("2", "champion", ids[alone], scores[alone], times[alone], 2.0),
+    ]
+    label = LabelColumns(
+        "churn",
+        1_300,
+        None,
+        ids,
+        None,
+        times,
+        classes=Category("class", ("0", "1"), (scores > 0.5).astype(np.int32)),
+    )
+    with Client(lane.clickhouse) as client:
+        source = Source(0, [0, 1, 2], [now_ms] * 3, [one.rows for one in parts])
+        client.insert("predictions", prediction_rows(parts, source), "p")
+        client.insert("labels", label_rows([label], Source(0, [0], [now_ms], [label.rows])), "t")
+    reference = batch({"x": range(500)}, scores={"score": draw.random(500)}, dtype="float32")
+    publish(lane, replace(profile_of(reference, provenance="held-out", has_times=False), deployment="churn"))
+    for name, value in variables(lane).items():
+        monkeypatch.setenv(name, value)
+
+    for versions, slots in ((("1", "2"), ["champion", "shadow"]), (("2", "1"), ["shadow", "champion"])):
+        assert main(["compare-versions", "churn", *versions, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert [one["slot"] for one in found["versions"]] == slots
+        assert (found["performance"]["rows"], found["performance"]["why"]) == (300, None)
+
+    since = f"{datetime.fromtimestamp(times[200] / 1_000, UTC):%Y-%m-%dT%H:%M}"
+    assert main(["compare-versions", "churn", "1", "2", "--since", since]) == 0
+    assert (
+        "performance: none, for 100 labelled predictions were answered by both 1 as champion and 2 as shadow, and 200 "
+        "are needed: --since and --until narrow the time" in capsys.readouterr().out
+    )
