@@ -42,7 +42,8 @@ LATE_MS = 3 * 60_000
 )  # fmt: skip
 @click.option(
     "--key", "keys", multiple=True, metavar="VKEY",
-    help="With --proof: a key of the log or of a witness that is believed; may be given again.",
+    help="With --proof: a key of the log or of a witness that is believed, as 'driftline keys list' prints it; "
+    "may be repeated.",
 )  # fmt: skip
 @json_option
 def verify(
@@ -145,7 +146,9 @@ def _proved(file: Path, keys: tuple[str, ...], as_json: bool) -> int:
     known = [NoteKey.parse(text) for text in keys]
     logs, witnesses = ([key for key in known if key.kind == kind] for kind in (PLAIN, TIMED))
     if not logs:
-        raise AuditError("give the key of the log that is believed: --key NAME+ID+KEY, as FORMAT.md says")
+        raise AuditError(
+            "give the key of the log that is believed: --key VKEY, as 'driftline keys list' prints it"
+        )
     try:
         proof = Proof.parse(read_whole(file))
     except OSError as error:

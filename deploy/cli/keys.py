@@ -50,6 +50,7 @@ def new(file: Path, as_json: bool) -> None:
 def list_command(files: tuple[Path, ...], as_json: bool) -> None:
     """List the keys of the installation, as the verified audit says: whose each is, and whether it is revoked.
 
+    Keys of the log and of witnesses have their vkey, which 'driftline audit verify --proof FILE --key VKEY' asks for.
     With FILES, the public halves of those key files instead.
     """
     rows = _of_files(files) if files else _of_trust()

@@ -163,7 +163,7 @@ def test_broken_glass_is_shown_until_it_is_reviewed(wire: MemoryWire, say: Say, 
 
 
 def test_root_keys_set_trust_and_policy_and_revoke(wire: MemoryWire, say: Say, tmp_path: Path) -> None:
-    """Two root keys do; one is refused; `keys list` shows the revoked key."""
+    """Two root keys do; one is refused; `keys list` shows the revoked key, and the vkey of the log's."""
     (tmp_path / "p.cedar").write_text(policy().text + "\n")
     assert "approvals_missing" in say("policy", "set", "p.cedar", by="root-1")[2]
     code, out, _ = say("policy", "set", "p.cedar", by="root-1 root-2")
@@ -182,6 +182,9 @@ def test_root_keys_set_trust_and_policy_and_revoke(wire: MemoryWire, say: Say, t
     code, out, _ = say("keys", "list", "--json", reason="")
     rows = {row["keyid"]: row for row in map(json.loads, out.splitlines())}
     assert (rows[key("far").keyid]["state"], rows[key("far-2").keyid]["whose"]) == ("revoked", "far")
+    assert rows[key("checkpoint").keyid]["vkey"].startswith(f"{trust().origin}+")
+    code, out, _ = say("keys", "list", reason="")
+    assert (code, rows[key("checkpoint").keyid]["vkey"] in out) == (0, True)
 
 
 def trust_toml() -> str:

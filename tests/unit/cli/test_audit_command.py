@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from audit_logs import NOON_MS, WITNESS, Book, filled
+from msgspec.structs import replace
 from signed import command, key, plain, text, trust
 from two_verifiers import spoilt
 
@@ -18,6 +19,8 @@ from driftline.agents.audit.notes import Note
 from driftline.agents.audit.record import AuditRecord
 from driftline.deploy.cli import main
 from driftline.deploy.cli.audit_tail import _line
+from driftline.deploy.control.people import key_rows
+from driftline.schemas.control.trust import Revocation
 
 Say = Callable[..., tuple[int, str, str]]
 BOOK: Book = filled(25)
@@ -154,6 +157,20 @@ def test_a_proof_is_checked_by_keys_alone(say: Say, tmp_path: Path) -> None:
     code, _, err = say("prove", "26", "--export", "log", *GENESIS)
     assert code == 1
     assert "no checkpoint covers record 26 yet" in err
+
+
+def test_the_keys_that_check_a_proof_are_listed(say: Say) -> None:
+    """What `keys list` gives of the log and of a witness checks a proof as it is printed; a revoked key has nothing."""
+    assert say("prove", "7", "--export", "log", "--output", "seven", *GENESIS)[0] == 0
+    state = Believed.first(AuditRecord.from_bytes(BOOK.records[0])).state
+    listed = {row["for"]: row["vkey"] for row in key_rows(state) if row["vkey"]}
+    assert set(listed) == {"checkpoints", "witness"}
+    code, out, _ = say(
+        "verify", "--proof", "seven", "--key", listed["checkpoints"], "--key", listed["witness"]
+    )
+    assert (code, "which witness.example/1 signed too" in out) == (0, True)
+    gone = Revocation(key=key("checkpoint").keyid, revoked_at_ms=NOON_MS)
+    assert [row["for"] for row in key_rows(replace(state, revocations=(gone,))) if row["vkey"]] == ["witness"]
 
 
 def test_what_is_missing_is_one_sentence(say: Say) -> None:
