@@ -22,6 +22,7 @@ from driftline.deploy.cli.values import Moment, milliseconds
 
 if TYPE_CHECKING:
     from driftline.agents.audit.record import AuditRecord
+    from driftline.deploy.control.past import Target
 
 
 @click.command("history")
@@ -72,7 +73,7 @@ def command(
             click.echo(_line(row))
 
 
-def _table(record: AuditRecord) -> dict[str, Any]:
+def _table(record: AuditRecord, target: Target | None) -> dict[str, Any]:
     from driftline.deploy.control.shown import moment
 
     return {
@@ -81,6 +82,7 @@ def _table(record: AuditRecord) -> dict[str, Any]:
         "event": record.event,
         "op": record.op,
         "version": None if record.model is None else record.model.version,
+        "target": None if target is None else target._asdict(),
         "by": record.actor or (record.detail or {}).get("by") or record.agent or None,
         "approvers": list(record.approvers),
         "revision": record.revision_after,
@@ -92,10 +94,12 @@ def _table(record: AuditRecord) -> dict[str, Any]:
 
 
 def _line(found: dict[str, Any]) -> str:
+    target = found["target"]
     parts = (
         found["event"],
         found["op"],
         found["version"],
+        f"of {target['op']} {target['version'] or ''}".rstrip() if target else "",
         f"by {found['by']}" if found["by"] else "",
         f"approved by {', '.join(found['approvers'])}" if found["approvers"] else "",
         f"revision {found['revision']}" if found["revision"] is not None else "",

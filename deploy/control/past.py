@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import EFFECTIVE, AuditRecord, Link
@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 UNTOLD = frozenset((ACKED, "approved"))
 """Events that a history leaves out: an approval stands with the command that it approved."""
+
+
+class Target(NamedTuple):
+    """The command that a denial or a review is about.
+
+    Attributes:
+        op: of it.
+        version: of the model that it names, if it names one.
+    """
+
+    op: str
+    version: str | None
 
 
 class Past:
@@ -94,7 +106,7 @@ def told_of(
     records: Iterable[bytes],
     notes: Iterable[bytes],
     genesis: str,
-    row: Callable[[AuditRecord], Row],
+    row: Callable[[AuditRecord, Target | None], Row],
     *,
     every_note: Callable[[], Iterable[bytes]] = tuple,
     signatures: bool = False,
@@ -106,7 +118,7 @@ def told_of(
         records: all, from record 0 on.
         notes: checkpoints.
         genesis: the pinned digest of record 0.
-        row: what is kept of each record.
+        row: what is kept of each record, and of the command that it is about where that is another one.
         every_note: gives all checkpoints anew, where none of `notes` signs the end.
         signatures: whether every signature in the records is checked too.
 
@@ -115,16 +127,18 @@ def told_of(
         ControllerError: no controller signed its end.
     """
     verified = Verified(notes, genesis, every_note, signatures=signatures)
-    digests: set[str] = set()
+    asked: dict[str, Target] = {}
     rows: list[Row] = []
     for data in verified.passing(records):
         record = AuditRecord.from_bytes(data)
-        target = (record.detail or {}).get("target")
-        is_about = record.deployment == deployment or (isinstance(target, str) and target in digests)
+        about = (record.detail or {}).get("target")
+        target = asked.get(about) if isinstance(about, str) else None
+        is_told = record.deployment == deployment or target is not None
         if record.deployment == deployment and record.command:
-            digests.add(record.command)
-        if is_about and record.event not in UNTOLD:
-            rows.append(row(record))
+            version = None if record.model is None else record.model.version
+            asked.setdefault(record.command, Target(record.op or "", version))
+        if is_told and record.event not in UNTOLD:
+            rows.append(row(record, target))
     verified.require()
     verified.require_end()
     return rows

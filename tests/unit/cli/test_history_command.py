@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from clerked import KEYS, Room
-from controlled import INSTANCES, package
+from controlled import INSTANCES, PROFILE, package
 from msgspec.structs import replace
 from signed import command, model, signed
 
@@ -59,6 +59,23 @@ def test_a_history_says_who_did_what(room: Room, capsys: pytest.CaptureFixture[s
     assert main(["history", "churn", "--export", "log"]) == 0
     assert "rollback 1 by oli revision 9" in capsys.readouterr().out
     assert room.state is not None
+
+
+def test_a_denial_names_what_was_denied(room: Room, capsys: pytest.CaptureFixture[str]) -> None:
+    """Op and version of the command, for the denial itself names its digest alone."""
+    three = package("3", "high")
+    room.ask("register", "ann", model=three.model, manifest=three.manifest, profile=PROFILE)
+    room.ask("validate", "val", model=three.model, evidence="ef" * 32)
+    asked = room.send("shadow", "ann", model=three.model)
+    assert [one.event for one in room.turn()] == ["waits"]
+    assert [one.event for one in room.ask("deny", "bob", deployment="", target=asked.digest)] == ["denied"]
+    export(Path("denied"), room.audit, room.notes)
+    assert main(["history", "churn", "--export", "denied", "--json"]) == 0
+    row = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (row["op"], row["target"]) == ("deny", {"op": "shadow", "version": "3"})
+    assert main(["history", "churn", "--export", "denied"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.endswith("denied deny of shadow 3 by bob (forbidden) bob denied it")
 
 
 def test_what_stood_at_a_time_is_said(room: Room, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,11 +34,11 @@ def test_a_fault_of_the_first_record_is_what_is_said() -> None:
 def test_a_history_is_told_whole_or_not_at_all() -> None:
     """Its rows come in order after all was verified; an edited last record takes them all away."""
     book = filled(8)
-    held = told_of("churn", iter(book.records), book.notes, book.pins.genesis, lambda one: one.seq)
+    held = told_of("churn", iter(book.records), book.notes, book.pins.genesis, lambda one, _: one.seq)
     assert held == list(range(1, 8))
     book.records[7] = book.records[7].replace(b"number 7", b"number 8")
     with pytest.raises(AuditError, match="cannot be believed"):
-        told_of("churn", iter(book.records), book.notes, book.pins.genesis, lambda one: one.seq)
+        told_of("churn", iter(book.records), book.notes, book.pins.genesis, lambda one, _: one.seq)
 
 
 @pytest.mark.parametrize("event", ["joined", "acked", "advised", "approved", "inherited"])
