@@ -66,8 +66,7 @@ def begin(
     base = first(command.deployment, tier) if state is None else state
     if base.phase == "prepare" and command.op not in INTERRUPTING:
         return refuse(f"revision {base.revision} is still being prepared: wait for it, or halt or roll back")
-    # Agents believe no step that began before its canary was asked for, and a clock may be minutes behind.
-    at = At(max(at.ms, command.issued_at_ms - AHEAD_MS), at.seq)
+    at = _asked_for(at, command)
     following = (
         _next(cleared(base), at)
         if state is not None
@@ -97,8 +96,9 @@ def activate(state: ServingState, at: At) -> ServingState | Refusal:
     grant = held(state, "change")
     if state.phase != "prepare" or grant is None:
         raise ValueError(f"revision {state.revision} of {state.deployment} prepares nothing")
-    following = _next(cleared(state), at)
-    return effect(following, Deed(asked(grant.command), grant, "", following.decided_at_ms, state.tier))
+    command = asked(grant.command)
+    following = _next(cleared(state), _asked_for(at, command))
+    return effect(following, Deed(command, grant, "", following.decided_at_ms, state.tier))
 
 
 def cancel(state: ServingState, at: At) -> ServingState:
@@ -156,9 +156,15 @@ def _conflict(state: ServingState | None, command: Command) -> Refusal | None:
     )
 
 
+def _asked_for(at: At, command: Command) -> At:
+    """When a command takes effect: agents believe no step that began before, whose clock may be minutes behind."""
+    return At(max(at.ms, command.issued_at_ms - AHEAD_MS), at.seq)
+
+
 def _next(state: ServingState, at: At) -> ServingState:
-    # A clock that is set back, or another controller's, makes no state older than the one before it.
-    decided_ms = max(state.decided_at_ms, at.ms)
+    # Clocks of two controllers differ. One that is far behind the other's is right: agents believe nothing of later.
+    is_near = at.ms < state.decided_at_ms <= at.ms + AHEAD_MS
+    decided_ms = state.decided_at_ms if is_near else at.ms
     return replace(state, revision=state.revision + 1, audit_seq=at.seq, decided_at_ms=decided_ms)
 
 

@@ -178,10 +178,6 @@ def _rollout(case: Case) -> int:
         0 <= rollout.step < len(steps) and rollout.weight == steps[rollout.step].weight,
         f"the weight {rollout.weight} is not that of step {rollout.step} of the signed plan",
     )
-    _must(
-        rollout.step_since_ms <= state.decided_at_ms,
-        "a step of the rollout began after the state was decided",
-    )
     old = None if before is None else before.rollout
     if old is not None and old.rollout_id == rollout.rollout_id:
         _continued(case, old, rollout)

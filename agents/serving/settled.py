@@ -64,9 +64,12 @@ def is_gone(model: ModelRef | None, state: ServingState) -> bool:
 
 def grew(then: Rollout | None, now: Rollout | None) -> bool:
     """Whether a rollout went on and answers more callers than it did."""
-    if then is None or now is None or then.rollout_id != now.rollout_id:
-        return False
-    return now.weight > then.weight
+    return then is not None and now is not None and goes_on(then, now) and now.weight > then.weight
+
+
+def goes_on(then: Rollout | None, now: Rollout | None) -> bool:
+    """Whether a rollout is still the one that it was."""
+    return then is not None and now is not None and then.rollout_id == now.rollout_id
 
 
 def _is_so(
@@ -78,9 +81,10 @@ def _is_so(
     """Whether a state does what the command asks for, and for a halt says that it is by this command."""
     # Of a halt: what was to answer instead became champion, so that no controller takes it over or can resume it.
     if command.op == "rollback" or (command.op == "halt-serving" and command.model and state.halt is None):
-        # A canary of before, also one that was not known here, is not to answer beside it.
-        is_alone = state.rollout is None or signed_ms("rollout", ("canary",)) > command.issued_at_ms
-        return state.champion == command.model and is_alone
+        is_another = state.rollout is not None and not goes_on(local.rollout, state.rollout)
+        # A canary of before that was not known here is not to answer beside it either.
+        is_later = is_another and signed_ms("rollout", ("canary",)) > command.issued_at_ms
+        return state.champion == command.model and (state.rollout is None or is_later)
     if command.op == "halt-serving":
         says_so = state.halt is not None and state.halt.instead == command.model
         return says_so and _rests_on(local, state, "halt")

@@ -16,6 +16,7 @@ from driftline.agents.control.controller.pooling import (
     TWO_SIDED,
     Weighted,
     figures,
+    of_classes,
     pooled,
     row_error,
     told,
@@ -72,8 +73,11 @@ def measured(
     for name in names:
         mine, its = told(kind, name, new), told(kind, name, old)
         of_one = row_error((*mine, *its))
-        value = pooled(mine, name, of_one)
-        other = typical([one[:2] for one in its]) if apart else pooled(its, name, of_one)
+        if apart:
+            value, other = pooled(mine, name, of_one), typical([one[:2] for one in its])
+        else:
+            whole = [of_classes(kind, one) if name == "macro_f1" else None for one in (new, old)]
+            value, other = pooled(mine, name, of_one, whole[0]), pooled(its, name, of_one, whole[1])
         if value is not None and other is not None:
             found.append(_measured(name, settings.floor(name).warn, value, other))
     return _worst(found) if found else ("wait", _lacking(kind, names, new))

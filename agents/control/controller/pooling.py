@@ -8,6 +8,7 @@ may have them from the truth: none are taken for surer than those of both versio
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -32,11 +33,13 @@ class Told(NamedTuple):
         value: of it.
         rows: that it is about; of an F1 those that were called so and those that are.
         error: standard error; 0 where all rows agree.
+        hidden: how far the figure may be from the truth beside that, whatever rows there are, as bins hide it.
     """
 
     value: float
     rows: int
     error: float
+    hidden: float = 0.0
 
 
 def told(kind: str, metric: str, windows: Iterable[WindowResult]) -> list[Told]:
@@ -46,13 +49,14 @@ def told(kind: str, metric: str, windows: Iterable[WindowResult]) -> list[Told]:
         figure, chance = (_last(kind, name, window) for name in (metric, f"{metric}_error"))
         if figure is None or figure.value is None or figure.rows <= 0:
             continue
-        error, rows = _standard_error(figure, chance), figure.rows
+        error, hidden = _unsure(figure, chance)
+        rows = figure.rows
         if metric == "f1":
             # A share of these, which few of many rows may be: small windows would be worse by their size alone.
             said, true = (_last(kind, name, window) for name in ("precision", "recall"))
             rows = rows if said is None or true is None else said.rows + true.rows
-        if error is not None and rows > 0 and math.isfinite(figure.value) and 0 <= error < math.inf:
-            found.append(Told(figure.value, rows, error))
+        if rows > 0 and math.isfinite(figure.value) and 0 <= error < math.inf and 0 <= hidden < math.inf:
+            found.append(Told(figure.value, rows, error, hidden))
     return found
 
 
@@ -63,13 +67,14 @@ def row_error(windows: Iterable[Told]) -> float:
     return math.sqrt(squares / sum(one.rows for one in sure)) if sure else 0.0
 
 
-def pooled(windows: Sequence[Told], metric: str, of_one: float) -> Pooled | None:
+def pooled(windows: Sequence[Told], metric: str, of_one: float, whole: float | None = None) -> Pooled | None:
     """The figure as of all rows of the windows at once.
 
     Args:
         windows: of one version.
         metric: whose figure it is; squares are what rows add up to in an RMSE.
         of_one: standard error of a row of either version, below which none is: few rows may seem to agree.
+        whole: the value of all rows, where it is known; else the windows' mean.
 
     Returns:
         None of no window, or where nobody knows how sure it is.
@@ -79,12 +84,31 @@ def pooled(windows: Sequence[Told], metric: str, of_one: float) -> Pooled | None
         return None
     is_root = metric == "rmse"
     mean = sum(one.rows * one.value * (one.value if is_root else 1.0) for one in windows) / rows
-    value = math.sqrt(mean) if is_root else mean
+    value = whole if whole is not None else math.sqrt(mean) if is_root else mean
     if not math.isfinite(value) or (is_root and value <= 0):
         return None
     parts = [one.rows * one.error * (one.value / value if is_root else 1.0) for one in windows]
     error = max(math.sqrt(sum(part * part for part in parts)) / rows, of_one / math.sqrt(rows))
-    return (value, error) if 0 < error < math.inf else None
+    hidden = sum(one.rows * one.hidden for one in windows) / rows
+    return (value, error + hidden) if 0 < error < math.inf else None
+
+
+def of_classes(kind: str, windows: Iterable[WindowResult]) -> float | None:
+    """The macro F1 of all rows of windows, by the figures of each class; None without them.
+
+    A mean over windows would be less the fewer rows of a class each has.
+    """
+    hits, halves, known = Counter[str](), Counter[str](), set[str]()
+    for window in windows:
+        for one in window.figures:
+            if (one.kind, one.segment) != (kind, "") or not one.feature or one.rows < 0:
+                continue
+            if one.metric in ("precision", "recall"):
+                halves[one.feature] += one.rows
+            if one.metric == "recall" and one.rows and one.value is not None and 0 <= one.value <= 1:
+                hits[one.feature] += 2 * round(one.value * one.rows)
+                known.add(one.feature)
+    return sum(hits[name] / halves[name] for name in known) / len(known) if known else None
 
 
 def typical(windows: Weighted) -> Pooled | None:
@@ -126,19 +150,18 @@ def _last(kind: str, metric: str, window: WindowResult) -> Figure | None:
     return found[-1] if found else None
 
 
-def _standard_error(figure: Figure, chance: Figure | None) -> float | None:
-    """How far chance may have a figure from the truth; 0 where all rows agree, None where it is not told.
+def _unsure(figure: Figure, chance: Figure | None) -> tuple[float, float]:
+    """How far chance may have a figure from the truth, as a standard error, and bins beside it, as half of a width.
 
-    Bounds are of what bins do not tell; chance between rows comes on top of them, and stands in a figure of its own.
+    0 where all rows agree; no number where it is not told. Bounds are of what bins hide: chance between rows stands in
+    a figure of its own.
     """
     if figure.low is None or figure.high is None:
-        return 0.0 if figure.rows > 1 else None
+        return 0.0 if figure.rows > 1 else math.nan, 0.0
     half = (figure.high - figure.low) / (2 * TWO_SIDED)
     if figure.interval != "bounds":
-        return half
-    if chance is None or chance.value is None or chance.value < 0:
-        return None
-    return half + chance.value if chance.value else 0.0
+        return half, 0.0
+    return math.nan if chance is None or chance.value is None else chance.value, half
 
 
 def _student(freedom: int) -> float:

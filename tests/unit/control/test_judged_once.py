@@ -11,7 +11,7 @@ from signed import model, person, signed, text
 
 from driftline.agents.audit.record import AuditRecord, Link
 from driftline.agents.control.ended import Ended
-from driftline.agents.control.moves import next_step
+from driftline.agents.control.moves import baked, next_step
 from driftline.agents.control.verdicts import Refusal
 from driftline.agents.control.verify_state import StateError, verify_state
 from driftline.agents.control.warrant import WarrantError, warranted
@@ -138,6 +138,26 @@ def test_a_canary_of_a_controller_whose_clock_is_wrong_is_believed(ahead_ms: int
     while isinstance(next_step(office.state, PASS, office.desk.at(office.clock_ms)), Refusal):
         office.now_ms += 1_000
     office.now_ms -= 61_000
+    office.stepped()
+    believed(office)
+
+
+@pytest.mark.parametrize("ahead_ms", [600_000, 315_360_000_000])
+def test_a_clock_that_was_far_ahead_and_is_set_right_holds_up_no_halt(ahead_ms: int) -> None:
+    """By ten minutes, or by ten years, in which a bake time ended by itself: what comes next is decided now."""
+    office = Office("low")
+    office.promoted("2")
+    office.ahead_ms = ahead_ms
+    made = baked(office.state, office.desk.at(office.clock_ms))
+    office.told += office.desk.move(made, "the bake time is over", office.clock_ms)
+    office.now_ms += 20_000
+    office.ahead_ms = 0
+    office.does("halt-serving", "oli")
+    believed(office)
+    office.does("resume", "oli", target="serving")
+    office.registered("3")
+    office.does("shadow", "ann", model=model("3"))
+    office.does("canary", "ann", model=model("3"), plan=PLAN)
     office.stepped()
     believed(office)
 

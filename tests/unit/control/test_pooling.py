@@ -7,7 +7,7 @@ import pytest
 from rollout_windows import BOUND, truth, window
 
 from driftline.agents.control.controller.comparing import measured
-from driftline.agents.control.controller.pooling import Told, pooled, row_error, told
+from driftline.agents.control.controller.pooling import Told, of_classes, pooled, row_error, told
 from driftline.schemas.deployment import DeploymentSettings
 from driftline.schemas.window import Figure, WindowResult
 
@@ -60,6 +60,37 @@ def test_an_f1_is_that_of_all_its_rows() -> None:
     found = pooled(told("performance", "f1", windows), "f1", 0.0)
     assert found is not None
     assert found[0] == pytest.approx(6 / 14)
+
+
+def test_a_macro_f1_is_that_of_all_rows() -> None:
+    """Of class a 3 of 4 and 5, of b 1 of 2 and 2: (6/9 + 2/4) / 2, though the windows' own are 0.5 and 0.6."""
+
+    def by_class(name: str, called: int, recall: float | None, labels: int) -> list[Figure]:
+        found = [figure("precision", 0.5, called), figure("recall", recall or 0.0, labels)]
+        found[1].value = recall
+        for one in found:
+            one.feature = name
+        return found
+
+    windows = [
+        canary(figure("macro_f1", 0.5, 4, 0.1), *by_class("a", 2, 0.5, 2), *by_class("b", 2, 0.5, 2)),
+        canary(figure("macro_f1", 0.6, 3, 0.1), *by_class("a", 2, 2 / 3, 3), *by_class("b", 0, None, 0)),
+    ]
+    whole = of_classes("performance", windows)
+    assert whole == pytest.approx((6 / 9 + 2 / 4) / 2)
+    found = pooled(told("performance", "macro_f1", windows), "macro_f1", 0.0, whole)
+    assert found is not None
+    assert found[0] == whole
+    assert of_classes("performance", [canary(figure("macro_f1", 0.5, 4))]) is None
+
+
+def test_what_bins_hide_is_no_chance() -> None:
+    """It grows by no fewer rows, and shrinks by no more: it is added to what chance is."""
+    windows = [Told(0.8, 10_000, 0.004, 0.01)] * 4
+    found = pooled(windows, "auc", row_error(windows))
+    assert found == (pytest.approx(0.8), pytest.approx(0.002 + 0.01))
+    few = pooled([Told(0.8, 100, 0.04, 0.01)], "auc", row_error(windows))
+    assert few == (pytest.approx(0.8), pytest.approx(0.04 + 0.01))
 
 
 def test_few_rows_that_agree_are_not_surer_than_others() -> None:

@@ -191,3 +191,23 @@ def test_a_halt_holds_while_a_canary_of_before_would_answer_beside(tmp_path: Pat
         assert (life.slots.answering.version, life.slots.halted is None) == ("1", False)
 
     run(tmp_path, whole)
+
+
+def test_a_canary_of_somebody_whose_clock_is_ahead_is_taken_back_here(tmp_path: Path) -> None:
+    """Its command is stamped 50 s after it came; Oli's rollback of half a minute later is obeyed, and holds."""
+
+    async def whole(office: Office, life: Life) -> None:
+        office.registered("3")
+        office.does("shadow", "ann", model=model("3"))
+        ahead = office.build("canary", model=model("3"), plan=PLAN, at_ms=office.now_ms + 50_000)
+        assert office.send(signed(ahead, "ann").to_bytes())[-1].event == "decided"
+        await life.catches_up()
+        assert life.slots.weight > 0
+        office.now_ms += 31_000
+        await says(office, life, "rollback", model=model("2"))
+        assert (life.slots.answering.version, life.slots.weight) == ("2", 0)
+        office.registered("4")
+        await life.catches_up()
+        assert life.slots.weight == 0
+
+    run(tmp_path, whole)
