@@ -1,9 +1,10 @@
-"""`driftline worker challenger`: a consumer group that answers a deployment's events once more, with another package.
+"""`driftline worker challenger`: answers a deployment's events once more, with another package.
 
     1. Records are read from the one partition that has the deployment.
     2. Each batch is scored, sealed by the batch that it comes of, and put into the same partition.
-    3. When the broker has acknowledged all of them, the position is committed.
+    3. When the broker has acknowledged all of them, the position is committed. While it is away they are sent again.
 
+All events of a deployment lie in one partition: of several members of the group one answers, and the others stand by.
 A crash between 2 and 3 scores some batches again; they come under the same seals, and are counted once.
 """
 
@@ -14,15 +15,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from driftline.agents.challenger.packing import packed
 from driftline.agents.challenger.scoring import scored
-from driftline.schemas.clients import consumer_config, producer_config
+from driftline.agents.challenger.sending import ChallengerError, Sending
+from driftline.schemas.clients import consumer_config
 from driftline.schemas.columns import read_predictions
-from driftline.schemas.errors import DriftlineError
 from driftline.schemas.partition import partition_of
-from driftline.schemas.reach import QUIET, reach
+from driftline.schemas.reach import reach
 from driftline.schemas.refusal import Refused
 from driftline.schemas.topics import PREDICTIONS
 
@@ -40,15 +41,10 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 16
 """Records read, scored and acknowledged together: the bound of what is held, 1 MB each at most."""
-ANSWER_S: Final = 60.0
 TELL_S: Final = 60.0
 LONGEST_MS: Final = 30 * 60 * 1_000
 """That a model may take for the batches read at once, before the group takes the partition away."""
 _POLL_S: Final = 0.5
-
-
-class ChallengerError(DriftlineError):
-    """A challenger that cannot go on."""
 
 
 @dataclass(slots=True)
@@ -86,6 +82,7 @@ class Challenger:
         self._home = partition_of(deployment.encode(), kafka.partitions)
         self.tally = Tally()
         group = f"{kafka.topic_prefix}driftline-challenger-{deployment}-{manifest.name}-{manifest.version}"
+        hearing = reach(kafka, logger)
         self._consumer = Consumer(
             consumer_config(
                 kafka,
@@ -94,12 +91,9 @@ class Challenger:
                 max_poll_interval_ms=LONGEST_MS,
                 queued_max_messages_kbytes=16_384,
             )
-            | reach(kafka, logger)
+            | hearing
         )
-        self._producer = Producer(
-            producer_config(kafka, message_timeout_ms=int(ANSWER_S * 1_000)) | {"log_level": QUIET}
-        )
-        self._faults: list[str] = []
+        self._sending = Sending(kafka, self._topic, deployment, hearing)
         self._has_warned = False
         self._is_mine, self._is_silent = False, True
 
@@ -107,13 +101,13 @@ class Challenger:
         """Score until told to stop.
 
         Raises:
-            ChallengerError: the topic cannot be read, or the broker did not take what was scored.
+            ChallengerError: the topic cannot be read, or the broker refuses what was scored.
         """
         self._consumer.subscribe([self._topic], on_assign=self._assigned)
         told_s = time.monotonic()
         try:
             while not stopping.is_set():
-                self._turn(self._consumer.consume(AT_ONCE, _POLL_S))
+                self._turn(self._consumer.consume(AT_ONCE, _POLL_S), stopping)
                 if time.monotonic() - told_s > TELL_S:
                     told_s = time.monotonic()
                     logger.info("scored %d rows in %d batches, %d errors", *self._counts())
@@ -125,7 +119,7 @@ class Challenger:
     def _counts(self) -> tuple[int, int, int]:
         return self.tally.rows, self.tally.batches, self.tally.errors
 
-    def _turn(self, messages: Sequence[Message]) -> None:
+    def _turn(self, messages: Sequence[Message], stopping: threading.Event) -> None:
         taken = []
         for message in messages:
             wrong = message.error()
@@ -134,15 +128,9 @@ class Challenger:
                 taken.append(message)
             elif wrong.fatal() or wrong.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise ChallengerError(f"topic {self._topic!r} cannot be read: {wrong.str()}")
-        if not taken:
+        if not taken or not self._sending.settle(stopping):
+            # What was stopped on its way is scored again by whoever goes on.
             return
-        left = self._producer.flush(ANSWER_S)
-        if left or self._faults:
-            why = self._faults[0] if self._faults else f"no answer within {ANSWER_S:g} s"
-            raise ChallengerError(
-                f"what was scored of {self._deployment!r} is not acknowledged ({why}): start again, and it goes on "
-                "where it was"
-            )
         last = taken[-1]
         place = TopicPartition(self._topic, last.partition() or 0, (last.offset() or 0) + 1)
         try:
@@ -173,13 +161,7 @@ class Challenger:
             return
         if why is not None:
             self._warn_once(f"the answers to {cols.rows:,} events are no batch and count as errors: {why}")
-        self._producer.produce(
-            self._topic,
-            data,
-            self._deployment.encode(),
-            message.partition() or 0,
-            on_delivery=self._delivered,
-        )
+        self._sending.put(data, message.partition() or 0)
         self.tally.batches += 1
         self.tally.rows += cols.rows
         self.tally.errors += errors
@@ -197,10 +179,6 @@ class Challenger:
         if not self._has_warned:
             self._has_warned = True
             logger.warning("%s; later ones are counted alone", sentence)
-
-    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None and len(self._faults) < AT_ONCE:
-            self._faults.append(error.str())
 
     def _assigned(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         """Take the deployment's partition alone: nothing of it lies in another."""

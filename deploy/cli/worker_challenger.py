@@ -31,9 +31,9 @@ logger = logging.getLogger(__name__)
 def challenger(package: Path, deployment: str, signers: tuple[str, ...], *, from_end: bool) -> None:
     """Answer the events of a deployment once more with PACKAGE, as its challenger, without any load on what serves.
 
-    The package is verified, copied and tried first. Each event is answered once: several of these share the work as a
-    consumer group, and what a crash lets be answered again is counted once. 'driftline compare-versions' puts it beside
-    the champion.
+    The package is verified, copied and tried first. Each event is answered once, and what a crash lets be answered
+    again is counted once. Of several of these one answers, for all events of a deployment lie in one partition, and the
+    others stand by. 'driftline compare-versions' puts it beside the champion.
     """
     try:
         from driftline.agents.challenger.admitted import admitted

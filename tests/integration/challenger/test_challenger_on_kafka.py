@@ -16,7 +16,9 @@ import pytest
 from archiving import archiving, rows_of, send
 from confluent_kafka import KafkaException
 from packaged import KEYS, packed
+from real_stack import TestStack
 
+from driftline.agents.challenger import sending
 from driftline.agents.challenger.admitted import admitted
 from driftline.agents.challenger.scoring import Scorer
 from driftline.agents.challenger.worker import Challenger
@@ -121,6 +123,47 @@ def test_each_event_is_answered_once_through_a_crash(
         "countIf(status = 'ok' AND scores[1] > 0) AS scored FROM predictions WHERE slot IN ('champion', 'challenger')",
     )[0]
     assert (both["ids"], both["places"], both["rows"], both["scored"]) == (wanted, 1, 2 * wanted, wanted)
+
+
+def test_a_broker_that_goes_away_with_a_batch_on_its_way_ends_nothing(
+    stack: TestStack,
+    lane: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What it did not acknowledge is sent again once it is back, and each event is stored once."""
+    assert stack.kafka is not None
+    packed(tmp_path / "made")
+    monkeypatch.setattr(sending, "ANSWER_S", 1.0)
+    packages = Packages(cache_dir=str(tmp_path / "cache"))
+    with admitted(tmp_path / "made" / "package", KEYS, packages) as (manifest, model):
+        challenger = Challenger(lane.kafka, "churn", manifest, Scorer(manifest, model, time.monotonic))
+        with running(challenger.run):
+            send(lane, "predictions", (b"churn", events(0)))
+            until(lambda: challenger.tally.batches == 1)
+            take, acknowledged = challenger._take, threading.Event()
+
+            def away(message: Any) -> None:
+                if message.value() == events(1):
+                    assert acknowledged.wait(60)
+                    stack.kafka.pause()
+                take(message)
+
+            monkeypatch.setattr(Challenger, "_take", lambda _, message: away(message))
+            send(lane, "predictions", (b"churn", events(1)))
+            acknowledged.set()
+            try:
+                until(lambda: any("and is sent again" in one for one in caplog.messages))
+            finally:
+                stack.kafka.resume()
+            send(lane, "predictions", (b"churn", events(2)))
+            until(lambda: challenger.tally.batches == 3)
+    with archiving(lane):
+        reads.wait_until(
+            lambda: _count(lane, "challenger") >= 3 * ROWS, seconds=180, what="the challenger's rows"
+        )
+    assert _count(lane, "challenger") == 3 * ROWS
 
 
 def test_a_batch_that_leaves_no_room_for_an_answer_ends_nothing(lane: Settings, tmp_path: Path) -> None:
