@@ -76,7 +76,7 @@ def measured(
         if apart:
             value, other = pooled(mine, name, of_one), typical([one[:2] for one in its])
         else:
-            whole = [of_classes(kind, one) if name == "macro_f1" else None for one in (new, old)]
+            whole = (of_classes(kind, new, old) if name == "macro_f1" else None) or (None, None)
             value, other = pooled(mine, name, of_one, whole[0]), pooled(its, name, of_one, whole[1])
         if value is not None and other is not None:
             found.append(_measured(name, settings.floor(name).warn, value, other))

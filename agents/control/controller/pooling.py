@@ -8,7 +8,6 @@ may have them from the truth: none are taken for surer than those of both versio
 from __future__ import annotations
 
 import math
-from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ Weighted = list[tuple[float, float]]
 TWO_SIDED: Final = 1.96
 LEAST_WINDOWS: Final = 4
 """Of so many windows one sees how much they differ by themselves."""
+LEAST_OF_CLASS: Final = 10
+"""Rows of a class that its F1 needs of each version to be compared: of fewer it is 0 or 1 by chance."""
 
 
 class Told(NamedTuple):
@@ -40,6 +41,28 @@ class Told(NamedTuple):
     rows: int
     error: float
     hidden: float = 0.0
+
+
+class OfClass(NamedTuple):
+    """Rows of a class.
+
+    Attributes:
+        called: rows that were called so.
+        labels: rows that are so.
+        hits: rows that are both.
+    """
+
+    called: int = 0
+    labels: int = 0
+    hits: int = 0
+
+    @property
+    def f1(self) -> float:
+        """Of at least one row."""
+        return 2 * self.hits / (self.called + self.labels)
+
+
+_NONE: Final = OfClass()
 
 
 def told(kind: str, metric: str, windows: Iterable[WindowResult]) -> list[Told]:
@@ -93,22 +116,37 @@ def pooled(windows: Sequence[Told], metric: str, of_one: float, whole: float | N
     return (value, error + hidden) if 0 < error < math.inf else None
 
 
-def of_classes(kind: str, windows: Iterable[WindowResult]) -> float | None:
-    """The macro F1 of all rows of windows, by the figures of each class; None without them.
+def of_classes(kind: str, *sides: Iterable[WindowResult]) -> list[float] | None:
+    """The macro F1 of all rows of each version, over the classes of which each has some rows.
 
-    A mean over windows would be less the fewer rows of a class each has.
+    A mean over windows would be less the fewer rows of a class each has, and so are the first figures of a rare class.
+
+    Returns:
+        No numbers where no class has enough rows; None where windows tell of no class.
     """
-    hits, halves, known = Counter[str](), Counter[str](), set[str]()
+    found = [_by_class(kind, windows) for windows in sides]
+    if not any(found):
+        return None
+    common = {
+        name for name in found[0] if all(one.get(name, _NONE).labels >= LEAST_OF_CLASS for one in found)
+    }
+    return [sum(one[name].f1 for name in common) / len(common) if common else math.nan for one in found]
+
+
+def _by_class(kind: str, windows: Iterable[WindowResult]) -> dict[str, OfClass]:
+    found: dict[str, OfClass] = {}
     for window in windows:
         for one in window.figures:
             if (one.kind, one.segment) != (kind, "") or not one.feature or one.rows < 0:
                 continue
-            if one.metric in ("precision", "recall"):
-                halves[one.feature] += one.rows
-            if one.metric == "recall" and one.rows and one.value is not None and 0 <= one.value <= 1:
-                hits[one.feature] += 2 * round(one.value * one.rows)
-                known.add(one.feature)
-    return sum(hits[name] / halves[name] for name in known) / len(known) if known else None
+            before = found.get(one.feature, _NONE)
+            if one.metric == "precision":
+                found[one.feature] = before._replace(called=before.called + one.rows)
+            elif one.metric == "recall":
+                is_known = one.value is not None and 0 <= one.value <= 1
+                hits = round(one.value * one.rows) if one.value is not None and is_known else 0
+                found[one.feature] = before._replace(labels=before.labels + one.rows, hits=before.hits + hits)
+    return found
 
 
 def typical(windows: Weighted) -> Pooled | None:

@@ -62,26 +62,38 @@ def test_an_f1_is_that_of_all_its_rows() -> None:
     assert found[0] == pytest.approx(6 / 14)
 
 
+def of_class(name: str, called: int, hits: int, labels: int) -> list[Figure]:
+    """Return what a window tells of a class."""
+    found = [figure("precision", 0.5, called), figure("recall", hits / labels if labels else 0.0, labels)]
+    for one in found:
+        one.feature = name
+        one.value = one.value if one.rows else None
+    return found
+
+
 def test_a_macro_f1_is_that_of_all_rows() -> None:
-    """Of class a 3 of 4 and 5, of b 1 of 2 and 2: (6/9 + 2/4) / 2, though the windows' own are 0.5 and 0.6."""
-
-    def by_class(name: str, called: int, recall: float | None, labels: int) -> list[Figure]:
-        found = [figure("precision", 0.5, called), figure("recall", recall or 0.0, labels)]
-        found[1].value = recall
-        for one in found:
-            one.feature = name
-        return found
-
-    windows = [
-        canary(figure("macro_f1", 0.5, 4, 0.1), *by_class("a", 2, 0.5, 2), *by_class("b", 2, 0.5, 2)),
-        canary(figure("macro_f1", 0.6, 3, 0.1), *by_class("a", 2, 2 / 3, 3), *by_class("b", 0, None, 0)),
-    ]
-    whole = of_classes("performance", windows)
-    assert whole == pytest.approx((6 / 9 + 2 / 4) / 2)
-    found = pooled(told("performance", "macro_f1", windows), "macro_f1", 0.0, whole)
+    """Of class a 30 of 40 and 50, of b 10 of 20 and 20: (60/90 + 20/40) / 2, though the windows' own are others."""
+    one = canary(figure("macro_f1", 0.5, 40, 0.1), *of_class("a", 20, 10, 20), *of_class("b", 20, 10, 20))
+    more = canary(figure("macro_f1", 0.6, 30, 0.1), *of_class("a", 20, 20, 30), *of_class("b", 0, 0, 0))
+    assert of_classes("performance", [one, more], [one]) == pytest.approx([(60 / 90 + 20 / 40) / 2, 0.5])
+    found = pooled(told("performance", "macro_f1", [one, more]), "macro_f1", 0.0, 0.58)
     assert found is not None
-    assert found[0] == whole
-    assert of_classes("performance", [canary(figure("macro_f1", 0.5, 4))]) is None
+    assert found[0] == 0.58
+    assert of_classes("performance", [canary(figure("macro_f1", 0.5, 4))], [one, more][:0]) is None
+
+
+def test_a_class_of_few_rows_is_left_out_of_both() -> None:
+    """Nine rows of b beside a thousand: what the canary makes of them is chance."""
+    few = canary(figure("macro_f1", 0.5, 100, 0.1), *of_class("a", 90, 80, 91), *of_class("b", 10, 0, 9))
+    many = canary(
+        figure("macro_f1", 0.9, 2_000, 0.01),
+        *of_class("a", 1_000, 900, 1_000),
+        *of_class("b", 1_000, 900, 1_000),
+    )
+    assert of_classes("performance", [few], [many]) == pytest.approx([160 / 181, 0.9])
+    none = of_classes("performance", [canary(*of_class("a", 9, 9, 9))], [many])
+    assert none is not None
+    assert np.isnan(none).all()
 
 
 def test_what_bins_hide_is_no_chance() -> None:
