@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import os
 import sys
 import time
 from contextlib import suppress
@@ -159,6 +161,9 @@ class Agent:
         host, port = self.settings.serve.host, self.settings.serve.metrics_port
         if port:
             with metrics_on(host, port + number, "serve.metrics_port"):
+                if port + number == listener.getsockname()[1]:
+                    # One that is shared does not listen yet, and would lose its port to the metrics.
+                    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
                 start_http_server(port + number, host, self.registry)
         # What was imported is never garbage, and a request makes a dozen objects that die with it: a collection every
         # 700 of them would find next to nothing, at a tenth of the cost of a request.

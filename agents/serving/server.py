@@ -126,18 +126,26 @@ def listening(host: str, port: int, *, shared: bool) -> socket.socket:
     Args:
         host: address to listen on.
         port: 0 takes a free one.
-        shared: whether other processes may listen on it too (SO_REUSEPORT).
+        shared: whether other processes may listen on it too (SO_REUSEPORT); then it is bound and does not listen yet,
+            so that whoever holds it alone is sent no connection.
 
     Raises:
-        ServingError: it cannot be had.
+        ServingError: it cannot be had, as when another process listens there.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        found.bind((host, port))
+        try:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            found.bind((host, port))
+            if not shared:
+                # Two that are bound alone do not keep each other from the port; of two that listen the second fails.
+                found.listen(BACKLOG)
+        except BaseException:
+            found.close()
+            raise
     except OSError as error:
         raise ServingError(
             f"{host}:{port} cannot be listened on ({error.strerror or error}): name another with serve.host and "

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -16,6 +17,8 @@ from packaged import SIGNER, linear, packed
 from served import Package, settings
 
 from driftline.agents.control.keys import public_text
+from driftline.agents.serving.errors import ServingError
+from driftline.agents.serving.server import listening
 from driftline.deploy.serving import start
 from driftline.deploy.serving.start import Single, run
 from driftline.schemas.settings_packages import Packages
@@ -65,3 +68,22 @@ def test_it_says_that_it_serves_once_connections_are_taken(
     finally:
         at_last.cancel()
     assert len(said) == 1
+
+
+def test_a_second_agent_is_refused_the_port_of_another() -> None:
+    """It ends with one sentence from the moment that the first one has the port, and not once that one answers."""
+    with closing(listening("127.0.0.1", 0, shared=False)) as first:
+        port = first.getsockname()[1]
+        sentence = rf"127\.0\.0\.1:{port} cannot be listened on \(Address already in use\): name another"
+        with pytest.raises(ServingError, match=sentence):
+            listening("127.0.0.1", port, shared=False)
+
+
+def test_a_shared_port_that_is_held_takes_no_connection() -> None:
+    """What keeps the port for several processes, and answers nobody, is sent nothing that they would answer."""
+    with (
+        closing(listening("127.0.0.1", 0, shared=True)) as held,
+        pytest.raises(ConnectionRefusedError),
+        socket.create_connection(held.getsockname(), timeout=10),
+    ):
+        pytest.fail("it took a connection")

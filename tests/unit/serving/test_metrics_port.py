@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 from served import agent
 
+from driftline.agents.serving.server import listening
 from driftline.schemas.errors import DriftlineError
 from driftline.schemas.settings import Settings
 from driftline.streams.processors.service import served_metrics
@@ -41,3 +43,13 @@ def test_an_agent_names_the_setting_of_its_port(taken: tuple[int, socket.socket]
     made = agent(tmp_path, metrics_port=taken[0] - 1, host="127.0.0.1")
     with pytest.raises(DriftlineError, match=SENTENCE.format(taken[0], "serve.metrics_port")):
         asyncio.run(made.run(taken[1], number=1))
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
+def test_metrics_are_not_served_on_the_port_of_requests(tmp_path: Path, *, shared: bool) -> None:
+    """An agent whose two ports are one says so and ends: it would say that it serves, and answer no model."""
+    with closing(listening("127.0.0.1", 0, shared=shared)) as listener:
+        port = listener.getsockname()[1]
+        made = agent(tmp_path, metrics_port=port - 1, host="127.0.0.1")
+        with pytest.raises(DriftlineError, match=SENTENCE.format(port, "serve.metrics_port")):
+            asyncio.run(made.run(listener, number=1))
