@@ -25,8 +25,14 @@ def metrics_on(host: str, port: int, setting: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or error
+    except (OSError, OverflowError, UnicodeError) as error:
         raise DriftlineError(
-            f"metrics cannot be served on {host}:{port} ({why}): name another port with {setting}"
+            f"metrics cannot be served on {host}:{port} ({why_none(error)}): name another port with {setting}"
         ) from error
+
+
+def why_none(error: Exception) -> str:
+    """Why an address cannot be had; of a name with an empty or a long label Python says how encoding it failed."""
+    if isinstance(error, UnicodeError):
+        return "no host can have such a name"
+    return getattr(error, "strerror", None) or str(error)

@@ -18,6 +18,7 @@ import uvicorn
 from driftline.agents.serving.errors import UNAVAILABLE, AnswerError, ServingError
 from driftline.agents.serving.http import send_error
 from driftline.agents.serving.wire import Wire
+from driftline.schemas.ports import why_none
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -146,10 +147,9 @@ def listening(host: str, port: int, *, shared: bool) -> socket.socket:
         except BaseException:
             found.close()
             raise
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise ServingError(
-            f"{host}:{port} cannot be listened on ({error.strerror or error}): name another with serve.host and "
-            "serve.port"
+            f"{host}:{port} cannot be listened on ({why_none(error)}): name another with serve.host and serve.port"
         ) from error
     found.setblocking(False)  # noqa: FBT003 - as sockets have it
     return found

@@ -21,6 +21,7 @@ from driftline.agents.serving.errors import AnswerError, SwapError
 from driftline.agents.serving.package.errors import InputError, said
 from driftline.agents.serving.package.signed import opened_manifest
 from driftline.agents.serving.slots import Loaded
+from driftline.schemas.ports import why_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -176,6 +177,11 @@ class Behind:
         """
         try:
             is_there = self.upstream.is_ready(self.manifest.name, self.manifest.version)
+        except UnicodeError as error:
+            sentence = (
+                f"{self.upstream.place} does not answer: {why_none(error)}; name another with serve.upstream"
+            )
+            raise SwapError(sentence) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise SwapError(f"{self.upstream.place} does not answer: {said(error)}") from error
         if not is_there:

@@ -14,6 +14,7 @@ from driftline.deploy.board.web.app import App
 from driftline.deploy.board.web.errors import BoardError
 from driftline.deploy.board.web.guard import Guard, token_of
 from driftline.deploy.board.web.source import Source, password
+from driftline.schemas.ports import why_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,9 +102,8 @@ def _listening(host: str, port: int) -> socket.socket:
         opened = socket.socket(family, socket.SOCK_STREAM)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((host, port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise BoardError(
-            f"{host}:{port} cannot be listened on ({error.strerror or error}): name another with board.host "
-            "and board.port"
+            f"{host}:{port} cannot be listened on ({why_none(error)}): name another with board.host and board.port"
         ) from error
     return opened

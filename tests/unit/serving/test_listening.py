@@ -19,6 +19,8 @@ from served import Package, settings
 from driftline.agents.control.keys import public_text
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.server import listening
+from driftline.deploy.board.web import start as board
+from driftline.deploy.board.web.errors import BoardError
 from driftline.deploy.serving import start
 from driftline.deploy.serving.start import Single, run
 from driftline.schemas.settings_packages import Packages
@@ -87,3 +89,13 @@ def test_a_shared_port_that_is_held_takes_no_connection() -> None:
         socket.create_connection(held.getsockname(), timeout=10),
     ):
         pytest.fail("it took a connection")
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 80])
+def test_an_address_that_no_host_can_have_is_a_sentence(host: str) -> None:
+    """A label that is empty or too long is refused as any address is that cannot be had."""
+    sentence = rf"{host}:8000 cannot be listened on \(no host can have such a name\): .* serve\.host"
+    with pytest.raises(ServingError, match=sentence):
+        listening(host, 8000, shared=False)
+    with pytest.raises(BoardError, match=sentence.replace("serve", "board")):
+        board._listening(host, 8000)

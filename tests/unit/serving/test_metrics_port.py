@@ -53,3 +53,14 @@ def test_metrics_are_not_served_on_the_port_of_requests(tmp_path: Path, *, share
         made = agent(tmp_path, metrics_port=port - 1, host="127.0.0.1")
         with pytest.raises(DriftlineError, match=SENTENCE.format(port, "serve.metrics_port")):
             asyncio.run(made.run(listener, number=1))
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 80])
+def test_a_name_that_no_host_can_have_serves_no_metrics(host: str) -> None:
+    """It ends a process as a port that is taken does, with one sentence."""
+    settings = msgspec.structs.replace(Settings().worker, metrics_host=host)
+    with (
+        pytest.raises(DriftlineError, match=r"no host can have such a name\): name another"),
+        served_metrics(settings),
+    ):
+        pass

@@ -46,6 +46,20 @@ def test_a_server_answers_in_the_place_of_a_package(tmp_path: Path) -> None:
         asyncio.run(whole(port))
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 80])
+def test_a_name_that_no_host_can_have_is_a_sentence(host: str) -> None:
+    """A label that is empty or too long is found only when its address is looked up; it names the setting then."""
+
+    async def whole() -> None:
+        upstream = Upstream(f"http://{host}:80", 5.0, 1 << 20)
+        sentence = rf"http://{host}:80 does not answer: no host can have such a name; .* serve\.upstream"
+        with pytest.raises(SwapError, match=sentence):
+            await asyncio.to_thread(Behind(ref("7"), manifest("7"), upstream).load)
+        await upstream.close()
+
+    asyncio.run(whole())
+
+
 JSON_BYTES, BYTES = b"\r\ninference-header-content-length", b"\r\ncontent-length"
 
 
