@@ -22,7 +22,7 @@ from driftline.agents.serving.agent import free_bytes
 from driftline.agents.serving.belief import Belief
 from driftline.agents.serving.director import Director
 from driftline.agents.serving.errors import ServingError
-from driftline.agents.serving.memory import keep, keep_news, kept_in, silent_s
+from driftline.agents.serving.memory import keep, keep_news, silent_s, taken_in
 from driftline.agents.serving.readiness import Readiness
 from driftline.agents.serving.silence import Silence
 from driftline.schemas.control.ack import Heartbeat
@@ -69,7 +69,8 @@ class Controlled:
     ) -> None:
         self._agent, self._key, self._folder, self._say, self._now_ms = agent, key, folder, say, now_ms
         self._only = frozenset(agent.settings.serve.only)
-        self.belief = Belief(agent.settings.control.genesis, key.keyid, kept_in(folder))
+        with taken_in(folder) as kept:
+            self.belief = Belief(agent.settings.control.genesis, key.keyid, kept)
         self.boot_id: Final = str(uuid.uuid4())
         self._acks = Acks(key, agent.instance, self.boot_id, agent.metrics, say, now_ms)
         self._lock: Final = threading.Lock()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from driftline.agents.atomic import write_atomically
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.control.grants import UNREADABLE, asked
+from driftline.agents.control.lifecycle import INTERRUPTING
 from driftline.agents.control.verify_state import Believed
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.orders import Local
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FILE: Final = "believed.json"
@@ -43,19 +47,50 @@ def kept_in(folder: Path) -> Kept | None:
     """Read what was kept; None when nothing was.
 
     Raises:
-        ServingError: it cannot be read; nobody guesses what should serve.
+        ServingError: it cannot be read, or holds a command that cannot; nobody guesses what should serve.
     """
     path = folder / FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Kept)
+        kept = msgspec.json.decode(path.read_bytes(), type=Kept)
+        _read(kept)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ServingError(f"{path} cannot be read: {error.strerror}") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ServingError(
-            f"{path} is damaged ({error}): take it away, and the agent asks Kafka again"
-        ) from error
+    except (UnicodeDecodeError, *UNREADABLE) as error:
+        raise _damaged(path, error) from error
+    return kept
+
+
+@contextmanager
+def taken_in(folder: Path) -> Iterator[Kept | None]:
+    """Give what `kept_in` gives to whoever takes it in: what he finds in its records is damage of that file too.
+
+    Raises:
+        ServingError: as `kept_in`.
+    """
+    kept = kept_in(folder)
+    try:
+        yield kept
+    except (AuditError, ValueError, *UNREADABLE) as error:
+        raise _damaged(folder / FILE, error) from error
+
+
+def _read(kept: Kept) -> None:
+    """Read every command that was kept, before any is carried out; raises `UNREADABLE`."""
+    for one in (local for held in kept.local.values() for local in held):
+        op = asked(one.command).op
+        if op not in INTERRUPTING:
+            raise msgspec.ValidationError(f"{op} is no command that holds here")
+    for believed in kept.believed.values():
+        for grant in believed.state.basis:
+            asked(grant.command)
+    for text in kept.untold:
+        asked(text)
+
+
+def _damaged(path: Path, error: Exception) -> ServingError:
+    return ServingError(f"{path} is damaged ({error}): take it away, and the agent asks Kafka again")
 
 
 def keep(folder: Path, kept: Kept) -> None:
