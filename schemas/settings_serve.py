@@ -52,6 +52,9 @@ class Serve(msgspec.Struct, frozen=True, kw_only=True):
     connections: Annotated[
         int, Meta(description="a number of connections, 1 to 100,000", ge=1, le=100_000)
     ] = 4_096
+    request_rows: Annotated[
+        int, Meta(description="a number of rows, 1 to 10,000,000", ge=1, le=10_000_000)
+    ] = 100_000
     request_seconds: Seconds = 10.0
     canary_seconds: Seconds = 2.0
     canary_failures: Annotated[int, Meta(description="a number, 1 to 10,000", ge=1, le=10_000)] = 5

@@ -89,6 +89,7 @@ class Agent:
             request_s=serve.request_seconds,
             canary_s=serve.canary_seconds,
             threads=serve.threads,
+            rows=serve.request_rows,
             waiting=serve.waiting,
             shadow_waiting=serve.shadow_waiting,
             shadow_bytes=serve.bodies_bytes,
@@ -185,6 +186,7 @@ class Agent:
         longest_s = self.settings.serve.request_seconds
         await asyncio.gather(*(one.close(longest_s) for one in self.swappers.values()))
         self.answerer.close()
+        await self.recorder.caught_up()
         await asyncio.to_thread(self.recorder.close, CLOSE_S)
         if self.doors is not None:
             await asyncio.to_thread(self.doors.close, CLOSE_S)

@@ -16,6 +16,7 @@ from driftline.agents.serving.errors import (
     BAD_GATEWAY,
     FAILED,
     NOT_FOUND,
+    TOO_LARGE,
     TOO_MANY,
     TOO_SLOW,
     UNAVAILABLE,
@@ -23,6 +24,7 @@ from driftline.agents.serving.errors import (
     bad_request,
 )
 from driftline.agents.serving.package.errors import InputError, said
+from driftline.agents.serving.pieces import PIECE_ROWS
 from driftline.agents.serving.pool import NeverBegunError, NoThreadError, Pool, PoolFullError
 from driftline.agents.serving.pools import Pools
 from driftline.agents.serving.slots import CANARY, CHAMPION, SHADOW, Slot
@@ -84,6 +86,8 @@ class Answerer:
             outputs = await self._ask_canary(self._call(deployment, canary, CANARY, request, rows))
             if outputs is not None:
                 self._ask_shadows(deployment, request, rows)
+                if rows > PIECE_ROWS:
+                    await self._recorder.caught_up()
                 return canary, outputs
             # Perhaps it was swapped meanwhile, for one that takes other tensors.
             champion = champion_of(deployment, request.version)
@@ -95,8 +99,9 @@ class Answerer:
         is_small = request.size_bytes <= ON_LOOP_BYTES
         here = is_small and not is_tried and self._is_quick(champion, rows)
         outputs = self._ask_here(call) if here else await self._ask_champion(call)
-        if slots.shadows:
-            self._ask_shadows(deployment, request, rows)
+        self._ask_shadows(deployment, request, rows)
+        if rows > PIECE_ROWS:
+            await self._recorder.caught_up()
         return champion, outputs
 
     def at_once(self, deployment: Deployment) -> Loaded | None:
@@ -117,7 +122,7 @@ class Answerer:
         if request.version is not None:
             champion_of(deployment, request.version)
         rows = self._rows(champion, request)
-        if rows > 1 and not self._is_quick(champion, rows):
+        if rows > PIECE_ROWS or (rows > 1 and not self._is_quick(champion, rows)):
             return None
         outputs = self._ask_here(self._call(deployment, champion, CHAMPION, request, rows))
         if deployment.slots.shadows:
@@ -139,6 +144,8 @@ class Answerer:
             rows = loaded.takes.rows(request.ask.inputs)
         except InputError as error:
             raise bad_request(str(error)) from error
+        if rows > self._bounds.rows:
+            raise AnswerError(TOO_LARGE, f"the request has {rows:,} rows; {self._bounds.rows:,} are allowed")
         wrong = loaded.worth.unaskable(request.ask)
         if wrong:
             raise bad_request(wrong)

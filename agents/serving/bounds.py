@@ -17,6 +17,7 @@ class Bounds:
         request_s: longest time of a model call with its wait for a thread, s.
         canary_s: the same of a canary, after which the champion is asked, s.
         threads: that call the champion of a deployment; its canary and its shadows have as many of their own.
+        rows: of a request; one of more is refused before a version is asked.
         waiting: requests of a deployment that may wait for one of those threads.
         shadow_waiting: calls of a deployment that may wait for a shadow, for `request_s` at most.
         shadow_bytes: of the requests whose shadows wait.
@@ -28,6 +29,7 @@ class Bounds:
     request_s: float = 10.0
     canary_s: float = 2.0
     threads: int = 4
+    rows: int = 100_000
     waiting: int = 256
     shadow_waiting: int = 256
     shadow_bytes: int = 64 << 20

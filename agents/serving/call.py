@@ -51,6 +51,8 @@ class Call:
         rows: how many.
         at_ms: when, ms since 1970.
         status: what the answer is worth, once there is one.
+        first: the number of its first row among those of the request.
+        is_part: whether the request has other rows beside these.
     """
 
     deployment: Deployment
@@ -60,6 +62,8 @@ class Call:
     rows: int
     at_ms: int
     status: Status = OK
+    first: int = 0
+    is_part: bool = False
 
     def __call__(self) -> Outputs:
         """Ask the model; its answer is what its manifest says, or an error."""
@@ -93,8 +97,8 @@ class Call:
         return self.deployment.lease(self.loaded)
 
     def row_ids(self) -> list[bytes | str]:
-        """Ids of its rows: that of the request for one row, else `ID/0`, `ID/1` and so on."""
+        """Ids of its rows: that of the request for its only row, else `ID/0`, `ID/1` and so on."""
         request = self.request
-        if self.rows == 1:
+        if self.rows == 1 and not self.is_part:
             return [request.own or request.identity]
-        return [f"{request.identity}/{row}" for row in range(self.rows)]
+        return [f"{request.identity}/{row}" for row in range(self.first, self.first + self.rows)]

@@ -15,6 +15,7 @@ import numpy as np
 
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.package.tensors import DTYPES
+from driftline.agents.serving.pieces import PIECE_ROWS, Pieces, Waiting
 from driftline.agents.serving.slots import CHAMPION
 from driftline.agents.serving.worth import ERROR
 from driftline.schemas.ids import ID_BYTES
@@ -88,7 +89,7 @@ class Gathered:
         if outputs:
             for name, of, take in self._gives:
                 take(of(outputs[name]))
-        if call.rows == 1 and isinstance(status, str):
+        if call.rows == 1 and not call.is_part and isinstance(status, str):
             self._facts.append((request.own or request.identity, call.at_ms, latency_ms, status))
         else:
             each = repeat(status, call.rows) if isinstance(status, str) else status
@@ -171,11 +172,25 @@ class Recorder:
         self._answered: dict[Key, Gathered] = {}
         self._failed: dict[Key, Gathered] = {}
         """Rows with an answer have scores, the others have none: an Emitter takes one or the other."""
+        self._large: Final = Waiting(self._record)
         self._lost: set[Key] = set()
         """Of what rows were lost already: the first time is told with its reason, all are counted."""
 
     def record(self, key: Key, call: Call, outputs: Outputs | None, seconds: float, status: Status) -> None:
-        """Take a call of a deployment, version and slot; never raises and never waits."""
+        """Take a call of a deployment, version and slot; never raises and never waits.
+
+        One of more than `PIECE_ROWS` rows is told in pieces, by the event loop that runs.
+        """
+        if call.rows > PIECE_ROWS:
+            self._large.take(Pieces(key, call, outputs, seconds, status))
+        else:
+            self._record(key, call, outputs, seconds, status)
+
+    async def caught_up(self) -> None:
+        """Wait until the calls of many rows that came are told: whoever sends them goes on no faster than that."""
+        await self._large.ended()
+
+    def _record(self, key: Key, call: Call, outputs: Outputs | None, seconds: float, status: Status) -> None:
         waiting = self._answered if outputs else self._failed
         gathered = waiting.get(key)
         if gathered is None:
@@ -206,16 +221,21 @@ class Recorder:
                 self._hand_on(*waiting.popitem())
 
     def idle(self, in_use: set[tuple[str, str]]) -> list[Sink]:
-        """Give the Emitters of versions that serve no more, to be closed by whoever may wait; they are forgotten."""
+        """Give the Emitters of versions that serve no more, to be closed by whoever may wait; they are forgotten.
+
+        Those of which calls wait in pieces are given the next time.
+        """
         self.flush()
         self._lost = {key for key in self._lost if key[:2] in in_use}
-        gone = [key for key in self._sinks if key[:2] not in in_use]
+        waiting = self._large.keys
+        gone = [key for key in self._sinks if key[:2] not in in_use and key not in waiting]
         return [self._sinks.pop(key) for key in gone]
 
     def close(self, timeout_s: float) -> None:
-        """Hand on what waits and close every Emitter."""
-        for sink in self.idle(set()):
-            sink.close(timeout_s)
+        """Hand on what waits and close every Emitter; what waits in pieces is to be told before, by the loop."""
+        self.flush()
+        while self._sinks:
+            self._sinks.popitem()[1].close(timeout_s)
 
     def _hand_on(self, key: Key, gathered: Gathered) -> None:
         try:
