@@ -16,12 +16,12 @@ from driftline.agents.serving.errors import (
     BAD_GATEWAY,
     FAILED,
     NOT_FOUND,
-    TOO_LARGE,
     TOO_MANY,
     TOO_SLOW,
     UNAVAILABLE,
     AnswerError,
     bad_request,
+    too_many_rows,
 )
 from driftline.agents.serving.package.errors import InputError, said
 from driftline.agents.serving.pieces import PIECE_ROWS
@@ -59,7 +59,7 @@ class Answerer:
             CANARY: Pools(CANARY, bounds.threads, bounds.threads, metrics),
             SHADOW: Pools(SHADOW, bounds.threads, bounds.shadow_waiting, metrics),
         }
-        self._shadow_bytes = 0
+        self._shadow_bytes, self.most_rows = 0, bounds.rows
 
     @property
     def under_way(self) -> int:
@@ -144,8 +144,8 @@ class Answerer:
             rows = loaded.takes.rows(request.ask.inputs)
         except InputError as error:
             raise bad_request(str(error)) from error
-        if rows > self._bounds.rows:
-            raise AnswerError(TOO_LARGE, f"the request has {rows:,} rows; {self._bounds.rows:,} are allowed")
+        if rows > self.most_rows:
+            raise too_many_rows(rows, self.most_rows)
         wrong = loaded.worth.unaskable(request.ask)
         if wrong:
             raise bad_request(wrong)

@@ -33,11 +33,12 @@ from driftline.agents.serving.http import (
 from driftline.agents.serving.inference import Inference
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from driftline.agents.serving.http import Headers, Receive, Scope, Send
     from driftline.agents.serving.lease import Deployment
     from driftline.agents.serving.metrics import ServingMetrics
+    from driftline.agents.serving.package.tensors import Tensor
 
     Door = Callable[[Scope, bytes], Awaitable[tuple[int, bytes]]]
 
@@ -165,7 +166,7 @@ class App:
             manifest = loaded.manifest
             platform = manifest.format if loaded.is_verified else "upstream"
             sides = (manifest.inputs, manifest.outputs)
-            await send(send_to, _OK, v2.described(name, [loaded.version], platform, sides))
+            await send(send_to, _OK, _described(name, [loaded.version], platform, sides))
 
     def _must_be_ready(self) -> None:
         why = self._unready()
@@ -182,6 +183,16 @@ class App:
 def _known(path: str) -> tuple[str, str | None, str] | None:
     """The route of a path; remembered, if it is a short one."""
     return _route(path) if len(path) <= _KEPT_CHARS else _route.__wrapped__(path)
+
+
+def _described(name: str, versions: Sequence[str], platform: str, sides: Sequence[Sequence[Tensor]]) -> bytes:
+    """Write the metadata of a model: `sides` are its inputs and its outputs."""
+    inputs, outputs = (
+        [{"name": one.name, "datatype": one.datatype, "shape": one.shape} for one in side] for side in sides
+    )
+    return v2.ENCODER.encode(
+        {"name": name, "versions": versions, "platform": platform, "inputs": inputs, "outputs": outputs}
+    )
 
 
 @lru_cache(maxsize=1_024)

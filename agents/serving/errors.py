@@ -59,6 +59,11 @@ def bad_request(sentence: str) -> AnswerError:
     return AnswerError(BAD_REQUEST, sentence)
 
 
+def too_many_rows(rows: int, most: int) -> AnswerError:
+    """A request of more rows than it may have."""
+    return AnswerError(TOO_LARGE, f"the request has {rows:,} rows; {most:,} are allowed")
+
+
 def shown(error: BaseException) -> Exception:
     """An error that a future takes: a model may raise SystemExit, and StopIteration would end whoever waits."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -43,6 +44,10 @@ logger = logging.getLogger(__name__)
 KEY_HEADER: Final = b"driftline-key"
 """Names the caller whom a canary keeps, over the parameter `driftline_key`; without either the request's id does."""
 WANTED: Final = frozenset((LENGTH, ENCODING, KEY_HEADER, v2.LENGTH_HEADER))
+FEW_BYTES: Final = 1 << 20
+"""Requests above it are read `READS` at a time; the others of them wait for their turn, and smaller ones do not."""
+READS: Final = 2
+"""Texts in JSON take many times their bytes while they are read."""
 GONE: Final = 499
 """How requests are counted whose caller left before the answer."""
 _OK: Final = 200
@@ -60,6 +65,7 @@ class Inference:
     def __init__(self, answerer: Answerer, metrics: ServingMetrics, bodies: Bodies) -> None:
         self._answerer, self._metrics, self._bodies = answerer, metrics, bodies
         self._ids: deque[bytes] = deque()
+        self._reads = asyncio.Semaphore(READS)
 
     async def answer(
         self, deployment: Deployment, version: str | None, scope: Scope, receive: Receive, send_to: Send
@@ -75,10 +81,7 @@ class Inference:
             held = len(body)
             ask: Ask | None = scope.get(SEEN)
             if ask is None:
-                large = held > ON_LOOP_BYTES
-                ask = (
-                    await asyncio.to_thread(v2.read, body, json_bytes) if large else v2.read(body, json_bytes)
-                )
+                ask = await self._read(body, json_bytes)
             request = self._request(ask, headers, version, held)
             loaded, outputs = await self._answerer.answer(deployment, request)
             whole = (deployment.name, loaded.version, request.identity, ask, outputs)
@@ -131,6 +134,16 @@ class Inference:
             failure = AnswerError(FAILED, "the agent failed; its log says more")
         self._count(deployment, failure.status, began_s)
         return answered(*told(failure))
+
+    async def _read(self, body: bytes, json_bytes: int | None) -> Ask:
+        """Read a request: a small one here, a large one in a thread, and of very large ones a few at a time."""
+        read = partial(v2.read, body, json_bytes, most_rows=self._answerer.most_rows)
+        if len(body) <= ON_LOOP_BYTES:
+            return read()
+        if len(body) <= FEW_BYTES:
+            return await asyncio.to_thread(read)
+        async with self._reads:
+            return await asyncio.to_thread(read)
 
     def _count(self, deployment: Deployment, code: int, began_s: float) -> None:
         self._metrics.requests.inc((deployment.name, str(code)))

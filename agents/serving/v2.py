@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 
 from driftline.agents.serving import tensors
-from driftline.agents.serving.errors import bad_request
+from driftline.agents.serving.errors import bad_request, too_many_rows
 from driftline.schemas.wire import MAX_TIME_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
-
-    from driftline.agents.serving.package.tensors import Tensor
 
 LENGTH_HEADER: Final = b"inference-header-content-length"
 """How many bytes of a body are JSON; binary tensors follow."""
@@ -130,16 +128,19 @@ class Ask:
         return self.wanted.get(output) is False
 
 
-def read(body: bytes, json_bytes: int | None = None, *, flat: bool = False) -> Ask:
+def read(
+    body: bytes, json_bytes: int | None = None, *, flat: bool = False, most_rows: int | None = None
+) -> Ask:
     """Read a request.
 
     Args:
         body: whole; its size was bounded before.
         json_bytes: how many bytes of it are JSON, as its header says; None: all.
         flat: whether flat lists of floats are likely, which are read in one go; what is none is read all the same.
+        most_rows: of each tensor, as its shape says before its data are read; None: any number.
 
     Raises:
-        AnswerError: with status 400, and one sentence.
+        AnswerError: with status 400, or 413 for too many rows, and one sentence.
     """
     view = memoryview(body)
     size = len(body) if json_bytes is None else json_bytes
@@ -151,6 +152,8 @@ def read(body: bytes, json_bytes: int | None = None, *, flat: bool = False) -> A
     for given in asked.inputs:
         if given.name in inputs:
             raise bad_request(f"the input {given.name[:200]!r} stands in the request twice")
+        if most_rows is not None and given.shape[0] > most_rows:
+            raise too_many_rows(given.shape[0], most_rows)
         inputs[given.name], at = tensor_of(given, view, at)
     if at != len(body):
         raise bad_request(f"{len(body) - at:,} bytes follow the last tensor that the request names")
@@ -199,16 +202,6 @@ def written(
             told.append(_Told(output, datatype, array.shape, None, tensors.to_json(output, array)))
     head = ENCODER.encode(_ToldWhole(name, version, identity, told))
     return (b"".join((head, *binary)), len(head)) if binary else (head, None)
-
-
-def described(name: str, versions: Sequence[str], platform: str, sides: Sequence[Sequence[Tensor]]) -> bytes:
-    """Write the metadata of a model: `sides` are its inputs and its outputs."""
-    inputs, outputs = (
-        [{"name": one.name, "datatype": one.datatype, "shape": one.shape} for one in side] for side in sides
-    )
-    return ENCODER.encode(
-        {"name": name, "versions": versions, "platform": platform, "inputs": inputs, "outputs": outputs}
-    )
 
 
 def _asked(data: bytes | memoryview, *, flat: bool) -> _Request | _FlatRequest:
