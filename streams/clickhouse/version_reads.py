@@ -55,7 +55,7 @@ class Shared(NamedTuple):
 
     Attributes:
         first, second: slots of the first and the second version.
-        rows: ids that both answered, of those that were looked through.
+        rows: ids that both answered well, of those that were looked through.
     """
 
     first: str
@@ -139,6 +139,7 @@ def shared(
     with Client(settings.clickhouse) as client:
         found = client.query(
             f"SELECT first, second, count() AS n FROM (SELECT {slots} FROM predictions WHERE {where} "
+            "AND ifNull(status, 'ok') IN ('ok', '') "
             "AND cityHash64(prediction_id) % {share:UInt32} = 0 GROUP BY prediction_id "
             "HAVING notEmpty(ones) AND notEmpty(twos)) ARRAY JOIN ones AS first ARRAY JOIN twos AS second "
             "GROUP BY first, second ORDER BY n DESC, first, second",

@@ -72,7 +72,8 @@ def measured(
     found = []
     for name in names:
         mine, its = told(kind, name, new), told(kind, name, old)
-        of_one = row_error((*mine, *its))
+        # What a calibration leaves unknown of an estimate is no less with more rows.
+        of_one = row_error((*mine, *its)) if kind == "performance" else 0.0
         if apart:
             value, other = pooled(mine, name, of_one), typical([one[:2] for one in its])
         else:
@@ -181,7 +182,9 @@ def _worst(found: Sequence[Found]) -> Found:
 def _lacking(kind: str, names: Iterable[str], windows: Sequence[WindowResult]) -> str:
     """Why nothing is known: no figure is told, or none that tells how far chance may have it from the truth."""
     named = [name for name in names if any(one.value is not None for one in figures(kind, name, windows))]
-    return f"no window tells how sure {', '.join(named)} is" if named else "not enough is known of it yet"
+    if not named:
+        return "not enough is known of it yet"
+    return f"it is not known how sure {', '.join(named)} is: no window tells, or no class has rows enough of both"
 
 
 def _counted(metric: str, windows: Sequence[WindowResult]) -> tuple[float, float]:

@@ -34,7 +34,7 @@ class Told(NamedTuple):
         value: of it.
         rows: that it is about; of an F1 those that were called so and those that are.
         error: standard error; 0 where all rows agree.
-        hidden: how far the figure may be from the truth beside that, whatever rows there are, as bins hide it.
+        hidden: how far the figure may be from the truth beside that, whatever rows the window has, as bins hide it.
     """
 
     value: float
@@ -112,7 +112,8 @@ def pooled(windows: Sequence[Told], metric: str, of_one: float, whole: float | N
         return None
     parts = [one.rows * one.error * (one.value / value if is_root else 1.0) for one in windows]
     error = max(math.sqrt(sum(part * part for part in parts)) / rows, of_one / math.sqrt(rows))
-    hidden = sum(one.rows * one.hidden for one in windows) / rows
+    hides = [one.rows * one.hidden for one in windows]
+    hidden = math.sqrt(sum(part * part for part in hides)) / rows
     return (value, error + hidden) if 0 < error < math.inf else None
 
 
@@ -122,10 +123,10 @@ def of_classes(kind: str, *sides: Iterable[WindowResult]) -> list[float] | None:
     A mean over windows would be less the fewer rows of a class each has, and so are the first figures of a rare class.
 
     Returns:
-        No numbers where no class has enough rows; None where windows tell of no class.
+        No numbers where no class has enough rows; None where windows of a version tell of no class.
     """
     found = [_by_class(kind, windows) for windows in sides]
-    if not any(found):
+    if not all(found):
         return None
     common = {
         name for name in found[0] if all(one.get(name, _NONE).labels >= LEAST_OF_CLASS for one in found)
