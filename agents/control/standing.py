@@ -179,6 +179,14 @@ def _rollout(case: Case) -> int:
         f"the weight {rollout.weight} is not that of step {rollout.step} of the signed plan",
     )
     old = None if before is None else before.rollout
+    # The first step began when it did; one that is known may have begun by a clock that was ahead, and is set right.
+    is_new = rollout.step > 0 and (
+        old is None or (old.step, old.step_since_ms) != (rollout.step, rollout.step_since_ms)
+    )
+    _must(
+        not is_new or rollout.step_since_ms <= state.decided_at_ms,
+        "a step of the rollout began after the state was decided",
+    )
     if old is not None and old.rollout_id == rollout.rollout_id:
         _continued(case, old, rollout)
         return max(mark, grant.expected)
