@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 CHOSEN=(-m "not chaos and not slow" --durations=15 --durations-min=5)
 COMPUTE=(tests/unit tests/property)
 # They wait more than they compute.
-WAITING=(tests/unit/packages)
+WAITING=(tests/unit/{demo,packages,rules})
 # The demo and kills take longest; the third part is whatever is not named here. What needs no broker but stands in
 # the second part is there because that one is done first.
 ONE=(tests/integration/{alerts,cli,demo,replay,serving,tables})
