@@ -4,9 +4,9 @@ The checks come in this order, and the first that fails is the answer: too_large
 bad_signature; unknown_key; malformed (no command); forbidden (a root key on what persons ask for); malformed (more than
 one asker); bad_signature (new root keys that did not sign); malformed (fields that its op does not have);
 wrong_audience; expired; approvals_missing (too few root keys); replayed (also of whoever sent too many to know). What
-comes before `malformed (no command)` has no signature that counts, and is told of by digest, size and
-offset alone. What too few root keys signed is of no signer: a thief of one uses up nothing of the others. Policy,
-revision and preconditions come after admission, and again at the effect.
+comes before `malformed (no command)` has no signature that counts, and is told of by digest, size and offset alone.
+What too few root keys signed is of no signer: a thief of one uses up nothing of the others. Policy, revision and
+preconditions come after admission, and again at the effect.
 """
 
 from __future__ import annotations

@@ -86,8 +86,8 @@ def told(kind: str, metric: str, windows: Iterable[WindowResult]) -> list[Told]:
 def row_error(windows: Iterable[Told]) -> float:
     """The standard error that one row has by itself, by windows whose rows differ; 0 where there is none."""
     sure = [one for one in windows if one.error > 0]
-    squares = sum((one.rows * one.error) * (one.rows * one.error) for one in sure)
-    return math.sqrt(squares / sum(one.rows for one in sure)) if sure else 0.0
+    errors = math.hypot(*(one.rows * one.error for one in sure))
+    return errors / math.sqrt(sum(one.rows for one in sure)) if sure else 0.0
 
 
 def pooled(windows: Sequence[Told], metric: str, of_one: float, whole: float | None = None) -> Pooled | None:
@@ -106,14 +106,13 @@ def pooled(windows: Sequence[Told], metric: str, of_one: float, whole: float | N
     if not rows:
         return None
     is_root = metric == "rmse"
-    mean = sum(one.rows * one.value * (one.value if is_root else 1.0) for one in windows) / rows
+    mean = weighted_mean([(one.value * (one.value if is_root else 1.0), one.rows) for one in windows])
     value = whole if whole is not None else math.sqrt(mean) if is_root else mean
     if not math.isfinite(value) or (is_root and value <= 0):
         return None
-    parts = [one.rows * one.error * (one.value / value if is_root else 1.0) for one in windows]
-    error = max(math.sqrt(sum(part * part for part in parts)) / rows, of_one / math.sqrt(rows))
-    hides = [one.rows * one.hidden for one in windows]
-    hidden = math.sqrt(sum(part * part for part in hides)) / rows
+    parts = (one.rows * one.error * (one.value / value if is_root else 1.0) for one in windows)
+    error = max(math.hypot(*parts) / rows, of_one / math.sqrt(rows))
+    hidden = math.hypot(*(one.rows * one.hidden for one in windows)) / rows
     return (value, error + hidden) if 0 < error < math.inf else None
 
 
