@@ -82,7 +82,7 @@ def performance_figures(
         found += quantile_figures(scheme, outcomes.sums)
     else:
         makers = _of_classes(scheme, outcomes)
-        makers |= _of_scores(outcomes) if scheme.task == "binary" else _of_losses(outcomes)
+        makers |= _of_scores(scheme, outcomes) if scheme.task == "binary" else _of_losses(outcomes)
         found += [make() for metric, make in makers.items() if wanted is None or metric in wanted]
         found += _of_each_class(scheme, outcomes) if wanted is None and scheme.task == "classes" else []
     if wanted is not None:
@@ -147,8 +147,9 @@ def _of_each_class(scheme: Scheme, outcomes: Outcomes) -> list[Figure]:
     return figures
 
 
-def _of_scores(outcomes: Outcomes) -> Makers:
+def _of_scores(scheme: Scheme, outcomes: Outcomes) -> Makers:
     negatives, positives = outcomes.scored
+    atoms = scheme.atoms
     rows, base = outcomes.counted, int(positives.sum())
 
     def skill() -> Figure:
@@ -163,10 +164,10 @@ def _of_scores(outcomes: Outcomes) -> Makers:
         return _figure("ece", value, rows, None)
 
     return {
-        "auc": lambda: _bounded("auc", auc(positives, negatives), rows),
+        "auc": lambda: _bounded("auc", auc(positives, negatives, atoms), rows),
         "auc_error": lambda: _figure("auc_error", auc_error(positives, negatives), rows, None),
         "average_precision": lambda: _bounded(
-            "average_precision", average_precision(positives, negatives), rows
+            "average_precision", average_precision(positives, negatives, atoms), rows
         ),
         **_of_losses(outcomes),
         "log_loss_skill": skill,

@@ -11,6 +11,7 @@ import numpy as np
 from driftline.schemas.number_text import number_text
 from driftline.streams.join.labels import NUMBER
 from driftline.streams.join.vocabulary import NONE
+from driftline.streams.windows.edges import single_valued
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,6 +81,7 @@ class Scheme:
         threshold: of a binary score; above it the model says the positive class, where the event carries none.
         edges: float64, ascending, of the score bins; bin j is (edges[j-1], edges[j]].
         coarse_edges: some of them, for the score bins of segments.
+        dtype: of that score as it travels.
         segments: by whose values figures are split.
         quantiles: of a regression, the scores that are declared to be quantiles, and which: above 0, below 1.
         calibration: of many classes, what the scores meant in the reference; None where that is not known.
@@ -92,6 +94,7 @@ class Scheme:
     threshold: float = 0.5
     edges: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     coarse_edges: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    dtype: str = "float64"
     segments: tuple[Segment, ...] = ()
     quantiles: tuple[tuple[str, float], ...] = ()
     calibration: ClassCalibration | None = None
@@ -121,6 +124,11 @@ class Scheme:
     def bins(self) -> int:
         """Number of score bins of a binary task; 0 otherwise."""
         return len(self.edges) + 1 if self.task == "binary" else 0
+
+    @property
+    def atoms(self) -> NDArray[np.bool_]:
+        """Which score bins can hold one score only, so that they hide no order; bool (B,)."""
+        return single_valued(self.edges, self.dtype)
 
     def index_of(self, text: str) -> int:
         """Give the place of a class, `UNKNOWN` for one that is not of the scheme."""

@@ -76,10 +76,16 @@ def _as(task: Task, scores: Sequence[ProfileColumn], classes: tuple[str, ...], d
     if task == "regression":
         return Scheme(digest, task, scores=names[:1])
     if task == "binary":
-        edges = scores[0].edges.astype(np.float64) if scores else np.zeros(0)
-        return Scheme(digest, task, _negative_first(classes), names[:1], THRESHOLD, edges)
+        return _binned(Scheme(digest, task, _negative_first(classes), names[:1], THRESHOLD), scores)
     classes = classes[:CLASSES_MAX]
     return Scheme(digest, task, classes, _score_of_each(names, classes))
+
+
+def _binned(scheme: Scheme, scores: Sequence[ProfileColumn]) -> Scheme:
+    """Let a scheme of two classes have the bins of its score."""
+    if not scores:
+        return scheme
+    return replace(scheme, edges=scores[0].edges.astype(np.float64), dtype=scores[0].dtype)
 
 
 def _score_of_each(names: tuple[str, ...], classes: tuple[str, ...]) -> tuple[str, ...]:
@@ -103,8 +109,8 @@ def _found(profile: Profile, digest: str) -> Scheme:
         classes = named.levels if named is not None else ("0", "1")
         found = found_scheme(scores, classes, digest, is_named=named is not None)
     else:
-        edges = scores[0].edges.astype(np.float64) if truth.task == "binary" and scores else np.zeros(0)
-        found = Scheme(digest, truth.task, truth.classes, truth.scores, truth.threshold, edges)
+        found = Scheme(digest, truth.task, truth.classes, truth.scores, truth.threshold)
+        found = _binned(found, scores) if truth.task == "binary" else found
         # Scores of rows that the model learned from look surer than those of new rows are.
         if truth.calibration and profile.provenance not in UNCOMPARED:
             found = replace(found, calibration=class_calibration(decode(truth.calibration)))

@@ -7,9 +7,12 @@ float32 values, is cut down to one (v <= e is the same question for both), a val
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 DECILES: Final = np.arange(1, 10) / 10
 FEATURE_QUANTILES: Final = np.arange(1, 129) / 128
@@ -77,6 +80,23 @@ def travel_dtype(values: np.ndarray, role: str) -> np.dtype:
     moved = np.searchsorted(edges, values, side="left") != np.searchsorted(cut_edges, cut, side="left")
     moved |= np.isinf(cut)
     return double if np.count_nonzero(moved) > MOVED_SHARE * len(values) else single
+
+
+def single_valued(edges: np.ndarray, dtype: npt.DTypeLike) -> np.ndarray:
+    """Tell which of the bins between edges can hold one value only; bool (E + 1,).
+
+    Args:
+        edges: ascending, (E,); bin j is (edges[j - 1], edges[j]].
+        dtype: of the values as they travel.
+
+    >>> single_valued(np.array([0.0, np.nextafter(0.5, 0.0), 0.5]), np.float64)
+    array([False, False,  True, False])
+
+    """
+    ends = edges.astype(dtype)
+    single = np.zeros(len(ends) + 1, np.bool_)
+    single[1:-1] = np.nextafter(ends[:-1], ends.dtype.type(np.inf)) == ends[1:]
+    return single
 
 
 def _levels(role: str) -> np.ndarray:

@@ -16,6 +16,7 @@ from driftline.schemas.profile import Profile
 from driftline.schemas.profile_column import ProfileColumn
 from driftline.streams.stats.nulls import MINIMUM_WINDOWS, WINDOW_DAYS, Threshold, known_level, threshold_of
 from driftline.streams.stats.shares import Array
+from driftline.streams.windows.edges import single_valued
 from driftline.streams.windows.kernel import FRACTION_BITS, LO_BITS
 from driftline.streams.windows.layout import Layout, LayoutColumn
 from driftline.streams.windows.resolution import NAMES, Resolution
@@ -172,7 +173,7 @@ def _numbers(judged: list[LayoutColumn], role: str, aside: int) -> Numbers:
             numbers.sums[at] = np.nan
         numbers.edges[at, : profile.bins - 1] = profile.edges
         numbers.edges[at, profile.bins - 1 :] = profile.edges[-1:] if len(profile.edges) else profile.mean
-        numbers.atoms[at, : profile.bins] = single_valued(profile)
+        numbers.atoms[at, : profile.bins] = single_valued(profile.edges, profile.dtype)
     return numbers
 
 
@@ -181,11 +182,3 @@ def sums_of(hi: np.ndarray, lo: np.ndarray) -> Array:
     return np.asarray(
         hi.astype(np.float64) * 2.0 ** (LO_BITS - FRACTION_BITS) + lo.astype(np.float64) * 2.0**-FRACTION_BITS
     )
-
-
-def single_valued(column: ProfileColumn) -> np.ndarray:
-    """Tell which bins of a numeric column can hold one value only, as its values travel; bool (bins,)."""
-    edges = column.edges.astype(column.dtype)
-    single = np.zeros(column.bins, np.bool_)
-    single[1:-1] = np.nextafter(edges[:-1], edges.dtype.type(np.inf)) == edges[1:]
-    return single

@@ -104,6 +104,27 @@ def test_a_binary_table(tmp_path: Path, share: float, shift: float) -> None:
     assert {("auc", ""), ("accuracy", ""), ("log_loss", "")} <= by_metric(result, "estimate").keys()
 
 
+def test_scores_of_few_values_hide_no_order(tmp_path: Path) -> None:
+    """A tree of eight leaves: AUC and average precision of a window are scikit-learn's, bounds of no width."""
+    mapping = segmented(tmp_path)
+    leaves = np.linspace(0.05, 0.9, 8).astype(np.float32).astype(np.float64)
+    tables = []
+    for seed in (1, 2):
+        rows = binary_rows(seed, 0.5)
+        tables.append(rows._replace(score=leaves[np.floor(rows.score * 7.999).astype(int)]))
+    profile = built(table(tmp_path / "reference.parquet", tables[0]), mapping)
+    result, book = month_of(table(tmp_path / "live.parquet", tables[1]), profile, mapping)
+    known = tables[1].has_label
+    truth, score = tables[1].truth[known], tables[1].score[known]
+    found = {one.metric: one for one in performance_figures(book.held.scheme, unpack(result.counts))}
+    for name, value in (
+        ("auc", metrics.roc_auc_score(truth, score)),
+        ("average_precision", metrics.average_precision_score(truth, score)),
+    ):
+        figure = found[name]
+        assert (figure.value, figure.low, figure.high) == (pytest.approx(value, rel=1e-9),) * 3, name
+
+
 def test_fairness_of_a_binary_table(tmp_path: Path) -> None:
     """Rates of every region equal a plain count: selection over all rows, the others over those with a label."""
     mapping = segmented(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from counting import batch, profile_of
 from truth_models import MODELS, profile_of_model
@@ -124,6 +125,15 @@ def test_coarse_edges_are_some_of_the_fine_ones() -> None:
     assert set(found.coarse_edges) <= set(found.edges)
     assert 1 < len(found.coarse_edges) < COARSE_BINS
     assert (found.coarse.bins, found.coarse.segments) == (len(found.coarse_edges) + 1, ())
+
+
+def test_atoms_are_told_at_the_width_that_scores_travel_in() -> None:
+    """A bin between a number and the next below it holds one score; neighbours of float32 are none of float64."""
+    near = np.array([0.25, np.nextafter(np.float32(0.5), np.float32(0)), 0.5])
+    scheme = Scheme("d", "binary", ("0", "1"), ("score",), edges=near, dtype="float32")
+    assert scheme.atoms.tolist() == [False, False, True, False]
+    assert not replace(scheme, dtype="float64").atoms.any()
+    assert Scheme("d", "binary", ("0", "1"), ("score",)).atoms.tolist() == [False]
 
 
 def test_one_and_true_are_the_same_truth() -> None:
