@@ -2,7 +2,8 @@
 
     1. Records are read from the one partition that has the deployment.
     2. Each batch is scored, sealed by the batch that it comes of, and put into the same partition.
-    3. When the broker has acknowledged all of them, the position is committed. While it is away they are sent again.
+    3. When the broker has acknowledged all of them, the position is committed, and nothing waits for that. While it is
+       away they are sent again.
 
 All events of a deployment lie in one partition: of several members of the group one answers, and the others stand by.
 A crash between 2 and 3 scores some batches again; they come under the same seals, and are counted once.
@@ -15,8 +16,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError
 
+from driftline.agents import group
 from driftline.agents.challenger.packing import packed
 from driftline.agents.challenger.scoring import scored
 from driftline.agents.challenger.sending import ChallengerError, Sending
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
 
-    from confluent_kafka import Message
+    from confluent_kafka import Message, TopicPartition
 
     from driftline.agents.challenger.scoring import Scorer
     from driftline.agents.serving.package.manifest import Manifest
@@ -81,17 +83,18 @@ class Challenger:
         self._topic = kafka.topic_prefix + PREDICTIONS
         self._home = partition_of(deployment.encode(), kafka.partitions)
         self.tally = Tally()
-        group = f"{kafka.topic_prefix}driftline-challenger-{deployment}-{manifest.name}-{manifest.version}"
+        name = f"{kafka.topic_prefix}driftline-challenger-{deployment}-{manifest.name}-{manifest.version}"
         hearing = reach(kafka, logger)
         self._consumer = Consumer(
             consumer_config(
                 kafka,
-                group,
+                name,
                 auto_offset_reset="latest" if from_end else "earliest",
                 max_poll_interval_ms=LONGEST_MS,
                 queued_max_messages_kbytes=16_384,
             )
             | hearing
+            | group.TELLING
         )
         self._sending = Sending(kafka, self._topic, deployment, hearing)
         self._has_warned = False
@@ -113,7 +116,7 @@ class Challenger:
                     logger.info("scored %d rows in %d batches, %d errors", *self._counts())
                     self._warn_of_silence()
         finally:
-            self._consumer.close()
+            group.leave(self._consumer)
         logger.info("stopped: scored %d rows in %d batches, %d errors", *self._counts())
 
     def _counts(self) -> tuple[int, int, int]:
@@ -131,13 +134,7 @@ class Challenger:
         if not taken or not self._sending.settle(stopping):
             # What was stopped on its way is scored again by whoever goes on.
             return
-        last = taken[-1]
-        place = TopicPartition(self._topic, last.partition() or 0, (last.offset() or 0) + 1)
-        try:
-            self._consumer.commit(offsets=[place], asynchronous=False)
-        except KafkaException as error:
-            # Another member has the partition by now, or the broker is away: what is scored again has the same seals.
-            logger.warning("the position is not committed: %s", error)
+        group.commit(self._consumer, taken[-1])
 
     def _take(self, message: Message) -> None:
         if message.key() != self._deployment.encode():

@@ -2,7 +2,7 @@
 
     1. The advice is remembered as answered, on disk.
     2. The command runs.
-    3. The position is committed.
+    3. The position is committed, and nothing waits for that.
 
 A crash after 1 does not run the command again: a training that was cut off is started by a person, or by the next
 advice. Records of other processes' deployments are passed over.
@@ -15,8 +15,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from driftline.agents import group
 from driftline.agents.retrain.choice import choose
 from driftline.agents.retrain.commands import RetrainError
 from driftline.agents.retrain.run import run
@@ -57,9 +58,8 @@ def follow(
     Raises:
         RetrainError: the topic cannot be read, or what was done cannot be remembered.
     """
-    group = kafka.topic_prefix + GROUP
-    config = consumer_config(kafka, group, queued_max_messages_kbytes=4_096)
-    consumer = Consumer(config | reach(kafka, logger))
+    config = consumer_config(kafka, kafka.topic_prefix + GROUP, queued_max_messages_kbytes=4_096)
+    consumer = Consumer(config | reach(kafka, logger) | group.TELLING)
     topic = kafka.topic_prefix + ALERTS
     consumer.subscribe([topic])
     try:
@@ -70,11 +70,11 @@ def follow(
             wrong = message.error()
             if wrong is None:
                 _answer(consumer, message, commands, memory, given, stopping)
-                _commit(consumer, message)
+                group.commit(consumer, message)
             elif wrong.fatal() or wrong.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise RetrainError(f"topic {topic!r} cannot be read: {wrong.str()}")
     finally:
-        consumer.close()
+        group.leave(consumer)
 
 
 def _answer(
@@ -135,12 +135,3 @@ def _run(
             consumer.seek(TopicPartition(early.topic() or "", early.partition() or 0, early.offset() or 0))
             consumer.pause(consumer.assignment())
     consumer.resume(consumer.assignment())
-
-
-def _commit(consumer: Consumer, message: Message) -> None:
-    place = TopicPartition(message.topic() or "", message.partition() or 0, (message.offset() or 0) + 1)
-    try:
-        consumer.commit(offsets=[place], asynchronous=False)
-    except KafkaException as error:
-        # Read again by whoever owns the partition: what was answered here is remembered here.
-        logger.warning("the position is not committed: %s", error)

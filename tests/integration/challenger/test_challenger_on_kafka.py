@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from archiving import archiving, rows_of, send
-from confluent_kafka import KafkaException
 from packaged import KEYS, packed
 from real_stack import TestStack
 
@@ -34,6 +33,7 @@ from driftline.schemas.shapes import Identity, NumericBlock, PredictionColumns
 from driftline.streams.clickhouse import reads
 
 ROWS, BATCHES = 50, 20
+STOP_S = 15.0
 
 
 def events(seq: int, slot: str = "champion") -> bytes:
@@ -89,13 +89,13 @@ def test_each_event_is_answered_once_through_a_crash(
     with admitted(tmp_path / "made" / "package", KEYS, packages) as (manifest, model):
         scorer = Scorer(manifest, model, time.monotonic)
 
-        def refused(*_: object, **__: object) -> None:
-            raise KafkaException("this one dies before it commits")
+        def lost(*_: object, **__: object) -> None:
+            """This one dies before it commits."""
 
         first = Challenger(lane.kafka, "churn", manifest, scorer)
         with monkeypatch.context() as patched:
             consumer = first._consumer
-            patched.setattr(first, "_consumer", Deaf(consumer, refused))
+            patched.setattr(first, "_consumer", Deaf(consumer, lost))
             with running(first.run):
                 until(lambda: first.tally.batches > BATCHES)
         second = Challenger(lane.kafka, "churn", manifest, scorer)
@@ -172,6 +172,35 @@ def test_a_broker_that_goes_away_with_a_batch_on_its_way_ends_nothing(
     assert _count(lane, "challenger") == 3 * ROWS
 
 
+def test_a_broker_that_hangs_holds_no_stop(
+    stack: TestStack, lane: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that hangs after it acknowledged and before it has the position delays a stop by ten seconds."""
+    assert stack.kafka is not None
+    packed(tmp_path / "made")
+    settle, hung = sending.Sending.settle, threading.Event()
+
+    def then_hung(self: sending.Sending, stopping: threading.Event) -> bool:
+        settled = settle(self, stopping)
+        stack.kafka.pause()
+        hung.set()
+        return settled
+
+    monkeypatch.setattr(sending.Sending, "settle", then_hung)
+    packages = Packages(cache_dir=str(tmp_path / "cache"))
+    with admitted(tmp_path / "made" / "package", KEYS, packages) as (manifest, model):
+        challenger = Challenger(lane.kafka, "churn", manifest, Scorer(manifest, model, time.monotonic))
+        try:
+            with running(challenger.run):
+                send(lane, "predictions", (b"churn", events(0)))
+                assert hung.wait(60)
+                asked_s = time.monotonic()
+            stopped_s = time.monotonic() - asked_s
+        finally:
+            stack.kafka.resume()
+    assert stopped_s < STOP_S
+
+
 def test_a_batch_that_leaves_no_room_for_an_answer_ends_nothing(lane: Settings, tmp_path: Path) -> None:
     """Whoever may write events may write one as large as a message may be: it is counted, and the next is answered."""
     packed(tmp_path / "made")
@@ -188,7 +217,7 @@ def test_a_batch_that_leaves_no_room_for_an_answer_ends_nothing(lane: Settings, 
 
 
 class Deaf:
-    """A consumer whose commits fail."""
+    """A consumer whose commits reach nobody."""
 
     def __init__(self, consumer: Any, commit: Any) -> None:
         self._consumer, self.commit = consumer, commit
