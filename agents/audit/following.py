@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.audit.checkpoint import Checkpoint
-from driftline.agents.audit.errors import WitnessError
+from driftline.agents.audit.errors import AuditError, WitnessError
 from driftline.agents.audit.topic import LAST_NOTES, NOTES, Reader, publish
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def follow(kafka: Kafka, witness: Witness, store: Store, stop: Event, now_s: Cal
 
     1. Records are read, as far as they go in a while; a log that is not the one that was signed ends the process.
     2. Checkpoints are read, for as long, and held against the records.
-    3. A new one is signed, stored, and only then published; what was stored before is published again at the start.
+    3. A new one is signed, stored, and only then published; what was stored before is published again at the start,
+       and what Kafka did not take until it does.
 
     Args:
         kafka: where the broker is.
@@ -41,7 +42,7 @@ def follow(kafka: Kafka, witness: Witness, store: Store, stop: Event, now_s: Cal
 
     Raises:
         WitnessError: the log cannot be signed; nothing more is, until somebody has looked.
-        AuditError: Kafka cannot be read or does not take a checkpoint.
+        AuditError: Kafka cannot be read.
     """
     made = store.last()
     with closing(Reader(kafka)) as records, closing(Reader(kafka, NOTES, last=LAST_NOTES)) as notes:
@@ -63,7 +64,13 @@ def follow(kafka: Kafka, witness: Witness, store: Store, stop: Event, now_s: Cal
                 store.keep(fresh)
                 made = fresh
             if made is not None:
-                publish(kafka, witness.name, made.to_bytes())
+                try:
+                    publish(kafka, witness.name, made.to_bytes())
+                except AuditError as error:
+                    # It is stored: it is published again, or what grew out of it.
+                    logger.warning("%s; it is tried again", error)
+                    stop.wait(A_WHILE_S)
+                    continue
                 logger.info("signed %d records", Checkpoint.of(made).size)
                 made = None
 

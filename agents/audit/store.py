@@ -80,10 +80,5 @@ class Store:
     def _write(self, name: str, data: bytes) -> None:
         try:
             write_atomically(self.folder / name, data)
-            folder = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
         except OSError as error:
             raise WitnessError(f"{self.folder / name} cannot be written: {error.strerror}") from error

@@ -2,11 +2,12 @@
 
 The checks come in this order, and the first that fails is the answer: too_large; malformed (no envelope of a command);
 bad_signature; unknown_key; malformed (no command); forbidden (a root key on what persons ask for); malformed (more than
-one asker); bad_signature (new root keys that did not sign); malformed (fields that its op does not have);
-wrong_audience; expired; approvals_missing (too few root keys); replayed (also of whoever sent too many to know). What
-comes before `malformed (no command)` has no signature that counts, and is told of by digest, size and offset alone.
-What too few root keys signed is of no signer: a thief of one uses up nothing of the others. Policy, revision and
-preconditions come after admission, and again at the effect.
+one asker); malformed or precondition_failed (a new trust that cannot be read, or cannot hold); bad_signature (new root
+keys that did not sign); malformed (fields that its op does not have); wrong_audience; expired; approvals_missing (too
+few root keys); replayed (also of whoever sent too many to know). What comes before `malformed (no command)` has no
+signature that counts, and is told of by digest, size and offset alone. What too few root keys signed is of no signer: a
+thief of one uses up nothing of the others. Policy, revision and preconditions come after admission, and again at the
+effect.
 """
 
 from __future__ import annotations
@@ -219,5 +220,8 @@ def _replayed(command: Command, asker: Person | None, seen: Seen, now_ms: int) -
     if seen.holds(command):
         return Refusal("replayed", "a command of this id or nonce was seen before: sign a new one")
     if not seen.has_room(who, now_ms):
-        return Refusal("replayed", f"{who} sent too many commands to know a replay by: wait an hour")
+        return Refusal(
+            "replayed",
+            f"{who} sent too many commands to know a replay by: wait for an hour after their end",
+        )
     return None

@@ -16,12 +16,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from driftline.agents.atomic import write_new
 from driftline.agents.control.errors import KeyFileError
 from driftline.agents.control.signing import PUBLIC_BYTES, key_id
 from driftline.agents.private import OTHERS
 from driftline.schemas.whole import read_whole
 
-MODE: Final = 0o600
 MAX_FILE_BYTES: Final = 16 * 1024
 
 
@@ -66,12 +66,7 @@ def new(path: Path) -> Key:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     try:
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
-        with os.fdopen(number, "wb") as file:
-            os.fchmod(number, MODE)
-            file.write(text)
-            file.flush()
-            os.fsync(number)
+        write_new(path, text)
     except FileExistsError as error:
         raise KeyFileError(
             f"{path} is there already; a key file is never written over: name another"

@@ -45,6 +45,7 @@ class Case:
     tiers: Mapping[str, Tier]
     ended: Collection[str]
     stood: Collection[tuple[str, tuple[str, ...]]]
+    now_ms: int
 
 
 def checked(case: Case) -> Marks:
@@ -184,7 +185,8 @@ def _rollout(case: Case) -> int:
         old is None or (old.step, old.step_since_ms) != (rollout.step, rollout.step_since_ms)
     )
     _must(
-        not is_new or rollout.step_since_ms <= state.decided_at_ms,
+        # A state says when it was decided once and for all: a controller that was ahead is believed as time goes by.
+        not is_new or rollout.step_since_ms <= max(state.decided_at_ms, case.now_ms),
         "a step of the rollout began after the state was decided",
     )
     if old is not None and old.rollout_id == rollout.rollout_id:
@@ -192,7 +194,7 @@ def _rollout(case: Case) -> int:
         return max(mark, grant.expected)
     held_ms = sum(round(step.bake_s * 1000) for step in steps[: rollout.step])
     _must(
-        not rollout.step or rollout.step_since_ms >= grant.command.issued_at_ms - AHEAD_MS + held_ms,
+        rollout.step_since_ms >= grant.command.issued_at_ms - AHEAD_MS + held_ms,
         f"step {rollout.step} of the rollout began before the steps before it can have lasted their time",
     )
     if before is not None:

@@ -89,7 +89,7 @@ def verify_state(
             f"revision {state.revision} is not above {old.revision}, the highest that was believed"
         )
     marks, stood = (Marks(), ()) if before is None else (before.marks, believed_grants(before.state))
-    case = Case(state, old, marks, history, tiers, ended, stood)
+    case = Case(state, old, marks, history, tiers, ended, stood, now_ms)
     try:
         return Believed(state=state, marks=checked(case))
     except WarrantError as error:

@@ -39,7 +39,10 @@ class Memory:
         except FileNotFoundError:
             self._held = _Held()
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise RetrainError(f"what retraining remembers in {path} cannot be read: {error}") from error
+            raise RetrainError(
+                f"what retraining remembers in {path} cannot be read ({error}): bring it back, or take it away, and an "
+                "advice that was answered may be answered once more"
+            ) from error
 
     def is_answered(self, advice_id: str) -> bool:
         """Whether an advice had its run, or was passed over for good."""

@@ -31,7 +31,7 @@ from driftline.agents.serving.recording import LINGER_S, Recorder
 from driftline.agents.serving.server import Server
 from driftline.agents.serving.swap import Swapper
 from driftline.agents.serving.tokens import read_tokens
-from driftline.agents.serving.work import Turns
+from driftline.agents.serving.work import Turns, forever
 from driftline.schemas.ports import metrics_on
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Agent:
         gc.set_threshold(*COLLECT)
         sys.setswitchinterval(SWITCH_S)
         share_heap()
-        flushing = asyncio.create_task(self._flush())
+        flushing = asyncio.create_task(forever(self._flush, LINGER_S))
         try:
             await self.server.serve([listener])
         finally:
@@ -195,17 +195,17 @@ class Agent:
         """Close the Emitters of versions that are in memory no more; let what an earlier life left be sent."""
         in_use = {(name, version) for name, one in self.swappers.items() for version in one.versions}
         for sink in self.recorder.idle(in_use):
-            asyncio.get_running_loop().run_in_executor(None, sink.close, CLOSE_S)
+            # Where no thread can be had now, it stands in the executor's queue, for the next that can.
+            with suppress(RuntimeError):
+                asyncio.get_running_loop().run_in_executor(None, sink.close, CLOSE_S)
         if self.recorder.is_quiet and has_leftovers(self._folder / SPOOL):
             found = next((one for one in self.swappers.values() if one.champion is not None), None)
             if found is not None and found.champion is not None:
                 self.recorder.open(found.deployment.name, found.champion)
 
-    async def _flush(self) -> None:
-        while True:
-            await asyncio.sleep(LINGER_S)
-            self.recorder.flush()
-            self.bodies.expire()
+    def _flush(self) -> None:
+        self.recorder.flush()
+        self.bodies.expire()
 
     def _unready(self) -> str | None:
         if self.server.is_draining:

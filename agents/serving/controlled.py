@@ -25,6 +25,7 @@ from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.memory import keep, keep_news, silent_s, taken_in
 from driftline.agents.serving.readiness import Readiness
 from driftline.agents.serving.silence import Silence
+from driftline.agents.serving.work import forever
 from driftline.schemas.control.ack import Heartbeat
 from driftline.schemas.control.envelope import HEARTBEAT
 
@@ -232,18 +233,8 @@ class Controlled:
     # What belongs to the loop.
 
     async def watch(self) -> None:
-        """Stop serving what is too stale, halted, or not this agent's, as long as it is."""
-        while True:
-            # Of what is not believed callers hear that, and not that there is none.
-            for name in {*self._agent.swappers, *self.belief.halts.doubted}:
-                deployment = self._agent.swapper(name).deployment
-                with self._lock:
-                    is_behind = self.belief.is_behind(name)
-                silenced = self.belief.silenced(name, self._silence.of_s(name, is_behind=is_behind))
-                deployment.suspended = silenced if self.wants(name) else NOT_FOR_IT
-            self._agent.retire_sinks()
-            self._readiness.tell()
-            await asyncio.sleep(STALE_EVERY_S)
+        """Stop serving what is too stale, halted, or not this agent's, as long as it is; whatever fails meanwhile."""
+        await forever(self._look, STALE_EVERY_S)
 
     async def settled(self) -> None:
         """Wait until every state is carried out."""
@@ -253,6 +244,17 @@ class Controlled:
         """Give up what is under way, and carry out nothing any more."""
         self._is_closed = True
         await asyncio.gather(*(one.close() for one in self._directors.values()))
+
+    def _look(self) -> None:
+        # Of what is not believed callers hear that, and not that there is none.
+        for name in {*self._agent.swappers, *self.belief.halts.doubted}:
+            deployment = self._agent.swapper(name).deployment
+            with self._lock:
+                is_behind = self.belief.is_behind(name)
+            silenced = self.belief.silenced(name, self._silence.of_s(name, is_behind=is_behind))
+            deployment.suspended = silenced if self.wants(name) else NOT_FOR_IT
+        self._agent.retire_sinks()
+        self._readiness.tell()
 
     def _tiers(self, deployment: str) -> dict[str, Tier]:
         swapper = self._agent.swappers.get(deployment)

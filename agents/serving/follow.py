@@ -43,6 +43,8 @@ HEARTBEAT_S: Final = 5.0
 NEWS_S: Final = 5.0
 """How often the broker is asked whether there is news, when none comes."""
 AGAIN_S: Final = 2.0
+LONGEST_S: Final = 60.0
+"""Between two attempts: an audit that is broken is read from its first record each time."""
 ANSWER_S: Final = 5.0
 MOST_SAID: Final = 1_000
 """Acks that wait for Kafka; the oldest is dropped: a later one of the same deployment says more."""
@@ -122,7 +124,7 @@ class Follower:
             "client.id": f"driftline-serve-{self._name}",
             "log_level": 0,
         })  # fmt: skip
-        complained = ""
+        complained, pause_s = "", AGAIN_S
         while not self._stop.is_set():
             try:
                 self._follow(producer)
@@ -130,9 +132,10 @@ class Follower:
                 sentence = str(error)
                 if sentence != complained:
                     logger.warning("states cannot be followed, serving goes on: %s", sentence)
-                    complained = sentence
+                    complained, pause_s = sentence, AGAIN_S
                 self._speak(producer)
-                self._stop.wait(AGAIN_S)
+                self._stop.wait(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_S) if isinstance(error, AuditError) else AGAIN_S
             except Exception:
                 logger.exception("following failed, serving goes on")
                 self._stop.wait(AGAIN_S)

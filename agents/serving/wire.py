@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     AtOnce = Callable[[bytes, Headers, bytes], object]
     """Gives the answer to the path, headers and body of a POST in bytes; anything else goes along under `SEEN`."""
 
+TIMES: Final = 2
+"""As many connections as may be are open at most, each above one time told why; what comes then is closed at once."""
 MOST_BYTES: Final = 64 * 1024
 """Of a body that is answered at once; a task's may wait for it in as much."""
 MOST_HEAD_BYTES: Final = 64 * 1024
@@ -80,6 +82,9 @@ class Wire(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin, and wait for a first request no longer than for a next one."""
         super().connection_made(transport)
+        if len(self.connections) > TIMES * self._most:
+            transport.abort()
+            return
         self.flow = self._flow = _Flow(transport, self._goes_on)
         self._quiet_s = self.loop.time()
         self._idle = self.loop.call_later(self.timeout_keep_alive, self._close_if_quiet)

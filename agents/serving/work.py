@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from driftline.agents.serving.errors import SwapError, shown
 
@@ -29,6 +30,8 @@ WAIT_S: Final = 30.0
 """How long a load waits for others to end that may take the memory it needs."""
 MOST_HUNG: Final = 4
 """Loads of a deployment that nobody waits for any more, and that have not ended; then no other is begun."""
+TELL_S: Final = 60.0
+"""How often one failure that comes again and again is logged at most."""
 _THREAD: Final = "work"
 
 
@@ -202,3 +205,22 @@ def _let_go(dispose: Callable[[], object]) -> None:
         dispose()
     except Exception:
         logger.exception("what nobody waited for does not close")
+
+
+async def forever(turn: Callable[[], None], every_s: float) -> NoReturn:
+    """Call something again and again; what it raises is logged, once a minute at most, and ends nothing.
+
+    Args:
+        turn: what to call; it waits for nothing.
+        every_s: how long to wait between two calls, s.
+    """
+    told_s = -TELL_S
+    while True:
+        try:
+            turn()
+        except Exception:
+            now_s = time.monotonic()
+            if now_s - told_s >= TELL_S:
+                told_s = now_s
+                logger.exception("%s failed, and is tried again every %g s", turn.__qualname__, every_s)
+        await asyncio.sleep(every_s)

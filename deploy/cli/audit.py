@@ -133,11 +133,11 @@ def witness_command(key_file: Path, name: str, store: Path, genesis: str | None)
 
 
 def _write(file: Path, text: bytes) -> None:
+    from driftline.agents.atomic import write_new
     from driftline.agents.audit.errors import AuditError
 
     try:
-        with file.open("xb") as made:
-            made.write(text)
+        write_new(file, text, mode=None)
     except FileExistsError as error:
         raise AuditError(f"{file} is there already; a proof is never written over: name another") from error
     except OSError as error:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_LEANING = 1_000
 LATE_MS = 3 * 60_000
-"""A checkpoint is made after a minute, and signed within seconds."""
+"""Records have a checkpoint with them, which a witness signs within seconds: so old, they lack one."""
 
 
 @click.command("verify")

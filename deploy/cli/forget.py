@@ -29,7 +29,7 @@ def command(deployment: str, prediction_id: str, how: How) -> int:
         return {"deployment": deployment, "target": prediction_id}
 
     code = ask("forget", how, fields)
-    if not how.as_json:
+    if not (how.as_json or how.dry_run):
         click.echo(_rest())
     return code
 
@@ -39,6 +39,6 @@ def _rest() -> str:
 
     days = {name: (topic(name).retention_ms or 0) // 86_400_000 for name in ("predictions", "dead-letter")}
     return (
-        f"Kafka keeps predictions and labels for {days['predictions']} days and dead letters for "
-        f"{days['dead-letter']}: until then what it has of it is there"
+        f"once that is decided the archive obeys; Kafka keeps predictions and labels for {days['predictions']} days "
+        f"and dead letters for {days['dead-letter']}: until then what it has of it is there"
     )

@@ -54,7 +54,7 @@ def command(
             past = past_of(read(), notes, pin, milliseconds(at), every_note=again, signatures=signatures)
         state = past.ledger.desk.states.get(deployment)
         if state is None:
-            raise AskingError(f"the audit tells of nothing in {deployment!r} at that time")
+            raise AskingError(f"the audit tells of nothing in {deployment!r} until {at}")
         table = stood_table(past, state)
         if as_json:
             print_json(table)

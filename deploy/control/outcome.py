@@ -103,7 +103,9 @@ def foreseen(decisions: Iterable[Decision]) -> Outcome:
         until_ms = 0 if made.event == "waits" else made.until_ms
         found = replace(made, seq=None, until_ms=until_ms, then=found)
     if found is None:
-        raise AskingError("the command would be lost in a flood")
+        raise AskingError(
+            "the command would be one of a flood, and have no answer of its own: ask again in a minute"
+        )
     return found
 
 

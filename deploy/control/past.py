@@ -11,6 +11,7 @@ from driftline.agents.control.controller.answers import ACKED
 from driftline.agents.control.controller.ledger import Ledger
 from driftline.agents.control.judge import Facts
 from driftline.deploy.control.placing import Champions
+from driftline.deploy.control.shown import moment
 from driftline.deploy.control.verified import Verified
 
 if TYPE_CHECKING:
@@ -150,7 +151,8 @@ def _until(records: Iterable[bytes], until_ms: int | None) -> Iterator[bytes]:
     for data in records:
         if until_ms is not None and Link.from_bytes(data).decided_at_ms > until_ms:
             if is_first:
-                raise AuditError("the audit tells of nothing at that time")
+                began = moment(Link.from_bytes(data).decided_at_ms)
+                raise AuditError(f"the audit tells of nothing before {began}: name a later time")
             return
         is_first = False
         yield data

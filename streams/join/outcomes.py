@@ -198,7 +198,7 @@ class Outcomes:
             return
         said = predicted_classes(scheme, said, scores)
         if scheme.task == "binary":
-            self.answers += binary_counts(scores[0].astype(np.float64), said, scheme.edges)
+            self.answers += binary_counts(scheme.travelled(scores[0]), said, scheme.edges)
         elif scheme.calibration is not None:
             counts = fold(scheme.calibration, scores.T, said)
             self.answers += counts.top
@@ -265,9 +265,10 @@ class Outcomes:
         self.delays = counts if self.delays is None else self.delays + counts
 
     def _add_binary(self, scheme: Scheme, truth: Counts, said: Counts, score: Floats) -> None:
+        ranked = scheme.travelled(score)
         for label in (0, 1):
             mine = truth == label
-            self.cells[label] += binary_counts(score[mine], said[mine], scheme.edges)
+            self.cells[label] += binary_counts(ranked[mine], said[mine], scheme.edges)
         probability = np.clip(score, 0.0, 1.0)
         part = calibration_bins(probability)
         self.calibration[0] += np.bincount(part, minlength=CALIBRATION_BINS)

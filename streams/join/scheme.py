@@ -130,6 +130,11 @@ class Scheme:
         """Which score bins can hold one score only, so that they hide no order; bool (B,)."""
         return single_valued(self.edges, self.dtype)
 
+    def travelled(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Give scores as they are in the profile's width, by which bins and ties go, whatever width they came in."""
+        with np.errstate(over="ignore"):  # what is too large for it is infinite in it
+            return scores.astype(self.dtype).astype(np.float64)
+
     def index_of(self, text: str) -> int:
         """Give the place of a class, `UNKNOWN` for one that is not of the scheme."""
         for name in (text, _SAME.get(text)):

@@ -70,7 +70,7 @@ class Unbinned:
         outcomes.add_classes(scheme, truth, said, scores)
         if scheme.task == "binary" and len(scores):
             usable = (truth != UNKNOWN) & np.isfinite(scores[0])
-            self._scores.append(scores[0][usable])
+            self._scores.append(scheme.travelled(scores[0][usable]))
             self._positive.append(truth[usable] == 1)
 
     def figures(self) -> list[Figure]:

@@ -74,11 +74,12 @@ def measured(
         mine, its = told(kind, name, new), told(kind, name, old)
         # What a calibration leaves unknown of an estimate is no less with more rows.
         of_one = row_error((*mine, *its)) if kind == "performance" else 0.0
-        if apart:
-            value, other = pooled(mine, name, of_one), typical([one[:2] for one in its])
-        else:
-            whole = (of_classes(kind, new, old) if name == "macro_f1" else None) or (None, None)
-            value, other = pooled(mine, name, of_one, whole[0]), pooled(its, name, of_one, whole[1])
+        whole = (of_classes(kind, new, old) if name == "macro_f1" else None) or (None, None)
+        value = pooled(mine, name, of_one, whole[0])
+        other = pooled(its, name, of_one, whole[1])
+        if apart and other is not None:
+            usual = typical([one[:2] for one in its])
+            other = None if usual is None else (other[0], usual[1])
         if value is not None and other is not None:
             found.append(_measured(name, settings.floor(name).warn, value, other))
     return _worst(found) if found else ("wait", _lacking(kind, names, new))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from driftline.schemas.floors import LARGEST_FALL, METRICS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -61,6 +63,16 @@ class OfClass(NamedTuple):
         """Of at least one row."""
         return 2 * self.hits / (self.called + self.labels)
 
+    @property
+    def variance(self) -> float:
+        """Of that F1, by the rows that are its own; one hit more in two, so that rows that agree are no proof.
+
+        A row that was called something else takes from the F1 of two classes at once: it counts twice.
+        """
+        both = self.called + self.labels
+        f1 = (2 * self.hits + 1) / (both + 2)
+        return (self.hits * (2 - 2 * f1) ** 2 + 2 * (both - 2 * self.hits) * f1**2) / both**2
+
 
 _NONE: Final = OfClass()
 
@@ -78,7 +90,7 @@ def told(kind: str, metric: str, windows: Iterable[WindowResult]) -> list[Told]:
             # A share of these, which few of many rows may be: small windows would be worse by their size alone.
             said, true = (_last(kind, name, window) for name in ("precision", "recall"))
             rows = rows if said is None or true is None else said.rows + true.rows
-        if rows > 0 and math.isfinite(figure.value) and 0 <= error < math.inf and 0 <= hidden < math.inf:
+        if rows > 0 and _can_be(metric, figure.value) and 0 <= error < math.inf and 0 <= hidden < math.inf:
             found.append(Told(figure.value, rows, error, hidden))
     return found
 
@@ -90,14 +102,14 @@ def row_error(windows: Iterable[Told]) -> float:
     return errors / math.sqrt(sum(one.rows for one in sure)) if sure else 0.0
 
 
-def pooled(windows: Sequence[Told], metric: str, of_one: float, whole: float | None = None) -> Pooled | None:
+def pooled(windows: Sequence[Told], metric: str, of_one: float, whole: Pooled | None = None) -> Pooled | None:
     """The figure as of all rows of the windows at once.
 
     Args:
         windows: of one version.
         metric: whose figure it is; squares are what rows add up to in an RMSE.
         of_one: standard error of a row of either version, below which none is: few rows may seem to agree.
-        whole: the value of all rows, where it is known; else the windows' mean.
+        whole: that of all rows, where it is known, and its error at least; else the windows' mean.
 
     Returns:
         None of no window, or where nobody knows how sure it is.
@@ -107,19 +119,20 @@ def pooled(windows: Sequence[Told], metric: str, of_one: float, whole: float | N
         return None
     is_root = metric == "rmse"
     mean = weighted_mean([(one.value * (one.value if is_root else 1.0), one.rows) for one in windows])
-    value = whole if whole is not None else math.sqrt(mean) if is_root else mean
+    value, least = whole if whole is not None else (math.sqrt(mean) if is_root else mean, 0.0)
     if not math.isfinite(value) or (is_root and value <= 0):
         return None
     parts = (one.rows * one.error * (one.value / value if is_root else 1.0) for one in windows)
-    error = max(math.hypot(*parts) / rows, of_one / math.sqrt(rows))
+    error = max(math.hypot(*parts) / rows, of_one / math.sqrt(rows), least)
     hidden = math.hypot(*(one.rows * one.hidden for one in windows)) / rows
     return (value, error + hidden) if 0 < error < math.inf else None
 
 
-def of_classes(kind: str, *sides: Iterable[WindowResult]) -> list[float] | None:
-    """The macro F1 of all rows of each version, over the classes of which each has some rows.
+def of_classes(kind: str, *sides: Iterable[WindowResult]) -> list[Pooled] | None:
+    """The macro F1 of all rows of each version and its error, over the classes of which each has some rows.
 
     A mean over windows would be less the fewer rows of a class each has, and so are the first figures of a rare class.
+    Of few classes among many chance has it further from the truth than windows tell of all of them.
 
     Returns:
         No numbers where no class has enough rows; None where windows of a version tell of no class.
@@ -130,7 +143,14 @@ def of_classes(kind: str, *sides: Iterable[WindowResult]) -> list[float] | None:
     common = {
         name for name in found[0] if all(one.get(name, _NONE).labels >= LEAST_OF_CLASS for one in found)
     }
-    return [sum(one[name].f1 for name in common) / len(common) if common else math.nan for one in found]
+    return [_mean_of([one[name] for name in common]) for one in found]
+
+
+def _mean_of(classes: Sequence[OfClass]) -> Pooled:
+    count = len(classes)
+    if not count:
+        return math.nan, math.nan
+    return sum(one.f1 for one in classes) / count, math.sqrt(sum(one.variance for one in classes)) / count
 
 
 def _by_class(kind: str, windows: Iterable[WindowResult]) -> dict[str, OfClass]:
@@ -186,6 +206,11 @@ def figures(kind: str, metric: str, windows: Iterable[WindowResult]) -> list[Fig
 def _last(kind: str, metric: str, window: WindowResult) -> Figure | None:
     found = figures(kind, metric, (window,))
     return found[-1] if found else None
+
+
+def _can_be(metric: str, value: float) -> bool:
+    """Whether a metric can have a value: one that is to be high is a share, one that is to be low is at least 0."""
+    return 0 <= value <= LARGEST_FALL if METRICS[metric].kind == "fall" else 0 <= value < math.inf
 
 
 def _unsure(figure: Figure, chance: Figure | None) -> tuple[float, float]:

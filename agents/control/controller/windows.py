@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from driftline.schemas.refusal import Refused
 from driftline.schemas.window import WindowResult
 
 MAX_WINDOWS: Final = 2_000
-"""Kept of one deployment; beyond them the one that was told first goes."""
+"""Kept of one deployment; beyond them goes the one that was told first of whatever has the most.
+
+So windows of the champion before, of which no more come, stay while the new one's come every five minutes."""
 
 
-class Which(NamedTuple):
-    """Which window of which version."""
+class Group(NamedTuple):
+    """Windows of one width of one version in one slot."""
 
     version: str
     slot: str
     resolution: str
-    start_ms: int
-    role: str
+
+
+Which: TypeAlias = tuple[int, str]
+"""Which window of a group: when it begins, ms since 1970, and its role."""
 
 
 @dataclass(slots=True)
@@ -34,7 +38,7 @@ class Windows:
     """What was told on topic `windows` of deployments in which something is on its way."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, dict[Which, Kept]] = {}
+        self._kept: dict[str, dict[Group, dict[Which, Kept]]] = {}
 
     def follow(self, deployments: set[str]) -> None:
         """Keep windows of these deployments alone from now on."""
@@ -56,14 +60,12 @@ class Windows:
             return
         if result.run != "live" or result.deployment.encode() != key:
             return
-        which = Which(
-            result.model_version, result.slot, result.resolution, result.window_start_ms, result.role
-        )
-        held = kept.get(which)
+        group = kept.setdefault(Group(result.model_version, result.slot, result.resolution), {})
+        which = result.window_start_ms, result.role
+        held = group.get(which)
         if held is None:
-            kept[which] = Kept(result, result.computed_at_ms)
-            if len(kept) > MAX_WINDOWS:
-                del kept[next(iter(kept))]
+            group[which] = Kept(result, result.computed_at_ms)
+            _cut(kept)
         elif result.version >= held.result.version:
             held.result = result
 
@@ -71,6 +73,13 @@ class Windows:
         """Windows of a version in a slot."""
         return [
             one
-            for which, one in self._kept.get(deployment, {}).items()
-            if (which.version, which.slot) == (version, slot)
+            for group, windows in self._kept.get(deployment, {}).items()
+            if group[:2] == (version, slot)
+            for one in windows.values()
         ]
+
+
+def _cut(kept: dict[Group, dict[Which, Kept]]) -> None:
+    if sum(map(len, kept.values())) > MAX_WINDOWS:
+        largest = max(kept.values(), key=len)
+        del largest[next(iter(largest))]

@@ -11,6 +11,7 @@ from signed import key
 
 from driftline.agents.audit import following
 from driftline.agents.audit.checkpoint import Checkpoint
+from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.notes import Note
 from driftline.agents.audit.store import Store
 from driftline.agents.audit.witness import Witness
@@ -43,10 +44,24 @@ def test_junk_that_drips_keeps_no_witness_from_signing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It reads for a while at most before it looks at what it has."""
+    assert [one.size for one in _published(tmp_path, monkeypatch, refused=0)] == [20]
+
+
+def test_a_checkpoint_that_kafka_did_not_take_is_published_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that is away is no log that was tampered with: the witness goes on, and nothing is signed twice."""
+    assert [one.size for one in _published(tmp_path, monkeypatch, refused=2)] == [20, 20, 20]
+
+
+def _published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refused: int) -> list[Checkpoint]:
+    """What a witness offers to a Kafka that takes none of the first few."""
     stop, published = threading.Event(), list[bytes]()
 
     def publish(_kafka: Kafka, _name: str, data: bytes) -> None:
         published.append(data)
+        if len(published) <= refused:
+            raise AuditError("Kafka did not take a checkpoint")
         stop.set()
 
     monkeypatch.setattr(following, "Reader", Dripping)
@@ -59,4 +74,4 @@ def test_junk_that_drips_keeps_no_witness_from_signing(
     following.follow(Kafka(), witness, store, stop, lambda: 1_800_000_000)
     bound.cancel()
     store.close()
-    assert [Checkpoint.of(Note.parse(one)).size for one in published] == [20]
+    return [Checkpoint.of(Note.parse(one)) for one in published]

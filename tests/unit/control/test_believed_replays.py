@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from doubting import DAY_MS, Agent, stood
 from msgspec.structs import replace
-from office import Office
+from office import PASS, Office
 from signed import model
 
 from driftline.agents.control import moves
@@ -51,6 +52,39 @@ def test_a_rollout_does_not_begin_at_a_later_step() -> None:
     office.now_ms += 3_600_000
     last = replace(rollout, step=2, weight=10_000, step_since_ms=office.now_ms)
     assert agent.is_shown(rollout=last).state.rollout == last
+
+
+def test_the_first_step_began_no_earlier_than_it_was_asked_for() -> None:
+    """Shown as though it had lasted for years, it would have all the steps behind it pass at once."""
+    office = Office("low")
+    office.created()
+    office.registered("2")
+    agent = Agent(office)
+    state = office.does("canary", "ann", model=model("2"), plan=SLOW)
+    assert state.rollout is not None
+    agent.refuses("lasted their time", rollout=replace(state.rollout, step_since_ms=0))
+    assert agent.is_shown(rollout=state.rollout).state.rollout == state.rollout
+
+
+@pytest.mark.parametrize("ahead_s", [50, 70, 300])
+def test_a_step_by_a_clock_that_was_ahead_is_believed_in_time(ahead_s: int) -> None:
+    """What the next controller decides by a right clock is, once the step began, by whoever serves and by a new one.
+
+    Before, that state said when it was decided once and for all, and nobody believed it until the next one.
+    """
+    office = Office("low")
+    office.canary(plan=SLOW)
+    agent, new = Agent(office), Agent(Office("low"))
+    new.office, new.believed = office, None
+    office.now_ms += 3_600_000
+    office.ahead_ms = ahead_s * 1_000
+    made = moves.next_step(office.state, PASS, office.desk.at(office.clock_ms))
+    office.told += office.desk.move(made, "passed", office.clock_ms)
+    office.ahead_ms = 0
+    office.does("halt-rollout", "ann")
+    office.now_ms += ahead_s * 1_000
+    for one in (agent, new):
+        assert one.sees(office.published()).state.rollout == office.state.rollout
 
 
 def test_the_controller_goes_back_no_further_than_the_last_champion() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import subprocess
@@ -29,6 +30,20 @@ def test_a_key_is_never_written_over(tmp_path: Path) -> None:
     with pytest.raises(KeyFileError, match="is there already"):
         keys.new(tmp_path / "a.pem")
     assert keys.load(tmp_path / "a.pem").keyid == made.keyid
+
+
+def test_half_a_key_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that was full when a key was made is told of, and there is none: the next try makes it."""
+
+    def full(_number: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(KeyFileError, match="cannot be written: No space left on device"):
+            keys.new(tmp_path / "a.pem")
+    assert not list(tmp_path.iterdir())
+    assert keys.new(tmp_path / "a.pem").keyid == keys.load(tmp_path / "a.pem").keyid
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o666, 0o610])

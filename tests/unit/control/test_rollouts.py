@@ -281,3 +281,15 @@ def test_windows_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
         windows.take(b"churn", drift("2", "canary", **hour(number)).to_bytes())
     starts = [one.result.window_start_ms for one in windows.of("churn", "2", "canary")]
     assert starts == [hour(number)["window_start_ms"] for number in (2, 3, 4)]
+
+
+def test_many_windows_of_one_version_leave_those_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a bake time of days no more come of the champion before, and the new one is held against them."""
+    monkeypatch.setattr(windows_module, "MAX_WINDOWS", 6)
+    windows = Windows()
+    windows.follow({"churn"})
+    for number in range(2):
+        windows.take(b"churn", drift("1", "champion", **hour(number)).to_bytes())
+    for number in range(2, 20):
+        windows.take(b"churn", drift("2", "champion", **hour(number)).to_bytes())
+    assert [len(windows.of("churn", version, "champion")) for version in "12"] == [2, 4]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from believing import Life
 from office import Office
-from served import Package, agent
+from served import Package, agent, until
 from signed import command, plain, signed, text, trust
 from wired import Line, posted, run
 
+from driftline.agents.serving import controlled
 from driftline.agents.serving.agent import Agent as Serving
 from driftline.schemas.control.trust import Agent
 
@@ -23,6 +25,39 @@ async def suspended(life: Life) -> str | None:
     await asyncio.sleep(0)
     watching.cancel()
     return life.agent.swappers["churn"].deployment.suspended
+
+
+def test_what_is_stale_is_stopped_whatever_fails_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A machine that gave no thread for what is to be tidied up ended the watch, and all was served for ever."""
+    office = Office("low")
+    monkeypatch.setattr(controlled, "STALE_EVERY_S", 0.01)
+
+    async def whole() -> None:
+        life = Life(tmp_path, office, Package("1", tier="low"))
+        life.hears()
+        office.created()
+        await life.sees(*office.told)
+        life.controlled.news()
+
+        def none(_self: Serving) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(Serving, "retire_sinks", none)
+        watching = asyncio.create_task(life.controlled.watch())
+        await asyncio.sleep(0.05)
+        assert not watching.done()
+        life.controlled._silence._since_s -= office.state.max_stale_s + 1
+        deployment = life.agent.swappers["churn"].deployment
+        await until(lambda: deployment.suspended is not None)
+        watching.cancel()
+        await life.end()
+
+    asyncio.run(whole())
+    assert [one.message for one in caplog.records if "is tried again" in one.message] == [
+        "Controlled._look failed, and is tried again every 0.01 s"
+    ]
 
 
 def test_an_agent_that_is_started_again_serves_on_no_longer_than_one_that_is_not(tmp_path: Path) -> None:

@@ -85,6 +85,25 @@ def test_whoever_never_sends_a_whole_head_is_closed(tmp_path: Path, monkeypatch:
     run(lambda: agent(tmp_path), whole)
 
 
+def test_connections_are_bounded_though_nothing_is_asked(tmp_path: Path) -> None:
+    """Those above the number are told so when they ask; past twice as many each is closed at once."""
+
+    async def whole(made: Agent, line: Line) -> None:
+        port = line.writer.get_extra_info("peername")[1]
+        opened = made.server.server_state.connections
+        others = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        await until(lambda: len(opened) == 4)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+        assert (await line.ask(posted()))[0] == 503
+        for _, other in others:
+            other.close()
+
+    run(lambda: agent(tmp_path, connections=2), whole)
+
+
 @pytest.mark.parametrize("is_taken", [True, False])
 def test_whoever_takes_no_answer_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_taken: bool
