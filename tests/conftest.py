@@ -6,6 +6,7 @@ import gc
 import os
 from pathlib import Path
 
+import examples
 import hypothesis
 import programs
 import pytest
@@ -24,6 +25,7 @@ hypothesis.settings.load_profile("driftline")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take the settings of the caller's shell away, so that no test reaches a stack that is not its own."""
+    examples.Run.is_short = "not slow" in config.option.markexpr
     config.addinivalue_line(
         "markers",
         "needs(program, package=program): not run where a program is missing, but in CI",

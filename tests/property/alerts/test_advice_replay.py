@@ -8,6 +8,7 @@ import msgspec
 from advised import inputs, labels
 from bad_windows import OneBook
 from crashes import NOW_MS, told_over_crashes, told_without
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +41,7 @@ def result(row: Row) -> WindowResult:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(200), deadline=None)
 @given(st.lists(ROW, max_size=40), st.data())
 def test_crashes_anywhere_give_the_same_events(rows: list[Row], data: st.DataObject) -> None:
     """Killed after any of the writes of any commit, and read again from what was stored: the same names and bytes."""
@@ -51,7 +52,7 @@ def test_crashes_anywhere_give_the_same_events(rows: list[Row], data: st.DataObj
     assert named == {announced(content).id: content for content in told_without(BOOK, records)}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(100), deadline=None)
 @given(st.lists(ROW, max_size=15))
 def test_a_month_that_comes_again_changes_nothing(rows: list[Row]) -> None:
     """Read twice in a row, or with all that came before it, a month makes no second event, and leaves the state."""
@@ -67,7 +68,7 @@ def test_a_month_that_comes_again_changes_nothing(rows: list[Row]) -> None:
         assert msgspec.msgpack.decode(before, type=Advising) == held
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(100), deadline=None)
 @given(st.lists(ROW, max_size=30))
 def test_neighbouring_events_have_other_words(rows: list[Row]) -> None:
     """Nobody hears the same word of a version twice in a row, and nobody hears `no need` first."""

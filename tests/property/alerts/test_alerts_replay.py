@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from bad_windows import OneBook, window
 from crashes import NOW_MS, told_over_crashes, told_without
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,7 +44,7 @@ def all_edges(book: OneBook, records: list[bytes]) -> dict[str, bytes]:
     return {Alert.from_bytes(data).id: data for data in told_without(book, records)}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(200), deadline=None)
 @given(st.lists(ROW, max_size=40), RULE, st.data())
 def test_crashes_anywhere_give_the_same_edges(rows: list[Row], rule: AlertRule, data: st.DataObject) -> None:
     """Killed after any of the writes of any commit, and read again from what was stored: the same names and bytes."""
@@ -55,7 +56,7 @@ def test_crashes_anywhere_give_the_same_edges(rows: list[Row], rule: AlertRule, 
     assert named == all_edges(book, records)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(200), deadline=None)
 @given(
     st.lists(ROW, max_size=30, unique_by=lambda row: (row[0], row[1], row[2], row[3], row[5])),
     RULE,
@@ -95,7 +96,7 @@ def test_restatements_in_any_order_end_in_the_same_alerts(
         assert bool(case.firing) == (verdict == "fail")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=many(50), deadline=None)
 @given(st.lists(ROW, max_size=30), RULE)
 def test_a_window_that_comes_again_changes_nothing(rows: list[Row], rule: AlertRule) -> None:
     """Read twice in a row, a window makes no second edge, and leaves the state as it is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bad_windows import OneBook
 from changed import errors, means
 from crashes import told_over_crashes, told_without
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ def row_of_days(shift: int, again: list[tuple[int, int]]) -> list[bytes]:
     return [one.to_bytes() for one in found]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=many(40), deadline=None)
 @given(st.integers(22, 40), AGAIN, st.data())
 def test_crashes_and_restatements_anywhere_give_the_same_edges(
     shift: int, again: list[tuple[int, int]], data: st.DataObject

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from examples import many
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -190,7 +191,7 @@ lives = st.lists(
 
 
 @given(logs(), lives, st.integers(1, 6))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=many(400), deadline=None)
 def test_rows_are_the_facts_once_wherever_workers_die(
     log: list[Entry], crashes: list[tuple[int, bool, bool, int]], last_records: int
 ) -> None:
@@ -218,7 +219,7 @@ def test_rows_are_the_facts_once_wherever_workers_die(
 
 
 @given(logs(), st.integers(1, 6), st.integers(1, 6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(100), deadline=None)
 def test_lost_commits_store_nothing_twice(log: list[Entry], first: int, second: int) -> None:
     """A group whose commits expired reads from the beginning, and ClickHouse's own book leaves out what it has."""
     world = World(log)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from audit_logs import Book, filled
 from audit_tampering import mutated, tampered
+from examples import many
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from signed import command
@@ -47,7 +48,7 @@ def test_any_bytes_are_survived(data: bytes) -> None:
     survives(data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=many(300))
 @given(st.sampled_from(GOOD), st.integers(0, 2**32))
 def test_mutations_of_good_bytes_are_survived(data: bytes, seed: int) -> None:
     """Good bytes with cuts, repetitions and insertions are refused or read."""
@@ -56,7 +57,7 @@ def test_mutations_of_good_bytes_are_survived(data: bytes, seed: int) -> None:
         survives(mutated(data, draw))
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(st.integers(0, 2**32))
 @example(158_158)
 def test_a_log_of_anything_is_reported_on(seed: int) -> None:

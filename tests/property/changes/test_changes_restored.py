@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,7 +42,7 @@ def run(days: list[WindowResult], cuts: set[int]) -> tuple[list[list[Found]], by
     return found, tracker.to_bytes()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(60), deadline=None)
 @given(levels, st.lists(values, min_size=3, max_size=17), st.sets(st.integers(0, 200), max_size=6))
 def test_cut_anywhere_and_restored_equals_never_cut(
     draws: list[tuple[float, int]], noise: list[float], cuts: set[int]
@@ -51,7 +52,7 @@ def test_cut_anywhere_and_restored_equals_never_cut(
     assert run(days, cuts) == run(days, set())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=many(40), deadline=None)
 @given(levels, st.lists(values, min_size=3, max_size=17), st.data())
 def test_a_restatement_never_feeds_again(
     draws: list[tuple[float, int]], noise: list[float], data: st.DataObject

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from examples import many
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rollout_windows import drift, good, hour, later, on_canary, show, truth
@@ -50,7 +51,7 @@ def errors(*shares: tuple[float, int]) -> list[WindowResult]:
 @example(errors((1.0, 2**62), *[(1.0, 2**53 + 3)] * 5), errors((0.0, 1_000)))
 @example([truth("2", "canary", auc=0.0, half=1e-200)], [truth("1", "champion")])
 @example([truth("2", "canary", auc=0.0, half=1e200)], [truth("1", "champion")])
-@settings(max_examples=300)
+@settings(max_examples=many(300))
 def test_any_figures_have_a_verdict(new: list[WindowResult], old: list[WindowResult]) -> None:
     """Infinite, negative, huge, tiny or no number at all: no comparison raises, and what it says is short."""
     for apart in (False, True):

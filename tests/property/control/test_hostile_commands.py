@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from examples import many
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from office import PLAN, PROFILE, Office, broken
@@ -58,7 +59,7 @@ def taken(office: Office, value: bytes) -> Decision | None:
     return made[0]
 
 
-@settings(max_examples=300)
+@settings(max_examples=many(300))
 @given(st.one_of(st.binary(max_size=300), JSON.map(msgspec.json.encode), st.just(DEEP[:MAX_BYTES])))
 @example(b"x" * (MAX_BYTES + 1))
 @example(DEEP[:MAX_BYTES])
@@ -72,7 +73,7 @@ def test_any_bytes_are_an_envelope_or_refused(office: Office, value: bytes) -> N
     assert decision is None or decision.event == "unsigned"
 
 
-@settings(max_examples=300)
+@settings(max_examples=many(300))
 @given(st.one_of(st.binary(max_size=300), JSON.map(msgspec.json.encode)))
 @example(DEEP[:40_000])
 @example(b'{"op":"\xff"}')
@@ -117,7 +118,7 @@ WORDS = st.lists(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=many(400))
 @given(st.fixed_dictionaries({}, optional=FIELDS), WORDS)
 def test_any_signed_command_gets_one_answer(fields: dict[str, Any], words: list[str]) -> None:
     """Every combination of fields and signers is decided, waits, or is refused with a code; states stay whole."""
@@ -135,7 +136,7 @@ def test_any_signed_command_gets_one_answer(fields: dict[str, Any], words: list[
         )
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(st.integers(0, 1 << 32))
 def test_no_changed_byte_of_a_command_takes_effect(seed: int) -> None:
     """An envelope with some bytes changed, cut or put in is never decided: the halt stays unasked."""
@@ -161,7 +162,7 @@ def test_no_changed_byte_of_a_command_takes_effect(seed: int) -> None:
     assert office.state.halt is None or same
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(st.one_of(st.binary(max_size=300), JSON.map(msgspec.json.encode)))
 @example(DEEP)
 def test_any_bytes_are_a_state_or_refused(office: Office, value: bytes) -> None:
@@ -171,7 +172,7 @@ def test_any_bytes_are_a_state_or_refused(office: Office, value: bytes) -> None:
             verify_state(data, "churn", None, office.desk.history, NOW_MS, {}, ())
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(st.integers(0, 1 << 32))
 def test_any_changed_field_of_a_state_is_refused_or_harmless(office: Office, seed: int) -> None:
     """A thief of the controller's key changes a byte of a state: agents refuse it, or callers see no difference."""
@@ -208,7 +209,7 @@ def test_any_text_is_a_policy_or_refused(text: str | int) -> None:
     assert "\n" not in said
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=100).map(str.encode)))
 @example(b"a = " + b"[" * 20_000)
 def test_any_bytes_are_a_trust_file_or_refused(value: bytes) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 import pytest
 from emit_fakes import FakeTransport
+from examples import many
 from hypothesis import given, settings
 
 from driftline.agents.emit.complaints import Complaints
@@ -157,7 +158,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(OPERATIONS), st.integers(1, 40)), min
 def test_books_balance_and_nothing_vanishes(policy: str) -> None:
     """Through outages, failures, kills and adoptions; in the end all has arrived that no book calls lost."""
 
-    @settings(max_examples=60)
+    @settings(max_examples=many(60))
     @given(STEPS)
     def holds(steps: list[tuple[object, int]]) -> None:
         with tempfile.TemporaryDirectory() as name:

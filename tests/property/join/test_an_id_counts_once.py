@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from examples import many
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -95,7 +96,7 @@ def lived(batches: list[tuple[list[tuple[int, int]], str]], rules: Rules, *, cra
     return log
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(100), deadline=None)
 @given(st.lists(BATCH, max_size=20))
 def test_while_nothing_is_cold_each_id_counts_in_its_first_day(
     batches: list[tuple[list[tuple[int, int]], str]],
@@ -109,7 +110,7 @@ def test_while_nothing_is_cold_each_id_counts_in_its_first_day(
     assert found.days == Counter(first.values())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(200), deadline=None)
 @given(st.lists(BATCH, max_size=20), st.integers(0, 2))
 @example([([(1, 0)], "publish"), ([(1, 30)], "publish"), ([(2, 70)], "publish"), ([(3, 71)], "crash")], 1)
 def test_crashes_change_no_count_when_days_go_cold(

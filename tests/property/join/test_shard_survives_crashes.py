@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judged_windows import CHURN, terms_of
@@ -138,7 +139,7 @@ def run(
     return world
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=many(50), deadline=None)
 @given(st.lists(STEP, max_size=40), st.sampled_from(["days", "all"]), st.sampled_from(sorted(TERMS)))
 def test_crashes_change_nothing(steps: list[tuple[str, int, int, int]], version: str, terms: str) -> None:
     """While no window goes cold, every window's last result is that of a worker that was never cut off (`==`)."""
@@ -155,7 +156,7 @@ def test_crashes_change_nothing(steps: list[tuple[str, int, int, int]], version:
         assert found.figures == result.figures
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=many(50), deadline=None)
 @given(st.lists(STEP, max_size=40), st.sampled_from(["days", "all"]))
 def test_repeats_change_nothing(steps: list[tuple[str, int, int, int]], version: str) -> None:
     """Batches of labels that are sent again, crashes or not, leave what there is without them (`==`)."""
@@ -167,7 +168,7 @@ def test_repeats_change_nothing(steps: list[tuple[str, int, int, int]], version:
         assert unpack(with_repeats[key].counts) == unpack(result.counts), key
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=many(50), deadline=None)
 @given(st.lists(STEP, max_size=40), st.sampled_from(["days", "all"]))
 def test_what_is_cold_stays_as_it_was(steps: list[tuple[str, int, int, int]], version: str) -> None:
     """With one hot window, days hold the same predictions with and without crashes, and late rows are counted once."""

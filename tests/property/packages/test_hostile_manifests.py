@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaged import KEYS, SIGNER, packed
@@ -81,7 +82,7 @@ def outcome(call: Callable[[], Any]) -> Any:
         return str(error)
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(place=st.sampled_from(places(SOUND)), other=ANYTHING)
 def test_a_manifest_with_anything_in_it_is_read_or_refused(place: tuple[Any, ...], other: Any) -> None:
     """Whatever stands in the place of a value: the manifest reads and holds together, or is refused in one line."""
@@ -95,7 +96,7 @@ def test_a_manifest_with_anything_in_it_is_read_or_refused(place: tuple[Any, ...
     assert Manifest.from_bytes(found.to_bytes()) == found
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(data=st.binary(max_size=400) | st.builds(cut, st.just(ENVELOPE), FLIPS, st.integers(0, 1 << 12)))
 def test_an_envelope_of_any_bytes_is_believed_only_as_it_was_signed(data: bytes) -> None:
     """Bytes that are not the envelope that was signed give no manifest but the one that was signed."""
@@ -103,7 +104,7 @@ def test_an_envelope_of_any_bytes_is_believed_only_as_it_was_signed(data: bytes)
     assert isinstance(found, str) or found.manifest == MANIFEST
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(data=st.binary(max_size=300) | st.builds(cut, st.just(MODEL), FLIPS, st.integers(0, 1 << 12)))
 def test_a_model_of_any_bytes_is_walked_or_refused(data: bytes) -> None:
     """Any bytes are a model whose files are told, or are refused; nothing else is raised."""
@@ -111,7 +112,7 @@ def test_a_model_of_any_bytes_is_walked_or_refused(data: bytes) -> None:
     assert isinstance(outcome(lambda: refuse_pickles("model", io.BytesIO(data))), str | None)
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(data=st.binary(max_size=300) | st.builds(cut, st.just(GOLDEN), FLIPS, st.integers(0, 1 << 12)))
 def test_golden_rows_of_any_bytes_are_read_or_refused(data: bytes) -> None:
     """Any bytes are golden rows of the manifest's tensors with finite answers, or are refused."""
@@ -126,7 +127,7 @@ def test_golden_rows_of_many_axes_take_no_time() -> None:
     assert "length <= 8" in str(outcome(lambda: golden.read(data, MANIFEST.inputs, MANIFEST.outputs)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=many(60))
 @given(
     place=st.sampled_from(places(SOUND)),
     other=ANYTHING,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from cold_archive import ColdArchive
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shards import BASE_MS, DAY_MS, HOUR_MS, Widths, batch
@@ -150,7 +151,7 @@ class World:
         return {(key[3], key[4]): (one.rows, one.counts) for key, one in windows if one.rows}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=many(80), deadline=None)
 @given(TURNS)
 def test_hot_and_restated_windows_are_a_plain_count(turns: list[tuple[str, int, list[int]]]) -> None:
     """For any rows, copies, restatements, and crashes at any step, counters of every window `==` a plain count."""
@@ -190,7 +191,7 @@ def test_more_or_fewer_hot_windows_over_a_restart_are_a_plain_count(seed: int) -
         assert world.found() == world.plain(shard)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=many(80), deadline=None)
 @given(TURNS, TURNS, st.sampled_from(WIDTHS), st.sampled_from(WIDTHS))
 def test_windows_of_a_new_width_are_whole_or_silent(
     before: list[tuple[str, int, list[int]]],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cold_world import STEP, Step, World
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from driftline.streams.windows.resolution import MERGED
 from driftline.streams.windows.window import Window
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(60), deadline=None)
 @given(st.lists(STEP, min_size=10, max_size=50), st.sampled_from(["days", "all"]))
 def test_exact_rows_are_those_that_windows_count(steps: list[Step], version: str) -> None:
     """Whatever days an id is predicted on, predictions, labels and losses of each window equal (`==`) its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cold_world import RULES, STEP, Book, Step, World
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from driftline.streams.windows.rules import Rules
 WIDTHS = [("1d",), ("1h",), ("5m", "1h"), ("1h", "1d"), ("5m", "1h", "1d")]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(60), deadline=None)
 @given(st.lists(STEP, max_size=50), st.sampled_from(["days", "all"]))
 def test_hot_and_restated_windows_are_a_plain_join(steps: list[Step], version: str) -> None:
     """For any schedule of facts, restatements and crashes, counts of every window equal (`==`) a join of all facts."""
@@ -23,7 +24,7 @@ def test_hot_and_restated_windows_are_a_plain_join(steps: list[Step], version: s
         assert world.differences(shard) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(100), deadline=None)
 @given(st.lists(STEP, max_size=50), st.sampled_from(["days", "all"]))
 def test_more_or_fewer_hot_windows_over_a_restart_are_a_plain_join(steps: list[Step], version: str) -> None:
     """However many windows are hot in the lives of a worker, counts of every window `==` a join of all facts."""
@@ -38,7 +39,7 @@ def test_more_or_fewer_hot_windows_over_a_restart_are_a_plain_join(steps: list[S
         assert world.differences(shard) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(100), deadline=None)
 @given(
     st.lists(STEP, max_size=50),
     st.sampled_from(["days", "all"]),
@@ -57,7 +58,7 @@ def test_days_pushed_out_at_the_cap_are_a_plain_join_in_the_end(
         assert world.differences(shard) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(60), deadline=None)
 @given(
     st.lists(STEP, max_size=25), st.lists(STEP, max_size=25), st.sampled_from(WIDTHS), st.sampled_from(WIDTHS)
 )

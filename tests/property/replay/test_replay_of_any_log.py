@@ -6,6 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 
 import pytest
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shards import BASE_MS, DAY_MS, HOUR_MS, RowsOnly, batch
@@ -43,7 +44,7 @@ def plain(log: list[tuple[int, list[int]]], span: tuple[int, int]) -> set[Found]
     return {Found(*window, rows) for window, rows in counts.items()}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(100), deadline=None)
 @given(log=LOGS, span=SPANS, packs=st.booleans())
 def test_a_replay_counts_what_the_log_holds(
     *, log: list[tuple[int, list[int]]], span: tuple[int, int], packs: bool
@@ -67,7 +68,7 @@ def test_a_replay_counts_what_the_log_holds(
         assert span[0] <= merged.window_start_ms < merged.window_end_ms <= span[1]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=many(50), deadline=None)
 @given(LOGS)
 def test_day_by_day_gives_what_all_at_once_gives(log: list[tuple[int, list[int]]]) -> None:
     """Rows in the order of days, each day given and let go when it is whole, give the same results."""

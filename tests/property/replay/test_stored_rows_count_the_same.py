@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from archiving import batch
 from counting import profile_of
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,7 +54,7 @@ def made(seq: int, shape: tuple[bool, bool, bool, str]) -> PredictionColumns:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(60), deadline=None)
 @given(shapes=SHAPES)
 def test_stored_rows_count_as_their_batches(shapes: list[tuple[bool, bool, bool, str]]) -> None:
     """Counters of stored rows equal (`==`) those of the batches, by model version, in any mixture of make-ups."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,7 +48,7 @@ def survives(data: bytes) -> None:
             pack(found)
 
 
-@settings(max_examples=300)
+@settings(max_examples=many(300))
 @given(st.binary(max_size=200), st.sampled_from(sorted(codec.catalog().by_fingerprint)))
 def test_any_bytes_behind_a_true_header_are_survived(body: bytes, fingerprint: bytes) -> None:
     """Random bodies under each of our fingerprints are refused or read."""
@@ -85,7 +86,7 @@ def test_mutations_of_good_bytes_are_survived(kind: str, strategies: Strategies)
     """A good message with flipped bits, cuts, insertions and absurd counts is refused or read."""
     pack: Callable[[Any], bytes] = pack_predictions if kind == "predictions" else pack_labels
 
-    @settings(max_examples=100)
+    @settings(max_examples=many(100))
     @given(strategies[kind], st.integers(0, 2**32))
     def holds(cols: object, seed: int) -> None:
         data, generator = pack(cols), random.Random(seed)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ def test_what_is_packed_is_read(kind: str, strategies: Strategies, same: Same) -
     """Reading undoes packing: widths, NaN, infinities, nulls, gaps, empty levels, ids, seal."""
     pack, read = FACES[kind]
 
-    @settings(max_examples=200)
+    @settings(max_examples=many(200))
     @given(strategies[kind])
     def holds(cols: object) -> None:
         data = pack(cols)

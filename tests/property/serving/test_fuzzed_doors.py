@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import many
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from opened import NOW_MS, Open
@@ -37,7 +38,7 @@ LABELS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(
     st.sampled_from(("events", "labels")),
     st.lists(
@@ -87,7 +88,7 @@ PIECES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=many(150), deadline=None)
 @given(pieces=st.lists(PIECES, min_size=1, max_size=5), is_cut=st.booleans())
 @example(pieces=[b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000], is_cut=False)
 @example(pieces=[posted() * 50], is_cut=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from examples import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shards import BASE_MS, DAY_MS, RowsOnly, batch
@@ -100,7 +101,7 @@ messages = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 12), times),
 crashes = st.lists(st.tuples(st.integers(0, 6), st.integers(0, STEPS)), max_size=12)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(300), deadline=None)
 @given(messages, crashes)
 def test_a_crash_at_any_step_changes_no_count(
     sent: list[tuple[str, int, list[int]]], stops: list[tuple[int, int]]
@@ -114,7 +115,7 @@ def test_a_crash_at_any_step_changes_no_count(
     assert found == oracle(log)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(100), deadline=None)
 @given(messages)
 def test_weeks_and_months_are_the_sums_of_their_days(sent: list[tuple[str, int, list[int]]]) -> None:
     """A week's and a month's rows are the rows of the days in it, as published."""
