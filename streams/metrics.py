@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 from prometheus_client import Counter, Gauge, Histogram
 
 from driftline.schemas.forgets import Doubted
-from driftline.streams.worker_metrics import DiskMetrics, WorkerMetrics
+from driftline.streams.worker_metrics import HousekeepingMetrics, WorkerMetrics
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -97,7 +97,7 @@ class ArchiveMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         """Make the metrics for a registry."""
         place = ["topic", "partition"]
-        self.worker, self.disks = WorkerMetrics(registry), DiskMetrics(registry)
+        self.worker, self.housekeeping = WorkerMetrics(registry), HousekeepingMetrics(registry)
         self.rows = Counter(
             "driftline_archive_rows",
             "Rows stored in ClickHouse, by source topic.",

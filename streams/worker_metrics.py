@@ -68,8 +68,8 @@ class WorkerMetrics:
         self.lag.clear()
 
 
-class DiskMetrics:
-    """What `worker archive` tells about the disks of ClickHouse, as `system.disks` has them."""
+class HousekeepingMetrics:
+    """What `worker archive` tells about its housekeeping: disks as `system.disks` has them, and what it cannot do."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.free = Gauge(
@@ -82,5 +82,11 @@ class DiskMetrics:
             "driftline_archive_disk_total_bytes",
             "Bytes of a disk of ClickHouse.",
             ["disk"],
+            registry=registry,
+        )
+        self.failing = Gauge(
+            "driftline_archive_housekeeping_failing",
+            "1 while the last attempt at a part of the archive's housekeeping failed.",
+            ["work"],
             registry=registry,
         )

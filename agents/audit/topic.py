@@ -130,6 +130,11 @@ class Reader:
 
     def _start(self, last: int | None) -> int:
         known = self._consumer.list_topics(self._name, timeout=ANSWER_S).topics[self._name]
+        if known.error is not None and known.error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            raise AuditError(
+                f"Kafka at {self._kafka.bootstrap} lets this user read no topic {self._name!r}: 'driftline access "
+                "kafka' shows which role may"
+            )
         if known.error is not None:
             raise AuditError(
                 f"Kafka at {self._kafka.bootstrap} has no topic {self._name!r}: 'driftline up' or 'driftline migrate "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -11,6 +14,7 @@ from driftline.agents.retrain.commands import RetrainError
 from driftline.schemas.whole import read_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MOST: Final = 10_000
@@ -20,6 +24,31 @@ MOST: Final = 10_000
 class _Held(msgspec.Struct):
     answered: list[str] = []
     started_ms: dict[str, int] = {}
+
+
+@contextmanager
+def held(path: Path) -> Iterator[Memory]:
+    """What a file remembers, for one worker alone: two would each run what the other one ran, and forget it.
+
+    Raises:
+        RetrainError: another worker holds it, or it cannot be read.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise RetrainError(f"{lock} cannot be used: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RetrainError(
+                f"another worker that retrains remembers in {path}: stop it, or name another file with --memory"
+            ) from error
+        yield Memory(path)
+    finally:
+        os.close(number)
 
 
 class Memory:

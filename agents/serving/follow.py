@@ -45,6 +45,8 @@ NEWS_S: Final = 5.0
 AGAIN_S: Final = 2.0
 LONGEST_S: Final = 60.0
 """Between two attempts: an audit that is broken is read from its first record each time."""
+WELL_S: Final = 600.0
+"""What was followed for so long went well: what fails then is told, and tried again soon."""
 ANSWER_S: Final = 5.0
 MOST_SAID: Final = 1_000
 """Acks that wait for Kafka; the oldest is dropped: a later one of the same deployment says more."""
@@ -126,15 +128,15 @@ class Follower:
         })  # fmt: skip
         complained, pause_s = "", AGAIN_S
         while not self._stop.is_set():
+            began_s = time.monotonic()
             try:
                 self._follow(producer)
             except (KafkaException, AuditError, _BackError) as error:
                 sentence = str(error)
-                if sentence != complained:
+                if sentence != complained or time.monotonic() - began_s > WELL_S:
                     logger.warning("states cannot be followed, serving goes on: %s", sentence)
                     complained, pause_s = sentence, AGAIN_S
-                self._speak(producer)
-                self._stop.wait(pause_s)
+                self._pause(producer, pause_s)
                 pause_s = min(2 * pause_s, LONGEST_S) if isinstance(error, AuditError) else AGAIN_S
             except Exception:
                 logger.exception("following failed, serving goes on")
@@ -142,6 +144,17 @@ class Follower:
         self._beat()  # it drains: no change waits for it any more
         self._speak(producer)
         producer.flush(ANSWER_S)
+
+    def _pause(self, producer: Producer, pause_s: float) -> None:
+        """Wait, and go on telling that this instance lives."""
+        until_s = time.monotonic() + pause_s
+        while not self._stop.is_set():
+            self._beat()
+            self._speak(producer)
+            left_s = until_s - time.monotonic()
+            self._stop.wait(max(0.0, min(left_s, HEARTBEAT_S)))
+            if left_s <= HEARTBEAT_S:
+                return
 
     def _follow(self, producer: Producer) -> None:
         """Read from the first record on, until stopped or an error."""

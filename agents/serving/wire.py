@@ -82,10 +82,10 @@ class Wire(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin, and wait for a first request no longer than for a next one."""
         super().connection_made(transport)
+        self.flow = self._flow = _Flow(transport, self._goes_on)
         if len(self.connections) > TIMES * self._most:
             transport.abort()
             return
-        self.flow = self._flow = _Flow(transport, self._goes_on)
         self._quiet_s = self.loop.time()
         self._idle = self.loop.call_later(self.timeout_keep_alive, self._close_if_quiet)
 

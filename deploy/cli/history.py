@@ -46,6 +46,8 @@ def command(
     from driftline.deploy.control.past import past_of, told_of
     from driftline.deploy.control.stood import stood_lines, stood_table
 
+    if not deployment:
+        raise AskingError("no deployment is named: give its name")
     settings, read, notes = what_lies(folder)
     again = every_note(settings, folder)
     pin = pinned(settings, genesis)

@@ -24,7 +24,7 @@ def retrain(file: Path, memory: Path | None) -> None:
     it walks the whole path of a new version.
     """
     from driftline.agents.retrain.commands import must_start, read_commands
-    from driftline.agents.retrain.memory import Memory
+    from driftline.agents.retrain.memory import held
     from driftline.agents.retrain.worker import follow
     from driftline.deploy.local.discover import data_directory, settings_here
     from driftline.streams.processors.service import told_to_stop
@@ -33,5 +33,5 @@ def retrain(file: Path, memory: Path | None) -> None:
     kept = memory or data_directory(settings, Path.cwd()).root / "retrain.json"
     commands = read_commands(file)
     must_start(commands, os.environ)
-    with told_to_stop() as stopping:
-        follow(settings.kafka, commands, Memory(kept), os.environ, stopping)
+    with held(kept) as memory_of, told_to_stop() as stopping:
+        follow(settings.kafka, commands, memory_of, os.environ, stopping)

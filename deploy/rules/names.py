@@ -11,7 +11,7 @@ from driftline.agents.control.controller.metrics import ControllerMetrics
 from driftline.agents.serving.metrics import ServingMetrics
 from driftline.agents.serving.tally import Spread, Tally
 from driftline.streams.metrics import AccuracyMetrics, AlertMetrics, ArchiveMetrics, DriftMetrics
-from driftline.streams.worker_metrics import DiskMetrics, WorkerMetrics
+from driftline.streams.worker_metrics import HousekeepingMetrics, WorkerMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def _stored(family: Metric) -> str:
 
 HOLDERS: Final[tuple[type[Any], ...]] = (
     WorkerMetrics,
-    DiskMetrics,
+    HousekeepingMetrics,
     DriftMetrics,
     AccuracyMetrics,
     AlertMetrics,
@@ -62,7 +62,7 @@ HOLDERS: Final[tuple[type[Any], ...]] = (
     ServingMetrics,
 )
 WORKER: Final[Mapping[str, str]] = names(WorkerMetrics)
-DISK: Final[Mapping[str, str]] = names(DiskMetrics)
+DISK: Final[Mapping[str, str]] = names(HousekeepingMetrics)
 DRIFT: Final[Mapping[str, str]] = names(DriftMetrics)
 ACCURACY: Final[Mapping[str, str]] = names(AccuracyMetrics)
 ALERTS: Final[Mapping[str, str]] = names(AlertMetrics)

@@ -74,10 +74,12 @@ PILING: Final = Alert(
 UNBELIEVED: Final = Alert(
     name="DriftlineForgetsWait",
     expr=f"max by (instance) ({ARCHIVE['doubts']}) > 0"
-    f" or sum by (instance) (increase({ARCHIVE['unbelieved']}[1h])) > 0",
+    f" or sum by (instance) (increase({ARCHIVE['unbelieved']}[1h])) > 0"
+    f" or max by (instance) (min_over_time({DISK['failing']}[10m])) > 0",
     hold_s=0,
     severity=Severity.WARNING,
-    summary="the archive at {{ $labels.instance }} does not believe all of the audit: what it asks to forget may wait",
+    summary="the archive at {{ $labels.instance }} does not believe all of the audit, or cannot do all of its "
+    "housekeeping: what is to be forgotten may wait",
     look="driftline audit verify",
 )
 

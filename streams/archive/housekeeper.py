@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from driftline.streams.clickhouse import retention
@@ -13,9 +14,11 @@ from driftline.streams.clickhouse.errors import ClickHouseError
 from driftline.streams.clickhouse.forgetting import Seen, forget
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from driftline.schemas.settings import Settings
     from driftline.streams.archive.forget_recorder import ForgetRecorder
-    from driftline.streams.worker_metrics import DiskMetrics
+    from driftline.streams.worker_metrics import HousekeepingMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +30,8 @@ _JOIN_SECONDS: Final = 5.0
 class Housekeeper:
     """Looks every ten seconds, from `with` to its end; what fails is tried again the next time."""
 
-    def __init__(self, settings: Settings, disks: DiskMetrics, recorder: ForgetRecorder) -> None:
-        self._settings, self._disks, self._recorder = settings, disks, recorder
+    def __init__(self, settings: Settings, metrics: HousekeepingMetrics, recorder: ForgetRecorder) -> None:
+        self._settings, self._metrics, self._recorder = settings, metrics, recorder
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="archive-housekeeper", daemon=True)
 
@@ -46,27 +49,41 @@ class Housekeeper:
         seen, applied_s = Seen(), float("-inf")
         with Client(self._settings.clickhouse) as client:
             while not self._ending.is_set():
-                try:
-                    if time.monotonic() - applied_s > RETENTION_SECONDS:
-                        changed = retention.apply(client, self._settings.archive)
-                        applied_s = time.monotonic()
-                        if changed:
-                            logger.info("the retention of %s is new", ", ".join(changed))
-                    for table, rows in forget(client, seen).items():
-                        logger.info("forgetting %d rows of %s", rows, table)
-                    self._look_at_disks(client)
-                    # Last: whatever keeps it from being written down, what was written is removed.
-                    self._recorder.look(client)
-                except ClickHouseError as error:
-                    logger.warning("housekeeping waits: %s", error)
-                except (
-                    Exception
-                ):  # the recorder follows Kafka, too: nothing that fails there may end the thread
-                    logger.exception("housekeeping failed; it is tried again")
+                # Each by itself: whatever keeps one of them from being done, the others are.
+                self._do("forgetting", partial(self._forget, client, seen))
+                self._do("writing down what is to be forgotten", partial(self._recorder.look, client))
+                self._do("looking at disks", partial(self._look_at_disks, client))
+                if time.monotonic() - applied_s > RETENTION_SECONDS and self._do(
+                    "retention", partial(self._keep_retention, client)
+                ):
+                    applied_s = time.monotonic()
                 self._ending.wait(LOOK_SECONDS)
         self._recorder.close()
 
+    def _do(self, what: str, work: Callable[[], None]) -> bool:
+        """Do a part of the work; whether that came off. Nothing that fails ends the thread."""
+        try:
+            work()
+        except ClickHouseError as error:
+            logger.warning("%s waits: %s", what, error)
+        except Exception:
+            logger.exception("%s failed; it is tried again", what)
+        else:
+            self._metrics.failing.labels(what).set(0)
+            return True
+        self._metrics.failing.labels(what).set(1)
+        return False
+
+    def _forget(self, client: Client, seen: Seen) -> None:
+        for table, rows in forget(client, seen).items():
+            logger.info("forgetting %d rows of %s", rows, table)
+
+    def _keep_retention(self, client: Client) -> None:
+        changed = retention.apply(client, self._settings.archive)
+        if changed:
+            logger.info("the retention of %s is new", ", ".join(changed))
+
     def _look_at_disks(self, client: Client) -> None:
         for row in client.query("SELECT name, free_space, total_space FROM system.disks"):
-            self._disks.free.labels(row["name"]).set(row["free_space"])
-            self._disks.total.labels(row["name"]).set(row["total_space"])
+            self._metrics.free.labels(row["name"]).set(row["free_space"])
+            self._metrics.total.labels(row["name"]).set(row["total_space"])

@@ -95,6 +95,9 @@ def apply(client: Client, archive: Archive) -> list[str]:
         "WHERE database = currentDatabase() AND name IN {names:Array(String)}",
         {"names": list(wanted)},
     )
+    if KEPT not in {row["name"] for row in rows}:
+        # An archive that was killed when it had dropped the view, and not made it again.
+        rows.append({"name": KEPT, "create_table_query": ""})
     changed = []
 
     def change(statement: str) -> None:
@@ -108,8 +111,10 @@ def apply(client: Client, archive: Archive) -> list[str]:
             continue
         changed.append(table)
         if table == KEPT:
+            # CREATE OR REPLACE takes the right to drop tables of any name. Who reads in between asks again.
+            change(f"DROP VIEW IF EXISTS {KEPT} SYNC")
             change(
-                f"CREATE OR REPLACE VIEW {KEPT} AS SELECT deployment, prediction_id, ts, model_version, slot, "
+                f"CREATE VIEW {KEPT} AS SELECT deployment, prediction_id, ts, model_version, slot, "
                 f"src_partition, src_offset, arrived FROM prediction_lookup WHERE {wanted[table]}"
             )
             continue

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from driftline.streams.clickhouse.migrate import quoted
-from driftline.streams.clickhouse.retention import AUDIT, BY_TIER, DECISIONS, EVENTS, KEPT, LINEAGE
+from driftline.streams.clickhouse.retention import AUDIT, DECISIONS, EVENTS, KEPT, LINEAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -140,7 +140,7 @@ ROLES: Final = (
             "ALTER DELETE": ("predictions", "labels"),
             "ALTER UPDATE": ("dead_letters",),
             "ALTER TTL": tuple(sorted((*EVENTS, *DECISIONS, *LINEAGE, *AUDIT))),
-            "ALTER SETTINGS": BY_TIER,
+            "ALTER SETTINGS": tuple(sorted((*EVENTS, *DECISIONS, *LINEAGE, *AUDIT))),
             "CREATE VIEW": (KEPT,),
             "DROP VIEW": (KEPT,),
         },

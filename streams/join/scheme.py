@@ -132,8 +132,9 @@ class Scheme:
 
     def travelled(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """Give scores as they are in the profile's width, by which bins and ties go, whatever width they came in."""
-        with np.errstate(over="ignore"):  # what is too large for it is infinite in it
-            return scores.astype(self.dtype).astype(np.float64)
+        most = np.finfo(self.dtype).max
+        held = np.where(np.isfinite(scores), np.clip(scores, -most, most), scores)  # what is finite stays so
+        return held.astype(self.dtype).astype(np.float64)
 
     def index_of(self, text: str) -> int:
         """Give the place of a class, `UNKNOWN` for one that is not of the scheme."""

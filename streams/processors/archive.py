@@ -91,7 +91,7 @@ def run(
         keeper = Keeper(reader.commits, hands, watch.done)
         keeper.start()
         recorder = ForgetRecorder(settings.control.genesis, follow, metrics)
-        edges.enter_context(Housekeeper(settings, metrics.disks, recorder))
+        edges.enter_context(Housekeeper(settings, metrics.housekeeping, recorder))
         try:
             reader.subscribe(keeper)
             loop(reader, keeper, watch, stopping)

@@ -162,11 +162,10 @@ def _by_class(kind: str, windows: Iterable[WindowResult]) -> dict[str, OfClass]:
             before = found.get(one.feature, _NONE)
             if one.metric == "precision":
                 found[one.feature] = before._replace(called=before.called + one.rows)
-            elif one.metric == "recall":
-                is_known = one.value is not None and 0 <= one.value <= 1
-                hits = round(one.value * one.rows) if one.value is not None and is_known else 0
+            elif one.metric == "recall" and (one.value is None or 0 <= one.value <= 1):
+                hits = round((one.value or 0.0) * one.rows)
                 found[one.feature] = before._replace(labels=before.labels + one.rows, hits=before.hits + hits)
-    return found
+    return {name: one for name, one in found.items() if one.hits <= one.called}
 
 
 def typical(windows: Weighted) -> Pooled | None:

@@ -81,5 +81,7 @@ class Windows:
 
 def _cut(kept: dict[Group, dict[Which, Kept]]) -> None:
     if sum(map(len, kept.values())) > MAX_WINDOWS:
-        largest = max(kept.values(), key=len)
+        name, largest = max(kept.items(), key=lambda one: len(one[1]))
         del largest[next(iter(largest))]
+        if not largest:
+            del kept[name]

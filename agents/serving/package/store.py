@@ -135,8 +135,11 @@ class Store:
                     return 1
                 self._compare(file)  # somebody was faster
                 return 0
-            with self._asked(key):
-                obstore.put(self._objects, key, pieces, chunk_size=WHOLE_BYTES, max_concurrency=2)
+            try:
+                with self._asked(key):
+                    obstore.put(self._objects, key, pieces, chunk_size=WHOLE_BYTES, max_concurrency=2)
+            except _NotThereError as error:
+                raise self._no_store() from error
         return 1
 
     def _compare(self, file: File) -> None:
@@ -158,7 +161,15 @@ class Store:
                 obstore.put(self._objects, key, data, mode="create", use_multipart=False)
         except _ThereAlreadyError:
             return False
+        except _NotThereError as error:
+            raise self._no_store() from error
         return True
+
+    def _no_store(self) -> StoreError:
+        """What is said where something is put, and the answer is that it is not there."""
+        return StoreError(
+            f"{self.place} is no store: there is no such bucket, or something else answers there"
+        )
 
     def _known_size(self, key: str) -> int:
         size = self._size(key)

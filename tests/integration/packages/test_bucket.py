@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from packaged import KEYS, linear, order
 from s3 import READER, WRITER, Bucket, bucket
 
@@ -55,6 +56,15 @@ def test_a_reader_writes_nothing(there: Bucket, made: Packed) -> None:
     with pytest.raises(StoreError, match="does not let us at"):
         store_of(there.settings(READER, "two")).push(made.folder, made.signed)
     assert list(there.folder.glob("two/**/*")) == []
+
+
+def test_a_bucket_that_is_not_there_is_told(there: Bucket, made: Packed) -> None:
+    """Who pushes to a misspelled one, a large file or a small one, hears that it is no store."""
+    given = replace(there.settings(WRITER, "one"), store="s3://nobucket/one")
+    with pytest.raises(StoreError, match="s3://nobucket/one is no store: there is no such bucket"):
+        store_of(given).push(made.folder, made.signed)
+    with pytest.raises(StoreError, match="is no store"):
+        store_of(given)._create("objects/a", b"a")
 
 
 def test_a_wrong_key_is_told(there: Bucket) -> None:

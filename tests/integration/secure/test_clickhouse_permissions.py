@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 from permissions import DELETES, INSERTS, SELECTS, STORAGE, SYSTEM, TABLES, VIEWS
 from table_doors import Desk
 
 from driftline.deploy.local.clickhouse_config import READY_USER
 from driftline.schemas.settings import clickhouse_config
+from driftline.streams.clickhouse import retention
+from driftline.streams.clickhouse.client import Client
 from driftline.streams.clickhouse.users import ROLES, digest_of, statements
 
 if TYPE_CHECKING:
@@ -126,6 +129,23 @@ def test_there_is_no_way_out_for_anybody(desks: dict[str, Desk]) -> None:
     for role, desk in desks.items():
         found = [name for name, statement in OUTSIDE.items() if desk.may(statement)]
         assert found == (["executable"] if role == "admin" else []), role
+
+
+def test_the_archive_keeps_retention_by_its_own_rights(secured: TestStack) -> None:
+    """Once the audit tells of a tier, and once a setting is another one: nothing in it needs the admin."""
+    with Client(secured.settings_of("admin").clickhouse) as admin:
+        admin.command(
+            "INSERT INTO audit (seq, deployment, tier, arrived) VALUES (1, 'careful', 'high', now64(3))"
+        )
+    settings = secured.settings_of("archive")
+    with Client(settings.clickhouse) as client:
+        assert {*retention.BY_TIER, retention.KEPT} <= set(retention.apply(client, settings.archive))
+        assert retention.apply(client, settings.archive) == []
+        other = replace(settings.archive, windows_retention_days=settings.archive.windows_retention_days + 1)
+        assert set(retention.apply(client, other)) == set(retention.DECISIONS)
+        assert client.query(f"SELECT count() AS rows FROM {retention.KEPT}") == [{"rows": 0}]
+        client.command(f"DROP VIEW {retention.KEPT} SYNC")
+        assert retention.apply(client, other) == [retention.KEPT]
 
 
 def test_system_tables_are_closed(desks: dict[str, Desk]) -> None:

@@ -199,3 +199,16 @@ def test_an_estimate_is_no_surer_nor_less_sure_by_the_rows_of_the_other() -> Non
     new = [guessed("2", "canary", 0.777, 1_000)] * 4
     old = [guessed("1", "champion", 0.824, 99_000)] * 4
     assert measured("estimate", new, old, by("auc"))[0] == "worse"
+
+
+@pytest.mark.parametrize(("called", "hits", "labels"), [(0, 10, 10), (150, 200, 200)])
+def test_more_hits_than_calls_are_no_class(called: int, hits: int, labels: int) -> None:
+    """No counts are so, whoever wrote them; the other class is what is compared."""
+    odd = canary(
+        figure("macro_f1", 0.5, 100, 0.1), *of_class("a", 90, 80, 91), *of_class("b", called, hits, labels)
+    )
+    right = canary(
+        figure("macro_f1", 0.9, 200, 0.1), *of_class("a", 100, 90, 100), *of_class("b", 100, 90, 100)
+    )
+    assert of_classes("performance", [odd], [right]) == of_classes("performance", [
+        canary(*of_class("a", 90, 80, 91))], [canary(*of_class("a", 100, 90, 100))])  # fmt: skip

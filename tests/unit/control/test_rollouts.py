@@ -293,3 +293,6 @@ def test_many_windows_of_one_version_leave_those_of_another(monkeypatch: pytest.
     for number in range(2, 20):
         windows.take(b"churn", drift("2", "champion", **hour(number)).to_bytes())
     assert [len(windows.of("churn", version, "champion")) for version in "12"] == [2, 4]
+    for number in range(20):
+        windows.take(b"churn", drift(f"of-a-stranger-{number}", "champion", **hour(number)).to_bytes())
+    assert len(windows._kept["churn"]) <= 6

@@ -134,6 +134,10 @@ def test_atoms_are_told_at_the_width_that_scores_travel_in() -> None:
     assert scheme.atoms.tolist() == [False, False, True, False]
     assert not replace(scheme, dtype="float64").atoms.any()
     assert Scheme("d", "binary", ("0", "1"), ("score",)).atoms.tolist() == [False]
+    came = np.array([0.1, 1e300, np.inf, np.nan])
+    assert scheme.travelled(came)[:2].tolist() == [np.float32(0.1), np.finfo(np.float32).max]
+    assert np.isnan(scheme.travelled(came)[3])
+    assert scheme.travelled(came)[2] == np.inf
 
 
 def test_one_and_true_are_the_same_truth() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from driftline.agents.retrain.choice import choose
 from driftline.agents.retrain.commands import Commands, Entry, RetrainError, must_start, read_commands
-from driftline.agents.retrain.memory import Memory
+from driftline.agents.retrain.memory import Memory, held
 from driftline.agents.retrain.run import MOST_BYTES, run
 from driftline.schemas.advice import Advice
 from driftline.schemas.settings import Settings, load
@@ -226,3 +226,14 @@ def test_what_a_command_said_without_an_end_of_line_is_logged_when_it_is_stopped
     caplog.set_level(logging.INFO)
     ran("import time; print('waits', end='', flush=True); time.sleep(600)", timeout_s=2.0)
     assert "says: waits" in caplog.messages
+
+
+def test_one_worker_alone_has_a_memory(tmp_path: Path) -> None:
+    """A second one would run what the first one ran before it was killed: it is refused until the first has ended."""
+    path = tmp_path / "there" / "memory.json"
+    with held(path) as first:
+        first.answer("one", "churn", NOW_MS)
+        with pytest.raises(RetrainError, match="another worker that retrains remembers in"), held(path):
+            pass
+    with held(path) as second:
+        assert second.is_answered("one")

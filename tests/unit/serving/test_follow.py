@@ -6,12 +6,10 @@ import queue
 import threading
 from collections.abc import Callable
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, KafkaError
 
-from driftline.agents.audit.errors import AuditError
 from driftline.agents.control.verify_state import StateError
 from driftline.agents.serving import follow
 from driftline.agents.serving.follow import Follower
@@ -272,21 +270,6 @@ def test_a_topic_whose_end_went_back_is_read_anew(
     followed(monkeypatch, broker, station, looks=5)
     assert station.heard == ["anew", "audit 1", "audit 2", "anew"]
     assert "topic audit ends at 1, and was read up to 2: it is another one" in caplog.text
-
-
-def test_an_audit_that_is_broken_is_read_again_ever_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each attempt reads it from its first record: pauses double up to a minute, and an agent has time to serve."""
-    broker = Broker()
-    for name in ("Consumer", "Producer"):
-        monkeypatch.setattr(follow, name, lambda _config: broker)
-    follower = Follower(Kafka(), Station(), "test-0")
-    pauses: list[float] = []
-    broken = Mock(side_effect=AuditError("record 5 does not follow"))
-    monkeypatch.setattr(follower, "_follow", broken)
-    monkeypatch.setattr(follower._stop, "wait", pauses.append)
-    monkeypatch.setattr(follower._stop, "is_set", lambda: len(pauses) == 7)
-    follower._run()
-    assert pauses == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
 
 
 def test_local_commands_are_sent_until_kafka_has_them(monkeypatch: pytest.MonkeyPatch) -> None:

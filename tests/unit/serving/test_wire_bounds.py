@@ -91,6 +91,8 @@ def test_connections_are_bounded_though_nothing_is_asked(tmp_path: Path) -> None
     async def whole(made: Agent, line: Line) -> None:
         port = line.writer.get_extra_info("peername")[1]
         opened = made.server.server_state.connections
+        faults: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
         others = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
         await until(lambda: len(opened) == 4)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -100,6 +102,8 @@ def test_connections_are_bounded_though_nothing_is_asked(tmp_path: Path) -> None
         assert (await line.ask(posted()))[0] == 503
         for _, other in others:
             other.close()
+        await until(lambda: not opened)
+        assert not faults
 
     run(lambda: agent(tmp_path, connections=2), whole)
 

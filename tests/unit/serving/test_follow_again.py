@@ -1,0 +1,47 @@
+"""What an agent does while what it follows cannot be read: it tries again ever later, and lives."""
+
+from __future__ import annotations
+
+from unittest.mock import Mock
+
+import pytest
+
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.serving import follow
+from driftline.agents.serving.follow import Follower
+from driftline.schemas.settings import Kafka
+
+ATTEMPTS = 7
+
+
+def pauses_of(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between the attempts of an agent whose audit is broken, s."""
+    follower, pauses = Follower(Kafka(), Mock(), "test-0"), list[float]()
+    for name in ("_beat", "_speak"):
+        monkeypatch.setattr(follower, name, Mock())
+    monkeypatch.setattr(follow, "Producer", Mock())
+    monkeypatch.setattr(follower, "_follow", Mock(side_effect=AuditError("record 5 does not follow")))
+    monkeypatch.setattr(follower, "_pause", lambda _, pause_s: pauses.append(pause_s))
+    monkeypatch.setattr(follower._stop, "is_set", lambda: len(pauses) == ATTEMPTS)
+    follower._run()
+    return pauses
+
+
+def test_an_audit_that_is_broken_is_read_again_ever_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attempt reads it from its first record: pauses double up to a minute, and an agent has time to serve."""
+    assert pauses_of(monkeypatch) == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+
+
+def test_what_was_followed_well_is_read_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After hours without a fault the next one is told, and is the first one again."""
+    monkeypatch.setattr(follow, "WELL_S", -1.0)
+    assert pauses_of(monkeypatch) == [2.0] * ATTEMPTS
+
+
+def test_an_agent_that_waits_to_read_again_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so as often as ever: it is none that fell silent, and what was commanded here is told."""
+    follower, beats = Follower(Kafka(), Mock(), "test-0"), list[None]()
+    monkeypatch.setattr(follow, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(follower, "_beat", lambda: beats.append(None))
+    follower._pause(Mock(), 0.1)
+    assert 5 <= len(beats) <= 12
