@@ -33,6 +33,11 @@ def held(path: Path) -> Iterator[Memory]:
     Raises:
         RetrainError: another worker holds it, or it cannot be read.
     """
+    path = path.resolve()
+    if path.is_dir():
+        raise RetrainError(
+            f"what retraining remembers is no file in {path}, which is a folder: name a file with --memory"
+        )
     lock = path.with_name(f"{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,10 +47,12 @@ def held(path: Path) -> Iterator[Memory]:
     try:
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise RetrainError(
                 f"another worker that retrains remembers in {path}: stop it, or name another file with --memory"
             ) from error
+        except OSError as error:
+            raise RetrainError(f"{lock} cannot be held: {error.strerror}") from error
         yield Memory(path)
     finally:
         os.close(number)

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -96,6 +97,8 @@ class Follower:
         self._said: queue.Queue[tuple[str, str, bytes]] = queue.Queue(MOST_SAID)
         self._telling: set[bytes] = set()
         self._doubts = Doubts(station)
+        self._well_s = math.inf
+        """Since when all was read (monotonic)."""
         self._thread = threading.Thread(target=self._run, name="follow", daemon=True)
 
     def start(self) -> None:
@@ -128,12 +131,12 @@ class Follower:
         })  # fmt: skip
         complained, pause_s = "", AGAIN_S
         while not self._stop.is_set():
-            began_s = time.monotonic()
+            self._well_s = math.inf
             try:
                 self._follow(producer)
             except (KafkaException, AuditError, _BackError) as error:
                 sentence = str(error)
-                if sentence != complained or time.monotonic() - began_s > WELL_S:
+                if sentence != complained or time.monotonic() - self._well_s > WELL_S:
                     logger.warning("states cannot be followed, serving goes on: %s", sentence)
                     complained, pause_s = sentence, AGAIN_S
                 self._pause(producer, pause_s)
@@ -149,8 +152,11 @@ class Follower:
         """Wait, and go on telling that this instance lives."""
         until_s = time.monotonic() + pause_s
         while not self._stop.is_set():
-            self._beat()
-            self._speak(producer)
+            try:
+                self._beat()
+                self._speak(producer)
+            except Exception:
+                logger.exception("a heartbeat failed; the next one follows")
             left_s = until_s - time.monotonic()
             self._stop.wait(max(0.0, min(left_s, HEARTBEAT_S)))
             if left_s <= HEARTBEAT_S:
@@ -197,6 +203,7 @@ class Follower:
                     goes_on = TopicPartition(audit, 0, read[audit] or OFFSET_BEGINNING)
                     consumer.assign([goes_on, TopicPartition(states, 0, OFFSET_BEGINNING)])
                 if states in ended:
+                    self._well_s = min(self._well_s, now_s)
                     self._doubts.look(now_s)
                     if not self._doubts.is_unsure and now_s - asked_s >= NEWS_S:
                         self._ask(consumer, read)

@@ -75,7 +75,7 @@ UNBELIEVED: Final = Alert(
     name="DriftlineForgetsWait",
     expr=f"max by (instance) ({ARCHIVE['doubts']}) > 0"
     f" or sum by (instance) (increase({ARCHIVE['unbelieved']}[1h])) > 0"
-    f" or max by (instance) (min_over_time({DISK['failing']}[10m])) > 0",
+    f" or max by (instance) (min_over_time({DISK['failing']}[10m]) > 0 and {DISK['failing']} offset 10m > 0) > 0",
     hold_s=0,
     severity=Severity.WARNING,
     summary="the archive at {{ $labels.instance }} does not believe all of the audit, or cannot do all of its "

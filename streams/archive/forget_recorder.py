@@ -57,8 +57,11 @@ class ForgetRecorder:
         self._mark: Mark | None = None
         self._said = ""
 
-    def look(self, client: Client) -> None:
+    def look(self, client: Client) -> bool:
         """Read on, and write down what is new; a follower that cannot read begins anew the next time.
+
+        Returns:
+            Whether the audit could be read.
 
         Raises:
             ClickHouseError: the server is away or refuses; call again.
@@ -66,14 +69,14 @@ class ForgetRecorder:
         try:
             if self._follow is None:
                 self._tell_of_none(client)
-                return
+                return True
             heard = self._begun(client, self._follow).read(READ_SECONDS)
         except ClickHouseError:
             raise
         except DriftlineError as error:
             self._say(f"what is to be forgotten waits: {error}")
             self.close()
-            return
+            return False
         self._tell(heard)
         self._waiting += [one for one in heard.forgets if _key(one) not in self._known]
         if self._waiting:
@@ -85,6 +88,7 @@ class ForgetRecorder:
             # After what it stands for: whoever starts anew from it finds that written.
             forgotten.keep_mark(client, self._genesis, heard.mark)
             self._mark = heard.mark
+        return True
 
     def close(self) -> None:
         """Follow no more."""

@@ -60,30 +60,31 @@ class Housekeeper:
                 self._ending.wait(LOOK_SECONDS)
         self._recorder.close()
 
-    def _do(self, what: str, work: Callable[[], None]) -> bool:
-        """Do a part of the work; whether that came off. Nothing that fails ends the thread."""
+    def _do(self, what: str, work: Callable[[], bool]) -> bool:
+        """Do a part of the work; whether that came off, which it may say itself. Nothing that fails ends the thread."""
+        is_done = False
         try:
-            work()
+            is_done = work()
         except ClickHouseError as error:
             logger.warning("%s waits: %s", what, error)
         except Exception:
             logger.exception("%s failed; it is tried again", what)
-        else:
-            self._metrics.failing.labels(what).set(0)
-            return True
-        self._metrics.failing.labels(what).set(1)
-        return False
+        self._metrics.failing.labels(what).set(0 if is_done else 1)
+        return is_done
 
-    def _forget(self, client: Client, seen: Seen) -> None:
+    def _forget(self, client: Client, seen: Seen) -> bool:
         for table, rows in forget(client, seen).items():
             logger.info("forgetting %d rows of %s", rows, table)
+        return True
 
-    def _keep_retention(self, client: Client) -> None:
+    def _keep_retention(self, client: Client) -> bool:
         changed = retention.apply(client, self._settings.archive)
         if changed:
             logger.info("the retention of %s is new", ", ".join(changed))
+        return True
 
-    def _look_at_disks(self, client: Client) -> None:
+    def _look_at_disks(self, client: Client) -> bool:
         for row in client.query("SELECT name, free_space, total_space FROM system.disks"):
             self._metrics.free.labels(row["name"]).set(row["free_space"])
             self._metrics.total.labels(row["name"]).set(row["total_space"])
+        return True

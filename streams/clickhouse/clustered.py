@@ -13,7 +13,8 @@ DEDUPLICATION_SECONDS: Final = 30 * 86_400
 """How long a replicated table knows a block again: one server's tables go by the number of blocks alone."""
 _ON: Final = re.compile(
     r"\b(?P<what>CREATE DATABASE IF NOT EXISTS|CREATE TABLE IF NOT EXISTS|CREATE VIEW IF NOT EXISTS"
-    r"|CREATE OR REPLACE VIEW|ALTER TABLE|TRUNCATE TABLE IF EXISTS|DROP TABLE IF EXISTS)"
+    r"|CREATE OR REPLACE VIEW|CREATE VIEW|DROP VIEW IF EXISTS|ALTER TABLE|TRUNCATE TABLE IF EXISTS"
+    r"|DROP TABLE IF EXISTS)"
     r"\s+(?P<name>`(?:[^`\\]|\\.)+`|\w+)"
 )
 _ENGINE: Final = re.compile(r"\bENGINE = (?P<kind>(?:Replacing)?MergeTree)\b")

@@ -111,7 +111,7 @@ def apply(client: Client, archive: Archive) -> list[str]:
             continue
         changed.append(table)
         if table == KEPT:
-            # CREATE OR REPLACE takes the right to drop tables of any name. Who reads in between asks again.
+            # CREATE OR REPLACE takes the right to drop tables of any name. Who reads in between is refused once.
             change(f"DROP VIEW IF EXISTS {KEPT} SYNC")
             change(
                 f"CREATE VIEW {KEPT} AS SELECT deployment, prediction_id, ts, model_version, slot, "

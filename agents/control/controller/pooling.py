@@ -75,6 +75,8 @@ class OfClass(NamedTuple):
 
 
 _NONE: Final = OfClass()
+_IMPOSSIBLE: Final = 1 << 64
+"""Hits, where a recall is no share: more than there are calls."""
 
 
 def told(kind: str, metric: str, windows: Iterable[WindowResult]) -> list[Told]:
@@ -135,11 +137,15 @@ def of_classes(kind: str, *sides: Iterable[WindowResult]) -> list[Pooled] | None
     Of few classes among many chance has it further from the truth than windows tell of all of them.
 
     Returns:
-        No numbers where no class has enough rows; None where windows of a version tell of no class.
+        No numbers where no class has enough rows, or one has counts that cannot be; None where windows of a version
+        tell of no class.
     """
     found = [_by_class(kind, windows) for windows in sides]
     if not all(found):
         return None
+    if any(one.hits > one.called for side in found for one in side.values()):
+        # Nothing is left out for that: without the class that it is worse in, a version would pass.
+        return [(math.nan, math.nan)] * len(found)
     common = {
         name for name in found[0] if all(one.get(name, _NONE).labels >= LEAST_OF_CLASS for one in found)
     }
@@ -162,10 +168,11 @@ def _by_class(kind: str, windows: Iterable[WindowResult]) -> dict[str, OfClass]:
             before = found.get(one.feature, _NONE)
             if one.metric == "precision":
                 found[one.feature] = before._replace(called=before.called + one.rows)
-            elif one.metric == "recall" and (one.value is None or 0 <= one.value <= 1):
-                hits = round((one.value or 0.0) * one.rows)
+            elif one.metric == "recall":
+                share = 0.0 if one.value is None else one.value
+                hits = round(share * one.rows) if 0 <= share <= 1 else _IMPOSSIBLE
                 found[one.feature] = before._replace(labels=before.labels + one.rows, hits=before.hits + hits)
-    return {name: one for name, one in found.items() if one.hits <= one.called}
+    return found
 
 
 def typical(windows: Weighted) -> Pooled | None:

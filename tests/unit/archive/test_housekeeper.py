@@ -26,12 +26,13 @@ def test_what_fails_unforeseen_is_said_and_tried_again(
     monkeypatch.setattr(housekeeper, "Client", lambda _: nullcontext())
     monkeypatch.setattr(housekeeper.retention, "apply", lambda *_: [])
     monkeypatch.setattr(housekeeper, "forget", lambda *_: swept.release() or {})
-    monkeypatch.setattr(Housekeeper, "_look_at_disks", lambda *_: None)
+    monkeypatch.setattr(Housekeeper, "_look_at_disks", lambda *_: True)
 
     class Recorder:
-        def look(self, _: object) -> None:
+        def look(self, _: object) -> bool:
             if error := next(looks, None):
                 raise error
+            return True
 
         def close(self) -> None:
             pass
@@ -51,14 +52,15 @@ def test_what_cannot_be_kept_keeps_nothing_from_being_forgotten(monkeypatch: pyt
     monkeypatch.setattr(housekeeper, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(housekeeper, "Client", lambda _: nullcontext())
     monkeypatch.setattr(housekeeper, "forget", lambda *_: swept.release() or {})
-    monkeypatch.setattr(Housekeeper, "_look_at_disks", lambda *_: None)
+    monkeypatch.setattr(Housekeeper, "_look_at_disks", lambda *_: True)
 
     def refused(*_: object) -> list[str]:
         raise ClickHouseError("not enough privileges")
 
     class Recorder:
-        def look(self, _: object) -> None:
+        def look(self, _: object) -> bool:
             written.release()
+            return False
 
         def close(self) -> None:
             pass
@@ -72,4 +74,5 @@ def test_what_cannot_be_kept_keeps_nothing_from_being_forgotten(monkeypatch: pyt
             assert written.acquire(timeout=30)
     name = "driftline_archive_housekeeping_failing"
     assert registry.get_sample_value(name, {"work": "retention"}) == 1
+    assert registry.get_sample_value(name, {"work": "writing down what is to be forgotten"}) == 1
     assert registry.get_sample_value(name, {"work": "forgetting"}) == 0

@@ -65,3 +65,15 @@ def test_a_dropped_table_is_gone_at_once() -> None:
     """A table is dropped with SYNC, so that its place in Keeper is free when it is made again."""
     text = "-- why\nDROP TABLE IF EXISTS lineage"
     assert clustered(text, "main") == "DROP TABLE IF EXISTS lineage ON CLUSTER `main` SYNC"
+
+
+def test_a_view_that_is_made_anew_is_so_everywhere() -> None:
+    """What retention drops and makes again on one server alone, the others would keep as it was."""
+    assert (
+        clustered("DROP VIEW IF EXISTS kept_lookup SYNC", "main")
+        == "DROP VIEW IF EXISTS kept_lookup ON CLUSTER `main` SYNC"
+    )
+    assert (
+        clustered("CREATE VIEW kept_lookup AS SELECT 1", "main")
+        == "CREATE VIEW kept_lookup ON CLUSTER `main` AS SELECT 1"
+    )

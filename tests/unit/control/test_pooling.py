@@ -201,14 +201,23 @@ def test_an_estimate_is_no_surer_nor_less_sure_by_the_rows_of_the_other() -> Non
     assert measured("estimate", new, old, by("auc"))[0] == "worse"
 
 
-@pytest.mark.parametrize(("called", "hits", "labels"), [(0, 10, 10), (150, 200, 200)])
-def test_more_hits_than_calls_are_no_class(called: int, hits: int, labels: int) -> None:
-    """No counts are so, whoever wrote them; the other class is what is compared."""
+@pytest.mark.parametrize(
+    ("called", "hits", "labels"), [(0, 10, 10), (150, 200, 200), (10, 30, 10), (10, -3, 10)]
+)
+def test_counts_that_cannot_be_let_nobody_pass(called: int, hits: int, labels: int) -> None:
+    """More hits than calls, or a recall that is no share: with the class left out, what is worse in it would pass."""
     odd = canary(
         figure("macro_f1", 0.5, 100, 0.1), *of_class("a", 90, 80, 91), *of_class("b", called, hits, labels)
     )
-    right = canary(
-        figure("macro_f1", 0.9, 200, 0.1), *of_class("a", 100, 90, 100), *of_class("b", 100, 90, 100)
-    )
-    assert of_classes("performance", [odd], [right]) == of_classes("performance", [
-        canary(*of_class("a", 90, 80, 91))], [canary(*of_class("a", 100, 90, 100))])  # fmt: skip
+    right = [
+        window(
+            "accuracy",
+            "1",
+            "champion",
+            *odd.figures[:1],
+            *of_class("a", 100, 90, 100),
+            *of_class("b", 100, 90, 100),
+        )
+    ]
+    for sides in (([odd], right), (right, [odd])):
+        assert measured("performance", *sides, by("macro_f1"))[0] == "wait"

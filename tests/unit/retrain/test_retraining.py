@@ -231,9 +231,14 @@ def test_what_a_command_said_without_an_end_of_line_is_logged_when_it_is_stopped
 def test_one_worker_alone_has_a_memory(tmp_path: Path) -> None:
     """A second one would run what the first one ran before it was killed: it is refused until the first has ended."""
     path = tmp_path / "there" / "memory.json"
+    path.parent.mkdir()
+    (link := tmp_path / "link.json").symlink_to(path)
     with held(path) as first:
         first.answer("one", "churn", NOW_MS)
-        with pytest.raises(RetrainError, match="another worker that retrains remembers in"), held(path):
-            pass
+        for again in (path, link):
+            with pytest.raises(RetrainError, match="another worker that retrains remembers in"), held(again):
+                pass
+    with pytest.raises(RetrainError, match="which is a folder: name a file"), held(Path()):
+        pass
     with held(path) as second:
         assert second.is_answered("one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from unittest.mock import Mock
 
 import pytest
@@ -14,13 +15,18 @@ from driftline.schemas.settings import Kafka
 ATTEMPTS = 7
 
 
-def pauses_of(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between the attempts of an agent whose audit is broken, s."""
+def pauses_of(monkeypatch: pytest.MonkeyPatch, well_s: float = math.inf) -> list[float]:
+    """The pauses, s, between the attempts of an agent whose audit is broken, and that read all of it at a time."""
     follower, pauses = Follower(Kafka(), Mock(), "test-0"), list[float]()
     for name in ("_beat", "_speak"):
         monkeypatch.setattr(follower, name, Mock())
     monkeypatch.setattr(follow, "Producer", Mock())
-    monkeypatch.setattr(follower, "_follow", Mock(side_effect=AuditError("record 5 does not follow")))
+
+    def broken(_producer: object) -> None:
+        follower._well_s = well_s
+        raise AuditError("record 5 does not follow")
+
+    monkeypatch.setattr(follower, "_follow", broken)
     monkeypatch.setattr(follower, "_pause", lambda _, pause_s: pauses.append(pause_s))
     monkeypatch.setattr(follower._stop, "is_set", lambda: len(pauses) == ATTEMPTS)
     follower._run()
@@ -34,14 +40,18 @@ def test_an_audit_that_is_broken_is_read_again_ever_later(monkeypatch: pytest.Mo
 
 def test_what_was_followed_well_is_read_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """After hours without a fault the next one is told, and is the first one again."""
-    monkeypatch.setattr(follow, "WELL_S", -1.0)
-    assert pauses_of(monkeypatch) == [2.0] * ATTEMPTS
+    assert pauses_of(monkeypatch, well_s=-math.inf) == [2.0] * ATTEMPTS
 
 
 def test_an_agent_that_waits_to_read_again_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says so as often as ever: it is none that fell silent, and what was commanded here is told."""
+    """It says so as often as ever, and one beat that fails ends nothing: what was commanded here is told."""
     follower, beats = Follower(Kafka(), Mock(), "test-0"), list[None]()
     monkeypatch.setattr(follow, "HEARTBEAT_S", 0.01)
-    monkeypatch.setattr(follower, "_beat", lambda: beats.append(None))
+
+    def beat() -> None:
+        beats.append(None)
+        raise OSError("no descriptor is left")
+
+    monkeypatch.setattr(follower, "_beat", beat)
     follower._pause(Mock(), 0.1)
     assert 5 <= len(beats) <= 12
