@@ -27,10 +27,7 @@ def write_atomically(path: Path, content: bytes, *, by_way_of: Path | None = Non
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=by_way_of or path.parent)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _fill(handle, content)
         temporary.replace(path)
         _keep_names(path.parent)
     except BaseException:
@@ -55,17 +52,22 @@ def write_new(path: Path, content: bytes, *, mode: int | None = _MODE) -> None:
         path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode
     )
     try:
-        with os.fdopen(number, "wb") as file:
-            if mode is not None:
-                os.fchmod(number, mode)
-            file.write(content)
-            file.flush()
-            os.fsync(number)
+        _fill(number, content, mode)
         _keep_names(path.parent)
     except BaseException:
         with suppress(FileNotFoundError):
             path.unlink()
         raise
+
+
+def _fill(number: int, content: bytes, mode: int | None = None) -> None:
+    """Write an open file, so that it is on disk, and close it; `mode` is what it is to have, None for what it has."""
+    with os.fdopen(number, "wb") as file:
+        if mode is not None:
+            os.fchmod(number, mode)
+        file.write(content)
+        file.flush()
+        os.fsync(number)
 
 
 def _keep_names(folder: Path) -> None:

@@ -95,18 +95,15 @@ def apply(client: Client, archive: Archive) -> list[str]:
         "WHERE database = currentDatabase() AND name IN {names:Array(String)}",
         {"names": list(wanted)},
     )
-    if KEPT not in {row["name"] for row in rows}:
-        # An archive that was killed when it had dropped the view, and not made it again.
-        rows.append({"name": KEPT, "create_table_query": ""})
+    # An archive may have been killed when it had dropped the view, and not made it again.
+    told = {KEPT: ""} | {str(row["name"]): str(row["create_table_query"]) for row in rows}
     changed = []
 
     def change(statement: str) -> None:
         client.command(clustered(statement, client.settings.cluster))
 
-    for row in rows:
-        table = str(row["name"])
-        now = str(row["create_table_query"]) + " "
-        is_so = f"{'WHERE' if table == KEPT else 'TTL'} {_as_told(client, wanted[table])} " in now
+    for table, now in told.items():
+        is_so = f"{'WHERE' if table == KEPT else 'TTL'} {_as_told(client, wanted[table])} " in f"{now} "
         if is_so and (table == KEPT or AGES_ALONE in now):
             continue
         changed.append(table)

@@ -132,6 +132,8 @@ class Scheme:
 
     def travelled(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
         """Give scores as they are in the profile's width, by which bins and ties go, whatever width they came in."""
+        if np.can_cast(scores.dtype, self.dtype):
+            return scores.astype(np.float64, copy=False)
         most = np.finfo(self.dtype).max
         held = np.where(np.isfinite(scores), np.clip(scores, -most, most), scores)  # what is finite stays so
         return held.astype(self.dtype).astype(np.float64)

@@ -135,11 +135,8 @@ class Store:
                     return 1
                 self._compare(file)  # somebody was faster
                 return 0
-            try:
-                with self._asked(key):
-                    obstore.put(self._objects, key, pieces, chunk_size=WHOLE_BYTES, max_concurrency=2)
-            except _NotThereError as error:
-                raise self._no_store() from error
+            with self._given(key):
+                obstore.put(self._objects, key, pieces, chunk_size=WHOLE_BYTES, max_concurrency=2)
         return 1
 
     def _compare(self, file: File) -> None:
@@ -157,19 +154,11 @@ class Store:
     def _create(self, key: str, data: bytes) -> bool:
         """Put an object unless there is one; say whether there was none."""
         try:
-            with self._asked(key):
+            with self._given(key):
                 obstore.put(self._objects, key, data, mode="create", use_multipart=False)
         except _ThereAlreadyError:
             return False
-        except _NotThereError as error:
-            raise self._no_store() from error
         return True
-
-    def _no_store(self) -> StoreError:
-        """What is said where something is put, and the answer is that it is not there."""
-        return StoreError(
-            f"{self.place} is no store: there is no such bucket, or something else answers there"
-        )
 
     def _known_size(self, key: str) -> int:
         size = self._size(key)
@@ -217,6 +206,17 @@ class Store:
             if not isinstance(error, BaseError | OSError) and type(error).__name__ != "PanicException":
                 raise
             raise StoreError(f"{self.place} cannot be reached for {key}: {_outside(error)}") from error
+
+    @contextmanager
+    def _given(self, key: str) -> Iterator[None]:
+        """As `_asked`, where something is put: that it is not there says that the store is not."""
+        try:
+            with self._asked(key):
+                yield
+        except _NotThereError as error:
+            raise StoreError(
+                f"{self.place} is no store: there is no such bucket, or something else answers there"
+            ) from error
 
 
 class _NotThereError(Exception):
