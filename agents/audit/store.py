@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ from driftline.agents.atomic import write_atomically
 from driftline.agents.audit.checkpoint import Checkpoint
 from driftline.agents.audit.errors import NoteError, WitnessError
 from driftline.agents.audit.notes import MAX_NOTE_BYTES, Note
+from driftline.agents.lone import hold
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,16 +33,14 @@ class Store:
         self.folder = folder
         try:
             folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-            self._lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = hold(folder / _LOCK)
         except OSError as error:
             raise WitnessError(f"the store {folder} cannot be used: {error.strerror}") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
+        if lock is None:
             raise WitnessError(
                 f"the store {folder} is held by another witness; stop it, or name another store"
-            ) from error
+            )
+        self._lock = lock
 
     def close(self) -> None:
         """Let another process have it."""

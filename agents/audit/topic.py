@@ -67,12 +67,16 @@ class Reader:
             auto_offset_reset="error",
             isolation_level="read_committed" if committed else "read_uncommitted",
         )
-        self._consumer = Consumer({**config, "log_level": _QUIET})
+        self._refused = ""
+        self._consumer = Consumer({**config, "log_level": _QUIET, "error_cb": self._hear})
         try:
             self._consumer.assign([TopicPartition(self._name, 0, self._start(last))])
         except KafkaException as error:
+            # What was heard meanwhile is given on by the next call alone.
+            self._consumer.poll(0)
+            away = self._away(error.args[0].str())
             self.close()
-            raise self._away(error.args[0].str()) from error
+            raise away from error
         except AuditError:
             self.close()
             raise
@@ -145,7 +149,16 @@ class Reader:
         low, high = self._consumer.get_watermark_offsets(TopicPartition(self._name, 0), timeout=ANSWER_S)
         return max(low, high - last)
 
+    def _hear(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - librdkafka's public code
+            self._refused = error.str()
+
     def _away(self, why: str) -> AuditError:
+        if self._refused:
+            return AuditError(
+                f"Kafka at {self._kafka.bootstrap} lets user {self._kafka.sasl_username!r} not in ({self._refused}): "
+                "give the name and the password by DRIFTLINE_KAFKA_SASL_USERNAME and DRIFTLINE_KAFKA_SASL_PASSWORD"
+            )
         return AuditError(
             f"topic {self._name!r} of Kafka at {self._kafka.bootstrap} cannot be read ({why}): start a stack with "
             "'driftline up', or name yours with DRIFTLINE_KAFKA_BOOTSTRAP"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from driftline.agents.atomic import write_atomically
+from driftline.agents.lone import hold
 from driftline.agents.retrain.commands import RetrainError
 from driftline.schemas.whole import read_whole
 
@@ -41,18 +41,14 @@ def held(path: Path) -> Iterator[Memory]:
     lock = path.with_name(f"{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        number = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        number = hold(lock)
     except OSError as error:
         raise RetrainError(f"{lock} cannot be used: {error.strerror}") from error
+    if number is None:
+        raise RetrainError(
+            f"another worker that retrains remembers in {path}: stop it, or name another file with --memory"
+        )
     try:
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RetrainError(
-                f"another worker that retrains remembers in {path}: stop it, or name another file with --memory"
-            ) from error
-        except OSError as error:
-            raise RetrainError(f"{lock} cannot be held: {error.strerror}") from error
         yield Memory(path)
     finally:
         os.close(number)

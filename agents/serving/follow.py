@@ -23,6 +23,7 @@ from driftline.agents.audit.record import TOPIC as AUDIT
 from driftline.agents.serving.doubts import Doubts
 from driftline.agents.serving.judge import Judge
 from driftline.schemas.deployment_state import serving_of
+from driftline.schemas.reach import reach
 from driftline.schemas.refusal import Refused
 from driftline.schemas.settings import consumer_config, producer_config
 from driftline.schemas.topics import ACKS, COMMANDS, STATES
@@ -51,7 +52,6 @@ WELL_S: Final = 600.0
 ANSWER_S: Final = 5.0
 MOST_SAID: Final = 1_000
 """Acks that wait for Kafka; the oldest is dropped: a later one of the same deployment says more."""
-_QUIET: Final = 2
 
 
 class Station(Judge, Protocol):
@@ -172,7 +172,7 @@ class Follower:
             auto_offset_reset="error",
             queued_max_messages_kbytes=QUEUE_KB,
         )
-        consumer = Consumer({**config, "log_level": _QUIET})
+        consumer = Consumer(config | reach(self._kafka, logger))
         self._station.anew()
         self._doubts.clear()
         ended: set[str] = set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import socket
 import time
@@ -17,6 +16,7 @@ import uvloop
 
 from driftline.agents.control.keys import Key, load, public_of
 from driftline.agents.control.signing import key_id
+from driftline.agents.lone import hold
 from driftline.agents.private import make_private
 from driftline.agents.serving.agent import Agent
 from driftline.agents.serving.controlled import Controlled
@@ -215,39 +215,23 @@ def kept_alone(folder: Path, timeout_s: float) -> Iterator[Path]:
     Raises:
         ServingError: another one does, or it cannot be locked.
     """
-    held = _opened(folder)
+    end_s = time.monotonic() + timeout_s
     try:
-        end_s = time.monotonic() + timeout_s
-        while True:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= end_s:
-                    raise ServingError(
-                        f"another agent keeps its state in {folder}: give this one another serve.instance or "
-                        "serve.state_dir"
-                    ) from error
-                time.sleep(_LOOK_S)
-            except OSError as error:
-                raise _unlockable(folder, error) from error
+        while (held := hold(folder / _LOCK)) is None:
+            if time.monotonic() >= end_s:
+                raise ServingError(
+                    f"another agent keeps its state in {folder}: give this one another serve.instance or "
+                    "serve.state_dir"
+                )
+            time.sleep(_LOOK_S)
+    except OSError as error:
+        raise ServingError(
+            f"the state folder {folder} cannot be locked: {error.strerror}; give the agent another serve.state_dir"
+        ) from error
+    try:
         yield folder
     finally:
         os.close(held)
-
-
-def _opened(folder: Path) -> int:
-    try:
-        # For writing, as NFS wants: a folder could not be locked there.
-        return os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _unlockable(folder, error) from error
-
-
-def _unlockable(folder: Path, error: OSError) -> ServingError:
-    return ServingError(
-        f"the state folder {folder} cannot be locked: {error.strerror}; give the agent another serve.state_dir"
-    )
 
 
 def keys_of(texts: tuple[str, ...]) -> dict[str, bytes]:

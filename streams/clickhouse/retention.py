@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from driftline.streams.clickhouse.clustered import clustered
+from driftline.streams.clickhouse.errors import ClickHouseAwayError, ClickHouseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +79,10 @@ def apply(client: Client, archive: Archive) -> list[str]:
 
     Old parts learn of a new rule at once: one whose rows came together would go as a whole when the rule of then says
     so. Only what a part knows of its age is written anew.
+
+    Raises:
+        ClickHouseError: one was refused; those after it have theirs all the same.
+        ClickHouseAwayError: it did not answer.
     """
     kept = longer(archive, _tiers(client))
     wanted = {
@@ -97,29 +102,42 @@ def apply(client: Client, archive: Archive) -> list[str]:
     )
     # An archive may have been killed when it had dropped the view, and not made it again.
     told = {KEPT: ""} | {str(row["name"]): str(row["create_table_query"]) for row in rows}
-    changed = []
-
-    def change(statement: str) -> None:
-        client.command(clustered(statement, client.settings.cluster))
-
+    changed, refused = [], list[ClickHouseError]()
     for table, now in told.items():
         is_so = f"{'WHERE' if table == KEPT else 'TTL'} {_as_told(client, wanted[table])} " in f"{now} "
         if is_so and (table == KEPT or AGES_ALONE in now):
             continue
-        changed.append(table)
-        if table == KEPT:
-            # CREATE OR REPLACE takes the right to drop tables of any name. Who reads in between is refused once.
-            change(f"DROP VIEW IF EXISTS {KEPT} SYNC")
-            change(
-                f"CREATE VIEW {KEPT} AS SELECT deployment, prediction_id, ts, model_version, slot, "
-                f"src_partition, src_offset, arrived FROM prediction_lookup WHERE {wanted[table]}"
-            )
-            continue
-        # A part holds rows of several deployments: those that go first must not wait for those that stay.
-        whole = f", ttl_only_drop_parts = {int(not kept)}" if table in BY_TIER else ""
-        change(f"ALTER TABLE {table} MODIFY SETTING {AGES_ALONE}{whole}")
-        change(f"ALTER TABLE {table} MODIFY TTL {wanted[table]} SETTINGS materialize_ttl_after_modify = 1")
+        try:
+            for statement in _statements(table, wanted[table], drops_whole=not kept):
+                client.command(clustered(statement, client.settings.cluster))
+        except ClickHouseAwayError:
+            raise
+        except ClickHouseError as error:
+            refused.append(error)
+        else:
+            changed.append(table)
+    if refused:
+        raise refused[0]
     return changed
+
+
+def _statements(table: str, rule: str, *, drops_whole: bool) -> tuple[str, str]:
+    """What gives a table, or the view, its rule; `drops_whole` where parts of events go as a whole."""
+    if table == KEPT:
+        # CREATE OR REPLACE takes the right to drop tables of any name. Who reads in between is refused once.
+        return (
+            f"DROP VIEW IF EXISTS {KEPT} SYNC",
+            (
+                f"CREATE VIEW {KEPT} AS SELECT deployment, prediction_id, ts, model_version, slot, "
+                f"src_partition, src_offset, arrived FROM prediction_lookup WHERE {rule}"
+            ),
+        )
+    # A part holds rows of several deployments: those that go first must not wait for those that stay.
+    whole = f", ttl_only_drop_parts = {int(drops_whole)}" if table in BY_TIER else ""
+    return (
+        f"ALTER TABLE {table} MODIFY SETTING {AGES_ALONE}{whole}",
+        f"ALTER TABLE {table} MODIFY TTL {rule} SETTINGS materialize_ttl_after_modify = 1",
+    )
 
 
 def _kept(archive: Archive, kept: Mapping[int, list[str]]) -> str:

@@ -16,6 +16,8 @@ from permissions import JOINS, STATES, TOPICS, TRANSACTS
 from prometheus_client import CollectorRegistry
 from signed import command
 
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.audit.topic import Reader
 from driftline.deploy.control.forgetting import Following
 from driftline.schemas.access import ROLES
 from driftline.schemas.settings import Control, Secret, kafka_config, producer_config
@@ -180,3 +182,13 @@ def test_the_archives_user_suffices_to_judge_what_it_forgets(secured: TestStack)
 def _looked(recorder: ForgetRecorder, client: Client) -> bool:
     recorder.look(client)
     return bool(forgotten.known(client))
+
+
+def test_a_wrong_password_is_told_as_one(secured: TestStack) -> None:
+    """Who reads the audit with it hears that it is wrong, and not that no stack runs."""
+    kafka = msgspec.structs.replace(secured.settings_of("operator").kafka, sasl_password=Secret("wrong"))
+    told = (
+        r"lets user 'driftline-operator' not in .*: give the name and the password by DRIFTLINE_KAFKA_SASL_"
+    )
+    with pytest.raises(AuditError, match=told):
+        Reader(kafka)

@@ -6,6 +6,8 @@ import math
 from unittest.mock import Mock
 
 import pytest
+from alertmanager import free_port
+from emit_rig import wait_for
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.serving import follow
@@ -53,5 +55,19 @@ def test_an_agent_that_waits_to_read_again_lives(monkeypatch: pytest.MonkeyPatch
         raise OSError("no descriptor is left")
 
     monkeypatch.setattr(follower, "_beat", beat)
-    follower._pause(Mock(), 0.1)
-    assert 5 <= len(beats) <= 12
+    follower._pause(Mock(), 0.3)
+    assert 3 <= len(beats) <= 32
+
+
+def test_an_agent_without_kafka_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing that it follows fails: a broker that does not answer is tried again, and its log says which."""
+    follower = Follower(Kafka(bootstrap=f"127.0.0.1:{free_port()}"), Mock(), "test-0")
+    for name in ("_beat", "_speak"):
+        monkeypatch.setattr(follower, name, Mock())
+    follower.start()
+    try:
+        wait_for(lambda: "is out of reach, and is tried again" in caplog.text, "its log says nothing")
+    finally:
+        follower.stop(30)
