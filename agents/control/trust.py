@@ -93,13 +93,13 @@ def fault(trust: Trust) -> str | None:
     if trust.root.threshold > len(set(trust.root.keys)):
         return f"the root asks for {trust.root.threshold} of {len(set(trust.root.keys))} keys"
     try:
-        texts = {public_of(text): text for text in _all_keys(trust)}
+        texts = {public_of(text): text for text in all_keys(trust)}
     except ValueError as error:
         return str(error)
     weak = next((text for public, text in texts.items() if is_weak(public)), None)
     if weak is not None:
         return f"the key {weak} is one for which anybody can sign: no private key makes it"
-    twice = _twice(public_of(text) for text in _all_keys(trust))
+    twice = _twice(public_of(text) for text in all_keys(trust))
     if twice:
         return f"the key {texts[twice]} is named twice; a key is one holder's alone"
     for what, names in (
@@ -200,7 +200,7 @@ def _replaced(state: TrustState, command: Command, signers: frozenset[str]) -> T
     if (asked.installation, asked.origin) != (state.trust.installation, state.trust.origin):
         return Refusal("precondition_failed", "the installation's id and the log's origin never change")
     gone = {one.key for one in state.revocations}
-    back = [text for text in _all_keys(asked) if key_id(public_of(text)) in gone]
+    back = [text for text in all_keys(asked) if key_id(public_of(text)) in gone]
     if back:
         return Refusal("precondition_failed", f"the key {back[0]} was revoked and cannot come back")
     after = msgspec.structs.replace(state, trust=asked)
@@ -217,7 +217,7 @@ def _revoked(state: TrustState, command: Command, now_ms: int) -> TrustState | R
         return Refusal("malformed", "a key-revoke names no key")
     if any(one.key == command.key for one in state.revocations):
         return Refusal("precondition_failed", f"the key {command.key[:16]} is revoked already")
-    if command.key not in {key_id(public_of(text)) for text in _all_keys(state.trust)}:
+    if command.key not in {key_id(public_of(text)) for text in all_keys(state.trust)}:
         return Refusal("precondition_failed", f"no key has the id {command.key}")
     if len(state.revocations) >= MAX_REVOCATIONS:
         return Refusal("precondition_failed", f"{MAX_REVOCATIONS} keys are revoked, which is the most")
@@ -245,7 +245,8 @@ def _last_one(ring: Keyring) -> str | None:
     return None
 
 
-def _all_keys(trust: Trust) -> Iterator[str]:
+def all_keys(trust: Trust) -> Iterator[str]:
+    """Every public key that a trust names, as its text."""
     yield from trust.root.keys
     yield from trust.controllers
     yield from trust.checkpoints

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
 from driftline.agents.control.errors import TrustError
-from driftline.agents.control.trust import fault
-from driftline.schemas.control.trust import Person, Trust
+from driftline.agents.control.keys import public_of
+from driftline.agents.control.signing import key_id
+from driftline.agents.control.trust import all_keys, fault
+from driftline.schemas.control.trust import Person, Trust, TrustState
 from driftline.schemas.whole import read_whole
 
 MAX_FILE_BYTES: Final = 1 << 20
@@ -71,6 +73,32 @@ def parse_trust(data: bytes, file: str) -> TrustFile:
 def template(installation: str) -> str:
     """A trust file to fill in, for a new installation."""
     return TEMPLATE.format(installation=installation)
+
+
+def written(state: TrustState) -> str:
+    """A trust file that says what holds, with what was revoked as comments, and without names, which are not in it."""
+    revoked = {one.key for one in state.revocations}
+    gone = {text for text in all_keys(state.trust) if key_id(public_of(text)) in revoked}
+    said = msgspec.to_builtins(state.trust)
+    tables = [("[root]", said.pop("root"))]
+    for name in ("persons", "agents", "witnesses"):
+        tables += [(f"[[{name}]]", one) for one in said.pop(name)]
+    return "\n".join([_lines(said, gone), *(f"{head}\n{_lines(table, gone)}" for head, table in tables)])
+
+
+def _lines(table: dict[str, Any], gone: set[str]) -> str:
+    return "".join(_line(name, value, gone) for name, value in table.items())
+
+
+def _line(name: str, value: Any, gone: set[str]) -> str:  # noqa: ANN401 - what a field of trust holds
+    # Texts, numbers, and lists of texts are written in TOML as they are in JSON.
+    text = f"{name} = {msgspec.json.encode(value).decode()}\n"
+    if isinstance(value, str | int):
+        return f"# revoked: {text}" if value in gone else text
+    if gone.isdisjoint(value):
+        return text
+    rows = "".join(f'  {"# revoked: " if one in gone else ""}"{one}",\n' for one in value)
+    return f"{name} = [\n{rows}]\n"
 
 
 def _without_names(document: dict[str, object]) -> dict[str, object]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from driftline.agents.control.history import Rule
     from driftline.schemas.settings import Settings
 
 Read = Callable[[], Iterator[bytes]]
@@ -93,3 +94,13 @@ def pinned(settings: Settings, given: str | None) -> str:
             f"the genesis {found[:80]!r} is no digest: 64 hex digits are, as 'driftline trust init' prints them"
         )
     return found
+
+
+def in_force() -> Rule:
+    """Trust and policy that hold now, as the verified audit says; raises as `Board` does, and as `pinned`."""
+    from driftline.deploy.control.board import Board
+    from driftline.deploy.control.wire import wire_of
+
+    settings = settings_of_stack()
+    with closing(wire_of(settings.kafka)) as wire:
+        return Board(wire, pinned(settings, None)).desk.history.now

@@ -100,11 +100,12 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "audit witness": ("audit witness --key witness.pem --name auditors --store witness",),
     "trust template": ("trust template > trust.toml",),
     "trust init": ("trust init trust.toml",),
+    "trust show": ("trust show > trust.toml", "trust show --json"),
     "trust set": ("trust set trust.toml --key root-1.pem --key root-2.pem --reason 'Ada left'",),
     "keys new": ("keys new ada.pem",),
     "keys list": ("keys list", "keys list ada.pem"),
     "keys revoke": ("keys revoke KEYID --key root-1.pem --key root-2.pem --reason 'laptop lost'",),
-    "policy show": ("policy show > policy.cedar",),
+    "policy show": ("policy show > policy.cedar", "policy show --in-force"),
     "policy check": ("policy check policy.cedar",),
     "policy explain": ("policy explain promote --role approver --tier high --approvers 1",),
     "policy set": (

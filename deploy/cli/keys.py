@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.asking import How, ask, asking_options
-from driftline.deploy.cli.audit_source import pinned, settings_of_stack
+from driftline.deploy.cli.audit_source import in_force
 from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json, print_table
 from driftline.deploy.cli.values import Moment, milliseconds
@@ -53,7 +52,9 @@ def list_command(files: tuple[Path, ...], as_json: bool) -> None:
     Keys of the log and of witnesses have their vkey, which 'driftline audit verify --proof FILE --key VKEY' asks for.
     With FILES, the public halves of those key files instead.
     """
-    rows = _of_files(files) if files else _of_trust()
+    from driftline.deploy.control.people import key_rows
+
+    rows = _of_files(files) if files else key_rows(in_force().ring.state)
     if as_json:
         for row in rows:
             print_json(row)
@@ -91,13 +92,3 @@ def _of_files(files: tuple[Path, ...]) -> list[dict[str, str]]:
 
     found = [(file, load(file)) for file in files]
     return [{"file": str(file), "keyid": key.keyid, "public": public_text(key.public)} for file, key in found]
-
-
-def _of_trust() -> list[dict[str, str]]:
-    from driftline.deploy.control.board import Board
-    from driftline.deploy.control.people import key_rows
-    from driftline.deploy.control.wire import wire_of
-
-    settings = settings_of_stack()
-    with closing(wire_of(settings.kafka)) as wire:
-        return key_rows(Board(wire, pinned(settings, None)).desk.history.now.ring.state)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.asking import How, ask, asking_options
+from driftline.deploy.cli.audit_source import in_force
 from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json
 
@@ -25,13 +26,19 @@ def command() -> None:
     """
 
 
+in_force_option = click.option(
+    "--in-force", "is_in_force", is_flag=True, help="The one that holds, as the verified audit says."
+)
+
+
 @command.command("show")
+@in_force_option
 @json_option
-def show(as_json: bool) -> None:
+def show(is_in_force: bool, as_json: bool) -> None:
     """Print the packaged policy, to be changed and set."""
     from driftline.agents.control.policy import default_policy
 
-    found = default_policy()
+    found = in_force().policy if is_in_force else default_policy()
     if as_json:
         print_json({"digest": found.digest, "policy": found.text})
     else:
@@ -73,11 +80,12 @@ def check(file: Path, as_json: bool) -> None:
     metavar="FILE",
     help="Default: the packaged one.",
 )
+@in_force_option
 @json_option
 def explain(
     *,
     op: str, roles: tuple[str, ...], tier: str, stage: str | None, approvers: int, system: bool, break_glass: bool,
-    own: bool, policy: Path | None, as_json: bool,
+    own: bool, policy: Path | None, is_in_force: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Say whether OP is allowed to somebody with these roles, which rule decides, and how many more must approve.
 
@@ -85,8 +93,11 @@ def explain(
     """
     from driftline.deploy.control.policies import explained, policy_of, somebody
 
+    if is_in_force and policy is not None:
+        raise click.UsageError("--policy names a policy, and --in-force another one: give one of them")
+    asked = in_force().policy if is_in_force else policy_of(policy)
     found = explained(
-        policy_of(policy), op, somebody(roles, is_system=system), tier=tier, stage=stage, approvers=approvers,
+        asked, op, somebody(roles, is_system=system), tier=tier, stage=stage, approvers=approvers,
         break_glass=break_glass, own=own,
     )  # fmt: skip
     if as_json:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from driftline.deploy.cli.asking import How, ask, asking_options
-from driftline.deploy.cli.audit_source import settings_of_stack
+from driftline.deploy.cli.audit_source import in_force, settings_of_stack
 from driftline.deploy.cli.group import Group
 from driftline.deploy.cli.output import json_option, print_json
 
@@ -33,6 +33,25 @@ def template_command() -> None:
     now_ms = time.time_ns() // 1_000_000
     made = uuid.UUID(bytes=new_ids(1, now_ms, os.urandom(RANDOM_BYTES_PER_ID)))
     click.echo(template(str(made)), nl=False)
+
+
+@command.command("show")
+@json_option
+def show_command(as_json: bool) -> None:
+    """Print the trust that holds, as the verified audit says: a trust file, to be changed and set.
+
+    It has no names of persons, which the audit never had. A key that was revoked is a comment: it cannot come back.
+    """
+    from msgspec import to_builtins
+
+    from driftline.agents.control.trust_file import written
+
+    state = in_force().ring.state
+    if as_json:
+        print_json(to_builtins(state))
+        return
+    click.echo(f"# Version {state.version}, with the policy {state.policy}.")
+    click.echo(written(state), nl=False)
 
 
 @command.command("init")

@@ -6,14 +6,19 @@ import base64
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from memory_wire import MemoryWire, Say
-from signed import INSTALLATION, key, model, plain, policy, text, trust
+from msgspec.structs import replace
+from signed import INSTALLATION, key, model, policy, text, trust
 from signed_package import package
 
+from driftline.agents.control.trust import first_state
+from driftline.agents.control.trust_file import written
 from driftline.deploy.cli import main
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope
+from driftline.schemas.control.trust import TrustState
 
 Capsys = pytest.CaptureFixture[str]
 
@@ -173,10 +178,12 @@ def test_root_keys_set_trust_and_policy_and_revoke(wire: MemoryWire, say: Say, t
     )
     assert code == 0, out
     assert last(wire).compromised_since_ms == 1_767_225_600_000
-    (tmp_path / "trust.toml").write_text(trust_toml())
+    (tmp_path / "trust.toml").write_text(written(first_state(trust(), "")))
     code, out, err = say("trust", "set", "trust.toml", by="root-1 root-2")
     assert (code, "was revoked and cannot come back" in err) == (1, True)
-    (tmp_path / "trust.toml").write_text(trust_toml().replace(text("far"), text("far-2")))
+    (tmp_path / "trust.toml").write_text(
+        written(first_state(trust(), "")).replace(text("far"), text("far-2"))
+    )
     assert say("trust", "set", "trust.toml", by="root-1 root-2")[0] == 0
     assert wire.office.desk.history.now.ring.state.version == 4
     code, out, _ = say("keys", "list", "--json", reason="")
@@ -187,18 +194,30 @@ def test_root_keys_set_trust_and_policy_and_revoke(wire: MemoryWire, say: Say, t
     assert (code, rows[key("checkpoint").keyid]["vkey"] in out) == (0, True)
 
 
-def trust_toml() -> str:
-    """Return the tests' trust as a file."""
-    whole = plain(trust())
-    lines = [
-        f"{name} = {json.dumps(whole[name])}"
-        for name in ("installation", "origin", "controllers", "checkpoints")
-    ]
-    lines += ["[root]", *(f"{name} = {json.dumps(value)}" for name, value in whole["root"].items())]
-    for table in ("persons", "agents", "witnesses"):
-        for one in whole[table]:
-            lines += [f"[[{table}]]", *(f"{name} = {json.dumps(value)}" for name, value in one.items())]
-    return "\n".join(lines)
+def test_what_holds_is_shown_as_what_sets_it(wire: MemoryWire, say: Say, tmp_path: Path) -> None:
+    """The trust and the policy of the audit are printed to be changed and set; a question is asked of that policy."""
+    strict = policy().text + 'forbid (principal, action == Action::"register", resource);\n'
+    (tmp_path / "p.cedar").write_text(strict)
+    register = ("policy", "explain", "register", "--role", "engineer", "--tier", "low")
+    said = [say(*register, *more, reason="")[1] for more in ((), ("--policy", "p.cedar"), ("--in-force",))]
+    assert said[0] == said[2] != said[1]
+    assert say("policy", "set", "p.cedar", by="root-1 root-2")[0] == 0
+    assert say(*register, "--in-force", reason="")[1] == said[1]
+    assert say("policy", "show", "--in-force", reason="")[1] == strict
+    assert say(*register, "--in-force", "--policy", "p.cedar", reason="")[0] == 2
+    assert say("keys", "revoke", key("bob-2").keyid, by="root-1 root-3")[0] == 0
+    code, out, _ = say("trust", "show", reason="")
+    assert (code, out.startswith("# Version 3, with the policy "), f'# revoked: "{text("bob-2")}"' in out) == (
+        0, True, True,
+    )  # fmt: skip
+    (tmp_path / "trust.toml").write_text(out)
+    assert say("trust", "set", "trust.toml", by="root-1 root-2")[0] == 0
+    held = wire.office.desk.history.now.ring.state
+    assert held.trust == trust(persons=tuple(
+        replace(one, keys=(text("bob"),)) if one.id == "bob" else one for one in trust().persons
+    ))  # fmt: skip
+    code, out, _ = say("trust", "show", "--json", reason="")
+    assert msgspec.json.decode(out, type=TrustState) == held
 
 
 def test_what_cannot_be_asked_is_one_sentence(wire: MemoryWire, say: Say, tmp_path: Path) -> None:
