@@ -111,10 +111,13 @@ class Verifier:
 
     def _other(self, found: Seen | Checkpoint) -> Fault:
         last, first = self.chain.size - 1, self._proven
-        whose = _whose(found)
+        checkpoint = found.checkpoint if isinstance(found, Seen) else found
+        why = f"{_whose(found)} at {self.chain.size} records has another root"
+        if checkpoint.root == self.chain.tree.root():
+            why = f"{_whose(found)} at {self.chain.size} records calls the log {checkpoint.origin!r}"
+            return Fault("re-chained" if first < last else "edited", first, last, why)
         if first == last:
-            return Fault("edited", first, last, f"{whose} at {self.chain.size} records has another root")
-        why = f"{whose} at {self.chain.size} records has another root"
+            return Fault("edited", first, last, why)
         return Fault(
             "re-chained", first, last, f"{why}: one of these was edited, and what follows it linked anew"
         )

@@ -33,17 +33,19 @@ def held(path: Path) -> Iterator[Memory]:
     Raises:
         RetrainError: another worker holds it, or it cannot be read.
     """
-    path = path.resolve()
-    if path.is_dir():
-        raise RetrainError(
-            f"what retraining remembers is no file in {path}, which is a folder: name a file with --memory"
-        )
-    lock = path.with_name(f"{path.name}.lock")
     try:
+        path = path.resolve()
+        if path.is_dir():
+            raise RetrainError(
+                f"what retraining remembers is no file in {path}, which is a folder: name a file with --memory"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
-        number = hold(lock)
+        number = hold(path.with_name(f"{path.name}.lock"))
     except OSError as error:
-        raise RetrainError(f"{lock} cannot be used: {error.strerror}") from error
+        raise RetrainError(f"{path}.lock cannot be used: {error.strerror}") from error
+    except RuntimeError as error:
+        # A link to itself; from Python 3.13 on that is an OSError too.
+        raise RetrainError(f"{path} cannot be used: {error}") from error
     if number is None:
         raise RetrainError(
             f"another worker that retrains remembers in {path}: stop it, or name another file with --memory"

@@ -64,11 +64,12 @@ class Rows:
 
 
 class Pair(NamedTuple):
-    """The payloads of a request and of its response, and their id."""
+    """The payloads of a request and of its response, their id, and the half that waited for the other one."""
 
     identity: str
     request: bytes
     response: bytes
+    waited: _Half
 
 
 class Pairs:
@@ -99,14 +100,18 @@ class Pairs:
         other = self._held.get(key)
         if other is None or other.kind == kind:
             self._drop(key)
-            self._held[key] = _Half(kind, payload, now_s)
-            self._bytes += len(payload)
-            while len(self._held) > self._most or self._bytes > self._most_bytes:
-                self._lose(next(iter(self._held)))
+            self._hold(key, _Half(kind, payload, now_s))
             return None
         self._drop(key)
         both = (payload, other.body) if kind == REQUEST else (other.body, payload)
-        return Pair(identity, *both)
+        return Pair(identity, *both, other)
+
+    def give_back(self, deployment: str, pair: Pair) -> None:
+        """Let the half that waited wait on: the other one is sent again."""
+        key = (deployment, pair.identity)
+        self._hold(key, pair.waited)
+        if key in self._held:
+            self._held.move_to_end(key, last=False)
 
     def expired(self, now_s: float) -> dict[str, int]:
         """Let go of those that waited too long; give how many were lost since the last call, by deployment."""
@@ -117,6 +122,12 @@ class Pairs:
             self._lose(key)
         lost, self._lost = dict(self._lost), Counter()
         return lost
+
+    def _hold(self, key: tuple[str, str], half: _Half) -> None:
+        self._held[key] = half
+        self._bytes += len(half.body)
+        while len(self._held) > self._most or self._bytes > self._most_bytes:
+            self._lose(next(iter(self._held)))
 
     def _lose(self, key: tuple[str, str]) -> None:
         self._lost[key[0]] += 1

@@ -15,9 +15,9 @@ from uuid import UUID
 import msgspec
 
 from driftline.agents.control.verdicts import one_line
-from driftline.agents.serving.cloudevents import MAX_COLUMNS, Pairs, rows_of
+from driftline.agents.serving.cloudevents import MAX_COLUMNS, Pair, Pairs, rows_of
 from driftline.agents.serving.errors import BAD_REQUEST, TOO_LARGE, AnswerError, bad_request
-from driftline.agents.serving.tellers import Tellers, no_room
+from driftline.agents.serving.tellers import CHAMPION, LABELS, Tellers, no_room
 from driftline.agents.serving.tokens import Tokens, bearer
 from driftline.schemas.names import check_columns
 from driftline.schemas.refusal import Refused
@@ -40,8 +40,6 @@ ERROR_CHARS: Final = 300
 MAX_ERRORS: Final = 100
 MAX_FIELDS: Final = 20
 """Of an address."""
-LABELS: Final = "labels"
-"""The version that emitters of labels alone are called by."""
 _OK: Final = 200
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -57,7 +55,7 @@ class _Event(msgspec.Struct, forbid_unknown_fields=True):
     version: Name
     features: Annotated[Values, msgspec.Meta(min_length=1)]
     deployment: str | None = None
-    slot: Name = "champion"
+    slot: Name = CHAMPION
     id: Identity | None = None
     score: float | dict[Name, float] | None = None
     predicted: str | float | bool | None = None
@@ -135,6 +133,14 @@ class Doors:
         self, deployment: str, asked: Mapping[str, list[str]], scope: Scope, body: bytes
     ) -> tuple[int, bytes]:
         pair = self._pairs.take(deployment, scope["headers"], body, time.monotonic())
+        try:
+            return self._pair(deployment, asked, pair)
+        except AnswerError as error:
+            if pair is not None and error.retry_after_s is not None:
+                self._pairs.give_back(deployment, pair)  # the other half alone is sent again
+            raise
+
+    def _pair(self, deployment: str, asked: Mapping[str, list[str]], pair: Pair | None) -> tuple[int, bytes]:
         unpaired = self._pairs.expired(time.monotonic())
         for name, count in unpaired.items():
             self._metrics.door_rows.labels(name, "cloudevents", "unpaired").inc(count)
@@ -151,7 +157,7 @@ class Doors:
                     f"the event cannot be taken: {one_line(str(error), ERROR_CHARS)}"
                 ) from error
         self._tellers.begin()
-        self._tellers.of(deployment, version, "champion").log_many(
+        self._tellers.of(deployment, version, CHAMPION).log_many(
             found.columns, found.scores or None, ids=ids, status=found.status, predicted=found.predicted
         )
         if self._tellers.turned_away():
@@ -172,6 +178,7 @@ class Doors:
             raise bad_request(f"the body has {count:,} lines; {MAX_LINES:,} are allowed")
         lines = body.split(b"\n")
         taken, refused = 0, 0
+        later: AnswerError | None = None
         errors: list[dict[str, Any]] = []
         async with self._turn:
             self._tellers.begin()
@@ -193,16 +200,18 @@ class Doors:
                     RecursionError,
                 ) as error:
                     refused += 1
+                    if isinstance(error, AnswerError) and error.retry_after_s is not None:
+                        later = error
                     if len(errors) < MAX_ERRORS:
                         errors.append({"line": number, "error": one_line(str(error), ERROR_CHARS)})
             lost = self._tellers.turned_away()
         taken, refused = taken - lost, refused + lost
         self._count(deployment, door, taken, refused)
         if lost:
-            why = no_room(lost)
-            if not taken:
-                raise why
-            errors.append({"error": why.sentence})
+            later = no_room(lost)
+            errors.append({"error": later.sentence})
+        if later is not None and not taken:
+            raise later
         told = msgspec.json.encode({"taken": taken, "refused": refused, "errors": errors})
         return BAD_REQUEST if refused and not taken else _OK, told
 
@@ -234,7 +243,7 @@ class Doors:
         self._fits(deployment, label.deployment, label.known_at)
         if (label.value is None) != label.withdrawn:
             raise bad_request("a label has a value, or is withdrawn")
-        self._tellers.of(deployment, LABELS, "champion").label(
+        self._tellers.of(deployment, LABELS, CHAMPION).label(
             _identity(label.id), label.value, known_at=label.known_at, withdrawn=label.withdrawn
         )
 

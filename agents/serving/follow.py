@@ -152,11 +152,8 @@ class Follower:
         """Wait, and go on telling that this instance lives."""
         until_s = time.monotonic() + pause_s
         while not self._stop.is_set():
-            try:
-                self._beat()
-                self._speak(producer)
-            except Exception:
-                logger.exception("a heartbeat failed; the next one follows")
+            self._beat()
+            self._speak(producer)
             left_s = until_s - time.monotonic()
             self._stop.wait(max(0.0, min(left_s, HEARTBEAT_S)))
             if left_s <= HEARTBEAT_S:
@@ -243,13 +240,17 @@ class Follower:
         self._station.news()
 
     def _beat(self) -> None:
-        found = self._station.heartbeat()
-        if found is not None:
-            self.say(BEATS, *found)
-        for command in self._station.untold():
-            if command not in self._telling:
-                self._telling.add(command)
-                self.say(COMMANDS, "", command)
+        """Say how this instance stands, and which commands it was given here; one beat that fails ends nothing."""
+        try:
+            found = self._station.heartbeat()
+            if found is not None:
+                self.say(BEATS, *found)
+            for command in self._station.untold():
+                if command not in self._telling:
+                    self._telling.add(command)
+                    self.say(COMMANDS, "", command)
+        except Exception:
+            logger.exception("a heartbeat failed; the next one follows")
 
     def _speak(self, producer: Producer) -> None:
         """Hand what waits to the producer."""
@@ -266,12 +267,18 @@ class Follower:
                 self._telling.discard(value)
         producer.poll(0)
 
+    def _put_aside(self, command: bytes) -> None:
+        try:
+            self._station.told(command)
+        except Exception:
+            logger.exception("a local command was told, and cannot be put aside; it is told again")
+
     def _said_of(self, topic: str, key: str, value: bytes) -> Callable[[KafkaError | None, Any], None]:
         def delivered(error: KafkaError | None, _message: Any) -> None:  # noqa: ANN401 - as above
             if topic == COMMANDS:
                 self._telling.discard(value)
                 if error is None:
-                    self._station.told(value)
+                    self._put_aside(value)
             elif topic == ACKS and error is not None and not self._stop.is_set():
                 self.say(topic, key, value)  # the controller waits for it
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,8 @@ from driftline.schemas.control.envelope import MAX_BYTES
 
 if TYPE_CHECKING:
     from driftline.agents.serving.controlled import Controlled
+
+logger = logging.getLogger(__name__)
 
 NAME: Final = "halt.sock"
 MOST_BYTES: Final = MAX_BYTES * 8
@@ -65,12 +68,17 @@ async def listen(controlled: Controlled, folder: Path) -> HaltSocket:
             await answer(reader, writer)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, TimeoutError, asyncio.LimitOverrunError, ValueError):
+        try:
             async with asyncio.timeout(ANSWER_S):
                 line = await reader.readline()
                 writer.write(msgspec.json.encode(await _answered(controlled, line)) + b"\n")
                 await writer.drain()
-        writer.close()
+        except (OSError, TimeoutError, asyncio.LimitOverrunError, ValueError):
+            pass
+        except Exception:
+            logger.exception("a local command failed")
+        finally:
+            writer.close()
 
     with suppress(FileNotFoundError):
         path.unlink()

@@ -1,7 +1,12 @@
-"""Memory: what a process believes, on disk, in a folder of its own; written whole or not at all."""
+"""Memory: what a process believes, on disk, in a folder of its own; written whole or not at all.
+
+The file is a line with the sha256 of what follows it, and JSON: of one byte that a disk changed a halt might be another
+word, which nobody would miss.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
@@ -51,7 +56,10 @@ def kept_in(folder: Path) -> Kept | None:
     """
     path = folder / FILE
     try:
-        kept = msgspec.json.decode(path.read_bytes(), type=Kept)
+        said, _, body = path.read_bytes().partition(b"\n")
+        if sealed(body) != said + b"\n" + body:
+            raise _damaged(path, "its digest is another one")
+        kept = msgspec.json.decode(body, type=Kept)
         _read(kept)
     except FileNotFoundError:
         return None
@@ -89,8 +97,13 @@ def _read(kept: Kept) -> None:
         asked(text)
 
 
-def _damaged(path: Path, error: Exception) -> ServingError:
+def _damaged(path: Path, error: Exception | str) -> ServingError:
     return ServingError(f"{path} is damaged ({error}): take it away, and the agent asks Kafka again")
+
+
+def sealed(body: bytes) -> bytes:
+    """The bytes of the file for its JSON."""
+    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
 def keep(folder: Path, kept: Kept) -> None:
@@ -101,7 +114,7 @@ def keep(folder: Path, kept: Kept) -> None:
     """
     path = folder / FILE
     try:
-        write_atomically(path, msgspec.json.encode(kept))
+        write_atomically(path, sealed(msgspec.json.encode(kept)))
     except OSError as error:
         raise ServingError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -115,9 +128,13 @@ def keep_news(folder: Path, now_ms: int) -> None:
 
 
 def silent_s(folder: Path, now_ms: int) -> float:
-    """How long ago news came last, s; 0 when none ever did, or when the clock was set back."""
-    try:
-        heard_s = (folder / HEARD).stat().st_mtime
-    except OSError:
-        return 0.0
-    return max(0.0, now_ms / 1000 - heard_s)
+    """How long ago news came last, s; since what is believed was written where that file is lost, or of a later time.
+
+    0 when none ever came, or when the clock was set back.
+    """
+    for name in (HEARD, FILE):
+        with suppress(OSError):
+            ago_s = now_ms / 1000 - (folder / name).stat().st_mtime
+            if ago_s >= 0:
+                return ago_s
+    return 0.0

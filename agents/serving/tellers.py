@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from driftline.agents.serving.errors import TOO_MANY, UNAVAILABLE, AnswerError, bad_request
+from driftline.agents.serving.errors import TOO_MANY, UNAVAILABLE, AnswerError, ServingError, bad_request
 from driftline.schemas.names import name_fault
 
 if TYPE_CHECKING:
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
 
     from driftline.agents.emit import Emitter
 
+logger = logging.getLogger(__name__)
+
 MAX_EMITTERS: Final = 16
-"""Versions and slots of one deployment that are told of; each has threads and a connection."""
+"""Versions and slots of one deployment that are told of, beside its labels; each has threads and a connection."""
 IDLE_S: Final = 60.0
 """A version that nobody told of for so long makes room for another."""
 CLOSE_S: Final = 10.0
@@ -24,6 +27,10 @@ AGAIN_S: Final = 5
 """When what found no room may be sent again, s."""
 REFUSALS: Final = ("buffer_full", "spool_full", "invalid", "closed")
 """Why an Emitter turns away what it is offered, by its books."""
+
+CHAMPION: Final = "champion"
+LABELS: Final = "labels"
+"""The version that emitters of labels alone are called by."""
 
 Key: TypeAlias = tuple[str, str, str]
 """Deployment, version, slot."""
@@ -54,10 +61,12 @@ class Tellers:
         self._held: dict[Key, _Teller] = {}
         self._before: dict[Key, int] = {}
         """Whom this body told, and how many rows they had turned away before."""
+        self._unmade: dict[Key, AnswerError] = {}
+        """Whom it could not be told by, and what was said of that."""
 
     def begin(self) -> None:
         """Begin a body."""
-        self._before = {}
+        self._before, self._unmade = {}, {}
 
     def of(self, deployment: str, version: str, slot: str) -> Emitter:
         """Give the Emitter of a deployment, version and slot; raises AnswerError where there can be none."""
@@ -68,8 +77,9 @@ class Tellers:
                 wrong = name_fault(name)
                 if wrong is not None:
                     raise bad_request(f"the {what} {name[:80]!r} is no name: {wrong}")
-            self._make_room(deployment)
-            found = self._held[key] = _Teller(self._make(*key))
+            if key != (deployment, LABELS, CHAMPION):  # predictions of many versions keep no label out
+                self._make_room(deployment)
+            found = self._held[key] = _Teller(self._made(key))
         found.used_s = time.monotonic()
         if key not in self._before:
             self._before[key] = found.turned_away
@@ -84,9 +94,22 @@ class Tellers:
         for one in self._held.values():
             one.emitter.close(timeout_s)
 
+    def _made(self, key: Key) -> Emitter:
+        """Make an Emitter, once in a body: what keeps one line's from being made does so for thousands."""
+        if key in self._unmade:
+            raise self._unmade[key]
+        try:
+            return self._make(*key)
+        except ServingError as error:
+            logger.warning("nothing comes through the doors: %s", error)
+            why = AnswerError(UNAVAILABLE, f"{error}: send it again later", AGAIN_S)
+            self._unmade[key] = why
+            raise why from error
+
     def _make_room(self, deployment: str) -> None:
         """Let one more version be told of; raises AnswerError while as many are in use as may be."""
-        held = [(one.used_s, key) for key, one in self._held.items() if key[0] == deployment]
+        its = deployment, LABELS, CHAMPION
+        held = [(one.used_s, key) for key, one in self._held.items() if key[0] == deployment and key != its]
         if len(held) < MAX_EMITTERS:
             return
         used_s, oldest = min(held)

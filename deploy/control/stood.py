@@ -10,6 +10,7 @@ import msgspec
 
 from driftline.agents.control.controller.phases import progress
 from driftline.agents.control.grants import held
+from driftline.agents.control.verdicts import one_line
 from driftline.deploy.control.shown import moment
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope, EnvelopeError
@@ -80,7 +81,7 @@ def stood_lines(table: dict[str, Any]) -> Iterator[str]:
     if table["halt"] is not None:
         instead = table["halt"]["instead"]
         answers = "" if instead is None else f", {instead} answers instead"
-        yield f"  halted    by {table['halt']['by']}: {table['halt']['reason']}{answers}"
+        yield f"  halted    by {table['halt']['by']}: {one_line(table['halt']['reason'])}{answers}"
     if table["retired"]:
         yield "  retired"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from driftline.deploy.serving.start import Single
     from driftline.schemas.settings_serve import Serve
+
+logger = logging.getLogger(__name__)
 
 AGAIN_S: Final = 1.0
 """How long a process that ended is waited with before it is started again."""
@@ -46,7 +49,7 @@ def run(serve: Serve, single: Single | None) -> int:
                     code = ended  # it said why: a wrong setting is wrong for all of them
                     break
                 time.sleep(AGAIN_S)
-                children[number] = _start(serve, port, single, number)
+                children[number] = _instead_of(child, serve, port, single, number)
         for child in children.values():
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
@@ -70,6 +73,17 @@ def _listens(children: Iterable[subprocess.Popen[Any]], port: int) -> bool:
             if any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found):
                 return True
     return False
+
+
+def _instead_of(
+    child: subprocess.Popen[Any], serve: Serve, port: int, single: Single | None, number: int
+) -> subprocess.Popen[Any]:
+    """Start one in place of one that ended; that one is given while this machine has no room for another process."""
+    try:
+        return _start(serve, port, single, number)
+    except OSError as error:
+        logger.warning("process %d cannot be started, and is tried again: %s", number, error)
+        return child
 
 
 def _start(serve: Serve, port: int, single: Single | None, number: int) -> subprocess.Popen[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
@@ -58,7 +59,8 @@ class Housekeeper:
                 ):
                     applied_s = time.monotonic()
                 self._ending.wait(LOOK_SECONDS)
-        self._recorder.close()
+        with suppress(Exception):  # it ends, whatever keeps it from leaving
+            self._recorder.close()
 
     def _do(self, what: str, work: Callable[[], bool]) -> bool:
         """Do a part of the work; whether that came off, which it may say itself. Nothing that fails ends the thread."""

@@ -82,7 +82,7 @@ def apply(client: Client, archive: Archive) -> list[str]:
 
     Raises:
         ClickHouseError: one was refused; those after it have theirs all the same.
-        ClickHouseAwayError: it did not answer.
+        ClickHouseAwayError: one was not answered; those after it are left for the next time.
     """
     kept = longer(archive, _tiers(client))
     wanted = {
@@ -100,38 +100,45 @@ def apply(client: Client, archive: Archive) -> list[str]:
         "WHERE database = currentDatabase() AND name IN {names:Array(String)}",
         {"names": list(wanted)},
     )
-    # An archive may have been killed when it had dropped the view, and not made it again.
-    told = {KEPT: ""} | {str(row["name"]): str(row["create_table_query"]) for row in rows}
-    changed, refused = [], list[ClickHouseError]()
-    for table, now in told.items():
-        is_so = f"{'WHERE' if table == KEPT else 'TTL'} {_as_told(client, wanted[table])} " in f"{now} "
-        if is_so and (table == KEPT or AGES_ALONE in now):
-            continue
-        try:
-            for statement in _statements(table, wanted[table], drops_whole=not kept):
+    told = {str(row["name"]): str(row["create_table_query"]) for row in rows}
+    # It is not there where an archive was killed when it had dropped it.
+    view = told.pop(KEPT, "")
+    changes = {
+        table: _rule(table, wanted[table], drops_whole=not kept)
+        for table, now in told.items()
+        if AGES_ALONE not in now or f"TTL {_as_told(client, wanted[table])} " not in f"{now} "
+    }
+    if f"WHERE {_as_told(client, wanted[KEPT])} " not in f"{view} ":
+        changes[KEPT] = _view(wanted[KEPT], is_there=bool(view))
+    failed: ClickHouseError | None = None
+    for statements in changes.values():
+        # A server of a cluster that is away answers neither, and does both once it is back.
+        for statement in statements:
+            try:
                 client.command(clustered(statement, client.settings.cluster))
-        except ClickHouseAwayError:
-            raise
-        except ClickHouseError as error:
-            refused.append(error)
-        else:
-            changed.append(table)
-    if refused:
-        raise refused[0]
-    return changed
+            except ClickHouseError as error:
+                failed = failed or error
+        if isinstance(failed, ClickHouseAwayError):
+            break
+    if failed is not None:
+        raise failed
+    return list(changes)
 
 
-def _statements(table: str, rule: str, *, drops_whole: bool) -> tuple[str, str]:
-    """What gives a table, or the view, its rule; `drops_whole` where parts of events go as a whole."""
-    if table == KEPT:
-        # CREATE OR REPLACE takes the right to drop tables of any name. Who reads in between is refused once.
-        return (
-            f"DROP VIEW IF EXISTS {KEPT} SYNC",
-            (
-                f"CREATE VIEW {KEPT} AS SELECT deployment, prediction_id, ts, model_version, slot, "
-                f"src_partition, src_offset, arrived FROM prediction_lookup WHERE {rule}"
-            ),
-        )
+def _view(condition: str, *, is_there: bool) -> tuple[str, ...]:
+    """What makes the view anew: CREATE OR REPLACE takes the right to drop tables of any name.
+
+    Who reads in between is refused once.
+    """
+    made = (
+        f"CREATE VIEW IF NOT EXISTS {KEPT} AS SELECT deployment, prediction_id, ts, model_version, slot, "
+        f"src_partition, src_offset, arrived FROM prediction_lookup WHERE {condition}"
+    )
+    return (f"DROP VIEW IF EXISTS {KEPT} SYNC", made) if is_there else (made,)
+
+
+def _rule(table: str, rule: str, *, drops_whole: bool) -> tuple[str, ...]:
+    """What gives a table its rule; `drops_whole` where parts of events go as a whole."""
     # A part holds rows of several deployments: those that go first must not wait for those that stay.
     whole = f", ttl_only_drop_parts = {int(drops_whole)}" if table in BY_TIER else ""
     return (

@@ -74,14 +74,19 @@ def measured(
         mine, its = told(kind, name, new), told(kind, name, old)
         # What a calibration leaves unknown of an estimate is no less with more rows.
         of_one = row_error((*mine, *its)) if kind == "performance" else 0.0
-        whole = (of_classes(kind, new, old) if name == "macro_f1" else None) or (None, None)
-        value = pooled(mine, name, of_one, whole[0])
-        other = pooled(its, name, of_one, whole[1])
+        whole = of_classes(kind, new, old) if name == "macro_f1" else None
+        value = pooled(mine, name, of_one, None if whole is None else whole.sides[0])
+        other = pooled(its, name, of_one, None if whole is None else whole.sides[1])
         if apart and other is not None:
             usual = typical([one[:2] for one in its])
             other = None if usual is None else (other[0], usual[1])
         if value is not None and other is not None:
-            found.append(_measured(name, settings.floor(name).warn, value, other))
+            verdict, said = _measured(name, settings.floor(name).warn, value, other)
+            if whole is not None and not whole.is_whole:
+                # It may be in the class that is left out that it is worse.
+                said = f"{said}, without classes whose counts cannot be"
+                verdict = "wait" if verdict == "pass" else verdict
+            found.append((verdict, said))
     return _worst(found) if found else ("wait", _lacking(kind, names, new))
 
 

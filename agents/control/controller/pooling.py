@@ -130,26 +130,32 @@ def pooled(windows: Sequence[Told], metric: str, of_one: float, whole: Pooled | 
     return (value, error + hidden) if 0 < error < math.inf else None
 
 
-def of_classes(kind: str, *sides: Iterable[WindowResult]) -> list[Pooled] | None:
+class OfClasses(NamedTuple):
+    """The macro F1 of each version; `is_whole` where no class was left out for counts that cannot be."""
+
+    sides: list[Pooled]
+    is_whole: bool
+
+
+def of_classes(kind: str, *sides: Iterable[WindowResult]) -> OfClasses | None:
     """The macro F1 of all rows of each version and its error, over the classes of which each has some rows.
 
     A mean over windows would be less the fewer rows of a class each has, and so are the first figures of a rare class.
     Of few classes among many chance has it further from the truth than windows tell of all of them.
 
     Returns:
-        No numbers where no class has enough rows, or one has counts that cannot be; None where windows of a version
-        tell of no class.
+        No numbers where no class has enough rows; None where windows of a version tell of no class.
     """
     found = [_by_class(kind, windows) for windows in sides]
     if not all(found):
         return None
-    if any(one.hits > one.called for side in found for one in side.values()):
-        # Nothing is left out for that: without the class that it is worse in, a version would pass.
-        return [(math.nan, math.nan)] * len(found)
+    odd = {name for side in found for name, one in side.items() if one.hits > one.called}
     common = {
-        name for name in found[0] if all(one.get(name, _NONE).labels >= LEAST_OF_CLASS for one in found)
+        name
+        for name in found[0].keys() - odd
+        if all(one.get(name, _NONE).labels >= LEAST_OF_CLASS for one in found)
     }
-    return [_mean_of([one[name] for name in common]) for one in found]
+    return OfClasses([_mean_of([one[name] for name in common]) for one in found], is_whole=not odd)
 
 
 def _mean_of(classes: Sequence[OfClass]) -> Pooled:

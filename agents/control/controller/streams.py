@@ -2,62 +2,108 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import time
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from driftline.agents.control.controller.feed import ANSWER_S, QUIET
+from driftline.agents.control.controller.feed import QUIET
 from driftline.schemas.settings import consumer_config
 from driftline.schemas.topics import WINDOWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from confluent_kafka import Message
 
     from driftline.agents.control.controller.windows import Windows
     from driftline.schemas.settings import Kafka
+
+logger = logging.getLogger(__name__)
 
 WINDOWS_BACK_MS: Final = 86_400_000
 """How far back is read when a deployment begins to be followed: the champion before it may be asked about."""
 ALERTS_BACK_MS: Final = 14 * 86_400_000
 """What fires is known when it began to within this time."""
+OPEN_S: Final = 5.0
+"""How long the broker may take for each of two answers; nothing is decided meanwhile."""
+AGAIN_S: Final = 60.0
+"""Between two attempts, and two complaints."""
 _BATCH: Final = 500
 _KILOBYTES: Final = 16_384
 
 
 class Stream:
-    """A topic of several partitions.
+    """A topic of several partitions, opened when it is first read; that it cannot be read holds up no decision.
 
-    Raises:
-        KafkaException: also from `take`: the topic cannot be read.
+    Args:
+        kafka: where the broker is.
+        topic: name without the prefix.
+        since_ms: from when on it is read, ms since 1970.
+        clock_s: a monotonic clock, s.
     """
 
-    def __init__(self, kafka: Kafka, topic: str, since_ms: int) -> None:
-        name = kafka.topic_prefix + topic
-        config = consumer_config(
-            kafka, f"driftline-controller-{topic}", queued_max_messages_kbytes=_KILOBYTES
-        )
-        self._consumer = Consumer(config | QUIET)
-        known = self._consumer.list_topics(name, timeout=ANSWER_S).topics[name]
-        wanted = [TopicPartition(name, number, since_ms) for number in known.partitions]
-        self._consumer.assign(self._consumer.offsets_for_times(wanted, timeout=ANSWER_S) if wanted else [])
+    def __init__(
+        self, kafka: Kafka, topic: str, since_ms: int, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._kafka, self._since_ms, self._clock_s = kafka, since_ms, clock_s
+        self._group = f"driftline-controller-{topic}"
+        self._name = kafka.topic_prefix + topic
+        self._consumer: Consumer | None = None
+        self._again_s = self._said_s = -math.inf
 
     def take(self) -> Iterator[tuple[bytes, bytes]]:
-        """Give keys and values of what there is, at most a batch."""
-        for message in self._consumer.consume(_BATCH, 0):
-            if message.error() is None:
+        """Give keys and values of what there is, at most a batch; nothing while the topic cannot be read."""
+        messages: list[Message] = []
+        try:
+            if self._consumer is None and self._clock_s() >= self._again_s:
+                self._consumer = self._opened()
+            if self._consumer is not None:
+                messages = self._consumer.consume(_BATCH, 0)
+        except KafkaException as error:
+            self._again_s = self._clock_s() + AGAIN_S
+            self._say(error.args[0].str())
+        for message in messages:
+            wrong = message.error()
+            if wrong is None:
                 yield message.key() or b"", message.value() or b""
+            elif wrong.fatal() or not wrong.retriable():
+                self._say(wrong.str())
 
     def close(self) -> None:
         """Leave the topic."""
-        self._consumer.close()
+        if self._consumer is not None:
+            self._consumer.close()
+
+    def _opened(self) -> Consumer:
+        config = consumer_config(self._kafka, self._group, queued_max_messages_kbytes=_KILOBYTES)
+        consumer = Consumer(config | QUIET)
+        try:
+            numbers = self._partitions(consumer)
+            wanted = [TopicPartition(self._name, number, self._since_ms) for number in numbers]
+            consumer.assign(consumer.offsets_for_times(wanted, timeout=OPEN_S))
+        except KafkaException:
+            consumer.close()
+            raise
+        return consumer
+
+    def _partitions(self, consumer: Consumer) -> list[int]:
+        known = consumer.list_topics(self._name, timeout=OPEN_S).topics[self._name]
+        if known.error is not None:
+            raise KafkaException(known.error)
+        return list(known.partitions)
+
+    def _say(self, why: str) -> None:
+        now_s = self._clock_s()
+        if now_s - self._said_s >= AGAIN_S:
+            self._said_s = now_s
+            logger.warning("topic %s cannot be read, and what rests on it waits: %s", self._name, why)
 
 
 class WindowFeed:
-    """Reads nothing while nothing is under way.
-
-    Raises:
-        KafkaException: from `follow`: the topic cannot be read.
-    """
+    """Reads nothing while nothing is under way."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka

@@ -2,6 +2,7 @@
 
 Nothing here is ever unpickled: `pickletools` reads opcodes without carrying them out. Looked into are plain files,
 what zlib, gzip, bzip2 and xz pack (joblib's forms), each member of a zip (PyTorch, NumPy, skops), and .npy headers.
+What lz4, Zstandard and tar pack is looked into by nobody, and is refused.
 """
 
 from __future__ import annotations
@@ -47,6 +48,12 @@ _PACKED: Final = (
     (b"x\x9c", zlib.decompressobj),
     (b"x\xda", zlib.decompressobj),
 )
+_UNOPENED: Final = (
+    (0, b"\x04\x22\x4d\x18", "lz4"),
+    (0, b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (257, b"ustar", "tar"),
+)
+"""Where a mark stands, the mark, and what packs so."""
 _TWO: Final = 2
 _BASED: Final = re.compile(rb"\s*[+-]?0[xXoObB][0-9A-Fa-f_]+L?\s*")
 _NPY: Final = b"\x93NUMPY"
@@ -141,9 +148,14 @@ def refuse_pickles(name: str, file: IO[bytes]) -> None:
         file: at its start, and seekable.
 
     Raises:
-        BrokenPackageError: it is one, holds one, or is a zip that cannot be looked through.
+        BrokenPackageError: it is one, holds one, or is packed in a way that cannot be looked through.
     """
     head = file.read(LOOKED_AT_BYTES)
+    for at, mark, packer in _UNOPENED:
+        if head.startswith(mark, at):
+            raise BrokenPackageError(
+                f"{name} is packed by {packer}, which nobody looks through for pickles: put in what it packs, unpacked"
+            )
     size, budget = file.seek(0, io.SEEK_END), _Budget()
     found = _found(head, budget) or _found_behind(file, size, head, budget)
     budget.check(name)

@@ -58,6 +58,8 @@ def _walked(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, os.sta
             else:
                 kind = "a symbolic link" if stat.S_ISLNK(info.st_mode) else "no regular file"
                 raise BrokenPackageError(f"{shown(path)} is {kind}: a package holds regular files alone")
+    if prefix and not count:
+        raise BrokenPackageError(f"{shown(prefix)} is an empty folder: a package holds regular files alone")
 
 
 @contextmanager

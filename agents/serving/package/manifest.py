@@ -14,6 +14,7 @@ from driftline.agents.serving.package.layout import MAX_FILES, Path
 from driftline.agents.serving.package.tensors import Tensor
 from driftline.schemas.control.command import ModelRef, Name
 from driftline.schemas.control.envelope import Digest
+from driftline.schemas.control.reading import without_twins
 from driftline.schemas.control.serving_state import Tier
 from driftline.schemas.deployment import Name as Label
 from driftline.schemas.deployment import Weight
@@ -170,7 +171,7 @@ class Manifest(_Part, frozen=True):
         if len(payload) > MAX_BYTES:
             raise BrokenPackageError(f"a manifest has {len(payload):,} bytes; {MAX_BYTES:,} are allowed")
         try:
-            found = msgspec.json.decode(payload, type=cls)
+            found = msgspec.json.decode(without_twins(payload), type=cls)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise BrokenPackageError(f"the manifest cannot be read: {_plain(error)}") from error
         wrong = contradiction(found)

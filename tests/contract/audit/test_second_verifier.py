@@ -109,6 +109,22 @@ def steal_the_log(records: list[bytes], notes: list[bytes]) -> None:
     notes.append(note.signed("driftline.example/test", key("checkpoint")).to_bytes())
 
 
+def name_another_behind_a_checkpoint(records: list[bytes], _notes: list[bytes]) -> None:
+    """Let the record behind one that a checkpoint proves name another one before it, and link what follows anew."""
+    records[14] = spoilt(records[14], prev_hash="0" * 64)
+    for at in range(15, len(records)):
+        records[at] = spoilt(records[at], prev_hash=digest(records[at - 1]))
+
+
+def call_it_another_log(records: list[bytes], notes: list[bytes]) -> None:
+    """Let the log's own key sign the true root under another origin."""
+    tree = Frontier()
+    for record in records[:20]:
+        tree.push(leaf_hash(record))
+    note = Checkpoint("driftline.example/other", 20, tree.root())
+    notes.append(note.signed("driftline.example/test", key("checkpoint")).to_bytes())
+
+
 TAMPERINGS: tuple[Tamper, ...] = (
     edit,
     relink,
@@ -123,6 +139,8 @@ TAMPERINGS: tuple[Tamper, ...] = (
     lambda records, _notes: records.__setitem__(28, records[28].replace(b"seen", b"see\xff")),
     add_a_carriage_return,
     steal_the_log,
+    name_another_behind_a_checkpoint,
+    call_it_another_log,
     lambda records, _notes: records.__delitem__(9),
     lambda records, _notes: records.__delitem__(slice(20, None)),
     lambda records, _notes: records.insert(9, records[3]),
@@ -172,6 +190,20 @@ def test_both_find_what_was_done(program: Path, book: Book, tmp_path: Path, tamp
     named = re.match(r"record (\d+)", said.stdout)
     assert named is not None, said.stdout
     assert report.fault.seq <= int(named[1]) <= report.fault.until + 1
+
+
+def test_a_fault_is_told_as_what_it_is(book: Book) -> None:
+    """A record behind what is proven is at fault itself; a root that is right under another name is no edited log."""
+    for tamper, found in (
+        (name_another_behind_a_checkpoint, ("edited", 14, 14, "it names another record before it")),
+        (call_it_another_log, ("re-chained", 14, 19, "calls the log 'driftline.example/other'")),
+    ):
+        records, notes = list(book.records), list(book.notes)
+        tamper(records, notes)
+        fault = Verifier(book.pins, notes).run(records).fault
+        assert fault is not None
+        assert (fault.kind, fault.seq, fault.until) == found[:3]
+        assert found[3] in fault.why
 
 
 def test_both_say_the_same_of_anything(program: Path, book: Book, tmp_path: Path) -> None:

@@ -7,8 +7,17 @@ from typing import Any
 import pytest
 
 from driftline.schemas.settings import Archive, ClickHouse
-from driftline.streams.clickhouse.errors import ClickHouseError
-from driftline.streams.clickhouse.retention import AUDIT, DECISIONS, EVENTS, LINEAGE, apply, clause, longer
+from driftline.streams.clickhouse.errors import ClickHouseAwayError, ClickHouseError
+from driftline.streams.clickhouse.retention import (
+    AUDIT,
+    DECISIONS,
+    EVENTS,
+    KEPT,
+    LINEAGE,
+    apply,
+    clause,
+    longer,
+)
 
 
 def test_greater_risk_keeps_events_longer() -> None:
@@ -29,27 +38,52 @@ def test_names_are_quoted() -> None:
     )
 
 
+class Server:
+    """A server that refuses, or does not answer, what some texts begin with; `kept_lookup` is there or is not."""
+
+    settings = ClickHouse()
+
+    def __init__(self, view: str, *bad: tuple[str, ClickHouseError]) -> None:
+        self.view, self.bad, self.asked = view, bad, list[str]()
+
+    def query(self, text: str, values: dict[str, Any] | None = None) -> list[dict[str, str]]:
+        """Tell of every table, and of no deployment."""
+        if "system.tables" in text:
+            names = [name for name in (values or {})["names"] if name != KEPT or self.view]
+            return [{"name": name, "create_table_query": self.view} for name in names]
+        return [{"text": "SELECT 1"}] if "formatQuery" in text else []
+
+    def command(self, text: str) -> None:
+        """Keep what is asked."""
+        self.asked.append(text)
+        for begin, error in self.bad:
+            if text.startswith(begin):
+                raise error
+
+
+def test_the_view_is_made_though_nobody_said_that_it_was_dropped() -> None:
+    """While a server of a cluster is away its answer is; the others would have no view until it is back."""
+    client: Any = Server("a view", ("DROP VIEW", ClickHouseAwayError("no answer")))
+    with pytest.raises(ClickHouseAwayError):
+        apply(client, Archive())
+    assert [one.split(" kept_lookup")[0] for one in client.asked[-2:]] == [
+        "DROP VIEW IF EXISTS",
+        "CREATE VIEW IF NOT EXISTS",
+    ]
+    client = Server("")
+    assert apply(client, Archive())[-1] == KEPT
+    assert [one for one in client.asked if one.startswith("DROP")] == []
+
+
 def test_a_table_that_is_refused_keeps_no_other_from_its_rule() -> None:
     """A right that is missing for one is told, once the others have what they are to have."""
-    asked: list[str] = []
-
-    class Server:
-        settings = ClickHouse()
-
-        def query(self, text: str, values: dict[str, Any] | None = None) -> list[dict[str, str]]:
-            if "system.tables" in text:
-                return [{"name": name, "create_table_query": ""} for name in (values or {})["names"]]
-            return [{"text": "SELECT 1"}] if "formatQuery" in text else []
-
-        def command(self, text: str) -> None:
-            asked.append(text)
-            if "ALTER TABLE predictions" in text:
-                raise ClickHouseError("predictions: not enough privileges")
-
-    client: Any = Server()
+    client: Any = Server(
+        "", ("ALTER TABLE predictions", ClickHouseError("predictions: not enough privileges"))
+    )
     with pytest.raises(ClickHouseError, match="predictions"):
         apply(client, Archive())
     tables = {*EVENTS, *DECISIONS, *LINEAGE, *AUDIT} - {"predictions"}
     assert {
-        table for table in tables if any(f"ALTER TABLE {table} MODIFY TTL" in one for one in asked)
+        table for table in tables if any(f"ALTER TABLE {table} MODIFY TTL" in one for one in client.asked)
     } == tables
+    assert client.asked[-1].startswith(f"CREATE VIEW IF NOT EXISTS {KEPT} ")

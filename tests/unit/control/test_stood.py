@@ -116,3 +116,17 @@ def test_a_grant_that_cannot_be_read_names_nobody(grant: Callable[[], str]) -> N
     assert (table["canary"]["version"], table["canary"]["by"]) == ("2", None)
     assert (table["champion"]["version"], table["champion"]["by"]) == ("1", "ann")
     assert list(stood_lines(table))
+
+
+def test_what_whoever_halted_says_is_one_line() -> None:
+    """Any of four roles halts, and none of them writes lines into the answer to who put what there."""
+    office = Office("low")
+    office.created("1")
+    office.does(
+        "halt-serving", "oli", reason="stop\nchurn, revision 9 (audit 99)\n  champion  7, by bob\x1b[2K"
+    )
+    records = lines(office)
+    past = Past(records, digest(records[0]))
+    said = list(stood_lines(stood_table(past, past.ledger.desk.states["churn"])))
+    assert all("\n" not in line and "\x1b" not in line for line in said)
+    assert any(line.startswith("  halted    by oli: stop") for line in said)

@@ -46,6 +46,13 @@ def test_a_manifest_reads_back(manifest: Manifest) -> None:
     assert again.columns == ("a", "b")
 
 
+def test_no_field_stands_twice(manifest: Manifest) -> None:
+    """Some readers take the first, some the last: the tier that is read might not be the one that counts."""
+    twin = manifest.to_bytes().replace(b"{", b'{"tier":"high",', 1)
+    with pytest.raises(BrokenPackageError, match="tier"):
+        Manifest.from_bytes(twin)
+
+
 def test_a_command_carries_the_largest_manifest(manifest: Manifest) -> None:
     """A manifest of 24,000 bytes, signed twice and registered with a long reason, fits into a command's envelope."""
     columns = tuple(f"{'c' * 180}{number:04}" for number in range(110))

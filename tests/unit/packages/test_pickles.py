@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import pickle
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -30,6 +31,16 @@ def zipped(members: dict[str, bytes], packing: int = zipfile.ZIP_STORED) -> byte
     with zipfile.ZipFile(out, "w", packing) as made:
         for name, data in members.items():
             made.writestr(name, data)
+    return out.getvalue()
+
+
+def tarred(data: bytes) -> bytes:
+    """Return a tar of one file."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as made:
+        about = tarfile.TarInfo("data.pkl")
+        about.size = len(data)
+        made.addfile(about, io.BytesIO(data))
     return out.getvalue()
 
 
@@ -85,6 +96,19 @@ def test_a_pickle_is_refused_and_does_not_run(tmp_path: Path, way: str) -> None:
         refuse_pickles("weights.bin", io.BytesIO(data))
     assert "save the model as ONNX, skops or safetensors" in str(caught.value)
     assert not witness.exists()
+
+
+@pytest.mark.parametrize(("packer", "data"), [
+    ("lz4", b"\x04\x22\x4d\x18" + b"anything"),
+    ("Zstandard", b"\x28\xb5\x2f\xfd" + b"anything"),
+    ("tar", tarred(pickle.dumps([1]))),
+])  # fmt: skip
+def test_what_nobody_looks_through_is_refused(packer: str, data: bytes) -> None:
+    """Joblib writes lz4 where it is installed, and what a tar holds begins with its name: neither is opened here."""
+    with pytest.raises(
+        BrokenPackageError, match=rf"weights\.bin is packed by {packer}, which nobody looks through"
+    ):
+        refuse_pickles("weights.bin", io.BytesIO(data))
 
 
 def test_the_pickle_of_these_tests_would_have_betrayed_itself(tmp_path: Path) -> None:

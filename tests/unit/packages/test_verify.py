@@ -77,6 +77,12 @@ def test_a_surplus_file_is_found(package: Path) -> None:
     assert "the file 'more/w.bin' is not listed in the manifest" in why(package)
 
 
+def test_an_empty_folder_is_found(package: Path) -> None:
+    """A folder that holds nothing is listed nowhere, and named."""
+    (package / "more" / "yet").mkdir(parents=True)
+    assert "'more/yet/' is an empty folder: a package holds regular files alone" in why(package)
+
+
 @pytest.mark.parametrize("to", ["model.onnx", "surplus", "/etc/hostname", "nowhere"])
 def test_a_link_is_found(package: Path, to: str) -> None:
     """A symbolic link is refused in the place of a listed file and beside it, whatever it points to."""

@@ -238,6 +238,11 @@ def test_one_worker_alone_has_a_memory(tmp_path: Path) -> None:
         for again in (path, link):
             with pytest.raises(RetrainError, match="another worker that retrains remembers in"), held(again):
                 pass
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for bad in (loop, tmp_path / ("x" * 300)):
+        with pytest.raises(RetrainError, match="cannot be used"), held(bad):
+            pytest.fail("it was held")
     with pytest.raises(RetrainError, match="which is a folder: name a file"), held(Path()):
         pass
     with held(path) as second:

@@ -47,16 +47,33 @@ def test_what_was_followed_well_is_read_again_soon(monkeypatch: pytest.MonkeyPat
 
 def test_an_agent_that_waits_to_read_again_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says so as often as ever, and one beat that fails ends nothing: what was commanded here is told."""
-    follower, beats = Follower(Kafka(), Mock(), "test-0"), list[None]()
+    beats = list[None]()
     monkeypatch.setattr(follow, "HEARTBEAT_S", 0.01)
 
     def beat() -> None:
         beats.append(None)
         raise OSError("no descriptor is left")
 
-    monkeypatch.setattr(follower, "_beat", beat)
+    follower = Follower(Kafka(), Mock(heartbeat=beat, untold=list), "test-0")
     follower._pause(Mock(), 0.3)
     assert 3 <= len(beats) <= 32
+
+
+def test_a_beat_that_fails_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a local command that was told and cannot be put aside: what waits is told all the same, as it ends."""
+    station = Mock(
+        **{"heartbeat.side_effect": OSError("no descriptor"), "told.side_effect": OSError("disk full")}
+    )
+    follower, producer = Follower(Kafka(), station, "test-0"), Mock()
+    monkeypatch.setattr(follow, "Producer", lambda _: producer)
+    monkeypatch.setattr(follower, "_follow", lambda _: follower._stop.set())
+    follower.say("acks", "churn", b"ack")
+    follower.say("deployment-control", "", b"halt")
+    follower._run()
+    for call in producer.produce.call_args_list:
+        call.kwargs["on_delivery"](None, None)
+    assert [call.args[1] for call in producer.produce.call_args_list] == [b"ack", b"halt"]
+    assert producer.flush.call_count == station.told.call_count == 1
 
 
 def test_an_agent_without_kafka_says_so(

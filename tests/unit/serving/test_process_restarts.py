@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -73,6 +73,24 @@ def test_a_process_that_ends_is_started_again_as_it_was(monkeypatch: pytest.Monk
     assert [one[one.index("--number") + 1] for one in words] == ["0", "1", "1"]
     assert words[1] == words[2]
     assert Child.started[0].code == 0
+
+
+def test_no_room_for_another_process_ends_none_that_serve(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the kernel has no process to give, that is said, and asked for again."""
+    monkeypatch.setattr(Child, "codes", [None, -signal.SIGKILL])
+    start, refusals = processes._start, [BlockingIOError(11, "Resource temporarily unavailable")]
+
+    def started(*words: Any) -> Any:
+        if len(Child.started) == TWO.processes and refusals:
+            raise refusals.pop()
+        return start(*words)
+
+    monkeypatch.setattr(processes, "_start", started)
+    assert processes.run(TWO, None) == 0
+    assert "process 1 cannot be started, and is tried again" in caplog.text
+    assert len(Child.started) == TWO.processes + 1
 
 
 def test_one_that_never_served_ends_them_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from driftline.agents.emit import Emitter
 from driftline.agents.serving import tellers
 from driftline.agents.serving.cloudevents import REQUEST, RESPONSE
 from driftline.agents.serving.doors import Doors
-from driftline.agents.serving.errors import AnswerError
+from driftline.agents.serving.errors import AnswerError, ServingError
 from driftline.agents.serving.metrics import ServingMetrics
 from driftline.agents.serving.tellers import MAX_EMITTERS, Tellers
 from driftline.agents.serving.tokens import Tokens
@@ -134,3 +134,38 @@ def test_a_deployment_keeps_none_of_another_out_and_old_versions_go(monkeypatch:
     assert closed.wait(10)
     held.of("churn", "1", "champion")
     assert made[-2:] == ["1", "next"]
+
+
+def test_what_can_be_told_by_nobody_now_may_be_sent_again(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A spool that cannot be made is no fault of whoever sends: 503, once asked for in a body; what was taken stays."""
+    make, refused = doors._tellers._make, list[str]()
+
+    def made(deployment: str, version: str, slot: str) -> Emitter:
+        if version == "8":
+            refused.append(version)
+            raise ServingError("predictions of churn 8 cannot be told: no space left")
+        return make(deployment, version, slot)
+
+    monkeypatch.setattr(doors._tellers, "_make", made)
+    good, bad = ({"version": version, "features": {"age": 3.0}} for version in "78")
+    told = sends(doors, "events", good, bad, bad)
+    assert (told["taken"], told["refused"], [one["line"] for one in told["errors"]]) == (1, 2, [2, 3])
+    assert len(refused) == 1
+    event(doors, REQUEST, {"instances": [[1.0]]})
+    answered = {"predictions": [0.5], "model_version": "8"}
+    for again in (lambda: sends(doors, "events", bad), lambda: event(doors, RESPONSE, answered)):
+        with pytest.raises(AnswerError, match="cannot be told: no space left: send it again later") as caught:
+            again()
+        assert (caught.value.status, caught.value.retry_after_s) == (503, 5)
+    monkeypatch.setattr(doors._tellers, "_make", make)
+    assert event(doors, RESPONSE, answered) == {"taken": 1}
+    assert event(doors, RESPONSE, answered) == {"taken": 0}
+
+
+def test_predictions_of_many_versions_keep_no_label_out(doors: Doors) -> None:
+    """Labels have a place of their own beside as many versions as may be told of."""
+    for number in range(MAX_EMITTERS):
+        assert sends(doors, "events", {"version": str(number), "features": {"age": 3.0}})["taken"] == 1
+    assert sends(doors, "labels", {"id": "a", "value": "yes"})["taken"] == 1

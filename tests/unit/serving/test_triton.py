@@ -123,17 +123,27 @@ def test_unknown_parameters_pass(client: triton.InferenceServerClient) -> None:
 
 
 def test_what_is_not_carried_is_refused_in_words(client: triton.InferenceServerClient) -> None:
-    """BF16, FP16 in JSON, a class count, another version, another model, another shape: each with its sentence."""
+    """BF16, FP16 in JSON, a class count, shared memory, another version or model or shape: each with its sentence."""
     bf16 = triton.InferInput("X", [1, 3], "BF16")
     bf16.set_data_from_numpy(np.ones((1, 3), ml_dtypes.bfloat16))
     plain = [asked("X", "FP32", np.ones((1, 3), np.float32), binary=True)]
     half = [triton.InferRequestedOutput("half", binary_data=False)]
     several = [triton.InferRequestedOutput("p", class_count=2)]
+    near, far = triton.InferRequestedOutput("p"), asked("X", "FP32", np.ones((1, 3), np.float32), binary=True)
+    near.set_shared_memory("region", 4)
+    far.set_shared_memory("region", 12)
     wide = [asked("X", "FP32", np.ones((1, 4), np.float32), binary=True)]
     for name, inputs, more, said in (
         ("plain", [bf16], {}, "BF16, which numpy does not know: send FP32"),
         ("many", rows(), {"outputs": half}, "FP16, which JSON does not carry: ask for it binary"),
         ("plain", plain, {"outputs": several}, "classification is asked"),
+        (
+            "plain",
+            plain,
+            {"outputs": [near]},
+            "the output 'p' is asked for in shared memory, which is not done",
+        ),
+        ("plain", [far], {}, "the input 'X' lies in shared memory, which is not taken: send its data"),
         ("plain", plain, {"model_version": "8"}, "version '8' of plain does not answer; 7 does"),
         ("other", plain, {}, "there is no deployment 'other' here"),
         ("plain", wide, {}, "has shape [1, 4]; it must be [-1, 3]"),

@@ -1,0 +1,81 @@
+"""Topics of the watching side as the controller reads them: that they cannot be read holds up no decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from driftline.agents.control.controller import streams
+from driftline.agents.control.controller.streams import AGAIN_S, Stream
+from driftline.schemas.settings import Kafka
+
+OFFLINE = KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+
+def message(value: bytes = b"", error: KafkaError | None = None) -> Any:
+    """Return a message, or an error in place of one."""
+    return Mock(**{"error.return_value": error, "key.return_value": b"key", "value.return_value": value})
+
+
+def refused(consumer: Any) -> None:
+    """Let whoever reads have no right to the topic."""
+    no = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    consumer.list_topics.return_value.topics["alerts"].error = no
+
+
+def leaderless(consumer: Any) -> None:
+    """Let a partition have no leader."""
+    consumer.offsets_for_times.side_effect = OFFLINE
+
+
+def away(consumer: Any) -> None:
+    """Let no broker answer."""
+    consumer.list_topics.side_effect = OFFLINE
+
+
+@pytest.mark.parametrize("wrong", [refused, leaderless, away])
+def test_a_topic_that_cannot_be_opened_is_tried_again_later(
+    wrong: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each attempt may take seconds, in which nothing is decided: one a minute, told each time; nothing is raised."""
+    topic = Mock(error=None, partitions={0: None, 1: None})
+    consumer = Mock(**{"list_topics.return_value.topics": {"alerts": topic}})
+    consumer.consume.return_value = [message(b"one")]
+    made = Mock(return_value=consumer)
+    monkeypatch.setattr(streams, "Consumer", made)
+    now_s = [0.0]
+    stream = Stream(Kafka(), "alerts", 0, lambda: now_s[0])
+    wrong(consumer)
+    for now_s[0] in (0.0, 1.0, AGAIN_S - 1, AGAIN_S):
+        assert list(stream.take()) == []
+    assert (made.call_count, consumer.close.call_count) == (2, 2)
+    assert caplog.text.count("topic alerts cannot be read, and what rests on it waits") == 2
+    topic.error = consumer.offsets_for_times.side_effect = consumer.list_topics.side_effect = None
+    now_s[0] = 3 * AGAIN_S
+    assert list(stream.take()) == [(b"key", b"one")]
+    assert len(consumer.offsets_for_times.call_args.args[0]) == 2
+
+
+def test_an_error_between_records_is_told_and_the_others_are_read(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A right that is taken away later is said once a minute; what passes by itself is not."""
+    topic = Mock(error=None, partitions={0: None})
+    consumer = Mock(**{"list_topics.return_value.topics": {"alerts": topic}})
+    gone, passing = (
+        KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED),
+        Mock(fatal=bool, retriable=lambda: True),
+    )
+    consumer.consume.return_value = [
+        message(error=gone),
+        message(b"one"),
+        message(error=gone),
+        message(error=passing),
+    ]
+    monkeypatch.setattr(streams, "Consumer", Mock(return_value=consumer))
+    assert list(Stream(Kafka(), "alerts", 0, lambda: 0.0).take()) == [(b"key", b"one")]
+    assert caplog.text.count("cannot be read") == 1
