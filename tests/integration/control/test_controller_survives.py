@@ -18,6 +18,7 @@ from driftline.deploy.local.compacted import produce, records
 from driftline.deploy.local.kafka_topics import ensure_topics
 from driftline.schemas.deployment_state import defaults
 from driftline.schemas.settings import kafka_config
+from driftline.schemas.topics import ALERTS, WINDOWS
 
 
 def test_of_two_controllers_one_writes(hall: Hall) -> None:
@@ -62,6 +63,18 @@ def made_anew(hall: Hall, topic: str) -> str:
         assert time.monotonic() < deadline
     ensure_topics(hall.settings)
     return name
+
+
+def test_halts_are_decided_though_nothing_watches(hall: Hall) -> None:
+    """Without the topics of alerts and windows a controller begins, decides, and says what it cannot read."""
+    kafka = hall.settings.kafka
+    names = [kafka.topic_prefix + topic for topic in (ALERTS, WINDOWS)]
+    admin = AdminClient(kafka_config(kafka))
+    for deleted in admin.delete_topics(names).values():
+        deleted.result(WAIT_S)
+    hall.start()
+    hall.ask("halt-serving", "oli")
+    assert f"topic {names[0]} cannot be read, and what rests on it waits" in hall.log()
 
 
 def test_a_topic_made_anew_stops_the_controller_until_roots_say_so(hall: Hall) -> None:
