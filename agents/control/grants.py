@@ -31,6 +31,14 @@ def asked(command: str) -> Command:
     return Command.from_bytes(Envelope.from_bytes(command.encode()).body)
 
 
+def is_glass_broken(command: str | None) -> bool:
+    """Whether a command, as `asked` reads it, was given with the glass broken; not where there is none to be read."""
+    try:
+        return command is not None and asked(command).break_glass
+    except UNREADABLE:
+        return False
+
+
 def held(state: ServingState, of: Standing) -> Grant | None:
     """The grant of what stands; None when nothing of that kind does, or by the controller's word alone."""
     return next((one for one in state.basis if one.of == of), None)

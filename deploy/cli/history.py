@@ -76,6 +76,7 @@ def command(
 
 
 def _table(record: AuditRecord, target: Target | None) -> dict[str, Any]:
+    from driftline.agents.control.grants import is_glass_broken
     from driftline.deploy.control.shown import moment
 
     return {
@@ -87,6 +88,7 @@ def _table(record: AuditRecord, target: Target | None) -> dict[str, Any]:
         "target": None if target is None else target._asdict(),
         "by": record.actor or (record.detail or {}).get("by") or record.agent or None,
         "approvers": list(record.approvers),
+        "break_glass": is_glass_broken(record.envelope),
         "revision": record.revision_after,
         "reject": record.reject,
         "reasons": list(record.reasons),
@@ -104,6 +106,7 @@ def _line(found: dict[str, Any]) -> str:
         f"of {target['op']} {target['version'] or ''}".rstrip() if target else "",
         f"by {found['by']}" if found["by"] else "",
         f"approved by {', '.join(found['approvers'])}" if found["approvers"] else "",
+        "with the glass broken" if found["break_glass"] else "",
         f"revision {found['revision']}" if found["revision"] is not None else "",
         f"({found['reject']})" if found["reject"] else "",
         *found["reasons"],

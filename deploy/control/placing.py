@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from driftline.agents.audit.record import EFFECTIVE, AuditRecord
-from driftline.agents.control.grants import CHAMPIONS
+from driftline.agents.control.grants import CHAMPIONS, is_glass_broken
 from driftline.agents.control.telling import BACK
 from driftline.agents.control.trust import CONTROLLER
 from driftline.schemas.control.serving_state import ServingState
@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What was done: where it stands in the audit, when, who asked and approved, and what it makes champion, if any."""
+    """What was done: where it stands in the audit, when, who asked and approved, and what it makes champion, if any.
+
+    `break_glass` says that it was asked for without approvals, as an emergency.
+    """
 
     seq: int
     at_ms: int
     by: str
     approvers: tuple[str, ...] = ()
     champion: ModelRef | None = None
+    break_glass: bool = False
 
 
 class Champions:
@@ -49,6 +53,7 @@ class Champions:
                 record.actor,
                 record.approvers,
                 record.model if record.op in (*CHAMPIONS, "rollback") else None,
+                is_glass_broken(record.envelope),
             )
         text = (record.detail or {}).get("state") if record.event in BACK else None
         return None if text is None else self._place(record, ServingState.from_bytes(text.encode()))

@@ -25,6 +25,8 @@ _APART = frozenset(
 _LONG = frozenset(("trust", "policy", "settings", "manifest"))
 """Fields of which the size is shown."""
 SHOWN_CHARS = 300
+GLASS = ", with the glass broken"
+"""What is said behind who approved something that was to be reviewed afterwards."""
 
 
 def command_lines(command: Command, digest: str, by: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ import msgspec
 from driftline.agents.control.controller.phases import progress
 from driftline.agents.control.grants import held
 from driftline.agents.control.verdicts import one_line
-from driftline.deploy.control.shown import moment
+from driftline.deploy.control.shown import GLASS, moment
 from driftline.schemas.control.command import Command
 from driftline.schemas.control.envelope import Envelope, EnvelopeError
 
@@ -134,6 +134,7 @@ def _by(model: ModelRef | None, deed: Deed | None) -> dict[str, Any] | None:
         "manifest": model.manifest,
         "by": None if deed is None else deed.by,
         "approvers": [] if deed is None else list(deed.approvers),
+        "break_glass": deed is not None and deed.break_glass,
         "since": None if deed is None else moment(deed.at_ms),
         "audit_seq": None if deed is None else deed.seq,
     }
@@ -141,6 +142,7 @@ def _by(model: ModelRef | None, deed: Deed | None) -> dict[str, Any] | None:
 
 def _word(one: dict[str, Any]) -> str:
     approved = f", approved by {', '.join(one['approvers'])}" if one["approvers"] else ""
+    approved += GLASS if one["break_glass"] else ""
     return f", by {one['by']}{approved}, {one['since']} (audit {one['audit_seq']})" if one["by"] else ""
 
 

@@ -6,8 +6,12 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from driftline.agents.audit.errors import AuditError
+from driftline.agents.audit.record import AuditRecord
+from driftline.agents.control.grants import is_glass_broken
 from driftline.agents.control.trust import CONTROLLER
 from driftline.deploy.control.errors import TraceError
+from driftline.deploy.control.shown import GLASS
 from driftline.schemas.ids import ids_named
 from driftline.streams.clickhouse import trace_reads
 from driftline.streams.clickhouse.client import Client
@@ -45,6 +49,16 @@ class Traced:
             and self.state["answering"] != self.place["model_version"]
         )
 
+    @property
+    def is_glass_broken(self) -> bool:
+        """Whether what put it there was asked for with the glass broken, as the archive's copy of the audit says."""
+        try:
+            return is_glass_broken(
+                AuditRecord.from_bytes(self.placed["record"]).envelope if self.placed else None
+            )
+        except AuditError:
+            return False
+
     def facts(self) -> dict[str, Any]:
         """Give all of it as `--json` prints it."""
         said, put = self.prediction, self.placed
@@ -73,6 +87,7 @@ class Traced:
                 "op": put["op"] or put["event"],
                 "actor": put["actor"] or CONTROLLER,
                 "approvers": list(put["approvers"]),
+                "break_glass": self.is_glass_broken,
                 "at": _utc(put["decided_at"]),
                 "seq": put["seq"],
             },
@@ -114,6 +129,7 @@ class Traced:
             f", approved by {', '.join(put['approvers'])}" if put["approvers"] else ", without approvals"
         )
         by = facts["placed_by"]
+        approved += GLASS if by["break_glass"] else ""
         yield "put there", f"by {by['actor']} ({by['op']}){approved}, {by['at']}"
         yield "audit", f"record {put['seq']}"
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from office import Office
+from office import Office, shadowed
 from office_audit import lines
 from signed import key, model
 
-from driftline.agents.audit.record import digest
+from driftline.agents.audit.record import EFFECTIVE, AuditRecord, digest
 from driftline.agents.control.moves import back
 from driftline.agents.control.signing import sign
+from driftline.deploy.cli.history import _line, _table
 from driftline.deploy.control.past import Past
 from driftline.deploy.control.stood import inventory_table, stood_lines, stood_table
+from driftline.deploy.control.traced import Traced
 from driftline.schemas.control.envelope import COMMAND
 
 
@@ -130,3 +133,29 @@ def test_what_whoever_halted_says_is_one_line() -> None:
     said = list(stood_lines(stood_table(past, past.ledger.desk.states["churn"])))
     assert all("\n" not in line and "\x1b" not in line for line in said)
     assert any(line.startswith("  halted    by oli: stop") for line in said)
+
+
+def test_who_broke_the_glass_is_said_wherever_it_is_said_who_it_was() -> None:
+    """In what stood, in a trace and in history: without approvals, and by whom."""
+    office = shadowed("medium")
+    office.does("promote", "oli", model=model("2"), break_glass=True)
+    records = lines(office)
+    past = Past(records, digest(records[0]))
+    table = stood_table(past, past.ledger.desk.states["churn"])
+    assert (table["champion"]["by"], table["champion"]["break_glass"]) == ("oli", True)
+    assert any("2, by oli, with the glass broken, " in line for line in stood_lines(table))
+    found = [
+        one for one in map(AuditRecord.from_bytes, records) if (one.event, one.op) == (EFFECTIVE, "promote")
+    ]
+    put = {
+        "record": found[0].to_bytes(), "op": "promote", "event": EFFECTIVE, "actor": "oli", "approvers": (),
+        "decided_at": datetime.now(UTC), "seq": found[0].seq, "package": "",
+    }  # fmt: skip
+    place = {"deployment": "churn", "prediction_id": bytes(16), "ts": put["decided_at"], "arrived": put["decided_at"],
+             "model_version": "2", "slot": "champion"}  # fmt: skip
+    told = Traced(place=place, prediction=None, label=None, state=None, placed=put)
+    assert told.facts()["placed_by"]["break_glass"]
+    assert "by oli (promote), without approvals, with the glass broken, " in dict(told.lines())["put there"]
+    row = _table(found[0], None)
+    assert row["break_glass"]
+    assert "by oli with the glass broken revision" in _line(row)

@@ -47,6 +47,7 @@ PLACED = {
     "manifest": "ab" * 32,
     "package": "ab" * 32,
     "digest": "cd" * 32,
+    "record": b"",
 }
 
 
@@ -72,6 +73,7 @@ def test_all_of_a_prediction_is_told() -> None:
         "op": "promote",
         "actor": "ann",
         "approvers": ["bob", "cat"],
+        "break_glass": False,
         "at": "2026-01-04T12:00:00.000Z",
         "seq": 12,
     }
