@@ -105,10 +105,10 @@ class Reader:
         for message in messages:
             wrong = message.error()
             if wrong is None:
-                self.is_at_end = False
+                self.is_at_end, self._refused = False, ""
                 found.append((message.key() or b"", message.value() or b""))
             elif wrong.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public code
-                self.is_at_end = True
+                self.is_at_end, self._refused = True, ""
             elif wrong.fatal() or not wrong.retriable():
                 raise self._away(wrong.str())
         return found
@@ -154,7 +154,7 @@ class Reader:
             self._refused = error.str()
 
     def _away(self, why: str) -> AuditError:
-        if self._refused:
+        if self._refused and self._kafka.sasl_username:
             return AuditError(
                 f"Kafka at {self._kafka.bootstrap} lets user {self._kafka.sasl_username!r} not in ({self._refused}): "
                 "give the name and the password by DRIFTLINE_KAFKA_SASL_USERNAME and DRIFTLINE_KAFKA_SASL_PASSWORD"

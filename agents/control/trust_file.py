@@ -76,14 +76,23 @@ def template(installation: str) -> str:
 
 
 def written(state: TrustState) -> str:
-    """A trust file that says what holds, with what was revoked as comments, and without names, which are not in it."""
+    """A trust file that says what holds; without names, which are not in it.
+
+    What was revoked is a comment, and so is whoever has no other key: a trust with it could not be set.
+    """
     revoked = {one.key for one in state.revocations}
     gone = {text for text in all_keys(state.trust) if key_id(public_of(text)) in revoked}
     said = msgspec.to_builtins(state.trust)
     tables = [("[root]", said.pop("root"))]
     for name in ("persons", "agents", "witnesses"):
         tables += [(f"[[{name}]]", one) for one in said.pop(name)]
-    return "\n".join([_lines(said, gone), *(f"{head}\n{_lines(table, gone)}" for head, table in tables)])
+    return "\n".join([_lines(said, gone), *(_table(head, table, gone) for head, table in tables)])
+
+
+def _table(head: str, table: dict[str, Any], gone: set[str]) -> str:
+    if gone.issuperset(table["keys"] if "keys" in table else [table["key"]]):
+        return "# revoked: " + "\n# ".join([head, *_lines(table, set()).splitlines()]) + "\n"
+    return f"{head}\n{_lines(table, gone)}"
 
 
 def _lines(table: dict[str, Any], gone: set[str]) -> str:
@@ -94,7 +103,7 @@ def _line(name: str, value: Any, gone: set[str]) -> str:  # noqa: ANN401 - what 
     # Texts, numbers, and lists of texts are written in TOML as they are in JSON.
     text = f"{name} = {msgspec.json.encode(value).decode()}\n"
     if isinstance(value, str | int):
-        return f"# revoked: {text}" if value in gone else text
+        return text
     if gone.isdisjoint(value):
         return text
     rows = "".join(f'  {"# revoked: " if one in gone else ""}"{one}",\n' for one in value)

@@ -109,9 +109,8 @@ class Pairs:
     def give_back(self, deployment: str, pair: Pair) -> None:
         """Let the half that waited wait on: the other one is sent again."""
         key = (deployment, pair.identity)
+        self._drop(key)
         self._hold(key, pair.waited)
-        if key in self._held:
-            self._held.move_to_end(key, last=False)
 
     def expired(self, now_s: float) -> dict[str, int]:
         """Let go of those that waited too long; give how many were lost since the last call, by deployment."""

@@ -137,7 +137,9 @@ class Doors:
             return self._pair(deployment, asked, pair)
         except AnswerError as error:
             if pair is not None and error.retry_after_s is not None:
-                self._pairs.give_back(deployment, pair)  # the other half alone is sent again
+                self._pairs.give_back(
+                    deployment, pair
+                )  # nothing was taken, and the other half alone is sent again
             raise
 
     def _pair(self, deployment: str, asked: Mapping[str, list[str]], pair: Pair | None) -> tuple[int, bytes]:
@@ -160,9 +162,15 @@ class Doors:
         self._tellers.of(deployment, version, CHAMPION).log_many(
             found.columns, found.scores or None, ids=ids, status=found.status, predicted=found.predicted
         )
-        if self._tellers.turned_away():
+        lost = self._tellers.turned_away()
+        if lost >= found.rows:
             raise no_room(found.rows)
-        self._metrics.door_rows.labels(deployment, "cloudevents", "taken").inc(found.rows)
+        self._count(deployment, "cloudevents", found.rows - lost, lost)
+        if lost:
+            # Sent again, those that were taken would be told twice.
+            why = f"{lost:,} rows found no room, and are lost: send fewer at a time"
+            told = {"taken": found.rows - lost, "refused": lost, "errors": [{"error": why}]}
+            return _OK, msgspec.json.encode(told)
         return _OK, b'{"taken":%d}' % found.rows
 
     def close(self, timeout_s: float) -> None:

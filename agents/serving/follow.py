@@ -253,7 +253,13 @@ class Follower:
             logger.exception("a heartbeat failed; the next one follows")
 
     def _speak(self, producer: Producer) -> None:
-        """Hand what waits to the producer."""
+        """Hand what waits to the producer; whatever fails ends nothing."""
+        try:
+            self._hand_on(producer)
+        except Exception:
+            logger.exception("what waits cannot be handed to Kafka's client; it is tried again")
+
+    def _hand_on(self, producer: Producer) -> None:
         while True:
             try:
                 topic, key, value = self._said.get_nowait()
@@ -271,7 +277,9 @@ class Follower:
         try:
             self._station.told(command)
         except Exception:
-            logger.exception("a local command was told, and cannot be put aside; it is told again")
+            logger.exception(
+                "a local command was told, and cannot be put aside; it is told again after a restart"
+            )
 
     def _said_of(self, topic: str, key: str, value: bytes) -> Callable[[KafkaError | None, Any], None]:
         def delivered(error: KafkaError | None, _message: Any) -> None:  # noqa: ANN401 - as above

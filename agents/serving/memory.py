@@ -128,13 +128,11 @@ def keep_news(folder: Path, now_ms: int) -> None:
 
 
 def silent_s(folder: Path, now_ms: int) -> float:
-    """How long ago news came last, s; since what is believed was written where that file is lost, or of a later time.
+    """How long ago news came last, s; where that file is lost, how long ago what is believed was written.
 
     0 when none ever came, or when the clock was set back.
     """
     for name in (HEARD, FILE):
         with suppress(OSError):
-            ago_s = now_ms / 1000 - (folder / name).stat().st_mtime
-            if ago_s >= 0:
-                return ago_s
+            return max(0.0, now_ms / 1000 - (folder / name).stat().st_mtime)
     return 0.0

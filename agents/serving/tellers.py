@@ -61,7 +61,7 @@ class Tellers:
         self._held: dict[Key, _Teller] = {}
         self._before: dict[Key, int] = {}
         """Whom this body told, and how many rows they had turned away before."""
-        self._unmade: dict[Key, AnswerError] = {}
+        self._unmade: dict[Key, str] = {}
         """Whom it could not be told by, and what was said of that."""
 
     def begin(self) -> None:
@@ -96,15 +96,14 @@ class Tellers:
 
     def _made(self, key: Key) -> Emitter:
         """Make an Emitter, once in a body: what keeps one line's from being made does so for thousands."""
-        if key in self._unmade:
-            raise self._unmade[key]
-        try:
-            return self._make(*key)
-        except ServingError as error:
-            logger.warning("nothing comes through the doors: %s", error)
-            why = AnswerError(UNAVAILABLE, f"{error}: send it again later", AGAIN_S)
-            self._unmade[key] = why
-            raise why from error
+        if key not in self._unmade:
+            try:
+                return self._make(*key)
+            except ServingError as error:
+                logger.warning("nothing comes through the doors: %s", error)
+                self._unmade[key] = f"{error}: send it again later"
+        # Anew each time: one that is raised again holds every frame that it came through.
+        raise AnswerError(UNAVAILABLE, self._unmade[key], AGAIN_S)
 
     def _make_room(self, deployment: str) -> None:
         """Let one more version be told of; raises AnswerError while as many are in use as may be."""

@@ -110,18 +110,21 @@ def apply(client: Client, archive: Archive) -> list[str]:
     }
     if f"WHERE {_as_told(client, wanted[KEPT])} " not in f"{view} ":
         changes[KEPT] = _view(wanted[KEPT], is_there=bool(view))
-    failed: ClickHouseError | None = None
-    for statements in changes.values():
-        # A server of a cluster that is away answers neither, and does both once it is back.
-        for statement in statements:
-            try:
-                client.command(clustered(statement, client.settings.cluster))
-            except ClickHouseError as error:
-                failed = failed or error
-        if isinstance(failed, ClickHouseAwayError):
-            break
-    if failed is not None:
-        raise failed
+    refused: ClickHouseError | None = None
+    for table, statements in changes.items():
+        whole = [clustered(statement, client.settings.cluster) for statement in statements]
+        try:
+            for statement in whole:
+                client.command(statement)
+        except ClickHouseAwayError:
+            if table == KEPT:
+                # A server of a cluster that is away drops it once it is back: the others have none until it is made.
+                client.command(whole[-1])
+            raise
+        except ClickHouseError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
     return list(changes)
 
 

@@ -16,8 +16,6 @@ from driftline.schemas.topics import WINDOWS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from confluent_kafka import Message
-
     from driftline.agents.control.controller.windows import Windows
     from driftline.schemas.settings import Kafka
 
@@ -28,7 +26,7 @@ WINDOWS_BACK_MS: Final = 86_400_000
 ALERTS_BACK_MS: Final = 14 * 86_400_000
 """What fires is known when it began to within this time."""
 OPEN_S: Final = 5.0
-"""How long the broker may take for each of two answers; nothing is decided meanwhile."""
+"""How long the broker may take for an answer; nothing is decided meanwhile."""
 AGAIN_S: Final = 60.0
 """Between two attempts, and two complaints."""
 _BATCH: Final = 500
@@ -36,7 +34,7 @@ _KILOBYTES: Final = 16_384
 
 
 class Stream:
-    """A topic of several partitions, opened when it is first read; that it cannot be read holds up no decision.
+    """A topic of several partitions, read once it is open; that it cannot be read holds up no decision.
 
     Args:
         kafka: where the broker is.
@@ -55,15 +53,11 @@ class Stream:
         self._again_s = self._said_s = -math.inf
 
     def take(self) -> Iterator[tuple[bytes, bytes]]:
-        """Give keys and values of what there is, at most a batch; nothing while the topic cannot be read."""
-        messages: list[Message] = []
+        """Give keys and values of what there is, at most a batch; waits for nothing."""
         try:
-            if self._consumer is None and self._clock_s() >= self._again_s:
-                self._consumer = self._opened()
-            if self._consumer is not None:
-                messages = self._consumer.consume(_BATCH, 0)
+            messages = [] if self._consumer is None else self._consumer.consume(_BATCH, 0)
         except KafkaException as error:
-            self._again_s = self._clock_s() + AGAIN_S
+            messages = []
             self._say(error.args[0].str())
         for message in messages:
             wrong = message.error()
@@ -72,18 +66,41 @@ class Stream:
             elif wrong.fatal() or not wrong.retriable():
                 self._say(wrong.str())
 
+    def open(self) -> None:
+        """Open it unless it is, or failed to be a moment ago; takes seconds where brokers are away."""
+        if self._consumer is not None or self._clock_s() < self._again_s:
+            return
+        try:
+            self._consumer = self._opened()
+        except KafkaException as error:
+            self._again_s = self._clock_s() + AGAIN_S
+            self._say(error.args[0].str())
+
+    def reopen(self, since_ms: int) -> None:
+        """Read from another time on."""
+        self.close()
+        self._since_ms = since_ms
+        self.open()
+
     def close(self) -> None:
         """Leave the topic."""
-        if self._consumer is not None:
-            self._consumer.close()
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.close()
 
     def _opened(self) -> Consumer:
         config = consumer_config(self._kafka, self._group, queued_max_messages_kbytes=_KILOBYTES)
         consumer = Consumer(config | QUIET)
         try:
-            numbers = self._partitions(consumer)
-            wanted = [TopicPartition(self._name, number, self._since_ms) for number in numbers]
-            consumer.assign(consumer.offsets_for_times(wanted, timeout=OPEN_S))
+            wanted = [
+                TopicPartition(self._name, number, self._since_ms) for number in self._partitions(consumer)
+            ]
+            found = consumer.offsets_for_times(wanted, timeout=OPEN_S)
+            for one in found:
+                if one.offset < 0:
+                    # None is so new; asked for the end later, the client would leave out what comes meanwhile.
+                    _, one.offset = consumer.get_watermark_offsets(one, timeout=OPEN_S)
+            consumer.assign(found)
         except KafkaException:
             consumer.close()
             raise
@@ -106,23 +123,24 @@ class WindowFeed:
     """Reads nothing while nothing is under way."""
 
     def __init__(self, kafka: Kafka) -> None:
-        self._kafka = kafka
-        self._stream: Stream | None = None
+        self._stream = Stream(kafka, WINDOWS, 0)
         self._followed: set[str] = set()
 
+    def take(self, windows: Windows) -> None:
+        """Let a book take in what came."""
+        for key, value in self._stream.take():
+            windows.take(key, value)
+
     def follow(self, windows: Windows, now_ms: int) -> None:
-        """Let a book take in what came of the deployments that it follows; reads from earlier on when they are more."""
+        """Read of the deployments that a book follows; from earlier on when they are more, of none not at all."""
         if not windows.followed <= self._followed:
-            self.close()
-            self._stream = Stream(self._kafka, WINDOWS, now_ms - WINDOWS_BACK_MS)
-        elif not windows.followed:
+            self._stream.reopen(now_ms - WINDOWS_BACK_MS)
+        elif windows.followed:
+            self._stream.open()
+        else:
             self.close()
         self._followed = windows.followed
-        for key, value in self._stream.take() if self._stream is not None else ():
-            windows.take(key, value)
 
     def close(self) -> None:
         """Read no more."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        self._stream.close()

@@ -108,6 +108,9 @@ class Tenure:
         self._first = []
         acks = self._acks.take(ACKS_BATCH, 0)
         now_ms = self._setup.now_ms()
+        self._shown.take(self.clerk.windows)
+        for _, value in self._alerts.take():
+            self.ledger.news.hear(value)
         turn = self.clerk.turn(commands, acks, now_ms, self._passed)
         self._passed = None
         if not turn.is_empty:
@@ -120,18 +123,13 @@ class Tenure:
             self._guard(now_ms)
             self._hold(now_ms)
         # Last: what watches may be out of reach, and what is commanded waits for none of it.
-        self._watch(now_ms)
+        self._alerts.open()
+        self._shown.follow(self.clerk.windows, now_ms)
         return len(turn.audit)
 
     def close(self) -> None:
         """End it; what was not committed is not there."""
         self._open.close()
-
-    def _watch(self, now_ms: int) -> None:
-        """Take in what came of the windows that are followed, and of alerts."""
-        self._shown.follow(self.clerk.windows, now_ms)
-        for _, value in self._alerts.take():
-            self.ledger.news.hear(value)
 
     def _begin(self, kafka: Kafka, now_ms: int) -> None:
         """Fence, read the audit, open the topics where it says, and say again what others wrote over."""
@@ -155,7 +153,7 @@ class Tenure:
         self._acks = self._opened(self._acks_feed(kafka))
         self._shown = self._opened(WindowFeed(kafka))
         self._alerts = self._opened(Stream(kafka, ALERTS, now_ms - ALERTS_BACK_MS))
-        self._watch(now_ms)
+        self._alerts.open()
         self._published = Published(self._opened(Reader(kafka, STATES)))
         published, revisions = self._published.take(_read(self._published.reader.pairs_to_the_end()))
         self._write(self.clerk.inherit(revisions, now_ms), now_ms)

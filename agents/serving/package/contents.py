@@ -48,9 +48,11 @@ _PACKED: Final = (
     (b"x\x9c", zlib.decompressobj),
     (b"x\xda", zlib.decompressobj),
 )
+_PACKED_BY: Final = "packed by"
 _UNOPENED: Final = (
     (0, b"\x04\x22\x4d\x18", "lz4"),
     (0, b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (1, b"\x2a\x4d\x18", "lz4 or Zstandard"),
     (257, b"ustar", "tar"),
 )
 """Where a mark stands, the mark, and what packs so."""
@@ -151,11 +153,6 @@ def refuse_pickles(name: str, file: IO[bytes]) -> None:
         BrokenPackageError: it is one, holds one, or is packed in a way that cannot be looked through.
     """
     head = file.read(LOOKED_AT_BYTES)
-    for at, mark, packer in _UNOPENED:
-        if head.startswith(mark, at):
-            raise BrokenPackageError(
-                f"{name} is packed by {packer}, which nobody looks through for pickles: put in what it packs, unpacked"
-            )
     size, budget = file.seek(0, io.SEEK_END), _Budget()
     found = _found(head, budget) or _found_behind(file, size, head, budget)
     budget.check(name)
@@ -203,8 +200,17 @@ def _found(head: bytes, budget: _Budget) -> str:
         return "an array of Python objects, which is a pickle"
     unpacked = _unpacked(head)
     budget.bytes -= len(unpacked)
-    is_packed = unpacked and _reads_as_pickle(_Head(unpacked), unpacked, budget)
-    return "a packed pickle" if is_packed else ""
+    if unpacked and _reads_as_pickle(_Head(unpacked), unpacked, budget):
+        return "a packed pickle"
+    packer = _unopened(head) or _unopened(unpacked)
+    if packer or (unpacked and (unpacked.startswith(b"PK\x03\x04") or _unpacked(unpacked))):
+        return f"{_PACKED_BY} {packer or 'two packers, one in the other'}"
+    return ""
+
+
+def _unopened(head: bytes) -> str:
+    """What packed bytes that begin so, and is not opened here; nothing where nothing did."""
+    return next((packer for at, mark, packer in _UNOPENED if head.startswith(mark, at)), "")
 
 
 def _holds_objects(head: bytes, budget: _Budget) -> bool:
@@ -272,6 +278,8 @@ def _unpacked(head: bytes) -> bytes:
 
 
 def _sentence(name: str, found: str) -> str:
+    if found.startswith(_PACKED_BY):
+        return f"{name} is {found}, which nobody looks through for pickles: put in what it packs, unpacked"
     return (
         f"{name} is {found}: loading it would run whatever its maker wrote; save the model as ONNX, skops or "
         "safetensors"

@@ -75,6 +75,18 @@ def test_the_view_is_made_though_nobody_said_that_it_was_dropped() -> None:
     assert [one for one in client.asked if one.startswith("DROP")] == []
 
 
+def test_a_server_that_goes_away_is_asked_no_more() -> None:
+    """Each statement would wait for it, and what else is to be kept in order with them; it is told that it was away."""
+    away = ("ALTER TABLE labels MODIFY SETTING", ClickHouseAwayError("no answer"))
+    client: Any = Server("", ("ALTER TABLE predictions MODIFY SETTING", ClickHouseError("no right")), away)
+    with pytest.raises(ClickHouseAwayError):
+        apply(client, Archive())
+    assert [one.split(" MODIFY")[0] for one in client.asked] == [
+        "ALTER TABLE predictions",
+        "ALTER TABLE labels",
+    ]
+
+
 def test_a_table_that_is_refused_keeps_no_other_from_its_rule() -> None:
     """A right that is missing for one is told, once the others have what they are to have."""
     client: Any = Server(

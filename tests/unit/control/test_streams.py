@@ -7,10 +7,10 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import OFFSET_END, KafkaError, KafkaException, TopicPartition
 
 from driftline.agents.control.controller import streams
-from driftline.agents.control.controller.streams import AGAIN_S, Stream
+from driftline.agents.control.controller.streams import AGAIN_S, Stream, WindowFeed
 from driftline.schemas.settings import Kafka
 
 OFFLINE = KafkaException(KafkaError(KafkaError._TIMED_OUT))
@@ -44,6 +44,7 @@ def test_a_topic_that_cannot_be_opened_is_tried_again_later(
     """Each attempt may take seconds, in which nothing is decided: one a minute, told each time; nothing is raised."""
     topic = Mock(error=None, partitions={0: None, 1: None})
     consumer = Mock(**{"list_topics.return_value.topics": {"alerts": topic}})
+    consumer.offsets_for_times.side_effect = found = lambda wanted, timeout: wanted  # noqa: ARG005 - as it is called
     consumer.consume.return_value = [message(b"one")]
     made = Mock(return_value=consumer)
     monkeypatch.setattr(streams, "Consumer", made)
@@ -51,13 +52,17 @@ def test_a_topic_that_cannot_be_opened_is_tried_again_later(
     stream = Stream(Kafka(), "alerts", 0, lambda: now_s[0])
     wrong(consumer)
     for now_s[0] in (0.0, 1.0, AGAIN_S - 1, AGAIN_S):
+        stream.open()
         assert list(stream.take()) == []
     assert (made.call_count, consumer.close.call_count) == (2, 2)
     assert caplog.text.count("topic alerts cannot be read, and what rests on it waits") == 2
-    topic.error = consumer.offsets_for_times.side_effect = consumer.list_topics.side_effect = None
+    topic.error = consumer.list_topics.side_effect = None
+    consumer.offsets_for_times.side_effect = found
     now_s[0] = 3 * AGAIN_S
+    assert list(stream.take()) == []
+    stream.open()
     assert list(stream.take()) == [(b"key", b"one")]
-    assert len(consumer.offsets_for_times.call_args.args[0]) == 2
+    assert len(consumer.assign.call_args.args[0]) == 2
 
 
 def test_an_error_between_records_is_told_and_the_others_are_read(
@@ -70,6 +75,7 @@ def test_an_error_between_records_is_told_and_the_others_are_read(
         KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED),
         Mock(fatal=bool, retriable=lambda: True),
     )
+    consumer.offsets_for_times.return_value = []
     consumer.consume.return_value = [
         message(error=gone),
         message(b"one"),
@@ -77,5 +83,33 @@ def test_an_error_between_records_is_told_and_the_others_are_read(
         message(error=passing),
     ]
     monkeypatch.setattr(streams, "Consumer", Mock(return_value=consumer))
-    assert list(Stream(Kafka(), "alerts", 0, lambda: 0.0).take()) == [(b"key", b"one")]
+    stream = Stream(Kafka(), "alerts", 0, lambda: 0.0)
+    stream.open()
+    assert list(stream.take()) == [(b"key", b"one")]
     assert caplog.text.count("cannot be read") == 1
+
+
+def test_where_nothing_is_so_new_it_is_read_from_where_the_end_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end as it is when the client first asks would leave out what came in between."""
+    topic = Mock(error=None, partitions={0: None, 1: None})
+    consumer = Mock(**{"list_topics.return_value.topics": {"alerts": topic}})
+    consumer.offsets_for_times.return_value = [
+        TopicPartition("alerts", 0, 7),
+        TopicPartition("alerts", 1, OFFSET_END),
+    ]
+    consumer.get_watermark_offsets.return_value = (3, 9)
+    monkeypatch.setattr(streams, "Consumer", Mock(return_value=consumer))
+    Stream(Kafka(), "alerts", 0, lambda: 0.0).open()
+    assert [one.offset for one in consumer.assign.call_args.args[0]] == [7, 9]
+
+
+def test_windows_that_are_out_of_reach_are_asked_for_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often what is followed grows meanwhile: each attempt takes seconds in which nothing is decided."""
+    made = Mock(side_effect=OFFLINE)
+    monkeypatch.setattr(streams, "Consumer", made)
+    feed = WindowFeed(Kafka())
+    for number in range(5):
+        feed.follow(Mock(followed={str(one) for one in range(number + 1)}), 0)
+        feed.take(Mock())
+    assert made.call_count == 1
+    feed.close()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
-from signed import INSTALLATION, policy, text, trust
+from signed import INSTALLATION, key, policy, text, trust
 
 from driftline.agents.control.errors import TrustError
 from driftline.agents.control.history import History
-from driftline.agents.control.trust import first_state
-from driftline.agents.control.trust_file import parse_trust, read_trust_file, template
+from driftline.agents.control.keys import public_of
+from driftline.agents.control.signing import key_id
+from driftline.agents.control.trust import all_keys, first_state
+from driftline.agents.control.trust_file import parse_trust, read_trust_file, template, written
+from driftline.schemas.control.trust import Revocation
 
 FILE = f"""
 installation = "{INSTALLATION}"
@@ -108,3 +112,16 @@ def test_a_history_holds_the_policies_that_trust_names() -> None:
     """A text that is not the one of the digest is an error."""
     with pytest.raises(ValueError, match="the policy that it names"):
         History.of(first_state(trust(), policy().text), "permit (principal, action, resource);")
+
+
+def test_a_trust_is_written_as_the_file_that_sets_it() -> None:
+    """All of it, without names; who has no key left is a comment, and so is a revoked key beside others."""
+    state = first_state(trust(), policy().text)
+    assert parse_trust(written(state).encode(), "file").trust == state.trust
+    for word in ("ann", "bob-2", "serving-1", "witness"):
+        gone = Revocation(key=key(word).keyid, revoked_at_ms=1)
+        found = written(msgspec.structs.replace(state, revocations=(gone,)))
+        left = parse_trust(found.encode(), "file").trust
+        assert key(word).keyid not in {key_id(public_of(one)) for one in all_keys(left)}
+        assert len(list(all_keys(left))) == len(list(all_keys(state.trust))) - 1
+        assert text(word) in found

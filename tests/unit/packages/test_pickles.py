@@ -101,14 +101,23 @@ def test_a_pickle_is_refused_and_does_not_run(tmp_path: Path, way: str) -> None:
 @pytest.mark.parametrize(("packer", "data"), [
     ("lz4", b"\x04\x22\x4d\x18" + b"anything"),
     ("Zstandard", b"\x28\xb5\x2f\xfd" + b"anything"),
+    ("lz4 or Zstandard", b"\x50\x2a\x4d\x18" + bytes(20)),
     ("tar", tarred(pickle.dumps([1]))),
-])  # fmt: skip
+    ("tar", gzip.compress(tarred(pickle.dumps([1])))),
+    ("tar", lzma.compress(tarred(pickle.dumps([1])))),
+    ("lz4", bz2.compress(b"\x04\x22\x4d\x18" + b"anything")),
+    ("two packers, one in the other", gzip.compress(gzip.compress(pickle.dumps([1])))),
+    ("two packers, one in the other", bz2.compress(zlib.compress(pickle.dumps([1])))),
+    ("two packers, one in the other", gzip.compress(zipped({"x": b"y"}))),
+], ids=range(10))  # fmt: skip
 def test_what_nobody_looks_through_is_refused(packer: str, data: bytes) -> None:
     """Joblib writes lz4 where it is installed, and what a tar holds begins with its name: neither is opened here."""
     with pytest.raises(
         BrokenPackageError, match=rf"weights\.bin is packed by {packer}, which nobody looks through"
     ):
         refuse_pickles("weights.bin", io.BytesIO(data))
+    with pytest.raises(BrokenPackageError, match=rf"m\.zip \('weights.bin' in it\) is packed by {packer}"):
+        refuse_pickles("m.zip", io.BytesIO(zipped({"weights.bin": data})))
 
 
 def test_the_pickle_of_these_tests_would_have_betrayed_itself(tmp_path: Path) -> None:

@@ -169,3 +169,18 @@ def test_predictions_of_many_versions_keep_no_label_out(doors: Doors) -> None:
     for number in range(MAX_EMITTERS):
         assert sends(doors, "events", {"version": str(number), "features": {"age": 3.0}})["taken"] == 1
     assert sends(doors, "labels", {"id": "a", "value": "yes"})["taken"] == 1
+
+
+def test_a_pair_of_which_some_rows_were_taken_is_not_told_again(
+    doors: Doors, emitters: list[Emitter]
+) -> None:
+    """What was taken is, and how many were not is said; sent again, the response finds no other half."""
+    rows = ROWS + 3
+    event(doors, REQUEST, {"instances": [[1.0]] * rows})
+    answered = {"predictions": [0.5] * rows, "model_version": "7"}
+    told = event(doors, RESPONSE, answered)
+    taken = sum(one.stats().enqueued - sum(one.stats().dropped.values()) for one in emitters)
+    assert (told["taken"], told["refused"]) == (taken, rows - taken)
+    assert 0 < taken < rows
+    assert "are lost: send fewer at a time" in told["errors"][0]["error"]
+    assert event(doors, RESPONSE, answered) == {"taken": 0}
