@@ -11,6 +11,7 @@ from confluent_kafka import OFFSET_END, KafkaError, KafkaException, TopicPartiti
 
 from driftline.agents.control.controller import streams
 from driftline.agents.control.controller.streams import AGAIN_S, Stream, WindowFeed
+from driftline.agents.control.controller.tenure import Tenure
 from driftline.schemas.settings import Kafka
 
 OFFLINE = KafkaException(KafkaError(KafkaError._TIMED_OUT))
@@ -113,3 +114,21 @@ def test_windows_that_are_out_of_reach_are_asked_for_once_a_minute(monkeypatch: 
         feed.take(Mock())
     assert made.call_count == 1
     feed.close()
+
+
+def test_what_is_there_is_heard_before_a_turn_and_what_is_not_is_opened_behind_it() -> None:
+    """An alert stands beside the change that is decided next; a topic that takes seconds to open holds up none."""
+    said, turn = Mock(), Mock(is_empty=False, audit=[1, 2])
+    said.alerts.take.return_value = [(b"churn", b"alert")]
+    said.clerk.turn.return_value = turn
+    tenure: Any = object.__new__(Tenure)
+    tenure._setup, tenure._passed, tenure._first = Mock(**{"now_ms.return_value": 5}), None, ["command"]
+    tenure._acks, tenure._commands = Mock(), Mock()
+    tenure._guarded_ms = tenure._rested_ms = 5
+    tenure._alerts, tenure._shown, tenure.clerk = said.alerts, said.shown, said.clerk
+    tenure.ledger, tenure._published, tenure._pen, tenure._seat = said.ledger, Mock(), said.pen, Mock()
+    assert tenure.step() == 2
+    done = [name for name, *_ in said.mock_calls if not name.startswith("shown.take")]
+    assert done == [
+        "alerts.take", "ledger.news.hear", "clerk.turn", "pen.write", "clerk.check_keys", "alerts.open", "shown.follow"
+    ]  # fmt: skip
