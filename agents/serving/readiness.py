@@ -43,11 +43,15 @@ class Readiness:
         if not self._belief.is_known:
             return "the trust names its key for no agent: the roots add it there with 'driftline trust set'"
         if not self._heard and (self.is_first_life or not self._directors):
-            return "no state was heard yet"
+            return self.unheard()
         found = next(((name, one.lacking) for name, one in self._directors.items() if one.lacking), None)
         if found is None and not self._directors:
             found = next(iter(self._belief.halts.doubted.items()), None)
         return self._behind() if found is None else f"{found[0]}: {found[1]}"
+
+    def unheard(self) -> str | None:
+        """Why there may be deployments that this agent does not know; None once all states were read."""
+        return None if self._heard else "no state was heard yet"
 
     def tell(self) -> None:
         """Log why it is not ready, whenever that is another reason than before."""

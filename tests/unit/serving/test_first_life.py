@@ -52,6 +52,24 @@ def test_it_is_not_ready_before_it_heard_all_there_is(tmp_path: Path) -> None:
     lived(tmp_path, then)
 
 
+def test_what_it_does_not_know_may_come_until_it_heard_all_there_is(tmp_path: Path) -> None:
+    """503 and when to come again, for callers take a 404 for the last word; 404 once there is no such deployment."""
+
+    async def then(life: Life, _office: Office, _package: Package) -> None:
+        async with running(life.agent) as port:
+            line = Line(life.agent, *await asyncio.open_connection("127.0.0.1", port))
+            for told in (False, True):
+                if told:
+                    life.controlled.news()
+                    await asyncio.sleep(0)
+                status, headers, body = await line.ask(posted(path="nobody/infer"))
+                assert (status, "retry-after" in headers) == ((404, False) if told else (503, True))
+                assert "there is no deployment 'nobody' here" in body["error"]
+            line.writer.close()
+
+    lived(tmp_path, then)
+
+
 def test_it_is_not_ready_while_a_champion_is_loaded(tmp_path: Path) -> None:
     """It would answer 503 to whoever asks for it."""
 
