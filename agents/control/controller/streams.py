@@ -7,7 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from driftline.agents.control.controller.feed import QUIET
 from driftline.schemas.settings import consumer_config
@@ -63,7 +63,7 @@ class Stream:
             wrong = message.error()
             if wrong is None:
                 yield message.key() or b"", message.value() or b""
-            elif wrong.fatal() or not wrong.retriable() or wrong.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            elif wrong.fatal() or not wrong.retriable():
                 self._say(wrong.str())
 
     def open(self) -> None:
