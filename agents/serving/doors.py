@@ -137,9 +137,8 @@ class Doors:
             return self._pair(deployment, asked, pair)
         except AnswerError as error:
             if pair is not None and error.retry_after_s is not None:
-                self._pairs.give_back(
-                    deployment, pair
-                )  # nothing was taken, and the other half alone is sent again
+                # Nothing was taken, and the other half alone is sent again.
+                self._pairs.give_back(deployment, pair)
             raise
 
     def _pair(self, deployment: str, asked: Mapping[str, list[str]], pair: Pair | None) -> tuple[int, bytes]:
