@@ -43,15 +43,15 @@ class Readiness:
         if not self._belief.is_known:
             return "the trust names its key for no agent: the roots add it there with 'driftline trust set'"
         if not self._heard and (self.is_first_life or not self._directors):
-            return self.unheard()
+            return "no state was heard yet"
         found = next(((name, one.lacking) for name, one in self._directors.items() if one.lacking), None)
         if found is None and not self._directors:
             found = next(iter(self._belief.halts.doubted.items()), None)
         return self._behind() if found is None else f"{found[0]}: {found[1]}"
 
     def unheard(self) -> str | None:
-        """Why there may be deployments that this agent does not know; None once all states were read."""
-        return None if self._heard else "no state was heard yet"
+        """Why it may know too few deployments; None once all states were read, or it is ready all the same."""
+        return None if self._heard else self.lacking()
 
     def tell(self) -> None:
         """Log why it is not ready, whenever that is another reason than before."""

@@ -97,6 +97,8 @@ class Stream:
             ]
             found = consumer.offsets_for_times(wanted, timeout=OPEN_S)
             for one in found:
+                if one.error is not None:
+                    raise KafkaException(one.error)  # noqa: TRY301 - as what the calls beside raise
                 if one.offset < 0:
                     # None is so new; asked for the end later, the client would leave out what comes meanwhile.
                     _, one.offset = consumer.get_watermark_offsets(one, timeout=OPEN_S)

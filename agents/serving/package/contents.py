@@ -49,6 +49,8 @@ _PACKED: Final = (
     (b"x\xda", zlib.decompressobj),
 )
 _PACKED_BY: Final = "packed by"
+_INNER: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"PK\x03\x04")
+"""Marks of what is packed within what was packed: those that no text and few weights begin with."""
 _UNOPENED: Final = (
     (0, b"\x04\x22\x4d\x18", "lz4"),
     (0, b"\x28\xb5\x2f\xfd", "Zstandard"),
@@ -203,7 +205,7 @@ def _found(head: bytes, budget: _Budget) -> str:
     if unpacked and _reads_as_pickle(_Head(unpacked), unpacked, budget):
         return "a packed pickle"
     packer = _unopened(head) or _unopened(unpacked)
-    if packer or (unpacked and (unpacked.startswith(b"PK\x03\x04") or _unpacked(unpacked))):
+    if packer or unpacked.startswith(_INNER):
         return f"{_PACKED_BY} {packer or 'two packers, one in the other'}"
     return ""
 

@@ -27,7 +27,7 @@ def test_an_agent_that_trust_gets_to_know_serves_what_lay_there_before(town: Tow
         name = f"invented-{number}"
         town.hall.publish("deployment-state", defaults(name).to_bytes(serving=forged), name)
     town.hall.flush()
-    assert late.ask("/v2/models/churn/ready")[0] == 404
+    assert late.ask("/v2/models/churn/ready")[0] == 503
     agents = (*serving_trust().agents, Agent(id="late", keys=(text("late"),)))
     trust = msgspec.to_builtins(serving_trust(agents=agents))
     town.hall.does("trust-set", "root-1", "root-2", deployment="", trust=trust, expected_revision=1)
