@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from driftline.agents.audit.chain import BrokenError, Chain
 from driftline.agents.audit.checkpoint import Checkpoint, Seen, seen
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.audit.faults import Fault, examine
+from driftline.agents.audit.faults import Fault, Kind, examine
 from driftline.agents.audit.notes import Note
 from driftline.agents.audit.record import AuditRecord
 from driftline.agents.audit.report import Pins, Report
@@ -112,15 +112,13 @@ class Verifier:
     def _other(self, found: Seen | Checkpoint) -> Fault:
         last, first = self.chain.size - 1, self._proven
         checkpoint = found.checkpoint if isinstance(found, Seen) else found
-        why = f"{_whose(found)} at {self.chain.size} records has another root"
+        kind: Kind = "edited" if first == last else "re-chained"
+        why = "has another root"
         if checkpoint.root == self.chain.tree.root():
-            why = f"{_whose(found)} at {self.chain.size} records calls the log {checkpoint.origin!r}"
-            return Fault("re-chained" if first < last else "edited", first, last, why)
-        if first == last:
-            return Fault("edited", first, last, why)
-        return Fault(
-            "re-chained", first, last, f"{why}: one of these was edited, and what follows it linked anew"
-        )
+            why = f"calls the log {checkpoint.origin!r}"
+        elif kind == "re-chained":
+            why = f"{why}: one of these was edited, and what follows it linked anew"
+        return Fault(kind, first, last, f"{_whose(found)} at {self.chain.size} records {why}")
 
     def _missing(self) -> Fault | None:
         """Find records that a checkpoint knows and the log lacks."""

@@ -109,7 +109,6 @@ class Agent:
             self.bodies,
             doors=self._doors_of(),
             unready=self._unready,
-            unheard=self._unheard,
         )
         self.server: Final = Server(
             self.app,
@@ -120,8 +119,6 @@ class Agent:
         )
         self.lacking: Callable[[], str | None] = lambda: None
         """Why it is not ready yet, beside what it says of itself."""
-        self.unheard: Callable[[], str | None] = lambda: None
-        """Why a deployment that it does not know may be one all the same."""
 
     def _doors_of(self) -> dict[str, Door]:
         """The doors that a file of tokens opens."""
@@ -214,9 +211,6 @@ class Agent:
         if self.server.is_draining:
             return "it is told to stop"
         return self.lacking()
-
-    def _unheard(self) -> str | None:
-        return self.unheard()
 
     def _emitter(self, key: Key, manifest: Manifest) -> Sink:
         texts = [name for one in manifest.inputs if one.datatype in ("BYTES", "BOOL") for name in one.names]

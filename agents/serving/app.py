@@ -62,7 +62,6 @@ class App:
         bodies: bounds of requests.
         doors: path -> what takes what is posted there.
         unready: why the agent is not ready, or None.
-        unheard: why a deployment that is not here may be later, or None.
     """
 
     def __init__(
@@ -75,12 +74,12 @@ class App:
         *,
         doors: Mapping[str, Door] | None = None,
         unready: Callable[[], str | None] = lambda: None,
-        unheard: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.deployments, self._registry = deployments, registry
         self._inference = Inference(answerer, metrics, bodies)
         self._bodies, self._doors, self._unready = bodies, dict(doors or {}), unready
-        self._unheard = unheard
+        self.unheard: Callable[[], str | None] = lambda: None
+        """Why a deployment that is not here may be later, or None."""
         self.in_flight = 0
         """Requests that are being read or answered."""
         metrics.in_flight.set_function(lambda: self.in_flight)
@@ -180,7 +179,7 @@ class App:
         found = self.deployments.get(name)
         if found is not None:
             return found
-        why = self._unheard()
+        why = self.unheard()
         if why is not None:
             raise AnswerError(UNAVAILABLE, f"there is no deployment {name[:100]!r} here yet: {why}", 5)
         raise AnswerError(NOT_FOUND, f"there is no deployment {name[:100]!r} here")

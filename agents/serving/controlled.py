@@ -81,7 +81,7 @@ class Controlled:
         self._readiness = Readiness(self.belief, self._directors)
         # A restart is no news: an agent that is started again and again may serve on no longer than one that is not.
         self._silence = Silence(0.0 if self._readiness.is_first_life else silent_s(folder, now_ms()))
-        agent.lacking, agent.unheard = self._readiness.lacking, self._readiness.unheard
+        agent.lacking, agent.app.unheard = self._readiness.lacking, self._readiness.unheard
         agent.metrics.stale_seconds.set_function(self._silence.whole_s)
 
     def resume(self) -> None:

@@ -23,6 +23,21 @@ from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.memory import FILE, HEARD, sealed, silent_s
 
 
+async def halted(folder: Path) -> Office:
+    """Let an agent serve version 1, be halted by its own socket, and end; return who publishes its states."""
+    office = Office("low")
+    life = Life(folder, office, Package("1", tier="low"))
+    life.hears()
+    office.created("1")
+    await life.catches_up()
+    command = signed(office.build("halt-serving"), "oli").to_bytes().decode()
+    life.controlled.command(msgspec.json.encode({"command": command}))
+    await life.settled()
+    life.controlled.news()
+    await life.end()
+    return office
+
+
 def torn(envelope: str) -> str:
     """Return an envelope with one byte of its payload gone wrong, as text."""
     fields = json.loads(envelope)
@@ -81,15 +96,7 @@ def test_damage_within_what_was_kept_names_the_file(
     """JSON that is whole may hold commands and records that are not; nothing of it is carried out."""
 
     async def whole() -> None:
-        office = Office("low")
-        life = Life(tmp_path, office, Package("1", tier="low"))
-        life.hears()
-        office.created("1")
-        await life.catches_up()
-        command = signed(office.build("halt-serving"), "oli").to_bytes().decode()
-        life.controlled.command(msgspec.json.encode({"command": command}))
-        await life.settled()
-        await life.end()
+        office = await halted(tmp_path)
         path = tmp_path / FILE
         kept = json.loads(path.read_bytes().partition(b"\n")[2])
         damage(kept)
@@ -106,16 +113,7 @@ def test_no_byte_that_a_disk_changed_is_believed(tmp_path: Path) -> None:
     """A halt that is another word would be no halt: whichever byte is another one, or lost, the file is refused."""
 
     async def whole() -> None:
-        office = Office("low")
-        life = Life(tmp_path, office, Package("1", tier="low"))
-        life.hears()
-        office.created("1")
-        await life.catches_up()
-        command = signed(office.build("halt-serving"), "oli").to_bytes().decode()
-        life.controlled.command(msgspec.json.encode({"command": command}))
-        await life.settled()
-        life.controlled.news()
-        await life.end()
+        office = await halted(tmp_path)
         path = tmp_path / FILE
         good = path.read_bytes()
         assert good.count(b'"local":') == 1
