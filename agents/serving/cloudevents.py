@@ -27,6 +27,8 @@ MOST: Final = 10_000
 MOST_BYTES: Final = 64 << 20
 LONGEST_S: Final = 120.0
 MAX_COLUMNS: Final = 4_096
+MAX_ROW_BYTES: Final = 900_000
+"""Of names and texts: with the numbers of as many columns as may be beside them, a row fits a message."""
 _STRUCTURED: Final = b"application/cloudevents+json"
 
 Tensors = list[dict[str, Any]]
@@ -178,7 +180,26 @@ def rows_of(request: bytes, response: bytes) -> Rows:
             classes.append(values)
     if len(classes) == 1:
         made.predicted = classes[0]
+    _check_rows(made, len(request) + len(response))
     return made
+
+
+def _check_rows(made: Rows, most_text_bytes: int) -> None:
+    """Raise AnswerError when a row is more than a message takes: an Emitter would drop it, and not say so here."""
+    names = sum(len(name.encode()) for group in (made.columns, made.scores) for name in group)
+    if names + most_text_bytes <= MAX_ROW_BYTES:
+        return
+    sizes = [names] * made.rows
+    for column in (*made.columns.values(), made.predicted or ()):
+        for row, value in enumerate(column):
+            if isinstance(value, str):
+                sizes[row] += len(value.encode())
+    largest = max(sizes)
+    if largest > MAX_ROW_BYTES:
+        at = sizes.index(largest)
+        raise bad_request(
+            f"row {at} of the event has {largest:,} bytes of names and texts; {MAX_ROW_BYTES:,} are allowed"
+        )
 
 
 def _read(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> tuple[str, str, bytes]:

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from driftline.agents.control.verdicts import one_line
-from driftline.agents.serving.cloudevents import MAX_COLUMNS, Pair, Pairs, rows_of
+from driftline.agents.serving.cloudevents import MAX_COLUMNS, MAX_ROW_BYTES, Pair, Pairs, rows_of
 from driftline.agents.serving.errors import BAD_REQUEST, TOO_LARGE, AnswerError, bad_request
 from driftline.agents.serving.tellers import CHAMPION, LABELS, Tellers, no_room
 from driftline.agents.serving.tokens import Tokens, bearer
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from driftline.agents.serving.metrics import ServingMetrics
 
 MAX_LINES: Final = 50_000
-MAX_LINE_BYTES: Final = 1 << 20
-"""As much as a message in Kafka takes; it is read in one go."""
 MAX_PAYLOAD_BYTES: Final = 4 << 20
 """Of a CloudEvent: read in a thread, in whose one go nobody else is answered either."""
 SLICE_S: Final = 0.002
@@ -266,8 +264,8 @@ class Doors:
 
 
 def _bounded(line: bytes) -> None:
-    if len(line) > MAX_LINE_BYTES:
-        raise bad_request(f"the line has {len(line):,} bytes; {MAX_LINE_BYTES:,} are allowed")
+    if len(line) > MAX_ROW_BYTES:
+        raise bad_request(f"the line has {len(line):,} bytes; {MAX_ROW_BYTES:,} are allowed")
 
 
 def _identity(given: str | int) -> Any:  # noqa: ANN401 - what an Emitter takes

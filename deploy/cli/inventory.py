@@ -68,11 +68,13 @@ def _halted(halt: dict[str, Any]) -> str:
 
 
 def _cells(table: dict[str, Any]) -> tuple[str, ...]:
+    from driftline.deploy.control.shown import GLASS
+
     champion, validated = table["champion"], table["validated"]
     return (
         table["deployment"],
         table["tier"],
-        "nothing" if champion is None else champion["version"],
+        "nothing" if champion is None else champion["version"] + (GLASS if champion["break_glass"] else ""),
         _halted(table["halt"]) if table["halt"] else "retired" if table["retired"] else table["standing"],
         table["owner"] or "",
         table["oversight"] or "",

@@ -16,6 +16,7 @@ from driftline.agents.audit.record import EFFECTIVE, AuditRecord, digest
 from driftline.agents.control.moves import back
 from driftline.agents.control.signing import sign
 from driftline.deploy.cli.history import _line, _table
+from driftline.deploy.cli.inventory import _cells
 from driftline.deploy.control.past import Past
 from driftline.deploy.control.stood import inventory_table, stood_lines, stood_table
 from driftline.deploy.control.traced import Traced
@@ -136,7 +137,7 @@ def test_what_whoever_halted_says_is_one_line() -> None:
 
 
 def test_who_broke_the_glass_is_said_wherever_it_is_said_who_it_was() -> None:
-    """In what stood, in a trace and in history: without approvals, and by whom."""
+    """In what stood, in an inventory, in a trace and in history: without approvals, and by whom."""
     office = shadowed("medium")
     office.does("promote", "oli", model=model("2"), break_glass=True)
     records = lines(office)
@@ -144,6 +145,7 @@ def test_who_broke_the_glass_is_said_wherever_it_is_said_who_it_was() -> None:
     table = stood_table(past, past.ledger.desk.states["churn"])
     assert (table["champion"]["by"], table["champion"]["break_glass"]) == ("oli", True)
     assert any("2, by oli, with the glass broken, " in line for line in stood_lines(table))
+    assert "2, with the glass broken" in _cells(inventory_table(past, past.ledger.desk.states["churn"]))
     found = [
         one for one in map(AuditRecord.from_bytes, records) if (one.event, one.op) == (EFFECTIVE, "promote")
     ]

@@ -11,8 +11,8 @@ import pytest
 from opened import NOW_MS, TOKEN, Open
 
 from driftline.agents.serving import doors
-from driftline.agents.serving.cloudevents import LONGEST_S, REQUEST, RESPONSE, Pairs
-from driftline.agents.serving.doors import MAX_LINE_BYTES, MAX_LINES, MAX_PAYLOAD_BYTES
+from driftline.agents.serving.cloudevents import LONGEST_S, MAX_ROW_BYTES, REQUEST, RESPONSE, Pairs
+from driftline.agents.serving.doors import MAX_LINES, MAX_PAYLOAD_BYTES
 from driftline.agents.serving.errors import AnswerError, ServingError
 from driftline.agents.serving.tokens import read_tokens
 
@@ -182,12 +182,12 @@ def test_an_id_of_too_many_digits_is_refused_by_its_line() -> None:
 
 
 def test_what_is_read_in_one_go_is_bounded() -> None:
-    """A line of more than a mebibyte is refused by itself, an event of more than four before it is read."""
+    """A line of more than 900,000 bytes is refused by itself, an event of more than four before it is read."""
     opened = Open()
-    long = {"version": "2", "features": {"a": "x" * MAX_LINE_BYTES}}
+    long = {"version": "2", "features": {"a": "x" * MAX_ROW_BYTES}}
     status, told = opened.sends("events", long, {"version": "2", "features": {"a": 1.0}})
     assert (status, told["taken"], told["refused"]) == (200, 1, 1)
-    assert "1,048,576 are allowed" in told["errors"][0]["error"]
+    assert "900,000 are allowed" in told["errors"][0]["error"]
     with pytest.raises(AnswerError, match="4,194,304 are allowed"):
         opened.event(REQUEST, "a", {"inputs": [{"name": "a", "data": ["x" * MAX_PAYLOAD_BYTES]}]})
 

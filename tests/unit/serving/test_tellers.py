@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from driftline.agents.emit import Emitter
 from driftline.agents.serving import tellers
-from driftline.agents.serving.cloudevents import REQUEST, RESPONSE
+from driftline.agents.serving.cloudevents import MAX_COLUMNS, MAX_ROW_BYTES, REQUEST, RESPONSE
 from driftline.agents.serving.doors import Doors
 from driftline.agents.serving.errors import AnswerError, ServingError
 from driftline.agents.serving.metrics import ServingMetrics
@@ -97,6 +97,30 @@ def test_what_finds_no_room_is_not_called_taken(doors: Doors, emitters: list[Emi
         with pytest.raises(AnswerError, match="1 rows find no room") as refused:
             again()
         assert (refused.value.status, refused.value.retry_after_s) == (503, 5)
+
+
+def test_a_row_of_as_many_bytes_as_are_allowed_fits_a_message(doors: Doors, emitters: list[Emitter]) -> None:
+    """However many numbers it has that a message writes longer than JSON; what is longer is refused, not dropped."""
+    many = {f"{place:x}": 1 for place in range(MAX_COLUMNS)}
+    line = {"version": "7", "features": many, "score": many, "segments": many, "predicted": ""}
+    line["predicted"] = "x" * (MAX_ROW_BYTES - len(json.dumps(line)))
+    assert sends(doors, "events", line)["taken"] == 1
+    asked = [{"name": name, "datatype": "FP64", "data": [1, 1]} for name in many]
+    scores = [{**one, "name": f"p{one['name']}"} for one in asked[1:]]
+    texts = {"name": "class", "data": ["a", ""]}
+    names = sum(len(one["name"]) for one in (*asked, *scores))
+    for size in (MAX_ROW_BYTES, MAX_ROW_BYTES + 1):
+        event(doors, REQUEST, {"inputs": asked})
+        texts["data"] = ["a", "x" * (size - names)]
+        told = {"outputs": [*scores, texts], "model_version": "7"}
+        if size == MAX_ROW_BYTES:
+            assert event(doors, RESPONSE, told) == {"taken": 2}
+            continue
+        with pytest.raises(AnswerError, match="row 1 of the event has 900,001 bytes"):
+            event(doors, RESPONSE, told)
+    for one in emitters:
+        one.close(0.0)
+    assert [one.stats().dropped for one in emitters] == [{"undelivered": 3}]
 
 
 def test_a_cloud_event_whose_names_or_address_are_none_is_refused(doors: Doors) -> None:
