@@ -115,7 +115,7 @@ class Verifier:
         kind: Kind = "edited" if first == last else "re-chained"
         why = "has another root"
         if checkpoint.root == self.chain.tree.root():
-            why = f"calls the log {checkpoint.origin!r}"
+            kind, why = "forged", f"calls the log {checkpoint.origin!r}"
         elif kind == "re-chained":
             why = f"{why}: one of these was edited, and what follows it linked anew"
         return Fault(kind, first, last, f"{_whose(found)} at {self.chain.size} records {why}")

@@ -108,11 +108,9 @@ class Pairs:
         both = (payload, other.body) if kind == REQUEST else (other.body, payload)
         return Pair(identity, *both, other)
 
-    def give_back(self, deployment: str, pair: Pair) -> None:
-        """Let the half that waited wait on: the other one is sent again."""
-        key = (deployment, pair.identity)
-        self._drop(key)
-        self._hold(key, pair.waited)
+    def give_back(self, deployment: str, pair: Pair, now_s: float) -> None:
+        """Let the half that waited wait as long again: the other one is sent again."""
+        self._hold((deployment, pair.identity), _Half(pair.waited.kind, pair.waited.body, now_s))
 
     def expired(self, now_s: float) -> dict[str, int]:
         """Let go of those that waited too long; give how many were lost since the last call, by deployment."""

@@ -68,7 +68,7 @@ class Controlled:
         say: Callable[[str, str, bytes], None],
         now_ms: Callable[[], int],
     ) -> None:
-        self._agent, self._key, self._folder, self._say, self._now_ms = agent, key, folder, say, now_ms
+        self._agent, self._key, self._folder, self._now_ms = agent, key, folder, now_ms
         self._only = frozenset(agent.settings.serve.only)
         with taken_in(folder) as kept:
             self.belief = Belief(agent.settings.control.genesis, key.keyid, kept)

@@ -17,7 +17,7 @@ import msgspec
 from driftline.agents.control.verdicts import one_line
 from driftline.agents.serving.cloudevents import MAX_COLUMNS, MAX_ROW_BYTES, Pair, Pairs, rows_of
 from driftline.agents.serving.errors import BAD_REQUEST, TOO_LARGE, AnswerError, bad_request
-from driftline.agents.serving.tellers import CHAMPION, LABELS, Tellers, no_room
+from driftline.agents.serving.tellers import CHAMPION, LABELS, Tellers, lost_rows, no_room
 from driftline.agents.serving.tokens import Tokens, bearer
 from driftline.schemas.names import check_columns
 from driftline.schemas.refusal import Refused
@@ -136,7 +136,7 @@ class Doors:
         except AnswerError as error:
             if pair is not None and error.retry_after_s is not None:
                 # Nothing was taken, and the other half alone is sent again.
-                self._pairs.give_back(deployment, pair)
+                self._pairs.give_back(deployment, pair, time.monotonic())
             raise
 
     def _pair(self, deployment: str, asked: Mapping[str, list[str]], pair: Pair | None) -> tuple[int, bytes]:
@@ -164,9 +164,7 @@ class Doors:
             raise no_room(found.rows)
         self._count(deployment, "cloudevents", found.rows - lost, lost)
         if lost:
-            # Sent again, those that were taken would be told twice.
-            why = f"{lost:,} rows found no room, and are lost: send fewer at a time"
-            told = {"taken": found.rows - lost, "refused": lost, "errors": [{"error": why}]}
+            told = {"taken": found.rows - lost, "refused": lost, "errors": [{"error": lost_rows(lost)}]}
             return _OK, msgspec.json.encode(told)
         return _OK, b'{"taken":%d}' % found.rows
 
@@ -214,7 +212,7 @@ class Doors:
         self._count(deployment, door, taken, refused)
         if lost:
             later = no_room(lost)
-            errors.append({"error": later.sentence})
+            errors.append({"error": lost_rows(lost)})
         if later is not None and not taken:
             raise later
         told = msgspec.json.encode({"taken": taken, "refused": refused, "errors": errors})

@@ -134,16 +134,18 @@ class Follower:
             self._well_s = math.inf
             try:
                 self._follow(producer)
-            except (KafkaException, AuditError, _BackError) as error:
-                sentence = str(error)
+            except Exception as error:
+                sentence = f"{type(error).__name__}: {error}"
+                passes = isinstance(error, (KafkaException, _BackError))
+                is_known = passes or isinstance(error, AuditError)
                 if sentence != complained or time.monotonic() - self._well_s > WELL_S:
-                    logger.warning("states cannot be followed, serving goes on: %s", sentence)
+                    said = str(error) if is_known else sentence
+                    logger.warning(
+                        "states cannot be followed, serving goes on: %s", said, exc_info=not is_known
+                    )
                     complained, pause_s = sentence, AGAIN_S
                 self._pause(producer, pause_s)
-                pause_s = min(2 * pause_s, LONGEST_S) if isinstance(error, AuditError) else AGAIN_S
-            except Exception:
-                logger.exception("following failed, serving goes on")
-                self._stop.wait(AGAIN_S)
+                pause_s = AGAIN_S if passes else min(2 * pause_s, LONGEST_S)
         self._beat()  # it drains: no change waits for it any more
         self._speak(producer)
         producer.flush(ANSWER_S)
@@ -257,7 +259,9 @@ class Follower:
         try:
             self._hand_on(producer)
         except Exception:
-            logger.exception("what waits cannot be handed to Kafka's client; it is tried again")
+            logger.exception(
+                "a record cannot be handed to Kafka's client, and is dropped; those behind it follow"
+            )
 
     def _hand_on(self, producer: Producer) -> None:
         while True:

@@ -51,7 +51,7 @@ class Readiness:
 
     def unheard(self) -> str | None:
         """Why it may know too few deployments; None once all states were read, or it is ready all the same."""
-        return None if self._heard else self.lacking()
+        return None if self._heard or self.lacking() is None else "not all states were heard yet"
 
     def tell(self) -> None:
         """Log why it is not ready, whenever that is another reason than before."""

@@ -120,6 +120,11 @@ class Tellers:
 
 
 def no_room(rows: int) -> AnswerError:
-    """What is said of rows that Emitters turned away."""
+    """What is said where Emitters turned away all rows of a body."""
     sentence = f"{rows:,} rows find no room, for Kafka does not take what waits: send them again later"
     return AnswerError(UNAVAILABLE, sentence, AGAIN_S)
+
+
+def lost_rows(rows: int) -> str:
+    """What is said where Emitters turned away some rows of a body: sent again, the others would be told twice."""
+    return f"{rows:,} rows found no room, and are lost: send fewer at a time"

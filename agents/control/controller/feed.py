@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import time
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -14,7 +17,11 @@ from driftline.schemas.settings import consumer_config, kafka_config
 if TYPE_CHECKING:
     from driftline.schemas.settings import Kafka
 
+logger = logging.getLogger(__name__)
+
 ANSWER_S: Final = 10.0
+SAY_S: Final = 60.0
+"""Between two complaints of a topic."""
 QUIET: Final = {"log_level": 2}
 _KILOBYTES: Final = 16_384
 
@@ -46,6 +53,7 @@ class Feed:
         self._consumer.assign([TopicPartition(self._name, 0, OFFSET_BEGINNING if offset is None else offset)])
         self.offset = offset or 0
         """Of the next record."""
+        self._said_s = -math.inf
 
     def take(self, most: int, timeout_s: float) -> list[Arrived]:
         """Give the next records, at most so many, none when none came within a time."""
@@ -55,6 +63,7 @@ class Feed:
             if wrong is not None:
                 if wrong.fatal() or wrong.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - a public code
                     raise KafkaException(wrong)
+                self._say(wrong.str())
                 continue
             offset = message.offset() or 0
             made.append(Arrived(message.value() or b"", offset, message.timestamp()[1]))
@@ -74,6 +83,11 @@ class Feed:
     def close(self) -> None:
         """Leave the topic."""
         self._consumer.close()
+
+    def _say(self, why: str) -> None:
+        if time.monotonic() - self._said_s >= SAY_S:
+            self._said_s = time.monotonic()
+            logger.warning("topic %s cannot be read, and what rests on it waits: %s", self._name, why)
 
 
 class Broker:

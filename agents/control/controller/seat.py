@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from driftline.agents.control.controller.feed import ANSWER_S
+from driftline.agents.control.controller.feed import ANSWER_S, Broker
 from driftline.schemas.reach import reach
 from driftline.schemas.settings import consumer_config
 from driftline.schemas.topics import COMMANDS
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_REFUSED: Final = (KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED)
 GROUP: Final = "driftline-controller"
 
 
@@ -34,7 +35,7 @@ class Seat:
     """
 
     def __init__(self, kafka: Kafka, session_ms: int) -> None:
-        self._name = kafka.topic_prefix + COMMANDS
+        self._kafka, self._name = kafka, kafka.topic_prefix + COMMANDS
         config = consumer_config(kafka, kafka.topic_prefix + GROUP, session_timeout_ms=session_ms)
         self._consumer = Consumer(config | reach(kafka, logger))
         self.is_owner = self.is_waiting = False
@@ -48,11 +49,15 @@ class Seat:
 
         Raises:
             KafkaException: the group cannot be taken part in.
+            ControllerError: there is no topic of commands.
         """
         message = self._consumer.poll(timeout_s)
         error = None if message is None else message.error()
-        if error is not None and (error.fatal() or error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED):
+        if error is not None and (error.fatal() or error.code() in _REFUSED):
             raise KafkaException(error)
+        if error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            # Nobody is given a partition of what is not there, and would wait without a word.
+            Broker(self._kafka).topic_id(COMMANDS)
         return self.is_owner
 
     @property

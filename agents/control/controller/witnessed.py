@@ -51,7 +51,7 @@ class Witnessed:
 
 
 class WitnessWatch:
-    """Looks at the topic of checkpoints now and then; that it cannot be read holds up no decision.
+    """Looks at the topic of checkpoints now and then; only opening it waits for brokers, as the tenure before it did.
 
     Args:
         kafka: where the broker is.

@@ -50,7 +50,7 @@ _PACKED: Final = (
 )
 _PACKED_BY: Final = "packed by"
 _INNER: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"PK\x03\x04")
-"""Marks of what is packed within what was packed: those that no text and few weights begin with."""
+"""Marks of what is packed within what was packed: those that few texts and weights begin with."""
 _UNOPENED: Final = (
     (0, b"\x04\x22\x4d\x18", "lz4"),
     (0, b"\x28\xb5\x2f\xfd", "Zstandard"),

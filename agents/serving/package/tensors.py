@@ -6,7 +6,7 @@ every tensor is of rows: each row is one prediction.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -34,7 +34,6 @@ Datatype: TypeAlias = Literal[
     "FP64",
     "BYTES",
 ]
-DATATYPES: Final[tuple[Datatype, ...]] = get_args(Datatype)
 DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "BOOL": np.dtype(np.bool_),
     "UINT8": np.dtype(np.uint8),

@@ -196,7 +196,7 @@ def test_a_fault_is_told_as_what_it_is(book: Book) -> None:
     """A record behind what is proven is at fault itself; a root that is right under another name is no edited log."""
     for tamper, found in (
         (name_another_behind_a_checkpoint, ("edited", 14, 14, "it names another record before it")),
-        (call_it_another_log, ("re-chained", 14, 19, "calls the log 'driftline.example/other'")),
+        (call_it_another_log, ("forged", 14, 19, "calls the log 'driftline.example/other'")),
     ):
         records, notes = list(book.records), list(book.notes)
         tamper(records, notes)

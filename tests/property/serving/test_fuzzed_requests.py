@@ -15,7 +15,7 @@ from served import request
 from driftline.agents.serving import tensors, v2
 from driftline.agents.serving.cloudevents import REQUEST, RESPONSE, Pairs, rows_of
 from driftline.agents.serving.errors import AnswerError
-from driftline.agents.serving.package.tensors import DATATYPES
+from driftline.agents.serving.package.tensors import DTYPES
 
 LEAVES = (
     st.none()
@@ -32,7 +32,7 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 NAMES = st.sampled_from(("inputs", "outputs", "id", "parameters", "name", "shape", "datatype", "data"))
-KINDS = st.sampled_from((*DATATYPES, "BF16", "FP31", ""))
+KINDS = st.sampled_from((*DTYPES, "BF16", "FP31", ""))
 SIZES = st.integers(-2, 40) | st.integers()
 TENSORS = st.fixed_dictionaries(
     {},
@@ -123,7 +123,9 @@ def test_flat_requests_are_read_alike_in_one_go(body: dict[str, Any]) -> None:
 
 
 @given(
-    st.sampled_from(DATATYPES), st.lists(st.integers(0, 5), min_size=1, max_size=3), st.binary(max_size=200)
+    st.sampled_from(tuple(DTYPES)),
+    st.lists(st.integers(0, 5), min_size=1, max_size=3),
+    st.binary(max_size=200),
 )
 def test_any_binary_tensor_is_read_or_refused(datatype: str, shape: list[int], data: bytes) -> None:
     """Whatever its length and its bytes, texts with lengths that lie included."""
@@ -138,7 +140,7 @@ def test_any_binary_tensor_is_read_or_refused(datatype: str, shape: list[int], d
 
 
 @given(
-    st.sampled_from(DATATYPES),
+    st.sampled_from(tuple(DTYPES)),
     st.lists(st.sampled_from((0, 1, 4, 1 << 31)), min_size=1, max_size=8),
     st.sampled_from(NOTHING),
 )

@@ -84,7 +84,7 @@ def test_what_finds_no_room_is_not_called_taken(doors: Doors, emitters: list[Emi
     line = {"version": "7", "features": {"age": 3.0}}
     told = sends(doors, "events", *[line] * (ROWS + 5))
     assert (told["taken"], told["refused"]) == (ROWS, 5)
-    assert "5 rows find no room" in told["errors"][0]["error"]
+    assert "5 rows found no room, and are lost" in told["errors"][0]["error"]
     assert emitters[0].stats().dropped == {"buffer_full": 5}
     label = {"id": "a", "value": "yes"}
     assert sends(doors, "labels", *[label] * (ROWS + 1))["refused"] == 1
