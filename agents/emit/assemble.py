@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,13 @@ from driftline.agents.emit.options import Options
 from driftline.agents.emit.shapes import Shape, ShapeBook
 from driftline.schemas.columns import Category, Gap, NumericBlock, PredictionColumns
 from driftline.schemas.ids import ID_BYTES
+from driftline.schemas.names import MAX_COLUMNS
 
 T = TypeVar("T")
+
+UNION_BYTES: Final = 1 << 18
+"""Names and numbers of the columns that events with unlike names have together; more are no one chunk."""
+_NUMBER_BYTES: Final = 8
 
 
 class NamedScores(dict[str, Any]):
@@ -74,7 +79,10 @@ def chunks(
 
 
 def of_rows(rows: Sequence[tuple[Any, ...]]) -> Chunk:
-    """Turn settled events into columns. A name that only some of them have is null in the others."""
+    """Turn settled events into columns. A name that only some of them have is null in the others.
+
+    Raises BadEvent when their names are so unlike that the columns of several would take more than a message has.
+    """
     shapes, values, times, ids, scores, predicted, latency, status, segments, originals = zip(
         *rows, strict=True
     )
@@ -144,6 +152,7 @@ def _features(shapes: Sequence[Shape], values: Sequence[Any]) -> dict[str, Raw]:
     rows_of: dict[Shape, list[int]] = {}
     for row, shape in enumerate(shapes):
         rows_of.setdefault(shape, []).append(row)
+    _check_union({name for shape in rows_of for name in shape.names}, len(shapes))
     for shape, rows in rows_of.items():
         for name, raw in _one_shape(shape, [values[row] for row in rows]).items():
             column = columns.get(name)
@@ -181,7 +190,17 @@ def _scores(scores: Sequence[Any]) -> dict[str, Raw]:
 
 def _spread(rows: Sequence[Mapping[str, Any]]) -> dict[str, Raw]:
     names = dict.fromkeys(name for row in rows for name in row)
+    _check_union(names, len(rows))
     return {name: Raw([row.get(name) for row in rows]) for name in names}
+
+
+def _check_union(names: Collection[str], rows: int) -> None:
+    if rows == 1:
+        return
+    # Under a gap a name stands twice.
+    size = sum(2 * len(name.encode()) + _NUMBER_BYTES * rows for name in names)
+    if len(names) > MAX_COLUMNS or size > UNION_BYTES:
+        raise BadEvent(f"{rows:,} events with {len(names):,} names together are no one batch")
 
 
 def _unless_empty(values: Sequence[Any]) -> Raw | None:

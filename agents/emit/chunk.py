@@ -33,10 +33,16 @@ class Chunk:
     fault: str = ""
     """Why rows have no time, when some have none: they are refused."""
     shapes: frozenset[Shape] = frozenset()
+    """Of events that were told one by one, each with names of its own."""
 
     def part(self, start: int, stop: int) -> Chunk:
-        """The rows from start to before stop."""
-        return self._cut(stop - start, lambda values: values[start:stop])
+        """The rows from start to before stop, without the columns that none of these has but others had."""
+        part = self._cut(stop - start, lambda values: values[start:stop])
+        if self.shapes:
+            common = frozenset[str].intersection(*(frozenset(shape.names) for shape in self.shapes))
+            part.features = _held(part.features, common)
+            part.scores, part.segments = _held(part.scores), _held(part.segments)
+        return part
 
     def where(self, mask: NDArray[np.bool_]) -> Chunk:
         """The rows that a mask (rows,) names."""
@@ -63,3 +69,8 @@ class Chunk:
             segments={name: column.cut(chosen) for name, column in self.segments.items()},
             shapes=self.shapes,
         )
+
+
+def _held(columns: Mapping[str, Raw], common: frozenset[str] = frozenset()) -> dict[str, Raw]:
+    """The columns that all events came with, or that hold something."""
+    return {name: raw for name, raw in columns.items() if name in common or not raw.is_null}

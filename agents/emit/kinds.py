@@ -15,6 +15,8 @@ from driftline.agents.emit.values import hashed
 from driftline.schemas.scalars import Kind, is_null, kind_of, number_of, text_of
 
 Mask = NDArray[np.bool_] | None
+REMEMBERED: Final = 32_768
+"""Names whose kind is remembered; what any more are is decided batch by batch."""
 # Whole numbers up to here are exact in float32.
 EXACT_FLOAT32: Final = float(1 << 24)
 
@@ -44,6 +46,15 @@ class Raw:
     values: Any
     nulls: Mask = None
     levels: tuple[str, ...] | None = None
+
+    @property
+    def is_null(self) -> bool:
+        """Whether it holds nothing."""
+        if self.levels is not None:
+            return bool((np.asarray(self.values) < 0).all())
+        if isinstance(self.values, np.ndarray):
+            return self.nulls is not None and bool(self.nulls.all())
+        return all(value is None for value in self.values)
 
     def listed(self) -> list[Any]:
         """The values one by one, None for null."""
@@ -78,9 +89,10 @@ class Kinds:
                 out.levels = tuple(hashed(level, self._salt) for level in out.levels)
             return out
         numbers, widest = encode_numbers(column)
-        if widest and name not in self._wide:
+        is_wide = widest or name in self._wide
+        if is_wide and len(self._wide) < REMEMBERED:
             self._wide.add(name)
-        if name not in self._wide:
+        if not is_wide:
             numbers.values = _narrow(numbers.values)
         return numbers
 
@@ -102,7 +114,8 @@ class Kinds:
             found = next((kind for value in column.values if (kind := kind_of(value))), None)
         if found is None:
             return "number"
-        self._kinds[name] = found
+        if len(self._kinds) < REMEMBERED:
+            self._kinds[name] = found
         return found
 
     def _category(self, name: str, column: Raw) -> Levels:

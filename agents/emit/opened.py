@@ -18,7 +18,7 @@ LIST: Final = "x"
 """The form of a column that is a list."""
 REST: Final = "r"
 """The form of a column that is a list of other things than plain ones."""
-_LAYOUTS: Final = 64
+_LAYOUTS: Final = 16
 
 
 class Layout(NamedTuple):

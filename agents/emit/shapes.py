@@ -30,7 +30,7 @@ SHAPES: Final = 1_024
 # So many names may they have together.
 SHAPE_NAMES: Final = 32_768
 # Sets of names that are remembered as good.
-_CHECKED: Final = 64
+_CHECKED: Final = 16
 # What takes no more than `VALUE_BYTES`, or little.
 LIGHT_TYPES: Final = frozenset(
     {type(None), float, int, bool, complex, Decimal, dt.date, dt.datetime, dt.time, dt.timedelta}

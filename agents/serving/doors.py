@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from driftline.agents.control.verdicts import one_line
-from driftline.agents.serving.cloudevents import MAX_COLUMNS, MAX_ROW_BYTES, Pair, Pairs, rows_of
+from driftline.agents.serving.cloudevents import MAX_COLUMNS, MAX_ROW_BYTES, Pair, Pairs, names_bytes, rows_of
 from driftline.agents.serving.errors import BAD_REQUEST, TOO_LARGE, AnswerError, bad_request
 from driftline.agents.serving.tellers import CHAMPION, LABELS, Tellers, lost_rows, no_room
 from driftline.agents.serving.tokens import Tokens, bearer
@@ -224,13 +224,17 @@ class Doors:
                 self._metrics.door_rows.labels(deployment, door, outcome).inc(count)
 
     def _event(self, deployment: str, line: bytes) -> None:
-        _bounded(line)
+        _check_size(len(line))
         event = self._events.decode(line)
         self._fits(deployment, event.deployment, event.at)
         for what in ("features", "score", "segments"):
             names = getattr(event, what)
             if isinstance(names, dict):
                 check_columns(what.removesuffix("s"), names)
+        if len(line) > MAX_ROW_BYTES // 2:
+            _check_size(
+                len(line) + names_bytes(event.features, event.score if isinstance(event.score, dict) else ())
+            )
         facts = {
             name: value
             for name in ("predicted", "latency_ms", "status", "segments", "at")
@@ -241,7 +245,7 @@ class Doors:
         self._tellers.of(deployment, event.version, event.slot).log(event.features, event.score, **facts)
 
     def _label(self, deployment: str, line: bytes) -> None:
-        _bounded(line)
+        _check_size(len(line))
         label = self._labels.decode(line)
         self._fits(deployment, label.deployment, label.known_at)
         if (label.value is None) != label.withdrawn:
@@ -261,9 +265,9 @@ class Doors:
         return bearer(next((value for name, value in scope["headers"] if name == b"authorization"), b""))
 
 
-def _bounded(line: bytes) -> None:
-    if len(line) > MAX_ROW_BYTES:
-        raise bad_request(f"the line has {len(line):,} bytes; {MAX_ROW_BYTES:,} are allowed")
+def _check_size(size: int) -> None:
+    if size > MAX_ROW_BYTES:
+        raise bad_request(f"the line has {size:,} bytes, names counted twice; {MAX_ROW_BYTES:,} are allowed")
 
 
 def _identity(given: str | int) -> Any:  # noqa: ANN401 - what an Emitter takes

@@ -255,15 +255,7 @@ class Follower:
             logger.exception("a heartbeat failed; the next one follows")
 
     def _speak(self, producer: Producer) -> None:
-        """Hand what waits to the producer; whatever fails ends nothing."""
-        try:
-            self._hand_on(producer)
-        except Exception:
-            logger.exception(
-                "a record cannot be handed to Kafka's client, and is dropped; those behind it follow"
-            )
-
-    def _hand_on(self, producer: Producer) -> None:
+        """Hand what waits to the producer; a record that it does not take costs no other one."""
         while True:
             try:
                 topic, key, value = self._said.get_nowait()
@@ -272,7 +264,7 @@ class Follower:
             try:
                 name = self._kafka.topic_prefix + (ACKS if topic == BEATS else topic)
                 producer.produce(name, value, key.encode(), on_delivery=self._said_of(topic, key, value))
-            except (BufferError, KafkaException) as error:
+            except Exception as error:  # noqa: BLE001 - whatever Kafka's client says
                 logger.warning("a record for %s is dropped: %s", topic, error)
                 self._telling.discard(value)
         producer.poll(0)

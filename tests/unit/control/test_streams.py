@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import OFFSET_END, KafkaError, KafkaException, TopicPartition
 
 from driftline.agents.control.controller import streams
-from driftline.agents.control.controller.streams import AGAIN_S, Stream, WindowFeed
+from driftline.agents.control.controller.streams import AGAIN_S, WINDOWS_BACK_MS, Stream, WindowFeed
 from driftline.agents.control.controller.tenure import Tenure
 from driftline.schemas.settings import Kafka
 
@@ -102,6 +102,62 @@ def test_where_nothing_is_so_new_it_is_read_from_where_the_end_was(monkeypatch: 
     monkeypatch.setattr(streams, "Consumer", Mock(return_value=consumer))
     Stream(Kafka(), "alerts", 0, lambda: 0.0).open()
     assert [one.offset for one in consumer.assign.call_args.args[0]] == [7, 9]
+
+
+def test_a_partition_that_gives_no_answer_is_no_empty_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its offset would be taken for "nothing is so new", and what lies there left out."""
+    topic = Mock(error=None, partitions={0: None})
+    consumer = Mock(**{"list_topics.return_value.topics": {"alerts": topic}})
+    none = Mock(error=KafkaError(KafkaError.LEADER_NOT_AVAILABLE), offset=OFFSET_END)
+    consumer.offsets_for_times.return_value = [none]
+    consumer.get_watermark_offsets.return_value = (3, 9)
+    monkeypatch.setattr(streams, "Consumer", Mock(return_value=consumer))
+    stream = Stream(Kafka(), "alerts", 0, lambda: 0.0)
+    stream.open()
+    assert (consumer.assign.call_count, consumer.close.call_count) == (0, 1)
+    assert caplog.text.count("cannot be read") == 1
+
+
+def test_a_client_that_fails_while_it_is_read_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told, and no decision waits."""
+    topic = Mock(error=None, partitions={0: None})
+    consumer = Mock(**{"list_topics.return_value.topics": {"alerts": topic}, "consume.side_effect": OFFLINE})
+    consumer.offsets_for_times.return_value = []
+    monkeypatch.setattr(streams, "Consumer", Mock(return_value=consumer))
+    stream = Stream(Kafka(), "alerts", 0, lambda: 0.0)
+    stream.open()
+    assert list(stream.take()) == []
+    assert caplog.text.count("cannot be read") == 1
+
+
+def test_windows_are_read_from_a_day_ago_whenever_more_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is followed no more ends nothing; with nothing followed the topic is left, and a book takes what comes."""
+    topic, made, asked = Mock(error=None, partitions={0: None}), list[Any](), list[int]()
+
+    def consumer(_config: object) -> Any:
+        one = Mock(**{"list_topics.return_value.topics": {"windows": topic}})
+        one.offsets_for_times.side_effect = lambda wanted, timeout: (  # noqa: ARG005 - as it is called
+            asked.extend(place.offset for place in wanted) or []
+        )
+        one.consume.return_value = [message(b"window")]
+        made.append(one)
+        return one
+
+    monkeypatch.setattr(streams, "Consumer", consumer)
+    feed, now_ms = WindowFeed(Kafka()), 10 * WINDOWS_BACK_MS
+    for number, (followed, opened, closed) in enumerate((
+        ({"a"}, 1, 0), ({"a"}, 1, 0), ({"a", "b"}, 2, 1), ({"b"}, 2, 1), (set[str](), 2, 2), ({"b"}, 3, 2)
+    )):  # fmt: skip
+        book = Mock(followed=followed)
+        feed.follow(book, now_ms + number)
+        assert (len(made), sum(one.close.call_count for one in made)) == (opened, closed)
+        feed.take(book)
+        assert [call.args for call in book.take.mock_calls] == [(b"key", b"window")] * bool(followed)
+    assert asked == [now_ms + number - WINDOWS_BACK_MS for number in (0, 2, 5)]
 
 
 def test_windows_that_are_out_of_reach_are_asked_for_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,20 @@ def test_what_it_does_not_know_may_come_until_it_heard_all_there_is(tmp_path: Pa
     lived(tmp_path, then)
 
 
+def test_what_an_agent_does_not_know_says_nothing_of_others(tmp_path: Path) -> None:
+    """Why another deployment serves nothing yet is no caller's of this one."""
+
+    async def then(life: Life, _office: Office, package: Package) -> None:
+        package.may_load.clear()
+        assert life.controlled._readiness.unheard() == "not all states were heard yet"
+        life.controlled.news()
+        await asyncio.sleep(0)
+        assert life.controlled._readiness.unheard() is None
+        package.may_load.set()
+
+    lived(tmp_path, then)
+
+
 def test_it_is_not_ready_while_a_champion_is_loaded(tmp_path: Path) -> None:
     """It would answer 503 to whoever asks for it."""
 

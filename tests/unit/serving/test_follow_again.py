@@ -17,7 +17,12 @@ from driftline.schemas.settings import Kafka
 ATTEMPTS = 7
 
 
-def pauses_of(monkeypatch: pytest.MonkeyPatch, well_s: float = math.inf) -> list[float]:
+BROKEN = AuditError("record 5 does not follow")
+
+
+def pauses_of(
+    monkeypatch: pytest.MonkeyPatch, well_s: float = math.inf, error: Exception = BROKEN
+) -> list[float]:
     """The pauses, s, between the attempts of an agent whose audit is broken, and that read all of it at a time."""
     follower, pauses = Follower(Kafka(), Mock(), "test-0"), list[float]()
     for name in ("_beat", "_speak"):
@@ -26,7 +31,7 @@ def pauses_of(monkeypatch: pytest.MonkeyPatch, well_s: float = math.inf) -> list
 
     def broken(_producer: object) -> None:
         follower._well_s = well_s
-        raise AuditError("record 5 does not follow")
+        raise error
 
     monkeypatch.setattr(follower, "_follow", broken)
     monkeypatch.setattr(follower, "_pause", lambda _, pause_s: pauses.append(pause_s))
@@ -74,6 +79,36 @@ def test_a_beat_that_fails_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None
         call.kwargs["on_delivery"](None, None)
     assert [call.args[1] for call in producer.produce.call_args_list] == [b"ack", b"halt"]
     assert producer.flush.call_count == station.told.call_count == 1
+
+
+def test_a_record_that_is_not_taken_costs_no_other_one() -> None:
+    """Whatever Kafka's client raises: what waits behind is told, and a command given here with the next beat."""
+    station, producer = Mock(**{"untold.return_value": [b"halt"], "heartbeat.return_value": None}), Mock()
+    follower = Follower(Kafka(), station, "test-0")
+    for wrong in (BufferError("full"), MemoryError()):
+        follower._beat()
+        follower.say("acks", "churn", b"ack")
+        producer.produce.side_effect = [wrong, None]
+        producer.produce.reset_mock()
+        follower._speak(producer)
+        assert [call.args[1] for call in producer.produce.call_args_list] == [b"halt", b"ack"]
+
+
+def test_what_fails_as_nobody_foresaw_is_told_once_and_tried_ever_later(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With where it was, so that it can be mended; an agent that waits goes on telling that it lives."""
+    assert pauses_of(monkeypatch, error=ZeroDivisionError("by zero")) == [
+        2.0,
+        4.0,
+        8.0,
+        16.0,
+        32.0,
+        60.0,
+        60.0,
+    ]
+    assert caplog.text.count("serving goes on: ZeroDivisionError: by zero") == 1
+    assert caplog.text.count("Traceback") == 1
 
 
 def test_an_agent_without_kafka_says_so(

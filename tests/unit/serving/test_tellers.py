@@ -100,15 +100,20 @@ def test_what_finds_no_room_is_not_called_taken(doors: Doors, emitters: list[Emi
 
 
 def test_a_row_of_as_many_bytes_as_are_allowed_fits_a_message(doors: Doors, emitters: list[Emitter]) -> None:
-    """However many numbers it has that a message writes longer than JSON; what is longer is refused, not dropped."""
+    """Whatever gaps and numbers it has that a message writes longer than JSON; what is longer is refused."""
     many = {f"{place:x}": 1 for place in range(MAX_COLUMNS)}
+    twice = 2 * len("".join(many))
     line = {"version": "7", "features": many, "score": many, "segments": many, "predicted": ""}
-    line["predicted"] = "x" * (MAX_ROW_BYTES - len(json.dumps(line)))
+    line["predicted"] = "x" * (MAX_ROW_BYTES - len(json.dumps(line)) - twice)
     assert sends(doors, "events", line)["taken"] == 1
+    gaps = {f"{place:095d}": None for place in range(MAX_COLUMNS)}
+    assert sends(doors, "events", {"version": "7", "features": gaps})["taken"] == 1
+    longer = {"version": "7", "features": {f"{place:0150d}": None for place in range(MAX_COLUMNS)}}
+    assert "names counted twice" in sends(doors, "events", longer)["errors"][0]["error"]
     asked = [{"name": name, "datatype": "FP64", "data": [1, 1]} for name in many]
     scores = [{**one, "name": f"p{one['name']}"} for one in asked[1:]]
     texts = {"name": "class", "data": ["a", ""]}
-    names = sum(len(one["name"]) for one in (*asked, *scores))
+    names = 2 * sum(len(one["name"]) for one in (*asked, *scores))
     for size in (MAX_ROW_BYTES, MAX_ROW_BYTES + 1):
         event(doors, REQUEST, {"inputs": asked})
         texts["data"] = ["a", "x" * (size - names)]
@@ -120,7 +125,7 @@ def test_a_row_of_as_many_bytes_as_are_allowed_fits_a_message(doors: Doors, emit
             event(doors, RESPONSE, told)
     for one in emitters:
         one.close(0.0)
-    assert [one.stats().dropped for one in emitters] == [{"undelivered": 3}]
+    assert [one.stats().dropped for one in emitters] == [{"undelivered": 4}]
 
 
 def test_a_cloud_event_whose_names_or_address_are_none_is_refused(doors: Doors) -> None:
