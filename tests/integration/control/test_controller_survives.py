@@ -162,3 +162,14 @@ def test_a_controller_that_could_not_take_over_ends_while_it_waits(hall: Hall) -
     hall.start()
     hall.ask("halt-serving", "oli")
     assert [one.poll() for one in hall.controllers] == [None, 1, 1, None]
+
+
+def test_a_controller_whose_topics_are_missing_ends_with_a_sentence(hall: Hall) -> None:
+    """Nobody is ever given a partition of what is not there: it would wait without a word."""
+    kafka = msgspec.structs.replace(hall.settings.kafka, topic_prefix="nowhere-")
+    hall.settings = msgspec.structs.replace(hall.settings, kafka=kafka)
+    assert hall.start().wait(60) == 1
+    assert (
+        "has no topic 'nowhere-deployment-control': 'driftline migrate --topics'"
+        in hall.log().splitlines()[-1]
+    )
