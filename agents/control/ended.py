@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from driftline.agents.audit.record import AuditRecord
+from driftline.agents.control.grants import UNREADABLE, asked
+from driftline.agents.control.trust import ROOT_OPS
 from driftline.agents.control.verdicts import UNSEEN
+from driftline.schemas.control.command import AHEAD_MS, LONGEST_MS, Command
 
+_MAY_COME_AGAIN: Final = UNSEEN | {"approvals_missing", "bad_signature"}
+"""Refusals of what root keys signed, after which the same command may be decided: more of them may sign it yet."""
 ENDS: Final = frozenset(("denied", "failed", "lapsed", "rejected"))
 
 
@@ -25,9 +30,39 @@ class Ended:
         if event not in ENDS:
             return
         record = AuditRecord.from_bytes(data)
-        if event == "rejected" and (not record.actor or record.reject in UNSEEN):
-            # A copy of what took effect is refused too, as a replay or for a signature that somebody added.
+        if event == "rejected" and not _ends(record):
             return
         ended = (record.detail or {}).get("target") if event == "denied" else record.command
         if isinstance(ended, str):
             self.digests.add(ended)
+
+    def fault(self, record: AuditRecord) -> str | None:
+        """Why a command of root keys cannot have taken effect as a record tells; None when it can have.
+
+        What they signed and the controller refused can be told of by whoever may write `audit`, without any key.
+        """
+        command = _command(record)
+        if command is None or record.command in self.digests:
+            return f"its {record.op} was refused before"
+        at_ms, early_ms = record.decided_at_ms, command.issued_at_ms - LONGEST_MS
+        if early_ms <= at_ms <= command.expires_at_ms + LONGEST_MS + AHEAD_MS:
+            return None
+        return f"its {record.op} took effect outside the time in which one is decided"
+
+
+def _ends(record: AuditRecord) -> bool:
+    """Whether a refusal is the end of a command; a copy of one that took effect, or will, may be refused too."""
+    if record.op not in ROOT_OPS:
+        # As a replay, or for a signature that somebody added.
+        return bool(record.actor) and record.reject not in UNSEEN
+    if record.reject == "expired":
+        command = _command(record)
+        return command is not None and record.decided_at_ms > command.expires_at_ms
+    return record.reject not in _MAY_COME_AGAIN
+
+
+def _command(record: AuditRecord) -> Command | None:
+    try:
+        return asked(record.envelope or "")
+    except UNREADABLE:
+        return None

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from driftline.agents.control.deeds import STALE_S
 from driftline.agents.control.grants import CHAMPIONS, asked, held
 from driftline.agents.control.marks import Marks
-from driftline.agents.control.tiers import answering, judged_by
+from driftline.agents.control.tiers import judged_by, tier_fault
 from driftline.agents.control.warrant import Warrant, WarrantError, names, warranted
 from driftline.schemas.control.command import AHEAD_MS
-from driftline.schemas.control.serving_state import TIERS, Grant, Rollout, ServingState, Standing, strictest
+from driftline.schemas.control.serving_state import Grant, Rollout, ServingState, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -55,11 +55,13 @@ def checked(case: Case) -> Marks:
         retired = _one(case, "retired", None, "retire")
         _must(retired.command.model is None, "the retire of one version is shown for that of the deployment")
         if before is not None and not before.is_retired:
-            _fresh(retired, before)
+            _fresh(case, retired)
+        _must(not state.prepares and state.change is None, "a retired deployment prepares nothing")
         _must(not state.loaded, "a retired deployment serves nothing")
         return case.marks
     _must(before is None or not before.is_retired, "a retired deployment stays retired")
-    _tiers(case)
+    wrong = tier_fault(state, before, case.tiers)
+    _must(wrong is None, wrong or "")
     _must(
         state.max_stale_s <= STALE_S[state.tier],
         "the state lets agents serve on without news for longer than the tier allows",
@@ -70,7 +72,7 @@ def checked(case: Case) -> Marks:
     for model in state.shadows:
         shadow = _one(case, "shadow", model, "shadow")
         if before is not None and model not in before.shadows:
-            _fresh(shadow, before)
+            _fresh(case, shadow)
     _previous(case)
     if state.prepares or state.change is not None:
         _must(state.phase == "prepare", "a state prepares something outside its phase")
@@ -78,27 +80,15 @@ def checked(case: Case) -> Marks:
     return case.marks.grown(state, champion=champion, rollout=rollout)
 
 
-def _tiers(case: Case) -> None:
-    """Check that the tier is at least that of all that answers callers, and did not go down."""
-    state, before = case.state, case.before
-    for version in state.versions:
-        known = case.tiers.get(version.model.manifest, version.tier)
-        _must(
-            known == version.tier, f"version {version.model.version} is of tier {known}, not {version.tier}"
-        )
-    of_models = [version.tier for version in state.versions if version.model in answering(state)]
+def _fresh(case: Case, asked: Warrant) -> None:
+    """Check that what was not so in the state before could have come to be so since; on a first start all could."""
+    before = case.before
+    if before is None:
+        return
+    # A state may be dated back; what was believed before it is not.
+    latest_ms = max(before.decided_at_ms, case.marks.latest_ms)
     _must(
-        all(state.version(model) is not None for model in state.loaded),
-        "a model serves that is no known version",
-    )
-    floor = strictest(*(of_models or ["low"]), *(() if before is None else (before.tier,)))
-    _must(TIERS.index(state.tier) >= TIERS.index(floor), f"the tier {state.tier} is below {floor}")
-
-
-def _fresh(asked: Warrant, before: ServingState) -> None:
-    """Check that what was not so in the state before could have come to be so since."""
-    _must(
-        asked.until_ms >= before.decided_at_ms,
+        asked.until_ms >= latest_ms,
         f"a command to {asked.command.op} is shown that lapsed before the last state was decided",
     )
     _must(
@@ -118,14 +108,21 @@ def _champion(case: Case) -> int:
         _must(not state.loaded, "something is loaded though nothing serves")
         return mark
     grant = _one(case, "champion", state.champion, *CHAMPIONS)
-    if before is None or before.champion == state.champion:
+    if before is None:
+        return max(mark, grant.expected)
+    if before.champion == state.champion:
+        stood = held(before, "champion")
+        _must(
+            stood is not None and (asked(stood.command) == grant.command or grant.expected >= mark),
+            f"version {state.champion.version} is champion by an older command than the last",
+        )
         return max(mark, grant.expected)
     if grant.expected > mark:
-        _fresh(grant, before)
+        _fresh(case, grant)
         return grant.expected
     rollback = _found(case, "rollback", state.champion, "rollback")
     if rollback is not None and rollback.expected > mark:
-        _fresh(rollback, before)
+        _fresh(case, rollback)
         _must(state.previous is None, BACK)
         return rollback.expected
     _must(
@@ -199,7 +196,7 @@ def _rollout(case: Case) -> int:
     )
     if before is not None:
         _must(grant.expected > mark, "the rollout was taken back before, and is shown again")
-        _fresh(grant, before)
+        _fresh(case, grant)
     return max(mark, grant.expected)
 
 
@@ -227,7 +224,7 @@ def _halts(case: Case) -> None:
     if state.halt is not None and state.halt.instead is not None:
         halt = _one(case, "halt", state.halt.instead, "halt-serving")
         if before is not None and (old is None or old.instead != state.halt.instead):
-            _fresh(halt, before)
+            _fresh(case, halt)
         # Whoever goes back while it answers instead makes it the champion.
         instead = _found(case, "earlier", state.halt.instead, *CHAMPIONS)
         was = instead or _found(case, "champion", state.halt.instead, *CHAMPIONS)
@@ -245,8 +242,7 @@ def _resumed(case: Case, of: Standing, target: str, since: int, sentence: str) -
     found = _found(case, of, None, "resume")
     if found is None or found.command.target != target or found.expected < since:
         raise WarrantError(sentence)
-    if case.before is not None:
-        _fresh(found, case.before)
+    _fresh(case, found)
 
 
 def _change(case: Case) -> None:
@@ -255,8 +251,7 @@ def _change(case: Case) -> None:
     wanted = {grant.command.model}
     _must(set(case.state.prepares) <= wanted, "a state prepares what its command does not name")
     _must(case.state.change == grant.digest, "a state prepares another change than the one that is shown")
-    if case.before is not None:
-        _fresh(grant, case.before)
+    _fresh(case, grant)
     if grant.command.op == "rollback":
         _one(case, "earlier", grant.command.model, *CHAMPIONS)
 

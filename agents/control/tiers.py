@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from driftline.schemas.control.serving_state import strictest
+from driftline.schemas.control.serving_state import TIERS, strictest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from driftline.agents.control.marks import Marks
     from driftline.schemas.control.command import Command, ModelRef
     from driftline.schemas.control.serving_state import Grant, ServingState, Tier
@@ -25,6 +27,23 @@ def answering(state: ServingState) -> frozenset[ModelRef]:
     rollout = None if state.rollout is None else state.rollout.model
     instead = None if state.halt is None else state.halt.instead
     return frozenset(one for one in (state.champion, rollout, instead) if one is not None)
+
+
+def tier_fault(state: ServingState, before: ServingState | None, known: Mapping[str, Tier]) -> str | None:
+    """Say why a state cannot be of its tier: below what answers callers in it, or below what it was; None when it can.
+
+    `known` are the tiers of manifests that are held and verified, by their digests.
+    """
+    for version in state.versions:
+        found = known.get(version.model.manifest, version.tier)
+        if found != version.tier:
+            return f"version {version.model.version} is of tier {found}, not {version.tier}"
+    if any(state.version(model) is None for model in state.loaded):
+        return "a model serves that is no known version"
+    answers = answering(state)
+    of_models = [version.tier for version in state.versions if version.model in answers]
+    floor = strictest(*(of_models or ["low"]), *(() if before is None else (before.tier,)))
+    return f"the tier {state.tier} is below {floor}" if TIERS.index(state.tier) < TIERS.index(floor) else None
 
 
 def judged_by(state: ServingState, grant: Grant, command: Command, marks: Marks | None = None) -> Tier:

@@ -6,20 +6,17 @@ as `verify_state` says. Local halts and rollbacks are held against the same trus
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
-from driftline.agents.audit.believed import Believed as Trusted
 from driftline.agents.audit.chain import Chain
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.record import AuditRecord
 from driftline.agents.control.ended import Ended
-from driftline.agents.control.grants import asked
-from driftline.agents.control.history import History
 from driftline.agents.control.trust import covers
 from driftline.agents.control.verify_state import Believed, StateError, signed_state, verify_state
 from driftline.agents.serving.errors import ServingError
 from driftline.agents.serving.halts import Halts
+from driftline.agents.serving.learned import Learned
 from driftline.agents.serving.memory import Kept
 from driftline.agents.serving.newest import Newest
 from driftline.agents.serving.orders import Local, impossible, ordered, over, with_one
@@ -31,6 +28,7 @@ from driftline.schemas.control.serving_state import ServingState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from driftline.agents.control.history import History
     from driftline.schemas.control.command import ModelRef
     from driftline.schemas.control.serving_state import Tier
 
@@ -54,8 +52,7 @@ class Belief:
     def __init__(self, genesis: str, key: str, kept: Kept | None = None) -> None:
         kept = kept or Kept()
         self._genesis, self._key = genesis, key
-        self._history: History | None = None
-        self._trust: Trusted | None = None
+        self._learned: Learned | None = None
         self._records: list[str] = []
         self.believed: dict[str, Believed] = dict(kept.believed)
         self.local: dict[str, tuple[Local, ...]] = dict(kept.local)
@@ -87,32 +84,32 @@ class Belief:
     @property
     def history(self) -> History | None:
         """Trust and policy; None before the first record was heard."""
-        return self._history
+        return None if self._learned is None else self._learned.history
 
     @property
     def installation(self) -> str:
         """Id of the installation; empty before the first record was heard."""
-        return "" if self._history is None else self._history.now.ring.state.trust.installation
+        return "" if self.history is None else self.history.now.ring.state.trust.installation
 
     def package_keys(self, ref: ModelRef) -> Mapping[str, bytes]:
         """Who may have signed a package: every person who ever could; which package serves is for commands to say.
 
         A key that was revoked counts only for what serves by what is believed: else no agent could start again.
         """
-        if self._history is None:
+        if self.history is None:
             return {}
-        history, serves = self._history, any(ref in one.state.loaded for one in list(self.believed.values()))
+        history, serves = self.history, any(ref in one.state.loaded for one in list(self.believed.values()))
         known = (one for rule in history.rules for one in rule.ring.persons.items())
         return {keyid: public for keyid, public in known if serves or not history.is_revoked(keyid)}
 
     @property
     def is_known(self) -> bool:
         """Whether trust names this agent's key, as far as it was heard."""
-        return self._history is None or self._key in self._history.now.ring.serving
+        return self.history is None or self._key in self.history.now.ring.serving
 
     def serves(self, deployment: str) -> bool:
         """Whether this agent's key is for a deployment."""
-        agent = None if self._history is None else self._history.now.ring.serving.get(self._key)
+        agent = None if self.history is None else self.history.now.ring.serving.get(self._key)
         return agent is not None and covers(agent.deployments, deployment) and is_name(deployment)
 
     def silenced(self, deployment: str, silent_s: float) -> str | None:
@@ -131,6 +128,9 @@ class Belief:
         self.newest.hear(data)
         if before is self._chain.believed:
             return False
+        wrong = None if before is None else self._ended.fault(AuditRecord.from_bytes(data))
+        if wrong is not None:
+            raise AuditError(f"the audit changes trust as nobody decided: {wrong}")
         text, at = data.decode(), self._heard
         self._heard += 1
         if at < len(self._records):
@@ -146,10 +146,10 @@ class Belief:
 
     def unsigned(self, deployment: str, data: bytes) -> str | None:
         """Why no controller whose key counts now signed the envelope of a state; None when one did."""
-        if self._history is None:
+        if self.history is None:
             return _NO_TRUST
         try:
-            signed_state(data, deployment, self._history)
+            signed_state(data, deployment, self.history)
         except StateError as error:
             return str(error)
         return None
@@ -165,7 +165,7 @@ class Belief:
         Raises:
             StateError: it is not believed.
         """
-        if self._history is None:
+        if self.history is None:
             raise StateError(_NO_TRUST)
         before, state = self.believed.get(deployment), said(data)
         is_newest = self.newest.told.is_newest(deployment, data)
@@ -175,7 +175,7 @@ class Belief:
                 self.halts.lift(deployment)
             return None
         try:
-            found = self._verified(deployment, data, before, self._history, now_ms, tiers)
+            found = self._verified(deployment, data, before, self.history, now_ms, tiers)
         except StateError as error:
             if is_newest and state is not None and self.unsigned(deployment, data) is None:
                 self.halts.heed(state, str(error))
@@ -200,10 +200,10 @@ class Belief:
         tiers: Mapping[str, Tier],
     ) -> str | None:
         """Why the envelope of a state would not be believed after another state; None when it would."""
-        if self._history is None or (before is not None and said(data) == before.state):
+        if self.history is None or (before is not None and said(data) == before.state):
             return None
         try:
-            self._verified(deployment, data, before, self._history, now_ms, tiers, is_past=True)
+            self._verified(deployment, data, before, self.history, now_ms, tiers, is_past=True)
         except StateError as error:
             return str(error)
         return None
@@ -228,12 +228,12 @@ class Belief:
         Raises:
             ServingError: it is not obeyed; the sentence says why.
         """
-        if self._history is None:
+        if self.history is None:
             raise ServingError("this agent knows no trust yet: it never heard the audit")
-        given, found, before = ordered(data, self._history, self.believed, now_ms)
+        given, found, before = ordered(data, self.history, self.believed, now_ms)
         command, deployment = found.command, found.command.deployment
         wrong = "it was obeyed before" if command.command_id in self._seen else None
-        wrong = wrong or impossible(given, found, before, self._history)
+        wrong = wrong or impossible(given, found, before, self.history)
         if found.is_over(self._ended.digests):
             wrong = "it was denied, refused or lapsed, as the audit tells: ask again with a new one"
         if wrong is not None:
@@ -245,7 +245,7 @@ class Belief:
             revision=before.revision,
             rollout=over(before, self.local.get(deployment, ())).rollout,
         )
-        if (why := settled(local, before, self._history, self._ended.digests)) is not None:
+        if (why := settled(local, before, self.history, self._ended.digests)) is not None:
             raise ServingError(f"the command is not obeyed: {why}")
         self._seen = [*self._seen, command.command_id][-MOST_LOCAL:]
         self.local[deployment] = with_one(self.local.get(deployment, ()), local)
@@ -276,24 +276,12 @@ class Belief:
 
     def _settle(self, deployment: str, state: ServingState) -> None:
         """Let go of local commands that the state took over, or that a person ended later."""
-        now, ended, held = self._history, self._ended.digests, self.local.get(deployment, ())
+        now, ended, held = self.history, self._ended.digests, self.local.get(deployment, ())
         left = tuple(one for one in held if now is None or settled(one, state, now, ended) is None)
         self.local = {name: some for name, some in (self.local | {deployment: left}).items() if some}
 
     def _learn(self, text: str) -> None:
         """Take a record that changes trust into the history."""
-        data = text.encode()
-        record = AuditRecord.from_bytes(data)
-        if self._history is None or self._trust is None:
-            if hashlib.sha256(data).hexdigest() != self._genesis or record.genesis is None:
-                raise ServingError(
-                    "what this agent kept is of another installation: give it another state_dir"
-                )
-            self._trust = Trusted.first(record)
-            self._history = History.of(self._trust.state, record.genesis.policy, record.decided_at_ms)
-        else:
-            self._trust = self._trust.after(record)
-            given = asked(record.envelope or "").policy if record.op == "policy-set" else None
-            policy = self._history.now.policy.text if given is None else given
-            self._history = self._history.then(record.decided_at_ms, self._trust.state, policy)
+        before = self._learned
+        self._learned = Learned.first(text, self._genesis) if before is None else before.after(text)
         self._records.append(text)

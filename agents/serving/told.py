@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -22,20 +22,30 @@ _MARK: Final = b'"state_after"'
 
 
 class _Stated(msgspec.Struct):
+    seq: int = -1
     deployment: str = ""
     state_after: str | None = None
     revision_after: int = 0
+
+
+class _One(NamedTuple):
+    digest: str
+    revision: int
+    seq: int
 
 
 _STATED: Final = msgspec.json.Decoder(_Stated)
 
 
 class Told:
-    """The digests of states, by deployment, as the audit tells of them."""
+    """The digests of states, by deployment, as the audit tells of them.
+
+    A state names the record that tells of it: an old one, of which somebody who may write `audit` tells again, is told
+    by another, and counts as untold.
+    """
 
     def __init__(self) -> None:
-        self._of: dict[str, deque[tuple[str, int]]] = {}
-        """Digests and revisions."""
+        self._of: dict[str, deque[_One]] = {}
 
     def take(self, data: bytes) -> None:
         """Take in a record of the audit that was found to follow the one before it; raises AuditError for rubbish."""
@@ -45,10 +55,11 @@ class Told:
             found = _STATED.decode(data)
         except msgspec.MsgspecError as error:
             raise AuditError(f"a record of the audit tells of no state: {error}") from error
-        if found.state_after is not None:
-            self._of.setdefault(found.deployment, deque(maxlen=MOST)).append(
-                (found.state_after, found.revision_after)
-            )
+        if found.state_after is None:
+            return
+        held = self._of.setdefault(found.deployment, deque(maxlen=MOST))
+        if all(one.digest != found.state_after for one in held):
+            held.append(_One(found.state_after, found.revision_after, found.seq))
 
     def fault(self, deployment: str, data: bytes, *, is_past: bool = False) -> str | None:
         """Why the audit does not tell of the state in an envelope as the newest; None when it does.
@@ -58,26 +69,24 @@ class Told:
             data: the envelope.
             is_past: whether one that was the newest once will do.
         """
-        held = list(self._of.get(deployment, ()))
-        if all(digest != digest_of(data) for digest, _ in held):
-            state = said(data)
-            is_older = len(held) == MOST and state is not None and state.revision < held[0][1]
+        held = self._of.get(deployment) or deque[_One]()
+        digest, state = digest_of(data), said(data)
+        found = next((one for one in held if one.digest == digest), None)
+        if found is None:
+            is_older = len(held) == MOST and state is not None and state.revision < held[0].revision
             return None if is_past and is_older else "is none that the audit tells of"
-        return (
-            None
-            if is_past or self.is_newest(deployment, data)
-            else "is older than the one the audit tells of"
-        )
+        if state is None or state.audit_seq != found.seq:
+            return f"is told of again by record {found.seq:,}, and is that of another record"
+        return None if is_past or found is held[-1] else "is older than the one the audit tells of"
 
     def newest(self, deployment: str) -> str:
         """The digest of the newest state of a deployment; empty when the audit tells of none."""
         held = self._of.get(deployment)
-        return held[-1][0] if held else ""
+        return held[-1].digest if held else ""
 
     def is_newest(self, deployment: str, data: bytes) -> bool:
         """Whether the audit tells of none after it."""
-        newest = self.newest(deployment)
-        return bool(newest) and newest == digest_of(data)
+        return self.fault(deployment, data) is None
 
 
 def said(data: bytes) -> ServingState | None:

@@ -124,7 +124,7 @@ def test_the_stage_of_a_model_is_told_to_the_policy() -> None:
     promotion = office.ask("promote", "ann", model=model("2"))
     canary = office.ask("canary", "ann", model=model("3"), plan=PLAN)
     assert [(code(one), one.rules[-1]) for one in (promotion, canary)] == [
-        ("forbidden", "high-needs-two-approvers"), ("forbidden", "high-needs-one-approver")
+        ("forbidden", "high-needs-two-approvers"), ("forbidden", "high-needs-a-human-approver")
     ]  # fmt: skip
     assert "high-is-a-canary-before-it-is-promoted" in promotion.rules
     assert "high-is-shadowed-before-it-is-a-canary" in canary.rules

@@ -123,7 +123,7 @@ def test_marks_know_what_tier_a_deployment_had() -> None:
     )
     for revision, tier in tiers:
         marks = marks.grown(replace(state, revision=revision, tier=tier), champion=1, rollout=2)
-    assert marks == Marks(champion=1, rollout=2, medium=5, high=9)
+    assert marks == Marks(champion=1, rollout=2, medium=5, high=9, latest_ms=state.decided_at_ms)
     assert [marks.tier_at(one) for one in (4, 5, 8, 9, None)] == ["low", "medium", "medium", "high", "high"]
     jumped = Marks().grown(replace(state, revision=4, tier="high"), champion=1, rollout=1)
     assert [jumped.tier_at(one) for one in (3, 4)] == ["low", "high"]

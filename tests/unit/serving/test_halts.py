@@ -143,4 +143,4 @@ def test_few_states_of_a_deployment_are_known() -> None:
     told = Told()
     for number in range(3 * MOST):
         told.take(b'{"deployment":"churn","state_after":"%d"}' % number)
-    assert [digest for digest, _ in told._of["churn"]] == [str(one) for one in range(2 * MOST, 3 * MOST)]
+    assert [digest for digest, *_ in told._of["churn"]] == [str(one) for one in range(2 * MOST, 3 * MOST)]
