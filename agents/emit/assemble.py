@@ -20,7 +20,7 @@ from driftline.schemas.names import MAX_COLUMNS
 
 T = TypeVar("T")
 
-UNION_BYTES: Final = 1 << 18
+UNION_BYTES: Final = 1 << 19
 """Names and numbers of the columns that events with unlike names have together; more are no one chunk."""
 _NUMBER_BYTES: Final = 8
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Any
 
@@ -36,13 +36,24 @@ class Chunk:
     """Of events that were told one by one, each with names of its own."""
 
     def part(self, start: int, stop: int) -> Chunk:
-        """The rows from start to before stop, without the columns that none of these has but others had."""
-        part = self._cut(stop - start, lambda values: values[start:stop])
-        if self.shapes:
-            common = frozenset[str].intersection(*(frozenset(shape.names) for shape in self.shapes))
-            part.features = _held(part.features, common)
-            part.scores, part.segments = _held(part.scores), _held(part.segments)
-        return part
+        """The rows from start to before stop."""
+        return self._cut(stop - start, lambda values: values[start:stop])
+
+    def bare(self) -> Chunk:
+        """The same without the columns that hold nothing, but for features that all events were told with.
+
+        So of one event that was told by itself stays what it was told with, as if no other had been beside it; a null
+        that it was told with goes too, where others lacked its name.
+        """
+        if not self.shapes:
+            return self
+        common = frozenset[str].intersection(*(frozenset(shape.names) for shape in self.shapes))
+        return replace(
+            self,
+            features={name: raw for name, raw in self.features.items() if name in common or not raw.is_null},
+            scores={name: raw for name, raw in self.scores.items() if not raw.is_null},
+            segments={name: raw for name, raw in self.segments.items() if not raw.is_null},
+        )
 
     def where(self, mask: NDArray[np.bool_]) -> Chunk:
         """The rows that a mask (rows,) names."""
@@ -69,8 +80,3 @@ class Chunk:
             segments={name: column.cut(chosen) for name, column in self.segments.items()},
             shapes=self.shapes,
         )
-
-
-def _held(columns: Mapping[str, Raw], common: frozenset[str] = frozenset()) -> dict[str, Raw]:
-    """The columns that all events came with, or that hold something."""
-    return {name: raw for name, raw in columns.items() if name in common or not raw.is_null}

@@ -91,7 +91,9 @@ class Intake:
                 segments = tuple((name, as_level(one)) for name, one in pairs_of("segments", segments))
                 check_names("segment", tuple(name for name, _ in segments))
             when = self._clock() if at is None else self._time(at)
-            size_bytes = shape.heavy_bytes(values, original, *facts, *(value for _, value in segments or ()))
+            named = [*(score if type(score) is NamedScores else ()), *(name for name, _ in segments or ())]
+            texts = (original, *facts, *(value for _, value in segments or ()))
+            size_bytes = shape.heavy_bytes(values, *texts, named=named)
             if shape.texts is not None:
                 values = tuple(map(as_kept, values))
         except KeyboardInterrupt:

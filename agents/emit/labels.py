@@ -50,6 +50,10 @@ class LabelChunk:
         """The labels from start to before stop."""
         return LabelChunk(self.labels[start:stop])
 
+    def bare(self) -> LabelChunk:
+        """The same: a label has nothing that others brought."""
+        return self
+
 
 def truth_of(value: Any) -> float | str:
     """The value of a label: a text or a boolean is a class, anything else that is a number is one.

@@ -38,6 +38,9 @@ class Batch(Protocol):
     def part(self, start: int, stop: int) -> Any:
         """Give the rows from start to before stop, as a batch of the same type."""
 
+    def bare(self) -> Any:
+        """Give the same rows without what others brought into the batch; itself where there is nothing of that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lost:
@@ -83,6 +86,9 @@ class Sealer:
             self._next_seq += 1
             yield fault
         elif batch.rows == 1:
+            if fault.reason == "too_large" and (bare := batch.bare()) is not batch:
+                fault = self._try(bare, now_ms, ordinal)
+                self._next_seq += isinstance(fault, Sealed)
             yield fault
         else:
             half = batch.rows // 2

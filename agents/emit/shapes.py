@@ -26,6 +26,9 @@ _LOOSE_VALUE_BYTES: Final = 32
 LIGHT_TEXT_BYTES: Final = 1_024
 # The same in characters, of which one takes at most four bytes.
 LIGHT_TEXT_CHARS: Final = 256
+# Scores and segments by name that an event may have before they are counted, and what one takes beside its name.
+FEW_NAMED: Final = 16
+NAMED_BYTES: Final = 128
 SHAPES: Final = 1_024
 # So many names may they have together.
 SHAPE_NAMES: Final = 32_768
@@ -124,9 +127,11 @@ class Shape:
         """Whether what a dict holds where texts have been is short; raises for what is no text."""
         return self.texts is None or len("".join(self.texts(features))) < LIGHT_TEXT_CHARS
 
-    def heavy_bytes(self, values: Collection[Any], *more: Any) -> int:
-        """Size of an event that carries more text than its shape allows for; 0 when it does not."""
+    def heavy_bytes(self, values: Collection[Any], *more: Any, named: Collection[str] = ()) -> int:
+        """Size of an event that carries more text, or `named` values, than its shape allows for; 0 when it does not."""
         size = text_bytes(more) + (text_bytes(values) if self.dtype is None else 0)
+        if len(named) > FEW_NAMED:
+            size += NAMED_BYTES * len(named) + text_bytes(named)
         return size + self.row_bytes if size > LIGHT_TEXT_BYTES else 0
 
 

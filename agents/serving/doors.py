@@ -207,7 +207,8 @@ class Doors:
                         later = error
                     if len(errors) < MAX_ERRORS:
                         errors.append({"line": number, "error": one_line(str(error), ERROR_CHARS)})
-            lost = self._tellers.turned_away()
+            # One of an earlier body may turn out to be invalid meanwhile.
+            lost = min(taken, self._tellers.turned_away())
         taken, refused = taken - lost, refused + lost
         self._count(deployment, door, taken, refused)
         if lost:
@@ -232,9 +233,8 @@ class Doors:
             if isinstance(names, dict):
                 check_columns(what.removesuffix("s"), names)
         if len(line) > MAX_ROW_BYTES // 2:
-            _check_size(
-                len(line) + names_bytes(event.features, event.score if isinstance(event.score, dict) else ())
-            )
+            scores = event.score if isinstance(event.score, dict) else ()
+            _check_size(len(line), names_bytes(event.features, scores))
         facts = {
             name: value
             for name in ("predicted", "latency_ms", "status", "segments", "at")
@@ -265,9 +265,10 @@ class Doors:
         return bearer(next((value for name, value in scope["headers"] if name == b"authorization"), b""))
 
 
-def _check_size(size: int) -> None:
-    if size > MAX_ROW_BYTES:
-        raise bad_request(f"the line has {size:,} bytes, names counted twice; {MAX_ROW_BYTES:,} are allowed")
+def _check_size(size: int, names: int = 0) -> None:
+    if size + names > MAX_ROW_BYTES:
+        more = f", and names of {names:,} stand twice" if names else ""
+        raise bad_request(f"the line has {size:,} bytes{more}; {MAX_ROW_BYTES:,} are allowed")
 
 
 def _identity(given: str | int) -> Any:  # noqa: ANN401 - what an Emitter takes

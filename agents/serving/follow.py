@@ -267,7 +267,10 @@ class Follower:
             except Exception as error:  # noqa: BLE001 - whatever Kafka's client says
                 logger.warning("a record for %s is dropped: %s", topic, error)
                 self._telling.discard(value)
-        producer.poll(0)
+        try:
+            producer.poll(0)
+        except Exception:
+            logger.exception("what became of records cannot be heard; it is heard the next time")
 
     def _put_aside(self, command: bytes) -> None:
         try:

@@ -106,6 +106,9 @@ def test_sealing_cuts_until_it_fits(kinds: list[int], most: int) -> None:
         def part(self, start: int, stop: int) -> Rows:
             return Rows(self.values[start:stop])
 
+        def bare(self) -> Rows:
+            return self
+
     def pack(batch: Rows) -> bytes:
         if any(kind == 0 for _, kind in batch.values):
             raise ValueError("cannot be packed")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from emit_fakes import columns_of, levels_of, numbers_of, sink
+from emit_fakes import NOBODY, columns_of, levels_of, numbers_of, sink
 
-from driftline.agents.emit import kinds
+from driftline.agents.emit import Emitter, kinds
 from driftline.agents.emit.assemble import UNION_BYTES, chunks
 from driftline.agents.emit.chunk import Chunk
-from driftline.agents.emit.kinds import Raw
+from driftline.agents.emit.gathering import UNLIKE, piece_of
+from driftline.agents.emit.kinds import Kinds, Raw
+from driftline.agents.emit.options import checked
+from driftline.agents.emit.packers import predictions_packer
+from driftline.agents.emit.seal import Sealed, Sealer
 from driftline.agents.emit.shapes import Row, Shape, ShapeBook
+from driftline.schemas.columns import read_predictions
 from driftline.schemas.names import MAX_COLUMNS
 
 ROWS = 300
@@ -79,18 +85,69 @@ def test_a_row_that_nearly_fills_a_message_travels_beside_others(tmp_path: Path)
     )
 
 
-def test_a_part_keeps_what_all_its_events_came_with() -> None:
-    """A null that each of them told is told; one that stands for a name they lack is not. What came whole stays so."""
+def test_what_others_brought_is_left_out_where_a_row_fits_no_message_with_it() -> None:
+    """And there alone: a null that a row was told with is one, a column that is not there would be missing."""
+    long, text = [f"{'x' * 190}{place}" for place in range(400)], "x" * 900_000
+    features: dict[str, list[Any]] = {"opt": [None, None, None], "text": [None, text, None]}
+    features |= {name: [None, None, 1.0] for name in long}
+    scores, segments = {"p": Raw([None, None, 1.0])}, {"s": Raw([None, None, "a"])}
+    chunk = Chunk(
+        3, np.arange(48, dtype=np.uint8).reshape(3, 16), np.zeros(3, np.int64),
+        {name: Raw(values) for name, values in features.items()}, scores=scores, segments=segments,
+        shapes=frozenset((Shape(("opt",), {}), Shape(("text",), {}), Shape(long, {}))),
+    )  # fmt: skip
+    options = checked("d", "1", {})
+    sealer = Sealer("predictions", "d", "app", 1, predictions_packer(options, Kinds(options)))
+    sealed = [one for one in sealer.seal(chunk, 0, 0) if isinstance(one, Sealed)]
+    found = {batch.ids[0][0]: batch for batch in (read_predictions(one.payload) for one in sealed)}
+    assert [(one.rows, one.seq, one.ordinal) for one in sealed] == [(1, place, place) for place in range(3)]
+    assert columns_of(found[16]) == {"text": [text]}
+    for row in (0, 32):
+        assert columns_of(found[row])["opt"] == [None]
+        assert (len(found[row].scores), len(found[row].segments)) == (1, 1)
+
+
+def test_a_row_alone_has_what_it_was_told_with() -> None:
+    """What none holds goes, but for features that all were told with; of whole columns nothing does."""
     shapes = [Shape(("a", "b"), {}), Shape(("a", "c"), {})]
-    columns = {"a": [None, 1.0], "b": [2.0, None], "c": [None, 3.0]}
+    empty, full = (
+        {"n": Raw([None]), "l": Raw([-1], levels=("x",))},
+        {"p": Raw([1.0]), "m": Raw([0], levels=("x",))},
+    )
+    nulls = Raw(np.zeros(1), np.ones(1, np.bool_))
 
-    def part(shapes: list[Shape]) -> Chunk:
-        features = {name: Raw(values) for name, values in columns.items()}
-        ids, times = np.zeros((2, 16), np.uint8), np.zeros(2, np.int64)
-        return Chunk(2, ids, times, features, shapes=frozenset(shapes)).part(0, 1)
+    def bare(shapes: list[Shape]) -> Chunk:
+        features = {"a": nulls, "b": Raw([2.0]), "c": nulls}
+        ids, times = np.zeros((1, 16), np.uint8), np.zeros(1, np.int64)
+        return Chunk(
+            1, ids, times, features, scores=empty | full, segments=empty | full, shapes=frozenset(shapes)
+        ).bare()
 
-    assert list(part(shapes).features) == ["a", "b"]
-    assert list(part([]).features) == ["a", "b", "c"]
+    cut, whole = bare(shapes), bare([])
+    assert [list(one) for one in (cut.features, cut.scores, cut.segments)] == [
+        ["a", "b"],
+        ["p", "m"],
+        ["p", "m"],
+    ]
+    assert [len(one) for one in (whole.features, whole.scores, whole.segments)] == [3, 4, 4]
+
+
+@pytest.mark.parametrize("what", ["score", "segments"])
+def test_named_scores_and_segments_count_against_the_cap(what: str) -> None:
+    """Thousands of names an event: what has no room is refused, as of features."""
+    emitter = Emitter("d", "1", bootstrap=NOBODY, buffer_bytes=4 << 20, linger_s=5.0, kafka={"log_level": 0})
+    for row in range(60):
+        emitter.log({"a": 1.0}, **{what: {f"s{place}_{row}": 0.5 for place in range(MAX_COLUMNS)}})
+    assert emitter.stats().dropped["buffer_full"] > 30
+    emitter.close(0.0)
+
+
+def test_a_piece_has_few_events_whose_names_are_unlike() -> None:
+    """A caller that packs for the sender is held up for some milliseconds, whatever the names are."""
+    alike = deque([(None, {"a": 1.0})] * 1_000)
+    unlike = deque([(None, {f"n{row}": 1.0}) for row in range(1_000)])
+    assert (len(piece_of(alike, 600)), len(alike)) == (600, 400)
+    assert (len(piece_of(unlike, 600)), len(unlike)) == (UNLIKE, 1_000 - UNLIKE)
 
 
 def test_of_more_names_than_are_remembered_kinds_are_found_batch_by_batch(

@@ -192,6 +192,20 @@ def test_what_is_read_in_one_go_is_bounded() -> None:
         opened.event(REQUEST, "a", {"inputs": [{"name": "a", "data": ["x" * MAX_PAYLOAD_BYTES]}]})
 
 
+def test_a_half_that_is_given_back_waits_as_long_again() -> None:
+    """Behind those that came meanwhile: each is let go of two minutes after it began to wait."""
+    pairs, headers = (
+        Pairs(),
+        {kind: [(b"ce-type", kind.encode()), (b"ce-id", b"a")] for kind in (REQUEST, RESPONSE)},
+    )
+    assert pairs.take("churn", headers[REQUEST], b"{}", 0.0) is None
+    pair = pairs.take("churn", headers[RESPONSE], b"{}", LONGEST_S)
+    assert pair is not None
+    pairs.give_back("churn", pair, LONGEST_S)
+    assert (pairs.expired(2 * LONGEST_S), len(pairs)) == ({}, 1)
+    assert (pairs.expired(2 * LONGEST_S + 1), len(pairs)) == ({"churn": 1}, 0)
+
+
 def test_halves_that_wait_are_bounded_by_their_bytes() -> None:
     """The oldest goes when a new one does not fit beside it, and is counted."""
     pairs = Pairs(most_bytes=100)

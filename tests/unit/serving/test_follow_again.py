@@ -89,6 +89,7 @@ def test_a_record_that_is_not_taken_costs_no_other_one() -> None:
         follower._beat()
         follower.say("acks", "churn", b"ack")
         producer.produce.side_effect = [wrong, None]
+        producer.poll.side_effect = wrong
         producer.produce.reset_mock()
         follower._speak(producer)
         assert [call.args[1] for call in producer.produce.call_args_list] == [b"halt", b"ack"]

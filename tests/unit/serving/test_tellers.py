@@ -109,7 +109,7 @@ def test_a_row_of_as_many_bytes_as_are_allowed_fits_a_message(doors: Doors, emit
     gaps = {f"{place:095d}": None for place in range(MAX_COLUMNS)}
     assert sends(doors, "events", {"version": "7", "features": gaps})["taken"] == 1
     longer = {"version": "7", "features": {f"{place:0150d}": None for place in range(MAX_COLUMNS)}}
-    assert "names counted twice" in sends(doors, "events", longer)["errors"][0]["error"]
+    assert "and names of 614,400 stand twice" in sends(doors, "events", longer)["errors"][0]["error"]
     asked = [{"name": name, "datatype": "FP64", "data": [1, 1]} for name in many]
     scores = [{**one, "name": f"p{one['name']}"} for one in asked[1:]]
     texts = {"name": "class", "data": ["a", ""]}
