@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from driftline.agents.audit.record import AuditRecord
+from driftline.agents.control import shape
 from driftline.agents.control.grants import UNREADABLE, asked
 from driftline.agents.control.trust import ROOT_OPS
 from driftline.agents.control.verdicts import UNSEEN
-from driftline.schemas.control.command import AHEAD_MS, LONGEST_MS, Command
+from driftline.schemas.control.command import AHEAD_MS, LONGEST_MS
 
 _MAY_COME_AGAIN: Final = UNSEEN | {"approvals_missing", "bad_signature"}
-"""Refusals of what root keys signed, after which the same command may be decided: more of them may sign it yet."""
+"""Refusals of what root keys signed, after which the same may be decided: with more signatures, or come in time."""
 ENDS: Final = frozenset(("denied", "failed", "lapsed", "rejected"))
 
 
@@ -41,9 +42,14 @@ class Ended:
 
         What they signed and the controller refused can be told of by whoever may write `audit`, without any key.
         """
-        command = _command(record)
-        if command is None or record.command in self.digests:
+        try:
+            command = asked(record.envelope or "")
+        except UNREADABLE as error:
+            return f"its {record.op} cannot be read: {error}"
+        if record.command in self.digests:
             return f"its {record.op} was refused before"
+        if (wrong := shape.fault(command)) is not None:
+            return f"its {record.op} is malformed: {wrong}"
         at_ms, early_ms = record.decided_at_ms, command.issued_at_ms - LONGEST_MS
         if early_ms <= at_ms <= command.expires_at_ms + LONGEST_MS + AHEAD_MS:
             return None
@@ -55,14 +61,4 @@ def _ends(record: AuditRecord) -> bool:
     if record.op not in ROOT_OPS:
         # As a replay, or for a signature that somebody added.
         return bool(record.actor) and record.reject not in UNSEEN
-    if record.reject == "expired":
-        command = _command(record)
-        return command is not None and record.decided_at_ms > command.expires_at_ms
     return record.reject not in _MAY_COME_AGAIN
-
-
-def _command(record: AuditRecord) -> Command | None:
-    try:
-        return asked(record.envelope or "")
-    except UNREADABLE:
-        return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.control.deeds import STALE_S
-from driftline.agents.control.grants import CHAMPIONS, asked, held
+from driftline.agents.control.grants import CHAMPIONS, asked
 from driftline.agents.control.marks import Marks
 from driftline.agents.control.tiers import judged_by, tier_fault
 from driftline.agents.control.warrant import Warrant, WarrantError, names, warranted
@@ -111,7 +111,7 @@ def _champion(case: Case) -> int:
     if before is None:
         return max(mark, grant.expected)
     if before.champion == state.champion:
-        stood = held(before, "champion")
+        stood = _placed(before)
         _must(
             stood is not None and (asked(stood.command) == grant.command or grant.expected >= mark),
             f"version {state.champion.version} is champion by an older command than the last",
@@ -151,9 +151,16 @@ def _previous(case: Case) -> None:
     )
 
 
+def _placed(before: ServingState) -> Grant | None:
+    """The grant of a champion that was believed: of several, the one that was looked at."""
+    model = before.champion
+    found = (one for one in before.basis if one.of == "champion" and names(one, model, CHAMPIONS))
+    return next(found, None)
+
+
 def _automatic(case: Case, before: ServingState) -> bool:
     """Whether the plan that the last champion stood by lets windows go back."""
-    grant = held(before, "champion")
+    grant = _placed(before)
     if grant is None:
         return False
     plan = _granted(case, grant).command.plan

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from driftline.agents.emit.bell import Bell
-from driftline.agents.emit.gathering import BATCH_BYTES, Gathering, Loose, Taken, piece_of
+from driftline.agents.emit.gathering import BATCH_BYTES, Gathering, Loose, Taken, take_piece
 from driftline.agents.emit.heavy import HeavyQueue
 from driftline.agents.emit.label_queue import LabelQueue
 from driftline.agents.emit.labels import Label
@@ -144,7 +144,7 @@ class Door:
             if self._may_pack and not taken and len(self.rows) * _PIECE_PART >= room.piece_rows:
                 # As when the sender takes some.
                 self.limit = 0
-                taken += piece_of(self.rows, room.piece_rows)
+                take_piece(self.rows, room.piece_rows, taken)
                 self.ledgers[PREDICTIONS].accept(len(taken))
                 size_bytes = len(taken) * room.row_bytes
             loose.size_bytes = size_bytes

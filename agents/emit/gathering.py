@@ -63,18 +63,19 @@ class Loose:
     size_bytes: int = 0
 
 
-def piece_of(rows: deque[tuple[Any, ...]], most: int) -> list[tuple[Any, ...]]:
-    """Take the first of the events that wait: so many, or few whose names are unlike, which take long to pack."""
-    found: list[tuple[Any, ...]] = []
+def take_piece(rows: deque[tuple[Any, ...]], most: int, found: list[tuple[Any, ...]]) -> None:
+    """Move the first of the events that wait: so many, or few whose names are unlike, which take long to pack."""
     names: Any = None
     unlike = 0
     while rows and len(found) < most and unlike < UNLIKE:
-        row = rows.popleft()
-        own = row[1].keys() if type(row[1]) is dict else row[0]
-        unlike += own != names
+        found.append(rows.popleft())
+        shape, values, *_ = found[-1]
+        own = values.keys() if type(values) is dict else shape
+        try:
+            unlike += own != names
+        except Exception:  # noqa: BLE001 - names are the application's, and may do anything
+            unlike += 1
         names = own
-        found.append(row)
-    return found
 
 
 class Gathering:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from doubting import DAY_MS, Agent, stood, swapped
+from msgspec.structs import replace
 from office import Office
 from signed import model
 
@@ -38,6 +39,12 @@ def test_a_champion_goes_on_by_its_last_promotion_alone() -> None:
     agent.refuses(
         "is champion by an older command than the last", basis=swapped(office.state, "champion", old)
     )
+    # Beside the true one, and before it: the promotion of another version, whose plan lets windows go back.
+    earlier, state = stood(office.state, "earlier"), office.state
+    agent.is_shown(basis=(replace(earlier, of="champion"), *state.basis))
+    back = (*swapped(state, "champion", earlier), stood(state, "champion"))
+    at = state.revision + 2
+    agent.refuses("nobody went back", revision=at, champion=model("1"), previous=None, basis=back)
 
 
 def test_a_retired_deployment_prepares_nothing() -> None:

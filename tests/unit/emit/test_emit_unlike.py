@@ -13,7 +13,7 @@ from emit_fakes import NOBODY, columns_of, levels_of, numbers_of, sink
 from driftline.agents.emit import Emitter, kinds
 from driftline.agents.emit.assemble import UNION_BYTES, chunks
 from driftline.agents.emit.chunk import Chunk
-from driftline.agents.emit.gathering import UNLIKE, piece_of
+from driftline.agents.emit.gathering import UNLIKE, take_piece
 from driftline.agents.emit.kinds import Kinds, Raw
 from driftline.agents.emit.options import checked
 from driftline.agents.emit.packers import predictions_packer
@@ -23,6 +23,16 @@ from driftline.schemas.columns import read_predictions
 from driftline.schemas.names import MAX_COLUMNS
 
 ROWS = 300
+
+
+class Hostile(str):
+    """A name that nobody compares."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("compared")
 
 
 def told(batch: Any, row: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -146,8 +156,11 @@ def test_a_piece_has_few_events_whose_names_are_unlike() -> None:
     """A caller that packs for the sender is held up for some milliseconds, whatever the names are."""
     alike = deque([(None, {"a": 1.0})] * 1_000)
     unlike = deque([(None, {f"n{row}": 1.0}) for row in range(1_000)])
-    assert (len(piece_of(alike, 600)), len(alike)) == (600, 400)
-    assert (len(piece_of(unlike, 600)), len(unlike)) == (UNLIKE, 1_000 - UNLIKE)
+    hostile = deque([(None, {Hostile("a"): 1.0}) for _ in range(1_000)])
+    for rows, taken in ((alike, 600), (unlike, UNLIKE), (hostile, UNLIKE)):
+        found: list[tuple[Any, ...]] = []
+        take_piece(rows, 600, found)
+        assert (len(found), len(rows)) == (taken, 1_000 - taken)
 
 
 def test_of_more_names_than_are_remembered_kinds_are_found_batch_by_batch(
