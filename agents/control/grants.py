@@ -57,11 +57,12 @@ def believed_grants(state: ServingState) -> frozenset[tuple[str, tuple[str, ...]
         *(("shadow", one, ("shadow",)) for one in state.shadows),
     )
     # The first such, as `standing` looks for it; another one beside it was not checked.
-    found = (_first(state.basis, of, model, ops) for of, model, ops in placed if model is not None)
+    found = (first(state.basis, of, model, ops) for of, model, ops in placed if model is not None)
     return frozenset((one.command, one.approvals) for one in found if one is not None)
 
 
-def _first(basis: Basis, of: Standing, model: ModelRef, ops: tuple[Op, ...]) -> Grant | None:
+def first(basis: Basis, of: Standing, model: ModelRef, ops: tuple[Op, ...]) -> Grant | None:
+    """The grant of a model that stands, as whoever believes a state looks for it: no other beside it is looked at."""
     for grant in basis:
         command = asked(grant.command) if grant.of == of else None
         if command is not None and command.model == model and command.op in ops:
@@ -104,7 +105,7 @@ def shadows_of(basis: Basis, kept: Iterable[ModelRef]) -> Basis:
 
 def earlier(basis: Basis, model: ModelRef) -> Grant | None:
     """What once made a model champion; None when it never was, or too long ago."""
-    return _first(basis, "earlier", model, CHAMPIONS)
+    return first(basis, "earlier", model, CHAMPIONS)
 
 
 def succeeded(basis: Basis, grant: Grant) -> Basis:

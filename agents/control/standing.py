@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from driftline.agents.control.deeds import STALE_S
-from driftline.agents.control.grants import CHAMPIONS, asked
+from driftline.agents.control.grants import CHAMPIONS, asked, first
 from driftline.agents.control.marks import Marks
 from driftline.agents.control.tiers import judged_by, tier_fault
 from driftline.agents.control.warrant import Warrant, WarrantError, names, warranted
@@ -152,10 +152,9 @@ def _previous(case: Case) -> None:
 
 
 def _placed(before: ServingState) -> Grant | None:
-    """The grant of a champion that was believed: of several, the one that was looked at."""
+    """The grant by which a champion was believed."""
     model = before.champion
-    found = (one for one in before.basis if one.of == "champion" and names(one, model, CHAMPIONS))
-    return next(found, None)
+    return None if model is None else first(before.basis, "champion", model, CHAMPIONS)
 
 
 def _automatic(case: Case, before: ServingState) -> bool:

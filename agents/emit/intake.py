@@ -75,12 +75,14 @@ class Intake:
     ) -> bytes:
         """Take one event of any kind; `facts` are predicted class, latency and status."""
         key = b""
+        named: tuple[str, ...] = ()
         try:
             key, original = (ids.taken(life.pool, self._clock), None) if given is None else ids.given(given)
             shape, values = self._values(features)
             if isinstance(score, Mapping):
                 score = NamedScores(pairs_of("scores", score))
-                check_names("score", tuple(score))
+                named = tuple(score)
+                check_names("score", named)
                 score.update((name, as_number(one)) for name, one in score.items())
             else:
                 score = as_number(score)
@@ -89,9 +91,10 @@ class Intake:
             facts = (as_level(predicted), as_number(latency_ms), as_level(status))
             if segments is not None:
                 segments = tuple((name, as_level(one)) for name, one in pairs_of("segments", segments))
-                check_names("segment", tuple(name for name, _ in segments))
+                names = tuple(name for name, _ in segments)
+                check_names("segment", names)
+                named += names
             when = self._clock() if at is None else self._time(at)
-            named = [*(score if type(score) is NamedScores else ()), *(name for name, _ in segments or ())]
             texts = (original, *facts, *(value for _, value in segments or ()))
             size_bytes = shape.heavy_bytes(values, *texts, named=named)
             if shape.texts is not None:

@@ -16,6 +16,7 @@ import msgspec
 
 from driftline.agents.serving.errors import bad_request
 from driftline.agents.serving.tensors import MAX_AXES
+from driftline.schemas.names import MAX_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,6 @@ MOST: Final = 10_000
 """Halves that wait for the other."""
 MOST_BYTES: Final = 64 << 20
 LONGEST_S: Final = 120.0
-MAX_COLUMNS: Final = 4_096
 MAX_ROW_BYTES: Final = 900_000
 """Of names, twice since they stand again under gaps, and texts: with numbers beside them, a row fits a message."""
 _STRUCTURED: Final = b"application/cloudevents+json"

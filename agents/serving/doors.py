@@ -15,11 +15,11 @@ from uuid import UUID
 import msgspec
 
 from driftline.agents.control.verdicts import one_line
-from driftline.agents.serving.cloudevents import MAX_COLUMNS, MAX_ROW_BYTES, Pair, Pairs, names_bytes, rows_of
+from driftline.agents.serving.cloudevents import MAX_ROW_BYTES, Pair, Pairs, names_bytes, rows_of
 from driftline.agents.serving.errors import BAD_REQUEST, TOO_LARGE, AnswerError, bad_request
 from driftline.agents.serving.tellers import CHAMPION, LABELS, Tellers, lost_rows, no_room
 from driftline.agents.serving.tokens import Tokens, bearer
-from driftline.schemas.names import check_columns
+from driftline.schemas.names import MAX_COLUMNS, check_columns
 from driftline.schemas.refusal import Refused
 
 if TYPE_CHECKING:

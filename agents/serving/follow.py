@@ -135,13 +135,12 @@ class Follower:
             try:
                 self._follow(producer)
             except Exception as error:
-                sentence = f"{type(error).__name__}: {error}"
                 passes = isinstance(error, (KafkaException, _BackError))
                 is_known = passes or isinstance(error, AuditError)
+                sentence = str(error) if is_known else f"{type(error).__name__}: {error}"
                 if sentence != complained or time.monotonic() - self._well_s > WELL_S:
-                    said = str(error) if is_known else sentence
                     logger.warning(
-                        "states cannot be followed, serving goes on: %s", said, exc_info=not is_known
+                        "states cannot be followed, serving goes on: %s", sentence, exc_info=not is_known
                     )
                     complained, pause_s = sentence, AGAIN_S
                 self._pause(producer, pause_s)

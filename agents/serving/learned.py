@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from driftline.agents.audit.believed import Believed
 from driftline.agents.audit.errors import AuditError
-from driftline.agents.audit.record import AuditRecord
+from driftline.agents.audit.record import AuditRecord, digest
 from driftline.agents.control.errors import PolicyError
 from driftline.agents.control.grants import asked
 from driftline.agents.control.history import History
@@ -31,7 +30,7 @@ class Learned:
         """What record 0 lays down; raises ServingError when it is not the pinned one."""
         data = text.encode()
         record = AuditRecord.from_bytes(data)
-        if hashlib.sha256(data).hexdigest() != genesis or record.genesis is None:
+        if digest(data) != genesis or record.genesis is None:
             raise ServingError("what this agent kept is of another installation: give it another state_dir")
         trust = Believed.first(record)
         return cls(trust, History.of(trust.state, record.genesis.policy, record.decided_at_ms))

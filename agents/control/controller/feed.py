@@ -15,6 +15,8 @@ from driftline.agents.control.controller.errors import ControllerError
 from driftline.schemas.settings import consumer_config, kafka_config
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from driftline.schemas.settings import Kafka
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,26 @@ QUIET: Final = {"log_level": 2}
 _KILOBYTES: Final = 16_384
 
 
+class Unread:
+    """Says of a topic that it cannot be read, once a minute.
+
+    Args:
+        name: of the topic, with its prefix.
+        clock_s: a monotonic clock, s.
+    """
+
+    def __init__(self, name: str, clock_s: Callable[[], float]) -> None:
+        self._name, self._clock_s = name, clock_s
+        self._said_s = -math.inf
+
+    def say(self, why: str) -> None:
+        """Say so, unless it was said a moment ago."""
+        now_s = self._clock_s()
+        if now_s - self._said_s >= SAY_S:
+            self._said_s = now_s
+            logger.warning("topic %s cannot be read, and what rests on it waits: %s", self._name, why)
+
+
 class Feed:
     """Reads partition 0 of a topic.
 
@@ -33,12 +55,15 @@ class Feed:
         kafka: where the broker is.
         topic: name without the prefix.
         offset: of the first record; None begins at the first there is.
+        clock_s: a monotonic clock, s.
 
     Raises:
         KafkaException: later, from every method: the broker cannot be read.
     """
 
-    def __init__(self, kafka: Kafka, topic: str, offset: int | None) -> None:
+    def __init__(
+        self, kafka: Kafka, topic: str, offset: int | None, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self.topic = topic
         self._name = kafka.topic_prefix + topic
         self._consumer = Consumer(
@@ -53,7 +78,7 @@ class Feed:
         self._consumer.assign([TopicPartition(self._name, 0, OFFSET_BEGINNING if offset is None else offset)])
         self.offset = offset or 0
         """Of the next record."""
-        self._said_s = -math.inf
+        self._unread = Unread(self._name, clock_s)
 
     def take(self, most: int, timeout_s: float) -> list[Arrived]:
         """Give the next records, at most so many, none when none came within a time."""
@@ -63,7 +88,7 @@ class Feed:
             if wrong is not None:
                 if wrong.fatal() or wrong.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - a public code
                     raise KafkaException(wrong)
-                self._say(wrong.str())
+                self._unread.say(wrong.str())
                 continue
             offset = message.offset() or 0
             made.append(Arrived(message.value() or b"", offset, message.timestamp()[1]))
@@ -83,11 +108,6 @@ class Feed:
     def close(self) -> None:
         """Leave the topic."""
         self._consumer.close()
-
-    def _say(self, why: str) -> None:
-        if time.monotonic() - self._said_s >= SAY_S:
-            self._said_s = time.monotonic()
-            logger.warning("topic %s cannot be read, and what rests on it waits: %s", self._name, why)
 
 
 class Broker:

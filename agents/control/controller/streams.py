@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from driftline.agents.control.controller.feed import QUIET
+from driftline.agents.control.controller.feed import QUIET, Unread
 from driftline.schemas.settings import consumer_config
 from driftline.schemas.topics import WINDOWS
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from driftline.agents.control.controller.windows import Windows
     from driftline.schemas.settings import Kafka
 
-logger = logging.getLogger(__name__)
-
 WINDOWS_BACK_MS: Final = 86_400_000
 """How far back is read when a deployment begins to be followed: the champion before it may be asked about."""
 ALERTS_BACK_MS: Final = 14 * 86_400_000
@@ -28,7 +25,7 @@ ALERTS_BACK_MS: Final = 14 * 86_400_000
 OPEN_S: Final = 5.0
 """How long the broker may take for an answer; nothing is decided meanwhile."""
 AGAIN_S: Final = 60.0
-"""Between two attempts, and two complaints."""
+"""Between two attempts."""
 _BATCH: Final = 500
 _KILOBYTES: Final = 16_384
 
@@ -50,7 +47,8 @@ class Stream:
         self._group = f"driftline-controller-{topic}"
         self._name = kafka.topic_prefix + topic
         self._consumer: Consumer | None = None
-        self._again_s = self._said_s = -math.inf
+        self._again_s = -math.inf
+        self._unread = Unread(self._name, clock_s)
 
     def take(self) -> Iterator[tuple[bytes, bytes]]:
         """Give keys and values of what there is, at most a batch; waits for nothing."""
@@ -58,13 +56,13 @@ class Stream:
             messages = [] if self._consumer is None else self._consumer.consume(_BATCH, 0)
         except KafkaException as error:
             messages = []
-            self._say(error.args[0].str())
+            self._unread.say(error.args[0].str())
         for message in messages:
             wrong = message.error()
             if wrong is None:
                 yield message.key() or b"", message.value() or b""
             elif wrong.fatal() or not wrong.retriable():
-                self._say(wrong.str())
+                self._unread.say(wrong.str())
 
     def open(self) -> None:
         """Open it unless it is, or failed to be a moment ago; takes seconds where brokers are away."""
@@ -74,7 +72,7 @@ class Stream:
             self._consumer = self._opened()
         except KafkaException as error:
             self._again_s = self._clock_s() + AGAIN_S
-            self._say(error.args[0].str())
+            self._unread.say(error.args[0].str())
 
     def reopen(self, since_ms: int) -> None:
         """Read from another time on."""
@@ -113,12 +111,6 @@ class Stream:
         if known.error is not None:
             raise KafkaException(known.error)
         return list(known.partitions)
-
-    def _say(self, why: str) -> None:
-        now_s = self._clock_s()
-        if now_s - self._said_s >= AGAIN_S:
-            self._said_s = now_s
-            logger.warning("topic %s cannot be read, and what rests on it waits: %s", self._name, why)
 
 
 class WindowFeed:

@@ -60,8 +60,7 @@ def test_acks_that_may_not_be_read_are_told_once_a_minute(
     no, now_s = failed(KafkaError.TOPIC_AUTHORIZATION_FAILED), [0.0]
     consumer = Mock(**{"consume.return_value": [no, no]})
     monkeypatch.setattr(feed, "Consumer", Mock(return_value=consumer))
-    monkeypatch.setattr(feed, "time", Mock(monotonic=lambda: now_s[0]))
-    acks = Feed(Kafka(), "acks", 0)
+    acks = Feed(Kafka(), "acks", 0, lambda: now_s[0])
     for now_s[0] in (0.0, 1.0, SAY_S):
         assert acks.take(500, 0) == []
     assert caplog.text.count("topic acks cannot be read, and what rests on it waits") == 2

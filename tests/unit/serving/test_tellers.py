@@ -14,12 +14,13 @@ from prometheus_client import CollectorRegistry
 
 from driftline.agents.emit import Emitter
 from driftline.agents.serving import tellers
-from driftline.agents.serving.cloudevents import MAX_COLUMNS, MAX_ROW_BYTES, REQUEST, RESPONSE
+from driftline.agents.serving.cloudevents import MAX_ROW_BYTES, REQUEST, RESPONSE
 from driftline.agents.serving.doors import Doors
 from driftline.agents.serving.errors import AnswerError, ServingError
 from driftline.agents.serving.metrics import ServingMetrics
 from driftline.agents.serving.tellers import MAX_EMITTERS, Tellers
 from driftline.agents.serving.tokens import Tokens
+from driftline.schemas.names import MAX_COLUMNS
 
 TOKEN = "a token of churn alone"  # noqa: S105 - of this test
 ROWS = 40
