@@ -50,7 +50,9 @@ def resume(state: ServingState, deed: Deed) -> ServingState | Refusal:
     rollout = state.rollout
     if rollout is None or not rollout.paused:
         return refuse(f"no rollout of {state.deployment} is paused")
-    going = replace(rollout, paused=False, step_since_ms=deed.now_ms)
+    # By a clock that is behind that of the controller before, the step would begin again before it began.
+    since_ms = max(deed.now_ms, rollout.step_since_ms)
+    going = replace(rollout, paused=False, step_since_ms=since_ms)
     basis = with_one(without(state.basis, "pause"), deed.grant, "resumed-rollout")
     return replace(state, rollout=going, basis=basis)
 

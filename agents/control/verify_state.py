@@ -81,6 +81,10 @@ def verify_state(
     state = signed_state(data, deployment, history)
     if state.decided_at_ms > now_ms + AHEAD_MS:
         raise StateError(f"the state was decided {state.decided_at_ms - now_ms:,} ms after now")
+    if state.stopped_at > state.revision:
+        raise StateError(
+            f"a halt or a pause is shown as one of revision {state.stopped_at}, which is yet to come"
+        )
     for grant in state.basis:
         _read(grant)
     old = None if before is None else before.state

@@ -170,6 +170,12 @@ class ServingState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         held.append(self.halt.instead if self.halt is not None else None)
         return frozenset(one for one in held if one is not None)
 
+    @property
+    def stopped_at(self) -> int:
+        """The latest revision at which a halt or a pause of it is said to have come; 0 when there was none."""
+        paused = 0 if self.rollout is None else self.rollout.paused_revision
+        return max(paused, 0 if self.halt is None else self.halt.revision)
+
     def to_bytes(self) -> bytes:
         """Give the payload: JSON with its fields in the order of their names."""
         return msgspec.json.encode(self, order="sorted")

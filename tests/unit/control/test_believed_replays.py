@@ -87,6 +87,29 @@ def test_a_step_by_a_clock_that_was_ahead_is_believed_in_time(ahead_s: int) -> N
         assert one.sees(office.published()).state.rollout == office.state.rollout
 
 
+@pytest.mark.parametrize(("first_s", "second_s"), [(0, -300), (59, -60), (180, 0)])
+def test_a_rollout_is_resumed_by_a_controller_whose_clock_is_behind_that_of_the_one_before(
+    first_s: int, second_s: int
+) -> None:
+    """Soon after its step began, by a standby's clock before it: the step ends no earlier, and agents believe it."""
+    office = Office("medium", ahead_ms=first_s * 1_000)
+    office.canary()
+    began_ms = office.state.rollout.step_since_ms  # type: ignore[union-attr]  # a canary is under way
+    agent = Agent(office)
+    office.now_ms += 10_000
+    office.does("halt-rollout", "oli")
+    agent.sees(office.published(), at_ms=office.now_ms + 150_000)
+    office.ahead_ms = second_s * 1_000
+    office.now_ms += 10_000
+    state = office.does("resume", "ann", approvers=("bob",), target="rollout")
+    assert state.rollout is not None
+    assert state.rollout.step_since_ms >= began_ms
+    office.now_ms += 600_000
+    agent.sees(office.published())
+    office.stepped()
+    agent.sees(office.published())
+
+
 def test_the_controller_goes_back_no_further_than_the_last_champion() -> None:
     """A champion of long ago is not taken for the one before this one; whoever missed two promotions believes both."""
     office, first = aged()
@@ -123,6 +146,9 @@ def test_a_halt_does_not_grow_older() -> None:
     basis = (*state.basis, *old)
     agent.refuses("nobody resumed it", halt=None, basis=basis)
     agent.refuses("nobody resumed it", rollout=replace(state.rollout, paused=False), basis=basis)
+    # From a revision that is yet to come nobody could resume, nor from a later halt of the controller's.
+    agent.refuses("revision 99, which is yet to come", halt=replace(state.halt, revision=99))
+    agent.refuses("revision 99, which is yet to come", rollout=replace(state.rollout, paused_revision=99))
     office.does("resume", "ann", target="serving")
     office.does("halt-serving", "ann")
     agent.sees(office.published())
