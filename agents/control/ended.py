@@ -50,8 +50,9 @@ class Ended:
             return f"its {record.op} was refused before"
         if (wrong := shape.fault(command)) is not None:
             return f"its {record.op} is malformed: {wrong}"
-        at_ms, early_ms = record.decided_at_ms, command.issued_at_ms - LONGEST_MS
-        if early_ms <= at_ms <= command.expires_at_ms + LONGEST_MS + AHEAD_MS:
+        # It came before it expired, no more than `AHEAD_MS` before it was issued, and was decided `LONGEST_MS` after
+        # it came at the latest, by no clock that is behind the broker's.
+        if command.issued_at_ms - AHEAD_MS <= record.decided_at_ms <= command.expires_at_ms + LONGEST_MS:
             return None
         return f"its {record.op} took effect outside the time in which one is decided"
 

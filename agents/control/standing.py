@@ -36,6 +36,7 @@ class Case:
         tiers: of manifests that are known, by their digests.
         ended: digests of commands and approvals that were denied, refused or lapsed.
         stood: commands and approvals that were believed before; keys that were revoked since count in them.
+        now_ms: by the agent's clock, ms since 1970.
     """
 
     state: ServingState
@@ -60,8 +61,8 @@ def checked(case: Case) -> Marks:
         _must(not state.loaded, "a retired deployment serves nothing")
         return case.marks
     _must(before is None or not before.is_retired, "a retired deployment stays retired")
-    wrong = tier_fault(state, before, case.tiers)
-    _must(wrong is None, wrong or "")
+    if (wrong := tier_fault(state, before, case.tiers)) is not None:
+        raise WarrantError(wrong)
     _must(
         state.max_stale_s <= STALE_S[state.tier],
         "the state lets agents serve on without news for longer than the tier allows",
@@ -85,7 +86,7 @@ def _fresh(case: Case, asked: Warrant) -> None:
     before = case.before
     if before is None:
         return
-    # A state may be dated back; what was believed before it is not.
+    # The state before may be dated back too; what was stored of old has no latest time.
     latest_ms = max(before.decided_at_ms, case.marks.latest_ms)
     _must(
         asked.until_ms >= latest_ms,
@@ -229,7 +230,7 @@ def _halts(case: Case) -> None:
     old = None if before is None else before.halt
     if state.halt is not None and state.halt.instead is not None:
         halt = _one(case, "halt", state.halt.instead, "halt-serving")
-        if before is not None and (old is None or old.instead != state.halt.instead):
+        if old is None or old.instead != state.halt.instead:
             _fresh(case, halt)
         # Whoever goes back while it answers instead makes it the champion.
         instead = _found(case, "earlier", state.halt.instead, *CHAMPIONS)

@@ -30,9 +30,10 @@ def answering(state: ServingState) -> frozenset[ModelRef]:
 
 
 def tier_fault(state: ServingState, before: ServingState | None, known: Mapping[str, Tier]) -> str | None:
-    """Say why a state cannot be of its tier: below what answers callers in it, or below what it was; None when it can.
+    """Say why a state cannot be of its tier; None when it can.
 
-    `known` are the tiers of manifests that are held and verified, by their digests.
+    It is below what answers callers in it, or below what it was; or not all of what serves is a known version, each of
+    the tier that its manifest says. `known` are the tiers of manifests that are held and verified, by their digests.
     """
     for version in state.versions:
         found = known.get(version.model.manifest, version.tier)

@@ -135,7 +135,7 @@ class Door:
             self._may_pack = may
 
     def take_loose(self, loose: Loose) -> None:
-        """Put single events that their caller packs into `loose`, which an interrupt leaves; none while others pack."""
+        """Put single events that their caller packs into `loose`, whatever interrupts it; none unless it may pack."""
         with self.lock:
             room, taken, size_bytes = self.room, loose.rows, 0
             room.note(len(self.rows))
@@ -144,8 +144,10 @@ class Door:
             if self._may_pack and not taken and len(self.rows) * _PIECE_PART >= room.piece_rows:
                 # As when the sender takes some.
                 self.limit = 0
-                take_piece(self.rows, room.piece_rows, taken)
-                self.ledgers[PREDICTIONS].accept(len(taken))
+                try:
+                    take_piece(self.rows, room.piece_rows, taken)
+                finally:
+                    self.ledgers[PREDICTIONS].accept(len(taken))
                 size_bytes = len(taken) * room.row_bytes
             loose.size_bytes = size_bytes
             room.packing_bytes += size_bytes
@@ -223,8 +225,7 @@ class Door:
     def sealed(self, memory_bytes: int) -> None:
         """What was taken is sealed (or lost); the sender holds so much now."""
         with self.lock:
-            self.room.sealing_bytes = 0
-            self.room.memory_bytes = memory_bytes
+            self.room.sealing_bytes, self.room.memory_bytes = 0, memory_bytes
             self._set_limit()
 
     def ring(self) -> None:
@@ -236,8 +237,7 @@ class Door:
         """The sender says when to wake it, what it holds and what of it lies idle; the limit follows."""
         with self.lock:
             self._ring_at = ring_at
-            self.room.memory_bytes = memory_bytes
-            self.room.idle_bytes = idle_bytes
+            self.room.memory_bytes, self.room.idle_bytes = memory_bytes, idle_bytes
             self._set_limit()
             if self._gathering.has_batch or (self.has_rows and len(self.rows) >= ring_at):
                 self.ring()
@@ -272,9 +272,9 @@ class Door:
         self._ring_if_due()
 
     def _gather(self, packed: Packed) -> None:
-        self._gathering.add(packed, time.monotonic())
-        self.room.waiting_bytes += packed.size_bytes
-        self.room.tight_bytes += packed.size_bytes - packed.loose_bytes
+        size_bytes = self._gathering.add(packed, time.monotonic())
+        self.room.waiting_bytes += size_bytes
+        self.room.tight_bytes += size_bytes - packed.loose_bytes
 
     def _admit(
         self, topic: str, rows: int, size_bytes: int, loose_bytes: int, *, refuse: bool = True

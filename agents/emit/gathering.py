@@ -12,7 +12,9 @@ from driftline.agents.emit.packed import Packed
 BATCH_BYTES: Final = 1 << 19
 """Bytes of numbers in a batch, and as many of texts: wide and heavy rows make batches of fewer."""
 UNLIKE: Final = 64
-"""Times that names may change from one event to the next in a piece that a caller packs: a few milliseconds' work."""
+"""Times that names may change from one event to the next in a piece that a caller packs: some 15 ms of work at most."""
+NAMES_A_CHANGE: Final = 20
+"""A change that brings more names, which the piece has not met, counts as several."""
 _NUMBER_BYTES: Final = 8
 
 
@@ -33,9 +35,10 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Queue:
-    """What waits of one layout."""
+    """What waits of one layout, and the memory of its names."""
 
     batch_rows: int
+    names_bytes: int
     rows: int = 0
     text_bytes: int = 0
     waiting: deque[_Waiting] = field(default_factory=deque)
@@ -66,13 +69,17 @@ class Loose:
 def take_piece(rows: deque[tuple[Any, ...]], most: int, found: list[tuple[Any, ...]]) -> None:
     """Move the first of the events that wait: so many, or few whose names are unlike, which take long to pack."""
     names: Any = None
-    unlike = 0
+    met: set[Any] = set()
+    unlike = 0.0
     while rows and len(found) < most and unlike < UNLIKE:
         found.append(rows.popleft())
         shape, values, *_ = found[-1]
-        own = values.keys() if type(values) is dict else shape
+        own = values.keys() if type(values) is dict else shape.names
         try:
-            unlike += own != names
+            if own != names:
+                known = len(met)
+                met.update(own)
+                unlike += max(1, (len(met) - known) / NAMES_A_CHANGE) if known else 0
         except Exception:  # noqa: BLE001 - names are the application's, and may do anything
             unlike += 1
         names = own
@@ -104,18 +111,21 @@ class Gathering:
         queue = next(iter(self._queues.values()), None)
         return None if queue is None else queue.waiting[0].since_s
 
-    def add(self, packed: Packed, now_s: float) -> None:
-        """Rows have come."""
-        queue = self._queues.get(packed.layout)
+    def add(self, packed: Packed, now_s: float) -> int:
+        """Rows have come; give the bytes that they take, with those of their names where no others have the same."""
+        queue, size_bytes = self._queues.get(packed.layout), packed.size_bytes
         if queue is None:
-            queue = _Queue(rows_of_width(packed.layout.width, self._batch_rows))
-            self._queues[packed.layout] = queue
+            layout = packed.layout
+            queue = _Queue(rows_of_width(layout.width, self._batch_rows), layout.size_bytes)
+            self._queues[layout] = queue
+            size_bytes += queue.names_bytes
         had_batch = queue.has_batch
         queue.waiting.append(_Waiting(packed, now_s))
         queue.rows += packed.rows
         queue.text_bytes += packed.rows * packed.row_text_bytes
         if queue.has_batch and not had_batch:
             self._full.append(packed.layout)
+        return size_bytes
 
     def take(self, until_s: float) -> Taken | None:
         """Take the rows of a whole batch, or of a smaller one that has waited since before a time; None for neither."""
@@ -146,6 +156,8 @@ class Gathering:
             taken.loose_bytes += first.packed.loose_bytes
         if queue.rows:
             self._queues[layout] = queue
+        else:
+            taken.done_bytes += queue.names_bytes
         if queue.has_batch:
             self._full.append(layout)
         return taken

@@ -1,4 +1,4 @@
-"""What each column is, number or category, decided by the first value seen and kept; and columns encoded so."""
+"""What each column is, number or category, decided by the first value seen; and columns encoded so."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Raw:
 
 
 class Kinds:
-    """The kinds of all columns of one emitter. Kept over forks, so that a worker's children agree with it."""
+    """The kinds of an emitter's columns, the first `REMEMBERED`. Kept over forks: a worker's children agree with it."""
 
     def __init__(self, options: Options) -> None:
         self._wide = set(options.float64)
@@ -97,7 +97,7 @@ class Kinds:
         return numbers
 
     def score(self, name: str, column: Raw) -> Numbers:
-        """Encode a score: always a number, float64 when `float64` names it."""
+        """Encode a score: always a number, float64 when `float64` names it or a feature of its name is that wide."""
         numbers, _ = encode_numbers(column)
         if name not in self._wide:
             numbers.values = _narrow(numbers.values)

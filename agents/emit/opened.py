@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,6 +42,11 @@ class Layout(NamedTuple):
     def width(self) -> int:
         """Number of columns."""
         return sum(map(len, self))
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the names, and of their places in here."""
+        return sum(sys.getsizeof(names) + sum(map(sys.getsizeof, names)) for names in self)
 
 
 @lru_cache(_LAYOUTS)

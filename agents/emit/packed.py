@@ -55,8 +55,8 @@ class Packed:
 
     @property
     def size_bytes(self) -> int:
-        """Memory of all of it."""
-        return len(self.data) + self.loose_bytes
+        """Memory of all of it, but for the names of its columns."""
+        return len(self.data) + self.loose_bytes + _shapes_bytes(self.shapes)
 
     @property
     def row_text_bytes(self) -> int:
@@ -111,8 +111,8 @@ class Parcel:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the rows will take."""
-        return self.tail_at + len(self.tail) + self.loose_bytes
+        """Memory that the rows will take, but for the names of their columns."""
+        return self.tail_at + len(self.tail) + self.loose_bytes + _shapes_bytes(self.chunk.shapes)
 
     def laid(self, shelf: Shelf) -> Packed:
         """Copy the rows to a shelf."""
@@ -178,6 +178,11 @@ def parcel(chunk: Chunk) -> Parcel:
         + sum(_REST_BYTES + VALUE_BYTES * len(values) + text_bytes(values) for values in rest.values())
     )
     return Parcel(chunk, layout, letters, groups, tail, rest, tail_at, loose_bytes)
+
+
+def _shapes_bytes(shapes: frozenset[Shape]) -> int:
+    """Memory of the shapes of unlike events; one is mostly that of all others too."""
+    return sum(shape.size_bytes for shape in shapes) if len(shapes) > 1 else 0
 
 
 def _columns(chunk: Chunk, layout: Layout) -> list[Raw]:

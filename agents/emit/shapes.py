@@ -30,6 +30,9 @@ LIGHT_TEXT_CHARS: Final = 256
 FEW_NAMED: Final = 16
 NAMED_BYTES: Final = 128
 SHAPES: Final = 1_024
+# What one takes by itself, and for each of its names.
+SHAPE_BYTES: Final = 768
+_SHAPE_NAME_BYTES: Final = 32
 # So many names may they have together.
 SHAPE_NAMES: Final = 32_768
 # Sets of names that are remembered as good.
@@ -111,6 +114,11 @@ class Shape:
         boxes = _LOOSE_VALUE_BYTES * len(self.names) if self.dtype is None else 0
         return _LOOSE_ENTRY_BYTES + self.row_nbytes + boxes
 
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the shape itself, beside its names, which it shares with those that wait."""
+        return SHAPE_BYTES + _SHAPE_NAME_BYTES * self.width
+
     def weigh(self, names: Collection[str]) -> None:
         """From now on measure these columns too."""
         weighed = self._weighed.union(names).intersection(self.names)
@@ -130,8 +138,10 @@ class Shape:
     def heavy_bytes(self, values: Collection[Any], *more: Any, named: Collection[str] = ()) -> int:
         """Size of an event that carries more text, or `named` values, than its shape allows for; 0 when it does not."""
         size = text_bytes(more) + (text_bytes(values) if self.dtype is None else 0)
-        if len(named) > FEW_NAMED:
-            size += NAMED_BYTES * len(named) + text_bytes(named)
+        if named:
+            named_bytes = text_bytes(named)
+            if len(named) > FEW_NAMED or named_bytes > LIGHT_TEXT_BYTES:
+                size += NAMED_BYTES * len(named) + named_bytes
         return size + self.row_bytes if size > LIGHT_TEXT_BYTES else 0
 
 

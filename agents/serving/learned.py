@@ -27,7 +27,7 @@ class Learned:
 
     @classmethod
     def first(cls, text: str, genesis: str) -> Learned:
-        """What record 0 lays down; raises ServingError when it is not the pinned one."""
+        """What record 0 lays down; raises ServingError when it is not the pinned one, AuditError when it is none."""
         data = text.encode()
         record = AuditRecord.from_bytes(data)
         if digest(data) != genesis or record.genesis is None:

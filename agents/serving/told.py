@@ -17,7 +17,7 @@ from driftline.schemas.control.envelope import STATE_MAX_BYTES, Envelope, Envelo
 from driftline.schemas.control.serving_state import ServingState
 
 MOST: Final = 32
-"""States of one deployment that are known at a time, the newest ones; older ones that are shown count as untold."""
+"""States of one deployment that are known at a time, the newest ones; an older one counts as untold."""
 _MARK: Final = b'"state_after"'
 
 

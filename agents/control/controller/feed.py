@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import time
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from driftline.agents.control.admission import Arrived
-from driftline.agents.control.controller.errors import ControllerError
-from driftline.schemas.settings import consumer_config, kafka_config
+from driftline.agents.control.controller.broker import ANSWER_S, QUIET
+from driftline.agents.control.controller.unread import Unread
+from driftline.schemas.settings import consumer_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from driftline.schemas.settings import Kafka
 
-logger = logging.getLogger(__name__)
-
-ANSWER_S: Final = 10.0
-SAY_S: Final = 60.0
-"""Between two complaints of a topic."""
-QUIET: Final = {"log_level": 2}
 _KILOBYTES: Final = 16_384
-
-
-class Unread:
-    """Says of a topic that it cannot be read, once a minute.
-
-    Args:
-        name: of the topic, with its prefix.
-        clock_s: a monotonic clock, s.
-    """
-
-    def __init__(self, name: str, clock_s: Callable[[], float]) -> None:
-        self._name, self._clock_s = name, clock_s
-        self._said_s = -math.inf
-
-    def say(self, why: str) -> None:
-        """Say so, unless it was said a moment ago."""
-        now_s = self._clock_s()
-        if now_s - self._said_s >= SAY_S:
-            self._said_s = now_s
-            logger.warning("topic %s cannot be read, and what rests on it waits: %s", self._name, why)
 
 
 class Feed:
@@ -108,32 +80,3 @@ class Feed:
     def close(self) -> None:
         """Leave the topic."""
         self._consumer.close()
-
-
-class Broker:
-    """What is asked of the broker beside its records."""
-
-    def __init__(self, kafka: Kafka) -> None:
-        self._kafka = kafka
-        self._admin = AdminClient(kafka_config(kafka) | QUIET)
-
-    def topic_id(self, topic: str) -> str:
-        """The id that the broker gave a topic when it was made.
-
-        Raises:
-            ControllerError: there is no such topic.
-            KafkaException: the broker does not answer.
-        """
-        from confluent_kafka import TopicCollection  # noqa: PLC0415 - lacks a stub at the top
-
-        name = self._kafka.topic_prefix + topic
-        asked = self._admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER_S)
-        try:
-            return str(asked[name].result(ANSWER_S + 1).topic_id)
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                raise ControllerError(
-                    f"Kafka at {self._kafka.bootstrap} has no topic {name!r}: 'driftline migrate --topics' or "
-                    "'driftline up' makes it"
-                ) from error
-            raise

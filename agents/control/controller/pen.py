@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from driftline.agents.audit.record import TOPIC as AUDIT
 from driftline.agents.audit.topic import NOTES
-from driftline.agents.control.controller.feed import QUIET
+from driftline.agents.control.controller.broker import QUIET
 from driftline.schemas.settings import producer_config
 from driftline.schemas.topics import PROFILES, STATES
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from driftline.agents.control.controller.feed import ANSWER_S, Broker
+from driftline.agents.control.controller.broker import ANSWER_S, Broker
 from driftline.schemas.reach import reach
 from driftline.schemas.settings import consumer_config
 from driftline.schemas.topics import COMMANDS
@@ -48,7 +48,7 @@ class Seat:
         """Take part in the group, and say whether the partition is this one's.
 
         Raises:
-            KafkaException: the group cannot be taken part in.
+            KafkaException: the group cannot be taken part in, or the broker does not say whether there is a topic.
             ControllerError: there is no topic of commands.
         """
         message = self._consumer.poll(timeout_s)
@@ -56,7 +56,7 @@ class Seat:
         if error is not None and (error.fatal() or error.code() in _REFUSED):
             raise KafkaException(error)
         if error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            # Nobody is given a partition of what is not there, and would wait without a word.
+            # Nobody is given a partition of what is not there, and would wait without a word. It raises then.
             Broker(self._kafka).topic_id(COMMANDS)
         return self.is_owner
 

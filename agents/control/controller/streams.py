@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from driftline.agents.control.controller.feed import QUIET, Unread
+from driftline.agents.control.controller.broker import QUIET
+from driftline.agents.control.controller.unread import Unread
 from driftline.schemas.settings import consumer_config
 from driftline.schemas.topics import WINDOWS
 

@@ -11,9 +11,10 @@ from confluent_kafka import KafkaException
 
 from driftline.agents.audit.errors import AuditError
 from driftline.agents.audit.topic import LAST_NOTES, NOTES, Reader, all_notes_of
+from driftline.agents.control.controller.broker import Broker
 from driftline.agents.control.controller.clerk import Clerk
 from driftline.agents.control.controller.errors import ControllerError
-from driftline.agents.control.controller.feed import Broker, Feed
+from driftline.agents.control.controller.feed import Feed
 from driftline.agents.control.controller.keys import Keys
 from driftline.agents.control.controller.ledger import Ledger
 from driftline.agents.control.controller.outside import Outside

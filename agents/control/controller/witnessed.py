@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_S: Final = 5.0
 """How often the topic is looked at."""
+AGAIN_S: Final = 60.0
+"""After one that failed: while brokers are silent, opening the topic holds the controller up for 15 s at most."""
 
 
 class Witnessed:
@@ -51,7 +53,7 @@ class Witnessed:
 
 
 class WitnessWatch:
-    """Looks at the topic of checkpoints now and then; only opening it waits for brokers, as the tenure before it did.
+    """Looks at the topic of checkpoints now and then; opening it waits for brokers, reading it for nothing.
 
     Args:
         kafka: where the broker is.
@@ -60,19 +62,20 @@ class WitnessWatch:
     def __init__(self, kafka: Kafka) -> None:
         self.found = Witnessed()
         self._reader: Reader | None = None
-        self._kafka, self._looked_s = kafka, float("-inf")
+        self._kafka, self._next_s = kafka, float("-inf")
 
     def look(self, trust: TrustState, now_s: float) -> bool:
         """Read what came, when that is due; say whether it was. `now_s` is a monotonic clock, s."""
-        if now_s - self._looked_s < LOOK_S:
+        if now_s < self._next_s:
             return False
-        self._looked_s = now_s
+        self._next_s = now_s + LOOK_S
         try:
             if self._reader is None:
                 self._reader = Reader(self._kafka, NOTES, last=LAST_NOTES)
             # What the client has fetched since the last look; the first look finds nothing yet, and waits for nothing.
             self.found.take(self._reader.read(0), trust)
         except AuditError as error:
+            self._next_s = now_s + AGAIN_S
             logger.warning("how far witnesses are is not known: %s", error)
             return False
         return True

@@ -13,7 +13,7 @@ from controlled import PROFILE, WAIT_S, Hall, package
 from controller_faults import all_decided, asked
 from signed import key, pem
 
-from driftline.agents.control.controller.feed import Broker
+from driftline.agents.control.controller.broker import Broker
 from driftline.deploy.local.compacted import produce, records
 from driftline.deploy.local.kafka_topics import ensure_topics
 from driftline.schemas.deployment_state import defaults

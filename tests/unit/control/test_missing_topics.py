@@ -9,8 +9,9 @@ from confluent_kafka import KafkaError, KafkaException
 
 from driftline.agents.control.controller import feed, seat
 from driftline.agents.control.controller.errors import ControllerError
-from driftline.agents.control.controller.feed import SAY_S, Feed
+from driftline.agents.control.controller.feed import Feed
 from driftline.agents.control.controller.seat import Seat
+from driftline.agents.control.controller.unread import SAY_S
 from driftline.schemas.settings import Kafka
 
 

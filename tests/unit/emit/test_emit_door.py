@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from driftline.agents.emit.chunk import Chunk
-from driftline.agents.emit.door import LABELS, Door
+from driftline.agents.emit.door import LABELS, PREDICTIONS, Door
 from driftline.agents.emit.gathering import Loose
 from driftline.agents.emit.intake import Intake
 from driftline.agents.emit.kinds import Raw
@@ -87,7 +87,10 @@ def test_what_is_packed_makes_room_for_more() -> None:
     packed = rows(4_096).laid(SHELF)
     one.packed(loose, [packed])
     assert not one.is_packing
-    assert one.buffer_bytes == before - loose.size_bytes + packed.size_bytes
+    assert one.buffer_bytes == before - loose.size_bytes + packed.size_bytes + packed.layout.size_bytes
+    again = rows(4_096).laid(SHELF)
+    one.packed(Loose(), [again])
+    assert one.buffer_bytes == before - loose.size_bytes + 2 * packed.size_bytes + packed.layout.size_bytes
     assert offer(one)
 
 
@@ -102,6 +105,30 @@ def test_nothing_is_packed_while_someone_waits_for_all() -> None:
     one.let_pack(may=True)
     one.take_loose(loose)
     assert loose.rows
+
+
+def test_an_interrupt_among_the_events_that_are_taken_loses_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that were taken by then are told as lost, and the books hold what still waits."""
+
+    def cut(queue: Any, _most: int, found: list[Any]) -> None:
+        found += [queue.popleft() for _ in range(10)]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("driftline.agents.emit.door.take_piece", cut)
+    one = door()
+    offered = burst(one)
+    loose = Loose()
+    with pytest.raises(KeyboardInterrupt):
+        one.take_loose(loose)
+    one.packed(loose, [])
+    with one.lock:
+        book = one.books()[PREDICTIONS]
+    assert (book.enqueued, book.in_flight, book.dropped, book.balance) == (
+        offered,
+        offered - 10,
+        {"invalid": 10},
+        0,
+    )
 
 
 def test_an_interrupt_as_events_are_taken_to_be_packed_leaves_nothing_taken(
@@ -203,6 +230,7 @@ def test_rows_of_columns_fill_the_cap() -> None:
     one = door()
     taken = fill(one, 16_384)
     assert taken > CAP_BYTES * 0.88
+    taken += rows(1).layout.size_bytes  # the names count once
     assert one.buffer_bytes == taken
     sizes = 0
     while (some := one.take_gathered(0.0) or one.take_gathered(float("inf"))) is not None:

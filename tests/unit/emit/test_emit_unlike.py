@@ -153,11 +153,14 @@ def test_named_scores_and_segments_count_against_the_cap(what: str) -> None:
 
 
 def test_a_piece_has_few_events_whose_names_are_unlike() -> None:
-    """A caller that packs for the sender is held up for some milliseconds, whatever the names are."""
-    alike = deque([(None, {"a": 1.0})] * 1_000)
+    """A caller that packs for the sender is held up for some 15 ms, whatever the names are and however many."""
+    alike = deque([(None, dict.fromkeys(map(str, range(4_000))))] * 1_000)
+    two = deque([(None, dict.fromkeys(map(str, range(99 + row % 2)))) for row in range(1_000)])
     unlike = deque([(None, {f"n{row}": 1.0}) for row in range(1_000)])
+    wide = deque([(None, dict.fromkeys(f"n{row}_{place}" for place in range(400))) for row in range(1_000)])
     hostile = deque([(None, {Hostile("a"): 1.0}) for _ in range(1_000)])
-    for rows, taken in ((alike, 600), (unlike, UNLIKE), (hostile, UNLIKE)):
+    changes = ((unlike, UNLIKE + 1), (two, UNLIKE + 1), (wide, 5), (hostile, UNLIKE + 1))
+    for rows, taken in ((alike, 600), *changes):
         found: list[tuple[Any, ...]] = []
         take_piece(rows, 600, found)
         assert (len(found), len(rows)) == (taken, 1_000 - taken)

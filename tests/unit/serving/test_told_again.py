@@ -176,6 +176,20 @@ def test_a_copy_that_came_too_late_ends_no_command_that_came_in_time() -> None:
     assert any(one.id == "zed" for one in history.now.ring.state.trust.persons)
 
 
+@pytest.mark.parametrize("late_ms", [-60_000, 2 * LONGEST_MS])
+def test_a_change_of_trust_is_believed_whenever_it_can_have_been_decided(late_ms: int) -> None:
+    """The first and the last moment, for a command of the longest life; the ones beside them are none."""
+    office = Office("high")
+    office.promoted("2")
+    asked = replace(
+        trusting(office, "zed"), issued_at_ms=office.now_ms, expires_at_ms=office.now_ms + LONGEST_MS
+    )
+    beside = office.now_ms + late_ms + (1 if late_ms > 0 else -1)
+    with pytest.raises(AuditError, match="outside the time in which one is decided"):
+        agent_of(office).hear(told_as_effective(office, asked, beside))
+    assert agent_of(office).hear(told_as_effective(office, asked, office.now_ms + late_ms))
+
+
 @pytest.mark.parametrize("far_ms", [-HOUR_MS, HOUR_MS, 1 << 62])
 def test_a_change_of_trust_holds_from_when_it_was_decided(far_ms: int) -> None:
     """Dated far ahead it would never hold for persons whom it takes out; nothing is decided so long after it came."""
@@ -194,6 +208,9 @@ def test_roots_may_sign_later_what_too_few_had_signed() -> None:
     office.promoted("2")
     asked = trusting(office, "zed")
     assert office.send(signed(asked, "root-1").to_bytes())[-1].event == "rejected"
+    office.now_ms -= 120_000
+    assert office.send(signed(asked, *ROOTS).to_bytes())[-1].event == "rejected"
+    office.now_ms += 120_000
     assert office.send(signed(asked, *ROOTS).to_bytes())[-1].event == "decided"
     history = agent_of(office).history
     assert history is not None
