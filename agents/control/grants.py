@@ -114,7 +114,7 @@ def succeeded(basis: Basis, grant: Grant) -> Basis:
     before = [one for one in basis if one.of == "champion"]
     former = [one for one in basis if one.of == "earlier" and asked(one.command).model not in models]
     kept = [*former, *(msgspec.structs.replace(one, of="earlier") for one in before)][-MAX_EARLIER:]
-    return (*with_one(without(basis, "earlier"), grant, "champion"), *kept)
+    return (*with_one(without(basis, "earlier", "fallen"), grant, "champion"), *kept)
 
 
 def gone_back(basis: Basis, model: ModelRef) -> Basis:
@@ -122,7 +122,7 @@ def gone_back(basis: Basis, model: ModelRef) -> Basis:
     found = earlier(basis, model)
     if found is None:
         return basis
-    return with_one(without_earlier(basis, model), found, "champion")
+    return with_one(without(without_earlier(basis, model), "fallen"), found, "champion")
 
 
 def without_earlier(basis: Basis, model: ModelRef) -> Basis:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from driftline.agents.control.case import Case
 from driftline.agents.control.errors import SignatureError
 from driftline.agents.control.grants import UNREADABLE, asked, believed_grants
 from driftline.agents.control.marks import Marks
 from driftline.agents.control.signing import verified
-from driftline.agents.control.standing import Case, checked
+from driftline.agents.control.standing import checked
 from driftline.agents.control.warrant import WarrantError
 from driftline.schemas.control.command import AHEAD_MS
 from driftline.schemas.control.envelope import STATE, STATE_MAX_BYTES, Envelope, EnvelopeError

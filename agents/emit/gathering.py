@@ -115,9 +115,8 @@ class Gathering:
         """Rows have come; give the bytes that they take, with those of their names where no others have the same."""
         queue, size_bytes = self._queues.get(packed.layout), packed.size_bytes
         if queue is None:
-            layout = packed.layout
-            queue = _Queue(rows_of_width(layout.width, self._batch_rows), layout.size_bytes)
-            self._queues[layout] = queue
+            queue = _Queue(rows_of_width(packed.layout.width, self._batch_rows), packed.names_bytes)
+            self._queues[packed.layout] = queue
             size_bytes += queue.names_bytes
         had_batch = queue.has_batch
         queue.waiting.append(_Waiting(packed, now_s))

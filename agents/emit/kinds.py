@@ -15,7 +15,7 @@ from driftline.agents.emit.values import hashed
 from driftline.schemas.scalars import Kind, is_null, kind_of, number_of, text_of
 
 Mask = NDArray[np.bool_] | None
-REMEMBERED: Final = 32_768
+REMEMBERED: Final = 16_384
 """Names whose kind is remembered; what any more are is decided batch by batch."""
 # Whole numbers up to here are exact in float32.
 EXACT_FLOAT32: Final = float(1 << 24)

@@ -59,6 +59,12 @@ class Packed:
         return len(self.data) + self.loose_bytes + _shapes_bytes(self.shapes)
 
     @property
+    def names_bytes(self) -> int:
+        """Memory of the names of its columns, and of their one shape: what waits with the same names shares it."""
+        shape_bytes = sum(shape.size_bytes for shape in self.shapes) if len(self.shapes) == 1 else 0
+        return self.layout.size_bytes + shape_bytes
+
+    @property
     def row_text_bytes(self) -> int:
         """Bytes of what is no number, a row on average."""
         return (len(self.data) - self.tail_at + self.loose_bytes - PACKED_BYTES) // self.rows
@@ -181,7 +187,7 @@ def parcel(chunk: Chunk) -> Parcel:
 
 
 def _shapes_bytes(shapes: frozenset[Shape]) -> int:
-    """Memory of the shapes of unlike events; one is mostly that of all others too."""
+    """Memory of the shapes of unlike events; one alone counts with the names."""
     return sum(shape.size_bytes for shape in shapes) if len(shapes) > 1 else 0
 
 

@@ -33,8 +33,10 @@ SHAPES: Final = 1_024
 # What one takes by itself, and for each of its names.
 SHAPE_BYTES: Final = 768
 _SHAPE_NAME_BYTES: Final = 32
-# So many names may they have together.
-SHAPE_NAMES: Final = 32_768
+# What of a feature's name counts nothing: some 45 characters.
+SHORT_NAME_BYTES: Final = 96
+# What their names may take together, long ones as they are, others as `SHORT_NAME_BYTES`.
+SHAPE_NAMES_BYTES: Final = 3 << 20
 # Sets of names that are remembered as good.
 _CHECKED: Final = 16
 # What takes no more than `VALUE_BYTES`, or little.
@@ -72,9 +74,12 @@ class Shape:
     which costs a fifth of taking 25 values out, or those values where a column is dropped. `take` gives the values of
     the kept columns in the order of `names`. `texts` gives the values of a dict that have been something else than
     numbers and so must be measured before an event is let in (None while there are none), `rest` the others.
+    `long_bytes` is what its names take past `SHORT_NAME_BYTES` each.
     """
 
-    __slots__ = ("_weighed", "copy", "dtype", "kept", "names", "rest", "row_nbytes", "take", "texts", "width")
+    __slots__ = (
+        "_weighed", "copy", "dtype", "kept", "long_bytes", "names", "rest", "row_nbytes", "take", "texts", "width",
+    )  # fmt: skip
 
     def __init__(self, keys: Collection[str], treatments: Mapping[str, Treatment], dtype: Any = None) -> None:
         names = tuple(keys)
@@ -94,6 +99,9 @@ class Shape:
         self.dtype = None if dtype is None else np.dtype(dtype)
         holder = sys.getsizeof(dict.fromkeys(names).copy())
         self.row_nbytes = holder if self.dtype is None else self.dtype.itemsize * self.width
+        # Events keep the names that they came with, which are seldom one object with those of others.
+        long_names = () if self.dtype is not None else names
+        self.long_bytes = sum(max(0, sys.getsizeof(name) - SHORT_NAME_BYTES) for name in long_names)
 
     @classmethod
     def none(cls) -> Shape:
@@ -106,13 +114,14 @@ class Shape:
     def row_bytes(self) -> int:
         """Memory that one waiting event of this shape takes at most, unless it is counted by itself."""
         boxes = VALUE_BYTES * len(self.names) if self.dtype is None else 0
-        return ENTRY_BYTES + self.row_nbytes + boxes + (0 if self.texts is None else LIGHT_TEXT_BYTES)
+        text = 0 if self.texts is None else LIGHT_TEXT_BYTES
+        return ENTRY_BYTES + self.row_nbytes + boxes + self.long_bytes + text
 
     @property
     def loose_bytes(self) -> int:
         """Memory that one such event does take when it holds numbers, and leaves to the process's allocator."""
         boxes = _LOOSE_VALUE_BYTES * len(self.names) if self.dtype is None else 0
-        return _LOOSE_ENTRY_BYTES + self.row_nbytes + boxes
+        return _LOOSE_ENTRY_BYTES + self.row_nbytes + boxes + self.long_bytes
 
     @property
     def size_bytes(self) -> int:
@@ -151,7 +160,7 @@ class ShapeBook:
     def __init__(self, treatments: Mapping[str, Treatment]) -> None:
         self._treatments = treatments
         self._shapes: dict[frozenset[Any], Shape] = {}
-        self._names = 0
+        self._names_bytes = 0
 
     def find(self, features: Mapping[str, Any]) -> Shape:
         """The shape of a dict; raises BadEvent when its keys can be none."""
@@ -162,10 +171,10 @@ class ShapeBook:
         shape = self._shapes.get(keys)
         if shape is None:
             shape = Shape(features, self._treatments)
-            if len(self._shapes) >= SHAPES or self._names > SHAPE_NAMES:
+            if len(self._shapes) >= SHAPES or self._names_bytes > SHAPE_NAMES_BYTES:
                 self._shapes.clear()
-                self._names = 0
-            self._names += shape.width
+                self._names_bytes = 0
+            self._names_bytes += SHORT_NAME_BYTES * shape.width + shape.long_bytes
             self._shapes[keys] = shape
         return shape
 

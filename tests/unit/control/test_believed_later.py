@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from doubting import DAY_MS, Agent, swapped, unapproved
+from doubting import DAY_MS, Agent, stood, swapped, unapproved
 from msgspec.structs import replace
 from office import PASS, Office
 from signed import NOW_MS, command, key, model, person, plain, policy, signed, trust
@@ -13,6 +13,7 @@ from driftline.agents.control import moves
 from driftline.agents.control.history import History
 from driftline.agents.control.lifecycle import At
 from driftline.agents.control.verify_state import StateError, verify_state
+from driftline.schemas.control.command import Plan
 from driftline.schemas.control.envelope import STATE
 from driftline.schemas.control.serving_state import ServingState, Tier
 
@@ -195,3 +196,31 @@ def test_a_rollback_that_was_missed_and_whose_key_is_revoked_is_mended_by_people
     office.registered("3")
     office.ask("promote", who, model=model("3"))
     assert agent.sees(office.published()).state.phase == "prepare"
+
+
+@pytest.mark.parametrize("tier", ["low", "medium", "high"])
+def test_windows_go_back_by_a_plan_that_an_agent_missed(tier: Tier) -> None:
+    """The champion was promoted again by a plan that lets them, which the state that they made carries from then on.
+
+    Before, that agent served for good what windows had judged worse.
+    """
+    approvers = {"low": (), "medium": ("bob",), "high": ("bob", "cat")}[tier]
+    office = Office(tier)
+    office.promoted("2", plan=Plan(automatic_rollback=False))
+    old = stood(office.state, "champion")
+    agent, thieved = Agent(office), Agent(office)
+    office.now_ms += 600_000
+    office.does("promote", "ann", approvers=approvers, model=model("2"), plan=Plan(automatic_rollback=True))
+    made = moves.back(office.state, office.desk.at(office.clock_ms))
+    office.told += office.desk.move(made, "worse", office.clock_ms)
+    # By the plan that the agent knows nobody goes back but people, whatever it is called.
+    basis = swapped(office.state, "fallen", old)
+    for given in (basis, tuple(one for one in basis if one.of != "fallen")):
+        thieved.refuses("nobody went back", basis=given)
+    office.now_ms += 30 * DAY_MS
+    believed = agent.sees(office.published())
+    assert believed.state.champion == model("1")
+    assert believed.marks.champion == Agent(office).believed.marks.champion  # type: ignore[union-attr]
+    office.promoted("3")
+    assert all(one.of != "fallen" for one in office.state.basis)
+    assert agent.sees(office.published()).state.champion == model("3")
