@@ -61,7 +61,7 @@ class Sender:
         self._gathering_since_s: float | None = None
         self._idle = False
         self._beat_s = 0.0
-        self._dropped_as_full = 0
+        self._dropped_as_full = {"buffer": 0, "spool": 0}
         self._adopt_s = 0.0
         self._deadline_s: float | None = None
         self.sealers: Final = {
@@ -192,18 +192,16 @@ class Sender:
 
     def _complain_if_full(self) -> None:
         with self._door.lock:
-            dropped = sum(
-                rows
-                for book in self._door.books().values()
-                for reason, rows in book.dropped.items()
-                if reason in {"buffer_full", "spool_full"}
-            )
-        if dropped > self._dropped_as_full:
-            rows, self._dropped_as_full = dropped - self._dropped_as_full, dropped
-            where = "spool" if self._door.full_reason == "spool_full" else "buffer"
-            self._complaints.say(
-                "full", f"{rows:,} rows were dropped, for the {where} is full: see stats().dropped"
-            )
+            books = list(self._door.books().values())
+        for where, before in self._dropped_as_full.items():
+            reason = f"{where}_full"
+            dropped = sum(book.dropped.get(reason, 0) for book in books)
+            if dropped > before:
+                self._dropped_as_full[where] = dropped
+                sentence = (
+                    f"{dropped - before:,} rows were dropped, for the {where} is full: see stats().dropped"
+                )
+                self._complaints.say(reason, sentence, rows=dropped - before)
 
     def _serve(self, tickets: list[Ticket], *, drained: bool) -> None:
         first = self._courier.first_ordinal

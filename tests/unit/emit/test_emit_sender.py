@@ -44,3 +44,21 @@ def test_while_kafka_is_away_new_events_are_waited_for(away: bool) -> None:  # n
     door.ring()
     sender._rest(time.monotonic(), drained=True)
     assert kafka.waits == ([0.0] if away else [pytest.approx(0.02)])
+
+
+def test_what_was_dropped_for_want_of_room_is_said_by_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever is full at the moment: how many rows the buffer cost, and how many the spool."""
+    options = checked("fraud", "1", {})
+    door, kafka = Door(options, lambda: True), FakeTransport()
+    transport: Any = kafka
+    courier = Courier(options, kafka, None, door.ledgers, door.lock)
+    sender = Sender(options, door, courier, transport, Kinds(options), ("app", 1), Complaints())
+    door.full_reason = "buffer_full"
+    door.refuse("predictions", 1_200, "buffer_full")
+    door.refuse("labels", 34, "spool_full")
+    sender._complain_if_full()
+    sender._complain_if_full()
+    assert caplog.messages == [
+        "1,200 rows were dropped, for the buffer is full: see stats().dropped",
+        "34 rows were dropped, for the spool is full: see stats().dropped",
+    ]
