@@ -166,7 +166,7 @@ def _manifest(
 ) -> Manifest:
     about, profile = wanted.about, wanted.profile
     classes = about.classes or source.classes
-    _can_be_named(source.inputs)
+    _can_be_named(source.inputs, source.classes)
     outputs = with_lengths(source.model.outputs, rows.outputs)
     manifest = Manifest(
         name=about.name,
@@ -205,13 +205,14 @@ def _manifest(
     return manifest
 
 
-def _can_be_named(inputs: Sequence[Tensor]) -> None:
-    """Refuse columns whose names no event can carry; raises PackageError."""
-    for name in (name for tensor in inputs for name in (tensor.name, *tensor.columns)):
+def _can_be_named(inputs: Sequence[Tensor], classes: Sequence[str]) -> None:
+    """Refuse columns and classes whose names no event can carry; raises PackageError."""
+    columns = [name for tensor in inputs for name in (tensor.name, *tensor.columns)]
+    for what, name in (*(("column", one) for one in columns), *(("class", one) for one in classes)):
         wrong = name_fault(name)
         if wrong is not None:
             raise PackageError(
-                f"the model's column {name[:60]!r} cannot be one of events: {wrong}; rename it, and train again"
+                f"the model's {what} {name[:60]!r} cannot be one of events: {wrong}; rename it, and train again"
             )
 
 

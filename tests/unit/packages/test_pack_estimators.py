@@ -196,6 +196,17 @@ def test_a_column_that_no_event_can_carry_is_named(tmp_path: Path, name: str, sa
     assert not (tmp_path / "package").exists()
 
 
+@pytest.mark.parametrize(("name", "said"), [("", "it is empty"), ("yes\n", "does not print")])
+def test_a_class_that_no_event_can_carry_is_named(tmp_path: Path, name: str, said: str) -> None:
+    """The same of a class, which events carry as what the model predicted."""
+    model = LogisticRegression().fit(MATRIX, np.array(["no", name])[TRUTH])
+    with pytest.raises(
+        PackageError, match=rf"the model's class '{name[:3]}.*cannot be one of events: .*{said}"
+    ):
+        pack_estimator(model, order(tmp_path / "package", rows=TABLE, about=FOUR))
+    assert not (tmp_path / "package").exists()
+
+
 def test_several_classes_have_a_score_each(tmp_path: Path) -> None:
     """Three classes have three scores, named as they are and in their order."""
     model = GaussianNB().fit(MATRIX, np.array(["a", "b", "c"])[np.digitize(MATRIX[:, 0], [-0.5, 0.5])])
