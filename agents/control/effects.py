@@ -164,7 +164,7 @@ def _promote(state: ServingState, deed: Deed) -> ServingState | Refusal:
         return refuse(why or f"{state.deployment} has no champion yet: create it with its first one")
     if version.model == state.champion:
         # The same answers as before, by a grant whose keys count now; whoever went back to it need not count any more.
-        basis = with_one(without(state.basis, "rollback", "fallen"), deed.grant, "champion")
+        basis = with_one(without(state.basis, "rollback"), deed.grant, "champion")
         bake_until_ms = 0 if state.previous is None else deed.now_ms + _bake_ms(deed)
         return replace(state, basis=basis, bake_until_ms=bake_until_ms)
     made = staged(staged(state, state.champion, "validated"), version.model, "champion")

@@ -23,6 +23,8 @@ CHAMPIONS: Final[tuple[Op, ...]] = ("create", "promote")
 """What makes a version champion."""
 MAX_EARLIER: Final = 3
 """Champions before this one that a rollback may go back to without the approvals of a promotion."""
+MAX_FALLEN: Final = 3
+"""Champions that windows went back from, whose plans are shown to whoever missed them."""
 
 
 @lru_cache(maxsize=512)
@@ -114,7 +116,8 @@ def succeeded(basis: Basis, grant: Grant) -> Basis:
     before = [one for one in basis if one.of == "champion"]
     former = [one for one in basis if one.of == "earlier" and asked(one.command).model not in models]
     kept = [*former, *(msgspec.structs.replace(one, of="earlier") for one in before)][-MAX_EARLIER:]
-    return (*with_one(without(basis, "earlier", "fallen"), grant, "champion"), *kept)
+    others = _without_model(without(basis, "earlier"), "fallen", asked(grant.command).model)
+    return (*with_one(others, grant, "champion"), *kept)
 
 
 def gone_back(basis: Basis, model: ModelRef) -> Basis:
@@ -122,9 +125,21 @@ def gone_back(basis: Basis, model: ModelRef) -> Basis:
     found = earlier(basis, model)
     if found is None:
         return basis
-    return with_one(without(without_earlier(basis, model), "fallen"), found, "champion")
+    return with_one(_without_model(without_earlier(basis, model), "fallen", model), found, "champion")
+
+
+def with_fallen(basis: Basis, grant: Grant) -> Basis:
+    """Put in what made a champion that windows went back from, beside those of the last others."""
+    others = _without_model(basis, "fallen", asked(grant.command).model)
+    gone = [one for one in others if one.of == "fallen"][: 1 - MAX_FALLEN]
+    kept = tuple(one for one in others if one not in gone)
+    return (*kept, msgspec.structs.replace(grant, of="fallen"))
 
 
 def without_earlier(basis: Basis, model: ModelRef) -> Basis:
     """Take out what once made a model champion."""
-    return tuple(one for one in basis if one.of != "earlier" or asked(one.command).model != model)
+    return _without_model(basis, "earlier", model)
+
+
+def _without_model(basis: Basis, of: Standing, model: ModelRef | None) -> Basis:
+    return tuple(one for one in basis if one.of != of or asked(one.command).model != model)

@@ -13,6 +13,7 @@ from driftline.schemas.control.command import AHEAD_MS
 
 if TYPE_CHECKING:
     from driftline.agents.control.marks import Marks
+    from driftline.agents.control.warrant import Warrant
     from driftline.schemas.control.serving_state import Grant, Rollout, ServingState, Standing
 
 BACK: Final = "after going back there is nothing more to go back to, and a previous champion is shown"
@@ -117,12 +118,21 @@ def _fallen(case: Case, before: ServingState) -> int | None:
     # Of states that were missed one may have let windows go back, by a promotion of the same champion.
     last = first(case.state.basis, "fallen", model, CHAMPIONS)
     if last is not None and (asked(last.command).expected_revision or 0) > mark:
-        warrant = case.granted(last)
-        case.fresh(warrant)
-    else:
-        warrant = case.granted(grant)
+        try:
+            warrant = case.granted(last)
+            case.fresh(warrant)
+            if _lets_go_back(warrant):
+                return warrant.expected
+        except WarrantError:
+            pass  # it does not count, as where a key was revoked since: then the plan that is known does
+    warrant = case.granted(grant)
+    return warrant.expected if _lets_go_back(warrant) else None
+
+
+def _lets_go_back(warrant: Warrant) -> bool:
+    """Whether the plan of a promotion lets windows take it back."""
     plan = warrant.command.plan
-    return warrant.expected if plan is None or plan.automatic_rollback else None
+    return plan is None or plan.automatic_rollback
 
 
 def _rollout(case: Case) -> int:

@@ -12,7 +12,16 @@ from driftline.agents.control.deeds import (
     staged,
     tiered,
 )
-from driftline.agents.control.grants import CANARYS, earlier, gone_back, held, shadows_of, with_one, without
+from driftline.agents.control.grants import (
+    CANARYS,
+    earlier,
+    gone_back,
+    held,
+    shadows_of,
+    with_fallen,
+    with_one,
+    without,
+)
 from driftline.agents.control.verdicts import Refusal
 from driftline.schemas.control.command import ModelRef
 from driftline.schemas.control.serving_state import Halt, ServingState
@@ -85,7 +94,7 @@ def without_champion(state: ServingState) -> ServingState | Refusal:
     if state.previous is None or earlier(state.basis, state.previous) is None:
         return refuse(f"{state.deployment} has no previous champion that is still loaded")
     made, fallen = _back_to(without_rollout(state), state.previous), held(state, "champion")
-    return made if fallen is None else replace(made, basis=with_one(made.basis, fallen, "fallen"))
+    return made if fallen is None else replace(made, basis=with_fallen(made.basis, fallen))
 
 
 def _back_to(state: ServingState, model: ModelRef) -> ServingState:

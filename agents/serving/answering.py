@@ -56,7 +56,7 @@ class Answerer:
         self._recorder, self._metrics, self._bounds, self._now_ms = recorder, metrics, bounds, now_ms
         self._pools: Final[Mapping[Slot, Pools]] = {
             CHAMPION: Pools(CHAMPION, bounds.threads, bounds.waiting, metrics),
-            CANARY: Pools(CANARY, bounds.threads, bounds.canary_waiting, metrics),
+            CANARY: Pools(CANARY, bounds.threads, bounds.threads, metrics),  # more would time out
             SHADOW: Pools(SHADOW, bounds.threads, bounds.shadow_waiting, metrics),
         }
         self._shadow_bytes, self.most_rows = 0, bounds.rows

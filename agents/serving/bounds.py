@@ -36,8 +36,3 @@ class Bounds:
     canary_failures: int = 5
     inline_s: float = 0.0005
     future_ms: int = 600_000
-
-    @property
-    def canary_waiting(self) -> int:
-        """Calls of a deployment that may wait for its canary; past that the champion answers, and nobody waits long."""
-        return 8 * self.threads

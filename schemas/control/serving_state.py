@@ -102,8 +102,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         of: what stands by it. Of `champion`, and of the `earlier` ones that a rollback may go back to, it is what
-            made them champion; `rollback` is what went back last, `fallen` what made that champion which windows went
-            back from.
+            made them champion; `rollback` is what went back last, `fallen` is what made each of the
+            last champions that windows went back from.
         command: its envelope.
         approvals: envelopes of `approve` commands, one a person.
         tier: by which it was decided; that of the deployment may have grown since. Older states do not say it.

@@ -10,10 +10,11 @@ from office import PASS, Office
 from signed import NOW_MS, command, key, model, person, plain, policy, signed, trust
 
 from driftline.agents.control import moves
+from driftline.agents.control.grants import asked
 from driftline.agents.control.history import History
 from driftline.agents.control.lifecycle import At
 from driftline.agents.control.verify_state import StateError, verify_state
-from driftline.schemas.control.command import Plan
+from driftline.schemas.control.command import ModelRef, Plan
 from driftline.schemas.control.envelope import STATE
 from driftline.schemas.control.serving_state import ServingState, Tier
 
@@ -222,5 +223,41 @@ def test_windows_go_back_by_a_plan_that_an_agent_missed(tier: Tier) -> None:
     assert believed.state.champion == model("1")
     assert believed.marks.champion == Agent(office).believed.marks.champion  # type: ignore[union-attr]
     office.promoted("3")
-    assert all(one.of != "fallen" for one in office.state.basis)
     assert agent.sees(office.published()).state.champion == model("3")
+
+
+def test_windows_go_back_twice_by_plans_that_an_agent_missed() -> None:
+    """The state shows those of the last three that fell, whatever was promoted since."""
+    office = Office("low")
+    office.promoted("2", plan=Plan(automatic_rollback=False))
+    agent = Agent(office)
+    office.now_ms += 600_000
+    office.does("promote", "ann", model=model("2"), plan=Plan(automatic_rollback=True))
+    for version in "3456":
+        made = moves.back(office.state, office.desk.at(office.clock_ms))
+        office.told += office.desk.move(made, "worse", office.clock_ms)
+        if version == "4":
+            assert agent.sees(office.published()).state.champion == model("1")
+        office.now_ms += 600_000
+        office.promoted(version)
+    assert fallen(office.state) == [model("3"), model("4"), model("5")]
+
+
+def fallen(state: ServingState) -> list[ModelRef | None]:
+    """Return which champions a state says that windows went back from."""
+    return [asked(one.command).model for one in state.basis if one.of == "fallen"]
+
+
+def test_windows_go_back_by_the_plan_that_is_known_where_a_later_one_counts_no_more() -> None:
+    """The champion was promoted again by a key that was revoked since: the promotion that the agent knows counts."""
+    office = Office("low")
+    office.promoted("2")
+    agent = Agent(office)
+    office.now_ms += 600_000
+    office.does("promote", "eve", model=model("2"))
+    made = moves.back(office.state, office.desk.at(office.clock_ms))
+    office.told += office.desk.move(made, "worse", office.clock_ms)
+    version = office.desk.history.now.ring.state.version
+    revoke = command("key-revoke", "", at_ms=office.now_ms, expected_revision=version, key=key("eve").keyid)
+    assert office.send(signed(revoke, "root-1", "root-2").to_bytes())[-1].event == "decided"
+    assert agent.sees(office.published()).state.champion == model("1")
