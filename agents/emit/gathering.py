@@ -12,7 +12,7 @@ from driftline.agents.emit.packed import Packed
 BATCH_BYTES: Final = 1 << 19
 """Bytes of numbers in a batch, and as many of texts: wide and heavy rows make batches of fewer."""
 UNLIKE: Final = 64
-"""Times that names may change from one event to the next in a piece that a caller packs: some 15 ms of work at most."""
+"""Times that names may change from one event to the next in a piece that a caller packs: some 15 ms of work."""
 NAMES_A_CHANGE: Final = 20
 """A change that brings more names, which the piece has not met, counts as several."""
 _NUMBER_BYTES: Final = 8

@@ -166,7 +166,7 @@ def _manifest(
 ) -> Manifest:
     about, profile = wanted.about, wanted.profile
     classes = about.classes or source.classes
-    _can_be_named(source.inputs, source.classes)
+    _can_be_named(source.inputs, classes)
     outputs = with_lengths(source.model.outputs, rows.outputs)
     manifest = Manifest(
         name=about.name,

@@ -205,6 +205,9 @@ def test_a_class_that_no_event_can_carry_is_named(tmp_path: Path, name: str, sai
     ):
         pack_estimator(model, order(tmp_path / "package", rows=TABLE, about=FOUR))
     assert not (tmp_path / "package").exists()
+    named = about(columns=tuple(TABLE), classes=("no", "yes"))
+    made = pack_estimator(model, order(tmp_path / "package", rows=TABLE, about=named))
+    assert made.signed.manifest.classes == ("no", "yes")
 
 
 def test_several_classes_have_a_score_each(tmp_path: Path) -> None:
