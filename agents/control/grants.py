@@ -112,12 +112,12 @@ def earlier(basis: Basis, model: ModelRef) -> Grant | None:
 
 def succeeded(basis: Basis, grant: Grant) -> Basis:
     """Let a promotion stand, and what stood before it as that of an earlier champion."""
-    models = {asked(grant.command).model}
-    before = [one for one in basis if one.of == "champion"]
-    former = [one for one in basis if one.of == "earlier" and asked(one.command).model not in models]
-    kept = [*former, *(msgspec.structs.replace(one, of="earlier") for one in before)][-MAX_EARLIER:]
-    others = _without_model(without(basis, "earlier"), "fallen", asked(grant.command).model)
-    return (*with_one(others, grant, "champion"), *kept)
+    model = asked(grant.command).model
+    others = _without_model(_without_model(basis, "earlier", model), "fallen", model)
+    former = [one for one in others if one.of == "earlier"]
+    before = [msgspec.structs.replace(one, of="earlier") for one in others if one.of == "champion"]
+    kept = [*former, *before][-MAX_EARLIER:]
+    return (*with_one(without(others, "earlier"), grant, "champion"), *kept)
 
 
 def gone_back(basis: Basis, model: ModelRef) -> Basis:
